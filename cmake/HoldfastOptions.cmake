@@ -1,0 +1,18 @@
+# holdfast_options: what every target of ours compiles with. Warnings are errors.
+add_library(holdfast_options INTERFACE)
+target_include_directories(holdfast_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(holdfast_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast
+  -Wcast-qual -Woverloaded-virtual -Wnull-dereference -Werror -ffunction-sections -fdata-sections)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(holdfast_options INTERFACE -Wuseless-cast -Wduplicated-cond -Wlogical-op)
+endif()
+if(HOLDFAST_SANITIZE)
+  target_compile_options(holdfast_options INTERFACE
+    -fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(holdfast_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # g++ 12 reports false positives of these two in instrumented standard-library code.
+    target_compile_options(holdfast_options INTERFACE -Wno-maybe-uninitialized -Wno-null-dereference)
+  endif()
+endif()

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/cidr.h"
+#include "common/base/clock.h"
+#include "common/base/files.h"
+#include "common/base/result.h"
+
+namespace holdfast::flannel {
+
+/// What the runtime identifies an attachment by. A container id is never reused before its DEL.
+struct Attachment {
+  std::string network;       ///< network name, "cbr0"; names a folder, so checked by the caller against the CNI rule
+  std::string container_id;  ///< CNI_CONTAINERID
+  std::string ifname;        ///< CNI_IFNAME
+  auto operator<=>(const Attachment&) const = default;
+};
+
+/// Whom an address is bound to: the pod, over any number of sandboxes.
+struct Pod {
+  std::string name_space;  ///< K8S_POD_NAMESPACE
+  std::string name;        ///< K8S_POD_NAME
+  std::string uid;         ///< K8S_POD_UID; empty when the runtime gives none (dockershim)
+  auto operator<=>(const Pod&) const = default;
+};
+
+/// A run of addresses inside one subnet, both ends included.
+struct IpRange {
+  Cidr subnet;  ///< host bits cleared
+  IpAddress first;
+  IpAddress last;
+  IpAddress gateway;  ///< never handed out
+};
+/// Ranges of one family; an attachment gets one address from each set.
+using RangeSet = std::vector<IpRange>;
+
+struct IpamConfig {
+  std::filesystem::path data_dir = "/var/lib/cni/networks";            ///< host-local's `dataDir`
+  std::filesystem::path state_dir = "/var/lib/cni/flannel-state";      ///< ours
+  std::filesystem::path results_dir = "/var/lib/cni/results";          ///< libcni's cache, read once to learn names
+  std::vector<RangeSet> range_sets;
+  std::vector<Cidr> reserved;                                          ///< never handed out
+  std::optional<std::chrono::seconds> binding_ttl;                     ///< unset: an absent binding has no age limit
+};
+
+/// What of the running machine the address rules need. One real implementation (cni-flannel/plugin), one fake.
+class Machine {
+ public:
+  Machine() = default;
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+  virtual ~Machine() = default;
+  /// /proc/sys/kernel/random/boot_id
+  virtual Result<std::string> boot_id() = 0;
+  /// Whether a link of that name is in the host's network namespace.
+  virtual Result<bool> link_exists(const std::string& name) = 0;
+};
+
+struct AllocationRequest {
+  Attachment attachment;
+  std::optional<Pod> pod;            ///< unset (plain ctr, podman): behaves as host-local does, no binding
+  std::vector<IpAddress> requested;  ///< CNI_ARGS IP, args.cni.ips, runtimeConfig.ips; at most one a range set
+  std::string host_link;             ///< the host end this attachment will have; its absence proves the owner dead
+};
+
+struct AssignedAddress {
+  Cidr address;       ///< the address with the subnet's prefix length
+  IpAddress gateway;  ///< the subnet's gateway
+};
+
+struct Allocation {
+  std::vector<AssignedAddress> addresses;  ///< in the order of the range sets
+  bool kept = false;                       ///< the pod had these very addresses before
+  /// Host link of an earlier sandbox of the same pod that is still up and must be deleted before the addresses are
+  /// used.
+  std::optional<std::string> stale_host_link;
+};
+
+/// An address as the store has it now.
+struct InUse {
+  IpAddress address;
+  std::string container_id;
+  std::string ifname;
+  std::optional<Pod> pod;  ///< when a binding tells
+  std::string host_link;   ///< empty when unknown (allocated by another plugin)
+};
+
+struct PoolUsage {
+  std::uint64_t size = 0;   ///< addresses that can be handed out, all range sets' smallest (saturates)
+  std::uint64_t used = 0;   ///< held by attachments
+  std::uint64_t bound = 0;  ///< reserved for absent pods
+};
+
+/// Gives each attachment its addresses, and a pod the addresses it had before.
+///
+/// On disk, under one flock that upstream's host-local takes too:
+///
+///     <data_dir>/<network>/            host-local's layout: one file an address in use, last_reserved_ip.N, lock
+///     <state_dir>/<network>.bindings   ours: which pod had which addresses last (binding_log.h)
+///
+/// Rules (docs/cni-flannel.md, "Which address a pod gets"): the same pod gets the same addresses; others get
+/// never-bound addresses first, in host-local's order, then those of the longest-absent pod. An address is taken from
+/// an owner only when the owner is dead: of another boot, or its host link is gone.
+/// Every change survives a kill at any system call and a power cut: what was answered is kept, what was not is
+/// free again after a retry or DEL.
+class StickyIpam {
+ public:
+  /// Holds references: all three outlive the object.
+  StickyIpam(Files& files, Machine& machine, Clock& clock, IpamConfig config);
+
+  /// Errors: kResourceExhausted no address left ("no IP addresses available in range set: ..."), kAlreadyExists the
+  /// attachment already has an address and its host link is alive ("... duplicate allocation is not allowed"), kInvalidArgument a
+  /// requested address is outside every range or a gateway, kFailedPrecondition a requested address is in use,
+  /// kUnavailable the lock is held by another process for too long, or errno of the failed call.
+  Result<Allocation> allocate(const AllocationRequest& request);
+
+  /// Frees every address of the attachment; its pod's binding becomes absent. Nothing there is success.
+  Status release(const Attachment& attachment);
+
+  /// Frees what is not in `valid`, goes on after an error and returns the first with a count. Bindings stay.
+  /// Returns what was freed, so that the caller can remove its links and rules.
+  Result<std::vector<InUse>> collect(const std::string& network, const std::vector<Attachment>& valid);
+
+  /// Addresses of one attachment (CHECK), and of all of a network.
+  Result<std::vector<InUse>> addresses_of(const Attachment& attachment);
+  Result<std::vector<InUse>> all_in_use(const std::string& network);
+
+  Result<PoolUsage> usage(const std::string& network);
+
+ private:
+  Files& files_;
+  Machine& machine_;
+  Clock& clock_;
+  IpamConfig config_;
+};
+
+}  // namespace holdfast::flannel
