@@ -32,7 +32,7 @@ class IpAddress {
   [[nodiscard]] std::uint8_t bits() const { return is_v4() ? 32 : 128; }
   /// 4 or 16 bytes, network byte order.
   [[nodiscard]] std::span<const std::uint8_t> bytes() const;
-  /// RFC 5952 text form.
+  /// RFC 5952 text form, except that ::/96 keeps the dotted tail inet_ntop(3) gives it.
   [[nodiscard]] std::string to_string() const;
   /// The address `n` further on; nullopt past the end of the address space.
   [[nodiscard]] std::optional<IpAddress> plus(std::uint64_t n) const;
@@ -55,7 +55,8 @@ class Cidr {
   Cidr() = default;
   /// Errors: kInvalidArgument when `prefix` exceeds the family's bits.
   [[nodiscard]] static Result<Cidr> make(IpAddress address, unsigned prefix);
-  /// "ADDRESS/PREFIX". Errors: kInvalidArgument, "'<text>' is not a CIDR".
+  /// "ADDRESS/PREFIX", the prefix without sign or leading zero. Errors: kInvalidArgument, "'<text>' is not a
+  /// CIDR".
   [[nodiscard]] static Result<Cidr> parse(std::string_view text);
 
   [[nodiscard]] const IpAddress& address() const { return address_; }

@@ -15,9 +15,9 @@
 
 namespace holdfast {
 
-/// What our stores do to a file system. One implementation makes the system calls (PosixFiles); the tests' one
-/// records every call and can rebuild what a power cut would have left (test/fakes/recording_files.h). Hence
-/// "changed" and "durable" are separate calls here: nothing is durable before sync_file / sync_folder.
+/// What our stores do to a file system. One implementation makes the system calls (PosixFiles); the tests'
+/// one records every call and can rebuild what a power cut would have left (test/fakes/recording_files.h).
+/// Hence "changed" and "durable" are separate calls here: nothing is durable before sync_file / sync_folder.
 ///
 /// No call follows a symbolic link in the last path component; all open with O_CLOEXEC.
 /// Errors: errno of the failed call with the path in the message.
@@ -37,7 +37,8 @@ class Files {
 
   /// Makes a file that must not exist (O_EXCL) and writes it whole. On failure it is removed again.
   virtual Status create(const std::filesystem::path& path, std::string_view bytes, mode_t mode) = 0;
-  /// Adds to the end of a file, which is made with `mode` when absent.
+  /// Adds to the end of a file, which is made with `mode` when absent. On failure what was added is cut off
+  /// again; so two writers of one file need a lock.
   virtual Status append(const std::filesystem::path& path, std::string_view bytes, mode_t mode) = 0;
   virtual Status truncate(const std::filesystem::path& path, std::size_t bytes) = 0;
   /// Makes the content of a file durable (fdatasync(2)), not its name.
@@ -50,8 +51,8 @@ class Files {
   virtual Status rename_new(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
   /// Removing what is not there succeeds.
   virtual Status remove(const std::filesystem::path& path) = 0;
-  /// Makes one folder and its missing parents; one that is there succeeds and keeps its mode. The parents that were
-  /// made are durable when the call returns (a store's folder is made once in a node's life).
+  /// Makes one folder and its missing parents; one that is there succeeds and keeps its mode. The parents
+  /// that were made are durable when the call returns (a store's folder is made once in a node's life).
   virtual Status make_folders(const std::filesystem::path& folder, mode_t mode) = 0;
 
   /// Takes flock(2) LOCK_EX on `path`, which is made (0600) when absent; the lock ends with the Fd.
@@ -62,8 +63,7 @@ class Files {
 /// The real one. Stateless; may be used from any thread.
 class PosixFiles final : public Files {
  public:
-  Result<std::optional<std::string>> read(const std::filesystem::path& path,
-                                          std::size_t max_bytes) override;
+  Result<std::optional<std::string>> read(const std::filesystem::path& path, std::size_t max_bytes) override;
   Result<std::vector<std::string>> list(const std::filesystem::path& folder) override;
   Status create(const std::filesystem::path& path, std::string_view bytes, mode_t mode) override;
   Status append(const std::filesystem::path& path, std::string_view bytes, mode_t mode) override;

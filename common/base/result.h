@@ -69,13 +69,12 @@ using Status = Result<void>;
 
 /// Leaves the function with the error of `expr`, else binds its value to `decl`.
 /// Two statements, not an expression: never the unbraced body of an if.
-#define HOLDFAST_TRY(decl, expr) \
-  HOLDFAST_TRY_(decl, expr, HOLDFAST_CONCAT_(holdfast_try_, __LINE__))
+#define HOLDFAST_TRY(decl, expr) HOLDFAST_TRY_(decl, expr, HOLDFAST_CONCAT_(holdfast_try_, __LINE__))
 
 /// Leaves the function with the error of the Status `expr`, if it has one.
-#define HOLDFAST_CHECK(expr)                                                     \
-  do {                                                                           \
-    if (auto holdfast_status = (expr); !holdfast_status) {                       \
-      return tl::unexpected(std::move(holdfast_status).error());                 \
-    }                                                                            \
+#define HOLDFAST_CHECK(expr)                                     \
+  do {                                                           \
+    if (auto holdfast_status = (expr); !holdfast_status) {       \
+      return tl::unexpected(std::move(holdfast_status).error()); \
+    }                                                            \
   } while (false)
