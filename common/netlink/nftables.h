@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/cidr.h"
+#include "common/base/result.h"
+#include "common/netlink/mac_address.h"
+#include "common/netlink/request.h"
+#include "common/netlink/socket.h"
+
+/// nf_tables without libnftables: only what our programs write. A socket for it is opened with
+/// Socket::open(Protocol::kNetfilter).
+/// Source: nft(8), linux/netfilter/nf_tables.h; comments in user data as nft(8) writes them.
+namespace holdfast::nl::nft {
+
+/// Source: linux/netfilter.h, NFPROTO_*.
+enum class Family : std::uint8_t { kInet = 1, kIp = 2, kBridge = 7, kIp6 = 10 };
+
+struct Table {
+  Family family = Family::kInet;
+  std::string name;
+  std::string comment;  ///< at most 128 bytes; written only when the table is made
+};
+
+/// Source: linux/netfilter.h NF_INET_*, linux/netfilter_bridge.h NF_BR_*: the numbers agree.
+enum class Hook : std::uint8_t { kPrerouting = 0, kInput = 1, kForward = 2, kOutput = 3, kPostrouting = 4 };
+
+/// Makes a chain one that packets enter by themselves.
+struct BaseChain {
+  std::string type;  ///< "filter", "nat" or "route"
+  Hook hook = Hook::kPrerouting;
+  int priority = 0;            ///< lower runs first; srcnat is 100
+  bool states_policy = false;  ///< send policy accept instead of leaving it to the kernel (the same effect)
+};
+
+struct Chain {
+  std::string name;
+  std::optional<BaseChain> base;  ///< none: reached by jumps only
+  std::string comment;
+};
+
+/// Where an address stands in a packet.
+enum class Side : std::uint8_t { kSource, kDestination };
+enum class Comparison : std::uint8_t { kEqual, kNotEqual };
+
+/// "ip saddr 10.0.0.0/8", "ip6 daddr != ff00::/8"; a prefix of all bits compares whole addresses. In families
+/// inet and bridge the packet's protocol is looked at first, as nft does.
+struct MatchAddress {
+  Side side = Side::kSource;
+  Comparison comparison = Comparison::kEqual;
+  Cidr cidr;
+};
+/// "ether saddr 02:..", for family bridge.
+struct MatchEtherAddress {
+  Side side = Side::kSource;
+  Comparison comparison = Comparison::kEqual;
+  MacAddress mac;
+};
+/// "iifname veth1" (source) or "oifname veth1" (destination).
+struct MatchLinkName {
+  Side side = Side::kSource;
+  Comparison comparison = Comparison::kEqual;
+  std::string name;
+};
+/// "meta mark & mask == value".
+struct MatchMark {
+  Comparison comparison = Comparison::kEqual;
+  std::uint32_t value = 0;
+  std::uint32_t mask = 0xffffffff;
+};
+struct Counter {};
+struct Masquerade {
+  bool fully_random = false;
+};
+/// Ends the rule. `chain` for kJump and kGoto.
+struct Verdict {
+  enum class Kind : std::uint8_t { kAccept, kDrop, kReturn, kJump, kGoto };
+  Kind kind = Kind::kAccept;
+  std::string chain;
+};
+using Statement =
+    std::variant<MatchAddress, MatchEtherAddress, MatchLinkName, MatchMark, Counter, Masquerade, Verdict>;
+
+struct Rule {
+  std::vector<Statement> statements;
+  std::string comment;  ///< at most 128 bytes
+};
+
+/// Changes that the kernel makes all or none of. Put names what may be there already; objects made in the
+/// transaction may be used further on in it.
+class Transaction {
+ public:
+  explicit Transaction(Table table);
+
+  /// Makes the table if it is not there.
+  Transaction& put_table();
+  /// Deleting a table that is not there fails.
+  Transaction& delete_table();
+  /// Makes the chain if it is not there. Errors (at commit): kAlreadyExists or kUnimplemented when one of
+  /// that name but another hook is.
+  Transaction& put_chain(const Chain& chain);
+  /// Removes the rules of a chain that is there.
+  Transaction& flush_chain(std::string_view chain);
+  /// Errors (at commit): kNotFound; kUnavailable when rules jump to it or stand in it.
+  Transaction& delete_chain(std::string_view chain);
+  Transaction& append_rule(std::string_view chain, const Rule& rule);
+  /// Errors (at commit): kNotFound.
+  Transaction& delete_rule(std::string_view chain, std::uint64_t handle);
+
+  [[nodiscard]] bool empty() const { return requests_.empty(); }
+
+ private:
+  friend Status commit(Socket& socket, Transaction transaction);
+  Table table_;
+  std::vector<Request> requests_;
+};
+
+/// Errors: those of the first object that was refused, named: "put chain inet t postrouting (..): No such
+/// file ...". Nothing has changed then.
+Status commit(Socket& socket, Transaction transaction);
+
+struct ListedRule {
+  std::uint64_t handle = 0;
+  std::string comment;
+};
+/// In the order in which packets meet them; empty when the chain or table is not there.
+Result<std::vector<ListedRule>> list_rules(Socket& socket, Family family, std::string_view table,
+                                           std::string_view chain);
+/// Names, in no order; empty when the table is not there.
+Result<std::vector<std::string>> list_chains(Socket& socket, Family family, std::string_view table);
+
+}  // namespace holdfast::nl::nft
