@@ -16,3 +16,7 @@ if(HOLDFAST_SANITIZE)
     target_compile_options(holdfast_options INTERFACE -Wno-maybe-uninitialized -Wno-null-dereference)
   endif()
 endif()
+if(HOLDFAST_FUZZ)
+  # Coverage feedback for libFuzzer in all that is linked; the driver itself comes with the programs' link options.
+  target_compile_options(holdfast_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
