@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# Installs the Debian packages of a step, from the one list in packages.txt. Sourced.
+
+# Prints "PACKAGES WHY" for every package of step $1; PACKAGES may be alternatives joined by '|'.
+packages_of() {
+  awk -v step="$1" '
+    /^#/ || NF < 3 { next }
+    ("," $2 ",") ~ ("," step ",") { name = $1; $1 = $2 = ""; sub(/^ +/, ""); print name, $0 }
+  ' "$HOLDFAST_ROOT/packages.txt"
+}
+
+# All installed packages, one a line.
+installed_packages() {
+  dpkg-query --show --showformat '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | sed -n 's/^ii  *//p'
+}
+
+# Prints the lines of packages_of STEP that no installed package serves, the first alternative only.
+missing_packages() {
+  packages_of "$1" | awk '
+    NR == FNR { installed[$1] = 1; next }
+    { count = split($1, alternatives, "|"); found = 0
+      for (i = 1; i <= count; i++) if (alternatives[i] in installed) found = 1
+      if (!found) { $1 = alternatives[1]; print } }
+  ' <(installed_packages) -
+}
+
+# Installs what the steps given lack. Never removes a package of the user's to make room.
+need_packages() {
+  local step missing=""
+  for step in "$@"; do
+    missing+=$(missing_packages "$step")$'\n'
+  done
+  missing=$(sed '/^$/d' <<<"$missing" | sort -u)
+  [[ -n $missing ]] || return 0
+  command -v apt-get >/dev/null ||
+    die "not a Debian system; install what serves as: $(cut -d' ' -f1 <<<"$missing" | tr '\n' ' ')"
+  say "installing Debian packages that are missing:"
+  awk '{ name = $1; sub(/^[^ ]+ /, ""); print "   " name ": " $0 }' <<<"$missing"
+  local -a names
+  mapfile -t names < <(cut -d' ' -f1 <<<"$missing")
+  as_root apt-get -qq update
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq install -y --no-install-recommends --no-remove "${names[@]}" >/dev/null
+}
