@@ -51,9 +51,9 @@ class Files {
   virtual Status rename_new(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
   /// Removing what is not there succeeds.
   virtual Status remove(const std::filesystem::path& path) = 0;
-  /// Makes one folder and its missing parents; one that is there succeeds and keeps its mode. What was made is
-  /// durable when the call returns (a store's folder is made once in a node's life).
-  /// Errors: kFailedPrecondition when something else than a folder is there.
+  /// Makes one folder and its missing parents; one that is there succeeds and keeps its mode. What was made
+  /// is durable when the call returns (a store's folder is made once in a node's life). Errors:
+  /// kFailedPrecondition when something else than a folder is there.
   virtual Status make_folders(const std::filesystem::path& folder, mode_t mode) = 0;
 
   /// Takes flock(2) LOCK_EX on `path`, which is made (0600) when absent; the lock ends with the Fd.

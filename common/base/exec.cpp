@@ -1,0 +1,283 @@
+#include "common/base/exec.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "common/base/fd.h"
+
+namespace holdfast {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr int kFirstFreeFd = 3;
+constexpr std::chrono::milliseconds kLookAgain{
+    20};  // for the end of a program whose children keep its outputs
+constexpr std::chrono::microseconds kShortestWait{50};  // for the end of a program that closed its outputs
+constexpr std::chrono::microseconds kLongestWait{5000};
+constexpr std::chrono::milliseconds kKillPatience{1000};  // a killed process may be stuck in the kernel
+
+struct Pipe {
+  Fd read_end;
+  Fd write_end;
+};
+
+// What posix_spawn(3) does to the child between its making and its program.
+class SpawnSettings {
+ public:
+  SpawnSettings() {
+    ::posix_spawn_file_actions_init(&actions_);
+    ::posix_spawnattr_init(&attributes_);
+  }
+  SpawnSettings(const SpawnSettings&) = delete;
+  SpawnSettings& operator=(const SpawnSettings&) = delete;
+  ~SpawnSettings() {
+    ::posix_spawn_file_actions_destroy(&actions_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
+
+  // Returns 0 or an errno (ENOMEM).
+  int prepare(int input, int output, int errors) {
+    sigset_t all;
+    sigset_t none;
+    ::sigfillset(&all);
+    ::sigemptyset(&none);
+    ::posix_spawnattr_setsigdefault(&attributes_, &all);
+    ::posix_spawnattr_setsigmask(&attributes_, &none);
+    ::posix_spawnattr_setpgroup(&attributes_, 0);
+    ::posix_spawnattr_setflags(&attributes_,
+                               POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    const std::array failures{::posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO),
+                              ::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO),
+                              ::posix_spawn_file_actions_adddup2(&actions_, errors, STDERR_FILENO),
+                              ::posix_spawn_file_actions_addclosefrom_np(&actions_, kFirstFreeFd)};
+    return *std::ranges::max_element(failures);
+  }
+
+  [[nodiscard]] const posix_spawn_file_actions_t* actions() const { return &actions_; }
+  [[nodiscard]] const posix_spawnattr_t* attributes() const { return &attributes_; }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+};
+
+// A descriptor above 2, so that the three dup2(2) in the child cannot overwrite one another's source. Our own
+// 0..2 may be closed.
+Result<Fd> above_stdio(int fd) {
+  Fd owned(fd);
+  if (owned.get() >= kFirstFreeFd) {
+    return owned;
+  }
+  Fd moved(::fcntl(owned.get(), F_DUPFD_CLOEXEC, kFirstFreeFd));
+  if (!moved.valid()) {
+    return fail_errno(errno, "duplicate a descriptor");
+  }
+  return moved;
+}
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return fail_errno(errno, "make a pipe");
+  }
+  Pipe pipe;
+  Result<Fd> read_end = above_stdio(ends[0]);
+  Result<Fd> write_end = above_stdio(ends[1]);
+  HOLDFAST_TRY(pipe.read_end, std::move(read_end));
+  HOLDFAST_TRY(pipe.write_end, std::move(write_end));
+  return pipe;
+}
+
+// The input as a file in memory: unlike a pipe it cannot fill up, and a program that does not read it is no
+// SIGPIPE.
+Result<Fd> make_input(const std::string& bytes) {
+  const int made = ::memfd_create("stdin", MFD_CLOEXEC);
+  if (made < 0) {
+    return fail_errno(errno, "make the input file");
+  }
+  HOLDFAST_TRY(Fd fd, above_stdio(made));
+  std::size_t done = 0;
+  while (done < bytes.size()) {  // pwrite leaves the offset, which the program shares, at 0
+    const ssize_t n = ::pwrite(fd.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+    if (n < 0 && errno != EINTR) {
+      return fail_errno(errno, "fill the input file");
+    }
+    done += n > 0 ? static_cast<std::size_t>(n) : 0;
+  }
+  return fd;
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& strings) {
+  std::vector<char*> out;
+  out.reserve(strings.size() + 1);
+  for (std::string& text : strings) {
+    out.push_back(text.data());
+  }
+  out.push_back(nullptr);
+  return out;
+}
+
+// Reads once what is there. False at the end of the output.
+bool take_output(int fd, std::size_t max_bytes, std::string& kept, bool& truncated) {
+  std::array<char, std::size_t{16} * 1024> buffer;
+  const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+  if (n < 0) {
+    return errno == EINTR || errno == EAGAIN;
+  }
+  const auto size = static_cast<std::size_t>(n);
+  const std::size_t room = max_bytes - std::min(max_bytes, kept.size());
+  kept.append(buffer.data(), std::min(size, room));
+  truncated = truncated || size > room;
+  return n > 0;
+}
+
+// One running program from its start to its end.
+class Child {
+ public:
+  Child(const Command& command, pid_t pid, Fd output, Fd errors)
+      : command_(command),
+        pid_(pid),
+        deadline_(SteadyClock::now() + command.deadline),
+        output_(std::move(output)),
+        errors_(std::move(errors)) {}
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() {
+    if (!ended_) {
+      kill_and_wait();
+    }
+  }
+
+  Result<CommandResult> finish() {
+    while (output_.valid() || errors_.valid()) {
+      const auto left = deadline_ - SteadyClock::now();
+      if (left <= left.zero()) {
+        return too_late();
+      }
+      const bool quiet = !take_outputs(std::min<std::chrono::nanoseconds>(left, kLookAgain));
+      if (quiet && reap()) {
+        return std::move(result_);
+      }
+    }
+    if (!wait_until(deadline_)) {
+      return too_late();
+    }
+    return std::move(result_);
+  }
+
+ private:
+  // Waits for output up to `patience` and reads it. False when none came.
+  bool take_outputs(std::chrono::nanoseconds patience) {
+    std::array<pollfd, 2> watched{pollfd{output_.get(), POLLIN, 0}, pollfd{errors_.get(), POLLIN, 0}};
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(patience);
+    if (::poll(watched.data(), watched.size(), static_cast<int>(wait.count())) <= 0) {
+      return false;
+    }
+    const auto take = [&](const pollfd& seen, Fd& fd, std::string& kept) {
+      if (seen.revents != 0 && !take_output(fd.get(), command_.max_output_bytes, kept, result_.truncated)) {
+        fd.reset();
+      }
+    };
+    take(watched[0], output_, result_.output);
+    take(watched[1], errors_, result_.errors);
+    return true;
+  }
+
+  // True when the program has ended; its result is complete then.
+  bool reap() {
+    int status = 0;
+    rusage used{};
+    if (!ended_ && ::wait4(pid_, &status, WNOHANG, &used) == pid_) {
+      ended_ = true;
+      result_.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+      result_.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+      for (const timeval& time : {used.ru_utime, used.ru_stime}) {
+        result_.cpu += std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+      }
+    }
+    return ended_;
+  }
+
+  bool wait_until(SteadyClock::time_point deadline) {
+    auto wait = kShortestWait;
+    while (!reap()) {
+      const auto left = deadline - SteadyClock::now();
+      if (left <= left.zero()) {
+        return false;
+      }
+      std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(left, wait));
+      wait = std::min(wait * 2, kLongestWait);
+    }
+    return true;
+  }
+
+  // The group is killed before its leader is waited for, while its number cannot belong to anyone else.
+  bool kill_and_wait() {
+    ::kill(-pid_, SIGKILL);
+    return wait_until(SteadyClock::now() + kKillPatience);
+  }
+
+  tl::unexpected<Error> too_late() {
+    std::string message = "run " + command_.argv.front() + ": not finished after " +
+                          std::to_string(command_.deadline.count()) + " ms";
+    message += kill_and_wait() ? ", killed" : ", killed but still in the kernel";
+    if (!result_.errors.empty()) {
+      message += "; it wrote: " + result_.errors;
+    }
+    ended_ = true;
+    return fail(Code::kDeadlineExceeded, std::move(message));
+  }
+
+  const Command& command_;
+  pid_t pid_;
+  SteadyClock::time_point deadline_;
+  Fd output_;
+  Fd errors_;
+  CommandResult result_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+Result<CommandResult> SystemExecutor::run(const Command& command) {
+  if (command.argv.empty() || command.argv.front().find('/') == std::string::npos) {
+    return fail(Code::kInvalidArgument, "run '" + (command.argv.empty() ? "" : command.argv.front()) +
+                                            "': not the path of a program");
+  }
+  const std::string what = "run " + command.argv.front();
+  HOLDFAST_TRY(const Fd input, make_input(command.input));
+  HOLDFAST_TRY(Pipe output, make_pipe());
+  HOLDFAST_TRY(Pipe errors, make_pipe());
+  SpawnSettings settings;
+  if (const int error = settings.prepare(input.get(), output.write_end.get(), errors.write_end.get());
+      error != 0) {
+    return fail_errno(error, what);
+  }
+  std::vector<std::string> argv = command.argv;
+  std::vector<std::string> environment = command.environment;
+  pid_t pid = 0;
+  const int error = ::posix_spawn(&pid, argv.front().c_str(), settings.actions(), settings.attributes(),
+                                  pointers_to(argv).data(), pointers_to(environment).data());
+  if (error != 0) {
+    return fail_errno(error, what);
+  }
+  output.write_end.reset();
+  errors.write_end.reset();
+  return Child(command, pid, std::move(output.read_end), std::move(errors.read_end)).finish();
+}
+
+}  // namespace holdfast
