@@ -1,0 +1,180 @@
+#include "test/tools/syscall_trace.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <map>
+#include <utility>
+
+#include "test/tools/child_wait.h"
+
+namespace holdfast::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kSyscallStop = SIGTRAP | 0x80;  // with PTRACE_O_TRACESYSGOOD
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  for (std::string& text : texts) result.push_back(text.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+/// In the child: only async-signal-safe calls. A program that can not be started ends with 127.
+[[noreturn]] void become(const TraceRequest& request, char* const* argv, char* const* env) {
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  // dup2() keeps close-on-exec when both are the same descriptor; the tracer's own standard streams have it
+  // off.
+  if (::dup2(request.in_fd, STDIN_FILENO) < 0 || ::dup2(request.out_fd, STDOUT_FILENO) < 0 ||
+      ::dup2(request.err_fd, STDERR_FILENO) < 0 || ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
+    ::_exit(127);
+  }
+  ::raise(SIGSTOP);
+  ::execve(argv[0], argv, env);
+  ::_exit(127);
+}
+
+class Tracer {
+ public:
+  explicit Tracer(const TraceRequest& request)
+      : request_(request), deadline_(Clock::now() + request.patience) {}
+
+  Result<TraceEnd> run();
+
+ private:
+  struct Thread {
+    bool fresh = true;  ///< has not stopped yet
+    bool in_call = false;
+    SyscallRegisters entry;  ///< of the call it is in
+    std::size_t point = 0;   ///< number of the change point it is in, 0 when it is in none
+  };
+
+  const TraceRequest& request_;
+  Clock::time_point deadline_;
+  ChangeSpotter spotter_;
+  std::map<pid_t, Thread> threads_;
+  pid_t main_ = -1;
+  TraceEnd end_;
+
+  Status start();
+  Status follow();
+  Status on_stop(pid_t thread, int status);
+  Status on_syscall(pid_t thread);
+  void kill_all();
+  [[nodiscard]] bool is_target(std::size_t point, bool after) const {
+    return request_.kill_at && point != 0 && request_.kill_at->number == point &&
+           request_.kill_at->after == after;
+  }
+};
+
+Status Tracer::start() {
+  std::vector<std::string> argv = request_.argv;
+  std::vector<std::string> env = request_.env;
+  const std::vector<char*> argv_pointers = pointers(argv);
+  const std::vector<char*> env_pointers = pointers(env);
+  main_ = ::fork();
+  if (main_ < 0) return fail_errno(errno, "fork");
+  if (main_ == 0) become(request_, argv_pointers.data(), env_pointers.data());
+  int status = 0;
+  if (::waitpid(main_, &status, __WALL) != main_ || !WIFSTOPPED(status)) {
+    return fail(Code::kInternal, "the traced program did not stop");
+  }
+  constexpr std::uintptr_t kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+                                      PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+  if (::ptrace(PTRACE_SETOPTIONS, main_, nullptr, kOptions) != 0)
+    return fail_errno(errno, "set ptrace options");
+  threads_[main_].fresh = false;
+  if (::ptrace(PTRACE_SYSCALL, main_, nullptr, nullptr) != 0) return fail_errno(errno, "resume the program");
+  return {};
+}
+
+void Tracer::kill_all() {
+  for (const auto& [thread, state] : threads_) ::kill(thread, SIGKILL);
+}
+
+Status Tracer::on_syscall(pid_t thread) {
+  Thread& state = threads_[thread];
+  const auto regs = read_syscall_registers(thread);
+  if (!regs) return {};  // killed meanwhile
+  state.in_call = !state.in_call;
+  if (!state.in_call) {
+    spotter_.at_exit(thread, state.entry, regs->result);
+    const std::size_t point = std::exchange(state.point, 0);
+    if (!is_target(point, /*after=*/true)) return {};
+    end_.killed = true;
+    if (request_.before_kill) request_.before_kill(end_.points[point - 1]);
+    kill_all();
+    return {};
+  }
+  state.entry = *regs;
+  HOLDFAST_TRY(const std::optional<ChangePoint> point, spotter_.at_entry(thread, *regs));
+  if (!point || end_.killed) return {};
+  end_.points.push_back(*point);
+  state.point = end_.points.size();
+  if (!is_target(state.point, /*after=*/false)) return {};
+  end_.killed = true;
+  if (request_.before_kill) request_.before_kill(*point);
+  kill_all();
+  return {};
+}
+
+Status Tracer::on_stop(pid_t thread, int status) {
+  const int signal = WSTOPSIG(status);
+  const int event = status >> 16;
+  const bool attached_now = std::exchange(threads_[thread].fresh, false) && signal == SIGSTOP;
+  int deliver = 0;
+  if (end_.killed) ::kill(thread, SIGKILL);  // it was being made when the others were killed
+  if (signal == kSyscallStop) {
+    HOLDFAST_CHECK(on_syscall(thread));
+  } else if (event == PTRACE_EVENT_EXEC) {
+    threads_[thread].in_call = true;  // the exit stop of execve(2) follows, under this id
+  } else if (event == 0 && !attached_now) {
+    deliver = signal;
+  }
+  ::ptrace(PTRACE_SYSCALL, thread, nullptr, static_cast<std::uintptr_t>(deliver));
+  return {};
+}
+
+Status Tracer::follow() {
+  for (;;) {
+    HOLDFAST_TRY(const std::optional<ChildChange> change, wait_child(__WALL, deadline_));
+    if (!change) return {};
+    const auto [thread, status, usage] = *change;
+    if (WIFSTOPPED(status)) {
+      HOLDFAST_CHECK(on_stop(thread, status));
+      continue;
+    }
+    threads_.erase(thread);
+    if (thread == main_) end_.exit_code = exit_code_of(status);
+  }
+}
+
+Result<TraceEnd> Tracer::run() {
+  HOLDFAST_CHECK(start());
+  const Status done = follow();
+  if (!done) {
+    kill_all();
+    while (::waitpid(-1, nullptr, __WALL) > 0) {
+    }
+    return tl::unexpected(done.error());
+  }
+  return std::move(end_);
+}
+
+}  // namespace
+
+Result<TraceEnd> trace(const TraceRequest& request) {
+  if (request.argv.empty()) return fail(Code::kInvalidArgument, "no program to trace");
+  const SigchldBlock blocked;
+  return Tracer(request).run();
+}
+
+}  // namespace holdfast::test

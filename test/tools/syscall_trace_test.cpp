@@ -1,0 +1,138 @@
+#include "test/tools/syscall_trace.h"
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "test/catch.h"
+
+namespace holdfast::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder under TMPDIR that goes with the test.
+class Folder {
+ public:
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "trace.XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { fs::remove_all(path_); }
+  [[nodiscard]] const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+TraceRequest shell(const std::string& script) {
+  TraceRequest request;
+  request.argv = {"/bin/sh", "-c", script};
+  request.env = {"PATH=/usr/bin:/bin"};
+  return request;
+}
+
+std::vector<std::string> texts(const TraceEnd& end) {
+  std::vector<std::string> lines;
+  for (const ChangePoint& point : end.points) lines.push_back(point.call + " " + point.target);
+  return lines;
+}
+
+TEST_CASE("the tracer lists what a program and its children change, and nothing else", "[trace]") {
+  const Folder folder;
+  const std::string at = folder.path().string();
+  const auto end =
+      trace(shell("cd " + at + "; mkdir d; echo hello > d/f; cat d/f > /dev/null; mv d/f d/g; rm d/g"));
+  REQUIRE(end.has_value());
+  CHECK(end->exit_code == 0);
+  CHECK_FALSE(end->killed);
+  CHECK(texts(*end) == std::vector<std::string>{
+                           "mkdir " + at + "/d",
+                           "openat " + at + "/d/f",
+                           "write " + at + "/d/f",
+                           "renameat2 " + at + "/d/f -> " + at + "/d/g",
+                           "unlinkat " + at + "/d/g",
+                       });
+}
+
+TEST_CASE("a call killed before has not happened, one killed after has", "[trace]") {
+  for (const bool after : {false, true}) {
+    DYNAMIC_SECTION((after ? "after" : "before")) {
+      const Folder folder;
+      TraceRequest request = shell("cd " + folder.path().string() + "; mkdir one; mkdir two; mkdir three");
+      request.kill_at = KillAt{2, after};
+      const auto end = trace(request);
+      REQUIRE(end.has_value());
+      CHECK(end->killed);
+      CHECK(end->points.size() == 2);
+      CHECK(fs::exists(folder.path() / "one"));
+      CHECK(fs::exists(folder.path() / "two") == after);
+      CHECK_FALSE(fs::exists(folder.path() / "three"));
+    }
+  }
+}
+
+TEST_CASE("killing takes children of the program with it", "[trace]") {
+  const Folder folder;
+  TraceRequest request = shell("cd " + folder.path().string() + "; (sleep 1; mkdir late) & mkdir now; wait");
+  request.kill_at = KillAt{1, true};
+  const auto end = trace(request);  // returns when the last of them is gone
+  REQUIRE(end.has_value());
+  CHECK(end->killed);
+  CHECK(fs::exists(folder.path() / "now"));
+  CHECK_FALSE(fs::exists(folder.path() / "late"));
+}
+
+TEST_CASE("a point that the program does not reach kills nothing", "[trace]") {
+  const Folder folder;
+  TraceRequest request = shell("mkdir " + folder.path().string() + "/one");
+  request.kill_at = KillAt{2, false};
+  const auto end = trace(request);
+  REQUIRE(end.has_value());
+  CHECK_FALSE(end->killed);
+  CHECK(end->exit_code == 0);
+}
+
+TEST_CASE("a program that hangs is killed at the deadline", "[trace]") {
+  TraceRequest request = shell("sleep 60");
+  request.patience = std::chrono::seconds(1);
+  const auto end = trace(request);
+  REQUIRE_FALSE(end.has_value());
+  CHECK(end.error().code == Code::kDeadlineExceeded);
+}
+
+TEST_CASE("netlink lookups are no change points, netlink changes are", "[trace]") {
+  struct Case {
+    const char* name;
+    const char* script;
+    std::vector<std::string> targets;
+  };
+  const Case cases[] = {
+      {"a dump", "ip address show", {}},
+      {"a new address", "ip address add 10.0.0.1/8 dev lo", {"route: RTM_NEWADDR"}},
+      {"a refused removal", "ip address delete 10.0.0.1/8 dev lo || true", {"route: RTM_DELADDR"}},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      // Namespaces of its own: a user namespace too, so that no root is needed where the machine allows that.
+      const auto end =
+          trace(shell(std::string("exec unshare --net --map-root-user sh -c '") + c.script + "'"));
+      REQUIRE(end.has_value());
+      std::vector<std::string> targets;
+      for (const ChangePoint& point : end->points) {
+        if (point.target.starts_with("route: ")) targets.push_back(point.target);
+      }
+      CHECK(targets == c.targets);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::test
