@@ -54,7 +54,8 @@ class Monitor {
   static Result<Monitor> open_in(int netns_fd, const MonitorOptions& options);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
-  /// What has come in, in order; empty when nothing has. Never blocks.
+  /// What has come in, in order; empty when nothing has. Never blocks. After a
+  /// flood there may be more: the fd stays readable.
   /// Errors: errno of recvmsg(2), except ENOBUFS, which is the event Resync.
   Result<std::vector<Event>> read();
 

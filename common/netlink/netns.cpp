@@ -1,0 +1,59 @@
+#include "common/netlink/netns.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
+#include <system_error>
+#include <thread>
+
+namespace holdfast::nl {
+namespace {
+
+bool is_netns(int fd) {
+  struct statfs where {};
+  return ::fstatfs(fd, &where) == 0 && where.f_type == NSFS_MAGIC &&
+         ::ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET;
+}
+
+}  // namespace
+
+Result<Fd> open_netns(const std::string& path) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd.valid()) return fail_errno(errno, "open network namespace '" + path + "'");
+  if (!is_netns(fd.get())) return fail(Code::kInvalidArgument, "'" + path + "' is not a network namespace");
+  return fd;
+}
+
+Result<bool> same_netns(int netns_fd) {
+  struct stat theirs {};
+  struct stat ours {};
+  if (::fstat(netns_fd, &theirs) != 0) return fail_errno(errno, "look at a network namespace");
+  if (::stat("/proc/thread-self/ns/net", &ours) != 0)
+    return fail_errno(errno, "look at /proc/thread-self/ns/net");
+  return theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+}
+
+Status run_in_netns(int netns_fd, const std::function<void()>& body) {
+  Status joined;
+  const auto join_and_run = [&] {
+    if (::setns(netns_fd, CLONE_NEWNET) != 0) {
+      joined = fail_errno(errno, "join network namespace");
+      return;
+    }
+    body();
+  };
+  try {
+    std::thread(join_and_run).join();
+  } catch (const std::system_error& e) {
+    return fail_errno(e.code().value(), "start a thread for another network namespace");
+  }
+  return joined;
+}
+
+}  // namespace holdfast::nl
