@@ -18,7 +18,7 @@ struct Address {
   int ifindex = 0;
   Cidr cidr;  ///< with host bits
   Scope scope = Scope::kUniverse;
-  std::optional<IpAddress> broadcast;
+  std::optional<IpAddress> broadcast = std::nullopt;
   bool permanent = false;   ///< IFA_F_PERMANENT: no lifetime
   bool tentative = false;   ///< duplicate address detection is still running
   bool dad_failed = false;  ///< someone else has it
@@ -32,7 +32,7 @@ Result<std::vector<Address>> list_addresses(Socket& socket, int ifindex = 0,
 struct AddressOptions {
   bool no_dad = false;  ///< IPv6: usable at once
   Scope scope = Scope::kUniverse;
-  std::optional<IpAddress> broadcast;
+  std::optional<IpAddress> broadcast = std::nullopt;
   bool no_prefix_route = false;
 };
 /// Putting one that is there succeeds (IPv6: its flags are renewed).

@@ -47,7 +47,7 @@ struct BridgePort {
 
 struct VxlanInfo {
   std::uint32_t vni = 0;
-  std::optional<IpAddress> local;
+  std::optional<IpAddress> local = std::nullopt;
   int device = 0;          ///< index of the underlay link, 0 when none
   std::uint16_t port = 0;  ///< UDP destination port
   bool learning = true;
@@ -60,21 +60,21 @@ struct VxlanInfo {
 /// A network interface as RTM_NEWLINK tells it. Source: rtnetlink(7), linux/if_link.h.
 struct Link {
   int index = 0;
-  std::string name;
-  std::optional<MacAddress> mac;  ///< none for links without Ethernet addresses
-  std::uint32_t mtu = 0;          ///< bytes
-  bool up = false;                ///< IFF_UP, what was asked for
-  bool lower_up = false;          ///< IFF_LOWER_UP, carrier
-  bool promiscuous = false;       ///< IFF_PROMISC as set by hand, not by sniffers or bridges
-  int master = 0;                 ///< index of the bridge it belongs to, 0 when none
-  std::string kind;               ///< "veth", "bridge", "vxlan", ...; empty for hardware and lo
-  std::string alias;
-  int peer = 0;                     ///< IFLA_LINK: veth's other end, vxlan's underlay device; 0 when none
-  std::optional<int> peer_netnsid;  ///< set when `peer` is an index of another namespace
+  std::string name = {};
+  std::optional<MacAddress> mac = std::nullopt;  ///< none for links without Ethernet addresses
+  std::uint32_t mtu = 0;                         ///< bytes
+  bool up = false;                               ///< IFF_UP, what was asked for
+  bool lower_up = false;                         ///< IFF_LOWER_UP, carrier
+  bool promiscuous = false;                      ///< IFF_PROMISC as set by hand, not by sniffers or bridges
+  int master = 0;                                ///< index of the bridge it belongs to, 0 when none
+  std::string kind = {};  ///< "veth", "bridge", "vxlan", ...; empty for hardware and lo
+  std::string alias = {};
+  int peer = 0;  ///< IFLA_LINK: veth's other end, vxlan's underlay device; 0 when none
+  std::optional<int> peer_netnsid = std::nullopt;  ///< set when `peer` is an index of another namespace
   OperState oper_state = OperState::kUnknown;
-  std::optional<BridgePort> port;      ///< for ports of a bridge
-  std::optional<VxlanInfo> vxlan;      ///< for kind "vxlan"
-  std::optional<bool> vlan_filtering;  ///< for kind "bridge", when the kernel has it
+  std::optional<BridgePort> port = std::nullopt;      ///< for ports of a bridge
+  std::optional<VxlanInfo> vxlan = std::nullopt;      ///< for kind "vxlan"
+  std::optional<bool> vlan_filtering = std::nullopt;  ///< for kind "bridge", when the kernel has it
 };
 
 /// Errors: kInvalidArgument for a name the kernel would not take: 1..15 bytes, not "." or "..", no '/', ':'
@@ -87,15 +87,16 @@ Result<std::optional<Link>> find_link(Socket& socket, int index);
 
 /// What a dump is narrowed to, in the kernel where it can.
 struct LinkFilter {
-  int master = 0;    ///< ports of this bridge; 0: all
-  std::string kind;  ///< empty: all
+  int master = 0;         ///< ports of this bridge; 0: all
+  std::string kind = {};  ///< empty: all
 };
 Result<std::vector<Link>> list_links(Socket& socket, const LinkFilter& filter = {});
 
 struct BridgeSpec {
-  std::string name;
-  std::optional<MacAddress> mac;  ///< set: pinned, the bridge no longer follows its ports' lowest MAC
-  std::uint32_t mtu = 0;          ///< 0: the kernel's default
+  std::string name = {};
+  std::optional<MacAddress> mac =
+      std::nullopt;       ///< set: pinned, the bridge no longer follows its ports' lowest MAC
+  std::uint32_t mtu = 0;  ///< 0: the kernel's default
   bool up = true;
   bool vlan_filtering = false;
 };
@@ -103,15 +104,15 @@ struct BridgeSpec {
 Result<Link> create_bridge(Socket& socket, const BridgeSpec& spec);
 
 struct VethSpec {
-  std::string name;
-  std::optional<MacAddress> mac;
+  std::string name = {};
+  std::optional<MacAddress> mac = std::nullopt;
   std::uint32_t mtu = 0;  ///< of both ends; 0: the kernel's default
   int master = 0;         ///< bridge to enslave the host end to; 0: none
   bool up = true;         ///< host end
-  std::string alias;
-  std::string peer_name;
+  std::string alias = {};
+  std::string peer_name = {};
   int peer_netns_fd = -1;  ///< namespace of the other end; -1: this one
-  std::optional<MacAddress> peer_mac;
+  std::optional<MacAddress> peer_mac = std::nullopt;
 };
 /// One message: the peer appears in its namespace with its name, MAC and MTU, down; the host end is up and
 /// enslaved. When a part of it is refused nothing stays behind. Returns the host end; its `peer` and `port`
@@ -119,8 +120,8 @@ struct VethSpec {
 Result<Link> create_veth(Socket& socket, const VethSpec& spec);
 
 struct VxlanSpec {
-  std::string name;
-  std::optional<MacAddress> mac;
+  std::string name = {};
+  std::optional<MacAddress> mac = std::nullopt;
   std::uint32_t mtu = 0;
   VxlanInfo info;
   bool up = false;
@@ -130,22 +131,23 @@ Result<Link> create_vxlan(Socket& socket, const VxlanSpec& spec);
 
 /// What is set is changed, the rest is left alone.
 struct LinkChange {
-  std::optional<bool> up;
-  std::optional<std::uint32_t> mtu;
-  std::optional<MacAddress> mac;
-  std::optional<std::string> name;
-  std::optional<std::string> alias;
-  std::optional<int> master;  ///< 0: out of its bridge
-  std::optional<bool> promiscuous;
-  std::optional<bool> arp_notify;  ///< net.ipv4.conf.<link>.arp_notify: gratuitous ARP when the link comes up
+  std::optional<bool> up = std::nullopt;
+  std::optional<std::uint32_t> mtu = std::nullopt;
+  std::optional<MacAddress> mac = std::nullopt;
+  std::optional<std::string> name = std::nullopt;
+  std::optional<std::string> alias = std::nullopt;
+  std::optional<int> master = std::nullopt;  ///< 0: out of its bridge
+  std::optional<bool> promiscuous = std::nullopt;
+  std::optional<bool> arp_notify =
+      std::nullopt;  ///< net.ipv4.conf.<link>.arp_notify: gratuitous ARP when the link comes up
 };
 Request change_link(int index, const LinkChange& change);
 
 struct BridgePortChange {
-  std::optional<bool> hairpin;
-  std::optional<bool> isolated;
-  std::optional<bool> learning;
-  std::optional<bool> flood;
+  std::optional<bool> hairpin = std::nullopt;
+  std::optional<bool> isolated = std::nullopt;
+  std::optional<bool> learning = std::nullopt;
+  std::optional<bool> flood = std::nullopt;
 };
 /// For links that are ports of a bridge.
 Request change_bridge_port(int index, const BridgePortChange& change);

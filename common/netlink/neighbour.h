@@ -47,9 +47,9 @@ Request drop_neighbour(const Neighbour& neighbour);
 struct FdbEntry {
   int ifindex = 0;
   MacAddress mac;
-  std::optional<IpAddress> dst;  ///< VXLAN: remote end of the tunnel
-  bool master = false;           ///< kept by the bridge that the link belongs to, not by the link itself
-  std::uint16_t vlan = 0;        ///< 0: none
+  std::optional<IpAddress> dst = std::nullopt;  ///< VXLAN: remote end of the tunnel
+  bool master = false;     ///< kept by the bridge that the link belongs to, not by the link itself
+  std::uint16_t vlan = 0;  ///< 0: none
   NeighbourState state = NeighbourState::kPermanent;
 
   auto operator<=>(const FdbEntry&) const = default;

@@ -23,8 +23,8 @@ enum class Family : std::uint8_t { kInet = 1, kIp = 2, kBridge = 7, kIp6 = 10 };
 
 struct Table {
   Family family = Family::kInet;
-  std::string name;
-  std::string comment;  ///< at most 128 bytes; written only when the table is made
+  std::string name = {};
+  std::string comment = {};  ///< at most 128 bytes; written only when the table is made
 };
 
 /// Source: linux/netfilter.h NF_INET_*, linux/netfilter_bridge.h NF_BR_*: the numbers agree.
@@ -32,16 +32,16 @@ enum class Hook : std::uint8_t { kPrerouting = 0, kInput = 1, kForward = 2, kOut
 
 /// Makes a chain one that packets enter by themselves.
 struct BaseChain {
-  std::string type;  ///< "filter", "nat" or "route"
+  std::string type = {};  ///< "filter", "nat" or "route"
   Hook hook = Hook::kPrerouting;
   int priority = 0;            ///< lower runs first; srcnat is 100
   bool states_policy = false;  ///< send policy accept instead of leaving it to the kernel (the same effect)
 };
 
 struct Chain {
-  std::string name;
-  std::optional<BaseChain> base;  ///< none: reached by jumps only
-  std::string comment;
+  std::string name = {};
+  std::optional<BaseChain> base = std::nullopt;  ///< none: reached by jumps only
+  std::string comment = {};
 };
 
 /// Where an address stands in a packet.
@@ -65,7 +65,7 @@ struct MatchEtherAddress {
 struct MatchLinkName {
   Side side = Side::kSource;
   Comparison comparison = Comparison::kEqual;
-  std::string name;
+  std::string name = {};
 };
 /// "meta mark & mask == value".
 struct MatchMark {
@@ -81,14 +81,14 @@ struct Masquerade {
 struct Verdict {
   enum class Kind : std::uint8_t { kAccept, kDrop, kReturn, kJump, kGoto };
   Kind kind = Kind::kAccept;
-  std::string chain;
+  std::string chain = {};
 };
 using Statement =
     std::variant<MatchAddress, MatchEtherAddress, MatchLinkName, MatchMark, Counter, Masquerade, Verdict>;
 
 struct Rule {
   std::vector<Statement> statements;
-  std::string comment;  ///< at most 128 bytes
+  std::string comment = {};  ///< at most 128 bytes
 };
 
 /// Changes that the kernel makes all or none of. Put names what may be there already; objects made in the
@@ -126,7 +126,7 @@ Status commit(Socket& socket, Transaction transaction);
 
 struct ListedRule {
   std::uint64_t handle = 0;
-  std::string comment;
+  std::string comment = {};
 };
 /// In the order in which packets meet them; empty when the chain or table is not there.
 Result<std::vector<ListedRule>> list_rules(Socket& socket, Family family, std::string_view table,

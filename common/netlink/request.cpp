@@ -16,7 +16,7 @@ Request::Request(std::string what, MessagePtr message)
 Request::Request(std::string what, Error refused)
     : what_(std::move(what)), refused_(std::move(refused).within(what_)) {}
 
-Request&& Request::tolerating(int sys_errno) && {
+Request Request::tolerating(int sys_errno) && {
   tolerated_.push_back(sys_errno);
   return std::move(*this);
 }

@@ -35,7 +35,7 @@ class Request {
   ~Request() = default;
 
   /// Takes the kernel's answer `sys_errno` as success: "it was already gone", "it was already there".
-  Request&& tolerating(int sys_errno) &&;
+  Request tolerating(int sys_errno) &&;
 
  private:
   friend class Socket;

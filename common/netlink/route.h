@@ -32,19 +32,19 @@ inline constexpr std::uint8_t kBootProtocol = 3;
 
 struct Route {
   Cidr dst;  ///< the network, 0.0.0.0/0 or ::/0 for the default route
-  std::optional<IpAddress> gateway;
+  std::optional<IpAddress> gateway = std::nullopt;
   int ifindex = 0;
   bool onlink = false;  ///< the gateway is on the link though no route says so
   /// Unset in a put: link for a route without gateway, else universe. IPv6 has none: always kUniverse in a
   /// list.
-  std::optional<Scope> scope;
+  std::optional<Scope> scope = std::nullopt;
   std::uint8_t protocol = kBootProtocol;
   std::uint32_t table = kMainTable;
   std::uint32_t priority = 0;  ///< metric; 0 is the default: 0 in IPv4, 1024 in IPv6
   std::uint32_t mtu = 0;       ///< bytes; 0: the link's
   std::uint32_t advmss = 0;    ///< bytes; 0: derived
   RouteType type = RouteType::kUnicast;
-  std::optional<IpAddress> source;  ///< preferred source address
+  std::optional<IpAddress> source = std::nullopt;  ///< preferred source address
   bool multipath = false;  ///< only in lists: several next hops, of which gateway and ifindex show none
 
   bool operator==(const Route&) const = default;
@@ -52,10 +52,10 @@ struct Route {
 
 struct RouteFilter {
   std::uint32_t table = kMainTable;  ///< 0: all tables
-  std::optional<IpFamily> family;
-  int ifindex = 0;                       ///< 0: all
-  std::optional<std::uint8_t> protocol;  ///< unset: all
-  std::optional<RouteType> type;
+  std::optional<IpFamily> family = std::nullopt;
+  int ifindex = 0;                                      ///< 0: all
+  std::optional<std::uint8_t> protocol = std::nullopt;  ///< unset: all
+  std::optional<RouteType> type = std::nullopt;
 };
 Result<std::vector<Route>> list_routes(Socket& socket, const RouteFilter& filter = {});
 

@@ -20,12 +20,12 @@ enum class RuleAction : std::uint8_t { kToTable = 1, kBlackhole = 6, kUnreachabl
 struct Rule {
   IpFamily family = IpFamily::kV4;
   std::uint32_t priority = 0;  ///< 0 is the rule for the local table
-  std::optional<Cidr> src;
-  std::optional<Cidr> dst;
+  std::optional<Cidr> src = std::nullopt;
+  std::optional<Cidr> dst = std::nullopt;
   std::uint32_t mark = 0;
   std::uint32_t mark_mask = 0;  ///< 0: the mark is not looked at
-  std::string iif;
-  std::string oif;
+  std::string iif = {};
+  std::string oif = {};
   RuleAction action = RuleAction::kToTable;
   std::uint32_t table = kMainTable;  ///< for kToTable
   bool inverted = false;             ///< applies to what does not match
