@@ -32,7 +32,7 @@ lint_format() {
 
 lint_scripts() {
   say "shellcheck"
-  { source_files '*.sh'; echo run; echo .ci/run; } | (cd "$HOLDFAST_ROOT" && xargs shellcheck --external-sources)
+  { source_files '*.sh'; echo run; echo .ci/run; } | (cd "$HOLDFAST_ROOT" && xargs shellcheck)
 }
 
 lint_layers() {

@@ -93,6 +93,6 @@ tap_tier() {
 release_test() { bash "$1"; }
 
 kernel_test() {
-  as_root "$HOLDFAST_ROOT/test/kernel/run_test.sh" "$1" "$2"
+  as_root setpriv --pdeathsig KILL "$HOLDFAST_ROOT/test/kernel/run_test.sh" "$1" "$2"
   give_back "$2"
 }
