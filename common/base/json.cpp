@@ -9,7 +9,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kLongestQuote = 80;  // bytes of a refused value that are shown
+constexpr std::size_t kLongestQuote = 80;     // bytes of a refused value that are shown
+constexpr std::size_t kLongestMistake = 300;  // the parser's words repeat what it has read last
 
 // Deepest nesting of brackets outside strings. Exact for valid JSON; for the rest the parser has the last
 // word.
@@ -62,7 +63,7 @@ std::string mistake_in(std::string_view text) {
   MistakeFinder finder;
   static_cast<void>(json::sax_parse(text, &finder));
   const std::size_t tag_end = finder.mistake.find("] ");
-  return tag_end == std::string::npos ? finder.mistake : finder.mistake.substr(tag_end + 2);
+  return finder.mistake.substr(tag_end == std::string::npos ? 0 : tag_end + 2, kLongestMistake);
 }
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }

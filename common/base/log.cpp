@@ -1,0 +1,108 @@
+#include "common/base/log.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
+namespace holdfast {
+namespace {
+
+bool is_plain(char c) { return c > ' ' && c <= '~' && c != '"' && c != '=' && c != '\\'; }
+
+void append_escaped(std::string& line, char c) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(c);
+  if (c == '"' || c == '\\') {
+    line += '\\';
+    line += c;
+  } else if (c == '\n') {
+    line += "\\n";
+  } else if (c == '\r') {
+    line += "\\r";
+  } else if (c == '\t') {
+    line += "\\t";
+  } else if (byte < ' ' || byte > '~') {
+    line += "\\x";
+    line += kHex[byte >> 4];
+    line += kHex[byte & 0xf];
+  } else {
+    line += c;
+  }
+}
+
+void append_value(std::string& line, std::string_view value) {
+  if (!value.empty() && std::ranges::all_of(value, is_plain)) {
+    line += value;
+    return;
+  }
+  line += '"';
+  for (const char c : value) {
+    append_escaped(line, c);
+  }
+  line += '"';
+}
+
+std::string utc_text(std::chrono::sys_seconds time) {
+  const std::time_t seconds = time.time_since_epoch().count();
+  std::tm parts{};
+  std::array<char, 40> text{};
+  ::gmtime_r(&seconds, &parts);
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text.data(), size};
+}
+
+}  // namespace
+
+std::string_view to_string(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
+  }
+  return "?";
+}
+
+void Logger::log(LogLevel level, std::string_view message, Fields fields) {
+  if (wants(level)) {
+    write(level, message, std::span(fields.begin(), fields.size()));
+  }
+}
+
+std::string format_log_line(LogLevel level, std::string_view message, std::span<const LogField> fields) {
+  std::string line = "level=";
+  line += to_string(level);
+  line += " msg=";
+  append_value(line, message);
+  for (const LogField& field : fields) {
+    line += ' ';
+    line += field.key;
+    line += '=';
+    append_value(line, field.value);
+  }
+  return line;
+}
+
+void FdLogger::write(LogLevel level, std::string_view message, std::span<const LogField> fields) {
+  const std::string line =
+      "time=" + utc_text(clock_.now()) + " " + format_log_line(level, message, fields) + "\n";
+  const std::lock_guard lock(mutex_);
+  std::size_t done = 0;
+  while (done < line.size()) {
+    const ssize_t n = ::write(fd_, line.data() + done, line.size() - done);
+    if (n <= 0 && errno != EINTR) {
+      return;
+    }
+    done += n > 0 ? static_cast<std::size_t>(n) : 0;
+  }
+}
+
+}  // namespace holdfast
