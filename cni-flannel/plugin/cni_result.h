@@ -63,8 +63,9 @@ struct AddResult {
 /// Members without content are left out.
 [[nodiscard]] std::string to_json(const AddResult& result, SpecVersion version);
 
-/// Reads the result of any version, told by its own cniVersion or, when that is missing, by its shape.
-/// `where` names it in messages: "prevResult.ips[0].address: '10.1' is not a CIDR". Errors: kDecode.
+/// Reads the result of any version, told by its shape: ip4 and ip6, or the lists. `where` names it in
+/// messages: "prevResult.ips[0].address: '10.1' is not a CIDR". Errors: kDecode; kIncompatibleVersion when
+/// its cniVersion is none that we speak.
 [[nodiscard]] CniResult<AddResult> parse_result(const JsonPart& part, std::string_view where);
 [[nodiscard]] CniResult<AddResult> parse_result(std::string_view text, std::string_view where);
 

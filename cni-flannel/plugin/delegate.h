@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cni-flannel/plugin/cni_error.h"
+#include "cni-flannel/plugin/environment.h"
 #include "cni-flannel/plugin/flannel_conf.h"
 #include "cni-flannel/plugin/json_part.h"
 #include "cni-flannel/plugin/net_conf.h"
@@ -76,7 +77,8 @@ class DelegateStore {
   Status save(std::string_view container_id, std::string_view ifname, const cni::JsonPart& conf,
               Durability durability);
   /// What the attachment has, without our own member; nullopt when nothing was saved. A file that cannot be
-  /// used is found all the same, so that DEL can go on without it and remove it.
+  /// used is found all the same, so that DEL can go on without it and remove it. What a save of this
+  /// attachment left when it was killed is removed.
   Result<std::optional<SavedDelegate>> load(std::string_view container_id, std::string_view ifname);
   /// To be called after the delegate's DEL has succeeded, never before (a retried DEL would find nothing and
   /// leak).
@@ -97,6 +99,10 @@ class DelegateStore {
   [[nodiscard]] std::filesystem::path first_path(std::string_view container_id) const;
   [[nodiscard]] std::filesystem::path further_path(std::string_view container_id,
                                                    std::string_view ifname) const;
+  [[nodiscard]] std::filesystem::path unfinished_path(std::string_view container_id,
+                                                      std::string_view ifname) const;
+  Status put_in_place(const std::filesystem::path& unfinished, std::string_view container_id,
+                      std::string_view ifname);
 
   Files& files_;
   std::filesystem::path data_dir_;

@@ -11,34 +11,9 @@
 #include "cni-flannel/plugin/environment.h"
 #include "cni-flannel/plugin/json_part.h"
 #include "cni-flannel/plugin/net_conf.h"
-#include "common/base/result.h"
+#include "common/base/exec.h"
 
 namespace holdfast::cni {
-
-/// A program to run to its end.
-struct ProgramCall {
-  std::filesystem::path program;
-  std::vector<std::string> environment;  ///< "K=V", the whole of it
-  std::string input;                     ///< its stdin
-  std::chrono::milliseconds deadline{};  ///< then it is killed
-};
-struct ProgramEnd {
-  bool succeeded = false;  ///< exit status 0
-  std::string ending;      ///< "exit status 1", "signal 9": for messages
-  std::string output;      ///< its stdout
-  std::string errors;      ///< its stderr, the first kilobytes
-};
-
-/// Running other programs. The real one is ChildPrograms, the tests' one is a table.
-class Programs {
- public:
-  Programs() = default;
-  Programs(const Programs&) = delete;
-  Programs& operator=(const Programs&) = delete;
-  virtual ~Programs() = default;
-  /// Errors: kDeadlineExceeded it was killed, kNotFound or kPermissionDenied it could not be started.
-  virtual Result<ProgramEnd> run(const ProgramCall& call) = 0;
-};
 
 /// The file of plugin `type` in the folders of CNI_PATH, the first that is a regular file.
 /// Errors: kInvalidConfig `type` is empty or has a '/'; kInvalidEnvironment no such file, naming the folders
@@ -54,9 +29,10 @@ class Programs {
 /// prints no result, gives code 999 naming the program and what it said.
 class Delegates {
  public:
-  /// `programs` outlives the object. `deadline` holds for each call.
-  Delegates(Programs& programs, Environment env, std::chrono::milliseconds deadline);
+  /// `executor` outlives the object. `deadline` holds for each call.
+  Delegates(Executor& executor, Environment env, std::chrono::milliseconds deadline);
 
+  /// When it fails the delegate is called with DEL, as the spec wants, before its error is returned.
   CniResult<AddResult> add(std::string_view type, const JsonPart& conf);
   CniStatus del(std::string_view type, const JsonPart& conf);
   CniStatus check(std::string_view type, const JsonPart& conf);
@@ -70,7 +46,7 @@ class Delegates {
   CniResult<bool> knows_gc_and_status(std::string_view type, const JsonPart& conf);
   CniStatus call_if_known(Verb verb, std::string_view type, const JsonPart& conf);
 
-  Programs& programs_;
+  Executor& executor_;
   Environment env_;
   std::chrono::milliseconds deadline_;
 };

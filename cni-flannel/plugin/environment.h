@@ -19,16 +19,17 @@ namespace holdfast::cni {
 
 /// The CNI_* variables as they came; unset and empty are the same, as for upstream.
 struct Environment {
-  std::string command;         ///< CNI_COMMAND
-  std::string container_id;    ///< CNI_CONTAINERID
-  std::string netns;           ///< CNI_NETNS, a path
-  std::string ifname;          ///< CNI_IFNAME
-  std::string args;            ///< CNI_ARGS
-  std::string path;            ///< CNI_PATH, folders joined by ':'
-  std::string netns_override;  ///< CNI_NETNS_OVERRIDE
+  std::string command;              ///< CNI_COMMAND
+  std::string container_id;         ///< CNI_CONTAINERID
+  std::string netns;                ///< CNI_NETNS, a path
+  std::string ifname;               ///< CNI_IFNAME
+  std::string args;                 ///< CNI_ARGS
+  std::string path;                 ///< CNI_PATH, folders joined by ':'
+  std::string netns_override;       ///< CNI_NETNS_OVERRIDE
+  std::vector<std::string> others;  ///< every variable that is not one of these, "K=V": for delegates
 
   [[nodiscard]] static Environment from_process();
-  /// `lookup` returns a variable's value, empty when unset.
+  /// `lookup` returns a variable's value, empty when unset; `others` stays empty.
   [[nodiscard]] static Environment from(const std::function<std::string(const char* name)>& lookup);
 
   /// CNI_NETNS_OVERRIDE is "1" or "true" in any case: CNI_NETNS may be the plugin's own namespace.
@@ -69,6 +70,9 @@ struct CniArgs {
   std::optional<IpAddress> ip;         ///< IP, a prefix length behind it is dropped
   std::optional<MacAddress> mac;       ///< MAC
 };
+
+/// "10.1.2.3", or "10.1.2.3/24" with the prefix dropped, as upstream takes requested addresses.
+[[nodiscard]] Result<IpAddress> parse_address_of(std::string_view text);
 
 /// Errors: kInvalidEnvironment, naming the pair that is no K=V or whose value is bad, or the keys that are
 /// not known while IgnoreUnknown is not set. Source: containernetworking/cni pkg/types/args.go.

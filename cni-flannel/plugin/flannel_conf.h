@@ -10,6 +10,8 @@
 #include "cni-flannel/plugin/json_part.h"
 #include "cni-flannel/plugin/net_conf.h"
 #include "common/base/cidr.h"
+#include "common/base/json.h"
+#include "common/base/result.h"
 
 namespace holdfast::flannel {
 
@@ -43,5 +45,9 @@ struct FlannelConf {
 /// Errors: kInvalidConfig, naming the field and the value: a member of the wrong type, a path that is not
 /// absolute or has "..", a delegate with name or ipam.
 [[nodiscard]] cni::CniResult<FlannelConf> parse_flannel_conf(const cni::NetConf& conf);
+
+/// A path of a configuration; absent and "" give `absent`. Errors: it is not absolute or has "..".
+[[nodiscard]] Result<std::filesystem::path> read_path(const JsonField& field,
+                                                      const std::filesystem::path& absent);
 
 }  // namespace holdfast::flannel

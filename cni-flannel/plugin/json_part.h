@@ -15,12 +15,11 @@ namespace holdfast::cni {
 /// parsed.
 using JsonPart = std::shared_ptr<const nlohmann::json>;
 
-/// Errors: kInvalidArgument, "<what> is not JSON: <where and why>", also for nesting deeper than 64, which no
-/// configuration has and which would exhaust the stack.
-[[nodiscard]] Result<JsonPart> parse_json(std::string_view text, std::string_view what);
+/// Errors: kInvalidArgument, "<what>: <where and why>", within the limits of common/base/json.h.
+[[nodiscard]] Result<JsonPart> parse_document(std::string_view text, std::string_view what);
 
-/// The member of an object, its name compared as Go's encoding/json does: as written, else in any case. Null
-/// when `object` is null or no object, when it has no such member, and when the member is JSON null.
+/// The member of an object, found as Go's encoding/json does: as written, else in any case. Null when
+/// `object` is null or no object, when it has no such member, and when the member is JSON null.
 [[nodiscard]] JsonPart member(const JsonPart& object, std::string_view name);
 
 /// Without white space; "null" for a null part. Bytes that are not UTF-8 become U+FFFD.

@@ -11,20 +11,20 @@
 namespace holdfast::flannel {
 
 /// The lease that flanneld leaves for the CNI plugin.
-/// Shape: KEY=VALUE lines, split at the first '=', no quoting; blank lines, lines without '=' and unknown
-/// keys are skipped; of a key given twice the last counts. Source: /run/flannel/subnet.env.
+/// Shape: KEY=VALUE lines, split at the first '=', no quoting; blank lines, lines that start with '#' and
+/// unknown keys are skipped; of a key given twice the last counts. Source: /run/flannel/subnet.env.
 struct SubnetEnv {
-  std::vector<Cidr>
-      networks;  ///< FLANNEL_NETWORK, then FLANNEL_IPV6_NETWORK: comma lists, host bits cleared, each once
+  /// FLANNEL_NETWORK, then FLANNEL_IPV6_NETWORK: comma lists, host bits cleared, each once.
+  std::vector<Cidr> networks;
   std::optional<Cidr> subnet;   ///< FLANNEL_SUBNET: this node's IPv4 range, the gateway as host part
   std::optional<Cidr> subnet6;  ///< FLANNEL_IPV6_SUBNET
   std::uint32_t mtu = 0;        ///< FLANNEL_MTU, bytes, encapsulation already taken off
   bool masquerade = false;      ///< FLANNEL_IPMASQ: flanneld masquerades. Exactly "true" is true
 };
 
-/// Errors: kInvalidArgument: keys are missing (all are named; of the two families one is enough, and each
-/// needs both its NETWORK and SUBNET), a CIDR is none or of the other family, the MTU is not 68..65535. Does
-/// no I/O and never throws.
+/// Errors: kInvalidArgument: a line without '=', keys that are missing or empty (all are named; of NETWORK
+/// and of SUBNET one family is enough), a CIDR that is none or of the other family, an MTU that is
+/// not 68..65535. Does no I/O and never throws.
 [[nodiscard]] Result<SubnetEnv> parse_subnet_env(std::string_view text);
 
 }  // namespace holdfast::flannel

@@ -1,0 +1,164 @@
+#include "cni-flannel/plugin/delegation.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "common/base/json.h"
+
+namespace holdfast::cni {
+namespace {
+
+std::vector<std::string> delegate_environment(const Environment& env, Verb verb) {
+  std::vector<std::string> variables = env.others;
+  const auto put = [&](const char* name, std::string_view value) {
+    if (!value.empty()) variables.push_back(std::string(name) + "=" + std::string(value));
+  };
+  put("CNI_COMMAND", to_string(verb));
+  put("CNI_CONTAINERID", env.container_id);
+  put("CNI_NETNS", env.netns);
+  put("CNI_IFNAME", env.ifname);
+  put("CNI_ARGS", env.args);
+  put("CNI_PATH", env.path);
+  put("CNI_NETNS_OVERRIDE", env.netns_override);
+  return variables;
+}
+
+/// What a failed delegate said, in one line for a message.
+std::string last_words(const CommandResult& end) {
+  constexpr std::size_t kLongest = 300;
+  std::string words = end.errors.empty() ? end.output : end.errors;
+  if (words.size() > kLongest) words.resize(kLongest);
+  for (char& c : words) {
+    if (c == '\n' || c == '\r' || c == '\t') c = ' ';
+  }
+  const std::size_t last = words.find_last_not_of(' ');
+  words.resize(last == std::string::npos ? 0 : last + 1);
+  return words.empty() ? "and said nothing" : "and said: " + words;
+}
+
+CniError failure_of(std::string_view type, const CommandResult& end) {
+  if (std::optional<CniError> error = parse_error(end.output)) return *std::move(error);
+  const std::string how = end.signal != 0 ? "was ended by signal " + std::to_string(end.signal)
+                                          : "ended with status " + std::to_string(end.exit_status);
+  return {CniCode::kInternal, "plugin " + std::string(type) + " " + how + " " + last_words(end), {}};
+}
+
+/// Whether the answer to VERSION has a version that knows GC and STATUS. Versions newer than ours count: they
+/// are compared as the numbers they are.
+bool offers_gc(const nlohmann::json& answer) {
+  const JsonField list = JsonObject(&answer, "")["supportedVersions"];
+  const Result<std::vector<std::string>> versions = list.strings_or_empty();
+  if (!versions) return false;
+  for (const std::string& version : *versions) {
+    if (const auto known = parse_version(version)) {
+      if (*known >= first_version_with(Verb::kGc)) return true;
+    } else if (version.rfind("1.", 0) == 0) {
+      return true;  // 1.0.0 is known, so this is a later 1.x
+    }
+  }
+  return false;
+}
+
+/// Copies the named members of the runtime's configuration.
+JsonPart with_members(JsonPart conf, const JsonPart& from, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (JsonPart value = member(from, name)) conf = with_member(conf, name, value);
+  }
+  return conf;
+}
+
+}  // namespace
+
+CniResult<std::filesystem::path> find_plugin(std::string_view type, std::string_view cni_path) {
+  if (type.empty() || type == "." || type == ".." || type.find('/') != std::string_view::npos) {
+    return cni_fail(CniCode::kInvalidConfig, "invalid plugin name '" + std::string(type) + "'");
+  }
+  for (std::string_view rest = cni_path; !rest.empty();) {
+    const std::size_t end = rest.find(':');
+    const std::string_view folder = rest.substr(0, end);
+    rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+    if (folder.empty()) continue;
+    std::filesystem::path file = std::filesystem::path(folder) / type;
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(file, ignored)) return file;
+  }
+  return cni_fail(CniCode::kInvalidEnvironment, "failed to find plugin '" + std::string(type) +
+                                                    "' in CNI_PATH '" + std::string(cni_path) + "'");
+}
+
+Delegates::Delegates(Executor& executor, Environment env, std::chrono::milliseconds deadline)
+    : executor_(executor), env_(std::move(env)), deadline_(deadline) {}
+
+CniResult<std::string> Delegates::call(Verb verb, std::string_view type, std::string_view input) {
+  HOLDFAST_TRY(const std::filesystem::path program, find_plugin(type, env_.path));
+  Command command;
+  command.argv = {program.string()};
+  command.environment = delegate_environment(env_, verb);
+  command.input = input;
+  command.deadline = deadline_;
+  Result<CommandResult> end = executor_.run(command);
+  if (!end) {
+    return tl::unexpected(to_cni(
+        std::move(end).error().within("plugin " + std::string(type) + ", " + std::string(to_string(verb)))));
+  }
+  if (!end->succeeded()) return tl::unexpected(failure_of(type, *end));
+  return std::move(end->output);
+}
+
+CniResult<AddResult> Delegates::add(std::string_view type, const JsonPart& conf) {
+  const std::string input = to_text(conf);
+  CniResult<AddResult> result = [&]() -> CniResult<AddResult> {
+    HOLDFAST_TRY(const std::string output, call(Verb::kAdd, type, input));
+    return parse_result(output, "result of plugin " + std::string(type));
+  }();
+  if (!result) static_cast<void>(call(Verb::kDel, type, input));  // the first error is the one that tells
+  return result;
+}
+
+CniStatus Delegates::del(std::string_view type, const JsonPart& conf) {
+  HOLDFAST_CHECK(call(Verb::kDel, type, to_text(conf)));
+  return {};
+}
+
+CniStatus Delegates::check(std::string_view type, const JsonPart& conf) {
+  HOLDFAST_CHECK(call(Verb::kCheck, type, to_text(conf)));
+  return {};
+}
+
+CniStatus Delegates::gc(std::string_view type, const JsonPart& conf) {
+  return call_if_known(Verb::kGc, type, conf);
+}
+
+CniStatus Delegates::status(std::string_view type, const JsonPart& conf) {
+  return call_if_known(Verb::kStatus, type, conf);
+}
+
+CniStatus Delegates::call_if_known(Verb verb, std::string_view type, const JsonPart& conf) {
+  HOLDFAST_TRY(const bool known, knows_gc_and_status(type, conf));
+  if (!known) return {};
+  HOLDFAST_CHECK(call(verb, type, to_text(conf)));
+  return {};
+}
+
+CniResult<bool> Delegates::knows_gc_and_status(std::string_view type, const JsonPart& conf) {
+  const JsonPart version = member(conf, "cniVersion");
+  const std::optional<SpecVersion> wanted = version != nullptr && version->is_string()
+                                                ? parse_version(version->get_ref<const std::string&>())
+                                                : kDefaultVersion;
+  if (wanted && *wanted < first_version_with(Verb::kGc)) return false;
+  // Old plugins read the version to answer in from stdin.
+  HOLDFAST_TRY(const std::string output, call(Verb::kVersion, type, R"({"cniVersion":"1.1.0"})"));
+  HOLDFAST_TRY(const JsonPart answer,
+               to_cni(parse_document(output, "answer of plugin " + std::string(type) + " to VERSION"),
+                      CniCode::kDecode));
+  return answer->is_object() && offers_gc(*answer);
+}
+
+JsonPart with_call_fields(const JsonPart& conf, const NetConf& call) {
+  return with_members(conf, call.document,
+                      {"prevResult", "cni.dev/valid-attachments", "cni.dev/attachments"});
+}
+
+}  // namespace holdfast::cni

@@ -1,0 +1,142 @@
+#include "cni-flannel/plugin/run.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+
+namespace holdfast::cni {
+namespace {
+
+/// How long the runtime may leave us waiting for the rest of the configuration.
+constexpr int kInputPatienceMs = 30'000;
+
+/// Errors: kIo; kInvalidConfig when it is longer than kMaxConfigBytes.
+CniResult<std::string> read_config(int fd) {
+  std::string text;
+  std::array<char, 16384> buffer{};
+  while (true) {
+    pollfd waiting{fd, POLLIN, 0};
+    const int ready = ::poll(&waiting, 1, kInputPatienceMs);
+    if (ready == 0) {
+      return cni_fail(CniCode::kIo,
+                      "reading the configuration from stdin: nothing came for 30 s, and no end");
+    }
+    const ssize_t got = ready < 0 ? -1 : ::read(fd, buffer.data(), buffer.size());
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return to_cni(Result<std::string>(fail_errno(errno, "reading the configuration from stdin")),
+                    CniCode::kIo);
+    }
+    if (got == 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+    if (text.size() > kMaxConfigBytes) {
+      return cni_fail(CniCode::kInvalidConfig, "the configuration on stdin is longer than " +
+                                                   std::to_string(kMaxConfigBytes) + " bytes");
+    }
+  }
+}
+
+/// Whether all of it was written.
+bool write_line(int fd, std::string text) {
+  text += '\n';
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const ssize_t put = ::write(fd, rest.data(), rest.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return false;
+    rest.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return true;
+}
+
+CniResult<Request> make_request(Verb verb, const Environment& env, std::string_view config) {
+  Request request;
+  request.verb = verb;
+  request.env = env;
+  HOLDFAST_TRY(request.conf, parse_net_conf(config));
+  const SpecVersion needed = first_version_with(verb);
+  if (request.conf.version < needed) {
+    return cni_fail(CniCode::kIncompatibleVersion,
+                    "config version does not allow " + std::string(to_string(verb)),
+                    "cniVersion is " + std::string(to_string(request.conf.version)) + ", " +
+                        std::string(to_string(verb)) + " needs " + std::string(to_string(needed)));
+  }
+  if (verb == Verb::kAdd || verb == Verb::kDel || verb == Verb::kCheck) {
+    HOLDFAST_TRY(request.args, parse_cni_args(env.args));
+  }
+  return request;
+}
+
+/// The text to print, empty for none.
+CniResult<std::string> answer(Plugin& plugin, const Request& request) {
+  CniStatus done;
+  switch (request.verb) {
+    case Verb::kAdd: {
+      HOLDFAST_TRY(const AddResult result, plugin.add(request));
+      return to_json(result, request.conf.version);
+    }
+    case Verb::kDel:
+      done = plugin.del(request);
+      break;
+    case Verb::kCheck:
+      done = plugin.check(request);
+      break;
+    case Verb::kGc:
+      done = plugin.gc(request);
+      break;
+    case Verb::kStatus:
+      done = plugin.status(request);
+      break;
+    case Verb::kVersion:
+      return version_answer();
+  }
+  HOLDFAST_CHECK(std::move(done));
+  return std::string{};
+}
+
+/// Sets `version` to the configuration's as soon as it is known: an error is told in it.
+CniResult<std::string> serve(Plugin& plugin, const Environment& env, int in, SpecVersion& version) {
+  HOLDFAST_TRY(const Verb verb, validate(env));
+  if (verb == Verb::kVersion) return version_answer();
+  HOLDFAST_TRY(const std::string config, read_config(in));
+  HOLDFAST_TRY(const Request request, make_request(verb, env, config));
+  version = request.conf.version;
+  return answer(plugin, request);
+}
+
+CniResult<std::string> serve_without_exceptions(Plugin& plugin, const Environment& env, int in,
+                                                SpecVersion& version) {
+  try {
+    return serve(plugin, env, in, version);
+  } catch (const std::exception& error) {
+    return cni_fail(CniCode::kInternal, std::string("internal error: ") + error.what());
+  } catch (...) {
+    return cni_fail(CniCode::kInternal, "internal error: exception of unknown type");
+  }
+}
+
+}  // namespace
+
+int run(Plugin& plugin, const Environment& env, const Streams& streams) {
+  if (env.command.empty()) {
+    const bool told = write_line(
+        streams.err, std::string(plugin.about()) + "\nCNI protocol versions supported: " + list_versions());
+    return told ? 0 : 1;
+  }
+  SpecVersion version = kNewestVersion;
+  CniResult<std::string> text = serve_without_exceptions(plugin, env, streams.in, version);
+  if (!text) {
+    write_line(streams.out, to_json(text.error(), to_string(version)));
+    return 1;
+  }
+  return text->empty() || write_line(streams.out, *std::move(text)) ? 0 : 1;
+}
+
+}  // namespace holdfast::cni
