@@ -1,0 +1,427 @@
+#include "cni-flannel/ipam/allocator.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+namespace holdfast::flannel {
+namespace {
+
+constexpr std::uint64_t kMaxCount = std::numeric_limits<std::uint64_t>::max();
+
+bool is_in(const IpRange& range, const IpAddress& address) {
+  return address.family() == range.first.family() && range.first <= address && address <= range.last;
+}
+
+const IpRange* range_of(const RangeSet& set, const IpAddress& address) {
+  const auto found = std::ranges::find_if(set, [&](const IpRange& range) { return is_in(range, address); });
+  return found == set.end() ? nullptr : &*found;
+}
+
+bool contains(const std::vector<IpAddress>& sorted, const IpAddress& address) {
+  return std::ranges::binary_search(sorted, address);
+}
+
+template <class Container, class Value>
+bool has(const Container& container, const Value& value) {
+  return std::ranges::find(container, value) != container.end();
+}
+
+std::uint64_t add_saturating(std::uint64_t a, std::uint64_t b) {
+  return a > kMaxCount - b ? kMaxCount : a + b;
+}
+
+// Number of addresses from `first` to `last`, both included.
+std::uint64_t count(const IpAddress& first, const IpAddress& last) {
+  const auto distance = last.distance_from(first);
+  return distance ? add_saturating(*distance, 1) : kMaxCount;
+}
+
+// Blocks of addresses that are not handed out, without overlaps, ascending.
+std::vector<std::pair<IpAddress, IpAddress>> holes_in(const IpRange& range,
+                                                      const std::vector<Cidr>& reserved) {
+  std::vector<std::pair<IpAddress, IpAddress>> holes;
+  const auto add = [&](const IpAddress& first, const IpAddress& last) {
+    if (first.family() == range.first.family() && first <= range.last && last >= range.first) {
+      holes.emplace_back(std::max(first, range.first), std::min(last, range.last));
+    }
+  };
+  add(range.gateway, range.gateway);
+  for (const Cidr& block : reserved) {
+    add(block.first(), block.last());
+  }
+  std::ranges::sort(holes);
+  std::vector<std::pair<IpAddress, IpAddress>> merged;
+  for (const auto& hole : holes) {
+    if (!merged.empty() && hole.first <= merged.back().second) {
+      merged.back().second = std::max(merged.back().second, hole.second);
+    } else {
+      merged.push_back(hole);
+    }
+  }
+  return merged;
+}
+
+class Planner {
+ public:
+  Planner(const Situation& situation, Owners& owners) : now_(situation), owners_(owners) {}
+
+  Result<Decision> run() {
+    find_own();
+    end_useless_bindings();
+    collect_bound();
+    HOLDFAST_CHECK(check_requested());
+    for (std::size_t set = 0; set < now_.config.range_sets.size(); ++set) {
+      HOLDFAST_TRY(Choice choice, choose(set));
+      decision_.choices.push_back(std::move(choice));
+    }
+    std::ranges::sort(decision_.ended);
+    return std::move(decision_);
+  }
+
+ private:
+  static constexpr std::size_t kNoBinding = std::numeric_limits<std::size_t>::max();
+
+  [[nodiscard]] const RangeSet& set_at(std::size_t set) const { return now_.config.range_sets[set]; }
+  [[nodiscard]] const Binding* own() const { return own_ == kNoBinding ? nullptr : &now_.bindings[own_]; }
+  [[nodiscard]] bool has_ended(std::size_t binding) const { return has(decision_.ended, binding); }
+  [[nodiscard]] const IpRange* usable(std::size_t set, const IpAddress& address) const {
+    return usable_range(set_at(set), now_.config.reserved, address);
+  }
+
+  void find_own() {
+    if (!now_.request.pod) {
+      return;
+    }
+    const PodKey key{now_.request.pod->name_space, now_.request.pod->name, now_.request.attachment.ifname};
+    const auto found = std::ranges::find(now_.bindings, key, &Binding::key);
+    if (found != now_.bindings.end()) {
+      own_ = static_cast<std::size_t>(found - now_.bindings.begin());
+    }
+  }
+
+  // A clock that went back makes a binding young, never old.
+  [[nodiscard]] bool is_expired(const Binding& binding) const {
+    return now_.config.binding_ttl && binding.state == BindingState::kAbsent &&
+           now_.now - binding.wall_time > *now_.config.binding_ttl;
+  }
+
+  [[nodiscard]] bool is_outside(const Binding& binding) const {
+    return std::ranges::none_of(binding.addresses, [this](const IpAddress& address) {
+      return std::ranges::any_of(now_.config.range_sets,
+                                 [&](const RangeSet& set) { return range_of(set, address) != nullptr; });
+    });
+  }
+
+  void end_useless_bindings() {
+    for (std::size_t i = 0; i < now_.bindings.size(); ++i) {
+      const Binding& binding = now_.bindings[i];
+      if (is_expired(binding) || (!is_present(binding, now_.boot_id) && is_outside(binding))) {
+        decision_.ended.push_back(i);
+      }
+    }
+    if (own_ != kNoBinding && has_ended(own_)) {
+      own_ = kNoBinding;
+    }
+  }
+
+  void collect_bound() {
+    for (std::size_t i = 0; i < now_.bindings.size(); ++i) {
+      if (!has_ended(i)) {
+        for (const IpAddress& address : now_.bindings[i].addresses) {
+          bound_.emplace_back(address, i);
+        }
+      }
+    }
+    std::ranges::sort(bound_);
+  }
+
+  [[nodiscard]] bool is_bound(const IpAddress& address) const {
+    const auto at = std::ranges::lower_bound(bound_, address, {}, &std::pair<IpAddress, std::size_t>::first);
+    return at != bound_.end() && at->first == address;
+  }
+
+  Status check_requested() const {
+    std::string unplaced;
+    for (const IpAddress& address : now_.request.requested) {
+      if (std::ranges::none_of(now_.config.range_sets,
+                               [&](const RangeSet& set) { return range_of(set, address) != nullptr; })) {
+        unplaced += " " + address.to_string();
+      }
+    }
+    if (!unplaced.empty()) {
+      return fail(Code::kInvalidArgument, "failed to allocate all requested IPs:" + unplaced);
+    }
+    return {};
+  }
+
+  Result<Choice> choose(std::size_t set) {
+    HOLDFAST_TRY(std::optional<Choice> choice, choose_requested(set));
+    if (!choice) {
+      choice = choose_mine(set);
+    }
+    if (!choice) {
+      HOLDFAST_TRY(choice, choose_own(set));
+    }
+    if (!choice) {
+      choice = choose_never_bound(set);
+    }
+    if (!choice) {
+      HOLDFAST_TRY(choice, choose_dead(set));
+    }
+    if (!choice) {
+      HOLDFAST_TRY(choice, choose_longest_absent(set));
+    }
+    if (!choice) {
+      return fail(Code::kResourceExhausted,
+                  "no IP addresses available in range set: " + to_string(set_at(set)));
+    }
+    return *std::move(choice);
+  }
+
+  [[nodiscard]] Choice make_choice(const IpRange& range, const IpAddress& address) const {
+    Choice choice;
+    // The prefix is the subnet's own, so it fits the family.
+    choice.assigned = {Cidr::make(address, range.subnet.prefix()).value(), range.gateway};
+    choice.kept = own() != nullptr && has(own()->addresses, address);
+    choice.is_mine = has(now_.mine, address);
+    return choice;
+  }
+
+  Result<std::optional<Choice>> choose_requested(std::size_t set) {
+    const auto wanted = std::ranges::find_if(now_.request.requested, [&](const IpAddress& address) {
+      return range_of(set_at(set), address) != nullptr;
+    });
+    if (wanted == now_.request.requested.end()) {
+      return std::nullopt;
+    }
+    const IpRange& range = *range_of(set_at(set), *wanted);
+    if (*wanted == range.gateway) {
+      return fail(Code::kInvalidArgument, "requested ip " + wanted->to_string() + " is subnet's gateway");
+    }
+    Choice choice = make_choice(range, *wanted);
+    if (!choice.is_mine) {
+      HOLDFAST_TRY(const std::optional<Owner> leaves, leaving_owner(*wanted));
+      if (usable(set, *wanted) == nullptr || !leaves) {
+        return fail(Code::kFailedPrecondition, "requested IP address " + wanted->to_string() +
+                                                   " is not available in range set " +
+                                                   to_string(set_at(set)));
+      }
+      choice.replaces = leaves->has_file;
+    }
+    end_bindings_of(*wanted);
+    return choice;
+  }
+
+  [[nodiscard]] std::optional<Choice> choose_mine(std::size_t set) const {
+    for (const IpAddress& address : now_.mine) {
+      if (const IpRange* range = usable(set, address)) {
+        return make_choice(*range, address);
+      }
+    }
+    return std::nullopt;
+  }
+
+  Result<std::optional<Choice>> choose_own(std::size_t set) {
+    if (own() == nullptr) {
+      return std::nullopt;
+    }
+    for (const IpAddress& address : own()->addresses) {
+      const IpRange* range = usable(set, address);
+      if (range == nullptr) {
+        continue;
+      }
+      HOLDFAST_TRY(const std::optional<Owner> leaves, leaving_owner(address));
+      if (leaves) {
+        Choice choice = make_choice(*range, address);
+        choice.replaces = leaves->has_file;
+        return choice;
+      }
+    }
+    return std::nullopt;
+  }
+
+  // The owner that gives the address up to this request (kNone counts), or nullopt when it keeps it.
+  Result<std::optional<Owner>> leaving_owner(const IpAddress& address) {
+    HOLDFAST_TRY(Owner owner, owners_.owner_of(address));
+    if (owner.state == OwnerState::kNone || owner.state == OwnerState::kDead ||
+        is_own_sandbox(owner, address)) {
+      return owner;
+    }
+    return std::nullopt;
+  }
+
+  // Whether the owner is an older sandbox of the very pod that asks. An owner that lives must have the same
+  // uid, or neither gives one (dockershim). Of one that nothing else tells of (imported), no uid is enough.
+  [[nodiscard]] bool is_own_sandbox(const Owner& owner, const IpAddress& address) const {
+    if (own() == nullptr || owner.container_id != own()->container_id || !has(own()->addresses, address)) {
+      return false;
+    }
+    const std::string& uid = now_.request.pod->uid;
+    return uid == own()->uid || (owner.state == OwnerState::kUnknown && (uid.empty() || own()->uid.empty()));
+  }
+
+  std::optional<Choice> choose_never_bound(std::size_t set) {
+    const RangeSet& ranges = set_at(set);
+    if (ranges.empty()) {
+      return std::nullopt;
+    }
+    std::size_t first_range = 0;
+    std::optional<IpAddress> last = now_.last_reserved.at(set);
+    if (last) {
+      const IpRange* range = range_of(ranges, *last);
+      first_range = range == nullptr ? 0 : static_cast<std::size_t>(range - ranges.data());
+      last = range == nullptr ? std::nullopt : last;
+    }
+    // One range more than there are: the first one's part up to `last` comes at the end.
+    for (std::size_t i = 0; i <= ranges.size(); ++i) {
+      const IpRange& range = ranges[(first_range + i) % ranges.size()];
+      const auto from = i == 0 && last ? last->plus(1) : std::optional(range.first);
+      const auto found = from ? first_free(range, *from) : std::nullopt;
+      if (found) {
+        return make_choice(range, *found);
+      }
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] std::optional<IpAddress> first_free(const IpRange& range, const IpAddress& from) const {
+    const auto holes = holes_in(range, now_.config.reserved);
+    auto hole = holes.begin();
+    std::optional<IpAddress> at = from;
+    while (at && is_in(range, *at)) {
+      while (hole != holes.end() && hole->second < *at) {
+        ++hole;
+      }
+      if (hole != holes.end() && hole->first <= *at) {
+        at = hole->second.plus(1);
+      } else if (contains(now_.in_use, *at) || is_bound(*at)) {
+        at = at->plus(1);
+      } else {
+        return at;
+      }
+    }
+    return std::nullopt;
+  }
+
+  Result<std::optional<Choice>> choose_dead(std::size_t set) {
+    for (const IpAddress& address : now_.in_use) {
+      const IpRange* range = is_bound(address) ? nullptr : usable(set, address);
+      if (range == nullptr) {
+        continue;
+      }
+      HOLDFAST_TRY(const Owner owner, owners_.owner_of(address));
+      if (owner.state == OwnerState::kDead) {
+        Choice choice = make_choice(*range, address);
+        choice.replaces = true;
+        return choice;
+      }
+    }
+    return std::nullopt;
+  }
+
+  // When a binding became absent, as far as the log tells: at its DEL, else when its boot ended. One of this
+  // boot that nothing marked absent comes last.
+  using Absence = std::tuple<std::uint64_t, int, std::uint64_t>;
+
+  void sort_by_absence() {
+    if (!by_absence_.empty()) {
+      return;
+    }
+    std::map<std::string_view, std::uint64_t> end_of_boot;
+    for (const Binding& binding : now_.bindings) {
+      std::uint64_t& end = end_of_boot[binding.boot_id];
+      end = std::max(end, binding.sequence);
+    }
+    end_of_boot[now_.boot_id] = kMaxCount;
+    for (std::size_t i = 0; i < now_.bindings.size(); ++i) {
+      const Binding& binding = now_.bindings[i];
+      const bool is_marked = binding.state == BindingState::kAbsent;
+      if (i != own_) {
+        by_absence_.emplace_back(Absence{is_marked ? binding.sequence : end_of_boot[binding.boot_id],
+                                         is_marked ? 0 : 1, binding.sequence},
+                                 i);
+      }
+    }
+    std::ranges::sort(by_absence_);
+  }
+
+  Result<std::optional<Choice>> choose_longest_absent(std::size_t set) {
+    sort_by_absence();
+    for (const auto& [absence, binding] : by_absence_) {
+      for (const IpAddress& address : now_.bindings[binding].addresses) {
+        const IpRange* range = usable(set, address);
+        if (range == nullptr) {
+          continue;
+        }
+        HOLDFAST_TRY(const Owner owner, owners_.owner_of(address));
+        if (owner.state == OwnerState::kNone || owner.state == OwnerState::kDead) {
+          end_bindings_of(address);
+          Choice choice = make_choice(*range, address);
+          choice.replaces = owner.has_file;
+          return choice;
+        }
+      }
+    }
+    return std::nullopt;
+  }
+
+  void end_bindings_of(const IpAddress& address) {
+    for (std::size_t i = 0; i < now_.bindings.size(); ++i) {
+      if (i != own_ && !has_ended(i) && has(now_.bindings[i].addresses, address)) {
+        decision_.ended.push_back(i);
+      }
+    }
+  }
+
+  const Situation& now_;
+  Owners& owners_;
+  Decision decision_;
+  std::size_t own_ = kNoBinding;
+  std::vector<std::pair<IpAddress, std::size_t>> bound_;  // sorted
+  std::vector<std::pair<Absence, std::size_t>> by_absence_;
+};
+
+}  // namespace
+
+Result<Decision> plan(const Situation& situation, Owners& owners) { return Planner(situation, owners).run(); }
+
+bool is_present(const Binding& binding, const std::string& boot_id) {
+  return binding.state == BindingState::kPresent && binding.boot_id == boot_id;
+}
+
+const IpRange* usable_range(const RangeSet& set, const std::vector<Cidr>& reserved,
+                            const IpAddress& address) {
+  const IpRange* range = range_of(set, address);
+  if (range == nullptr || address == range->gateway ||
+      std::ranges::any_of(reserved, [&](const Cidr& block) { return block.contains(address); })) {
+    return nullptr;
+  }
+  return range;
+}
+
+std::string to_string(const RangeSet& set) {
+  std::string text;
+  for (const IpRange& range : set) {
+    text += text.empty() ? "" : ",";
+    text += range.first.to_string() + "-" + range.last.to_string();
+  }
+  return text;
+}
+
+std::uint64_t size_of(const RangeSet& set, const std::vector<Cidr>& reserved) {
+  std::uint64_t size = 0;
+  for (const IpRange& range : set) {
+    std::uint64_t usable = count(range.first, range.last);
+    for (const auto& [first, last] : holes_in(range, reserved)) {
+      usable -= std::min(usable, count(first, last));
+    }
+    size = add_saturating(size, usable);
+  }
+  return size;
+}
+
+}  // namespace holdfast::flannel
