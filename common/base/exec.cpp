@@ -110,14 +110,11 @@ Result<Fd> make_input(const std::string& bytes) {
     return fail_errno(errno, "make the input file");
   }
   HOLDFAST_TRY(Fd fd, above_stdio(made));
-  std::size_t done = 0;
-  while (done < bytes.size()) {  // pwrite leaves the offset, which the program shares, at 0
-    const ssize_t n = ::pwrite(fd.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
-    if (n < 0 && errno != EINTR) {
-      return fail_errno(errno, "fill the input file");
-    }
-    done += n > 0 ? static_cast<std::size_t>(n) : 0;
+  std::size_t written = 0;
+  if (const int error = write_all(fd.get(), bytes, written); error != 0) {
+    return fail_errno(error, "fill the input file");
   }
+  ::lseek(fd.get(), 0, SEEK_SET);  // the program shares the offset
   return fd;
 }
 

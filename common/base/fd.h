@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <string_view>
 #include <utility>
 
 namespace holdfast {
@@ -28,5 +30,9 @@ class Fd {
  private:
   int fd_ = -1;
 };
+
+/// Writes all of `bytes`, over interruptions and partial writes. `written` tells how far it came, also on
+/// failure. Returns 0 or the errno. Source: write(2).
+[[nodiscard]] int write_all(int fd, std::string_view bytes, std::size_t& written);
 
 }  // namespace holdfast

@@ -47,20 +47,6 @@ Result<Fd> open_at(std::string_view verb, const fs::path& path, int flags, mode_
   return fd;
 }
 
-// Writes all of `bytes`; `written` tells how far it came when it fails. Returns 0 or the errno.
-int write_all(int fd, std::string_view bytes, std::size_t& written) {
-  written = 0;
-  while (written < bytes.size()) {
-    const ssize_t n = ::write(fd, bytes.data() + written, bytes.size() - written);
-    if (n > 0) {
-      written += static_cast<std::size_t>(n);
-    } else if (n == 0 || errno != EINTR) {
-      return n == 0 ? EIO : errno;
-    }
-  }
-  return 0;
-}
-
 // Cuts off the part of an append that was written before it failed. The end of this descriptor's last write
 // is its offset (O_APPEND). A failure leaves a torn tail, which readers of logs must expect after a power cut
 // anyway.

@@ -1,12 +1,11 @@
 #include "common/base/log.h"
 
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
+
+#include "common/base/fd.h"
 
 namespace holdfast {
 namespace {
@@ -95,14 +94,8 @@ void FdLogger::write(LogLevel level, std::string_view message, std::span<const L
   const std::string line =
       "time=" + utc_text(clock_.now()) + " " + format_log_line(level, message, fields) + "\n";
   const std::lock_guard lock(mutex_);
-  std::size_t done = 0;
-  while (done < line.size()) {
-    const ssize_t n = ::write(fd_, line.data() + done, line.size() - done);
-    if (n <= 0 && errno != EINTR) {
-      return;
-    }
-    done += n > 0 ? static_cast<std::size_t>(n) : 0;
-  }
+  std::size_t written = 0;
+  static_cast<void>(write_all(fd_, line, written));
 }
 
 }  // namespace holdfast

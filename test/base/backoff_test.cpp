@@ -14,6 +14,7 @@ using std::chrono::nanoseconds;
 std::vector<nanoseconds> waits(std::uint64_t seed, int count) {
   Backoff backoff(milliseconds(100), milliseconds(1000), seed);
   std::vector<nanoseconds> out;
+  out.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     out.push_back(backoff.next());
   }

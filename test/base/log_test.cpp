@@ -31,11 +31,11 @@ TEST_CASE("values that could break a line or a field are quoted and escaped", "[
       {"plain", "10.244.3.0/24", "10.244.3.0/24"},
       {"empty", "", "\"\""},
       {"blank", "a b", "\"a b\""},
-      {"looks like a field", "a level=error", "\"a level=error\""},
+      {"looks like a field", "a level=error", R"("a level=error")"},
       {"equals", "a=b", "\"a=b\""},
-      {"quote and backslash", "a\"\\", "\"a\\\"\\\\\""},
-      {"line ends", "a\nb\rc\td", "\"a\\nb\\rc\\td\""},
-      {"control and high bytes", std::string("\0\x1b\x7f\xc3\xa9", 5), "\"\\x00\\x1b\\x7f\\xc3\\xa9\""},
+      {"quote and backslash", R"(a"\)", R"("a\"\\")"},
+      {"line ends", "a\nb\rc\td", R"("a\nb\rc\td")"},
+      {"control and high bytes", std::string("\0\x1b\x7f\xc3\xa9", 5), R"("\x00\x1b\x7f\xc3\xa9")"},
   };
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.name) {
@@ -71,8 +71,7 @@ TEST_CASE("lines below the level are not written, the others with their time", "
 TEST_CASE("a log that cannot be written is lost without harm", "[log]") {
   test::FakeClock clock;
   FdLogger logger(LogLevel::kInfo, clock, -1);
-  logger.info("nowhere");
-  SUCCEED();
+  CHECK_NOTHROW(logger.info("nowhere"));
 }
 
 TEST_CASE("lines of many threads stay whole", "[log]") {
@@ -83,6 +82,7 @@ TEST_CASE("lines of many threads stay whole", "[log]") {
   SystemClock clock;
   FdLogger logger(LogLevel::kInfo, clock, fd.get());
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&logger, t] {
       for (int i = 0; i < kLines; ++i) {

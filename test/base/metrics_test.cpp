@@ -143,16 +143,17 @@ TEST_CASE("a misuse that no input can cause ends the program", "[metrics]") {
 }
 
 TEST_CASE("many threads count and render at once and nothing is lost", "[metrics]") {
-  constexpr int kThreads = 4;
-  constexpr int kRounds = 500;
+  constexpr std::uint64_t kThreads = 4;
+  constexpr std::uint64_t kRounds = 500;
   Metrics metrics;
   std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
+  threads.reserve(kThreads);
+  for (std::uint64_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&metrics, t] {
-      for (int i = 0; i < kRounds; ++i) {
+      for (std::uint64_t i = 0; i < kRounds; ++i) {
         metrics.counter("c", "h", {{"shared", "yes"}}).add();
-        metrics.gauge("g", "h", {{"thread", std::to_string(t)}}).set(i);
-        metrics.histogram("h", "h", {1}).observe(i % 3);
+        metrics.gauge("g", "h", {{"thread", std::to_string(t)}}).set(static_cast<double>(i));
+        metrics.histogram("h", "h", {1}).observe(static_cast<double>(i % 3));
         if (i % 100 == 0) {
           static_cast<void>(metrics.render());
         }

@@ -170,12 +170,12 @@ TEST_CASE("every cut and every flipped bit of a state file is found and moved as
   const std::string whole = *content(folder / "s");
   std::vector<std::string> damaged;
   for (std::size_t i = 0; i < whole.size(); ++i) {
-    damaged.push_back(whole.substr(0, i));
+    damaged.emplace_back(whole, 0, i);
     damaged.push_back(whole);
     damaged.back()[i] = static_cast<char>(damaged.back()[i] ^ 1);
   }
   damaged.push_back(whole + "x");
-  damaged.push_back(std::string(whole.size(), '\0'));
+  damaged.emplace_back(whole.size(), '\0');
   for (const std::string& bytes : damaged) {
     REQUIRE(files.remove(folder / "s"));
     REQUIRE(files.create(folder / "s", bytes, 0600));

@@ -213,7 +213,7 @@ std::string_view to_string(Loss loss) {
   return "?";
 }
 
-RecordingFiles::RecordingFiles(fs::path folder) : folder_(std::move(folder).lexically_normal()) { adopt(); }
+RecordingFiles::RecordingFiles(const fs::path& folder) : folder_(folder.lexically_normal()) { adopt(); }
 
 void RecordingFiles::fail_call(std::size_t call, int sys_errno) { failure_ = {call, sys_errno}; }
 

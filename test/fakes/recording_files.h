@@ -101,7 +101,7 @@ class RecordingFiles final : public Files {
   };
 
   /// `folder` exists.
-  explicit RecordingFiles(std::filesystem::path folder);
+  explicit RecordingFiles(const std::filesystem::path& folder);
 
   /// Lets call number `call` (of any kind) fail with `sys_errno`, having changed nothing.
   void fail_call(std::size_t call, int sys_errno);
