@@ -34,8 +34,7 @@ enum class Hook : std::uint8_t { kPrerouting = 0, kInput = 1, kForward = 2, kOut
 struct BaseChain {
   std::string type = {};  ///< "filter", "nat" or "route"
   Hook hook = Hook::kPrerouting;
-  int priority = 0;            ///< lower runs first; srcnat is 100
-  bool states_policy = false;  ///< send policy accept instead of leaving it to the kernel (the same effect)
+  int priority = 0;  ///< lower runs first; srcnat is 100
 };
 
 struct Chain {
@@ -101,23 +100,27 @@ class Transaction {
   Transaction& put_table();
   /// Deleting a table that is not there fails.
   Transaction& delete_table();
-  /// Makes the chain if it is not there. Errors (at commit): kAlreadyExists or kUnimplemented when one of
-  /// that name but another hook is.
+  /// Makes the chain if it is not there. Errors (at commit): kAlreadyExists when one of that name
+  /// but with another hook is.
   Transaction& put_chain(const Chain& chain);
   /// Removes the rules of a chain that is there.
   Transaction& flush_chain(std::string_view chain);
-  /// Errors (at commit): kNotFound; kUnavailable when rules jump to it or stand in it.
+  /// Errors (at commit): kNotFound; kUnavailable when rules jump to it.
   Transaction& delete_chain(std::string_view chain);
   Transaction& append_rule(std::string_view chain, const Rule& rule);
   /// Errors (at commit): kNotFound.
   Transaction& delete_rule(std::string_view chain, std::uint64_t handle);
 
-  [[nodiscard]] bool empty() const { return requests_.empty(); }
+  [[nodiscard]] bool empty() const { return requests_.size() == 1; }
 
  private:
   friend Status commit(Socket& socket, Transaction transaction);
+
+  [[nodiscard]] std::string name_of(std::string_view verb, std::string_view object,
+                                    std::string_view name) const;
+
   Table table_;
-  std::vector<Request> requests_;
+  std::vector<Request> requests_;  // the first is the opening bracket
 };
 
 /// Errors: those of the first object that was refused, named: "put chain inet t postrouting (..): No such
@@ -131,7 +134,6 @@ struct ListedRule {
 /// In the order in which packets meet them; empty when the chain or table is not there.
 Result<std::vector<ListedRule>> list_rules(Socket& socket, Family family, std::string_view table,
                                            std::string_view chain);
-/// Names, in no order; empty when the table is not there.
-Result<std::vector<std::string>> list_chains(Socket& socket, Family family, std::string_view table);
+Result<bool> has_chain(Socket& socket, Family family, std::string_view table, std::string_view chain);
 
 }  // namespace holdfast::nl::nft

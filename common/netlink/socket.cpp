@@ -25,7 +25,8 @@ constexpr int kDumpAttempts = 10;
 // Even if every request of a batch is refused, the answers (up to 1.3 KB of kernel memory each) must fit in a
 // receive queue of the default 212,992 bytes: the kernel throws away what does not.
 constexpr std::size_t kBatchRequests = 128;
-// The kernel refuses a send of more than the send queue, 212,992 bytes by default.
+// The kernel refuses a send of more than the send queue, 212,992 bytes by default. What must go together and
+// is longer has the queue made longer.
 constexpr std::size_t kBatchBytes = 64 * 1024;
 
 void set_option(int fd, int level, int option, int value) {
@@ -202,6 +203,8 @@ Status Socket::exchange(std::span<Request> requests, std::size_t awaited, std::s
     const auto* bytes = reinterpret_cast<const std::byte*>(header);
     out.insert(out.end(), bytes, bytes + header->nlmsg_len);
   }
+  if (out.size() > kBatchBytes)
+    set_option(fd_.get(), SOL_SOCKET, SO_SNDBUFFORCE, static_cast<int>(out.size()));
   HOLDFAST_CHECK(send_bytes(fd_.get(), out.data(), out.size()));
   return receive_until([&](const nlmsghdr* message) {
     const std::size_t at = message->nlmsg_seq - first;

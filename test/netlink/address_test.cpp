@@ -24,7 +24,7 @@ struct AddressKernel : test::RouteKernel {
   int peer = 0;
 };
 
-TEST_CASE_METHOD(AddressKernel, "An address is put with its prefix, scope and broadcast", "[netns]") {
+TEST_CASE_METHOD(AddressKernel, "An address is put with its prefix, scope and broadcast", "[netlink]") {
   AddressOptions options;
   options.scope = Scope::kLink;
   options.broadcast = IpAddress::parse("10.244.3.255").value();
@@ -40,7 +40,7 @@ TEST_CASE_METHOD(AddressKernel, "An address is put with its prefix, scope and br
         std::string::npos);
 }
 
-TEST_CASE_METHOD(AddressKernel, "An IPv6 address without DAD is usable at once", "[netns]") {
+TEST_CASE_METHOD(AddressKernel, "An IPv6 address without DAD is usable at once", "[netlink]") {
   LinkChange up;
   up.up = true;
   REQUIRE(socket.run(change_link(peer, up)).has_value());
@@ -64,7 +64,7 @@ TEST_CASE_METHOD(AddressKernel, "An IPv6 address without DAD is usable at once",
   CHECK(seen == 2);
 }
 
-TEST_CASE_METHOD(AddressKernel, "No prefix route is made when none is wanted", "[netns]") {
+TEST_CASE_METHOD(AddressKernel, "No prefix route is made when none is wanted", "[netlink]") {
   AddressOptions options;
   options.no_prefix_route = true;
   REQUIRE(socket.run(put_address(link, cidr("10.244.3.7/24"), options)).has_value());
@@ -73,7 +73,7 @@ TEST_CASE_METHOD(AddressKernel, "No prefix route is made when none is wanted", "
   CHECK(test::output_of("ip -4 route show").find("10.244.4.0/24") != std::string::npos);
 }
 
-TEST_CASE_METHOD(AddressKernel, "Putting an address twice and dropping it twice succeed", "[netns]") {
+TEST_CASE_METHOD(AddressKernel, "Putting an address twice and dropping it twice succeed", "[netlink]") {
   for (const char* text : {"10.244.3.7/24", "fd00:3::7/64"}) {
     DYNAMIC_SECTION(text) {
       const Cidr address = cidr(text);
@@ -92,13 +92,13 @@ TEST_CASE_METHOD(AddressKernel, "Putting an address twice and dropping it twice 
   }
 }
 
-TEST_CASE_METHOD(AddressKernel, "Dropping takes the whole prefix into account", "[netns]") {
+TEST_CASE_METHOD(AddressKernel, "Dropping takes the whole prefix into account", "[netlink]") {
   REQUIRE(socket.run(put_address(link, cidr("10.244.3.7/24"))).has_value());
   CHECK(socket.run(drop_address(link, cidr("10.244.3.7/16"))).has_value());
   CHECK(addresses(IpFamily::kV4).size() == 1);
 }
 
-TEST_CASE_METHOD(AddressKernel, "A list shows all links or one, both families or one", "[netns]") {
+TEST_CASE_METHOD(AddressKernel, "A list shows all links or one, both families or one", "[netlink]") {
   REQUIRE(socket.run(put_address(link, cidr("10.1.0.1/24"))).has_value());
   REQUIRE(socket.run(put_address(peer, cidr("10.2.0.1/24"))).has_value());
   REQUIRE(socket.run(put_address(peer, cidr("fd00:2::1/64"))).has_value());
@@ -108,7 +108,7 @@ TEST_CASE_METHOD(AddressKernel, "A list shows all links or one, both families or
   CHECK(list_addresses(socket, 4711)->empty());
 }
 
-TEST_CASE_METHOD(AddressKernel, "An address for a link that is not there names both", "[netns]") {
+TEST_CASE_METHOD(AddressKernel, "An address for a link that is not there names both", "[netlink]") {
   const Status done = socket.run(put_address(4711, cidr("10.1.0.1/24")));
   REQUIRE_FALSE(done.has_value());
   CHECK(done.error().sys_errno == ENODEV);

@@ -32,7 +32,7 @@ VethSpec veth_spec(const std::string& name, const std::string& peer) {
   return spec;
 }
 
-TEST_CASE_METHOD(RouteKernel, "A bridge is made up, with its MAC pinned and its MTU", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A bridge is made up, with its MAC pinned and its MTU", "[netlink]") {
   const auto made = create_bridge(socket, bridge_spec("cni0"));
   REQUIRE(made.has_value());
   const auto found = find_link(socket, "cni0");
@@ -59,12 +59,12 @@ TEST_CASE_METHOD(RouteKernel, "A bridge is made up, with its MAC pinned and its 
   CHECK((*find_link(socket, made->index))->mac == kBridgeMac);
 }
 
-TEST_CASE_METHOD(RouteKernel, "A link that is not there is found absent, not failed", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A link that is not there is found absent, not failed", "[netlink]") {
   CHECK(find_link(socket, "cni0").value() == std::nullopt);
   CHECK(find_link(socket, 4711).value() == std::nullopt);
 }
 
-TEST_CASE_METHOD(RouteKernel, "Making a link whose name is taken says so", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "Making a link whose name is taken says so", "[netlink]") {
   REQUIRE(create_bridge(socket, bridge_spec("cni0")).has_value());
   const auto again = create_bridge(socket, bridge_spec("cni0"));
   REQUIRE_FALSE(again.has_value());
@@ -73,7 +73,7 @@ TEST_CASE_METHOD(RouteKernel, "Making a link whose name is taken says so", "[net
   CHECK(again.error().message == "create bridge cni0: File exists");
 }
 
-TEST_CASE_METHOD(RouteKernel, "One message makes a veth whose ends are where they belong", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "One message makes a veth whose ends are where they belong", "[netlink]") {
   const Fd pod = test::new_netns();
   Socket in_pod = Socket::open_in(pod.get()).value();
   const int bridge = create_bridge(socket, bridge_spec("cni0"))->index;
@@ -119,7 +119,7 @@ TEST_CASE_METHOD(RouteKernel, "One message makes a veth whose ends are where the
   CHECK(running.port->state == PortState::kForwarding);
 }
 
-TEST_CASE_METHOD(RouteKernel, "A veth of which a part is refused leaves nothing behind", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A veth of which a part is refused leaves nothing behind", "[netlink]") {
   const Fd pod = test::new_netns();
   VethSpec spec = veth_spec("veth1", "eth0");
   spec.peer_netns_fd = pod.get();
@@ -138,7 +138,7 @@ TEST_CASE_METHOD(RouteKernel, "A veth of which a part is refused leaves nothing 
   CHECK((!eth0 || eth0->kind == "bridge"));
 }
 
-TEST_CASE_METHOD(RouteKernel, "A refused change carries the kernel's sentence", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A refused change carries the kernel's sentence", "[netlink]") {
   const auto made = create_bridge(socket, bridge_spec("cni0"));
   REQUIRE(made.has_value());
   LinkChange change;
@@ -158,7 +158,7 @@ TEST_CASE_METHOD(RouteKernel, "A refused change carries the kernel's sentence", 
                                     " (mtu greater than device maximum): Invalid argument");
 }
 
-TEST_CASE_METHOD(RouteKernel, "Everything that change_link names is changed and the rest is not", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "Everything that change_link names is changed and the rest is not", "[netlink]") {
   const int bridge = create_bridge(socket, bridge_spec("cni0"))->index;
   const Link before = create_veth(socket, veth_spec("veth0", "veth1")).value();
   LinkChange change;
@@ -204,7 +204,7 @@ TEST_CASE_METHOD(RouteKernel, "Everything that change_link names is changed and 
   }
 }
 
-TEST_CASE_METHOD(RouteKernel, "Bridge port flags are set and read back", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "Bridge port flags are set and read back", "[netlink]") {
   const int bridge = create_bridge(socket, bridge_spec("cni0"))->index;
   VethSpec spec = veth_spec("veth0", "veth1");
   spec.master = bridge;
@@ -231,7 +231,7 @@ TEST_CASE_METHOD(RouteKernel, "Bridge port flags are set and read back", "[netns
   CHECK_FALSE(socket.run(change_bridge_port(loose, change)).has_value());
 }
 
-TEST_CASE_METHOD(RouteKernel, "A link list is narrowed by bridge and by kind", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A link list is narrowed by bridge and by kind", "[netlink]") {
   const int bridge = create_bridge(socket, bridge_spec("cni0"))->index;
   VethSpec spec = veth_spec("veth0", "veth1");
   spec.master = bridge;
@@ -249,7 +249,7 @@ TEST_CASE_METHOD(RouteKernel, "A link list is narrowed by bridge and by kind", "
   CHECK(names({0, "nosuchkind"}).empty());
 }
 
-TEST_CASE_METHOD(RouteKernel, "A list far longer than one datagram is complete", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A list far longer than one datagram is complete", "[netlink]") {
   constexpr int kPairs = 60;
   for (int i = 0; i < kPairs; ++i) {
     REQUIRE(create_veth(socket, veth_spec("a" + std::to_string(i), "b" + std::to_string(i))).has_value());
@@ -257,7 +257,7 @@ TEST_CASE_METHOD(RouteKernel, "A list far longer than one datagram is complete",
   CHECK(list_links(socket)->size() == 2 * kPairs + 1);
 }
 
-TEST_CASE_METHOD(RouteKernel, "Deleting a link takes its peer, and deleting it again succeeds", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "Deleting a link takes its peer, and deleting it again succeeds", "[netlink]") {
   const Link made = create_veth(socket, veth_spec("veth0", "veth1")).value();
   CHECK(socket.run(delete_link(made.index)).has_value());
   CHECK(find_link(socket, "veth1").value() == std::nullopt);
@@ -269,7 +269,7 @@ TEST_CASE_METHOD(RouteKernel, "Deleting a link takes its peer, and deleting it a
   CHECK(find_link(socket, "veth0").value() == std::nullopt);
 }
 
-TEST_CASE_METHOD(RouteKernel, "A VXLAN device is made with all that flannel asks of it", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A VXLAN device is made with all that flannel asks of it", "[netlink]") {
   const int underlay = create_veth(socket, veth_spec("eth0", "eth1"))->index;
   VxlanSpec spec;
   spec.name = "flannel.1";
@@ -298,7 +298,7 @@ TEST_CASE_METHOD(RouteKernel, "A VXLAN device is made with all that flannel asks
 }
 
 TEST_CASE_METHOD(RouteKernel, "A name that no interface can have is refused before the kernel is asked",
-                 "[netns]") {
+                 "[netlink]") {
   const char* const names[] = {"", ".", "..", "a/b", "a:b", "a b", "a\tb", "sixteen-bytes-xx"};
   for (const char* name : names) {
     DYNAMIC_SECTION("'" << name << "'") {

@@ -36,7 +36,7 @@ Link make_veth(Socket& socket) {
   return create_veth(socket, spec).value();
 }
 
-TEST_CASE_METHOD(RouteKernel, "A monitor tells what came and what went", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A monitor tells what came and what went", "[netlink]") {
   Monitor monitor =
       Monitor::open({.links = true, .addresses = true, .routes = true, .neighbours = true}).value();
   CHECK_FALSE(readable(monitor));
@@ -73,7 +73,7 @@ TEST_CASE_METHOD(RouteKernel, "A monitor tells what came and what went", "[netns
   CHECK_FALSE(readable(monitor));
 }
 
-TEST_CASE_METHOD(RouteKernel, "A port leaving its bridge is not told as a link that is gone", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A port leaving its bridge is not told as a link that is gone", "[netlink]") {
   BridgeSpec bridge;
   bridge.name = "cni0";
   const int master = create_bridge(socket, bridge)->index;
@@ -90,7 +90,7 @@ TEST_CASE_METHOD(RouteKernel, "A port leaving its bridge is not told as a link t
   CHECK_FALSE(any<LinkEvent>(events, [](const LinkEvent& e) { return e.gone; }));
 }
 
-TEST_CASE_METHOD(RouteKernel, "A monitor hears only of what it was asked to", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A monitor hears only of what it was asked to", "[netlink]") {
   Monitor monitor = Monitor::open({.routes = true}).value();
   const int link = make_veth(socket).index;
   REQUIRE(
@@ -102,7 +102,7 @@ TEST_CASE_METHOD(RouteKernel, "A monitor hears only of what it was asked to", "[
 }
 
 TEST_CASE_METHOD(RouteKernel, "Events that were lost come out as one Resync, and the monitor goes on",
-                 "[netns]") {
+                 "[netlink]") {
   Monitor monitor = Monitor::open({.neighbours = true}).value();
   const int small = 4096;
   REQUIRE(::setsockopt(monitor.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &small, sizeof small) == 0);
@@ -123,7 +123,7 @@ TEST_CASE_METHOD(RouteKernel, "Events that were lost come out as one Resync, and
                             [&](const NeighbourEvent& e) { return e.neighbour == last; }));
 }
 
-TEST_CASE_METHOD(RouteKernel, "An overlay's forwarding entries are events of their own", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "An overlay's forwarding entries are events of their own", "[netlink]") {
   VxlanSpec spec;
   spec.name = "flannel.1";
   spec.info.vni = 1;

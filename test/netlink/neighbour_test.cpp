@@ -35,7 +35,7 @@ struct OverlayKernel : test::RouteKernel {
   int overlay = 0;
 };
 
-TEST_CASE_METHOD(OverlayKernel, "A neighbour is put, replaced and dropped, and the drop repeats", "[netns]") {
+TEST_CASE_METHOD(OverlayKernel, "A neighbour is put, replaced and dropped, and the drop repeats", "[netlink]") {
   for (const char* text : {"10.244.1.0", "fd00:1::"}) {
     DYNAMIC_SECTION(text) {
       const IpAddress address = ip(text);
@@ -52,7 +52,7 @@ TEST_CASE_METHOD(OverlayKernel, "A neighbour is put, replaced and dropped, and t
   }
 }
 
-TEST_CASE_METHOD(OverlayKernel, "A VXLAN's MAC has one remote end, which a put moves", "[netns]") {
+TEST_CASE_METHOD(OverlayKernel, "A VXLAN's MAC has one remote end, which a put moves", "[netlink]") {
   REQUIRE(socket.run(put_fdb(entry(kOne, "10.9.0.2"))).has_value());
   CHECK(fdb() == std::vector{entry(kOne, "10.9.0.2")});
   CHECK(test::output_of("bridge fdb show dev flannel.1")
@@ -64,7 +64,7 @@ TEST_CASE_METHOD(OverlayKernel, "A VXLAN's MAC has one remote end, which a put m
   CHECK(socket.run(drop_fdb(entry(kOne, "10.9.0.3"))).has_value());
 }
 
-TEST_CASE_METHOD(OverlayKernel, "The all-zero MAC has as many remote ends as are put", "[netns]") {
+TEST_CASE_METHOD(OverlayKernel, "The all-zero MAC has as many remote ends as are put", "[netlink]") {
   const FdbEntry two = entry(MacAddress(), "10.9.0.2");
   const FdbEntry three = entry(MacAddress(), "10.9.0.3");
   for (const FdbEntry& e : {two, three, three}) CHECK(socket.run(put_fdb(e)).has_value());
@@ -73,7 +73,7 @@ TEST_CASE_METHOD(OverlayKernel, "The all-zero MAC has as many remote ends as are
   CHECK(fdb() == std::vector{three});
 }
 
-TEST_CASE_METHOD(OverlayKernel, "A bridge keeps entries for its ports", "[netns]") {
+TEST_CASE_METHOD(OverlayKernel, "A bridge keeps entries for its ports", "[netlink]") {
   BridgeSpec bridge;
   bridge.name = "cni0";
   VethSpec veth;
@@ -91,7 +91,7 @@ TEST_CASE_METHOD(OverlayKernel, "A bridge keeps entries for its ports", "[netns]
   CHECK(std::count(left.begin(), left.end(), wanted) == 0);
 }
 
-TEST_CASE_METHOD(OverlayKernel, "A refused entry carries its name and the kernel's sentence", "[netns]") {
+TEST_CASE_METHOD(OverlayKernel, "A refused entry carries its name and the kernel's sentence", "[netlink]") {
   FdbEntry wrong = entry(kOne, "fd00::2");  // the tunnel is IPv4
   const Status done = socket.run(put_fdb(wrong));
   REQUIRE_FALSE(done.has_value());

@@ -12,7 +12,7 @@
 namespace holdfast::nl {
 namespace {
 
-TEST_CASE("Only a network namespace is opened as one", "[netns]") {
+TEST_CASE("Only a network namespace is opened as one", "[netlink]") {
   CHECK(open_netns("/proc/self/ns/net").has_value());
   CHECK((::fcntl(open_netns("/proc/self/ns/net")->get(), F_GETFD) & FD_CLOEXEC) != 0);
 
@@ -31,7 +31,7 @@ TEST_CASE("Only a network namespace is opened as one", "[netns]") {
         "open network namespace '/run/netns/no-such-namespace': No such file or directory");
 }
 
-TEST_CASE("The thread's own namespace is told from others", "[netns]") {
+TEST_CASE("The thread's own namespace is told from others", "[netlink]") {
   const test::FreshNetns here;
   const Fd other = test::new_netns();
   CHECK(same_netns(here.fd()).value());
@@ -39,7 +39,7 @@ TEST_CASE("The thread's own namespace is told from others", "[netns]") {
   CHECK_FALSE(same_netns(-1).has_value());
 }
 
-TEST_CASE("Work in another namespace happens there and leaves the caller where it was", "[netns]") {
+TEST_CASE("Work in another namespace happens there and leaves the caller where it was", "[netlink]") {
   const test::FreshNetns here;
   const Fd other = test::new_netns();
   const Result<bool> inside = in_netns(other.get(), [&] { return same_netns(other.get()); });
@@ -52,7 +52,7 @@ TEST_CASE("Work in another namespace happens there and leaves the caller where i
   CHECK(failed.error().message == "as asked");
 }
 
-TEST_CASE("Work for what is no namespace does not happen", "[netns]") {
+TEST_CASE("Work for what is no namespace does not happen", "[netlink]") {
   const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   bool ran = false;
   const Status done = in_netns(null.get(), [&] {

@@ -48,7 +48,7 @@ Route route_to(const char* dst) {
   return route;
 }
 
-TEST_CASE_METHOD(RoutingKernel, "A route comes back from the kernel as it was put", "[netns]") {
+TEST_CASE_METHOD(RoutingKernel, "A route comes back from the kernel as it was put", "[netlink]") {
   Route route;
   SECTION("through a gateway, with everything") {
     route = route_to("10.42.1.0/24");
@@ -124,7 +124,7 @@ TEST_CASE_METHOD(RoutingKernel, "A route comes back from the kernel as it was pu
   CHECK(socket.run(drop_route(without_scope)).has_value());
 }
 
-TEST_CASE_METHOD(RoutingKernel, "Putting a route replaces the one of its destination", "[netns]") {
+TEST_CASE_METHOD(RoutingKernel, "Putting a route replaces the one of its destination", "[netlink]") {
   Route route = route_to("10.42.1.0/24");
   route.gateway = ip("10.0.0.2");
   REQUIRE(socket.run(put_route(route)).has_value());
@@ -133,14 +133,14 @@ TEST_CASE_METHOD(RoutingKernel, "Putting a route replaces the one of its destina
   CHECK(find(route.dst)->gateway == ip("10.0.0.3"));
 }
 
-TEST_CASE_METHOD(RoutingKernel, "Host bits of a destination do not count", "[netns]") {
+TEST_CASE_METHOD(RoutingKernel, "Host bits of a destination do not count", "[netlink]") {
   Route route = route_to("10.42.1.9/24");
   route.gateway = ip("10.0.0.2");
   REQUIRE(socket.run(put_route(route)).has_value());
   CHECK(find(cidr("10.42.1.0/24")).has_value());
 }
 
-TEST_CASE_METHOD(RoutingKernel, "A drop leaves a route that differs in gateway or protocol", "[netns]") {
+TEST_CASE_METHOD(RoutingKernel, "A drop leaves a route that differs in gateway or protocol", "[netlink]") {
   Route route = route_to("10.42.1.0/24");
   route.gateway = ip("10.0.0.2");
   REQUIRE(socket.run(put_route(route)).has_value());
@@ -151,7 +151,7 @@ TEST_CASE_METHOD(RoutingKernel, "A drop leaves a route that differs in gateway o
   CHECK(find(route.dst).has_value());
 }
 
-TEST_CASE_METHOD(RoutingKernel, "A refused route carries the kernel's sentence", "[netns]") {
+TEST_CASE_METHOD(RoutingKernel, "A refused route carries the kernel's sentence", "[netlink]") {
   Route route = route_to("10.42.1.0/24");
   route.gateway = ip("192.0.2.1");
   const Status done = socket.run(put_route(route));
@@ -162,7 +162,7 @@ TEST_CASE_METHOD(RoutingKernel, "A refused route carries the kernel's sentence",
 }
 
 TEST_CASE_METHOD(RoutingKernel, "A route list is narrowed by table, family, link, protocol and type",
-                 "[netns]") {
+                 "[netlink]") {
   Route route = route_to("10.42.1.0/24");
   route.gateway = ip("10.0.0.2");
   route.protocol = 77;
@@ -200,7 +200,7 @@ TEST_CASE_METHOD(RoutingKernel, "A route list is narrowed by table, family, link
   }
 }
 
-TEST_CASE_METHOD(RoutingKernel, "A route with several next hops is told as such", "[netns]") {
+TEST_CASE_METHOD(RoutingKernel, "A route with several next hops is told as such", "[netlink]") {
   test::output_of("ip route add 10.42.1.0/24 nexthop via 10.0.0.2 nexthop via 10.0.0.3");
   const auto route = find(cidr("10.42.1.0/24"));
   REQUIRE(route.has_value());

@@ -10,7 +10,7 @@ namespace {
 
 using test::RouteKernel;
 
-TEST_CASE_METHOD(RouteKernel, "A rule comes back from the kernel as it was put", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A rule comes back from the kernel as it was put", "[netlink]") {
   Rule rule;
   rule.priority = 1000;
   SECTION("source and destination") {
@@ -50,7 +50,7 @@ TEST_CASE_METHOD(RouteKernel, "A rule comes back from the kernel as it was put",
   CHECK(socket.run(drop_rule(rule)).has_value());
 }
 
-TEST_CASE_METHOD(RouteKernel, "The kernel's own rules are in the list", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "The kernel's own rules are in the list", "[netlink]") {
   const auto rules = list_rules(socket, IpFamily::kV4).value();
   REQUIRE(rules.size() == 3);
   CHECK(rules[0].table == kLocalTable);
@@ -58,7 +58,7 @@ TEST_CASE_METHOD(RouteKernel, "The kernel's own rules are in the list", "[netns]
   CHECK(rules[1].table == kMainTable);
 }
 
-TEST_CASE_METHOD(RouteKernel, "A drop leaves a rule that differs in one field", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A drop leaves a rule that differs in one field", "[netlink]") {
   Rule rule;
   rule.priority = 1000;
   rule.src = Cidr::parse("10.244.0.0/16").value();

@@ -42,7 +42,7 @@ int make_veth(Socket& socket) {
   return find_link(socket, "eth0").value()->index;
 }
 
-TEST_CASE_METHOD(RouteKernel, "Address, up and routes of a pod are one batch", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "Address, up and routes of a pod are one batch", "[netlink]") {
   const int eth0 = make_veth(socket);
   std::vector<Request> requests = pod_side(eth0);
   REQUIRE(socket.run_whole(requests).has_value());
@@ -52,7 +52,7 @@ TEST_CASE_METHOD(RouteKernel, "Address, up and routes of a pod are one batch", "
 }
 
 TEST_CASE_METHOD(RouteKernel, "Each request of a batch has its own result, and none stops the others",
-                 "[netns]") {
+                 "[netlink]") {
   const int eth0 = make_veth(socket);
   std::vector<Request> requests = pod_side(eth0);
   Route lost;
@@ -86,7 +86,7 @@ TEST_CASE_METHOD(RouteKernel, "Each request of a batch has its own result, and n
   CHECK(list_routes(socket, {.family = IpFamily::kV4})->size() == 2);
 }
 
-TEST_CASE_METHOD(RouteKernel, "Nothing to do is done", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "Nothing to do is done", "[netlink]") {
   std::vector<Request> none;
   CHECK(socket.run_all(none).empty());
   none.push_back(delete_link("a/b"));
@@ -94,7 +94,7 @@ TEST_CASE_METHOD(RouteKernel, "Nothing to do is done", "[netns]") {
 }
 
 TEST_CASE_METHOD(RouteKernel, "Thousands of neighbours go in, and all of them refused come back refused",
-                 "[netns]") {
+                 "[netlink]") {
   constexpr std::uint64_t kMany = 3000;
   const int eth0 = make_veth(socket);
   const auto requests_for = [&](int ifindex) {
@@ -121,7 +121,7 @@ TEST_CASE_METHOD(RouteKernel, "Thousands of neighbours go in, and all of them re
   CHECK(list_links(socket)->size() == 3);  // no answer of the batch is taken for one of these
 }
 
-TEST_CASE("A socket answers for the namespace it was opened in, from any other", "[netns]") {
+TEST_CASE("A socket answers for the namespace it was opened in, from any other", "[netlink]") {
   const test::FreshNetns here;
   const Fd pod = test::new_netns();
   Socket in_pod = Socket::open_in(pod.get()).value();
@@ -134,7 +134,7 @@ TEST_CASE("A socket answers for the namespace it was opened in, from any other",
   CHECK_FALSE(Socket::open_in(-1).has_value());
 }
 
-TEST_CASE_METHOD(RouteKernel, "A request too long for a message is refused with its name", "[netns]") {
+TEST_CASE_METHOD(RouteKernel, "A request too long for a message is refused with its name", "[netlink]") {
   LinkChange change;
   change.alias = std::string(5000, 'a');
   const Status done = socket.run(change_link(1, change));

@@ -1,0 +1,240 @@
+#include "common/netlink/nftables.h"
+
+#include <cerrno>
+
+#include "test/catch.h"
+#include "test/netlink/fresh_netns.h"
+
+namespace holdfast::nl::nft {
+namespace {
+
+struct Kernel {
+  test::FreshNetns netns;
+  Socket socket = Socket::open(Protocol::kNetfilter).value();
+};
+
+/// What nft(8) reads of a rule set, with the expressions as the kernel has them.
+std::string rule_set() { return test::output_of("nft --debug=netlink list ruleset"); }
+
+/// What the same commands given to nft(8) leave, in a namespace of their own.
+std::string made_by_nft(const std::string& commands) {
+  const test::FreshNetns other;
+  test::output_of("nft '" + commands + "'");
+  return rule_set();
+}
+
+Cidr cidr(const char* text) { return Cidr::parse(text).value(); }
+Verdict accept() { return {}; }
+
+TEST_CASE_METHOD(Kernel, "A rule is the one that nft would have written", "[netlink]") {
+  struct Case {
+    const char* name;
+    const char* text;
+    std::vector<Statement> statements;
+  };
+  using enum Side;
+  using enum Comparison;
+  const Case cases[] = {
+      {"IPv4 source address",
+       "ip saddr 10.1.2.3 accept",
+       {MatchAddress{kSource, kEqual, cidr("10.1.2.3/32")}, accept()}},
+      {"not an IPv4 network of odd length",
+       "ip daddr != 10.244.3.0/22 accept",
+       {MatchAddress{kDestination, kNotEqual, cidr("10.244.0.0/22")}, accept()}},
+      {"IPv6 address",
+       "ip6 daddr fd00::1 accept",
+       {MatchAddress{kDestination, kEqual, cidr("fd00::1/128")}, accept()}},
+      {"not an IPv6 network of odd length",
+       "ip6 saddr != fd00::/63 accept",
+       {MatchAddress{kSource, kNotEqual, cidr("fd00::/63")}, accept()}},
+      {"two addresses of one family",
+       "ip saddr 10.1.2.3 ip daddr 10.1.2.4 drop",
+       {MatchAddress{kSource, kEqual, cidr("10.1.2.3/32")},
+        MatchAddress{kDestination, kEqual, cidr("10.1.2.4/32")}, Verdict{Verdict::Kind::kDrop, {}}}},
+      {"link names",
+       "iifname veth1 oifname != eth0 accept",
+       {MatchLinkName{kSource, kEqual, "veth1"}, MatchLinkName{kDestination, kNotEqual, "eth0"}, accept()}},
+      {"whole mark",
+       "meta mark 0x4000 return",
+       {MatchMark{kEqual, 0x4000, 0xffffffff}, Verdict{Verdict::Kind::kReturn, {}}}},
+      {"masked mark",
+       "meta mark and 0x4000 != 0x4000 return",
+       {MatchMark{kNotEqual, 0x4000, 0x4000}, Verdict{Verdict::Kind::kReturn, {}}}},
+      {"counter and jump", "counter jump other", {Counter{}, Verdict{Verdict::Kind::kJump, "other"}}},
+      {"goto", "goto other", {Verdict{Verdict::Kind::kGoto, "other"}}},
+      {"masquerade", "masquerade", {Masquerade{}}},
+      {"random masquerade", "masquerade fully-random", {Masquerade{true}}},
+  };
+  const std::string layout =
+      "add table inet t { comment \"whose it is\"; }; "
+      "add chain inet t other { comment \"what it is for\"; }; "
+      "add chain inet t c { type nat hook postrouting priority srcnat; policy accept; }; ";
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      Transaction transaction({Family::kInet, "t", "whose it is"});
+      transaction.put_table()
+          .put_chain({"other", std::nullopt, "what it is for"})
+          .put_chain({"c", BaseChain{"nat", Hook::kPostrouting, 100}, {}})
+          .append_rule("c", {c.statements, "of pod a"});
+      const Status done = commit(socket, std::move(transaction));
+      INFO((done ? std::string() : done.error().message));
+      REQUIRE(done.has_value());
+      CHECK(rule_set() == made_by_nft(layout + "add rule inet t c " + c.text + " comment \"of pod a\""));
+    }
+  }
+}
+
+TEST_CASE_METHOD(Kernel, "A bridge table's rules are those that nft would have written", "[netlink]") {
+  Transaction transaction({Family::kBridge, "nat", {}});
+  const MacAddress mac({2, 0, 0, 0, 0, 9});
+  transaction.put_table()
+      .put_chain({"PREROUTING", BaseChain{"filter", Hook::kPrerouting, -300}, {}})
+      .append_rule("PREROUTING", {{MatchEtherAddress{Side::kSource, Comparison::kEqual, mac}, accept()}, {}})
+      .append_rule("PREROUTING",
+                   {{MatchAddress{Side::kSource, Comparison::kEqual, cidr("10.1.2.3/32")}, accept()}, {}});
+  REQUIRE(commit(socket, std::move(transaction)).has_value());
+  CHECK(rule_set() ==
+        made_by_nft("add table bridge nat; "
+                    "add chain bridge nat PREROUTING { type filter hook prerouting priority -300; "
+                    "policy accept; }; "
+                    "add rule bridge nat PREROUTING ether saddr 02:00:00:00:00:09 accept; "
+                    "add rule bridge nat PREROUTING ip saddr 10.1.2.3 accept"));
+}
+
+struct FilledKernel : Kernel {
+  FilledKernel() {
+    Transaction transaction(table);
+    transaction.put_table().put_chain({"c", std::nullopt, {}}).put_chain({"d", std::nullopt, {}});
+    for (const char* comment : {"one", "two", "three"}) transaction.append_rule("c", {{accept()}, comment});
+    transaction.append_rule("d", {{accept()}, "of another chain"});
+    if (!commit(socket, std::move(transaction))) throw std::runtime_error("cannot fill the table");
+  }
+  std::vector<std::string> comments() {
+    std::vector<std::string> out;
+    const std::vector<ListedRule> rules = list_rules(socket, table.family, table.name, "c").value();
+    for (const ListedRule& rule : rules) out.push_back(rule.comment);
+    return out;
+  }
+  Table table{Family::kIp, "t", {}};
+};
+
+TEST_CASE_METHOD(FilledKernel, "Rules are listed in order with their comments and go by their handles",
+                 "[netlink]") {
+  CHECK(comments() == std::vector<std::string>{"one", "two", "three"});
+  const auto rules = list_rules(socket, Family::kIp, "t", "c").value();
+  Transaction transaction(table);
+  transaction.delete_rule("c", rules[1].handle);
+  REQUIRE(commit(socket, std::move(transaction)).has_value());
+  CHECK(comments() == std::vector<std::string>{"one", "three"});
+}
+
+TEST_CASE_METHOD(FilledKernel, "What nft wrote as a comment is read", "[netlink]") {
+  test::output_of("nft 'add rule ip t c counter accept comment \"by nft\"; add rule ip t c drop'");
+  CHECK(comments() == std::vector<std::string>{"one", "two", "three", "by nft", ""});
+}
+
+TEST_CASE_METHOD(FilledKernel, "An absent table or chain lists as empty", "[netlink]") {
+  CHECK(list_rules(socket, Family::kIp, "t", "none")->empty());
+  CHECK(list_rules(socket, Family::kIp, "none", "c")->empty());
+  CHECK(list_rules(socket, Family::kIp6, "t", "c")->empty());
+  CHECK(has_chain(socket, Family::kIp, "t", "c").value());
+  CHECK_FALSE(has_chain(socket, Family::kIp, "t", "none").value());
+  CHECK_FALSE(has_chain(socket, Family::kIp, "none", "c").value());
+}
+
+TEST_CASE_METHOD(FilledKernel, "A transaction is made whole or not at all, and names what was refused",
+                 "[netlink]") {
+  struct Case {
+    const char* name;
+    std::function<void(Transaction&)> refused;
+    const char* message;
+    int sys_errno;
+  };
+  const Case cases[] = {
+      {"rule in no chain",
+       [](Transaction& t) {
+         t.append_rule("none", {{accept()}, {}});
+       },
+       "append rule to chain ip t none: No such file or directory", ENOENT},
+      {"unknown handle", [](Transaction& t) { t.delete_rule("c", 4711); },
+       "delete rule 4711 of chain ip t c: No such file or directory", ENOENT},
+      {"jump to no chain",
+       [](Transaction& t) {
+         t.append_rule("c", {{Verdict{Verdict::Kind::kJump, "none"}}, {}});
+       },
+       "append rule to chain ip t c: No such file or directory", ENOENT},
+      {"absent chain", [](Transaction& t) { t.delete_chain("none"); },
+       "delete chain ip t none: No such file or directory", ENOENT},
+      {"chain that rules jump to",
+       [](Transaction& t) {
+         t.append_rule("c", {{Verdict{Verdict::Kind::kJump, "d"}}, {}}).flush_chain("d").delete_chain("d");
+       },
+       "delete chain ip t d: Device or resource busy", EBUSY},
+      {"masquerade where there is no address translation",
+       [](Transaction& t) {
+         t.put_chain({"f", BaseChain{"filter", Hook::kForward, 0}, {}})
+             .append_rule("f", {{Masquerade{}}, {}});
+       },
+       "append rule to chain ip t f: Operation not supported", EOPNOTSUPP},
+      {"unknown chain type",
+       [](Transaction& t) {
+         t.put_chain({"f", BaseChain{"nosuch", Hook::kForward, 0}, {}});
+       },
+       "put chain ip t f: No such file or directory", ENOENT},
+  };
+  const std::string before = rule_set();
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      Transaction transaction(table);
+      transaction.put_chain({"new", std::nullopt, {}}).flush_chain("c");
+      c.refused(transaction);
+      transaction.append_rule("new", {{accept()}, {}});
+      const Status done = commit(socket, std::move(transaction));
+      REQUIRE_FALSE(done.has_value());
+      CHECK(done.error().message == c.message);
+      CHECK(done.error().sys_errno == c.sys_errno);
+      CHECK(rule_set() == before);
+      CHECK(comments().size() == 3);  // the socket is usable and has no stale answer
+    }
+  }
+}
+
+TEST_CASE_METHOD(FilledKernel, "Putting what is there changes nothing", "[netlink]") {
+  const std::string before = rule_set();
+  Transaction transaction(table);
+  transaction.put_table().put_chain({"c", std::nullopt, {}});
+  REQUIRE(commit(socket, std::move(transaction)).has_value());
+  CHECK(rule_set() == before);
+  CHECK(commit(socket, Transaction(table)).has_value());
+}
+
+TEST_CASE_METHOD(FilledKernel, "Chains and tables go when they are empty or asked for whole", "[netlink]") {
+  Transaction chain(table);
+  chain.flush_chain("d").delete_chain("d");
+  REQUIRE(commit(socket, std::move(chain)).has_value());
+  CHECK_FALSE(has_chain(socket, Family::kIp, "t", "d").value());
+  Transaction whole(table);
+  whole.delete_table();
+  REQUIRE(commit(socket, std::move(whole)).has_value());
+  CHECK(rule_set().empty());
+}
+
+TEST_CASE_METHOD(Kernel, "A transaction of a thousand rules is one", "[netlink]") {
+  const Table table{Family::kIp, "t", {}};
+  Transaction transaction(table);
+  transaction.put_table().put_chain({"c", std::nullopt, {}});
+  for (int i = 0; i < 1000; ++i) {
+    transaction.append_rule("c",
+                            {{MatchAddress{Side::kSource, Comparison::kEqual, cidr("10.0.0.0/12")}, accept()},
+                             std::string(128, 'c')});
+  }
+  const Status done = commit(socket, std::move(transaction));
+  INFO((done ? std::string() : done.error().message));
+  REQUIRE(done.has_value());
+  const auto rules = list_rules(socket, Family::kIp, "t", "c").value();
+  CHECK(rules.size() == 1000);
+  CHECK(rules.back().comment == std::string(128, 'c'));
+}
+
+}  // namespace
+}  // namespace holdfast::nl::nft
