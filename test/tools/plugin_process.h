@@ -15,13 +15,13 @@ namespace holdfast::test {
 /// One call of a CNI plugin as a runtime makes it. Source: CNI spec, section 2.
 struct PluginCall {
   std::filesystem::path binary;
-  std::string command;  ///< CNI_COMMAND
-  std::string container_id;
-  std::string netns;
+  std::string command;            ///< CNI_COMMAND
+  std::string container_id = {};  ///< this and the following: unset when empty
+  std::string netns = {};
   std::string ifname = "eth0";
-  std::string args;      ///< CNI_ARGS; unset when empty
-  std::string cni_path;  ///< CNI_PATH
-  std::string config;    ///< standard input
+  std::string args = {};      ///< CNI_ARGS
+  std::string cni_path = {};  ///< CNI_PATH
+  std::string config;         ///< standard input
 };
 
 /// The variables of the call as "NAME=VALUE", with PATH and nothing else.

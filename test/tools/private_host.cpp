@@ -52,15 +52,17 @@ Status on_fresh_thread(const std::function<Status()>& body) {
 }  // namespace
 
 Status enter_private_host(const std::filesystem::path& state) {
-  const Fd disk(::open(state.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!disk.valid()) return fail_errno(errno, "open " + state.string());
   if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) return fail_errno(errno, "unshare namespaces");
   HOLDFAST_CHECK(mount_at("none", "/", nullptr, MS_REC | MS_PRIVATE));
+  // Opened here: later `state` may be hidden, and a mount can be bound only within its own mount namespace.
+  const Fd disk(::open(state.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!disk.valid()) return fail_errno(errno, "open " + state.string());
   HOLDFAST_CHECK(mount_at("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV));
   HOLDFAST_CHECK(make_folder("/run/netns"));
-  // The machine may have no /var/lib/cni, and nothing may be made on its disk.
-  HOLDFAST_CHECK(mount_at("lib", "/var/lib", "tmpfs", MS_NOSUID | MS_NODEV));
-  HOLDFAST_CHECK(make_folder("/var/lib/cni"));
+  if (::access("/var/lib/cni", F_OK) != 0) {  // nothing may be made on the machine's disk
+    HOLDFAST_CHECK(mount_at("lib", "/var/lib", "tmpfs", MS_NOSUID | MS_NODEV));
+    HOLDFAST_CHECK(make_folder("/var/lib/cni"));
+  }
   HOLDFAST_CHECK(mount_at("/proc/self/fd/" + std::to_string(disk.get()), "/var/lib/cni", nullptr, MS_BIND));
   return bring_loopback_up();
 }

@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <map>
 #include <utility>
 
@@ -42,6 +44,16 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   ::_exit(127);
 }
 
+/// VmHWM of a process that is about to end; 0 when it has no memory any more. Source: proc(5).
+std::uint64_t peak_rss_of(pid_t thread) {
+  std::ifstream status("/proc/" + std::to_string(thread) + "/status");
+  std::uint64_t kib = 0;
+  for (std::string word; status >> word;) {
+    if (word == "VmHWM:") status >> kib;
+  }
+  return kib * 1024;
+}
+
 class Tracer {
  public:
   explicit Tracer(const TraceRequest& request)
@@ -69,6 +81,8 @@ class Tracer {
   Status on_stop(pid_t thread, int status);
   Status on_syscall(pid_t thread);
   void kill_all();
+  /// Waits until all that was killed is gone.
+  void drain();
   [[nodiscard]] bool is_target(std::size_t point, bool after) const {
     return request_.kill_at && point != 0 && request_.kill_at->number == point &&
            request_.kill_at->after == after;
@@ -88,7 +102,8 @@ Status Tracer::start() {
     return fail(Code::kInternal, "the traced program did not stop");
   }
   constexpr std::uintptr_t kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
-                                      PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+                                      PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT |
+                                      PTRACE_O_EXITKILL;
   if (::ptrace(PTRACE_SETOPTIONS, main_, nullptr, kOptions) != 0)
     return fail_errno(errno, "set ptrace options");
   threads_[main_].fresh = false;
@@ -136,6 +151,8 @@ Status Tracer::on_stop(pid_t thread, int status) {
     HOLDFAST_CHECK(on_syscall(thread));
   } else if (event == PTRACE_EVENT_EXEC) {
     threads_[thread].in_call = true;  // the exit stop of execve(2) follows, under this id
+  } else if (event == PTRACE_EVENT_EXIT) {
+    end_.peak_rss_bytes = std::max(end_.peak_rss_bytes, peak_rss_of(thread));
   } else if (event == 0 && !attached_now) {
     deliver = signal;
   }
@@ -157,13 +174,21 @@ Status Tracer::follow() {
   }
 }
 
+void Tracer::drain() {
+  for (;;) {
+    const auto change = wait_child(__WALL, Clock::now() + std::chrono::seconds(10));
+    if (!change || !*change) return;
+    // Even a killed one stops once more, at PTRACE_EVENT_EXIT.
+    if (WIFSTOPPED((*change)->status)) ::ptrace(PTRACE_CONT, (*change)->pid, nullptr, nullptr);
+  }
+}
+
 Result<TraceEnd> Tracer::run() {
   HOLDFAST_CHECK(start());
   const Status done = follow();
   if (!done) {
     kill_all();
-    while (::waitpid(-1, nullptr, __WALL) > 0) {
-    }
+    drain();
     return tl::unexpected(done.error());
   }
   return std::move(end_);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -34,6 +35,8 @@ struct TraceEnd {
   std::vector<ChangePoint> points;  ///< in order, those up to the kill
   bool killed = false;              ///< kill_at was reached
   int exit_code = -1;               ///< of the program itself; 128 + signal when a signal ended it
+  std::uint64_t peak_rss_bytes =
+      0;  ///< of the largest of its processes (ru_maxrss would tell the tracer's own size)
 };
 
 /// Runs a program and everything it starts under ptrace(2) and counts the system calls that change something.

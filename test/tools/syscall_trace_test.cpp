@@ -53,6 +53,8 @@ TEST_CASE("the tracer lists what a program and its children change, and nothing 
   REQUIRE(end.has_value());
   CHECK(end->exit_code == 0);
   CHECK_FALSE(end->killed);
+  CHECK(end->peak_rss_bytes > 100'000);
+  CHECK(end->peak_rss_bytes < 50'000'000);
   CHECK(texts(*end) == std::vector<std::string>{
                            "mkdir " + at + "/d",
                            "openat " + at + "/d/f",

@@ -1,0 +1,309 @@
+#include "cni-flannel/plugin/delegate.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "test/catch.h"
+#include "test/cni-flannel/plugin/harness.h"
+#include "test/fakes/recording_files.h"
+#include "test/fakes/temporary_folder.h"
+
+namespace holdfast::flannel {
+namespace {
+
+cni::JsonPart json(const std::string& text) { return cni::parse_document(text, "test").value(); }
+
+SubnetEnv lease() { return parse_subnet_env(test::fixture("cni/flannel/subnet.env")).value(); }
+
+cni::CniResult<cni::JsonPart> render(const std::string& config, const SubnetEnv& env) {
+  HOLDFAST_TRY(const cni::NetConf conf, cni::parse_net_conf(config));
+  HOLDFAST_TRY(const FlannelConf flannel, parse_flannel_conf(conf));
+  return render_delegate(conf, flannel, env);
+}
+
+std::string rendered(const std::string& config, const SubnetEnv& env) {
+  return cni::to_text(render(config, env).value());
+}
+
+TEST_CASE("the delegate is rendered as a real flannel does", "[flannel]") {
+  const auto delegate = render(test::fixture("cni/flannel/config.json"), lease());
+  REQUIRE(delegate.has_value());
+  CHECK(*delegate.value() == nlohmann::json::parse(test::fixture("cni/flannel/delegate.json")));
+}
+
+TEST_CASE("without options the delegate is a gateway bridge over host-local", "[flannel]") {
+  SubnetEnv env = lease();
+  env.masquerade = false;
+  env.subnet6 = Cidr::parse("2001:db8::1/64").value();
+  env.networks.push_back(Cidr::parse("2001:db8::/48").value());
+  CHECK(rendered(R"({"name":"n"})", env) ==
+        R"({"ipMasq":true,"ipam":{"ranges":[[{"subnet":"10.244.0.0/24"}],[{"subnet":"2001:db8::/64"}]],)"
+        R"("routes":[{"dst":"10.244.0.0/16"},{"dst":"2001:db8::/48"}],"type":"host-local"},)"
+        R"("isGateway":true,"mtu":1450,"name":"n","type":"bridge"})");
+}
+
+TEST_CASE("what the delegate has is kept, what the call has is put over it", "[flannel]") {
+  CHECK(
+      rendered(R"({"name":"n","cniVersion":"0.4.0","runtimeConfig":{"mac":"m"},"args":{"cni":{}},
+                     "ipam":{"type":"x","ranges":[[{"subnet":"1.0.0.0/8"}]],"routes":[{"dst":"10.9.0.0/16"}]},
+                     "delegate":{"type":"macvlan","ipMasq":true,"MTU":9000,"runtimeConfig":{"mac":"old"},"cniVersion":"0.1.0"}})",
+               lease()) ==
+      R"({"MTU":9000,"args":{"cni":{}},"cniVersion":"0.4.0","ipMasq":true,)"
+      R"("ipam":{"ranges":[[{"subnet":"10.244.0.0/24"}]],"routes":[{"dst":"10.9.0.0/16"},{"dst":"10.244.0.0/16"}],"type":"x"},)"
+      R"("name":"n","runtimeConfig":{"mac":"m"},"type":"macvlan"})");
+}
+
+TEST_CASE("who does a delegate's work is told by the two types", "[flannel]") {
+  struct Case {
+    const char* text;
+    bool in_process;
+    bool has_ipam;
+  };
+  const Case cases[] = {
+      {R"({"type":"bridge","ipam":{"type":"host-local"}})", true, true},
+      {R"({"type":"bridge"})", true, false},
+      {R"({"type":"bridge","ipam":{}})", true, false},
+      {R"({"type":"bridge","ipam":{"type":"dhcp"}})", false, true},
+      {R"({"type":"macvlan","ipam":{"type":"host-local"}})", false, true},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.text) {
+      const auto kind = kind_of(json(c.text));
+      REQUIRE(kind.has_value());
+      CHECK(kind->in_process() == c.in_process);
+      CHECK(kind->has_ipam() == c.has_ipam);
+    }
+  }
+  for (const char* bad :
+       {"{}", R"({"type":""})", R"({"type":7})", R"({"type":"bridge","ipam":7})",
+        R"({"type":"bridge","ipam":{"type":7}})", R"({"type":"bridge","ipam":{"subnet":"10.1.0.0/24"}})"}) {
+    DYNAMIC_SECTION(bad) {
+      const auto kind = kind_of(json(bad));
+      REQUIRE_FALSE(kind.has_value());
+      CHECK(kind.error().code == cni::CniCode::kInvalidConfig);
+    }
+  }
+}
+
+/// A store in a folder of its own, with a look at what is on disk.
+struct StoreTest {
+  test::TemporaryFolder folder;
+  PosixFiles files;
+  std::filesystem::path data_dir = folder / "flannel";
+  DelegateStore store{files, data_dir};
+
+  void save(const char* id, const char* ifname, const std::string& conf) {
+    REQUIRE(store.save(id, ifname, json(conf), Durability::kLazy).has_value());
+  }
+  void write(const char* name, const std::string& text) const {
+    std::filesystem::create_directories(data_dir);
+    std::ofstream(data_dir / name) << text;
+  }
+  std::string loaded(const char* id, const char* ifname) {
+    const auto saved = store.load(id, ifname);
+    REQUIRE(saved.has_value());
+    return saved->has_value() ? cni::to_text((*saved)->conf) : "nothing";
+  }
+  void remove(const char* id, const char* ifname) {
+    const auto saved = store.load(id, ifname);
+    REQUIRE(saved.has_value());
+    if (saved->has_value()) REQUIRE(store.remove(**saved, Durability::kLazy).has_value());
+  }
+  std::vector<std::string> names() {
+    auto found = files.list(data_dir).value();
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+};
+
+using Names = std::vector<std::string>;
+
+TEST_CASE_METHOD(StoreTest, "a saved delegate is found again under upstream's name, and once", "[flannel]") {
+  save("c1", "eth0", R"({"type":"bridge"})");
+  CHECK(names() == Names{"c1"});
+  CHECK(loaded("c1", "eth0") == R"({"type":"bridge"})");
+  CHECK(test::fixture("../" + std::filesystem::relative(data_dir / "c1", HOLDFAST_FIXTURES "/..").string()) ==
+        R"({"holdfast":{"ifname":"eth0"},"type":"bridge"})");
+  remove("c1", "eth0");
+  CHECK(names().empty());
+  CHECK(loaded("c1", "eth0") == "nothing");
+}
+
+TEST_CASE_METHOD(StoreTest, "the folder is for root alone, and so are the files", "[flannel]") {
+  save("c1", "eth0", "{}");
+  struct stat folder_now {};
+  struct stat file_now {};
+  REQUIRE(::stat(data_dir.c_str(), &folder_now) == 0);
+  REQUIRE(::stat((data_dir / "c1").c_str(), &file_now) == 0);
+  CHECK((folder_now.st_mode & 07777U) == 0700);
+  CHECK((file_now.st_mode & 07777U) == 0600);
+}
+
+TEST_CASE_METHOD(StoreTest, "two attachments of one container keep both their delegates", "[flannel]") {
+  save("c1", "eth0", R"({"a":0})");
+  save("c1", "eth1", R"({"a":1})");
+  CHECK(names() == Names{"c1", "c1:eth1"});
+  CHECK(loaded("c1", "eth0") == R"({"a":0})");
+  CHECK(loaded("c1", "eth1") == R"({"a":1})");
+  SECTION("the further one goes first, twice") {
+    remove("c1", "eth1");
+    remove("c1", "eth1");
+    CHECK(loaded("c1", "eth0") == R"({"a":0})");
+  }
+  SECTION("the first one goes first, twice") {
+    remove("c1", "eth0");
+    remove("c1", "eth0");
+    CHECK(loaded("c1", "eth1") == R"({"a":1})");
+  }
+}
+
+TEST_CASE_METHOD(StoreTest, "saving again replaces, wherever the old one is", "[flannel]") {
+  save("c1", "eth0", R"({"a":0})");
+  save("c1", "eth1", R"({"a":1})");
+  save("c1", "eth0", R"({"a":2})");
+  save("c1", "eth1", R"({"a":3})");
+  CHECK(loaded("c1", "eth0") == R"({"a":2})");
+  CHECK(loaded("c1", "eth1") == R"({"a":3})");
+  remove("c1", "eth0");
+  save("c1", "eth1", R"({"a":4})");
+  CHECK(names() == Names{"c1"});
+  CHECK(loaded("c1", "eth1") == R"({"a":4})");
+}
+
+TEST_CASE_METHOD(StoreTest, "a file of upstream is read, and not overwritten for another attachment",
+                 "[flannel]") {
+  const std::string upstream = test::fixture("cni/flannel/delegate.json");
+  write("c1", upstream);
+  const auto saved = store.load("c1", "eth0");
+  REQUIRE(saved.has_value());
+  REQUIRE(saved->has_value());
+  CHECK(*(*saved)->conf == nlohmann::json::parse(upstream));
+  save("c1", "eth1", R"({"a":1})");
+  CHECK(names() == Names{"c1", "c1:eth1"});
+  remove("c1", "eth1");
+  remove("c1", "eth0");
+  CHECK(names().empty());
+}
+
+TEST_CASE_METHOD(StoreTest, "a torn or empty file is found, told and can be removed", "[flannel]") {
+  for (const char* text : {"", R"({"type":"bri)", "[]"}) {
+    DYNAMIC_SECTION("'" << text << "'") {
+      write("c1", text);
+      const auto saved = store.load("c1", "eth0");
+      REQUIRE(saved.has_value());
+      REQUIRE(saved->has_value());
+      CHECK((*saved)->conf == nullptr);
+      CHECK((*saved)->defect.find((data_dir / "c1").string()) != std::string::npos);
+      SECTION("by DEL") {
+        remove("c1", "eth0");
+        CHECK(names().empty());
+      }
+      SECTION("by the next ADD") {
+        save("c1", "eth0", R"({"a":0})");
+        CHECK(names() == Names{"c1"});
+        CHECK(loaded("c1", "eth0") == R"({"a":0})");
+      }
+    }
+  }
+}
+
+TEST_CASE_METHOD(StoreTest, "a dot in a container id is no separator", "[flannel]") {
+  save("c1", "eth0", R"({"a":0})");
+  save("c1.eth1", "eth0", R"({"a":1})");
+  save("c1", "eth1", R"({"a":2})");
+  CHECK(loaded("c1.eth1", "eth0") == R"({"a":1})");
+  CHECK(loaded("c1", "eth1") == R"({"a":2})");
+}
+
+TEST_CASE_METHOD(StoreTest, "GC is told what is saved for attachments that are gone, of its network only",
+                 "[flannel]") {
+  save("c1", "eth0", R"({"name":"n"})");
+  save("c2", "eth0", R"({"name":"n"})");
+  save("c2", "eth1", R"({"name":"n"})");
+  save("c3", "eth0", R"({"name":"other"})");
+  write("c4", R"({"name":"n"})");
+  write("c5", R"({"name":"n"})");
+  write("c6", "torn");
+  write(".new:c7:eth0", R"({"name":"n","holdfast":{"ifname":"eth0"}})");
+  const auto stale = store.list_stale({{"c1", "eth0"}, {"c2", "eth0"}, {"c4", "eth9"}}, "n");
+  REQUIRE(stale.has_value());
+  Names found;
+  for (const auto& one : *stale)
+    found.push_back(one.container_id + " " + one.ifname + " " + cni::to_text(one.saved.conf));
+  std::sort(found.begin(), found.end());
+  CHECK(found == Names{R"(c2 eth1 {"name":"n"})", R"(c5  {"name":"n"})", R"(c7 eth0 {"name":"n"})"});
+}
+
+TEST_CASE_METHOD(StoreTest, "GC with no folder yet finds nothing", "[flannel]") {
+  CHECK(store.list_stale({}, "n")->empty());
+}
+
+TEST_CASE("a save that is killed at any step leaves the old or the new, and DEL leaves nothing",
+          "[flannel]") {
+  const auto count_steps = [] {
+    test::TemporaryFolder folder;
+    test::RecordingFiles files(folder.path());
+    DelegateStore store(files, folder / "flannel");
+    REQUIRE(store.save("c1", "eth0", json(R"({"a":1})"), Durability::kSynced).has_value());
+    return files.steps();
+  };
+  const std::size_t steps = count_steps();
+  CHECK(steps >= 5);
+  for (std::size_t step = 1; step <= steps; ++step) {
+    for (const auto point : {test::KillPoint::kBefore, test::KillPoint::kHalfWay, test::KillPoint::kAfter}) {
+      DYNAMIC_SECTION("step " << step << ", point " << static_cast<int>(point)) {
+        test::TemporaryFolder folder;
+        test::RecordingFiles dying(folder.path());
+        dying.kill_at(step, point);
+        DelegateStore killed(dying, folder / "flannel");
+        CHECK_THROWS_AS(killed.save("c1", "eth0", json(R"({"a":1})"), Durability::kSynced), test::Killed);
+        PosixFiles files;
+        DelegateStore store(files, folder / "flannel");
+        const auto saved = store.load("c1", "eth0");
+        REQUIRE(saved.has_value());
+        if (saved->has_value()) {
+          CHECK(cni::to_text((*saved)->conf) == R"({"a":1})");
+          REQUIRE(store.remove(**saved, Durability::kSynced).has_value());
+        }
+        CHECK(files.list(folder / "flannel").value().empty());
+      }
+    }
+  }
+}
+
+TEST_CASE("a synced save survives any power cut after it", "[flannel]") {
+  test::TemporaryFolder folder;
+  test::RecordingFiles files(folder.path());
+  DelegateStore store(files, folder / "flannel");
+  REQUIRE(store.save("c1", "eth0", json(R"({"a":1})"), Durability::kSynced).has_value());
+  for (const test::Loss loss : test::kAllLosses) {
+    DYNAMIC_SECTION(to_string(loss)) {
+      test::TemporaryFolder left;
+      REQUIRE(files.rebuild(files.steps(), loss, left.path()).has_value());
+      PosixFiles posix;
+      DelegateStore after(posix, left / "flannel");
+      const auto saved = after.load("c1", "eth0");
+      REQUIRE(saved.has_value());
+      REQUIRE(saved->has_value());
+      CHECK(cni::to_text((*saved)->conf) == R"({"a":1})");
+    }
+  }
+}
+
+TEST_CASE("a lazy save syncs nothing, for the hot path", "[flannel]") {
+  test::TemporaryFolder folder;
+  test::RecordingFiles files(folder.path());
+  DelegateStore store(files, folder / "flannel");
+  REQUIRE(store.save("c1", "eth0", json("{}"), Durability::kLazy).has_value());
+  for (const auto& operation : files.operations()) {
+    CHECK(operation.kind != test::RecordingFiles::Kind::kSyncFile);
+    CHECK(operation.kind != test::RecordingFiles::Kind::kSyncFolder);
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::flannel
