@@ -6,7 +6,8 @@ target_compile_options(holdfast_options INTERFACE
   -Wcast-qual -Woverloaded-virtual -Wnull-dereference -Werror -ffunction-sections -fdata-sections)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(holdfast_options INTERFACE -Wuseless-cast -Wduplicated-cond -Wlogical-op
-    -Wno-restrict)  # g++ 12 reports `"x" + std::string(...)` when it optimises (GCC bug 105651)
+    # False positives of g++ 12 when it optimises: `"x" + std::string(...)` (GCC bug 105651), and a vector's insert.
+    -Wno-restrict $<$<CONFIG:Release>:-Wno-null-dereference>)
 endif()
 if(HOLDFAST_SANITIZE)
   target_compile_options(holdfast_options INTERFACE

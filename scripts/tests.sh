@@ -40,17 +40,18 @@ tier_concurrent() {
   ctest_tier concurrent tsan '.*' as_root
 }
 
-# What is shipped: the programs of build/bin as they are.
+# What is shipped: the programs of build/bin as they are, and the demo.
 tier_release() {
+  need_packages demo
   build_preset release
-  tap_tier release release_test "$HOLDFAST_ROOT"/test/release/*.sh
+  tap_tier release 1 bash "$HOLDFAST_ROOT"/test/release/*.sh
 }
 
 # Guests with kernels of their own: features that this kernel may lack, and power loss.
 tier_kernel() {
   need_packages kernel
   build_preset release
-  tap_tier kernel kernel_test "$HOLDFAST_ROOT"/test/kernel/guest/*.sh "$HOLDFAST_ROOT"/test/kernel/lab/*.sh
+  tap_tier kernel "$(job_count)" "$HOLDFAST_ROOT/test/kernel/run_test.sh" "$HOLDFAST_ROOT"/test/kernel/{guest,lab}/*.sh
 }
 
 # ctest_tier TIER PRESET LABEL [as_root]: runs what ctest has under LABEL.
@@ -72,27 +73,14 @@ print_failures() {
   grep -vE '^ *(Start +[0-9]+:|[0-9]+/[0-9]+ Test .* Passed )' "$1" | tail -n 400
 }
 
-# tap_tier TIER RUNNER SCRIPT...: RUNNER runs one script and prints its TAP; the lines become results.
+# tap_tier TIER JOBS RUNNER SCRIPT...: runs the scripts, JOBS at a time; RUNNER takes one, and a folder to leave
+# things in. Ends with them when this script is killed.
 tap_tier() {
-  local tier=$1 runner=$2 script name log
-  shift 2
+  local tier=$1 jobs=$2 runner=$3
+  shift 3
   say "tier $tier"
-  : >"$RESULTS/$tier.tsv"
-  for script in "$@"; do
-    [[ -f $script ]] || continue
-    name=$(basename "$script" .sh)
-    log=$RESULTS/$tier-$name.log
-    "$runner" "$script" "$RESULTS/$tier-$name" >"$log" 2>&1 || echo "# exit status $?" >>"$log"
-    "$HOLDFAST_ROOT/scripts/tap_results.sh" "$name" <"$log" >"$RESULTS/$name.tsv.part"
-    ! grep -q ^fail "$RESULTS/$name.tsv.part" || { echo "-- $name (out/results/$tier-$name.log):"; tail -n 80 "$log"; }
-    cat "$RESULTS/$name.tsv.part" >>"$RESULTS/$tier.tsv"
-    rm "$RESULTS/$name.tsv.part"
-  done
-}
-
-release_test() { bash "$1"; }
-
-kernel_test() {
-  as_root setpriv --pdeathsig KILL "$HOLDFAST_ROOT/test/kernel/run_test.sh" "$1" "$2"
-  give_back "$2"
+  printf '%s\0' "$@" | as_root setpriv --pdeathsig KILL xargs -0 -n 1 -P "$jobs" \
+    setpriv --pdeathsig KILL "$HOLDFAST_ROOT/scripts/tap_script.sh" "$RESULTS/$tier" "$runner"
+  give_back "$RESULTS"
+  cat "$RESULTS/$tier"-*.part >"$RESULTS/$tier.tsv" || die "tier $tier left no results"
 }

@@ -15,7 +15,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-source "$here/tap.sh"
+source "$here/../tap.sh"
 
 die() {
   echo "lab.sh: $*" >&2

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The guest itself: what the other scripts of this folder take for granted.
-source "$(dirname "$0")/../tap.sh"
+source "$(dirname "$0")/../../tap.sh"
 
 tree=$(cd "$(dirname "$0")/../../.." && pwd)
 

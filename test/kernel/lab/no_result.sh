@@ -1,6 +1,6 @@
 #!/bin/bash
 # The tier's own promises: a guest that says nothing is a failure, and a run that is killed leaves nothing behind.
-source "$(dirname "$0")/../tap.sh"
+source "$(dirname "$0")/../../tap.sh"
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # A node with a disk that loses power: what it was told is on the disk is there afterwards, what it was not told
 # is gone. The second half shows that the loss of power is a real one.
-source "$(dirname "$0")/../tap.sh"
+source "$(dirname "$0")/../../tap.sh"
 
 lab=$(cd "$(dirname "$0")/.." && pwd)/lab.sh
 disk=$LAB_OUT/disk

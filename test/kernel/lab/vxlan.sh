@@ -1,7 +1,7 @@
 #!/bin/bash
 # Two nodes, each a kernel of its own, joined by VXLAN the way flannel does it: one route, one neighbour and one
 # forwarding entry a peer.
-source "$(dirname "$0")/../tap.sh"
+source "$(dirname "$0")/../../tap.sh"
 
 lab=$(cd "$(dirname "$0")/.." && pwd)/lab.sh
 

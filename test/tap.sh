@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What a test script of this folder says its results with. Sourced.
+# What a test script says its results with. Sourced.
 
 # plan N: how many checks follow. Making another number of them is a failure, so no check gets lost.
 plan() { echo "1..$1"; }
