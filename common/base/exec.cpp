@@ -49,7 +49,9 @@ class SpawnSettings {
     ::posix_spawnattr_destroy(&attributes_);
   }
 
-  // Returns 0 or an errno (ENOMEM).
+  // Our own 0..2 may be closed, so that the arguments are among them. As long as they were opened in this
+  // order (the lowest free number first), no dup2(2) overwrites the source of a later one. Returns 0 or an
+  // errno (ENOMEM).
   int prepare(int input, int output, int errors) {
     sigset_t all;
     sigset_t none;
@@ -75,41 +77,22 @@ class SpawnSettings {
   posix_spawnattr_t attributes_{};
 };
 
-// A descriptor above 2, so that the three dup2(2) in the child cannot overwrite one another's source. Our own
-// 0..2 may be closed.
-Result<Fd> above_stdio(int fd) {
-  Fd owned(fd);
-  if (owned.get() >= kFirstFreeFd) {
-    return owned;
-  }
-  Fd moved(::fcntl(owned.get(), F_DUPFD_CLOEXEC, kFirstFreeFd));
-  if (!moved.valid()) {
-    return fail_errno(errno, "duplicate a descriptor");
-  }
-  return moved;
-}
-
 Result<Pipe> make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return fail_errno(errno, "make a pipe");
   }
-  Pipe pipe;
-  Result<Fd> read_end = above_stdio(ends[0]);
-  Result<Fd> write_end = above_stdio(ends[1]);
-  HOLDFAST_TRY(pipe.read_end, std::move(read_end));
-  HOLDFAST_TRY(pipe.write_end, std::move(write_end));
+  Pipe pipe{.read_end = Fd(ends[0]), .write_end = Fd(ends[1])};
   return pipe;
 }
 
 // The input as a file in memory: unlike a pipe it cannot fill up, and a program that does not read it is no
 // SIGPIPE.
 Result<Fd> make_input(const std::string& bytes) {
-  const int made = ::memfd_create("stdin", MFD_CLOEXEC);
-  if (made < 0) {
+  Fd fd(::memfd_create("stdin", MFD_CLOEXEC));
+  if (!fd.valid()) {
     return fail_errno(errno, "make the input file");
   }
-  HOLDFAST_TRY(Fd fd, above_stdio(made));
   std::size_t written = 0;
   if (const int error = write_all(fd.get(), bytes, written); error != 0) {
     return fail_errno(error, "fill the input file");

@@ -5,8 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "common/base/fd.h"
 #include "common/base/files.h"
@@ -136,23 +137,44 @@ TEST_CASE("a program has default signals, though ours ignore or block them", "[e
   CHECK(terminated.signal == SIGTERM);
 }
 
-TEST_CASE("it works for a process whose own 0, 1 and 2 are closed", "[exec]") {
-  std::array<Fd, 3> kept;
-  for (int fd = 0; fd < 3; ++fd) {
-    kept[static_cast<std::size_t>(fd)].reset(::fcntl(fd, F_DUPFD_CLOEXEC, 10));
-    ::close(fd);
-  }
-  Command command = shell("cat; echo err >&2");
-  command.input = "in";
-  const auto result = SystemExecutor().run(command);
-  for (int fd = 0; fd < 3; ++fd) {
-    if (kept[static_cast<std::size_t>(fd)].valid()) {
-      ::dup2(kept[static_cast<std::size_t>(fd)].get(), fd);
+// Closes those of 0, 1 and 2 whose bit is set, and puts them back at the end.
+class ClosedStdio {
+ public:
+  explicit ClosedStdio(unsigned which) {
+    for (int fd = 0; fd < 3; ++fd) {
+      if ((which >> fd & 1) != 0) {
+        kept_.emplace_back(fd, Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 10)));
+        ::close(fd);
+      }
     }
   }
-  REQUIRE(result);
-  CHECK(result->output == "in");
-  CHECK(result->errors == "err\n");
+  ClosedStdio(const ClosedStdio&) = delete;
+  ClosedStdio& operator=(const ClosedStdio&) = delete;
+  ~ClosedStdio() {
+    for (const auto& [fd, copy] : kept_) {
+      ::dup2(copy.get(), fd);
+    }
+  }
+
+ private:
+  std::vector<std::pair<int, Fd>> kept_;
+};
+
+TEST_CASE("it works for a process whose own 0, 1 or 2 are closed", "[exec]") {
+  for (unsigned which = 0; which < 8; ++which) {
+    DYNAMIC_SECTION("closed, as bits: " << which) {
+      Command command = shell("cat; echo err >&2");
+      command.input = "in";
+      Result<CommandResult> result;
+      {
+        const ClosedStdio closed(which);
+        result = SystemExecutor().run(command);
+      }
+      REQUIRE(result);
+      CHECK(result->output == "in");
+      CHECK(result->errors == "err\n");
+    }
+  }
 }
 
 TEST_CASE("a program that cannot be started is told why", "[exec]") {

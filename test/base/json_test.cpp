@@ -122,6 +122,7 @@ TEST_CASE("an error names the field's path and the value", "[json]") {
   CHECK(refusal(ipam["neg"].integer_or(0, 0, 65535)) == "ipam.neg: '-1' is not in 0..65535");
   CHECK(refusal(ipam["huge"].integer(0, INT64_MAX)) ==
         "ipam.huge: '18446744073709551615' is not in 0..9223372036854775807");
+  CHECK_FALSE(ipam["huge"].integer(-1, 9));  // it must not come round to -1
   CHECK(refusal(ipam["frac"].integer(0, 9)) == "ipam.frac: '1.5' is not a whole number");
   CHECK(refusal(ipam["exp"].integer(0, 9999)) == "ipam.exp: '1000.0' is not a whole number");
   CHECK(refusal(ipam["text"].integer(0, 99)) == "ipam.text: '12' is not a whole number");
