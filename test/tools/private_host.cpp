@@ -55,15 +55,17 @@ Status enter_private_host(const std::filesystem::path& state) {
   if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) return fail_errno(errno, "unshare namespaces");
   HOLDFAST_CHECK(mount_at("none", "/", nullptr, MS_REC | MS_PRIVATE));
   // Opened here: later `state` may be hidden, and a mount can be bound only within its own mount namespace.
-  const Fd disk(::open(state.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!disk.valid()) return fail_errno(errno, "open " + state.string());
+  const Fd disk(state.empty() ? -1 : ::open(state.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!state.empty() && !disk.valid()) return fail_errno(errno, "open " + state.string());
   HOLDFAST_CHECK(mount_at("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV));
   HOLDFAST_CHECK(make_folder("/run/netns"));
   if (::access("/var/lib/cni", F_OK) != 0) {  // nothing may be made on the machine's disk
     HOLDFAST_CHECK(mount_at("lib", "/var/lib", "tmpfs", MS_NOSUID | MS_NODEV));
     HOLDFAST_CHECK(make_folder("/var/lib/cni"));
   }
-  HOLDFAST_CHECK(mount_at("/proc/self/fd/" + std::to_string(disk.get()), "/var/lib/cni", nullptr, MS_BIND));
+  const std::string source = "/proc/self/fd/" + std::to_string(disk.get());
+  HOLDFAST_CHECK(disk.valid() ? mount_at(source, "/var/lib/cni", nullptr, MS_BIND)
+                              : mount_at("state", "/var/lib/cni", "tmpfs", MS_NOSUID | MS_NODEV));
   return bring_loopback_up();
 }
 

@@ -10,7 +10,8 @@
 namespace holdfast::test {
 
 /// Leaves the machine's network and mount namespaces for good: lo is up, /run is an empty tmpfs, and `state`
-/// appears as /var/lib/cni. Everything made from here on ends with the process. Needs root and one thread.
+/// appears as /var/lib/cni (empty: a tmpfs). Everything made from here on ends with the process. Needs root
+/// and one thread.
 Status enter_private_host(const std::filesystem::path& state);
 
 /// Errors: kFailedPrecondition when `folder` lies in memory (tmpfs, ramfs), where fsync(2) costs nothing.
