@@ -237,9 +237,8 @@ Result<Link> create_bridge(Socket& socket, const BridgeSpec& spec) {
   put_kind(writer, "bridge", [&] {
     if (spec.vlan_filtering) writer.u8(IFLA_BR_VLAN_FILTERING, 1);
   });
-  HOLDFAST_TRY(Link made, create(socket, what, spec.name, std::move(writer)));
-  if (spec.vlan_filtering && !made.vlan_filtering.value_or(false)) {
-    HOLDFAST_CHECK(socket.run(delete_link(made.index)));
+  Result<Link> made = create(socket, what, spec.name, std::move(writer));
+  if (!made && spec.vlan_filtering && made.error().sys_errno == EOPNOTSUPP) {
     return fail(Code::kUnimplemented,
                 what + ": this kernel's bridges cannot filter VLANs (CONFIG_BRIDGE_VLAN_FILTERING)");
   }

@@ -35,7 +35,8 @@ struct OverlayKernel : test::RouteKernel {
   int overlay = 0;
 };
 
-TEST_CASE_METHOD(OverlayKernel, "A neighbour is put, replaced and dropped, and the drop repeats", "[netlink]") {
+TEST_CASE_METHOD(OverlayKernel, "A neighbour is put, replaced and dropped, and the drop repeats",
+                 "[netlink]") {
   for (const char* text : {"10.244.1.0", "fd00:1::"}) {
     DYNAMIC_SECTION(text) {
       const IpAddress address = ip(text);

@@ -26,7 +26,7 @@ std::string made_by_nft(const std::string& commands) {
 Cidr cidr(const char* text) { return Cidr::parse(text).value(); }
 Verdict accept() { return {}; }
 
-TEST_CASE_METHOD(Kernel, "A rule is the one that nft would have written", "[netlink]") {
+TEST_CASE_METHOD(Kernel, "A rule is the one that nft would have written", "[nftables]") {
   struct Case {
     const char* name;
     const char* text;
@@ -84,7 +84,7 @@ TEST_CASE_METHOD(Kernel, "A rule is the one that nft would have written", "[netl
   }
 }
 
-TEST_CASE_METHOD(Kernel, "A bridge table's rules are those that nft would have written", "[netlink]") {
+TEST_CASE_METHOD(Kernel, "A bridge table's rules are those that nft would have written", "[nftables]") {
   Transaction transaction({Family::kBridge, "nat", {}});
   const MacAddress mac({2, 0, 0, 0, 0, 9});
   transaction.put_table()
@@ -119,7 +119,7 @@ struct FilledKernel : Kernel {
 };
 
 TEST_CASE_METHOD(FilledKernel, "Rules are listed in order with their comments and go by their handles",
-                 "[netlink]") {
+                 "[nftables]") {
   CHECK(comments() == std::vector<std::string>{"one", "two", "three"});
   const auto rules = list_rules(socket, Family::kIp, "t", "c").value();
   Transaction transaction(table);
@@ -128,12 +128,12 @@ TEST_CASE_METHOD(FilledKernel, "Rules are listed in order with their comments an
   CHECK(comments() == std::vector<std::string>{"one", "three"});
 }
 
-TEST_CASE_METHOD(FilledKernel, "What nft wrote as a comment is read", "[netlink]") {
+TEST_CASE_METHOD(FilledKernel, "What nft wrote as a comment is read", "[nftables]") {
   test::output_of("nft 'add rule ip t c counter accept comment \"by nft\"; add rule ip t c drop'");
   CHECK(comments() == std::vector<std::string>{"one", "two", "three", "by nft", ""});
 }
 
-TEST_CASE_METHOD(FilledKernel, "An absent table or chain lists as empty", "[netlink]") {
+TEST_CASE_METHOD(FilledKernel, "An absent table or chain lists as empty", "[nftables]") {
   CHECK(list_rules(socket, Family::kIp, "t", "none")->empty());
   CHECK(list_rules(socket, Family::kIp, "none", "c")->empty());
   CHECK(list_rules(socket, Family::kIp6, "t", "c")->empty());
@@ -143,7 +143,7 @@ TEST_CASE_METHOD(FilledKernel, "An absent table or chain lists as empty", "[netl
 }
 
 TEST_CASE_METHOD(FilledKernel, "A transaction is made whole or not at all, and names what was refused",
-                 "[netlink]") {
+                 "[nftables]") {
   struct Case {
     const char* name;
     std::function<void(Transaction&)> refused;
@@ -199,7 +199,7 @@ TEST_CASE_METHOD(FilledKernel, "A transaction is made whole or not at all, and n
   }
 }
 
-TEST_CASE_METHOD(FilledKernel, "Putting what is there changes nothing", "[netlink]") {
+TEST_CASE_METHOD(FilledKernel, "Putting what is there changes nothing", "[nftables]") {
   const std::string before = rule_set();
   Transaction transaction(table);
   transaction.put_table().put_chain({"c", std::nullopt, {}});
@@ -208,7 +208,7 @@ TEST_CASE_METHOD(FilledKernel, "Putting what is there changes nothing", "[netlin
   CHECK(commit(socket, Transaction(table)).has_value());
 }
 
-TEST_CASE_METHOD(FilledKernel, "Chains and tables go when they are empty or asked for whole", "[netlink]") {
+TEST_CASE_METHOD(FilledKernel, "Chains and tables go when they are empty or asked for whole", "[nftables]") {
   Transaction chain(table);
   chain.flush_chain("d").delete_chain("d");
   REQUIRE(commit(socket, std::move(chain)).has_value());
@@ -219,7 +219,7 @@ TEST_CASE_METHOD(FilledKernel, "Chains and tables go when they are empty or aske
   CHECK(rule_set().empty());
 }
 
-TEST_CASE_METHOD(Kernel, "A transaction of a thousand rules is one", "[netlink]") {
+TEST_CASE_METHOD(Kernel, "A transaction of a thousand rules is one", "[nftables]") {
   const Table table{Family::kIp, "t", {}};
   Transaction transaction(table);
   transaction.put_table().put_chain({"c", std::nullopt, {}});
