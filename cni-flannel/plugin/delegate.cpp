@@ -159,9 +159,15 @@ std::filesystem::path DelegateStore::unfinished_path(std::string_view container_
 Status DelegateStore::save(std::string_view container_id, std::string_view ifname, const JsonPart& conf,
                            Durability durability) {
   const std::filesystem::path unfinished = unfinished_path(container_id, ifname);
+  const std::string text = text_with_owner(conf, ifname);
+  if (text.size() > cni::kMaxConfigBytes) {
+    return fail(Code::kInvalidArgument, "the delegate's configuration is longer than " +
+                                            std::to_string(cni::kMaxConfigBytes) +
+                                            " bytes: DEL could not read it");
+  }
   HOLDFAST_CHECK(files_.make_folders(data_dir_, kFolderMode));
   HOLDFAST_CHECK(files_.remove(unfinished));  // of an ADD that was killed
-  HOLDFAST_CHECK(files_.create(unfinished, text_with_owner(conf, ifname), kFileMode));
+  HOLDFAST_CHECK(files_.create(unfinished, text, kFileMode));
   Status done = durability == Durability::kSynced ? files_.sync_file(unfinished) : Status{};
   if (done) done = put_in_place(unfinished, container_id, ifname);
   if (!done) {

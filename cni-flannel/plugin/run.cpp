@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/fd.h"
 #include "common/base/result.h"
 
 namespace holdfast::cni {
@@ -46,14 +47,8 @@ CniResult<std::string> read_config(int fd) {
 /// Whether all of it was written.
 bool write_line(int fd, std::string text) {
   text += '\n';
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const ssize_t put = ::write(fd, rest.data(), rest.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return false;
-    rest.remove_prefix(static_cast<std::size_t>(put));
-  }
-  return true;
+  std::size_t written = 0;
+  return write_all(fd, text, written) == 0;
 }
 
 CniResult<Request> make_request(Verb verb, const Environment& env, std::string_view config) {

@@ -238,6 +238,14 @@ TEST_CASE_METHOD(StoreTest, "GC is told what is saved for attachments that are g
   CHECK(found == Names{R"(c2 eth1 {"name":"n"})", R"(c5  {"name":"n"})", R"(c7 eth0 {"name":"n"})"});
 }
 
+TEST_CASE_METHOD(StoreTest, "a delegate that DEL could not read again is not saved", "[flannel]") {
+  const std::string text = R"({"a":")" + std::string(cni::kMaxConfigBytes - 20, 'x') + R"("})";
+  const Status saved = store.save("c1", "eth0", json(text), Durability::kLazy);
+  REQUIRE_FALSE(saved.has_value());
+  CHECK(saved.error().code == Code::kInvalidArgument);
+  CHECK(names().empty());
+}
+
 TEST_CASE_METHOD(StoreTest, "GC with no folder yet finds nothing", "[flannel]") {
   CHECK(store.list_stale({}, "n")->empty());
 }
