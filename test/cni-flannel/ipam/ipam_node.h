@@ -9,6 +9,7 @@
 
 #include "cni-flannel/ipam/sticky_ipam.h"
 #include "common/base/files.h"
+#include "test/cni-flannel/ipam/forgetful_files.h"
 #include "test/fakes/fake_clock.h"
 #include "test/fakes/temporary_folder.h"
 
@@ -70,7 +71,7 @@ class Node {
   [[nodiscard]] std::filesystem::path network_folder() const { return config.data_dir / kNetwork; }
   [[nodiscard]] std::filesystem::path log_path() const { return config.state_dir / "cbr0.bindings"; }
 
-  StickyIpam ipam() { return {files, machine, clock, config}; }
+  StickyIpam ipam() { return {*port, machine, clock, config}; }
 
   Result<Allocation> try_add(const AllocationRequest& request) {
     StickyIpam manager = ipam();
@@ -136,6 +137,9 @@ class Node {
 
   holdfast::test::TemporaryFolder folder;
   PosixFiles files;
+  ForgetfulFiles unsynced{files,
+                          ForgetfulFiles::Forgets::kBoth};  // what a kill leaves needs no flush of the disk
+  Files* port = &unsynced;                                  // what the address manager works on
   FakeMachine machine;
   holdfast::test::FakeClock clock;
   IpamConfig config{folder / "networks", folder / "state", folder / "results", {}, {}, {}};
