@@ -187,9 +187,10 @@ std::string_view to_string(Kind kind) {
 }
 
 // All that a sync does here: what is durable is a matter of the record, and thousands of trials have no time
-// for a disk.
-Status is_there(const fs::path& path) {
-  return fs::exists(path) ? Status{} : Status(fail_errno(ENOENT, "sync " + path.native()));
+// for a disk. As with the real one, what is not of the right type fails, links too.
+Status check_type(const fs::path& path, fs::file_type type) {
+  return fs::symlink_status(path).type() == type ? Status{}
+                                                 : Status(fail_errno(ENOENT, "sync " + path.native()));
 }
 
 bool takes_space(Kind kind) {
@@ -360,11 +361,13 @@ Status RecordingFiles::truncate(const fs::path& path, std::size_t bytes) {
 }
 
 Status RecordingFiles::sync_file(const fs::path& path) {
-  return perform<Status>({.kind = Kind::kSyncFile, .path = path}, [&] { return is_there(path); });
+  return perform<Status>({.kind = Kind::kSyncFile, .path = path},
+                         [&] { return check_type(path, fs::file_type::regular); });
 }
 
 Status RecordingFiles::sync_folder(const fs::path& folder) {
-  return perform<Status>({.kind = Kind::kSyncFolder, .path = folder}, [&] { return is_there(folder); });
+  return perform<Status>({.kind = Kind::kSyncFolder, .path = folder},
+                         [&] { return check_type(folder, fs::file_type::directory); });
 }
 
 Status RecordingFiles::rename(const fs::path& from, const fs::path& to) {
