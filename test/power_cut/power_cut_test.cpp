@@ -16,6 +16,12 @@ const Scenario kSecondPod{"ADD of a second pod", {{"ADD", "db", 1}}, {"ADD", "we
 const Scenario kKnownPod{"ADD of a known pod", {{"ADD", "web", 0}, {"DEL", "web", 0}}, {"ADD", "web", 1}};
 const Scenario kDel{"DEL", {{"ADD", "db", 1}, {"ADD", "web", 1}}, {"DEL", "web", 1}};
 
+/// The runtime learns late that the sandboxes of the last boot are dead.
+const Scenario kAfterReboot{"ADD after a reboot",
+                            {{"ADD", "db", 1}, {"ADD", "web", 0}, {"REBOOT", "", 0}},
+                            {"ADD", "web", 1},
+                            {{"DEL", "web", 0}, {"DEL", "db", 1}}};
+
 /// What the trials of one scenario found.
 struct Campaign {
   std::size_t points = 0;  ///< that the tracer counts when nothing is killed
@@ -97,6 +103,11 @@ TEST_CASE("DEL may be killed at any change, and the pod keeps its address", "[po
   recovers_everywhere(ours(), kDel);
 }
 
+TEST_CASE("the first ADD after a reboot may be killed at any change, and the pod keeps its address",
+          "[power_cut]") {
+  recovers_everywhere(ours(), kAfterReboot);
+}
+
 TEST_CASE("with masquerading rules, ADD may be killed at any change", "[power_cut]") {
   recovers_everywhere(ours(/*ip_masq=*/true), kKnownPod);
 }
@@ -106,6 +117,21 @@ TEST_CASE("with masquerading rules, DEL may be killed at any change", "[power_cu
 }
 
 #endif
+
+TEST_CASE("the campaign finds nothing amiss when nothing is cut", "[power_cut]") {
+  for (const Scenario& scenario : {kFirstAdd, kSecondPod, kKnownPod, kDel, kAfterReboot}) {
+    for (const Recovery recovery : {Recovery::kDeleteFirst, Recovery::kDeleteLate}) {
+      DYNAMIC_SECTION(scenario.name << (recovery == Recovery::kDeleteLate ? ", late DEL" : "")) {
+        const TrialEnd end = must_run({.setup = bridge_setup("/usr/lib/cni", "upstream"),
+                                       .sticky = false,
+                                       .scenario = scenario,
+                                       .recovery = recovery});
+        CHECK_FALSE(end.killed);
+        CHECK(end.wrong == std::vector<std::string>{});
+      }
+    }
+  }
+}
 
 TEST_CASE("the campaign sees what a plugin without recovery leaves behind", "[power_cut]") {
   // Upstream's host-local killed between creating an address file and writing its owner into it: the address

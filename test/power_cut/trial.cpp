@@ -45,12 +45,12 @@ class Node {
   void wrong(std::string what) { end_.wrong.push_back(std::move(what)); }
   Result<Sandbox> sandbox(const Step& step);
   Status run(const Step& step);
+  Status reboot();
   void take_answer(const Step& step, const std::string& out);
   Status cut(const Step& step);
   Status recover();
   Status inspect();
   Status inspect_pods();
-  void inspect_address(const Step& last);
   void list_files();
   Status count_rules();
 };
@@ -72,7 +72,19 @@ void Node::take_answer(const Step& step, const std::string& out) {
   known_[step.pod] = result->addresses.front();
 }
 
+/// What was in the old namespaces goes with them; sandboxes of the last boot have no namespace any more.
+Status Node::reboot() {
+  for (auto& [id, box] : sandboxes_) {
+    HOLDFAST_CHECK(drop_netns(box.netns));
+    box.netns.clear();
+  }
+  running_.clear();
+  HOLDFAST_CHECK(renew_private_host());
+  return write_subnet_env();
+}
+
 Status Node::run(const Step& step) {
+  if (step.verb == "REBOOT") return reboot();
   HOLDFAST_TRY(const Sandbox box, sandbox(step));
   HOLDFAST_TRY(const PluginEnd end, run_plugin(make_call(trial_.setup, step.verb, box)));
   if (end.exit_code != 0) {
@@ -144,6 +156,7 @@ Status Node::inspect() {
 
 Status Node::inspect_pods() {
   for (const auto& [id, box] : sandboxes_) {
+    if (box.netns.empty()) continue;
     HOLDFAST_TRY(const std::vector<std::string> links, link_names_in(box.netns));
     const bool has_link = std::find(links.begin(), links.end(), "eth0") != links.end();
     if (has_link != running_.contains(id))
@@ -183,6 +196,7 @@ Status Node::live() {
   for (const Step& step : trial_.scenario.before) HOLDFAST_CHECK(run(step));
   HOLDFAST_CHECK(cut(trial_.scenario.cut));
   HOLDFAST_CHECK(recover());
+  for (const Step& step : trial_.scenario.after) HOLDFAST_CHECK(run(step));
   HOLDFAST_CHECK(inspect());
   list_files();
   return count_rules();

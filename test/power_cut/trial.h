@@ -11,7 +11,8 @@
 
 namespace holdfast::test {
 
-/// One call of the plugin: a verb for sandbox number `sandbox` of pod `pod`.
+/// One call of the plugin: a verb for sandbox number `sandbox` of pod `pod`. The verb "REBOOT" calls nothing:
+/// every namespace and everything in /run is gone.
 struct Step {
   std::string verb;
   std::string pod;
@@ -22,7 +23,8 @@ struct Step {
 struct Scenario {
   std::string name;
   std::vector<Step> before;  ///< all succeed
-  Step cut;                  ///< of pod "web", sandbox 1
+  Step cut;
+  std::vector<Step> after = {};  ///< what the runtime cleans up at last
 };
 
 /// How a runtime goes on after the cut: both ways end with sandbox 2 of the pod running and sandbox 1

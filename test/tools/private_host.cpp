@@ -42,6 +42,11 @@ Status bring_loopback_up() {
   return {};
 }
 
+Status mount_empty_run() {
+  HOLDFAST_CHECK(mount_at("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV));
+  return make_folder("/run/netns");
+}
+
 /// `body` on a thread of its own, which ends with the call and takes its namespace with it.
 Status on_fresh_thread(const std::function<Status()>& body) {
   Status done = fail(Code::kInternal, "the thread did not run");
@@ -57,8 +62,7 @@ Status enter_private_host(const std::filesystem::path& state) {
   // Opened here: later `state` may be hidden, and a mount can be bound only within its own mount namespace.
   const Fd disk(state.empty() ? -1 : ::open(state.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!state.empty() && !disk.valid()) return fail_errno(errno, "open " + state.string());
-  HOLDFAST_CHECK(mount_at("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV));
-  HOLDFAST_CHECK(make_folder("/run/netns"));
+  HOLDFAST_CHECK(mount_empty_run());
   if (::access("/var/lib/cni", F_OK) != 0) {  // nothing may be made on the machine's disk
     HOLDFAST_CHECK(mount_at("lib", "/var/lib", "tmpfs", MS_NOSUID | MS_NODEV));
     HOLDFAST_CHECK(make_folder("/var/lib/cni"));
@@ -66,6 +70,12 @@ Status enter_private_host(const std::filesystem::path& state) {
   const std::string source = "/proc/self/fd/" + std::to_string(disk.get());
   HOLDFAST_CHECK(disk.valid() ? mount_at(source, "/var/lib/cni", nullptr, MS_BIND)
                               : mount_at("state", "/var/lib/cni", "tmpfs", MS_NOSUID | MS_NODEV));
+  return bring_loopback_up();
+}
+
+Status renew_private_host() {
+  if (::unshare(CLONE_NEWNET) != 0) return fail_errno(errno, "unshare a network namespace");
+  HOLDFAST_CHECK(mount_empty_run());
   return bring_loopback_up();
 }
 

@@ -14,6 +14,9 @@ namespace holdfast::test {
 /// and one thread.
 Status enter_private_host(const std::filesystem::path& state);
 
+/// What a reboot does to a private host: another network namespace, an empty /run; /var/lib/cni stays.
+Status renew_private_host();
+
 /// Errors: kFailedPrecondition when `folder` lies in memory (tmpfs, ramfs), where fsync(2) costs nothing.
 Status require_disk(const std::filesystem::path& folder);
 
