@@ -14,6 +14,7 @@
 namespace holdfast::flannel {
 namespace {
 
+constexpr std::string_view kHeaderName = "holdfast-bindings ";
 constexpr std::string_view kHeader = "holdfast-bindings 1";
 constexpr std::string_view kEmptyField = "-";
 constexpr std::size_t kMaxLogBytes = std::size_t{64} << 20;
@@ -113,11 +114,13 @@ std::optional<Number> parse_number(std::string_view text, int base = 10) {
 }
 
 std::optional<std::string> unescape(std::string_view text) {
-  std::string value;
   if (text == kEmptyField) {
-    return value;
+    return std::string();
   }
-  value.reserve(text.size());
+  if (text.find('%') == std::string_view::npos) {
+    return std::string(text);
+  }
+  std::string value;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
       value += text[i];
@@ -300,7 +303,7 @@ ParsedLog parse_binding_log(std::string_view text) {
     }
     const auto rest = checked(text.substr(begin, end - begin));
     const bool is_header = begin == 0 && rest && *rest == kHeader;
-    is_foreign = is_foreign || (begin == 0 && rest && !is_header);
+    is_foreign = is_foreign || (begin == 0 && rest && !is_header && rest->starts_with(kHeaderName));
     if (is_header || (rest && !is_foreign && reader.add_record(*rest))) {
       has_header = has_header || is_header;
       log.lines += is_header ? 0 : 1;
