@@ -25,6 +25,7 @@ const Scenario kAfterReboot{"ADD after a reboot",
 /// What the trials of one scenario found.
 struct Campaign {
   std::size_t points = 0;  ///< that the tracer counts when nothing is killed
+  std::string list;        ///< of them, a line each
   std::size_t cut = 0;     ///< points at which the plugin was killed, before and after
   std::vector<std::string> wrong;
 };
@@ -63,6 +64,7 @@ Campaign cut_everywhere(const PluginSetup& setup, bool sticky, const Scenario& s
   const Trial trial{.setup = setup, .sticky = sticky, .scenario = scenario};
   const TrialEnd whole = must_run(trial);
   campaign.points = whole.points.size();
+  for (const std::string& point : whole.points) campaign.list += point + "\n";
   campaign.wrong = whole.wrong;
   for (std::size_t number = 1; number <= campaign.points; ++number) {
     const bool before = cut_at(trial, {number, false}, whole, campaign.wrong);
@@ -77,6 +79,7 @@ Campaign cut_everywhere(const PluginSetup& setup, bool sticky, const Scenario& s
 void recovers_everywhere(const PluginSetup& setup, const Scenario& scenario) {
   const Campaign campaign = cut_everywhere(setup, /*sticky=*/true, scenario);
   std::cout << scenario.name << ": points: " << campaign.points << '\n';
+  INFO(campaign.list);
   CHECK(campaign.points > 3);
   CHECK(campaign.cut == campaign.points);
   for (const std::string& what : campaign.wrong) {
@@ -138,6 +141,7 @@ TEST_CASE("the campaign sees what a plugin without recovery leaves behind", "[po
   // is lost.
   const Campaign campaign =
       cut_everywhere(bridge_setup("/usr/lib/cni", "upstream"), /*sticky=*/false, kFirstAdd);
+  INFO(campaign.list);
   CHECK(campaign.points > 20);
   CHECK(campaign.cut == campaign.points);
   std::string wrong;

@@ -54,6 +54,11 @@ std::uint64_t peak_rss_of(pid_t thread) {
   return kib * 1024;
 }
 
+/// The call has done nothing yet and is made once more. Writing to /proc/sys/net does so, over and over,
+/// while somebody holds the rtnl lock. Source: linux/errno.h, ERESTART*, which user space does not get to
+/// see.
+bool is_to_start_again(std::int64_t result) { return result >= -516 && result <= -512 && result != -515; }
+
 class Tracer {
  public:
   explicit Tracer(const TraceRequest& request)
@@ -63,10 +68,12 @@ class Tracer {
 
  private:
   struct Thread {
-    bool fresh = true;  ///< has not stopped yet
+    bool fresh = true;  ///< the SIGSTOP of being attached is still to come
     bool in_call = false;
     SyscallRegisters entry;  ///< of the call it is in
     std::size_t point = 0;   ///< number of the change point it is in, 0 when it is in none
+    std::size_t again = 0;   ///< number of the change point that the kernel will start again, 0 when none
+    SyscallRegisters again_entry;
   };
 
   const TraceRequest& request_;
@@ -123,6 +130,11 @@ Status Tracer::on_syscall(pid_t thread) {
   if (!state.in_call) {
     spotter_.at_exit(thread, state.entry, regs->result);
     const std::size_t point = std::exchange(state.point, 0);
+    if (is_to_start_again(regs->result)) {
+      state.again = point;
+      state.again_entry = state.entry;
+      return {};
+    }
     if (!is_target(point, /*after=*/true)) return {};
     end_.killed = true;
     if (request_.before_kill) request_.before_kill(end_.points[point - 1]);
@@ -130,6 +142,11 @@ Status Tracer::on_syscall(pid_t thread) {
     return {};
   }
   state.entry = *regs;
+  // A signal's handler may run in between.
+  if (state.again != 0 && regs->number == state.again_entry.number && regs->args == state.again_entry.args) {
+    state.point = std::exchange(state.again, 0);
+    return {};
+  }
   HOLDFAST_TRY(const std::optional<ChangePoint> point, spotter_.at_entry(thread, *regs));
   if (!point || end_.killed) return {};
   end_.points.push_back(*point);
@@ -144,7 +161,7 @@ Status Tracer::on_syscall(pid_t thread) {
 Status Tracer::on_stop(pid_t thread, int status) {
   const int signal = WSTOPSIG(status);
   const int event = status >> 16;
-  const bool attached_now = std::exchange(threads_[thread].fresh, false) && signal == SIGSTOP;
+  const bool attached_now = signal == SIGSTOP && std::exchange(threads_[thread].fresh, false);
   int deliver = 0;
   if (end_.killed) ::kill(thread, SIGKILL);  // it was being made when the others were killed
   if (signal == kSyscallStop) {
