@@ -75,8 +75,8 @@ class Planner {
     collect_bound();
     HOLDFAST_CHECK(check_requested());
     for (std::size_t set = 0; set < now_.config.range_sets.size(); ++set) {
-      HOLDFAST_TRY(Choice choice, choose(set));
-      decision_.choices.push_back(std::move(choice));
+      HOLDFAST_TRY(const Choice choice, choose(set));
+      decision_.choices.push_back(choice);
     }
     std::ranges::sort(decision_.ended);
     return std::move(decision_);
@@ -179,7 +179,7 @@ class Planner {
       return fail(Code::kResourceExhausted,
                   "no IP addresses available in range set: " + to_string(set_at(set)));
     }
-    return *std::move(choice);
+    return *choice;
   }
 
   [[nodiscard]] Choice make_choice(const IpRange& range, const IpAddress& address) const {

@@ -198,10 +198,11 @@ bool read_strings(const Fields& fields, Binding& binding) {
   }};
   return std::ranges::all_of(targets, [&fields](const auto& target) {
     auto value = unescape(fields[target.first]);
-    if (value) {
-      *target.second = *std::move(value);
+    if (!value) {
+      return false;
     }
-    return value.has_value();
+    *target.second = *std::move(value);
+    return true;
   });
 }
 
@@ -209,10 +210,11 @@ bool read_lists(const Fields& fields, Binding& binding) {
   return each_item(fields[kStaleLinks],
                    [&binding](std::string_view item) {
                      auto link = unescape(item);
-                     if (link) {
-                       binding.stale_links.push_back(*std::move(link));
+                     if (!link) {
+                       return false;
                      }
-                     return link.has_value();
+                     binding.stale_links.push_back(*std::move(link));
+                     return true;
                    }) &&
          each_item(fields[kAddresses], [&binding](std::string_view item) {
            const auto address = IpAddress::parse(item);

@@ -15,12 +15,12 @@ constexpr std::size_t kMaxCacheFile = std::size_t{1} << 20;
 constexpr std::string_view kKind = "cniCacheV1";
 
 const json& member(const json& object, const char* key) {
-  static const json kNothing;
+  static const json nothing;
   if (!object.is_object()) {
-    return kNothing;
+    return nothing;
   }
   const auto found = object.find(key);
-  return found == object.end() ? kNothing : *found;
+  return found == object.end() ? nothing : *found;
 }
 
 std::string text_of(const json& value) {

@@ -205,7 +205,7 @@ class Trial {
       : scenario_(scenario) {
     node.use_subnets({"10.244.3.0/29", "fd00:3::/125"});
     for (const Step& step : scenario.before) {
-      REQUIRE(run(node, step, knowledge_) == "");
+      REQUIRE(run(node, step, knowledge_).empty());
     }
     if (scenario.reboot) {
       node.reboot();
@@ -502,6 +502,26 @@ TEST_CASE("after an error or a full disk at any call nothing is held, and what w
     fail_everywhere(scenario, violations);
     report(violations);
   }
+}
+
+TEST_CASE("an ADD that cannot take what it chose leaves all bindings as they were", "[ipam][crash]") {
+  const Scenario full{
+      "full pool",
+      {add("c1", "a"), add("c2", "b"), add("c3", "c"), add("c4", "d"), add("c5", "e"), del("c2"), del("c1")},
+      {},
+      {add("c6", "f")}};
+  Trial whole(full);
+  REQUIRE(whole.run_all() == 1);
+  const auto& calls = whole.recording->operations();
+  const auto take =
+      std::ranges::find(calls, RecordingFiles::Kind::kRenameNew, &RecordingFiles::Operation::kind);
+  REQUIRE(take != calls.end());
+  Trial trial(full);
+  trial.recording->fail_call(static_cast<std::size_t>(take - calls.begin()) + 1, EIO);
+  CHECK(trial.run_all() == 0);
+  CHECK(trial.error.find("Input/output error") != std::string::npos);
+  CHECK(trial.node.add("c7", pod("b")) == "10.244.3.3");
+  CHECK(trial.node.add("c8", pod("a")) == "10.244.3.2");
 }
 
 TEST_CASE("a store that forgets its syncs is found out", "[ipam][crash]") {

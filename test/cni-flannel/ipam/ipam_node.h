@@ -59,7 +59,7 @@ inline std::vector<std::string> texts(const Allocation& allocation) {
 /// The network part of a node: folders, links, clocks and what a runtime does to them.
 class Node {
  public:
-  explicit Node(std::vector<std::string> subnets = {"10.244.3.0/24"}) { use_subnets(std::move(subnets)); }
+  explicit Node(const std::vector<std::string>& subnets = {"10.244.3.0/24"}) { use_subnets(subnets); }
 
   void use_subnets(const std::vector<std::string>& subnets) {
     config.range_sets.clear();
