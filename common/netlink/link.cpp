@@ -96,7 +96,7 @@ Writer creation(bool up) {
   return {RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, header, kLinkMessageBytes};
 }
 
-Result<Link> create(Socket& socket, std::string what, std::string_view name, Writer writer) {
+Result<Link> create(Socket& socket, const std::string& what, std::string_view name, Writer writer) {
   HOLDFAST_TRY(const std::optional<Reply> echo, socket.run_echoed(Request(what, std::move(writer).take())));
   std::optional<Link> made = echo ? parse_link(echo->header()) : std::nullopt;
   if (!made) {  // a kernel before 6.2 does not echo
