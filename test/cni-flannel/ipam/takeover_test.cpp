@@ -14,7 +14,7 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-const std::filesystem::path golden = HOLDFAST_FIXTURES "/golden-flannel";
+const std::filesystem::path kGolden = HOLDFAST_FIXTURES "/golden-flannel";
 constexpr const char* kGoldenId = "cnitool-1700c1c83389894fa656";
 constexpr const char* kGoldenUid = "5a1f2f7e-0a5b-4d0e-9a56-1d3cf5a3d6a1";
 
@@ -22,7 +22,7 @@ constexpr const char* kGoldenUid = "5a1f2f7e-0a5b-4d0e-9a56-1d3cf5a3d6a1";
 class GoldenNode : public Node {
  public:
   GoldenNode() : Node({"10.244.2.0/24"}) {
-    std::filesystem::copy(golden, folder.path(), std::filesystem::copy_options::recursive);
+    std::filesystem::copy(kGolden, folder.path(), std::filesystem::copy_options::recursive);
     machine.links = {"vethfac42ca4"};
   }
 };
