@@ -45,9 +45,9 @@ struct IpamConfig {
   std::filesystem::path data_dir = "/var/lib/cni/networks";        ///< host-local's `dataDir`
   std::filesystem::path state_dir = "/var/lib/cni/flannel-state";  ///< ours
   std::filesystem::path results_dir = "/var/lib/cni/results";  ///< libcni's cache, read once to learn names
-  std::vector<RangeSet> range_sets;
-  std::vector<Cidr> reserved;                       ///< never handed out
-  std::optional<std::chrono::seconds> binding_ttl;  ///< unset: an absent binding has no age limit
+  std::vector<RangeSet> range_sets{};
+  std::vector<Cidr> reserved{};                       ///< never handed out
+  std::optional<std::chrono::seconds> binding_ttl{};  ///< unset: an absent binding has no age limit
 };
 
 /// What of the running machine the address rules need. One real implementation (cni-flannel/plugin), one

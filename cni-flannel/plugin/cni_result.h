@@ -14,30 +14,30 @@ namespace holdfast::cni {
 
 struct Interface {
   std::string name;
-  std::string mac;          ///< as the plugin wrote it; empty when it has none
-  std::uint32_t mtu = 0;    ///< bytes; 0 when not told (from 1.1.0)
-  std::string sandbox;      ///< path of the namespace; empty for an interface of the host
-  std::string socket_path;  ///< from 1.1.0
-  std::string pci_id;       ///< from 1.1.0
+  std::string mac{};          ///< as the plugin wrote it; empty when it has none
+  std::uint32_t mtu = 0;      ///< bytes; 0 when not told (from 1.1.0)
+  std::string sandbox{};      ///< path of the namespace; empty for an interface of the host
+  std::string socket_path{};  ///< from 1.1.0
+  std::string pci_id{};       ///< from 1.1.0
   bool operator==(const Interface&) const = default;
 };
 
 struct AssignedIp {
   Cidr address;
-  std::optional<IpAddress> gateway;
-  std::optional<std::uint32_t> interface;  ///< index into AddResult::interfaces
+  std::optional<IpAddress> gateway{};
+  std::optional<std::uint32_t> interface {};  ///< index into AddResult::interfaces
   bool operator==(const AssignedIp&) const = default;
 };
 
 /// Beyond dst and gw from 1.1.0.
 struct Route {
   Cidr dst;
-  std::optional<IpAddress> gw;
+  std::optional<IpAddress> gw{};
   std::uint32_t mtu = 0;       ///< bytes; 0 = not set
   std::uint32_t advmss = 0;    ///< bytes; 0 = not set
   std::uint32_t priority = 0;  ///< metric; 0 = not set
-  std::optional<std::uint32_t> table;
-  std::optional<std::uint8_t> scope;
+  std::optional<std::uint32_t> table{};
+  std::optional<std::uint8_t> scope{};
   bool operator==(const Route&) const = default;
 };
 

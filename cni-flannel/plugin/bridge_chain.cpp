@@ -1,0 +1,407 @@
+#include "cni-flannel/plugin/bridge_chain.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "cni-flannel/plugin/announce.h"
+#include "cni-flannel/plugin/bridge.h"
+#include "cni-flannel/plugin/host_machine.h"
+#include "cni-flannel/plugin/mac_spoof.h"
+#include "cni-flannel/plugin/masquerade.h"
+#include "cni-flannel/plugin/masquerade_iptables.h"
+#include "cni-flannel/plugin/names.h"
+#include "cni-flannel/plugin/pod_interface.h"
+#include "common/netlink/address.h"
+#include "common/netlink/route.h"
+
+namespace holdfast::flannel {
+
+namespace {
+
+using cni::AddResult;
+using cni::CniCode;
+using cni::CniResult;
+using cni::CniStatus;
+using cni::to_cni;
+
+constexpr std::chrono::milliseconds kPortPatience{2550};        // as long as upstream's bridge waits in all
+constexpr std::chrono::milliseconds kDetectionPatience{10000};  // as upstream's SettleAddresses
+constexpr std::size_t kMaxResolvConf = 64 * 1024;
+
+/// Teardown goes on after an error; this keeps the first and counts the rest.
+class Errors {
+ public:
+  void add(CniStatus done) {
+    if (done) return;
+    if (count_++ == 0) first_ = std::move(done).error();
+  }
+  void add(Status done) { add(to_cni(std::move(done))); }
+  [[nodiscard]] CniStatus result() {
+    if (count_ == 0) return {};
+    if (count_ > 1) first_.msg += " (and " + std::to_string(count_ - 1) + " more)";
+    return tl::unexpected(std::move(first_));
+  }
+
+ private:
+  std::size_t count_ = 0;
+  cni::CniError first_;
+};
+
+RuleOwner owner_of(const Attachment& attachment) {
+  return {attachment.network, attachment.container_id, attachment.ifname};
+}
+
+std::optional<Pod> pod_of(const cni::CniArgs& args) {
+  if (args.pod_name.empty() || args.pod_namespace.empty()) return std::nullopt;
+  return Pod{args.pod_namespace, args.pod_name, args.pod_uid};
+}
+
+std::optional<IpAddress> gateway_of(const AddResult& result, IpFamily family) {
+  for (const cni::AssignedIp& ip : result.ips) {
+    if (ip.address.family() == family && ip.gateway) return ip.gateway;
+  }
+  return std::nullopt;
+}
+
+/// A gateway that the IPAM plugin left out is the first address of the subnet.
+void complete_gateways(const BridgeConf& conf, AddResult& result) {
+  if (!conf.is_gateway) return;
+  for (cni::AssignedIp& ip : result.ips) {
+    if (!ip.gateway) ip.gateway = ip.address.first().plus(1);
+  }
+}
+
+void add_default_routes(const BridgeConf& conf, AddResult& result) {
+  if (!conf.is_default_gateway) return;
+  for (const cni::AssignedIp& ip : result.ips) {
+    const Cidr everything = *Cidr::make(ip.address.is_v4() ? IpAddress() : IpAddress::v6({}), 0);
+    const auto is_default = [&](const cni::Route& route) { return route.dst == everything; };
+    if (ip.gateway && std::ranges::none_of(result.routes, is_default)) {
+      result.routes.push_back({.dst = everything, .gw = ip.gateway});
+    }
+  }
+}
+
+std::vector<Cidr> gateway_cidrs(const BridgeConf& conf, const AddResult& result) {
+  std::vector<Cidr> gateways;
+  if (!conf.is_gateway) return gateways;
+  for (const cni::AssignedIp& ip : result.ips) {
+    if (ip.gateway) gateways.push_back(*Cidr::make(*ip.gateway, ip.address.prefix()));
+  }
+  return gateways;
+}
+
+nl::Route to_route(const cni::Route& route, const AddResult& result) {
+  const bool on_link = route.scope == static_cast<std::uint8_t>(nl::Scope::kLink);
+  nl::Route out{.dst = route.dst.network()};
+  out.gateway = route.gw || on_link ? route.gw : gateway_of(result, route.dst.family());
+  if (route.scope) out.scope = static_cast<nl::Scope>(*route.scope);
+  if (route.table) out.table = *route.table;
+  out.priority = route.priority;
+  out.mtu = route.mtu;
+  out.advmss = route.advmss;
+  return out;
+}
+
+PodInterface pod_interface_of(const BridgeConf& conf, const AddResult& result) {
+  PodInterface wanted{.duplicate_detection = conf.enable_dad};
+  for (const cni::AssignedIp& ip : result.ips) wanted.addresses.push_back(ip.address);
+  for (const cni::Route& route : result.routes) wanted.routes.push_back(to_route(route, result));
+  return wanted;
+}
+
+std::vector<Cidr> addresses_in(const AddResult& result) {
+  std::vector<Cidr> addresses;
+  for (const cni::AssignedIp& ip : result.ips) addresses.push_back(ip.address);
+  return addresses;
+}
+
+std::string mac_text(const nl::Link& link) { return link.mac ? link.mac->to_string() : std::string(); }
+
+CniStatus missing(std::string what) { return cni::cni_fail(cni::own_code(Code::kNotFound), std::move(what)); }
+
+}  // namespace
+
+BridgeChain::BridgeChain(Files& files, Clock& clock, Executor& executor, nl::Socket& host,
+                         cni::Delegates& delegates)
+    : files_(files), clock_(clock), executor_(executor), host_(host), delegates_(delegates) {}
+
+CniResult<AddResult> BridgeChain::assign_addresses(const BridgeCall& call) {
+  if (!call.kind.has_ipam()) return AddResult{};
+  if (!call.kind.is_host_local()) return delegates_.add(call.kind.ipam_type, call.delegate);
+
+  AddResult result;
+  result.routes = call.host_local.routes;
+  if (call.host_local.resolv_conf) {
+    HOLDFAST_TRY(const auto text,
+                 to_cni(files_.read(*call.host_local.resolv_conf, kMaxResolvConf), CniCode::kIo));
+    if (text) result.dns = parse_resolv_conf(*text);
+  }
+  HostMachine machine(host_);
+  StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
+  auto allocated = ipam.allocate({.attachment = call.attachment,
+                                  .pod = pod_of(call.args),
+                                  .requested = call.host_local.requested,
+                                  .host_link = host_link_name(call.attachment)});
+  notices_.insert(notices_.end(), ipam.notices().begin(), ipam.notices().end());
+  HOLDFAST_TRY(const Allocation allocation, to_cni(std::move(allocated)));
+  for (const AssignedAddress& given : allocation.addresses) {
+    result.ips.push_back({.address = given.address, .gateway = given.gateway});
+  }
+  for (const std::string& stale : allocation.stale_host_links) {
+    if (Status gone = host_.run(nl::delete_link(stale)); !gone) {
+      (void)release_addresses(call);
+      return tl::unexpected(to_cni(std::move(gone).error()));
+    }
+  }
+  return result;
+}
+
+CniStatus BridgeChain::release_addresses(const BridgeCall& call) {
+  if (!call.kind.has_ipam()) return {};
+  if (!call.kind.is_host_local()) return delegates_.del(call.kind.ipam_type, call.delegate);
+  HostMachine machine(host_);
+  StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
+  Status released = ipam.release(call.attachment);
+  notices_.insert(notices_.end(), ipam.notices().begin(), ipam.notices().end());
+  return to_cni(std::move(released));
+}
+
+CniStatus BridgeChain::connect(const BridgeCall& call, AddResult& result) {
+  auto opened = open_pod_namespace(call.netns, call.may_be_own_netns);
+  HOLDFAST_TRY(PodNamespace pod, to_cni(std::move(opened), CniCode::kInvalidNetns));
+  complete_gateways(call.bridge, result);
+  add_default_routes(call.bridge, result);
+
+  HOLDFAST_TRY(const BridgeLinks bridge,
+               to_cni(ensure_bridge(host_, call.bridge, gateway_cidrs(call.bridge, result))));
+  PodLink link{.host_link = host_link_name(call.attachment),
+               .alias = host_link_alias(call.attachment),
+               .ifname = call.attachment.ifname,
+               .netns_fd = pod.netns.get(),
+               .mac = call.bridge.mac};
+  if (!link.mac && !result.ips.empty()) link.mac = mac_for(result.ips.front().address.address());
+  HOLDFAST_TRY(const PodLinkState ends,
+               to_cni(connect_pod(host_, pod.netlink, bridge.bridge, call.bridge, link)));
+
+  if (!call.bridge.disable_container_interface) {
+    HOLDFAST_CHECK(to_cni(configure_pod_interface(pod, ends.pod.index, call.attachment.ifname,
+                                                  pod_interface_of(call.bridge, result))));
+    HOLDFAST_CHECK(to_cni(wait_until_forwarding(host_, ends.host.index, clock_, kPortPatience)));
+    if (call.bridge.enable_dad) {
+      HOLDFAST_CHECK(to_cni(wait_for_duplicate_detection(pod, ends.pod.index, clock_, kDetectionPatience)));
+    }
+    std::vector<IpAddress> addresses;
+    for (const cni::AssignedIp& ip : result.ips) addresses.push_back(ip.address.address());
+    HOLDFAST_CHECK(
+        to_cni(announce(pod.packet_socket, ends.pod.index, ends.pod.mac.value_or(MacAddress()), addresses)));
+  }
+
+  result.interfaces = {
+      {.name = bridge.bridge.name, .mac = mac_text(bridge.bridge), .mtu = bridge.bridge.mtu},
+      {.name = ends.host.name, .mac = mac_text(ends.host), .mtu = ends.host.mtu},
+      {.name = ends.pod.name, .mac = mac_text(ends.pod), .mtu = ends.pod.mtu, .sandbox = call.netns}};
+  for (cni::AssignedIp& ip : result.ips) ip.interface = 2;
+  return {};
+}
+
+Status BridgeChain::put_rules(const BridgeCall& call, const AddResult& result) {
+  const RuleOwner owner = owner_of(call.attachment);
+  if (call.bridge.ip_masq && call.bridge.ip_masq_backend == MasqueradeBackend::kIptables) {
+    HOLDFAST_CHECK(put_masquerade_iptables(executor_, owner, addresses_in(result)));
+  }
+  const bool masq_by_nft = call.bridge.ip_masq && call.bridge.ip_masq_backend != MasqueradeBackend::kIptables;
+  if (!masq_by_nft && !call.bridge.mac_spoof_check) return {};
+  HOLDFAST_TRY(nl::Socket nft, nl::Socket::open(nl::Protocol::kNetfilter));
+  if (masq_by_nft) HOLDFAST_CHECK(put_masquerade(nft, owner, addresses_in(result)));
+  if (call.bridge.mac_spoof_check) {
+    HOLDFAST_TRY(const MacAddress mac, MacAddress::parse(result.interfaces.back().mac));
+    HOLDFAST_CHECK(put_mac_spoof_check(nft, owner, host_link_name(call.attachment), mac));
+  }
+  return {};
+}
+
+Status BridgeChain::drop_rules(const BridgeCall& call) {
+  if (!call.bridge.ip_masq && !call.bridge.mac_spoof_check) return {};
+  const RuleOwner owner = owner_of(call.attachment);
+  HOLDFAST_TRY(nl::Socket nft, nl::Socket::open(nl::Protocol::kNetfilter));
+  if (call.bridge.ip_masq) {
+    // Whatever back end ADD chose: upstream's, whose default it is, may have made the rules by iptables.
+    if (call.bridge.ip_masq_backend != MasqueradeBackend::kIptables) {
+      HOLDFAST_CHECK(drop_masquerade(nft, owner));
+    }
+    HOLDFAST_CHECK(drop_masquerade_iptables(executor_, owner));
+  }
+  if (call.bridge.mac_spoof_check) HOLDFAST_CHECK(drop_mac_spoof_check(nft, owner));
+  return {};
+}
+
+Status BridgeChain::delete_links(const BridgeCall& call) {
+  const std::string name = host_link_name(call.attachment);
+  HOLDFAST_TRY(const auto ours, nl::find_link(host_, name));
+  if (ours) return host_.run(nl::delete_link(ours->index));
+  if (call.netns.empty()) return {};
+  // Made by upstream, whose host ends have random names: go by the pod's end.
+  auto pod = open_pod_namespace(call.netns);
+  if (!pod) return {};  // the namespace is gone, and the link with it
+  HOLDFAST_TRY(const auto inside, nl::find_link(pod->netlink, call.attachment.ifname));
+  if (!inside || inside->kind != "veth") return {};
+  return pod->netlink.run(nl::delete_link(inside->index));
+}
+
+CniResult<AddResult> BridgeChain::add(const BridgeCall& call) {
+  HOLDFAST_TRY(AddResult result, assign_addresses(call));
+  CniStatus done = connect(call, result);
+  if (done) done = to_cni(put_rules(call, result));
+  if (!done) {
+    (void)drop_rules(call);
+    // Only what this call made: an interface that was in the way stays.
+    (void)host_.run(nl::delete_link(host_link_name(call.attachment)));
+    (void)release_addresses(call);
+    return tl::unexpected(std::move(done).error());
+  }
+  return result;
+}
+
+CniStatus BridgeChain::del(const BridgeCall& call) {
+  Errors errors;
+  Status unlinked = delete_links(call);
+  // An address is free only when nobody answers for it any more.
+  if (unlinked) errors.add(release_addresses(call));
+  errors.add(std::move(unlinked));
+  errors.add(drop_rules(call));
+  return errors.result();
+}
+
+CniStatus BridgeChain::check(const BridgeCall& call, const AddResult& previous) {
+  const Attachment& who = call.attachment;
+  if (call.kind.has_ipam() && !call.kind.is_host_local()) {
+    HOLDFAST_CHECK(delegates_.check(call.kind.ipam_type, call.delegate));
+  }
+  if (call.kind.is_host_local()) {
+    HostMachine machine(host_);
+    StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
+    HOLDFAST_TRY(const auto held, to_cni(ipam.addresses_of(who)));
+    if (held.empty()) return missing("no address is allocated to " + who.container_id + " " + who.ifname);
+  }
+
+  HOLDFAST_TRY(const auto bridge, to_cni(nl::find_link(host_, call.bridge.bridge)));
+  if (!bridge || bridge->kind != "bridge")
+    return missing("bridge \"" + call.bridge.bridge + "\" is not there");
+  if (!bridge->up) return missing("bridge \"" + call.bridge.bridge + "\" is down");
+
+  auto opened = open_pod_namespace(call.netns, call.may_be_own_netns);
+  HOLDFAST_TRY(PodNamespace pod, to_cni(std::move(opened), CniCode::kInvalidNetns));
+  HOLDFAST_TRY(const auto inside, to_cni(nl::find_link(pod.netlink, who.ifname)));
+  if (!inside) return missing("interface " + who.ifname + " is not in " + call.netns);
+  if (!inside->up && !call.bridge.disable_container_interface)
+    return missing("interface " + who.ifname + " is down");
+
+  for (const cni::Interface& expected : previous.interfaces) {
+    if (expected.sandbox.empty()) {
+      HOLDFAST_TRY(const auto link, to_cni(nl::find_link(host_, expected.name)));
+      if (!link) return missing("host interface " + expected.name + " is not there");
+      if (link->kind == "veth" && link->master != bridge->index) {
+        return missing("host interface " + expected.name + " is not a port of " + bridge->name);
+      }
+    } else if (expected.name == who.ifname && !expected.mac.empty() && mac_text(*inside) != expected.mac) {
+      return missing("interface " + who.ifname + " has MAC " + mac_text(*inside) + ", not " + expected.mac);
+    }
+  }
+
+  HOLDFAST_TRY(const auto addresses, to_cni(nl::list_addresses(pod.netlink, inside->index)));
+  for (const cni::AssignedIp& ip : previous.ips) {
+    const auto same = [&](const nl::Address& address) { return address.cidr == ip.address; };
+    if (std::ranges::none_of(addresses, same)) {
+      return missing("address " + ip.address.to_string() + " is not on " + who.ifname);
+    }
+  }
+  for (const cni::Route& route : previous.routes) {
+    const nl::Route wanted = to_route(route, previous);
+    HOLDFAST_TRY(const auto routes, to_cni(nl::list_routes(pod.netlink, {.table = wanted.table})));
+    const auto same = [&](const nl::Route& have) {
+      return have.dst == wanted.dst && have.gateway == wanted.gateway;
+    };
+    if (std::ranges::none_of(routes, same)) {
+      return missing("route " + wanted.dst.to_string() + " is not in the pod");
+    }
+  }
+
+  const RuleOwner owner = owner_of(who);
+  if (call.bridge.mac_spoof_check || call.bridge.ip_masq) {
+    HOLDFAST_TRY(nl::Socket nft, to_cni(nl::Socket::open(nl::Protocol::kNetfilter)));
+    if (call.bridge.mac_spoof_check) {
+      HOLDFAST_TRY(const bool there, to_cni(has_mac_spoof_check(nft, owner)));
+      if (!there) return missing("the macspoofchk rules of " + who.container_id + " are not there");
+    }
+    if (call.bridge.ip_masq && call.bridge.ip_masq_backend != MasqueradeBackend::kIptables) {
+      HOLDFAST_TRY(const std::size_t count, to_cni(count_masquerade(nft, owner)));
+      if (count < previous.ips.size())
+        return missing("the ipMasq rules of " + who.container_id + " are not there");
+    }
+  }
+  return {};
+}
+
+CniStatus BridgeChain::gc(const BridgeCall& network, const std::vector<Attachment>& valid) {
+  Errors errors;
+  if (network.kind.is_host_local()) {
+    HostMachine machine(host_);
+    StickyIpam ipam(files_, machine, clock_, network.host_local.ipam);
+    auto freed = ipam.collect(network.attachment.network, valid);
+    notices_.insert(notices_.end(), ipam.notices().begin(), ipam.notices().end());
+    if (!freed) {
+      errors.add(Status(tl::unexpected(std::move(freed).error())));
+    } else {
+      for (const InUse& gone : *freed) {
+        const Attachment was{network.attachment.network, gone.container_id, gone.ifname};
+        errors.add(host_.run(nl::delete_link(gone.host_link.empty() ? host_link_name(was) : gone.host_link)));
+      }
+    }
+  }
+  auto nft = nl::Socket::open(nl::Protocol::kNetfilter);
+  if (nft && network.bridge.ip_masq) {
+    std::vector<RuleOwner> owners(valid.size());
+    std::ranges::transform(valid, owners.begin(), owner_of);
+    if (auto done = collect_masquerade(*nft, network.attachment.network, owners); !done) {
+      errors.add(Status(tl::unexpected(std::move(done).error())));
+    }
+  }
+  return errors.result();
+}
+
+CniStatus BridgeChain::status(const BridgeCall& network) {
+  if (network.kind.has_ipam() && !network.kind.is_host_local()) {
+    return delegates_.status(network.kind.ipam_type, network.delegate);
+  }
+  if (!network.kind.is_host_local()) return {};
+  HostMachine machine(host_);
+  StickyIpam ipam(files_, machine, clock_, network.host_local.ipam);
+  HOLDFAST_TRY(const PoolUsage usage, to_cni(ipam.usage(network.attachment.network), CniCode::kNotAvailable));
+  if (usage.used >= usage.size) {
+    return cni::cni_fail(CniCode::kNotAvailable,
+                         "no address is left in network " + network.attachment.network,
+                         std::to_string(usage.used) + " of " + std::to_string(usage.size) + " are in use");
+  }
+  HOLDFAST_TRY(const auto bridge, to_cni(nl::find_link(host_, network.bridge.bridge)));
+  if (!bridge || network.bridge.force_address || !network.bridge.is_gateway || network.bridge.vlan != 0)
+    return {};
+  HOLDFAST_TRY(const auto addresses, to_cni(nl::list_addresses(host_, bridge->index, IpFamily::kV4)));
+  for (const nl::Address& address : addresses) {
+    const auto holds = [&](const RangeSet& set) {
+      return std::ranges::any_of(
+          set, [&](const IpRange& range) { return range.subnet.contains(address.cidr.address()); });
+    };
+    if (std::ranges::none_of(network.host_local.ipam.range_sets, holds)) {
+      return cni::cni_fail(CniCode::kNotAvailable,
+                           "\"" + bridge->name + "\" has address " + address.cidr.to_string() +
+                               ", which is not in this node's subnet; remove it (ip addr del)");
+    }
+  }
+  return {};
+}
+
+}  // namespace holdfast::flannel

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cni-flannel/ipam/sticky_ipam.h"
+#include "cni-flannel/plugin/bridge_conf.h"
+#include "cni-flannel/plugin/cni_error.h"
+#include "cni-flannel/plugin/cni_result.h"
+#include "cni-flannel/plugin/delegate.h"
+#include "cni-flannel/plugin/delegation.h"
+#include "cni-flannel/plugin/environment.h"
+#include "common/base/clock.h"
+#include "common/base/exec.h"
+#include "common/base/files.h"
+#include "common/netlink/socket.h"
+
+namespace holdfast::flannel {
+
+/// One attachment to a bridge network, decoded: what the verbs of a bridge plugin work on.
+struct BridgeCall {
+  Attachment attachment;
+  std::string netns;  ///< path; empty in a DEL whose namespace is gone
+  bool may_be_own_netns = false;
+  cni::CniArgs args;
+  DelegateKind kind;
+  cni::JsonPart delegate;  ///< the whole rendered configuration
+  BridgeConf bridge;
+  HostLocalConf host_local;  ///< when kind.is_host_local()
+};
+
+/// What bridge and host-local do together for flannel, in one process: bridge, veth pair, addresses, routes
+/// and the pod's own rules. An ipam of another type is executed.
+///
+/// Everything made by ADD is undone when a later step fails. DEL goes on after an error and returns the first
+/// with a count. Nothing here is remembered between calls but what StickyIpam and the kernel hold.
+class BridgeChain {
+ public:
+  /// Holds references: all outlive the object.
+  BridgeChain(Files& files, Clock& clock, Executor& executor, nl::Socket& host, cni::Delegates& delegates);
+
+  cni::CniResult<cni::AddResult> add(const BridgeCall& call);
+  cni::CniStatus del(const BridgeCall& call);
+  /// `previous` is what ADD answered.
+  cni::CniStatus check(const BridgeCall& call, const cni::AddResult& previous);
+  /// Frees what is not in `valid`: addresses, links, rules.
+  cni::CniStatus gc(const BridgeCall& network, const std::vector<Attachment>& valid);
+  /// Whether another pod would get an address and the bridge is free for it.
+  cni::CniStatus status(const BridgeCall& network);
+
+  /// What was mended on the way, for stderr.
+  [[nodiscard]] const std::vector<std::string>& notices() const { return notices_; }
+
+ private:
+  cni::CniResult<cni::AddResult> assign_addresses(const BridgeCall& call);
+  cni::CniStatus release_addresses(const BridgeCall& call);
+  cni::CniStatus connect(const BridgeCall& call, cni::AddResult& result);
+  Status put_rules(const BridgeCall& call, const cni::AddResult& result);
+  Status drop_rules(const BridgeCall& call);
+  Status delete_links(const BridgeCall& call);
+
+  Files& files_;
+  Clock& clock_;
+  Executor& executor_;
+  nl::Socket& host_;
+  cni::Delegates& delegates_;
+  std::vector<std::string> notices_;
+};
+
+}  // namespace holdfast::flannel

@@ -1,0 +1,277 @@
+#include "cni-flannel/plugin/flannel_plugin.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cni-flannel/plugin/subnet_env.h"
+#include "common/netlink/link.h"
+
+namespace holdfast::flannel {
+
+namespace {
+
+using cni::CniCode;
+using cni::CniResult;
+using cni::CniStatus;
+using cni::Request;
+using cni::to_cni;
+
+constexpr std::size_t kMaxSubnetEnv = 64 * 1024;
+constexpr std::chrono::milliseconds kDelegateDeadline{120000};  // kubelet gives a sandbox two minutes
+
+Attachment attachment_of(const Request& request) {
+  return {request.conf.name, request.env.container_id, request.env.ifname};
+}
+
+/// Addresses can be released without knowing any range: their files tell.
+IpamConfig store_config(const cni::JsonPart& ipam, const OwnConf& own) {
+  IpamConfig config{.state_dir = own.state_dir, .results_dir = own.results_dir};
+  const std::string data_dir = cni::to_text(cni::member(ipam, "dataDir"));
+  if (data_dir.size() > 2 && data_dir.front() == '"' && data_dir[1] == '/') {
+    config.data_dir = data_dir.substr(1, data_dir.size() - 2);
+  }
+  return config;
+}
+
+CniResult<BridgeCall> bridge_call(const Request& request, const FlannelConf& conf,
+                                  const cni::JsonPart& delegate, DelegateKind kind, Attachment attachment) {
+  BridgeCall call{.attachment = std::move(attachment),
+                  .netns = request.env.netns,
+                  .may_be_own_netns = request.env.allows_own_netns(),
+                  .args = request.args,
+                  .kind = std::move(kind),
+                  .delegate = delegate,
+                  .bridge = {},
+                  .host_local = {}};
+  HOLDFAST_TRY(call.bridge, parse_bridge_conf(delegate, request.args));
+  if (call.kind.is_host_local()) {
+    HOLDFAST_TRY(call.host_local, parse_host_local_conf(delegate, request.args, conf.own));
+  }
+  return call;
+}
+
+void tell(const std::vector<std::string>& notices) {
+  for (const std::string& notice : notices) std::fprintf(stderr, "flannel: %s\n", notice.c_str());
+}
+
+/// What one call works with beside the plugin itself.
+struct Tools {
+  nl::Socket host;
+  cni::Delegates delegates;
+};
+
+CniResult<Tools> open_tools(Executor& executor, const Request& request) {
+  HOLDFAST_TRY(nl::Socket host, to_cni(nl::Socket::open()));
+  return Tools{std::move(host), cni::Delegates(executor, request.env, kDelegateDeadline)};
+}
+
+/// A device of flannel's that is up: the overlay works, whatever is wrong with the lease file.
+bool overlay_is_up(nl::Socket& host) {
+  const auto links = nl::list_links(host, {.kind = "vxlan"});
+  return links && std::ranges::any_of(*links, [](const nl::Link& link) {
+           return link.up && link.name.starts_with("flannel");
+         });
+}
+
+}  // namespace
+
+FlannelPlugin::FlannelPlugin(Files& files, Clock& clock, Executor& executor)
+    : files_(files), clock_(clock), executor_(executor) {}
+
+std::string_view FlannelPlugin::about() const {
+  return "Holdfast flannel CNI plugin: pods keep their addresses over restarts of anything";
+}
+
+CniResult<cni::JsonPart> FlannelPlugin::render(const Request& request, const FlannelConf& conf) {
+  HOLDFAST_TRY(const auto text, to_cni(files_.read(conf.subnet_file, kMaxSubnetEnv), CniCode::kIo));
+  if (!text) {
+    return cni::cni_fail(CniCode::kTryAgainLater,
+                         "there is no lease yet: " + conf.subnet_file.string() + " is missing",
+                         "flanneld writes it when it has a subnet; is flanneld running on this node?");
+  }
+  auto lease = parse_subnet_env(*text);
+  if (!lease) lease = tl::unexpected(std::move(lease).error().within(conf.subnet_file.string()));
+  HOLDFAST_TRY(const SubnetEnv subnet, to_cni(std::move(lease), CniCode::kInvalidConfig));
+  return render_delegate(request.conf, conf, subnet);
+}
+
+CniResult<cni::AddResult> FlannelPlugin::add(const Request& request) {
+  HOLDFAST_TRY(const FlannelConf conf, parse_flannel_conf(request.conf));
+  HOLDFAST_TRY(const cni::JsonPart delegate, render(request, conf));
+  HOLDFAST_TRY(const DelegateKind kind, kind_of(delegate));
+  HOLDFAST_TRY(Tools tools, open_tools(executor_, request));
+  const Attachment attachment = attachment_of(request);
+  DelegateStore store(files_, conf.data_dir);
+
+  // Decoded before anything is written, so that a bad configuration leaves nothing.
+  std::optional<BridgeCall> call;
+  if (kind.is_bridge()) {
+    HOLDFAST_TRY(call, bridge_call(request, conf, delegate, kind, attachment));
+  }
+  const Durability durability = kind.in_process() ? Durability::kLazy : Durability::kSynced;
+  HOLDFAST_CHECK(
+      to_cni(store.save(attachment.container_id, attachment.ifname, delegate, durability), CniCode::kIo));
+
+  BridgeChain chain(files_, clock_, executor_, tools.host, tools.delegates);
+  auto added = call ? chain.add(*call) : tools.delegates.add(kind.type, delegate);
+  tell(chain.notices());
+  // A failed ADD has undone itself; a duplicate ADD must not take the living attachment's configuration away.
+  const bool somebody_lives = !added && added.error().code == cni::own_code(Code::kAlreadyExists);
+  if (!added && !somebody_lives) {
+    auto saved = store.load(attachment.container_id, attachment.ifname);
+    if (saved && *saved) (void)store.remove(**saved, durability);
+  }
+  return added;
+}
+
+CniStatus FlannelPlugin::del_saved(const Request& request, const FlannelConf& conf,
+                                   const Attachment& attachment, const SavedDelegate& saved) {
+  HOLDFAST_TRY(const DelegateKind kind, kind_of(saved.conf));
+  HOLDFAST_TRY(Tools tools, open_tools(executor_, request));
+  if (!kind.is_bridge())
+    return tools.delegates.del(kind.type, cni::with_call_fields(saved.conf, request.conf));
+  const cni::JsonPart delegate =
+      kind.in_process() ? saved.conf : cni::with_call_fields(saved.conf, request.conf);
+  HOLDFAST_TRY(const BridgeCall call, bridge_call(request, conf, delegate, kind, attachment));
+  BridgeChain chain(files_, clock_, executor_, tools.host, tools.delegates);
+  CniStatus done = chain.del(call);
+  tell(chain.notices());
+  return done;
+}
+
+/// Nothing was saved, or what was is torn: names of links are derived and the address files tell the rest, so
+/// what this process made itself can be taken down all the same. Another delegate has nothing to go by, as
+/// upstream.
+CniStatus FlannelPlugin::del_without_saved(const Request& request, const FlannelConf& conf) {
+  const cni::JsonPart type = cni::member(conf.delegate, "type");
+  if (type && cni::to_text(type) != "\"bridge\"") return {};
+  HOLDFAST_TRY(Tools tools, open_tools(executor_, request));
+  BridgeCall call{
+      .attachment = attachment_of(request),
+      .netns = {},
+      .may_be_own_netns = false,
+      .args = request.args,
+      .kind = {.type = "bridge", .ipam_type = "host-local"},
+      .delegate = {},
+      .bridge = {},
+      .host_local = {
+          .ipam = store_config(conf.ipam, conf.own), .routes = {}, .resolv_conf = {}, .requested = {}}};
+  BridgeChain chain(files_, clock_, executor_, tools.host, tools.delegates);
+  CniStatus done = chain.del(call);
+  tell(chain.notices());
+  return done;
+}
+
+CniStatus FlannelPlugin::del(const Request& request) {
+  HOLDFAST_TRY(const FlannelConf conf, parse_flannel_conf(request.conf));
+  const Attachment attachment = attachment_of(request);
+  DelegateStore store(files_, conf.data_dir);
+  HOLDFAST_TRY(const auto saved,
+               to_cni(store.load(attachment.container_id, attachment.ifname), CniCode::kIo));
+  if (!saved) return del_without_saved(request, conf);
+  if (!saved->conf) {
+    tell({saved->path.string() + " is damaged (" + saved->defect + "); going on without it"});
+    HOLDFAST_CHECK(del_without_saved(request, conf));
+  } else {
+    HOLDFAST_CHECK(del_saved(request, conf, attachment, *saved));
+  }
+  return to_cni(store.remove(*saved, Durability::kLazy), CniCode::kIo);
+}
+
+CniStatus FlannelPlugin::check(const Request& request) {
+  HOLDFAST_TRY(const FlannelConf conf, parse_flannel_conf(request.conf));
+  HOLDFAST_TRY(const auto previous, cni::decode_prev_result(request.conf));
+  if (!previous)
+    return cni::cni_fail(CniCode::kInvalidConfig, "prevResult is missing: CHECK compares with it");
+  const Attachment attachment = attachment_of(request);
+  DelegateStore store(files_, conf.data_dir);
+  HOLDFAST_TRY(const auto saved,
+               to_cni(store.load(attachment.container_id, attachment.ifname), CniCode::kIo));
+  if (!saved || !saved->conf) {
+    return cni::cni_fail(CniCode::kUnknownContainer, "no configuration is saved for " +
+                                                         attachment.container_id + " " + attachment.ifname);
+  }
+  HOLDFAST_TRY(const DelegateKind kind, kind_of(saved->conf));
+  HOLDFAST_TRY(Tools tools, open_tools(executor_, request));
+  const cni::JsonPart delegate = cni::with_call_fields(saved->conf, request.conf);
+  if (!kind.is_bridge()) return tools.delegates.check(kind.type, delegate);
+  HOLDFAST_TRY(const BridgeCall call, bridge_call(request, conf, delegate, kind, attachment));
+  return BridgeChain(files_, clock_, executor_, tools.host, tools.delegates).check(call, *previous);
+}
+
+CniStatus FlannelPlugin::gc(const Request& request) {
+  // No list is not an empty list: nothing is known about what is valid.
+  if (!request.conf.valid_attachments) return {};
+  HOLDFAST_TRY(const FlannelConf conf, parse_flannel_conf(request.conf));
+  HOLDFAST_TRY(Tools tools, open_tools(executor_, request));
+  DelegateStore store(files_, conf.data_dir);
+  std::optional<cni::CniError> first;
+  const auto keep = [&first](CniStatus done) {
+    if (!done && !first) first = std::move(done).error();
+  };
+
+  HOLDFAST_TRY(const auto stale,
+               to_cni(store.list_stale(*request.conf.valid_attachments, request.conf.name), CniCode::kIo));
+  for (const DelegateStore::Stale& left : stale) {
+    const std::string ifname = left.ifname.empty() ? "eth0" : left.ifname;
+    CniStatus done = del_saved(request, conf, {request.conf.name, left.container_id, ifname}, left.saved);
+    if (done) done = to_cni(store.remove(left.saved, Durability::kLazy), CniCode::kIo);
+    keep(std::move(done));
+  }
+
+  std::vector<Attachment> valid;
+  for (const cni::ValidAttachment& one : *request.conf.valid_attachments) {
+    valid.push_back({request.conf.name, one.container_id, one.ifname});
+  }
+  DelegateKind kind{.type = "bridge", .ipam_type = "host-local"};
+  auto rendered = render(request, conf);
+  if (rendered) {
+    HOLDFAST_TRY(kind, kind_of(*rendered));
+    const cni::JsonPart delegate = cni::with_call_fields(*rendered, request.conf);
+    if (!kind.is_bridge()) keep(tools.delegates.gc(kind.type, delegate));
+    if (kind.is_bridge() && kind.has_ipam() && !kind.is_host_local())
+      keep(tools.delegates.gc(kind.ipam_type, delegate));
+  }
+  if (kind.is_bridge()) {
+    BridgeCall network{
+        .attachment = {.network = request.conf.name, .container_id = {}, .ifname = {}},
+        .netns = {},
+        .may_be_own_netns = false,
+        .args = {},
+        .kind = kind,
+        .delegate = {},
+        .bridge = {},
+        .host_local = {
+            .ipam = store_config(conf.ipam, conf.own), .routes = {}, .resolv_conf = {}, .requested = {}}};
+    network.bridge.ip_masq = true;
+    BridgeChain chain(files_, clock_, executor_, tools.host, tools.delegates);
+    keep(chain.gc(network, valid));
+    tell(chain.notices());
+  }
+  if (first) return tl::unexpected(*std::move(first));
+  return {};
+}
+
+CniStatus FlannelPlugin::status(const Request& request) {
+  HOLDFAST_TRY(const FlannelConf conf, parse_flannel_conf(request.conf));
+  HOLDFAST_TRY(Tools tools, open_tools(executor_, request));
+  const auto answer = [&]() -> CniStatus {
+    HOLDFAST_TRY(const cni::JsonPart delegate, render(request, conf));
+    HOLDFAST_TRY(const DelegateKind kind, kind_of(delegate));
+    if (!kind.is_bridge()) return tools.delegates.status(kind.type, delegate);
+    HOLDFAST_TRY(const BridgeCall call, bridge_call(request, conf, delegate, kind, attachment_of(request)));
+    return BridgeChain(files_, clock_, executor_, tools.host, tools.delegates).status(call);
+  };
+  CniStatus done = answer();
+  if (done || done.error().code == CniCode::kInvalidConfig) return done;
+  cni::CniError error = std::move(done).error();
+  error.code = overlay_is_up(tools.host) ? CniCode::kNotAvailable : CniCode::kNotAvailableAndLimited;
+  return tl::unexpected(std::move(error));
+}
+
+}  // namespace holdfast::flannel

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string_view>
+
+#include "cni-flannel/plugin/bridge_chain.h"
+#include "cni-flannel/plugin/delegate.h"
+#include "cni-flannel/plugin/flannel_conf.h"
+#include "cni-flannel/plugin/plugin.h"
+#include "common/base/clock.h"
+#include "common/base/exec.h"
+#include "common/base/files.h"
+
+namespace holdfast::flannel {
+
+/// The CNI plugin `flannel`: reads the lease that flanneld left (subnet.env), renders the delegate's
+/// configuration from it, saves that for DEL, and does the delegate's work: in this process when it is bridge
+/// with host-local or no ipam (bridge_chain.h), else by executing it.
+class FlannelPlugin final : public cni::Plugin {
+ public:
+  /// Holds references: all outlive the object.
+  FlannelPlugin(Files& files, Clock& clock, Executor& executor);
+
+  [[nodiscard]] std::string_view about() const override;
+  cni::CniResult<cni::AddResult> add(const cni::Request& request) override;
+  cni::CniStatus del(const cni::Request& request) override;
+  cni::CniStatus check(const cni::Request& request) override;
+  cni::CniStatus gc(const cni::Request& request) override;
+  cni::CniStatus status(const cni::Request& request) override;
+
+ private:
+  cni::CniResult<cni::JsonPart> render(const cni::Request& request, const FlannelConf& conf);
+  cni::CniStatus del_saved(const cni::Request& request, const FlannelConf& conf, const Attachment& attachment,
+                           const SavedDelegate& saved);
+  cni::CniStatus del_without_saved(const cni::Request& request, const FlannelConf& conf);
+
+  Files& files_;
+  Clock& clock_;
+  Executor& executor_;
+};
+
+}  // namespace holdfast::flannel
