@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <iterator>
 
 namespace holdfast::flannel {
 
@@ -23,7 +24,7 @@ constexpr std::uint8_t kNeighbourAdvertisement = 136;
 constexpr std::uint8_t kOverride = 0x20;  // flag O: replace what you have cached
 
 void append(Frame& frame, std::span<const std::uint8_t> bytes) {
-  frame.insert(frame.end(), bytes.begin(), bytes.end());
+  std::ranges::copy(bytes, std::back_inserter(frame));
 }
 
 Frame ethernet(std::span<const std::uint8_t> destination, const MacAddress& source, std::uint16_t type) {
