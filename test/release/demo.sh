@@ -11,5 +11,6 @@ moves_without_us() {
   [[ $status -eq 1 && $output == *"4 of 4 pods MOVED" ]]
 }
 
-plan 1
+plan 2
 check "the demo notices addresses that move" moves_without_us
+check "pods of containerd keep their addresses through a power cut" /usr/bin/python3 -B "$demo"
