@@ -19,3 +19,7 @@ target_link_libraries(nl3 INTERFACE Threads::Threads m)
 # SHA-512 for names that upstream derives from it.
 holdfast_import_archive(nettle libnettle.a /usr/include)
 set_target_properties(nettle PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "" INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "")
+
+# The headers stand in /usr/include, which must not be named: it has its place behind the compiler's own.
+holdfast_import_archive(yaml_cpp libyaml-cpp.a /usr/include)
+set_target_properties(yaml_cpp PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "" INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "")
