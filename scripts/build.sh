@@ -16,6 +16,7 @@ build_preset() {
       die "preset $preset does not configure"
     }
   fi
+  [[ -d $build_dir/bin ]] || say "the first build takes some minutes; what the compiler says: out/build-$preset.log"
   say "building preset $preset${*:+ ($*)}"
   cmake --build "$build_dir" --parallel "$(job_count)" "${targets[@]}" \
     >"$HOLDFAST_ROOT/out/build-$preset.log" 2>&1 || {

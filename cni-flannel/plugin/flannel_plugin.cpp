@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cni-flannel/plugin/subnet_env.h"
+#include "common/base/version.h"
 #include "common/netlink/link.h"
 
 namespace holdfast::flannel {
@@ -83,8 +84,17 @@ bool overlay_is_up(nl::Socket& host) {
 FlannelPlugin::FlannelPlugin(Files& files, Clock& clock, Executor& executor)
     : files_(files), clock_(clock), executor_(executor) {}
 
-std::string_view FlannelPlugin::about() const {
-  return "Holdfast flannel CNI plugin: pods keep their addresses over restarts of anything";
+std::string FlannelPlugin::about() const {
+  return "CNI flannel plugin v" + std::string(version()) +
+         R"( of Holdfast: pods keep their addresses over restarts
+
+A container runtime calls it, from its folder of CNI plugins (/opt/cni/bin as a rule), for networks whose
+configuration says "type": "flannel". It reads the configuration on standard input, and from the environment
+CNI_COMMAND (ADD, DEL, CHECK, GC, STATUS or VERSION), CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH and
+CNI_ARGS. Arguments are ignored. To ask by hand whether another pod could be started:
+
+  CNI_COMMAND=STATUS CNI_PATH=/opt/cni/bin flannel <<<'{"cniVersion":"1.1.0","name":"cbr0","type":"flannel"}'
+)";
 }
 
 CniResult<cni::JsonPart> FlannelPlugin::render(const Request& request, const FlannelConf& conf) {

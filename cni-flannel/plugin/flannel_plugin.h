@@ -1,6 +1,6 @@
 #pragma once
 
-#include <string_view>
+#include <string>
 
 #include "cni-flannel/plugin/bridge_chain.h"
 #include "cni-flannel/plugin/delegate.h"
@@ -20,7 +20,7 @@ class FlannelPlugin final : public cni::Plugin {
   /// Holds references: all outlive the object.
   FlannelPlugin(Files& files, Clock& clock, Executor& executor);
 
-  [[nodiscard]] std::string_view about() const override;
+  [[nodiscard]] std::string about() const override;
   cni::CniResult<cni::AddResult> add(const cni::Request& request) override;
   cni::CniStatus del(const cni::Request& request) override;
   cni::CniStatus check(const cni::Request& request) override;

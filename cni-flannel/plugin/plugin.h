@@ -1,6 +1,6 @@
 #pragma once
 
-#include <string_view>
+#include <string>
 
 #include "cni-flannel/plugin/cni_error.h"
 #include "cni-flannel/plugin/cni_result.h"
@@ -26,8 +26,9 @@ class Plugin {
   Plugin& operator=(const Plugin&) = delete;
   virtual ~Plugin() = default;
 
-  /// Shown on stderr to a person who starts the program without CNI_COMMAND.
-  [[nodiscard]] virtual std::string_view about() const = 0;
+  /// What a person who starts the program by hand wants to know: what it is, in the first line, and how it is
+  /// used. Lines end with a line feed.
+  [[nodiscard]] virtual std::string about() const = 0;
 
   virtual CniResult<AddResult> add(const Request& request) = 0;
   virtual CniStatus del(const Request& request) = 0;

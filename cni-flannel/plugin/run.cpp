@@ -45,10 +45,17 @@ CniResult<std::string> read_config(int fd) {
 }
 
 /// Whether all of it was written.
-bool write_line(int fd, std::string text) {
-  text += '\n';
+bool write_text(int fd, std::string_view text) {
   std::size_t written = 0;
   return write_all(fd, text, written) == 0;
+}
+bool write_line(int fd, std::string text) { return write_text(fd, text += '\n'); }
+
+/// The about text, with the versions after its first line.
+std::string for_people(const Plugin& plugin) {
+  std::string text = plugin.about();
+  text.insert(text.find('\n') + 1, "CNI protocol versions supported: " + list_versions() + "\n");
+  return text;
 }
 
 CniResult<Request> make_request(Verb verb, const Environment& env, std::string_view config) {
@@ -121,9 +128,7 @@ CniResult<std::string> serve_without_exceptions(Plugin& plugin, const Environmen
 
 int run(Plugin& plugin, const Environment& env, const Streams& streams) {
   if (env.command.empty()) {
-    const bool told = write_line(
-        streams.err, std::string(plugin.about()) + "\nCNI protocol versions supported: " + list_versions());
-    return told ? 0 : 1;
+    return write_text(streams.err, for_people(plugin)) ? 0 : 1;
   }
   SpecVersion version = kNewestVersion;
   CniResult<std::string> text = serve_without_exceptions(plugin, env, streams.in, version);

@@ -18,7 +18,17 @@ answers_version() {
     /usr/bin/python3 -c 'import json, sys; sys.exit("1.1.0" not in json.load(sys.stdin)["supportedVersions"])'
 }
 
-plan 3
+# A person gets a text, a runtime's protocol on standard output stays as it is.
+helps_a_person() {
+  local text
+  text=$("$plugin" --help 2>&1 >/dev/null) || return 1
+  echo "$text"
+  [[ $text == "CNI flannel plugin v"[0-9]* && $text == *"versions supported: "*1.1.0* && $text == *CNI_COMMAND=STATUS* ]] &&
+    [[ -z $("$plugin" 2>/dev/null) ]]
+}
+
+plan 4
 check "needs no library and no loader of the node" is_static
 check "is at most 2.5 MB" is_small
 check "answers VERSION" answers_version
+check "tells a person who starts it by hand what it is" helps_a_person

@@ -24,7 +24,7 @@ using test::environment;
 /// Remembers what it was called with and answers as told.
 class RecordingPlugin final : public Plugin {
  public:
-  std::string_view about() const override { return "a plugin for tests"; }
+  std::string about() const override { return "a plugin for tests\n\nhow to use it\n"; }
   CniResult<AddResult> add(const Request& request) override {
     HOLDFAST_CHECK(called("ADD", request));
     return result;
@@ -71,7 +71,7 @@ TEST_CASE("without CNI_COMMAND the plugin introduces itself on stderr and succee
   CHECK(answer.out.empty());
   CHECK(answer.err ==
         "a plugin for tests\nCNI protocol versions supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, "
-        "1.1.0\n");
+        "1.1.0\n\nhow to use it\n");
 }
 
 TEST_CASE("VERSION needs no other variable and no configuration", "[cni]") {

@@ -22,7 +22,7 @@ using cni::Request;
 /// Decodes everything that the real plugin would, and does nothing.
 class DecodingPlugin final : public cni::Plugin {
  public:
-  std::string_view about() const override { return "decodes"; }
+  std::string about() const override { return "decodes\n"; }
   CniResult<cni::AddResult> add(const Request& request) override {
     HOLDFAST_CHECK(decode(request));
     return cni::AddResult{};
