@@ -9,6 +9,7 @@
 #include "cni-flannel/plugin/announce.h"
 #include "cni-flannel/plugin/bridge.h"
 #include "cni-flannel/plugin/host_machine.h"
+#include "cni-flannel/plugin/link_removal.h"
 #include "cni-flannel/plugin/mac_spoof.h"
 #include "cni-flannel/plugin/masquerade.h"
 #include "cni-flannel/plugin/masquerade_iptables.h"
@@ -242,7 +243,7 @@ Status BridgeChain::drop_rules(const BridgeCall& call) {
 Status BridgeChain::delete_links(const BridgeCall& call) {
   const std::string name = host_link_name(call.attachment);
   HOLDFAST_TRY(const auto ours, nl::find_link(host_, name));
-  if (ours) return host_.run(nl::delete_link(ours->index));
+  if (ours) return remove_link(host_, ours->index);
   if (call.netns.empty()) return {};
   // Made by upstream, whose host ends have random names: go by the pod's end.
   auto pod = open_pod_namespace(call.netns);

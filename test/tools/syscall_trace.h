@@ -32,7 +32,7 @@ struct TraceRequest {
 };
 
 struct TraceEnd {
-  std::vector<ChangePoint> points;  ///< in order, those up to the kill
+  std::vector<ChangePoint> points;  ///< in order, those up to the kill; other threads may be ahead of it
   bool killed = false;              ///< kill_at was reached
   int exit_code = -1;               ///< of the program itself; 128 + signal when a signal ended it
   std::uint64_t peak_rss_bytes =
