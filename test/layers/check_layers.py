@@ -1,4 +1,4 @@
-"""Checks that includes point downwards only: programs > components > ports > base.
+"""Checks that includes point downwards only: programs > components > ports > file formats > base.
 
     check_layers.py ROOT      prints FILE:LINE: what is wrong; exit status 1 if anything is
 
@@ -14,7 +14,7 @@ COMPONENTS = ("cni-flannel", "csi-disk", "csi-lvm", "csi-nas", "egw-gateway")
 FOLDERS = ("programs", "common", *COMPONENTS)
 HEAVY_HEADERS = re.compile(r"grpc\+\+/|grpcpp/|grpc/|spdlog/|nlohmann/json\.hpp$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
-BASE, PORT, COMPONENT, PROGRAM = range(4)
+BASE, FORMAT, PORT, COMPONENT, PROGRAM = range(5)
 
 
 def unit_of(path):
@@ -22,6 +22,8 @@ def unit_of(path):
     parts = pathlib.PurePosixPath(path).parts
     if parts[:2] == ("common", "base"):
         return BASE, "base"
+    if parts[:2] == ("common", "yaml"):
+        return FORMAT, "yaml"
     if parts[0] == "common" and len(parts) > 2:
         return PORT, parts[1]
     if parts[0] in COMPONENTS:

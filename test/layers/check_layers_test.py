@@ -12,6 +12,8 @@ GOOD = {
     "common/base/json.cpp": '#include "common/base/json.h"\n#include <nlohmann/json.hpp>\n',
     "common/netlink/link.h": '#include "common/base/fd.h"\n',
     "common/mount/mounter.h": "",
+    "common/yaml/yaml.h": '#include "common/base/fd.h"\n',
+    "common/kube/config.cpp": '#include "common/yaml/yaml.h"\n',
     "cni-flannel/plugin/add.cpp": '#include "common/netlink/link.h"\n#include "cni-flannel/ipam/ipam.h"\n',
     "cni-flannel/ipam/ipam.h": "",
     "csi-nas/shares.h": "",
@@ -20,6 +22,7 @@ GOOD = {
 }
 BAD = {
     "base includes a port": ("common/base/x.cpp", '#include "common/netlink/link.h"', "higher layer"),
+    "file format includes a port": ("common/yaml/x.h", '#include "common/netlink/link.h"', "higher layer"),
     "port includes a component": ("common/netlink/x.h", '#include "csi-nas/shares.h"', "higher layer"),
     "component includes a program": ("csi-nas/x.cpp", '#include "programs/flannel.cpp"', "higher layer"),
     "port includes its neighbour": ("common/netlink/x.h", '#include "common/mount/mounter.h"', "neighbour mount"),
