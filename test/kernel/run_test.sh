@@ -8,7 +8,7 @@ case $(basename "$(dirname "$1")") in
   guest) exec "$here/guest.sh" run "$2" "$1" ;;
   lab)
     rm -rf "$2"
-    exec timeout --kill-after=5 300 setpriv --pdeathsig KILL "$here/lab.sh" enter "$2" "$1"
+    exec setpriv --pdeathsig KILL timeout --kill-after=5 300 setpriv --pdeathsig KILL "$here/lab.sh" enter "$2" "$1"
     ;;
   *)
     echo "$1 is neither in guest/ nor in lab/" >&2
