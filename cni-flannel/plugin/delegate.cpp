@@ -200,7 +200,7 @@ Result<std::optional<SavedDelegate>> DelegateStore::load(std::string_view contai
   if (first && owner == ifname) return without_owner(*std::move(first));
   HOLDFAST_TRY(std::optional<SavedDelegate> further, read_saved(files_, further_path(container_id, ifname)));
   if (further) return without_owner(*std::move(further));
-  if (first && owner.empty()) return first;
+  if (first && owner.empty()) return without_owner(*std::move(first));
   return std::nullopt;
 }
 

@@ -189,6 +189,12 @@ TEST_CASE_METHOD(StoreTest, "a file of upstream is read, and not overwritten for
   CHECK(names().empty());
 }
 
+TEST_CASE_METHOD(StoreTest, "our own member never comes back, also when it does not tell whose the file is",
+                 "[flannel]") {
+  write("c1", R"({"holdfast":{},"type":"bridge"})");
+  CHECK(loaded("c1", "eth0") == R"({"type":"bridge"})");
+}
+
 TEST_CASE_METHOD(StoreTest, "a torn or empty file is found, told and can be removed", "[flannel]") {
   for (const char* text : {"", R"({"type":"bri)", "[]"}) {
     DYNAMIC_SECTION("'" << text << "'") {
