@@ -5,47 +5,13 @@
 #include <vector>
 
 #include "cni-flannel/plugin/bridge_conf.h"
-#include "cni-flannel/plugin/delegate.h"
-#include "cni-flannel/plugin/flannel_conf.h"
-#include "cni-flannel/plugin/plugin.h"
 #include "cni-flannel/plugin/subnet_env.h"
 #include "test/catch.h"
+#include "test/cni-flannel/plugin/decoding_plugin.h"
 #include "test/cni-flannel/plugin/harness.h"
 
 namespace holdfast::flannel {
 namespace {
-
-using cni::CniResult;
-using cni::CniStatus;
-using cni::Request;
-
-/// Decodes everything that the real plugin would, and does nothing.
-class DecodingPlugin final : public cni::Plugin {
- public:
-  std::string about() const override { return "decodes\n"; }
-  CniResult<cni::AddResult> add(const Request& request) override {
-    HOLDFAST_CHECK(decode(request));
-    return cni::AddResult{};
-  }
-  CniStatus del(const Request& request) override { return decode(request); }
-  CniStatus check(const Request& request) override {
-    HOLDFAST_CHECK(cni::decode_prev_result(request.conf));
-    return decode(request);
-  }
-  CniStatus gc(const Request& request) override { return decode(request); }
-  CniStatus status(const Request& request) override { return decode(request); }
-
- private:
-  static CniStatus decode(const Request& request) {
-    const SubnetEnv lease = parse_subnet_env(test::fixture("cni/flannel/subnet.env")).value();
-    HOLDFAST_TRY(const FlannelConf flannel, parse_flannel_conf(request.conf));
-    HOLDFAST_TRY(const cni::JsonPart delegate, render_delegate(request.conf, flannel, lease));
-    HOLDFAST_TRY(const DelegateKind kind, kind_of(delegate));
-    if (kind.is_bridge()) HOLDFAST_CHECK(parse_bridge_conf(delegate, request.args));
-    if (kind.is_host_local()) HOLDFAST_CHECK(parse_host_local_conf(delegate, request.args, flannel.own));
-    return {};
-  }
-};
 
 std::vector<std::filesystem::path> refusal_files() {
   std::vector<std::filesystem::path> files;
@@ -59,6 +25,7 @@ std::vector<std::filesystem::path> refusal_files() {
 TEST_CASE("every refusal is an error object that names the field and the value", "[cni]") {
   const auto files = refusal_files();
   CHECK(files.size() == 84);  // one that is lost must be missed
+  const SubnetEnv lease = parse_subnet_env(test::fixture("cni/flannel/subnet.env")).value();
   for (const auto& file : files) {
     DYNAMIC_SECTION(file.stem().string()) {
       const auto refusal = nlohmann::json::parse(test::fixture("cni/refusals/" + file.filename().string()));
@@ -69,7 +36,7 @@ TEST_CASE("every refusal is an error object that names the field and the value",
       env.args = overrides.value("CNI_ARGS", env.args);
       const std::string config =
           refusal.contains("config") ? refusal["config"].dump() : refusal["text"].get<std::string>();
-      DecodingPlugin plugin;
+      test::DecodingPlugin plugin(lease);
       const test::Answer answer = test::call(plugin, env, config);
       CHECK(answer.status == 1);
       CHECK(nlohmann::json::parse(answer.out) == refusal["answer"]);
