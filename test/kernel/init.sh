@@ -3,7 +3,7 @@
 #
 #     /            tmpfs
 #     /usr         the host's, read-only underneath, writable in memory
-#     /etc         a copy of the host's
+#     /etc         likewise
 #     GUEST_TREE   the project, read-only, at the path it has on the host
 #     /out         GUEST_OUT, shared with the host
 #
@@ -29,13 +29,13 @@ build_root() {
   mount -t proc proc /proc || fail "mount of /proc"
   mount -t tmpfs -o size=100%,mode=755 root /mnt || fail "mount of the root"
   cd /mnt || fail "entering the root"
-  mkdir -p .overlay/{upper,work} .host proc sys dev run tmp mnt var/{lib,log,tmp,cache} srv root home usr etc out
+  mkdir -p .overlay/{usr,etc}/{upper,work} .host proc sys dev run tmp mnt var/{lib,log,tmp,cache} srv root home usr etc out
   chmod 1777 tmp var/tmp
   ln -s /run var/run
   link_usr_folders
   insmod "$GUEST_MODULES/$(uname -r)/kernel/fs/overlayfs/overlay.ko" || fail "overlay.ko"
-  mount -t overlay -o lowerdir=/usr,upperdir=/mnt/.overlay/upper,workdir=/mnt/.overlay/work usr usr || fail "/usr"
-  cp -a /etc/. etc/ 2>/dev/null
+  mount_writable usr
+  mount_writable etc
   mount_host_folder "$GUEST_TREE" ".$GUEST_TREE" ro
   mount_host_folder "$GUEST_OUT" out rw
   umount -l /proc
@@ -46,9 +46,16 @@ build_root() {
 # /bin, /lib and so on, as on the host: links into /usr.
 link_usr_folders() {
   local name
-  for name in bin sbin lib lib32 lib64 libx32; do
-    [[ ! -L /$name ]] || ln -s "$(readlink "/$name")" "$name"
+  local -a links=()
+  for name in /bin /sbin /lib /lib32 /lib64 /libx32; do
+    [[ ! -L $name ]] || links+=("$name")
   done
+  cp -d "${links[@]}" .
+}
+
+mount_writable() {
+  local layers=/mnt/.overlay/$1
+  mount -t overlay -o "lowerdir=/$1,upperdir=$layers/upper,workdir=$layers/work" "$1" "$1" || fail "mount of /$1"
 }
 
 mount_host_folder() {
@@ -58,15 +65,18 @@ mount_host_folder() {
 
 # Second stage: everything that a program expects of a running system.
 mount_system() {
+  mkdir -p /usr/lib/modules
+  cat >/etc/fstab <<END
+sysfs    /sys             sysfs    defaults
+devtmpfs /dev             devtmpfs defaults
+devpts   /dev/pts         devpts   X-mount.mkdir
+shm      /dev/shm         tmpfs    X-mount.mkdir
+run      /run             tmpfs    mode=755
+cgroup2  /sys/fs/cgroup   cgroup2  defaults
+none     /usr/lib/modules hostfs   ro,$GUEST_MODULES
+END
   mount -t proc proc /proc
-  mount -t sysfs sysfs /sys
-  mount -t devtmpfs devtmpfs /dev
-  mkdir -p /dev/pts /dev/shm /usr/lib/modules
-  mount -t devpts devpts /dev/pts
-  mount -t tmpfs shm /dev/shm
-  mount -t tmpfs -o mode=755 run /run
-  mount -t cgroup2 cgroup2 /sys/fs/cgroup
-  mount -t hostfs -o "ro,$GUEST_MODULES" none /usr/lib/modules
+  mount --all # one program for all of them: programs start slowly here
   ln -sf /proc/self/fd /dev/fd
   mkdir -p /run/lock /run/netns
   umount -l /.host
