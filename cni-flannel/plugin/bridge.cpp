@@ -30,7 +30,6 @@ Result<nl::Link> make_bridge(nl::Socket& host, const BridgeConf& conf, const std
   auto made = nl::create_bridge(host, spec);
   if (!made) return made;
   if (!spec.mac) HOLDFAST_CHECK(host.run(nl::change_link(made->index, {.mac = made->mac})));
-  HOLDFAST_CHECK(ignore_router_advertisements(conf.bridge));
   return made;
 }
 
@@ -52,7 +51,7 @@ Result<nl::Link> find_or_make_bridge(nl::Socket& host, const BridgeConf& conf,
   return *std::move(found);
 }
 
-/// Brings an existing bridge to what the configuration asks for; costs nothing when it is there already.
+/// Brings a bridge to what the configuration asks for; costs next to nothing when it is there already.
 Status settle_bridge(nl::Socket& host, const nl::Link& bridge, const BridgeConf& conf) {
   if (!bridge.up || (conf.promisc_mode && !bridge.promiscuous)) {
     nl::LinkChange change{.up = true};
@@ -62,7 +61,7 @@ Status settle_bridge(nl::Socket& host, const nl::Link& bridge, const BridgeConf&
   if (wants_vlans(conf) && bridge.vlan_filtering != true) {
     HOLDFAST_CHECK(host.run(nl::set_vlan_filtering(bridge.index, true)));
   }
-  return {};
+  return ignore_router_advertisements(conf.bridge);
 }
 
 std::vector<nl::Request> vlan_requests(int port, const BridgeConf& conf) {
@@ -85,7 +84,7 @@ std::vector<nl::Request> vlan_requests(int port, const BridgeConf& conf) {
 /// end is a port of the bridge in that VLAN.
 Result<nl::Link> find_or_make_gateway(nl::Socket& host, const nl::Link& bridge, const BridgeConf& conf) {
   if (conf.vlan == 0) return bridge;
-  const std::string name = conf.bridge + "." + std::to_string(conf.vlan);
+  const std::string name = gateway_link_name(conf);
   HOLDFAST_TRY(auto found, nl::find_link(host, name));
   if (found) return *std::move(found);
 
@@ -135,6 +134,10 @@ Status turn_on_forwarding(const Cidr& gateway) {
 }
 
 }  // namespace
+
+std::string gateway_link_name(const BridgeConf& conf) {
+  return conf.vlan == 0 ? conf.bridge : conf.bridge + "." + std::to_string(conf.vlan);
+}
 
 Result<BridgeLinks> ensure_bridge(nl::Socket& host, const BridgeConf& conf,
                                   const std::vector<Cidr>& gateways) {

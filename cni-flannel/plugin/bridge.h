@@ -26,6 +26,9 @@ struct BridgeLinks {
   nl::Link gateway;  ///< the bridge itself, or "<bridge>.<vlan>" when the network has a VLAN
 };
 
+/// Name of BridgeLinks::gateway.
+[[nodiscard]] std::string gateway_link_name(const BridgeConf& conf);
+
 /// Makes the bridge when it is missing, with its MAC pinned (an unpinned bridge takes the lowest MAC of its
 /// ports and so changes it as pods come and go), brings it up, and gives it `gateways` (one a family; none
 /// when it is no gateway). Turns on forwarding for the families of `gateways`. Errors: kFailedPrecondition a

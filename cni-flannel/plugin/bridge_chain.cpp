@@ -7,14 +7,12 @@
 #include <utility>
 
 #include "cni-flannel/plugin/announce.h"
-#include "cni-flannel/plugin/bridge.h"
 #include "cni-flannel/plugin/host_machine.h"
 #include "cni-flannel/plugin/link_removal.h"
 #include "cni-flannel/plugin/mac_spoof.h"
 #include "cni-flannel/plugin/masquerade.h"
 #include "cni-flannel/plugin/masquerade_iptables.h"
 #include "cni-flannel/plugin/names.h"
-#include "cni-flannel/plugin/pod_interface.h"
 #include "common/netlink/address.h"
 #include "common/netlink/route.h"
 
@@ -124,6 +122,26 @@ std::string mac_text(const nl::Link& link) { return link.mac ? link.mac->to_stri
 
 CniStatus missing(std::string what) { return cni::cni_fail(cni::own_code(Code::kNotFound), std::move(what)); }
 
+CniStatus check_addresses(nl::Socket& socket, const nl::Link& link, const std::vector<Cidr>& wanted) {
+  HOLDFAST_TRY(const auto addresses, to_cni(nl::list_addresses(socket, link.index)));
+  for (const Cidr& cidr : wanted) {
+    const auto same = [&](const nl::Address& address) { return address.cidr == cidr; };
+    if (std::ranges::none_of(addresses, same)) {
+      return missing("address " + cidr.to_string() + " is not on " + link.name);
+    }
+  }
+  return {};
+}
+
+CniStatus check_gateways(nl::Socket& host, const BridgeConf& conf, const AddResult& previous) {
+  const std::vector<Cidr> gateways = gateway_cidrs(conf, previous);
+  if (gateways.empty()) return {};
+  const std::string name = gateway_link_name(conf);
+  HOLDFAST_TRY(const auto link, to_cni(nl::find_link(host, name)));
+  if (!link) return missing("gateway \"" + name + "\" is not there");
+  return check_addresses(host, *link, gateways);
+}
+
 }  // namespace
 
 BridgeChain::BridgeChain(Files& files, Clock& clock, Executor& executor, nl::Socket& host,
@@ -187,26 +205,31 @@ CniStatus BridgeChain::connect(const BridgeCall& call, AddResult& result) {
   if (!link.mac && !result.ips.empty()) link.mac = mac_for(result.ips.front().address.address());
   HOLDFAST_TRY(const PodLinkState ends,
                to_cni(connect_pod(host_, pod.netlink, bridge.bridge, call.bridge, link)));
-
-  if (!call.bridge.disable_container_interface) {
-    HOLDFAST_CHECK(to_cni(configure_pod_interface(pod, ends.pod.index, call.attachment.ifname,
-                                                  pod_interface_of(call.bridge, result))));
-    HOLDFAST_CHECK(to_cni(wait_until_forwarding(host_, ends.host.index, clock_, kPortPatience)));
-    if (call.bridge.enable_dad) {
-      HOLDFAST_CHECK(to_cni(wait_for_duplicate_detection(pod, ends.pod.index, clock_, kDetectionPatience)));
-    }
-    std::vector<IpAddress> addresses;
-    for (const cni::AssignedIp& ip : result.ips) addresses.push_back(ip.address.address());
-    HOLDFAST_CHECK(
-        to_cni(announce(pod.packet_socket, ends.pod.index, ends.pod.mac.value_or(MacAddress()), addresses)));
+  CniStatus brought_up = bring_up(call, pod, ends, result);
+  if (!brought_up) {
+    (void)host_.run(nl::delete_link(ends.host.index));
+    return brought_up;
   }
-
   result.interfaces = {
       {.name = bridge.bridge.name, .mac = mac_text(bridge.bridge), .mtu = bridge.bridge.mtu},
       {.name = ends.host.name, .mac = mac_text(ends.host), .mtu = ends.host.mtu},
       {.name = ends.pod.name, .mac = mac_text(ends.pod), .mtu = ends.pod.mtu, .sandbox = call.netns}};
   for (cni::AssignedIp& ip : result.ips) ip.interface = 2;
   return {};
+}
+
+CniStatus BridgeChain::bring_up(const BridgeCall& call, PodNamespace& pod, const PodLinkState& ends,
+                                const AddResult& result) {
+  if (call.bridge.disable_container_interface) return {};
+  HOLDFAST_CHECK(to_cni(configure_pod_interface(pod, ends.pod.index, call.attachment.ifname,
+                                                pod_interface_of(call.bridge, result))));
+  HOLDFAST_CHECK(to_cni(wait_until_forwarding(host_, ends.host.index, clock_, kPortPatience)));
+  if (call.bridge.enable_dad) {
+    HOLDFAST_CHECK(to_cni(wait_for_duplicate_detection(pod, ends.pod.index, clock_, kDetectionPatience)));
+  }
+  std::vector<IpAddress> addresses;
+  for (const cni::AssignedIp& ip : result.ips) addresses.push_back(ip.address.address());
+  return to_cni(announce(pod.packet_socket, ends.pod.index, ends.pod.mac.value_or(MacAddress()), addresses));
 }
 
 Status BridgeChain::put_rules(const BridgeCall& call, const AddResult& result) {
@@ -243,24 +266,30 @@ Status BridgeChain::drop_rules(const BridgeCall& call) {
 Status BridgeChain::delete_links(const BridgeCall& call) {
   const std::string name = host_link_name(call.attachment);
   HOLDFAST_TRY(const auto ours, nl::find_link(host_, name));
-  if (ours) return remove_link(host_, ours->index);
+  if (ours && ours->kind == "veth") return remove_link(host_, ours->index);
   if (call.netns.empty()) return {};
   // Made by upstream, whose host ends have random names: go by the pod's end.
   auto pod = open_pod_namespace(call.netns);
   if (!pod) return {};  // the namespace is gone, and the link with it
   HOLDFAST_TRY(const auto inside, nl::find_link(pod->netlink, call.attachment.ifname));
   if (!inside || inside->kind != "veth") return {};
+  // A host end with an alias is of ours, and of another attachment: the path has come to name another pod.
+  const auto outside = nl::find_link(host_, inside->peer);
+  if (outside && *outside && !(*outside)->alias.empty()) return {};
   return pod->netlink.run(nl::delete_link(inside->index));
 }
 
 CniResult<AddResult> BridgeChain::add(const BridgeCall& call) {
   HOLDFAST_TRY(AddResult result, assign_addresses(call));
   CniStatus done = connect(call, result);
-  if (done) done = to_cni(put_rules(call, result));
+  if (done) {
+    done = to_cni(put_rules(call, result));
+    if (!done) {
+      (void)drop_rules(call);
+      (void)host_.run(nl::delete_link(host_link_name(call.attachment)));
+    }
+  }
   if (!done) {
-    (void)drop_rules(call);
-    // Only what this call made: an interface that was in the way stays.
-    (void)host_.run(nl::delete_link(host_link_name(call.attachment)));
     (void)release_addresses(call);
     return tl::unexpected(std::move(done).error());
   }
@@ -293,6 +322,7 @@ CniStatus BridgeChain::check(const BridgeCall& call, const AddResult& previous) 
   if (!bridge || bridge->kind != "bridge")
     return missing("bridge \"" + call.bridge.bridge + "\" is not there");
   if (!bridge->up) return missing("bridge \"" + call.bridge.bridge + "\" is down");
+  HOLDFAST_CHECK(check_gateways(host_, call.bridge, previous));
 
   auto opened = open_pod_namespace(call.netns, call.may_be_own_netns);
   HOLDFAST_TRY(PodNamespace pod, to_cni(std::move(opened), CniCode::kInvalidNetns));
@@ -313,13 +343,7 @@ CniStatus BridgeChain::check(const BridgeCall& call, const AddResult& previous) 
     }
   }
 
-  HOLDFAST_TRY(const auto addresses, to_cni(nl::list_addresses(pod.netlink, inside->index)));
-  for (const cni::AssignedIp& ip : previous.ips) {
-    const auto same = [&](const nl::Address& address) { return address.cidr == ip.address; };
-    if (std::ranges::none_of(addresses, same)) {
-      return missing("address " + ip.address.to_string() + " is not on " + who.ifname);
-    }
-  }
+  HOLDFAST_CHECK(check_addresses(pod.netlink, *inside, addresses_in(previous)));
   for (const cni::Route& route : previous.routes) {
     const nl::Route wanted = to_route(route, previous);
     HOLDFAST_TRY(const auto routes, to_cni(nl::list_routes(pod.netlink, {.table = wanted.table})));

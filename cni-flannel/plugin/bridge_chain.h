@@ -4,12 +4,14 @@
 #include <vector>
 
 #include "cni-flannel/ipam/sticky_ipam.h"
+#include "cni-flannel/plugin/bridge.h"
 #include "cni-flannel/plugin/bridge_conf.h"
 #include "cni-flannel/plugin/cni_error.h"
 #include "cni-flannel/plugin/cni_result.h"
 #include "cni-flannel/plugin/delegate.h"
 #include "cni-flannel/plugin/delegation.h"
 #include "cni-flannel/plugin/environment.h"
+#include "cni-flannel/plugin/pod_interface.h"
 #include "common/base/clock.h"
 #include "common/base/exec.h"
 #include "common/base/files.h"
@@ -54,7 +56,10 @@ class BridgeChain {
  private:
   cni::CniResult<cni::AddResult> assign_addresses(const BridgeCall& call);
   cni::CniStatus release_addresses(const BridgeCall& call);
+  /// Leaves no link when it fails, and touches none that was in the way.
   cni::CniStatus connect(const BridgeCall& call, cni::AddResult& result);
+  cni::CniStatus bring_up(const BridgeCall& call, PodNamespace& pod, const PodLinkState& ends,
+                          const cni::AddResult& result);
   Status put_rules(const BridgeCall& call, const cni::AddResult& result);
   Status drop_rules(const BridgeCall& call);
   Status delete_links(const BridgeCall& call);

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "cni-flannel/plugin/subnet_env.h"
+#include "cni-flannel/plugin/names.h"
 #include "common/base/version.h"
 #include "common/netlink/link.h"
 
@@ -79,6 +79,12 @@ bool overlay_is_up(nl::Socket& host) {
          });
 }
 
+/// Whether the attachment's host link is there, or nobody can tell.
+bool may_be_connected(nl::Socket& host, const Attachment& attachment) {
+  const auto link = nl::find_link(host, host_link_name(attachment));
+  return !link || (*link && (*link)->kind == "veth");
+}
+
 }  // namespace
 
 FlannelPlugin::FlannelPlugin(Files& files, Clock& clock, Executor& executor)
@@ -97,7 +103,7 @@ CNI_ARGS. Arguments are ignored. To ask by hand whether another pod could be sta
 )";
 }
 
-CniResult<cni::JsonPart> FlannelPlugin::render(const Request& request, const FlannelConf& conf) {
+CniResult<SubnetEnv> FlannelPlugin::read_lease(const FlannelConf& conf) {
   HOLDFAST_TRY(const auto text, to_cni(files_.read(conf.subnet_file, kMaxSubnetEnv), CniCode::kIo));
   if (!text) {
     return cni::cni_fail(CniCode::kTryAgainLater,
@@ -106,8 +112,12 @@ CniResult<cni::JsonPart> FlannelPlugin::render(const Request& request, const Fla
   }
   auto lease = parse_subnet_env(*text);
   if (!lease) lease = tl::unexpected(std::move(lease).error().within(conf.subnet_file.string()));
-  HOLDFAST_TRY(const SubnetEnv subnet, to_cni(std::move(lease), CniCode::kInvalidConfig));
-  return render_delegate(request.conf, conf, subnet);
+  return to_cni(std::move(lease), CniCode::kInvalidConfig);
+}
+
+CniResult<cni::JsonPart> FlannelPlugin::render(const Request& request, const FlannelConf& conf) {
+  HOLDFAST_TRY(const SubnetEnv lease, read_lease(conf));
+  return render_delegate(request.conf, conf, lease);
 }
 
 CniResult<cni::AddResult> FlannelPlugin::add(const Request& request) {
@@ -131,8 +141,7 @@ CniResult<cni::AddResult> FlannelPlugin::add(const Request& request) {
   auto added = call ? chain.add(*call) : tools.delegates.add(kind.type, delegate);
   tell(chain.notices());
   // A failed ADD has undone itself; a duplicate ADD must not take the living attachment's configuration away.
-  const bool somebody_lives = !added && added.error().code == cni::own_code(Code::kAlreadyExists);
-  if (!added && !somebody_lives) {
+  if (!added && !(kind.is_bridge() && may_be_connected(tools.host, attachment))) {
     auto saved = store.load(attachment.container_id, attachment.ifname);
     if (saved && *saved) (void)store.remove(**saved, durability);
   }
@@ -271,7 +280,10 @@ CniStatus FlannelPlugin::status(const Request& request) {
   HOLDFAST_TRY(const FlannelConf conf, parse_flannel_conf(request.conf));
   HOLDFAST_TRY(Tools tools, open_tools(executor_, request));
   const auto answer = [&]() -> CniStatus {
-    HOLDFAST_TRY(const cni::JsonPart delegate, render(request, conf));
+    auto lease = read_lease(conf);
+    // A lease that cannot be used is no fault of the runtime's configuration.
+    if (!lease) return cni::cni_fail(CniCode::kNotAvailable, lease.error().msg, lease.error().details);
+    HOLDFAST_TRY(const cni::JsonPart delegate, render_delegate(request.conf, conf, *lease));
     HOLDFAST_TRY(const DelegateKind kind, kind_of(delegate));
     if (!kind.is_bridge()) return tools.delegates.status(kind.type, delegate);
     HOLDFAST_TRY(const BridgeCall call, bridge_call(request, conf, delegate, kind, attachment_of(request)));

@@ -6,6 +6,7 @@
 #include "cni-flannel/plugin/delegate.h"
 #include "cni-flannel/plugin/flannel_conf.h"
 #include "cni-flannel/plugin/plugin.h"
+#include "cni-flannel/plugin/subnet_env.h"
 #include "common/base/clock.h"
 #include "common/base/exec.h"
 #include "common/base/files.h"
@@ -28,6 +29,7 @@ class FlannelPlugin final : public cni::Plugin {
   cni::CniStatus status(const cni::Request& request) override;
 
  private:
+  cni::CniResult<SubnetEnv> read_lease(const FlannelConf& conf);
   cni::CniResult<cni::JsonPart> render(const cni::Request& request, const FlannelConf& conf);
   cni::CniStatus del_saved(const cni::Request& request, const FlannelConf& conf, const Attachment& attachment,
                            const SavedDelegate& saved);

@@ -37,6 +37,7 @@ struct Sandbox {
   std::string pod;
   std::string pod_uid;
   std::filesystem::path netns;
+  std::string pod_namespace = "default";
 };
 
 PluginCall make_call(const PluginSetup& setup, const std::string& verb, const Sandbox& sandbox);
