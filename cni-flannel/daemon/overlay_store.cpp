@@ -1,0 +1,138 @@
+#include "cni-flannel/daemon/overlay_store.h"
+
+#include <sys/types.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "common/base/json.h"
+#include "common/base/sha.h"
+#include "common/base/state_file.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using nlohmann::json;
+
+constexpr StateKind kKind{"overlay", 1};
+constexpr mode_t kFolderMode = 0700;
+// 5,000 dual-stack peers are 3 MB
+constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
+
+/// The next line without its end, which is taken off `rest` with it.
+std::string_view take_line(std::string_view& rest) {
+  const std::size_t end = rest.find('\n');
+  const std::string_view line = rest.substr(0, end);
+  rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+  return line;
+}
+
+struct Header {
+  StoreOwner owner;
+  std::string resource_version;
+  bool crd_seen = false;
+  bool has_own = false;
+};
+
+Result<Header> decode_header(std::string_view line) {
+  HOLDFAST_TRY(const json document, parse_json(line));
+  HOLDFAST_TRY(const JsonObject object, JsonObject::of(document));
+  Header out;
+  HOLDFAST_TRY(out.owner.cluster_id, object["clusterID"].string());
+  HOLDFAST_TRY(out.owner.node_name, object["nodeName"].string());
+  HOLDFAST_TRY(out.owner.machine_id, object["machineID"].string());
+  HOLDFAST_TRY(out.resource_version, object["resourceVersion"].string());
+  HOLDFAST_TRY(out.crd_seen, object["crdSeen"].boolean());
+  HOLDFAST_TRY(out.has_own, object["ownLease"].boolean());
+  return out;
+}
+
+std::string encode_header(const StoreOwner& owner, const OverlayState& state) {
+  return dump_json({{"clusterID", state.cluster_id},
+                    {"nodeName", owner.node_name},
+                    {"machineID", owner.machine_id},
+                    {"resourceVersion", state.resource_version},
+                    {"crdSeen", state.crd_seen},
+                    {"ownLease", state.own.has_value()}});
+}
+
+Result<NodeNetworkObject> decode_line(std::string_view line) {
+  HOLDFAST_TRY(const json document, parse_json(line));
+  HOLDFAST_TRY(const JsonObject object, JsonObject::of(document));
+  return decode_node_network(object);
+}
+
+NodeNetworkObject as_object(const NodeNetwork& network) {
+  NodeNetworkObject out;
+  out.identity.name = network.node;
+  out.network = network;
+  return out;
+}
+
+std::string encode(const StoreOwner& owner, const OverlayState& state) {
+  std::string out = encode_header(owner, state) + "\n";
+  if (state.own) out += dump_json(encode_node_network(as_object(*state.own))) + "\n";
+  for (const NodeNetworkObject& peer : state.peers) out += dump_json(encode_node_network(peer)) + "\n";
+  return out;
+}
+
+/// Own lease and peers; lines that cannot be read are told and left out.
+void decode_objects(std::string_view lines, bool has_own, OverlayStore::Loaded& out) {
+  for (bool own = has_own; !lines.empty(); own = false) {
+    Result<NodeNetworkObject> object = decode_line(take_line(lines));
+    if (!object) {
+      out.notes.push_back(std::string(own ? "own lease" : "a peer") +
+                          " in the store cannot be read: " + object.error().message);
+    } else if (own) {
+      out.state.own = std::move(object->network);
+    } else {
+      out.state.peers.push_back(*std::move(object));
+    }
+  }
+}
+
+}  // namespace
+
+OverlayStore::OverlayStore(Files& files, std::filesystem::path state_dir, StoreOwner owner)
+    : files_(files), path_(std::move(state_dir) / "overlay.json"), owner_(std::move(owner)) {}
+
+Result<OverlayStore::Loaded> OverlayStore::load() {
+  HOLDFAST_TRY(StateFile file, read_state(files_, path_, kKind, kMaxBytes));
+  Loaded out;
+  if (!file.note.empty()) out.notes.push_back(std::move(file.note));
+  if (!file.content) return out;
+
+  std::string_view rest = *file.content;
+  const Result<Header> header = decode_header(take_line(rest));
+  if (!header) {
+    out.notes.push_back(path_.native() + " is not used: " + header.error().message);
+    return out;
+  }
+  if (header->owner.node_name != owner_.node_name || header->owner.machine_id != owner_.machine_id) {
+    out.notes.push_back(path_.native() + " is not used: it is of node '" + header->owner.node_name +
+                        "' on machine " + header->owner.machine_id + ", this is '" + owner_.node_name +
+                        "' on " + owner_.machine_id);
+    return out;
+  }
+  out.state.cluster_id = header->owner.cluster_id;
+  out.state.resource_version = header->resource_version;
+  out.state.crd_seen = header->crd_seen;
+  decode_objects(rest, header->has_own, out);
+  if (out.notes.empty()) saved_digest_ = sha512_hex(*file.content);
+  return out;
+}
+
+Status OverlayStore::save(const OverlayState& state) {
+  const std::string content = encode(owner_, state);
+  std::string digest = sha512_hex(content);
+  if (digest == saved_digest_) return {};
+  HOLDFAST_CHECK(files_.make_folders(path_.parent_path(), kFolderMode));
+  saved_digest_.clear();
+  HOLDFAST_CHECK(write_state(files_, path_, kKind, content));
+  saved_digest_ = std::move(digest);
+  return {};
+}
+
+}  // namespace holdfast::flannel
