@@ -309,6 +309,12 @@ Request change_link(int index, const LinkChange& change) {
   return {std::move(what), std::move(writer).take()};
 }
 
+Request set_vxlan_learning(int index, bool on) {
+  Writer writer(RTM_NEWLINK, 0, link_header(index));
+  put_kind(writer, "vxlan", [&] { writer.u8(IFLA_VXLAN_LEARNING, on ? 1 : 0); });
+  return {numbered("set learning of VXLAN device", index), std::move(writer).take()};
+}
+
 Request change_bridge_port(int index, const BridgePortChange& change) {
   Writer writer(RTM_SETLINK, 0, link_header(index, AF_BRIDGE));
   const auto put = [&](int type, std::optional<bool> value) {

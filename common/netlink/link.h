@@ -143,6 +143,9 @@ struct LinkChange {
 };
 Request change_link(int index, const LinkChange& change);
 
+/// Whether a VXLAN device learns remote ends from what it receives.
+Request set_vxlan_learning(int index, bool on);
+
 struct BridgePortChange {
   std::optional<bool> hairpin = std::nullopt;
   std::optional<bool> isolated = std::nullopt;

@@ -15,5 +15,11 @@ TEST_CASE("SHA-512 gives the published digests", "[sha]") {
         "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e");
 }
 
+TEST_CASE("SHA-1 gives the published digest", "[sha]") {
+  CHECK(sha1("abc") == std::array<std::uint8_t, 20>{0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81,
+                                                    0x6a, 0xba, 0x3e, 0x25, 0x71, 0x78, 0x50,
+                                                    0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d});
+}
+
 }  // namespace
 }  // namespace holdfast
