@@ -1,7 +1,5 @@
 #include "cni-flannel/plugin/masquerade_iptables.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -55,15 +53,9 @@ Arguments jump_from(const RuleOwner& owner, std::string source) {
 class Iptables {
  public:
   Iptables(Executor& executor, IpFamily family)
-      : executor_(executor), name_(family == IpFamily::kV4 ? "iptables" : "ip6tables") {
-    // the host's own folders only, whatever PATH says
-    for (const char* folder : {"/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/", "/usr/local/sbin/"}) {
-      if (::access((folder + name_).c_str(), X_OK) == 0) {
-        path_ = folder + name_;
-        return;
-      }
-    }
-  }
+      : executor_(executor),
+        name_(family == IpFamily::kV4 ? "iptables" : "ip6tables"),
+        path_(find_system_program(name_)) {}
 
   [[nodiscard]] bool installed() const { return !path_.empty(); }
 

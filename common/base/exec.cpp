@@ -260,4 +260,13 @@ Result<CommandResult> SystemExecutor::run(const Command& command) {
   return Child(command, pid, std::move(output.read_end), std::move(errors.read_end)).finish();
 }
 
+std::string find_system_program(std::string_view name) {
+  if (name.empty() || name.find('/') != std::string_view::npos) return {};
+  for (const char* folder : {"/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/", "/usr/local/sbin/"}) {
+    std::string path = folder + std::string(name);
+    if (::access(path.c_str(), X_OK) == 0) return path;
+  }
+  return {};
+}
+
 }  // namespace holdfast

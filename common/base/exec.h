@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
@@ -52,5 +53,9 @@ class SystemExecutor final : public Executor {
  public:
   Result<CommandResult> run(const Command& command) override;
 };
+
+/// Where the host keeps a program of this name, or "" when it does not: its own folders for programs only,
+/// whatever PATH says.
+[[nodiscard]] std::string find_system_program(std::string_view name);
 
 }  // namespace holdfast

@@ -239,8 +239,10 @@ std::optional<ListedRule> parse_rule(const nlmsghdr* message, std::string_view t
   // a kernel before 4.14 dumps all chains
   if (attributes.text(NFTA_RULE_TABLE) != table || attributes.text(NFTA_RULE_CHAIN) != chain)
     return std::nullopt;
+  const std::span<const std::uint8_t> expressions = attributes.bytes(NFTA_RULE_EXPRESSIONS);
   return ListedRule{__builtin_bswap64(attributes.u64(NFTA_RULE_HANDLE).value_or(0)),
-                    parse_comment(attributes.bytes(NFTA_RULE_USERDATA))};
+                    parse_comment(attributes.bytes(NFTA_RULE_USERDATA)),
+                    {expressions.begin(), expressions.end()}};
 }
 
 }  // namespace

@@ -128,8 +128,11 @@ class Transaction {
 Status commit(Socket& socket, Transaction transaction);
 
 struct ListedRule {
-  std::uint64_t handle = 0;
+  std::uint64_t handle = 0;  ///< stays when the rule is replaced
   std::string comment = {};
+  std::string expressions = {};  ///< what it does, as this kernel spells it: only to be compared
+
+  bool operator==(const ListedRule&) const = default;
 };
 /// In the order in which packets meet them; empty when the chain or table is not there.
 Result<std::vector<ListedRule>> list_rules(Socket& socket, Family family, std::string_view table,

@@ -206,5 +206,12 @@ TEST_CASE("a program that cannot be started is told why", "[exec]") {
   }
 }
 
+TEST_CASE("A program of the host is found in the host's folders only, whatever PATH says", "[exec]") {
+  CHECK(find_system_program("sh").ends_with("/sh"));
+  CHECK(find_system_program("no-such-program-anywhere").empty());
+  CHECK(find_system_program("").empty());
+  CHECK(find_system_program("../bin/sh").empty());
+}
+
 }  // namespace
 }  // namespace holdfast

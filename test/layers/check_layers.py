@@ -1,4 +1,4 @@
-"""Checks that includes point downwards only: programs > components > ports > file formats > base.
+"""Checks that includes point downwards only: programs > components > ports > netlink > file formats > base.
 
     check_layers.py ROOT      prints FILE:LINE: what is wrong; exit status 1 if anything is
 
@@ -14,7 +14,7 @@ COMPONENTS = ("cni-flannel", "csi-disk", "csi-lvm", "csi-nas", "egw-gateway")
 FOLDERS = ("programs", "common", *COMPONENTS)
 HEAVY_HEADERS = re.compile(r"grpc\+\+/|grpcpp/|grpc/|spdlog/|nlohmann/json\.hpp$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
-BASE, FORMAT, PORT, COMPONENT, PROGRAM = range(5)
+BASE, FORMAT, NETLINK, PORT, COMPONENT, PROGRAM = range(6)
 
 
 def unit_of(path):
@@ -24,6 +24,8 @@ def unit_of(path):
         return BASE, "base"
     if parts[:2] == ("common", "yaml"):
         return FORMAT, "yaml"
+    if parts[:2] == ("common", "netlink"):
+        return NETLINK, "netlink"  # a port that others stand on: the firewall's rules travel through it
     if parts[0] == "common" and len(parts) > 2:
         return PORT, parts[1]
     if parts[0] in COMPONENTS:

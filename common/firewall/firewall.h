@@ -1,0 +1,30 @@
+#pragma once
+
+#include "common/base/result.h"
+#include "common/firewall/rule_set.h"
+
+namespace holdfast::firewall {
+
+/// Keeps rule sets in the kernel. iptables_firewall.h and nftables_firewall.h are the two; one test holds
+/// both to this. Rules of others, in whatever table, are never touched.
+class Firewall {
+ public:
+  Firewall() = default;
+  Firewall(const Firewall&) = delete;
+  Firewall& operator=(const Firewall&) = delete;
+  virtual ~Firewall() = default;
+
+  /// Makes the set's chains hold these rules in this order and nothing else. No packet meets half a chain.
+  /// Errors: kUnavailable when another program holds the tables for 5 s; the back end's own words.
+  virtual Status put(const RuleSet& set) = 0;
+
+  /// Whether all is as put() left it: nothing missing, nothing added. Without a put() of this object before:
+  /// whether that can be told for sure; false costs one put(), which changes no meaning.
+  virtual Result<bool> is_whole(const RuleSet& set) = 0;
+
+  /// Removes the set's chains and the ways into them, whoever made them. Nothing there, and a machine
+  /// without this kind of firewall, succeed.
+  virtual Status clean(const RuleSet& set) = 0;
+};
+
+}  // namespace holdfast::firewall

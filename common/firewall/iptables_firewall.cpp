@@ -1,0 +1,242 @@
+#include "common/firewall/iptables_firewall.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <set>
+#include <string_view>
+
+namespace holdfast::firewall {
+namespace {
+
+constexpr auto kDeadline = std::chrono::seconds(10);
+constexpr const char* kLockSeconds = "5";
+// kube-proxy may have tens of thousands of rules in the tables
+constexpr std::size_t kMaxTableBytes = std::size_t{64} << 20;
+// Exit statuses of iptables(8).
+constexpr int kLockHeld = 4;
+
+std::string_view prefix_of(IpFamily family) { return family == IpFamily::kV4 ? "iptables" : "ip6tables"; }
+
+std::string_view table_of(Hook hook) { return hook == Hook::kForward ? "filter" : "nat"; }
+
+std::string_view built_in_chain(Hook hook) { return hook == Hook::kForward ? "FORWARD" : "POSTROUTING"; }
+
+std::set<std::string_view> tables_of(const RuleSet& set) {
+  std::set<std::string_view> out;
+  for (const Chain& chain : set.chains) out.insert(table_of(chain.hook));
+  return out;
+}
+
+std::string comment_of(const Chain& chain) {
+  return "-m comment --comment \"" + chain.iptables_comment + "\" ";
+}
+
+std::string address_text(char option, const std::optional<AddressMatch>& match) {
+  if (!match) return "";
+  return std::string(match->inverted ? "! " : "") + "-" + option + " " + match->range.network().to_string() +
+         " ";
+}
+
+std::string mark_text(const std::optional<MarkMatch>& mark) {
+  if (!mark) return "";
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "-m mark --mark 0x%x/0x%x ", mark->value, mark->mask);
+  return text.data();
+}
+
+std::string target_text(Target target, bool with_random) {
+  switch (target) {
+    case Target::kAccept:
+      return "-j ACCEPT";
+    case Target::kReturn:
+      return "-j RETURN";
+    case Target::kMasqueradeFullyRandom:
+      return with_random ? "-j MASQUERADE --random-fully" : "-j MASQUERADE";
+    case Target::kMasquerade:
+      break;
+  }
+  return "-j MASQUERADE";
+}
+
+/// As iptables-save spells it, from behind the chain's name.
+std::string rule_text(const Chain& chain, const Rule& rule, bool with_random) {
+  return address_text('s', rule.source) + address_text('d', rule.destination) + mark_text(rule.mark) +
+         comment_of(chain) + target_text(rule.target, with_random);
+}
+
+std::string jump_text(const Chain& chain) { return comment_of(chain) + "-j " + chain.iptables_name; }
+
+/// The rules of the built-in chain that lead into ours, whatever else they say.
+std::vector<std::string> jumps_to(const Chain& chain, const SavedTable& table) {
+  std::vector<std::string> out;
+  const auto rules = table.rules.find(built_in_chain(chain.hook));
+  if (rules == table.rules.end()) return out;
+  const std::string target = "-j " + chain.iptables_name;
+  for (const std::string& rule : rules->second) {
+    if (rule.ends_with(" " + target) || rule == target) out.push_back(rule);
+  }
+  return out;
+}
+
+const SavedTable& find_table(const SavedTables& tables, std::string_view name) {
+  static const SavedTable kNone;
+  const auto found = tables.find(name);
+  return found == tables.end() ? kNone : found->second;
+}
+
+/// The lines that make one chain be as told, in the language of iptables-restore.
+std::string chain_lines(const Chain& chain, const SavedTable& there, bool with_random) {
+  const std::string built_in(built_in_chain(chain.hook));
+  const std::vector<std::string> jumps = jumps_to(chain, there);
+  const bool exists = there.policies.contains(chain.iptables_name);
+  if (!chain.wanted && !exists && jumps.empty()) return "";
+  // this line makes the chain, or empties one that is there
+  std::string out = ":" + chain.iptables_name + " - [0:0]\n";
+  const bool keep = chain.wanted && jumps.size() == 1 && jumps.front() == jump_text(chain);
+  for (const std::string& jump : jumps) {
+    if (!keep) out += "-D " + built_in + " " + jump + "\n";
+  }
+  if (!chain.wanted) return out + "-X " + chain.iptables_name + "\n";
+  for (const Rule& rule : chain.rules) {
+    out += "-A " + chain.iptables_name + " " + rule_text(chain, rule, with_random) + "\n";
+  }
+  if (!keep) out += "-A " + built_in + " " + jump_text(chain) + "\n";
+  return out;
+}
+
+std::string restore_text(const RuleSet& set, const SavedTables& there, bool with_random) {
+  std::string out;
+  for (const std::string_view table : tables_of(set)) {
+    std::string lines;
+    for (const Chain& chain : set.chains) {
+      if (table_of(chain.hook) == table) lines += chain_lines(chain, find_table(there, table), with_random);
+    }
+    if (!lines.empty()) out += "*" + std::string(table) + "\n" + lines + "COMMIT\n";
+  }
+  return out;
+}
+
+/// All lines that concern the set.
+std::vector<std::string> picture_of(const RuleSet& set, const SavedTables& tables) {
+  std::vector<std::string> out;
+  for (const Chain& chain : set.chains) {
+    const SavedTable& table = find_table(tables, table_of(chain.hook));
+    for (const std::string& jump : jumps_to(chain, table)) out.push_back("jump " + jump);
+    if (!table.policies.contains(chain.iptables_name)) continue;
+    out.push_back("chain " + chain.iptables_name);
+    const auto rules = table.rules.find(chain.iptables_name);
+    if (rules != table.rules.end()) out.insert(out.end(), rules->second.begin(), rules->second.end());
+  }
+  return out;
+}
+
+/// The picture that a put leaves if iptables-save spells rules as we do.
+std::vector<std::string> expected_picture(const RuleSet& set, bool with_random) {
+  std::vector<std::string> out;
+  for (const Chain& chain : set.chains) {
+    if (!chain.wanted) continue;
+    out.push_back("jump " + jump_text(chain));
+    out.push_back("chain " + chain.iptables_name);
+    for (const Rule& rule : chain.rules) out.push_back(rule_text(chain, rule, with_random));
+  }
+  return out;
+}
+
+bool is_installed(IpFamily family) {
+  return !find_system_program(std::string(prefix_of(family)) + "-restore").empty();
+}
+
+Result<std::string> run_program(Executor& executor, IpFamily family, const std::string& suffix,
+                                std::vector<std::string> arguments, std::string input) {
+  const std::string name = std::string(prefix_of(family)) + suffix;
+  const std::string path = find_system_program(name);
+  if (path.empty()) {
+    return fail(Code::kNotFound,
+                name + " is not installed; install iptables or use nftables mode (EnableNFTables)");
+  }
+  Command command;
+  command.argv = {path};
+  command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+  command.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"};
+  command.input = std::move(input);
+  command.deadline = kDeadline;
+  command.max_output_bytes = kMaxTableBytes;
+  HOLDFAST_TRY(CommandResult ended, executor.run(command));
+  if (!ended.succeeded()) {
+    std::string words = ended.errors.substr(0, ended.errors.find('\n'));
+    if (words.empty()) words = "exit status " + std::to_string(ended.exit_status);
+    return fail(ended.exit_status == kLockHeld ? Code::kUnavailable : Code::kInternal, name + ": " + words);
+  }
+  if (ended.truncated) return fail(Code::kResourceExhausted, name + " printed more than 64 MiB");
+  return std::move(ended.output);
+}
+
+/// The tables of these names; one that the kernel does not have is absent.
+Result<SavedTables> save_tables(Executor& executor, IpFamily family,
+                                const std::set<std::string_view>& names) {
+  SavedTables out;
+  for (const std::string_view name : names) {
+    HOLDFAST_TRY(const std::string text,
+                 run_program(executor, family, "-save", {"-t", std::string(name)}, {}));
+    out.merge(parse_iptables_save(text));
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<SavedTables> IptablesFirewall::read(const RuleSet& set) {
+  return save_tables(executor_, set.family, tables_of(set));
+}
+
+Status IptablesFirewall::restore(const RuleSet& set, const SavedTables& there, bool with_random) {
+  const std::string text = restore_text(set, there, with_random);
+  if (text.empty()) return {};
+  HOLDFAST_TRY([[maybe_unused]] const std::string output,
+               run_program(executor_, set.family, "-restore", {"--noflush", "-w", kLockSeconds}, text));
+  return {};
+}
+
+Status IptablesFirewall::put(const RuleSet& set) {
+  HOLDFAST_TRY(const SavedTables there, read(set));
+  left_.erase(set.family);
+  Status restored = restore(set, there, !random_known_missing_);
+  if (!restored && !random_known_missing_ &&
+      restored.error().message.find("random-fully") != std::string::npos) {
+    random_known_missing_ = true;
+    restored = restore(set, there, false);
+  }
+  HOLDFAST_CHECK(std::move(restored));
+  HOLDFAST_TRY(const SavedTables now, read(set));
+  left_[set.family] = {set, picture_of(set, now)};
+  return {};
+}
+
+Result<bool> IptablesFirewall::is_whole(const RuleSet& set) {
+  HOLDFAST_TRY(const SavedTables there, read(set));
+  const Picture picture = picture_of(set, there);
+  const auto left = left_.find(set.family);
+  if (left != left_.end() && left->second.first == set) return picture == left->second.second;
+  return picture == expected_picture(set, !random_known_missing_);
+}
+
+Status IptablesFirewall::clean(const RuleSet& set) {
+  left_.erase(set.family);
+  if (!is_installed(set.family)) return {};
+  RuleSet nothing = set;
+  for (Chain& chain : nothing.chains) chain.wanted = false;
+  HOLDFAST_TRY(const SavedTables there, read(nothing));
+  return restore(nothing, there, false);
+}
+
+Result<bool> iptables_forwards_by_default(Executor& executor, IpFamily family) {
+  if (!is_installed(family)) return true;
+  HOLDFAST_TRY(const auto tables, save_tables(executor, family, {"filter"}));
+  const SavedTable& filter = find_table(tables, "filter");
+  const auto policy = filter.policies.find("FORWARD");
+  return policy == filter.policies.end() || policy->second == "ACCEPT";
+}
+
+}  // namespace holdfast::firewall

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/exec.h"
+#include "common/base/result.h"
+#include "common/firewall/firewall.h"
+#include "common/firewall/iptables_save.h"
+
+namespace holdfast::firewall {
+
+/// By iptables-save(8) and iptables-restore(8), of the namespace of the calling thread:
+///
+///     table filter (kForward) or nat (kPostrouting)
+///       FORWARD, POSTROUTING     our jump, appended behind the rules of others
+///       <iptables_name>          the rules
+///
+/// A put is one run of each program a family (about 5 ms); is_whole is one of iptables-save a table.
+/// Errors beside Firewall's: kNotFound when iptables is not installed.
+class IptablesFirewall final : public Firewall {
+ public:
+  /// `executor` outlives it.
+  explicit IptablesFirewall(Executor& executor) : executor_(executor) {}
+
+  Status put(const RuleSet& set) override;
+  Result<bool> is_whole(const RuleSet& set) override;
+  Status clean(const RuleSet& set) override;
+
+ private:
+  /// Of the set's chains and jumps, as iptables-save spelled it; by family.
+  using Picture = std::vector<std::string>;
+
+  Result<SavedTables> read(const RuleSet& set);
+  Status restore(const RuleSet& set, const SavedTables& there, bool with_random);
+
+  Executor& executor_;
+  bool random_known_missing_ = false;                     // this iptables does not have --random-fully
+  std::map<IpFamily, std::pair<RuleSet, Picture>> left_;  // by the last put, and what then stood there
+};
+
+/// Whether the FORWARD chain of iptables lets through what no rule decides. An accept in another table does
+/// not undo its DROP. True when there is no iptables, and for a family without the table.
+/// Errors: as IptablesFirewall.
+Result<bool> iptables_forwards_by_default(Executor& executor, IpFamily family);
+
+}  // namespace holdfast::firewall

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/firewall/firewall.h"
+#include "common/netlink/nftables.h"
+#include "common/netlink/socket.h"
+
+namespace holdfast::firewall {
+
+/// By netlink, without the program nft(8), in a table of our own:
+///
+///     table ip|ip6 <nft_table>
+///       <nft_name>     type filter hook forward priority filter, or type nat hook postrouting priority
+///       srcnat
+///
+/// A put is one transaction of the kernel. What stands there is compared with what the kernel showed after
+/// it: so is_whole is false before the first put of this object.
+class NftablesFirewall final : public Firewall {
+ public:
+  /// `socket` is one of Protocol::kNetfilter and outlives it.
+  explicit NftablesFirewall(nl::Socket& socket) : socket_(socket) {}
+
+  Status put(const RuleSet& set) override;
+  Result<bool> is_whole(const RuleSet& set) override;
+  Status clean(const RuleSet& set) override;
+
+ private:
+  /// The rules of each chain in turn.
+  using Picture = std::vector<std::vector<nl::nft::ListedRule>>;
+
+  Status write(const RuleSet& set, bool anew);
+  Result<Picture> read(const RuleSet& set);
+
+  nl::Socket& socket_;
+  std::map<IpFamily, std::pair<RuleSet, Picture>> left_;  // by the last put
+};
+
+}  // namespace holdfast::firewall

@@ -1,0 +1,230 @@
+// Both back ends of the firewall under one test, with flanneld's rules and beside a real flannel's.
+
+#include <fstream>
+#include <memory>
+#include <regex>
+#include <sstream>
+
+#include "cni-flannel/daemon/overlay_rules.h"
+#include "common/firewall/iptables_firewall.h"
+#include "common/firewall/nftables_firewall.h"
+#include "test/catch.h"
+#include "test/cni-flannel/daemon/overlay_peers.h"
+#include "test/netlink/fresh_netns.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using firewall::Firewall;
+using firewall::IptablesFirewall;
+using firewall::NftablesFirewall;
+using firewall::RuleSet;
+using holdfast::test::output_of;
+using test::cidr;
+
+struct Host {
+  holdfast::test::FreshNetns netns;
+  nl::Socket socket = nl::Socket::open(nl::Protocol::kNetfilter).value();
+  SystemExecutor executor;
+
+  std::unique_ptr<Firewall> make(bool iptables) {
+    if (iptables) return std::make_unique<IptablesFirewall>(executor);
+    return std::make_unique<NftablesFirewall>(socket);
+  }
+};
+
+OverlayRules rules_of(IpFamily family) {
+  OverlayRules out;
+  out.family = family;
+  out.ranges = family == IpFamily::kV4 ? OverlayRules::Ranges{cidr("10.244.0.0/16"), cidr("10.244.2.0/24")}
+                                       : OverlayRules::Ranges{cidr("fd00::/48"), cidr("fd00:0:0:2::/64")};
+  out.masquerade = true;
+  return out;
+}
+
+std::string golden(const std::string& name) {
+  std::ifstream file(std::string(HOLDFAST_FIXTURES) + "/golden-flannel/" + name);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// Without remarks, counters and empty lines.
+std::string bare(std::string text) {
+  text = std::regex_replace(text, std::regex("#[^\n]*\n"), "");
+  text = std::regex_replace(text, std::regex("\\[[0-9]+:[0-9]+\\]"), "[]");
+  text = std::regex_replace(text, std::regex("\n\n+"), "\n");
+  return text;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+/// All rules of both kinds and families.
+std::string everything() {
+  return bare(
+      output_of("iptables-save; ip6tables-save; nft list table ip flannel-ipv4 2>&1; nft list table ip6 "
+                "flannel-ipv6 2>&1; true"));
+}
+
+TEST_CASE_METHOD(Host, "In iptables mode the rules are a real flannel's, to the line", "[flanneld]") {
+  IptablesFirewall firewall(executor);
+  REQUIRE(firewall.put(overlay_rule_set(rules_of(IpFamily::kV4))).has_value());
+  CHECK(bare(output_of("iptables-save -t filter; iptables-save -t nat")) ==
+        bare(golden("ipt/nodea.iptables-save.txt")));
+}
+
+TEST_CASE_METHOD(
+    Host, "In nftables mode the rules are a real flannel's, but for its two that differ from iptables mode",
+    "[flanneld]") {
+  NftablesFirewall firewall(socket);
+  OverlayRules rules = rules_of(IpFamily::kV4);
+  rules.ranges->subnet = cidr("10.244.0.0/24");
+  REQUIRE(firewall.put(overlay_rule_set(rules)).has_value());
+  OverlayRules unused;
+  unused.family = IpFamily::kV6;
+  REQUIRE(firewall.put(overlay_rule_set(unused)).has_value());
+  std::string wanted = golden("nft/nodea.nft-ruleset.txt");
+  wanted = replaced(wanted, "meta mark 0x00004000 return", "meta mark & 0x00004000 == 0x00004000 return");
+  wanted = replaced(wanted, "ip saddr != 10.244.0.0/24 ip daddr 10.244.0.0/16 return",
+                    "ip saddr != 10.244.0.0/16 ip daddr 10.244.0.0/24 return");
+  CHECK(bare(output_of("nft list ruleset")) == bare(wanted));
+}
+
+TEST_CASE_METHOD(Host, "Both back ends keep what Firewall promises", "[flanneld]") {
+  // what others have, which nobody may touch
+  output_of(
+      "iptables -w -P FORWARD DROP && iptables -w -A FORWARD -s 192.0.2.0/24 -j ACCEPT && "
+      "iptables -w -t nat -A POSTROUTING -s 192.0.2.0/24 -j MASQUERADE && iptables -w -N FLANNEL-FWD2 && "
+      "nft add table ip other && nft add chain ip other c && "
+      "ip6tables -w -P FORWARD ACCEPT && ip6tables -w -t nat -P POSTROUTING ACCEPT");
+  for (const bool iptables : {true, false}) {
+    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+      DYNAMIC_SECTION((iptables ? "iptables" : "nftables") << (family == IpFamily::kV4 ? " IPv4" : " IPv6")) {
+        const std::unique_ptr<Firewall> firewall = make(iptables);
+        const RuleSet set = overlay_rule_set(rules_of(family));
+        REQUIRE(firewall->clean(set).has_value());  // makes iptables' own tables
+        const std::string before = everything();
+        CHECK_FALSE(firewall->is_whole(set).value());
+
+        REQUIRE(firewall->put(set).has_value());
+        CHECK(firewall->is_whole(set).value());
+        const std::string there = everything();
+        CHECK(there != before);
+        REQUIRE(firewall->put(set).has_value());
+        CHECK(firewall->is_whole(set).value());
+        CHECK(everything() == there);
+
+        // a daemon that starts again finds the same, or makes it so without a difference
+        const std::unique_ptr<Firewall> restarted = make(iptables);
+        CHECK(restarted->is_whole(set).value() == iptables);
+        REQUIRE(restarted->put(set).has_value());
+        CHECK(everything() == there);
+
+        // other ranges take the place of these
+        OverlayRules moved = rules_of(family);
+        moved.ranges->subnet = family == IpFamily::kV4 ? cidr("10.244.9.0/24") : cidr("fd00:0:0:9::/64");
+        moved.no_masquerade = {cidr("172.16.0.0/16"), cidr("fd77::/48")};
+        CHECK_FALSE(firewall->is_whole(overlay_rule_set(moved)).value());
+        REQUIRE(firewall->put(overlay_rule_set(moved)).has_value());
+        CHECK(firewall->is_whole(overlay_rule_set(moved)).value());
+        REQUIRE(firewall->put(set).has_value());
+        CHECK(everything() == there);
+
+        // a chain that is not wanted any more goes
+        OverlayRules less = rules_of(family);
+        less.masquerade = false;
+        REQUIRE(firewall->put(overlay_rule_set(less)).has_value());
+        CHECK(firewall->is_whole(overlay_rule_set(less)).value());
+        CHECK(everything().find("asquerade fully-random") == std::string::npos);
+        CHECK(everything().find("FLANNEL-POSTRTG") == std::string::npos);
+
+        REQUIRE(firewall->put(set).has_value());
+        REQUIRE(firewall->clean(set).has_value());
+        CHECK(everything() == before);
+        REQUIRE(firewall->clean(set).has_value());
+        CHECK(everything() == before);
+      }
+    }
+  }
+}
+
+TEST_CASE_METHOD(Host, "What others do to our rules is seen and mended", "[flanneld]") {
+  struct Case {
+    bool iptables;
+    const char* command;
+  };
+  const Case cases[] = {
+      {true, "iptables -w -t nat -F FLANNEL-POSTRTG"},
+      {true, "iptables -w -t nat -D FLANNEL-POSTRTG 3"},
+      {true, "iptables -w -t nat -I FLANNEL-POSTRTG -j RETURN"},
+      {true, "iptables -w -t nat -D POSTROUTING 1"},
+      {true, "iptables -w -F FORWARD"},
+      {true, "iptables -w -A FORWARD -m comment --comment 'flanneld forward' -j FLANNEL-FWD"},
+      {true, "iptables -w -F FORWARD && iptables -w -A FORWARD -s 10.1.1.0/24 -j FLANNEL-FWD"},
+      {true, "iptables -w -F && iptables -w -X && iptables -w -t nat -F && iptables -w -t nat -X"},
+      {false, "nft flush chain ip flannel-ipv4 postrtg"},
+      {false, "nft insert rule ip flannel-ipv4 forward drop"},
+      {false, "nft delete table ip flannel-ipv4"},
+      {false, "nft flush ruleset"},
+      {false, "nft delete chain ip flannel-ipv4 forward"},
+      {false,
+       "nft replace rule ip flannel-ipv4 forward handle $(nft -a list chain ip flannel-ipv4 forward | "
+       "sed -n 's/.*daddr.*handle //p') drop"},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.command) {
+      const std::unique_ptr<Firewall> firewall = make(c.iptables);
+      const RuleSet set = overlay_rule_set(rules_of(IpFamily::kV4));
+      REQUIRE(firewall->put(set).has_value());
+      const std::string there = everything();
+      output_of(c.command);
+      CHECK_FALSE(firewall->is_whole(set).value());
+      REQUIRE(firewall->put(set).has_value());
+      CHECK(firewall->is_whole(set).value());
+      CHECK(everything() == there);
+    }
+  }
+}
+
+TEST_CASE_METHOD(Host, "A chain of our name in another place does not stop us", "[flanneld]") {
+  output_of(
+      "nft add table ip flannel-ipv4 && nft 'add chain ip flannel-ipv4 postrtg { type nat hook prerouting "
+      "priority 0; }'");
+  NftablesFirewall firewall(socket);
+  const RuleSet set = overlay_rule_set(rules_of(IpFamily::kV4));
+  REQUIRE(firewall.put(set).has_value());
+  CHECK(firewall.is_whole(set).value());
+}
+
+TEST_CASE_METHOD(Host, "Going from a real flannel's rules to the other mode leaves none of them",
+                 "[flanneld]") {
+  SECTION("from iptables") {
+    output_of("iptables-restore < " HOLDFAST_FIXTURES "/golden-flannel/ipt/nodea.iptables-save.txt");
+    REQUIRE(IptablesFirewall(executor).clean(overlay_rule_set(rules_of(IpFamily::kV4))).has_value());
+    CHECK(output_of("iptables-save").find("FLANNEL") == std::string::npos);
+  }
+  SECTION("from nftables") {
+    output_of("nft -f " HOLDFAST_FIXTURES "/golden-flannel/nft/nodea.nft-ruleset.txt");
+    REQUIRE(NftablesFirewall(socket).clean(overlay_rule_set(rules_of(IpFamily::kV4))).has_value());
+    REQUIRE(NftablesFirewall(socket).clean(overlay_rule_set(rules_of(IpFamily::kV6))).has_value());
+    CHECK(output_of("nft list ruleset").empty());
+  }
+}
+
+TEST_CASE_METHOD(Host, "A real flannel's rules of the same mode are whole, or replaced in one go",
+                 "[flanneld]") {
+  const RuleSet set = overlay_rule_set(rules_of(IpFamily::kV4));
+  output_of("iptables-restore < " HOLDFAST_FIXTURES "/golden-flannel/ipt/nodea.iptables-save.txt");
+  CHECK(IptablesFirewall(executor).is_whole(set).value());
+  output_of("nft -f " HOLDFAST_FIXTURES "/golden-flannel/nft/nodea.nft-ruleset.txt");
+  NftablesFirewall nftables(socket);
+  REQUIRE(nftables.put(set).has_value());
+  CHECK(nftables.is_whole(set).value());
+}
+
+}  // namespace
+}  // namespace holdfast::flannel

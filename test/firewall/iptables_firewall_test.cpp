@@ -1,0 +1,112 @@
+// What needs an iptables that fails, or another one than the machine's.
+
+#include "common/firewall/iptables_firewall.h"
+
+#include <functional>
+
+#include "test/catch.h"
+
+namespace holdfast::firewall {
+namespace {
+
+class FakeExecutor final : public Executor {
+ public:
+  std::function<CommandResult(const Command&)> answer = [](const Command&) { return CommandResult{}; };
+  std::vector<Command> commands;
+
+  Result<CommandResult> run(const Command& command) override {
+    commands.push_back(command);
+    return answer(command);
+  }
+};
+
+CommandResult failed(int status, std::string errors) {
+  CommandResult out;
+  out.exit_status = status;
+  out.errors = std::move(errors);
+  return out;
+}
+
+RuleSet one_rule() {
+  RuleSet set;
+  set.chains = {
+      {Hook::kPostrouting, true, {{{}, {}, {}, Target::kMasqueradeFullyRandom}}, "OURS", "mark", "ours", ""}};
+  return set;
+}
+
+TEST_CASE("An iptables that cannot choose ports at random masquerades without", "[firewall]") {
+  FakeExecutor executor;
+  executor.answer = [](const Command& command) {
+    const bool random = command.input.find("--random-fully") != std::string::npos;
+    return random ? failed(2, "iptables-restore v1.4.21: unknown option \"--random-fully\"\n")
+                  : CommandResult{};
+  };
+  IptablesFirewall firewall(executor);
+  REQUIRE(firewall.put(one_rule()).has_value());
+  CHECK(executor.commands.size() == 4);
+  CHECK(executor.commands[2].input ==
+        "*nat\n:OURS - [0:0]\n-A OURS -m comment --comment \"mark\" -j MASQUERADE\n"
+        "-A POSTROUTING -m comment --comment \"mark\" -j OURS\nCOMMIT\n");
+  REQUIRE(firewall.put(one_rule()).has_value());
+  CHECK(executor.commands.size() == 7);  // it is not tried again
+}
+
+TEST_CASE("A lock that is held and a refusal are told in iptables' words", "[firewall]") {
+  FakeExecutor executor;
+  IptablesFirewall firewall(executor);
+  executor.answer = [](const Command&) {
+    return failed(4, "Another app is currently holding the xtables lock.\nmore");
+  };
+  const Status held = firewall.put(one_rule());
+  REQUIRE_FALSE(held.has_value());
+  CHECK(held.error().code == Code::kUnavailable);
+  CHECK(held.error().message == "iptables-save: Another app is currently holding the xtables lock.");
+  executor.answer = [](const Command&) { return failed(1, ""); };
+  CHECK(firewall.is_whole(one_rule()).error().message == "iptables-save: exit status 1");
+}
+
+TEST_CASE("Every run of iptables has a deadline and waits for the lock by itself", "[firewall]") {
+  FakeExecutor executor;
+  IptablesFirewall firewall(executor);
+  REQUIRE(firewall.put(one_rule()).has_value());
+  for (const Command& command : executor.commands) CHECK(command.deadline.count() > 0);
+  CHECK(executor.commands[1].argv[1] == "--noflush");
+  CHECK(executor.commands[1].argv[2] == "-w");
+}
+
+TEST_CASE("An iptables that spells rules in its own way is not fought", "[firewall]") {
+  FakeExecutor executor;
+  executor.answer = [](const Command& command) {
+    CommandResult out;
+    if (command.argv[0].ends_with("-save")) {
+      out.output =
+          "*nat\n:OURS - [0:0]\n-A OURS -m comment --comment mark -j MASQUERADE --random-fully\n"
+          "-A POSTROUTING -m comment --comment mark -j OURS\nCOMMIT\n";
+    }
+    return out;
+  };
+  IptablesFirewall firewall(executor);
+  CHECK_FALSE(firewall.is_whole(one_rule()).value());
+  REQUIRE(firewall.put(one_rule()).has_value());
+  CHECK(firewall.is_whole(one_rule()).value());
+  RuleSet other = one_rule();
+  other.chains[0].rules.clear();
+  CHECK_FALSE(firewall.is_whole(other).value());
+}
+
+TEST_CASE("The policy of FORWARD is told", "[firewall]") {
+  FakeExecutor executor;
+  for (const auto& [policy, accepts] : {std::pair{"ACCEPT", true}, std::pair{"DROP", false}}) {
+    executor.answer = [policy = policy](const Command&) {
+      CommandResult out;
+      out.output = std::string("*filter\n:FORWARD ") + policy + " [0:0]\nCOMMIT\n";
+      return out;
+    };
+    CHECK(iptables_forwards_by_default(executor, IpFamily::kV4).value() == accepts);
+  }
+  executor.answer = [](const Command&) { return CommandResult{}; };
+  CHECK(iptables_forwards_by_default(executor, IpFamily::kV6).value());
+}
+
+}  // namespace
+}  // namespace holdfast::firewall
