@@ -33,7 +33,7 @@ fuzz_targets() {
 fuzz_one() {
   local found=$HOLDFAST_ROOT/out/fuzz/$1
   mkdir -p "$found/new" "$HOLDFAST_ROOT/test/fuzz/corpus/$1"
-  if "$HOLDFAST_ROOT/build/fuzz/bin/$1_fuzz" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+  if "$HOLDFAST_ROOT/build/fuzz/bin/$1_fuzz" -max_total_time="$2" -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="$found/" "$found/new" "$HOLDFAST_ROOT/test/fuzz/corpus/$1" >"$found/log" 2>&1; then
     echo "   $1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$found/log") inputs in $2 s, none failed"
   else
