@@ -72,12 +72,18 @@ Result<OwnConf> read_own(const JsonObject& object) {
   return own;
 }
 
-Status check_delegate(const JsonObject& delegate) {
+/// We as our own delegate or ipam would start ourselves without end.
+Status refuse_self(const JsonField& type, const NetConf& conf) {
+  HOLDFAST_TRY(const std::string name, type.string_or(""));
+  if (name.empty() || (name != "flannel" && name != conf.type)) return {};
+  return type.refuse("is this plugin itself");
+}
+
+Status check_delegate(const JsonObject& delegate, const NetConf& conf) {
   for (const char* name : {"name", "ipam"}) {
     if (delegate[name].present()) return delegate[name].refuse("must not be there: it is set by flannel");
   }
-  HOLDFAST_CHECK(delegate["type"].string_or(""));
-  return {};
+  return refuse_self(delegate["type"], conf);
 }
 
 Result<FlannelConf> read_flannel_conf(const NetConf& conf) {
@@ -86,8 +92,9 @@ Result<FlannelConf> read_flannel_conf(const NetConf& conf) {
   HOLDFAST_TRY(flannel.subnet_file, read_path(top["subnetFile"], flannel.subnet_file));
   HOLDFAST_TRY(flannel.data_dir, read_path(top["dataDir"], flannel.data_dir));
   HOLDFAST_TRY(const JsonObject delegate, top["delegate"].object_or_empty());
-  HOLDFAST_CHECK(check_delegate(delegate));
-  HOLDFAST_CHECK(top["ipam"].object_or_empty());
+  HOLDFAST_CHECK(check_delegate(delegate, conf));
+  HOLDFAST_TRY(const JsonObject ipam, top["ipam"].object_or_empty());
+  HOLDFAST_CHECK(refuse_self(ipam["type"], conf));
   flannel.delegate = cni::member(conf.document, "delegate");
   flannel.ipam = cni::member(conf.document, "ipam");
   HOLDFAST_TRY(const JsonObject own, top["holdfast"].object_or_empty());

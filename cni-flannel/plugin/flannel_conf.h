@@ -43,7 +43,7 @@ struct FlannelConf {
 };
 
 /// Errors: kInvalidConfig, naming the field and the value: a member of the wrong type, a path that is not
-/// absolute or has "..", a delegate with name or ipam.
+/// absolute or has "..", a delegate with name or ipam, a delegate or ipam whose type is this plugin itself.
 [[nodiscard]] cni::CniResult<FlannelConf> parse_flannel_conf(const cni::NetConf& conf);
 
 /// A path of a configuration; absent and "" give `absent`. Errors: it is not absolute or has "..".
