@@ -1,0 +1,304 @@
+#include "common/kube/watcher.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/base/json.h"
+
+namespace holdfast::kube {
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr int kOk = 200;
+constexpr unsigned kMaxRefusals = 3;
+constexpr std::size_t kMaxFailureBytes = std::size_t{64} << 10;
+constexpr seconds kServerIsLate{15};  // in ending a watch by its timeoutSeconds
+constexpr seconds kShortButWhole{5};  // a watch that lasted less and told nothing is not begun again at once
+
+std::string text_of(const json& object, const char* member) {
+  const auto found = object.find(member);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+tl::unexpected<Error> bad(std::string message) { return fail(Code::kDataLoss, std::move(message)); }
+
+}  // namespace
+
+// One page of a list on its way.
+struct Watcher::Page {
+  ItemSplitter items;
+};
+
+Watcher::Watcher(EventLoop& loop, Http& http, WatchOptions options, WatchConsumer& consumer,
+                 std::uint64_t seed)
+    : loop_(loop),
+      http_(http),
+      options_(std::move(options)),
+      consumer_(consumer),
+      backoff_(options_.first_wait, options_.longest_wait, seed),
+      spread_(std::max(options_.longest_watch - options_.shortest_watch, seconds(1)),
+              std::max(options_.longest_watch - options_.shortest_watch, seconds(1)), seed + 1),
+      authority_(version_number(options_.resume_from), options_.restored_store_wait),
+      version_(options_.resume_from) {}
+
+Watcher::~Watcher() = default;
+
+void Watcher::start() { go_on(/*at_once=*/true); }
+
+void Watcher::go_on(bool at_once, std::optional<seconds> retry_after) {
+  exchange_.reset();
+  std::chrono::nanoseconds wait{};
+  if (!at_once) {
+    wait = backoff_.next() + retry_after.value_or(seconds::zero());
+  }
+  wait_ = loop_.after(wait, [this] { step(); });
+}
+
+void Watcher::step() {
+  if (version_.empty()) {
+    begin_list();
+  } else {
+    begin_watch();
+  }
+}
+
+std::string Watcher::query(const std::string& more) const {
+  std::string out = options_.resource.path() + "?" + more;
+  if (!options_.label_selector.empty()) {
+    out += "&labelSelector=" + escape(options_.label_selector);
+  }
+  if (!options_.field_selector.empty()) {
+    out += "&fieldSelector=" + escape(options_.field_selector);
+  }
+  return out;
+}
+
+void Watcher::begin_list() {
+  list_version_.clear();
+  continue_.clear();
+  consumer_.list_begun();
+  get_page();
+}
+
+void Watcher::get_page() {
+  failure_.clear();
+  head_ = {};
+  page_ = std::make_unique<Page>(
+      Page{.items = {options_.max_object_bytes, [this](std::string_view text) -> Status {
+                       HOLDFAST_TRY(const json object, parse_object(text, options_.kept));
+                       HOLDFAST_TRY(const ObjectId id, id_of(object));
+                       if (id.name.empty()) {
+                         return bad("an object of the list has no name");
+                       }
+                       consumer_.put(id, object);
+                       return {};
+                     }}});
+  std::string page_query = "limit=" + std::to_string(options_.page_objects);
+  page_query += continue_.empty() ? "" : "&continue=" + escape(continue_);
+  exchange_ = http_.start(
+      {.path = query(page_query), .resource = options_.resource.plural, .deadlines = options_.list_deadlines},
+      {.head = [this](const HttpHead& head) { head_ = head; },
+       .body = [this](std::string_view bytes) { return take_body(bytes); },
+       .end = [this](Status how) { page_ended(std::move(how)); }});
+}
+
+Status Watcher::take_body(std::string_view bytes) {
+  if (head_.status != kOk) {
+    failure_ += bytes.substr(0, kMaxFailureBytes - std::min(kMaxFailureBytes, failure_.size()));
+    return {};
+  }
+  return page_ ? page_->items.push(bytes) : take_lines(bytes);
+}
+
+void Watcher::page_ended(Status how) {
+  if (how && head_.status != kOk) {
+    how = tl::unexpected(error_of_answer(head_.status, failure_));
+  }
+  if (how) {
+    how = take_page();
+  }
+  page_.reset();
+  if (!how) {
+    consumer_.trouble(std::move(how).error().within("list " + options_.resource.plural));
+    go_on(/*at_once=*/false, head_.retry_after);
+    return;
+  }
+  if (!continue_.empty()) {
+    get_page();
+    return;
+  }
+  backoff_.reset();
+  version_ = list_version_;
+  unconfirmed_ = list_connection_ == 0 ? std::nullopt : version_number(version_);
+  consumer_.list_read();
+  consumer_.version(version_);
+  begin_watch();
+}
+
+Status Watcher::take_page() {
+  HOLDFAST_TRY(const std::string text, page_->items.envelope());
+  HOLDFAST_TRY(const json envelope, parse_json(text, {.max_bytes = text.size()}));
+  const auto metadata = envelope.find("metadata");
+  if (!text_of(envelope, "kind").ends_with("List") || metadata == envelope.end() || !metadata->is_object()) {
+    return bad("the answer is no list");
+  }
+  const std::string page_version = text_of(*metadata, "resourceVersion");
+  if (!version_number(page_version)) {
+    return bad("the list has the resourceVersion '" + page_version + "', from which nothing can be watched");
+  }
+  const bool first = list_version_.empty();
+  if (!first && page_version != list_version_) {
+    return bad("two pages of the list have different versions, " + list_version_ + " and " + page_version);
+  }
+  list_connection_ = first || head_.connection == list_connection_ ? head_.connection : 0;
+  list_version_ = page_version;
+  continue_ = text_of(*metadata, "continue");
+  return {};
+}
+
+void Watcher::begin_watch() {
+  failure_.clear();
+  head_ = {};
+  told_something_ = false;
+  refused_ = false;
+  watch_began_ = loop_.clock().since_boot();
+  lines_ = std::make_unique<LineSplitter>(options_.max_object_bytes,
+                                          [this](std::string_view line) { return take_line(line); });
+  const seconds length = options_.shortest_watch + std::chrono::floor<seconds>(spread_.next());
+  exchange_ =
+      http_.start({.path = query("watch=true&allowWatchBookmarks=true&resourceVersion=" + escape(version_) +
+                                 "&timeoutSeconds=" + std::to_string(length.count())),
+                   .resource = options_.resource.plural,
+                   .deadlines = {.silence = length + kServerIsLate, .whole = length + 2 * kServerIsLate}},
+                  {.head = [this](const HttpHead& head) { watch_answered(head); },
+                   .body = [this](std::string_view bytes) { return take_body(bytes); },
+                   .end = [this](Status how) { watch_ended(std::move(how)); }});
+}
+
+void Watcher::watch_answered(const HttpHead& head) {
+  head_ = head;
+  watching_ = head.status == kOk;
+  if (head.connection != list_connection_) {
+    unconfirmed_.reset();
+  }
+}
+
+Status Watcher::take_lines(std::string_view bytes) {
+  HOLDFAST_CHECK(lines_->push(bytes));
+  if (lines_->between_lines()) {
+    half_line_.end();
+  } else if (!half_line_.pending()) {
+    half_line_ = loop_.after(options_.half_line, [this] {
+      exchange_.reset();
+      watch_ended(fail(Code::kDeadlineExceeded, "the rest of a line did not come"));
+    });
+  }
+  return {};
+}
+
+Status Watcher::take_line(std::string_view line) {
+  KeptFields kept{"type",
+                  "object.kind",
+                  "object.code",
+                  "object.reason",
+                  "object.message",
+                  "object.metadata.name",
+                  "object.metadata.namespace",
+                  "object.metadata.uid",
+                  "object.metadata.resourceVersion"};
+  for (const std::string& field : options_.kept) {
+    kept.push_back("object." + field);
+  }
+  Status taken = [&]() -> Status {
+    HOLDFAST_TRY(const json event, parse_object(line, kept));
+    const auto object = event.find("object");
+    if (object == event.end() || !object->is_object()) {
+      return bad("an event of the watch has no object");
+    }
+    return take_event(text_of(event, "type"), *object);
+  }();
+  refused_ = refused_ || !taken;
+  return taken;
+}
+
+Status Watcher::take_event(const std::string& type, const json& object) {
+  if (type == "ERROR") {
+    const auto code = object.find("code");
+    const int status = code != object.end() && code->is_number_integer() ? code->get<int>() : 0;
+    return tl::unexpected(error_of_answer(status, dump_json(object)));
+  }
+  HOLDFAST_TRY(const ObjectId id, id_of(object));
+  const bool is_object = type == "ADDED" || type == "MODIFIED" || type == "DELETED";
+  if (is_object && id.name.empty()) {
+    return bad("an object of the watch has no name");
+  }
+  if (type == "DELETED") {
+    consumer_.removed(id);
+  } else if (is_object) {
+    consumer_.put(id, object);
+  } else if (type != "BOOKMARK") {
+    return {};  // of a newer server: it told us nothing that we asked for
+  }
+  moved_to(id.resource_version);
+  return {};
+}
+
+void Watcher::moved_to(const std::string& resource_version) {
+  const auto number = version_number(resource_version);
+  told_something_ = true;
+  refusals_ = 0;
+  backoff_.reset();
+  if (!number) {
+    return;
+  }
+  if (*number > version_number(version_).value_or(0)) {
+    version_ = resource_version;
+    consumer_.version(version_);
+  }
+  confirm(*number);
+  authority_.saw(*number);
+}
+
+void Watcher::confirm(std::uint64_t version) {
+  if (!unconfirmed_ || version < *unconfirmed_) {
+    return;
+  }
+  const auto now = loop_.clock().since_boot();
+  if (authority_.accepts(*std::exchange(unconfirmed_, std::nullopt), now)) {
+    consumer_.list_authoritative();
+  } else if (const auto at = authority_.next_list_at()) {
+    next_list_ = loop_.after(std::max(*at - now, std::chrono::nanoseconds::zero()) + backoff_.next(), [this] {
+      version_.clear();
+      watching_ = false;
+      go_on(/*at_once=*/true);
+    });
+  }
+}
+
+void Watcher::watch_ended(Status how) {
+  watching_ = false;
+  half_line_.end();
+  unconfirmed_.reset();
+  if (how && head_.status != kOk) {
+    how = tl::unexpected(error_of_answer(head_.status, failure_));
+    refused_ = how.error().code != Code::kResourceExhausted;
+  }
+  if (how) {
+    const bool whole = told_something_ || loop_.clock().since_boot() - watch_began_ >= kShortButWhole;
+    go_on(whole);
+    return;
+  }
+  refusals_ += refused_ ? 1 : 0;
+  if ((refused_ && how.error().code == Code::kOutOfRange) || refusals_ >= kMaxRefusals) {
+    refusals_ = 0;
+    version_.clear();
+  }
+  consumer_.trouble(std::move(how).error().within("watch " + options_.resource.plural));
+  go_on(/*at_once=*/false, head_.retry_after);
+}
+
+}  // namespace holdfast::kube
