@@ -1,11 +1,12 @@
 #include "cni-flannel/ipam/address_files.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
 #include <cstdint>
-#include <random>
 #include <utility>
 
 #include "common/base/checksum.h"
@@ -35,8 +36,10 @@ std::string claim_prefix(std::string_view boot_id) {
 }
 
 std::string new_claim_name(std::string_view boot_id) {
-  std::random_device random;
-  const std::uint64_t value = (std::uint64_t{random()} << 32U) | random();
+  // Not std::random_device, which asks the processor what it can (CPUID), and a virtual one is slow to
+  // answer.
+  std::uint64_t value = 0;
+  static_cast<void>(::getrandom(&value, sizeof value, 0));  // 8 bytes are never cut short, random(7)
   return claim_prefix(boot_id) + hex(value);
 }
 
@@ -193,17 +196,10 @@ std::optional<IpAddress> AddressFiles::last_reserved(std::size_t set) {
   return address ? std::optional(*address) : std::nullopt;
 }
 
+// In place: a hint of where to go on may be torn, and the lock keeps readers away.
 Status AddressFiles::set_last_reserved(std::size_t set, const IpAddress& address) {
-  const std::string name = std::string(kLastReserved) + std::to_string(set);
-  // One name is enough, as the lock is held; one that a killed process left is removed.
-  const std::filesystem::path next = folder_ / ("." + name);
-  Status made = files_.create(next, address.to_string(), kFileMode);
-  if (!made && made.error().code == Code::kAlreadyExists) {
-    HOLDFAST_CHECK(files_.remove(next));
-    made = files_.create(next, address.to_string(), kFileMode);
-  }
-  HOLDFAST_CHECK(made);
-  return files_.rename(next, folder_ / name);
+  return files_.overwrite(folder_ / (std::string(kLastReserved) + std::to_string(set)), address.to_string(),
+                          kFileMode);
 }
 
 }  // namespace holdfast::flannel

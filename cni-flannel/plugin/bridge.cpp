@@ -157,13 +157,13 @@ Result<PodLinkState> connect_pod(nl::Socket& host, nl::Socket& pod, const nl::Li
   const nl::VethSpec spec{.name = link.host_link,
                           .mtu = conf.mtu,
                           .master = bridge.index,
-                          .alias = link.alias,
                           .peer_name = link.ifname,
                           .peer_netns_fd = link.netns_fd,
                           .peer_mac = link.mac};
   HOLDFAST_TRY(nl::Link host_end, nl::create_veth(host, spec));
 
   std::vector<nl::Request> requests = vlan_requests(host_end.index, conf);
+  requests.push_back(nl::change_link(host_end.index, {.alias = link.alias}));
   if (conf.hairpin_mode || conf.port_isolation) {
     requests.push_back(nl::change_bridge_port(
         host_end.index, {.hairpin = conf.hairpin_mode, .isolated = conf.port_isolation}));

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "cni-flannel/plugin/announce.h"
+#include "cni-flannel/plugin/bridge.h"
 #include "cni-flannel/plugin/host_machine.h"
 #include "cni-flannel/plugin/link_removal.h"
 #include "cni-flannel/plugin/mac_spoof.h"
@@ -227,9 +227,7 @@ CniStatus BridgeChain::bring_up(const BridgeCall& call, PodNamespace& pod, const
   if (call.bridge.enable_dad) {
     HOLDFAST_CHECK(to_cni(wait_for_duplicate_detection(pod, ends.pod.index, clock_, kDetectionPatience)));
   }
-  std::vector<IpAddress> addresses;
-  for (const cni::AssignedIp& ip : result.ips) addresses.push_back(ip.address.address());
-  return to_cni(announce(pod.packet_socket, ends.pod.index, ends.pod.mac.value_or(MacAddress()), addresses));
+  return to_cni(announce(pod, ends.pod));
 }
 
 Status BridgeChain::put_rules(const BridgeCall& call, const AddResult& result) {

@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "cni-flannel/plugin/announce.h"
 #include "common/netlink/address.h"
 #include "common/netlink/netns.h"
 #include "common/netlink/sysctl.h"
@@ -18,12 +17,13 @@ bool has_v6(const PodInterface& wanted) {
 }
 
 /// Runtimes that default to no IPv6 leave disable_ipv6 on in new namespaces. keep_addr_on_down: an operator
-/// who sets the link down and up again does not lose the pod's address.
+/// who sets the link down and up again does not lose the pod's address. ndisc_notify: see announce().
 Status prepare_v6(const PodNamespace& pod, const std::string& ifname) {
   return nl::in_netns(pod.netns.get(), [&ifname]() -> Status {
     const std::string base = "net/ipv6/conf/" + ifname;
     HOLDFAST_CHECK(nl::set_sysctl(base + "/disable_ipv6", "0"));
     HOLDFAST_CHECK(nl::set_sysctl(base + "/keep_addr_on_down", "1"));
+    HOLDFAST_CHECK(nl::set_sysctl(base + "/ndisc_notify", "1"));
     return {};
   });
 }
@@ -37,12 +37,8 @@ Result<PodNamespace> open_pod_namespace(const std::string& path, bool may_be_own
     return fail(Code::kFailedPrecondition,
                 "'" + path + "' is the network namespace that the plugin itself runs in");
   }
-  Fd packet_socket;
-  HOLDFAST_TRY(nl::Socket netlink, nl::in_netns(netns.get(), [&packet_socket]() -> Result<nl::Socket> {
-                 HOLDFAST_TRY(packet_socket, open_packet_socket());
-                 return nl::Socket::open();
-               }));
-  return PodNamespace{std::move(netns), std::move(netlink), std::move(packet_socket)};
+  HOLDFAST_TRY(nl::Socket netlink, nl::Socket::open_in(netns.get()));
+  return PodNamespace{std::move(netns), std::move(netlink)};
 }
 
 Status configure_pod_interface(PodNamespace& pod, int ifindex, const std::string& ifname,
@@ -59,6 +55,12 @@ Status configure_pod_interface(PodNamespace& pod, int ifindex, const std::string
     requests.push_back(nl::put_route(route));
   }
   return pod.netlink.run_whole(requests);
+}
+
+// arp_notify and ndisc_notify are on: the kernel announces all addresses of a link whose MAC is set, be it to
+// what it was. Source: net/ipv4/devinet.c, inetdev_event(); net/ipv6/ndisc.c, ndisc_netdev_event().
+Status announce(PodNamespace& pod, const nl::Link& link) {
+  return pod.netlink.run(nl::change_link(link.index, {.mac = link.mac}));
 }
 
 Status wait_for_duplicate_detection(PodNamespace& pod, int ifindex, Clock& clock,

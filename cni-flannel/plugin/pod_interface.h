@@ -14,12 +14,10 @@
 
 namespace holdfast::flannel {
 
-/// What we hold of a pod's network namespace: everything is opened once, on a thread that goes in and ends,
-/// and is used from outside afterwards.
+/// What we hold of a pod's network namespace: opened in one visit, used from outside afterwards.
 struct PodNamespace {
   Fd netns;
   nl::Socket netlink;
-  Fd packet_socket;  ///< for announcements
 };
 /// Errors: kInvalidArgument the path is no network namespace; kFailedPrecondition it is the caller's own and
 /// `may_be_own` is off.
@@ -38,6 +36,12 @@ struct PodInterface {
 /// being unique.
 Status configure_pod_interface(PodNamespace& pod, int ifindex, const std::string& ifname,
                                const PodInterface& wanted);
+
+/// Tells the neighbours of `link`, a configured interface whose way to them is open by now, where its
+/// addresses are: gratuitous ARP (RFC 5227, section 3) and unsolicited neighbour advertisements (RFC 4861,
+/// section 7.2.6). The kernel sends them; a packet(7) socket of our own would cost 10 ms and more, because
+/// closing one waits for a grace period.
+Status announce(PodNamespace& pod, const nl::Link& link);
 
 /// Waits until no IPv6 address of the link is tentative. Errors: kDeadlineExceeded, kAlreadyExists when
 /// somebody else answered for one.

@@ -173,6 +173,24 @@ Status PosixFiles::append(const fs::path& path, std::string_view bytes, mode_t m
   return {};
 }
 
+// Not O_TRUNC: ext4 writes a file that was truncated to disk when it is closed (auto_da_alloc).
+Status PosixFiles::overwrite(const fs::path& path, std::string_view bytes, mode_t mode) {
+  HOLDFAST_TRY(const Fd fd, open_at("write", path, O_WRONLY | O_CREAT, mode));
+  std::size_t written = 0;
+  if (const int error = write_all(fd.get(), bytes, written); error != 0) {
+    return fail_path(error, "write", path);
+  }
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) {
+    return fail_path(errno, "write", path);
+  }
+  const auto size = static_cast<off_t>(bytes.size());
+  if (info.st_size > size && ::ftruncate(fd.get(), size) != 0) {
+    return fail_path(errno, "truncate", path);
+  }
+  return {};
+}
+
 Status PosixFiles::truncate(const fs::path& path, std::size_t bytes) {
   HOLDFAST_TRY(const Fd fd, open_at("truncate", path, O_WRONLY));
   if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) {

@@ -90,6 +90,12 @@ void put_kind(Writer& writer, std::string_view kind, F details) {
   });
 }
 
+/// Unasked, the kernel makes a queue for every processor and then takes all but one out of service.
+void put_one_queue(Writer& writer) {
+  writer.u32(IFLA_NUM_TX_QUEUES, 1);
+  writer.u32(IFLA_NUM_RX_QUEUES, 1);
+}
+
 Writer creation(bool up) {
   ifinfomsg header = link_header();
   if (up) set_flag(header, IFF_UP, true);
@@ -251,9 +257,11 @@ Result<Link> create_veth(Socket& socket, const VethSpec& spec) {
   Writer writer = creation(spec.up);
   put_common(writer, spec);
   if (spec.master != 0) writer.u32(IFLA_MASTER, static_cast<std::uint32_t>(spec.master));
+  put_one_queue(writer);
   put_kind(writer, "veth", [&] {
     writer.nest(VETH_INFO_PEER, [&] {
       writer.append(link_header());
+      put_one_queue(writer);
       writer.text(IFLA_IFNAME, spec.peer_name);
       if (spec.mtu != 0) writer.u32(IFLA_MTU, spec.mtu);
       if (spec.peer_mac) writer.mac(IFLA_ADDRESS, *spec.peer_mac);

@@ -115,8 +115,9 @@ struct VethSpec {
   std::optional<MacAddress> peer_mac = std::nullopt;
 };
 /// One message: the peer appears in its namespace with its name, MAC and MTU, down; the host end is up and
-/// enslaved. When a part of it is refused nothing stays behind. Returns the host end; its `peer` and `port`
-/// may be not filled in yet. Errors: kAlreadyExists when either name is taken.
+/// enslaved. Both have one queue, as many as a veth uses. When a part of it is refused nothing stays behind.
+/// Returns the host end; its `peer` and `port` may be not filled in yet. Errors: kAlreadyExists when either
+/// name is taken.
 Result<Link> create_veth(Socket& socket, const VethSpec& spec);
 
 struct VxlanSpec {

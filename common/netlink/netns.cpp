@@ -9,8 +9,7 @@
 #include <sys/vfs.h>
 
 #include <cerrno>
-#include <system_error>
-#include <thread>
+#include <cstdlib>
 
 namespace holdfast::nl {
 namespace {
@@ -40,20 +39,11 @@ Result<bool> same_netns(int netns_fd) {
 }
 
 Status run_in_netns(int netns_fd, const std::function<void()>& body) {
-  Status joined;
-  const auto join_and_run = [&] {
-    if (::setns(netns_fd, CLONE_NEWNET) != 0) {
-      joined = fail_errno(errno, "join network namespace");
-      return;
-    }
-    body();
-  };
-  try {
-    std::thread(join_and_run).join();
-  } catch (const std::system_error& e) {
-    return fail_errno(e.code().value(), "start a thread for another network namespace");
-  }
-  return joined;
+  HOLDFAST_TRY(const Fd home, open_netns("/proc/thread-self/ns/net"));
+  if (::setns(netns_fd, CLONE_NEWNET) != 0) return fail_errno(errno, "join network namespace");
+  body();
+  if (::setns(home.get(), CLONE_NEWNET) != 0) std::abort();
+  return {};
 }
 
 }  // namespace holdfast::nl

@@ -16,16 +16,15 @@ Result<Fd> open_netns(const std::string& path);
 /// Whether `netns_fd` is the namespace of the calling thread.
 Result<bool> same_netns(int netns_fd);
 
-/// Runs `body` on a fresh thread that has joined the namespace and waits for it. Errors: those of setns(2),
-/// then `body` has not run.
+/// Runs `body` with the calling thread in the namespace, and brings the thread back. Other threads stay where
+/// they are. `body` must not throw. Errors: those of setns(2), then `body` has not run. A thread that cannot
+/// be brought back would do everything else in a pod's namespace: then the process is aborted.
 Status run_in_netns(int netns_fd, const std::function<void()>& body);
 
-/// Runs `body` on a fresh thread that has joined the namespace. The thread ends with the call, so no thread
-/// of ours is ever left in a pod's namespace, whatever `body` does. `body` returns a Result or Status and
-/// must not throw. Errors: those of setns(2), then body's own.
+/// The same for a `body` that returns a Result or Status. Errors: those of setns(2), then body's own.
 template <class F>
 auto in_netns(int netns_fd, F body) -> decltype(body()) {
-  decltype(body()) out = fail(Code::kInternal, "the thread in the other network namespace did not run");
+  decltype(body()) out = fail(Code::kInternal, "nothing ran in the other network namespace");
   HOLDFAST_CHECK(run_in_netns(netns_fd, [&] { out = body(); }));
   return out;
 }

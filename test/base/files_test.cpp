@@ -92,6 +92,7 @@ void keeps_the_contract(Files& files, const TemporaryFolder& folder) {
     fs::create_directory_symlink("d", folder / "dlink");
     CHECK_FALSE(files.create(folder / "dangling", "x", 0600));
     CHECK_FALSE(files.append(folder / "link", "x", 0600));
+    CHECK_FALSE(files.overwrite(folder / "link", "x", 0600));
     CHECK_FALSE(files.append(folder / "dangling", "x", 0600));
     CHECK_FALSE(files.truncate(folder / "link", 0));
     CHECK_FALSE(files.sync_file(folder / "link"));
@@ -120,6 +121,14 @@ void keeps_the_contract(Files& files, const TemporaryFolder& folder) {
     REQUIRE(files.append(folder / "log", "two\n", 0600));
     CHECK(content(files, folder / "log") == "one\ntwo\n");
     CHECK(mode_of(folder / "log") == 0640);
+  }
+  SECTION("overwrite replaces a longer, a shorter and no content, and keeps the mode") {
+    for (const std::string_view bytes : {"first", "the second, which is longer", "3rd"}) {
+      REQUIRE(files.overwrite(folder / "hint", bytes, 0640));
+      CHECK(content(files, folder / "hint") == bytes);
+    }
+    REQUIRE(files.overwrite(folder / "hint", "4", 0600));
+    CHECK(mode_of(folder / "hint") == 0640);
   }
   SECTION("truncate cuts off") {
     REQUIRE(files.create(folder / "f", "12345", 0600));

@@ -80,6 +80,20 @@ TEST_CASE("an append that was not synced is lost, torn or zeroed behind what was
   CHECK(left_after(files, 3, Loss::kTorn) == Tree{{"log", "on"}});
 }
 
+TEST_CASE(
+    "an overwrite that was not synced is lost or torn, one that is killed half way has new bytes before old",
+    "[recording]") {
+  const TemporaryFolder folder;
+  REQUIRE(PosixFiles().create(folder / "hint", "10.0.0.100", 0600));
+  RecordingFiles files(folder.path());
+  REQUIRE(files.overwrite(folder / "hint", "10.0.0.2", 0600));
+  CHECK(left_after(files, 1, Loss::kAllUnsynced) == Tree{{"hint", "10.0.0.100"}});
+  CHECK(left_after(files, 1, Loss::kZeroed) == Tree{{"hint", std::string("10.0.0.\0", 8)}});
+  files.kill_at(2, KillPoint::kHalfWay);
+  CHECK_THROWS_AS(files.overwrite(folder / "hint", "99999999", 0600), Killed);
+  CHECK(PosixFiles().read(folder / "hint", 100).value() == "9999.0.2");
+}
+
 TEST_CASE("removals and renames are undone until their folder is synced", "[recording]") {
   const TemporaryFolder folder;
   REQUIRE(PosixFiles().make_folders(folder / "a", 0700));

@@ -78,6 +78,9 @@ class Disk {
       case Kind::kLock:
         file_at(operation.path, operation.mode).content += operation.bytes;
         break;
+      case Kind::kOverwrite:
+        file_at(operation.path, operation.mode).content = operation.bytes;
+        break;
       case Kind::kTruncate:
         file_at(operation.path, operation.mode).content.resize(operation.size);
         break;
@@ -166,6 +169,8 @@ std::string_view to_string(Kind kind) {
       return "create";
     case Kind::kAppend:
       return "append";
+    case Kind::kOverwrite:
+      return "overwrite";
     case Kind::kTruncate:
       return "truncate";
     case Kind::kSyncFile:
@@ -193,8 +198,18 @@ Status check_type(const fs::path& path, fs::file_type type) {
                                                  : Status(fail_errno(ENOENT, "sync " + path.native()));
 }
 
+/// What is behind the new bytes is not cut off yet.
+void overwrite_half(const fs::path& path, std::string_view half, mode_t mode) {
+  PosixFiles files;
+  const auto before = files.read(path, kAnySize);
+  std::string bytes(half);
+  if (before && *before && (*before)->size() > half.size()) bytes += (*before)->substr(half.size());
+  static_cast<void>(files.overwrite(path, bytes, mode));
+}
+
 bool takes_space(Kind kind) {
-  return kind == Kind::kCreate || kind == Kind::kAppend || kind == Kind::kMakeFolders || kind == Kind::kLock;
+  return kind == Kind::kCreate || kind == Kind::kAppend || kind == Kind::kOverwrite ||
+         kind == Kind::kMakeFolders || kind == Kind::kLock;
 }
 
 std::string describe(const Operation& operation) {
@@ -252,7 +267,8 @@ std::string RecordingFiles::transcript() const {
     if (!operation.to.empty()) {
       out << " -> " << operation.to.native();
     }
-    if (operation.kind == Kind::kCreate || operation.kind == Kind::kAppend) {
+    if (operation.kind == Kind::kCreate || operation.kind == Kind::kAppend ||
+        operation.kind == Kind::kOverwrite) {
       out << " (" << operation.bytes.size() << " bytes)";
     }
     out << (operation.done ? "\n" : " failed\n");
@@ -300,6 +316,8 @@ void RecordingFiles::do_half(const Operation& operation) {
     static_cast<void>(real_.create(folder_ / operation.path, half, operation.mode));
   } else if (operation.kind == Kind::kAppend) {
     static_cast<void>(real_.append(folder_ / operation.path, half, operation.mode));
+  } else if (operation.kind == Kind::kOverwrite) {
+    overwrite_half(folder_ / operation.path, half, operation.mode);
   }
 }
 
@@ -353,6 +371,11 @@ Status RecordingFiles::create(const fs::path& path, std::string_view bytes, mode
 Status RecordingFiles::append(const fs::path& path, std::string_view bytes, mode_t mode) {
   return perform<Status>({.kind = Kind::kAppend, .path = path, .bytes = std::string(bytes), .mode = mode},
                          [&] { return real_.append(path, bytes, mode); });
+}
+
+Status RecordingFiles::overwrite(const fs::path& path, std::string_view bytes, mode_t mode) {
+  return perform<Status>({.kind = Kind::kOverwrite, .path = path, .bytes = std::string(bytes), .mode = mode},
+                         [&] { return real_.overwrite(path, bytes, mode); });
 }
 
 Status RecordingFiles::truncate(const fs::path& path, std::size_t bytes) {

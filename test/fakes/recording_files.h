@@ -20,7 +20,7 @@ struct Killed {};
 /// kBefore.
 enum class KillPoint : std::uint8_t {
   kBefore,
-  kHalfWay,  ///< create and append have written the first half of their bytes
+  kHalfWay,  ///< create, append and overwrite have written the first half of their bytes
   kAfter,
 };
 
@@ -80,6 +80,7 @@ class RecordingFiles final : public Files {
     kList,
     kCreate,
     kAppend,
+    kOverwrite,
     kTruncate,
     kSyncFile,
     kSyncFolder,
@@ -93,7 +94,7 @@ class RecordingFiles final : public Files {
     Kind kind{};
     std::filesystem::path path{};  ///< relative to the folder; of a rename the old name
     std::filesystem::path to{};    ///< of a rename the new name
-    std::string bytes{};           ///< of create and append
+    std::string bytes{};           ///< of create, append and overwrite
     std::size_t size = 0;          ///< of truncate
     mode_t mode = 0;
     std::size_t step = 0;  ///< number of the step, or 0 when it is none
@@ -105,8 +106,8 @@ class RecordingFiles final : public Files {
 
   /// Lets call number `call` (of any kind) fail with `sys_errno`, having changed nothing.
   void fail_call(std::size_t call, int sys_errno);
-  /// From call number `call` on the disk is full: create, append, make_folders and a lock that would make its
-  /// file fail with ENOSPC. Removing and renaming work.
+  /// From call number `call` on the disk is full: create, append, overwrite, make_folders and a lock that
+  /// would make its file fail with ENOSPC. Removing and renaming work.
   void fill_disk_at(std::size_t call);
   /// Throws Killed at step number `step`. What was done stays. From then on every call fails with EIO and
   /// changes nothing, so that no clean-up of the dead process reaches the disk.
@@ -129,6 +130,7 @@ class RecordingFiles final : public Files {
   Result<std::vector<std::string>> list(const std::filesystem::path& folder) override;
   Status create(const std::filesystem::path& path, std::string_view bytes, mode_t mode) override;
   Status append(const std::filesystem::path& path, std::string_view bytes, mode_t mode) override;
+  Status overwrite(const std::filesystem::path& path, std::string_view bytes, mode_t mode) override;
   Status truncate(const std::filesystem::path& path, std::size_t bytes) override;
   Status sync_file(const std::filesystem::path& path) override;
   Status sync_folder(const std::filesystem::path& folder) override;

@@ -24,6 +24,9 @@ class ForgetfulFiles final : public Files {
   Status append(const std::filesystem::path& path, std::string_view bytes, mode_t mode) override {
     return files_.append(path, bytes, mode);
   }
+  Status overwrite(const std::filesystem::path& path, std::string_view bytes, mode_t mode) override {
+    return files_.overwrite(path, bytes, mode);
+  }
   Status truncate(const std::filesystem::path& path, std::size_t bytes) override {
     return files_.truncate(path, bytes);
   }
