@@ -180,13 +180,6 @@ CniStatus validate_network_name(std::string_view name) {
                   std::string(name));
 }
 
-CniStatus check_netns(const Environment& env, const NetnsId& own, const NetnsId& container) {
-  if (own != container || env.allows_own_netns()) return {};
-  return cni_fail(
-      CniCode::kInvalidNetns,
-      "CNI_NETNS '" + env.netns + "' is the plugin's own network namespace, it must be the container's");
-}
-
 CniResult<CniArgs> parse_cni_args(std::string_view text) {
   CniArgs args;
   std::string unknown;

@@ -49,17 +49,6 @@ struct Environment {
 /// The network's name: the same characters as a container id. Errors: kInvalidConfig.
 [[nodiscard]] CniStatus validate_network_name(std::string_view name);
 
-/// A namespace's identity: what stat(2) says of its file.
-struct NetnsId {
-  dev_t device = 0;
-  ino_t inode = 0;
-  bool operator==(const NetnsId&) const = default;
-};
-
-/// Refuses the plugin's own namespace as the container's, unless CNI_NETNS_OVERRIDE allows it.
-/// Errors: kInvalidNetns.
-[[nodiscard]] CniStatus check_netns(const Environment& env, const NetnsId& own, const NetnsId& container);
-
 /// CNI_ARGS, "K=V;K=V".
 struct CniArgs {
   bool ignore_unknown = false;         ///< IgnoreUnknown
