@@ -594,6 +594,18 @@ Result<std::vector<InUse>> StickyIpam::collect(const std::string& network,
   return session.collect(valid);
 }
 
+Result<bool> StickyIpam::holds(const Attachment& attachment, const std::vector<IpAddress>& addresses) {
+  AddressFiles files(files_, config_.data_dir / attachment.network);
+  for (const IpAddress& address : addresses) {
+    HOLDFAST_TRY(const auto content, files.content(address));
+    const auto owner = content ? parse_owner(*content) : std::nullopt;
+    if (!owner || !owner->is(attachment.container_id, attachment.ifname)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 Result<std::vector<InUse>> StickyIpam::addresses_of(const Attachment& attachment) {
   HOLDFAST_TRY(const std::string boot_id, machine_.boot_id());
   Session session(*this, attachment.network, boot_id);

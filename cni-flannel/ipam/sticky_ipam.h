@@ -140,9 +140,13 @@ class StickyIpam {
 
   /// Frees what is not in `valid`, goes on after an error and returns the first with a count. Bindings stay.
   /// Returns what was freed, so that the caller can remove its links and rules. A runtime must not run GC
-  /// beside ADD (CNI specification); an ADD that wants to be safe against one that does asks addresses_of()
+  /// beside ADD (CNI specification); an ADD that wants to be safe against one that does asks holds()
   /// before it answers.
   Result<std::vector<InUse>> collect(const std::string& network, const std::vector<Attachment>& valid);
+
+  /// Whether all of `addresses` are still the attachment's. Takes no lock, as their files are whole from the
+  /// beginning: it costs one read an address.
+  Result<bool> holds(const Attachment& attachment, const std::vector<IpAddress>& addresses);
 
   /// Addresses of one attachment (CHECK), and of all of a network. They change nothing.
   Result<std::vector<InUse>> addresses_of(const Attachment& attachment);

@@ -189,6 +189,20 @@ CniStatus BridgeChain::release_addresses(const BridgeCall& call) {
   return to_cni(std::move(released));
 }
 
+CniStatus BridgeChain::confirm_addresses(const BridgeCall& call, const AddResult& result) {
+  if (!call.kind.is_host_local()) return {};
+  std::vector<IpAddress> addresses;
+  for (const cni::AssignedIp& ip : result.ips) addresses.push_back(ip.address.address());
+  HostMachine machine(host_);
+  StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
+  HOLDFAST_TRY(const bool holds, to_cni(ipam.holds(call.attachment, addresses)));
+  if (holds) return {};
+  return cni::cni_fail(CniCode::kTryAgainLater,
+                       "the addresses of " + call.attachment.container_id + " " + call.attachment.ifname +
+                           " were freed during ADD",
+                       "a GC or a DEL of this attachment ran beside it, which a runtime must not do");
+}
+
 CniStatus BridgeChain::connect(const BridgeCall& call, AddResult& result) {
   auto opened = open_pod_namespace(call.netns, call.may_be_own_netns);
   HOLDFAST_TRY(PodNamespace pod, to_cni(std::move(opened), CniCode::kInvalidNetns));
@@ -282,6 +296,7 @@ CniResult<AddResult> BridgeChain::add(const BridgeCall& call) {
   CniStatus done = connect(call, result);
   if (done) {
     done = to_cni(put_rules(call, result));
+    if (done) done = confirm_addresses(call, result);
     if (!done) {
       (void)drop_rules(call);
       (void)host_.run(nl::delete_link(host_link_name(call.attachment)));

@@ -56,6 +56,8 @@ class BridgeChain {
  private:
   cni::CniResult<cni::AddResult> assign_addresses(const BridgeCall& call);
   cni::CniStatus release_addresses(const BridgeCall& call);
+  /// Errors: kTryAgainLater: somebody freed the addresses after they were assigned.
+  cni::CniStatus confirm_addresses(const BridgeCall& call, const cni::AddResult& result);
   /// Leaves no link when it fails, and touches none that was in the way.
   cni::CniStatus connect(const BridgeCall& call, cni::AddResult& result);
   cni::CniStatus bring_up(const BridgeCall& call, PodNamespace& pod, const PodLinkState& ends,

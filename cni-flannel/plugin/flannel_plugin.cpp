@@ -238,7 +238,10 @@ CniStatus FlannelPlugin::gc(const Request& request) {
                to_cni(store.list_stale(*request.conf.valid_attachments, request.conf.name), CniCode::kIo));
   for (const DelegateStore::Stale& left : stale) {
     const std::string ifname = left.ifname.empty() ? "eth0" : left.ifname;
-    CniStatus done = del_saved(request, conf, {request.conf.name, left.container_id, ifname}, left.saved);
+    Request del = request;  // a delegate is told whose it is to delete
+    del.env.container_id = left.container_id;
+    del.env.ifname = ifname;
+    CniStatus done = del_saved(del, conf, attachment_of(del), left.saved);
     if (done) done = to_cni(store.remove(left.saved, Durability::kLazy), CniCode::kIo);
     keep(std::move(done));
   }
@@ -292,7 +295,9 @@ CniStatus FlannelPlugin::status(const Request& request) {
   CniStatus done = answer();
   if (done || done.error().code == CniCode::kInvalidConfig) return done;
   cni::CniError error = std::move(done).error();
-  error.code = overlay_is_up(tools.host) ? CniCode::kNotAvailable : CniCode::kNotAvailableAndLimited;
+  const bool is_limited = error.code == CniCode::kNotAvailableAndLimited;  // a delegate says so
+  error.code =
+      overlay_is_up(tools.host) && !is_limited ? CniCode::kNotAvailable : CniCode::kNotAvailableAndLimited;
   return tl::unexpected(std::move(error));
 }
 

@@ -92,6 +92,14 @@ TEST_CASE_METHOD(PluginHost, "a late DEL of an old sandbox takes nothing of the 
   succeed(check_call(after, result));
 }
 
+TEST_CASE_METHOD(PluginHost, "DEL takes nothing of the node's own namespace, given as the pod's", "[del]") {
+  output_of("ip link add eth0 type veth peer name eth1");
+  Sandbox pod = start_sandbox("c1");
+  pod.netns = "/proc/self/ns/net";
+  succeed(call("DEL", pod));
+  CHECK(ip("link show").size() == 3);
+}
+
 TEST_CASE_METHOD(PluginHost, "DEL of one interface leaves the pod's other one", "[del]") {
   const Sandbox pod = start_sandbox("c1");
   add(pod);

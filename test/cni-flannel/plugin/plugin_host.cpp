@@ -158,6 +158,14 @@ Holdings PluginHost::holdings() const {
 
 std::string PluginHost::rules() { return output_of("nft list ruleset"); }
 
+void write_script(const std::filesystem::path& path, const std::string& commands) {
+  std::ofstream file(path);
+  file << "#!/bin/sh\n" << commands;
+  file.close();
+  REQUIRE(file);
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+}
+
 json ip(const std::string& arguments) { return parsed(output_of("ip -j -d " + arguments)); }
 
 json ip_in(const Sandbox& sandbox, const std::string& arguments) {

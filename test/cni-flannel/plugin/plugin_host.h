@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <string>
@@ -49,6 +50,9 @@ class PluginHost {
                                const std::string& uid = "uid-1", const std::string& name_space = "default");
   static void drop_sandbox(const Sandbox& sandbox);
 
+  /// Where the plugin looks for others; at first the folder that it is in itself.
+  void set_cni_path(const std::string& path) { setup_.cni_path = path; }
+
   [[nodiscard]] PluginCall call(const std::string& verb, const Sandbox& sandbox) const;
   /// CHECK with what ADD answered.
   [[nodiscard]] PluginCall check_call(const Sandbox& sandbox, const nlohmann::json& previous) const;
@@ -76,6 +80,9 @@ class PluginHost {
 inline std::ostream& operator<<(std::ostream& out, const Holdings& holdings) {
   return out << holdings.to_string();
 }
+
+/// Makes a program of sh(1) commands.
+void write_script(const std::filesystem::path& path, const std::string& commands);
 
 /// What ip(8) shows, `arguments` as "address show dev cni0", on the node or in a sandbox.
 nlohmann::json ip(const std::string& arguments);

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,8 +32,7 @@ void lose_sandbox(const Sandbox& sandbox, const std::string& host_link) {
 /// time_namespaces(7).
 std::filesystem::path a_minute_later(const std::filesystem::path& program) {
   const std::filesystem::path script = "/run/later";
-  std::ofstream(script) << "#!/bin/sh\nexec unshare --time --boottime 61 -- " << program << "\n";
-  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  write_script(script, "exec unshare --time --boottime 61 -- " + program.string() + "\n");
   return script;
 }
 

@@ -198,6 +198,42 @@ TEST_CASE_METHOD(PluginHost, "a namespace that is none is code 8 and named, and 
   }
 }
 
+TEST_CASE_METHOD(PluginHost, "the node's own namespace is a pod's when CNI_NETNS_OVERRIDE says so",
+                 "[undo]") {
+  Sandbox pod = start_sandbox("c1");
+  pod.netns = "/proc/self/ns/net";
+  PluginCall overriding = call("ADD", pod);
+  write_script("/run/overriding", "CNI_NETNS_OVERRIDE=1 exec " + overriding.binary.string() + "\n");
+  overriding.binary = "/run/overriding";
+  add(overriding);
+  CHECK(addresses_on_host("eth0") == std::vector<std::string>{"10.244.3.2/24"});
+}
+
+/// GC with an empty list in the midst of an ADD, which the specification forbids: at the first call of
+/// iptables, and at that only, for GC calls iptables itself.
+void collect_during_add(const PluginCall& gc) {
+  std::ofstream("/run/gc-input") << gc.config;
+  write_script("/run/iptables", "mkdir /run/gc-has-run || exit 0\nCNI_COMMAND=GC CNI_PATH=/none " +
+                                    gc.binary.string() + " < /run/gc-input > /run/gc-output\n");
+  output_of("mount --bind /run/iptables /usr/sbin/iptables");
+}
+
+TEST_CASE_METHOD(PluginHost, "an ADD that a GC came into fails, and is to be tried again", "[undo]") {
+  conf["delegate"]["ipMasq"] = true;
+  conf["delegate"]["ipMasqBackend"] = "iptables";
+  collect_during_add(gc_call({}));
+  const Sandbox pod = start_sandbox("c1");
+  const json error = refused(call("ADD", pod));
+  CHECK(error.at("code") == 11);
+  CHECK_THAT(error.at("msg").get<std::string>(),
+             Catch::Contains("the addresses of c1 eth0 were freed during ADD"));
+  CHECK(files_that_hold().empty());
+  CHECK(links_besides_the_bridge() == json{"lo"});
+  CHECK(std::filesystem::file_size("/run/gc-output") == 0);
+  output_of("umount /usr/sbin/iptables");
+  CHECK(addresses_of(add(pod)) == std::vector<std::string>{"10.244.3.2/24"});
+}
+
 TEST_CASE_METHOD(PluginHost, "an interface name that the kernel would not take is code 4 and named",
                  "[undo]") {
   for (const std::string name : {"sixteen-bytes-xx", "a/b", "a:b", "a b", ".", ".."}) {
