@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "cni-flannel/ipam/results_cache.h"
 #include "cni-flannel/plugin/bridge.h"
 #include "cni-flannel/plugin/host_machine.h"
 #include "cni-flannel/plugin/link_removal.h"
@@ -275,11 +276,23 @@ Status BridgeChain::drop_rules(const BridgeCall& call) {
   return {};
 }
 
+/// GC has no namespace to look into, but what upstream made may still be up and answer for the address: the
+/// runtime's cache names the host end.
+Status BridgeChain::delete_remembered_link(const BridgeCall& call) {
+  ResultsCache cache(files_, call.host_local.ipam.results_dir);
+  const std::optional<CachedAttachment> cached = cache.find(call.attachment);
+  if (!cached || cached->host_link.empty()) return {};
+  HOLDFAST_TRY(const auto link, nl::find_link(host_, cached->host_link));
+  // A host end with an alias is of ours, and of another attachment.
+  if (!link || link->kind != "veth" || !link->alias.empty()) return {};
+  return remove_link(host_, link->index);
+}
+
 Status BridgeChain::delete_links(const BridgeCall& call) {
   const std::string name = host_link_name(call.attachment);
   HOLDFAST_TRY(const auto ours, nl::find_link(host_, name));
   if (ours && ours->kind == "veth") return remove_link(host_, ours->index);
-  if (call.netns.empty()) return {};
+  if (call.netns.empty()) return delete_remembered_link(call);
   // Made by upstream, whose host ends have random names: go by the pod's end.
   auto pod = open_pod_namespace(call.netns);
   if (!pod) return {};  // the namespace is gone, and the link with it

@@ -64,6 +64,7 @@ class BridgeChain {
                           const cni::AddResult& result);
   Status put_rules(const BridgeCall& call, const cni::AddResult& result);
   Status drop_rules(const BridgeCall& call);
+  Status delete_remembered_link(const BridgeCall& call);
   Status delete_links(const BridgeCall& call);
 
   Files& files_;
