@@ -32,7 +32,8 @@ void write_private_file(const fs::path& path, std::string_view text) {
   fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
 }
 
-/// Version 1.1.1 does not find a route whose gateway is left to the address, not even one that it made itself.
+/// Version 1.1.1 does not find a route whose gateway is left to the address, not even one that it made
+/// itself.
 json with_gateways(json result) {
   for (json& route : result.at("routes")) {
     if (!route.contains("gw")) route["gw"] = result.at("ips")[0].at("gateway");
