@@ -133,7 +133,7 @@ json PluginHost::add(const PluginCall& call) {
 
 void PluginHost::succeed(const PluginCall& call) {
   const PluginEnd end = end_of(call);
-  INFO(end.err);
+  INFO(end.out << end.err);
   CHECK(end.out.empty());
   REQUIRE(end.exit_code == 0);
 }
