@@ -62,7 +62,7 @@ Status ItemSplitter::take_byte(char c) {
     }
     items_ = false;
   }
-  const Status kept = keep(c);
+  Status kept = keep(c);
   if (c == '{' || c == '[') {
     open(c);
   } else if (c == '}' || c == ']') {

@@ -98,8 +98,9 @@ PluginCall make_call(const PluginSetup& setup, const std::string& verb, const Sa
           .command = verb,
           .container_id = sandbox.container_id,
           .netns = sandbox.netns.string(),
-          .args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=" + sandbox.pod_namespace + ";K8S_POD_NAME=" + sandbox.pod +
-                  ";K8S_POD_INFRA_CONTAINER_ID=" + sandbox.container_id + ";K8S_POD_UID=" + sandbox.pod_uid,
+          .args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=" + sandbox.pod_namespace +
+                  ";K8S_POD_NAME=" + sandbox.pod + ";K8S_POD_INFRA_CONTAINER_ID=" + sandbox.container_id +
+                  ";K8S_POD_UID=" + sandbox.pod_uid,
           .cni_path = setup.cni_path,
           .config = setup.config};
 }

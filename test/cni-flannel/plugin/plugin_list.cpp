@@ -1,7 +1,6 @@
 #include "test/cni-flannel/plugin/plugin_list.h"
 
 #include <filesystem>
-#include <ranges>
 
 #include "test/cni-flannel/plugin/plugin_host.h"
 
@@ -60,8 +59,9 @@ void PluginList::check(const Sandbox& pod) const {
 void PluginList::del(const Sandbox& pod) {
   const auto result = results_.find(pod.container_id);
   const json previous = remembers() && result != results_.end() ? result->second : json();
-  for (const json& plugin : std::views::reverse(list_.at("plugins").get_ref<const json::array_t&>())) {
-    PluginHost::succeed(call("DEL", pod, plugin, previous));
+  const json& plugins = list_.at("plugins");
+  for (auto plugin = plugins.rbegin(); plugin != plugins.rend(); ++plugin) {
+    PluginHost::succeed(call("DEL", pod, *plugin, previous));
   }
   results_.erase(pod.container_id);
 }
