@@ -68,13 +68,13 @@ Result<std::optional<AddressPool>> read_pool(const JsonObject& conf, IpFamily fa
 Status check_backend_type(const JsonField& backend) {
   if (!backend.present()) {
     return fail(Code::kUnimplemented,
-                "Backend: is missing, which stands for 'udp' and is not implemented; write "
+                "Backend: is missing, which stands for 'udp', and only vxlan is served; write "
                 R"("Backend": {"Type": "vxlan"})");
   }
   HOLDFAST_TRY(const JsonObject object, backend.object());
   HOLDFAST_TRY(const std::string type, object["Type"].string_or(""));
   if (type == "vxlan") return {};
-  return fail(Code::kUnimplemented, "Backend.Type: '" + type + "' is not implemented; use 'vxlan'");
+  return fail(Code::kUnimplemented, "Backend.Type: '" + type + "' is not served; use 'vxlan'");
 }
 
 Result<VxlanConf> read_vxlan(const JsonField& backend) {

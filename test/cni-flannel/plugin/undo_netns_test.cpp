@@ -117,9 +117,9 @@ std::set<std::string> files_that_hold() {
 }
 
 std::string with_name(std::string text, const std::string& host_link) {
-  const std::string placeholder = "HOST_LINK";
-  if (const auto at = text.find(placeholder); at != std::string::npos) {
-    text.replace(at, placeholder.size(), host_link);
+  const std::string mark = "HOST_LINK";
+  if (const auto at = text.find(mark); at != std::string::npos) {
+    text.replace(at, mark.size(), host_link);
   }
   return text;
 }
