@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cni-flannel/daemon/node_network_object.h"
+
+namespace holdfast::flannel {
+
+/// What is known of the cluster's nodes, ourselves included. A source tells more; nothing is forgotten
+/// because a source is silent, empty, partial or wrong: only what a whole list leaves out, or is told to be
+/// gone, and that after a delay, in which it may come back.
+///
+/// Nodes stand in the order of their claims: one that is new, or has changed what it publishes, stands last
+/// (wanted_peers() lets the last claim win). Times are of Clock::since_boot().
+class KnownPeers {
+ public:
+  using Time = std::chrono::nanoseconds;
+
+  /// `stored` in the order of their claims.
+  explicit KnownPeers(std::vector<NodeNetworkObject> stored = {});
+
+  [[nodiscard]] const std::vector<NodeNetworkObject>& nodes() const { return nodes_; }
+  /// nullptr when it is not known.
+  [[nodiscard]] const NodeNetworkObject* find(std::string_view name) const;
+
+  /// A node was told of. One with `removed_at` is gone from `now`.
+  void put(NodeNetworkObject node, Time now);
+  /// A node was told to be gone. Another uid than the one we hold is old news: the name was given anew.
+  void gone(std::string_view name, std::string_view uid, Time now);
+  /// A list of nodes. What it leaves out is gone from `now` if the list is `whole` and holds at least one
+  /// node: an empty list is what a cache answers that has lost its data.
+  void list(std::vector<NodeNetworkObject> nodes, bool whole, Time now);
+
+  /// Forgets nodes that have been gone for `delay` and returns their names.
+  std::vector<std::string> forget(Time now, Time delay);
+  /// When forget() has something to do next, for the same `delay`; Time::max() when nothing is gone.
+  [[nodiscard]] Time next_forget(Time delay) const;
+  [[nodiscard]] std::size_t gone_count() const { return gone_since_.size(); }
+
+ private:
+  std::vector<NodeNetworkObject> nodes_;
+  std::map<std::string, Time, std::less<>> gone_since_;
+};
+
+}  // namespace holdfast::flannel

@@ -1,0 +1,113 @@
+#include "cni-flannel/daemon/underlay.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast::flannel {
+namespace {
+
+/// "eth0 (192.168.1.7), lo (127.0.0.1)"
+std::string list_of(const UnderlayTables& tables) {
+  std::string out;
+  for (const nl::Link& link : tables.links) {
+    out += (out.empty() ? "" : ", ") + link.name;
+    std::string addresses;
+    for (const nl::Address& address : tables.addresses) {
+      if (address.ifindex != link.index || address.scope != nl::Scope::kUniverse) continue;
+      addresses += (addresses.empty() ? "" : " ") + address.cidr.address().to_string();
+    }
+    if (!addresses.empty()) out += " (" + addresses + ")";
+  }
+  return out;
+}
+
+/// The link of that name, or that has that address.
+const nl::Link* find_link(const UnderlayTables& tables, const std::string& wanted) {
+  const Result<IpAddress> address = IpAddress::parse(wanted);
+  for (const nl::Link& link : tables.links) {
+    if (link.name == wanted) return &link;
+    const bool has = address && std::ranges::any_of(tables.addresses, [&](const nl::Address& a) {
+                       return a.ifindex == link.index && a.cidr.address() == *address;
+                     });
+    if (has) return &link;
+  }
+  return nullptr;
+}
+
+/// The link of the default route with the lowest metric, of IPv4 before IPv6.
+const nl::Link* default_link(const UnderlayTables& tables, bool ipv4) {
+  const nl::Route* best = nullptr;
+  for (const nl::Route& route : tables.routes) {
+    const bool candidate = route.dst.prefix() == 0 && route.dst.is_v4() == ipv4 && route.ifindex != 0 &&
+                           route.type == nl::RouteType::kUnicast;
+    if (candidate && (best == nullptr || route.priority < best->priority)) best = &route;
+  }
+  if (best == nullptr) return nullptr;
+  const auto link =
+      std::ranges::find_if(tables.links, [&](const nl::Link& l) { return l.index == best->ifindex; });
+  return link == tables.links.end() ? nullptr : &*link;
+}
+
+Result<const nl::Link*> choose_link(const UnderlayChoice& choice, const UnderlayTables& tables) {
+  for (const std::string& wanted : choice.interfaces) {
+    if (const nl::Link* found = find_link(tables, wanted)) return found;
+  }
+  if (!choice.interfaces.empty()) {
+    std::string asked;
+    for (const std::string& wanted : choice.interfaces) asked += (asked.empty() ? "" : ", ") + wanted;
+    return fail(Code::kNotFound, "no interface " + asked + " (--iface); there are: " + list_of(tables));
+  }
+  const nl::Link* found = choice.ipv4 ? default_link(tables, true) : nullptr;
+  if (found == nullptr && choice.ipv6) found = default_link(tables, false);
+  if (found == nullptr) {
+    return fail(
+        Code::kNotFound,
+        "no default route tells the external interface; name one by --iface; there are: " + list_of(tables));
+  }
+  return found;
+}
+
+Result<IpAddress> choose_address(const UnderlayTables& tables, const nl::Link& link, IpFamily family,
+                                 const std::optional<IpAddress>& before) {
+  std::optional<IpAddress> first;
+  for (const nl::Address& address : tables.addresses) {
+    const bool fits = address.ifindex == link.index && address.cidr.family() == family &&
+                      address.scope == nl::Scope::kUniverse && !address.dad_failed;
+    if (!fits) continue;
+    if (address.cidr.address() == before) return *before;
+    if (!first) first = address.cidr.address();
+  }
+  if (first) return *first;
+  return fail(Code::kFailedPrecondition, "interface " + link.name + " has no global " +
+                                             (family == IpFamily::kV4 ? "IPv4" : "IPv6") + " address");
+}
+
+}  // namespace
+
+Result<Underlay> choose_underlay(const UnderlayChoice& choice, const UnderlayTables& tables,
+                                 const Underlay* before) {
+  HOLDFAST_TRY(const nl::Link* link, choose_link(choice, tables));
+  Underlay out;
+  out.link = *link;
+  if (choice.ipv4) {
+    HOLDFAST_TRY(out.local,
+                 choose_address(tables, *link, IpFamily::kV4, before ? before->local : std::nullopt));
+    out.public_ip = choice.public_ip ? choice.public_ip : out.local;
+  }
+  if (choice.ipv6) {
+    HOLDFAST_TRY(out.local6,
+                 choose_address(tables, *link, IpFamily::kV6, before ? before->local6 : std::nullopt));
+    out.public_ipv6 = choice.public_ipv6 ? choice.public_ipv6 : out.local6;
+  }
+  return out;
+}
+
+Result<UnderlayTables> read_underlay_tables(nl::Socket& socket) {
+  UnderlayTables out;
+  HOLDFAST_TRY(out.links, nl::list_links(socket));
+  HOLDFAST_TRY(out.addresses, nl::list_addresses(socket));
+  HOLDFAST_TRY(out.routes, nl::list_routes(socket));
+  return out;
+}
+
+}  // namespace holdfast::flannel

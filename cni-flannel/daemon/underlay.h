@@ -1,0 +1,51 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/cidr.h"
+#include "common/base/result.h"
+#include "common/netlink/address.h"
+#include "common/netlink/link.h"
+#include "common/netlink/route.h"
+
+namespace holdfast::flannel {
+
+/// What decides by which interface the tunnels run.
+struct UnderlayChoice {
+  std::vector<std::string> interfaces;  ///< --iface, in order: names or addresses; empty: the default route's
+  std::optional<IpAddress> public_ip;  ///< --public-ip: told to the peers in place of the interface's address
+  std::optional<IpAddress> public_ipv6;
+  bool ipv4 = true;  ///< families that are in use
+  bool ipv6 = false;
+};
+
+/// The external interface and, of the families in use, the address that tunnels send from and the one that
+/// the peers are told.
+struct Underlay {
+  nl::Link link;
+  std::optional<IpAddress> local;
+  std::optional<IpAddress> local6;
+  std::optional<IpAddress> public_ip;
+  std::optional<IpAddress> public_ipv6;
+};
+
+/// The kernel's tables as far as the choice needs them.
+struct UnderlayTables {
+  std::vector<nl::Link> links;
+  std::vector<nl::Address> addresses;
+  std::vector<nl::Route> routes;  ///< main table
+};
+
+/// Pure. Of several addresses on the interface `before` (what was used last) is kept while it is there, else
+/// the first of global scope counts, in the kernel's order. Errors: kNotFound, naming what was asked for and
+/// the interfaces that there are; kFailedPrecondition for an interface without an address of a family.
+[[nodiscard]] Result<Underlay> choose_underlay(const UnderlayChoice& choice, const UnderlayTables& tables,
+                                               const Underlay* before = nullptr);
+
+/// Errors: the kernel's.
+Result<UnderlayTables> read_underlay_tables(nl::Socket& socket);
+
+}  // namespace holdfast::flannel

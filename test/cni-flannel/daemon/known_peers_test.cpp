@@ -1,0 +1,88 @@
+#include "cni-flannel/daemon/known_peers.h"
+
+#include "test/catch.h"
+#include "test/cni-flannel/daemon/overlay_peers.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using namespace std::chrono_literals;
+
+NodeNetworkObject node(const std::string& name, int subnet = 1) {
+  NodeNetworkObject out;
+  out.identity = {name, "uid-" + name, "", 0};
+  out.network.node = name;
+  out.network.pod_cidrs = {test::cidr("10.244." + std::to_string(subnet) + ".0/24")};
+  return out;
+}
+
+std::vector<std::string> names(const KnownPeers& known) {
+  std::vector<std::string> out;
+  for (const NodeNetworkObject& node : known.nodes()) out.push_back(node.identity.name);
+  return out;
+}
+
+using Names = std::vector<std::string>;
+constexpr auto kDelay = 10min;
+
+TEST_CASE("A whole list forgets what it leaves out, after the delay and not before", "[flanneld]") {
+  KnownPeers known({node("a"), node("b"), node("c")});
+  CHECK(known.next_forget(kDelay) == KnownPeers::Time::max());
+  known.list({node("a"), node("c")}, /*whole=*/true, 1h);
+  CHECK(known.forget(1h + kDelay - 1s, kDelay).empty());
+  CHECK(names(known) == Names{"a", "b", "c"});
+  CHECK(known.next_forget(kDelay) == 1h + kDelay);
+  // a second list does not begin the delay anew
+  known.list({node("a"), node("c")}, true, 1h + 5min);
+  CHECK(known.forget(1h + kDelay, kDelay) == Names{"b"});
+  CHECK(names(known) == Names{"a", "c"});
+}
+
+TEST_CASE("A list that is partial or empty, as a cache answers that lost its data, forgets nobody",
+          "[flanneld]") {
+  KnownPeers known({node("a"), node("b")});
+  known.list({node("a")}, /*whole=*/false, 1h);
+  known.list({}, /*whole=*/true, 1h);
+  CHECK(known.gone_count() == 0);
+  CHECK(known.forget(100h, kDelay).empty());
+}
+
+TEST_CASE("A node that comes back within the delay stays", "[flanneld]") {
+  KnownPeers known({node("a"), node("b")});
+  known.list({node("a")}, true, 1h);
+  known.list({node("a"), node("b")}, true, 1h + 1min);
+  CHECK(known.forget(100h, kDelay).empty());
+  known.gone("b", "uid-b", 2h);
+  known.put(node("b"), 2h + 1min);
+  CHECK(known.forget(100h, kDelay).empty());
+}
+
+TEST_CASE("A tombstone counts for the object it is of", "[flanneld]") {
+  KnownPeers known({node("a"), node("b"), node("c")});
+  known.gone("a", "uid-of-an-older-a", 1h);
+  known.gone("b", "uid-b", 1h);
+  known.gone("nobody", "x", 1h);
+  NodeNetworkObject removed = node("c");
+  removed.removed_at = "2026-01-02T03:04:05Z";
+  known.put(removed, 1h);
+  CHECK(known.forget(2h, kDelay) == Names{"b", "c"});
+  CHECK(names(known) == Names{"a"});
+  known.put(removed, 3h);
+  CHECK(names(known) == Names{"a"});
+}
+
+TEST_CASE("Who is new or publishes something else stands last, as the latest to claim it", "[flanneld]") {
+  KnownPeers known({node("a", 1), node("b", 2), node("c", 3)});
+  NodeNetworkObject same = node("a", 1);
+  same.identity.resource_version = "99";
+  known.put(same, 1h);
+  CHECK(names(known) == Names{"a", "b", "c"});
+  CHECK(known.find("a")->identity.resource_version == "99");
+  known.put(node("a", 9), 1h);
+  known.put(node("d", 4), 1h);
+  CHECK(names(known) == Names{"b", "c", "a", "d"});
+  CHECK(known.find("e") == nullptr);
+}
+
+}  // namespace
+}  // namespace holdfast::flannel

@@ -1,0 +1,100 @@
+#include "cni-flannel/daemon/underlay.h"
+
+#include "test/catch.h"
+#include "test/cni-flannel/daemon/overlay_peers.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using test::cidr;
+using test::ip;
+
+nl::Link link(int index, const std::string& name) {
+  nl::Link out;
+  out.index = index;
+  out.name = name;
+  out.mtu = 1500;
+  return out;
+}
+
+nl::Address address(int ifindex, const char* text, nl::Scope scope = nl::Scope::kUniverse) {
+  nl::Address out;
+  out.ifindex = ifindex;
+  out.cidr = cidr(text);
+  out.scope = scope;
+  return out;
+}
+
+nl::Route default_route(const char* dst, int ifindex, std::uint32_t metric) {
+  nl::Route out;
+  out.dst = cidr(dst);
+  out.ifindex = ifindex;
+  out.priority = metric;
+  return out;
+}
+
+UnderlayTables machine() {
+  return {
+      {link(1, "lo"), link(2, "eth0"), link(3, "wwan0")},
+      {address(1, "127.0.0.1/8", nl::Scope::kHost), address(2, "169.254.9.9/16", nl::Scope::kLink),
+       address(2, "192.168.1.7/24"), address(2, "192.168.1.200/24"),
+       address(2, "fe80::1/64", nl::Scope::kLink), address(2, "2001:db8::7/64"), address(3, "10.9.0.2/30")},
+      {default_route("0.0.0.0/0", 3, 700), default_route("0.0.0.0/0", 2, 100),
+       default_route("::/0", 3, 1024)}};
+}
+
+TEST_CASE("With nothing said the interface of the best default route is taken, with its first address",
+          "[flanneld]") {
+  const auto chosen = choose_underlay({}, machine());
+  REQUIRE(chosen.has_value());
+  CHECK(chosen->link.name == "eth0");
+  CHECK(chosen->local == ip("192.168.1.7"));
+  CHECK(chosen->public_ip == ip("192.168.1.7"));
+  CHECK_FALSE(chosen->local6.has_value());
+}
+
+TEST_CASE("The address that was used last is kept while it is there", "[flanneld]") {
+  Underlay before;
+  before.local = ip("192.168.1.200");
+  CHECK(choose_underlay({}, machine(), &before)->local == ip("192.168.1.200"));
+  before.local = ip("192.168.1.99");
+  CHECK(choose_underlay({}, machine(), &before)->local == ip("192.168.1.7"));
+}
+
+TEST_CASE("Interfaces that are named are tried in their order, by name or address", "[flanneld]") {
+  UnderlayChoice choice;
+  choice.interfaces = {"eth7", "10.9.0.2"};
+  CHECK(choose_underlay(choice, machine())->link.name == "wwan0");
+  choice.interfaces = {"eth0", "wwan0"};
+  choice.public_ip = ip("203.0.113.5");
+  const auto chosen = choose_underlay(choice, machine());
+  CHECK(chosen->local == ip("192.168.1.7"));
+  CHECK(chosen->public_ip == ip("203.0.113.5"));
+}
+
+TEST_CASE("Both families are served where both are in use", "[flanneld]") {
+  UnderlayChoice choice;
+  choice.ipv6 = true;
+  const auto chosen = choose_underlay(choice, machine());
+  REQUIRE(chosen.has_value());
+  CHECK(chosen->local6 == ip("2001:db8::7"));
+  choice.ipv4 = false;
+  choice.interfaces = {"wwan0"};
+  CHECK(choose_underlay(choice, machine()).error().message == "interface wwan0 has no global IPv6 address");
+}
+
+TEST_CASE("An interface that is not there is told with those that are", "[flanneld]") {
+  UnderlayChoice choice;
+  choice.interfaces = {"eth9"};
+  CHECK(choose_underlay(choice, machine()).error().message ==
+        "no interface eth9 (--iface); there are: lo, eth0 (192.168.1.7 192.168.1.200 2001:db8::7), wwan0 "
+        "(10.9.0.2)");
+  UnderlayTables offline = machine();
+  offline.routes.clear();
+  CHECK_THAT(
+      choose_underlay({}, offline).error().message,
+      Catch::StartsWith("no default route tells the external interface; name one by --iface; there are: lo"));
+}
+
+}  // namespace
+}  // namespace holdfast::flannel
