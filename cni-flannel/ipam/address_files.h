@@ -35,9 +35,9 @@ struct FileOwner {
 ///
 ///     <data_dir>/<network>/            0755
 ///         lock                         flock LOCK_EX around every change
-///         10.244.3.7                   0600, "<containerID>\r\n<ifname>"; the name in the address's shortest
-///         form last_reserved_ip.<set>       address given last from range set <set> .claim-<boot>-<random>
-///         ours: an address file before it has its address; upstream passes over it
+///         10.244.3.7                   0600, "<containerID>\r\n<ifname>"; the address in its shortest form
+///         last_reserved_ip.<set>       the address given last from range set <set>
+///         .claim-<boot>-<random>       ours: an address file without address yet; upstream passes over it
 ///
 /// Upstream makes an address file and then writes it, so a crash leaves it empty. Here a claim is written and
 /// made durable first and then renamed, so that the file of an address is whole from the beginning. As a

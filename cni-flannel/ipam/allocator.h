@@ -66,8 +66,7 @@ struct Decision {
 ///   1. the address that was asked for;
 ///   2. the one it has already;
 ///   3. its pod's last one, when it is still in the ranges and nobody has it, or a dead owner, or an older
-///   sandbox of
-///      the same pod (same uid);
+///      sandbox of the same pod (same uid);
 ///   4. the next after the last one given that nobody has and no binding names, as host-local goes round;
 ///   5. one of a dead owner that no binding names;
 ///   6. the one of the longest-absent pod, whose binding ends.

@@ -16,8 +16,7 @@ namespace holdfast::flannel {
 
 /// What the runtime identifies an attachment by. A container id is never reused before its DEL.
 struct Attachment {
-  std::string
-      network;  ///< network name, "cbr0"; names a folder, so checked by the caller against the CNI rule
+  std::string network;       ///< "cbr0"; names a folder, so the caller has checked it by CNI's rule
   std::string container_id;  ///< CNI_CONTAINERID
   std::string ifname;        ///< CNI_IFNAME
   auto operator<=>(const Attachment&) const = default;
@@ -67,8 +66,8 @@ class Machine {
 struct AllocationRequest {
   Attachment attachment;
   std::optional<Pod> pod;  ///< unset (plain ctr, podman): behaves as host-local does, no binding
-  std::vector<IpAddress>
-      requested;          ///< CNI_ARGS IP, args.cni.ips, runtimeConfig.ips; at most one a range set
+  /// CNI_ARGS IP, args.cni.ips, runtimeConfig.ips; at most one a range set.
+  std::vector<IpAddress> requested;
   std::string host_link;  ///< the host end this attachment will have; its absence proves the owner dead
 };
 

@@ -59,15 +59,14 @@ struct SavedDelegate {
 ///
 ///     <dataDir>/                          0700
 ///       <container id>                    0600, JSON; the first attachment of the container, upstream's name
-///       <container id>:<ifname>           0600, JSON; any further attachment. Upstream has one file a
-///       container,
-///                                         so that two attachments overwrite each other, and never reads
-///                                         these
+///       <container id>:<ifname>           0600, JSON; any further attachment
 ///       .new:<container id>:<ifname>      being written
 ///
-/// ':' and a leading '.' occur in no container id, so these names cannot meet. What we write has a further
-/// member, "holdfast":{"ifname":"eth0"}, which tells whose the first file is; upstream and its delegates skip
-/// it. A file of upstream has none and belongs to whichever attachment asks, as upstream takes it.
+/// Upstream has one file a container, so that two attachments overwrite each other, and never reads the
+/// second kind. ':' and a leading '.' occur in no container id, so these names cannot meet. What we write has
+/// a further member, "holdfast":{"ifname":"eth0"}, which tells whose the first file is; upstream and its
+/// delegates skip it. A file of upstream has none and belongs to whichever attachment asks, as upstream takes
+/// it.
 class DelegateStore {
  public:
   /// `files` outlives the object.

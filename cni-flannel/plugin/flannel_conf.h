@@ -36,8 +36,8 @@ struct OwnConf {
 struct FlannelConf {
   std::filesystem::path subnet_file = "/run/flannel/subnet.env";  ///< subnetFile
   std::filesystem::path data_dir = "/var/lib/cni/flannel";        ///< dataDir
-  cni::JsonPart
-      delegate;        ///< an object without name and ipam, whose type, if any, is a string; null when absent
+  /// An object without name and ipam, whose type, if any, is a string; null when absent.
+  cni::JsonPart delegate;
   cni::JsonPart ipam;  ///< an object; null when absent
   OwnConf own;
 };

@@ -59,13 +59,11 @@ inline constexpr std::array kAllLosses{Loss::kAllUnsynced, Loss::kNamesSurvive, 
 /// The model of a power cut is POSIX's word and no more (what ext4 or XFS give beyond it is not relied on):
 ///   * All that was in the folder at construction is durable.
 ///   * sync_file makes the content of one file durable, under whatever name; not its name, not its length
-///   only.
+///     only.
 ///   * sync_folder makes the names in that one folder durable (files made, renamed and removed there), not
-///   the
-///     content of the files, and not the folder's own name in its parent.
+///     the content of the files, and not the folder's own name in its parent.
 ///   * A rename between folders is a name made in one and a name removed in the other; each needs its own
-///   sync. Until
-///     then a cut may leave the file under both names or under none.
+///     sync. Until then a cut may leave the file under both names or under none.
 ///   * make_folders syncs the names it makes.
 ///   * A file whose name is durable and whose content never was is there and empty.
 ///   * lock makes an empty file when there is none; its name is as durable as any other.
