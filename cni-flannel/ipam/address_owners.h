@@ -6,7 +6,7 @@
 
 #include "cni-flannel/ipam/address_files.h"
 #include "cni-flannel/ipam/allocator.h"
-#include "cni-flannel/ipam/binding_log.h"
+#include "cni-flannel/ipam/binding.h"
 #include "cni-flannel/ipam/results_cache.h"
 #include "cni-flannel/ipam/sticky_ipam.h"
 #include "common/base/cidr.h"

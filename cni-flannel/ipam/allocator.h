@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cni-flannel/ipam/binding_log.h"
+#include "cni-flannel/ipam/binding.h"
 #include "cni-flannel/ipam/sticky_ipam.h"
 #include "common/base/cidr.h"
 #include "common/base/result.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cni-flannel/ipam/address_files.h"
-#include "cni-flannel/ipam/binding_log.h"
+#include "cni-flannel/ipam/binding.h"
 #include "cni-flannel/ipam/results_cache.h"
 #include "cni-flannel/ipam/sticky_ipam.h"
 #include "common/base/result.h"

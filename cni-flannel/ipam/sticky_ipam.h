@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -100,6 +101,8 @@ struct PoolUsage {
   std::uint64_t bound = 0;  ///< reserved for absent pods; given to others when nothing else is left
 };
 
+class NetworkSession;
+
 /// Gives each attachment its addresses, and a pod the addresses it had before.
 ///
 /// On disk, under one flock that upstream's host-local takes too:
@@ -159,7 +162,9 @@ class StickyIpam {
   [[nodiscard]] const std::vector<std::string>& notices() const { return notices_; }
 
  private:
-  class Session;
+  Result<std::unique_ptr<NetworkSession>> make_session(const std::string& network);
+  /// With the lock held, unless there is no such network.
+  Result<std::unique_ptr<NetworkSession>> open_session(const std::string& network);
 
   Files& files_;
   Machine& machine_;

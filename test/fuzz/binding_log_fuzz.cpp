@@ -1,4 +1,4 @@
-#include "cni-flannel/ipam/binding_log.h"
+#include "cni-flannel/ipam/binding_log_format.h"
 #include "test/fuzz/fuzz_text.h"
 
 // What is read of any text, written again, reads the same and is whole.
