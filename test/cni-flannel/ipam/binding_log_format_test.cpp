@@ -2,8 +2,6 @@
 
 #include <array>
 #include <cstdio>
-#include <ctime>
-#include <iostream>
 
 #include "common/base/checksum.h"
 #include "test/catch.h"
@@ -119,24 +117,6 @@ TEST_CASE("what is left of a damaged log", "[ipam]") {
       CHECK(c.text.size() - log.valid_bytes == c.torn_bytes);
     }
   }
-}
-
-TEST_CASE("the parser's time for 500 lines", "[.][measure]") {
-  std::vector<Binding> bindings;
-  for (std::uint64_t i = 0; i < 500; ++i) {
-    bindings.push_back(binding(i, "pod-" + std::to_string(i % 250), {*ip("10.0.0.0").plus(i)}));
-  }
-  const std::string text = with(bindings);
-  constexpr int kRounds = 200;
-  const std::clock_t begin = std::clock();
-  std::size_t sum = 0;
-  for (int i = 0; i < kRounds; ++i) {
-    sum += parse_binding_log(text).bindings.size();
-  }
-  CHECK(sum == std::size_t{250} * kRounds);
-  std::cout << "parse of 500 lines, " << text.size()
-            << " bytes: " << 1e3 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC / kRounds
-            << " ms CPU\n";
 }
 
 }  // namespace

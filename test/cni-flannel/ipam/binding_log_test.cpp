@@ -1,8 +1,5 @@
 #include "cni-flannel/ipam/binding_log.h"
 
-#include <ctime>
-#include <iostream>
-
 #include "test/catch.h"
 #include "test/cni-flannel/ipam/ipam_node.h"
 #include "test/fakes/recording_files.h"
@@ -51,28 +48,6 @@ TEST_CASE(
       CHECK(log.bindings.size() == 2);
     }
   }
-}
-
-TEST_CASE("ADD's time on a /24 with 200 bindings", "[.][measure]") {
-  Node node;
-  for (int i = 0; i < 200; ++i) {
-    REQUIRE(
-        node.try_add(request_of(std::string(56, 'c') + std::to_string(i), pod("pod-" + std::to_string(i)))));
-  }
-  constexpr int kRounds = 300;
-  double add = 0;
-  double del = 0;
-  for (int i = 0; i < kRounds; ++i) {
-    std::clock_t begin = std::clock();
-    StickyIpam manager = node.ipam();
-    REQUIRE(manager.allocate(request_of("x" + std::to_string(i), pod("measured"))));
-    add += static_cast<double>(std::clock() - begin);
-    begin = std::clock();
-    REQUIRE(manager.release(attachment_of("x" + std::to_string(i))));
-    del += static_cast<double>(std::clock() - begin);
-  }
-  std::cout << "without syncs, ADD " << 1e3 * add / CLOCKS_PER_SEC / kRounds << " ms CPU, DEL "
-            << 1e3 * del / CLOCKS_PER_SEC / kRounds << " ms CPU\n";
 }
 
 }  // namespace
