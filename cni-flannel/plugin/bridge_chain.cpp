@@ -8,14 +8,14 @@
 
 #include "cni-flannel/ipam/results_cache.h"
 #include "cni-flannel/plugin/bridge.h"
+#include "cni-flannel/plugin/bridge_check.h"
 #include "cni-flannel/plugin/host_machine.h"
 #include "cni-flannel/plugin/link_removal.h"
 #include "cni-flannel/plugin/mac_spoof.h"
 #include "cni-flannel/plugin/masquerade.h"
 #include "cni-flannel/plugin/masquerade_iptables.h"
 #include "cni-flannel/plugin/names.h"
-#include "common/netlink/address.h"
-#include "common/netlink/route.h"
+#include "cni-flannel/plugin/result_links.h"
 
 namespace holdfast::flannel {
 
@@ -31,39 +31,9 @@ constexpr std::chrono::milliseconds kPortPatience{2550};        // as long as up
 constexpr std::chrono::milliseconds kDetectionPatience{10000};  // as upstream's SettleAddresses
 constexpr std::size_t kMaxResolvConf = 64 * 1024;
 
-/// Teardown goes on after an error; this keeps the first and counts the rest.
-class Errors {
- public:
-  void add(CniStatus done) {
-    if (done) return;
-    if (count_++ == 0) first_ = std::move(done).error();
-  }
-  void add(Status done) { add(to_cni(std::move(done))); }
-  [[nodiscard]] CniStatus result() {
-    if (count_ == 0) return {};
-    if (count_ > 1) first_.msg += " (and " + std::to_string(count_ - 1) + " more)";
-    return tl::unexpected(std::move(first_));
-  }
-
- private:
-  std::size_t count_ = 0;
-  cni::CniError first_;
-};
-
-RuleOwner owner_of(const Attachment& attachment) {
-  return {attachment.network, attachment.container_id, attachment.ifname};
-}
-
 std::optional<Pod> pod_of(const cni::CniArgs& args) {
   if (args.pod_name.empty() || args.pod_namespace.empty()) return std::nullopt;
   return Pod{args.pod_namespace, args.pod_name, args.pod_uid};
-}
-
-std::optional<IpAddress> gateway_of(const AddResult& result, IpFamily family) {
-  for (const cni::AssignedIp& ip : result.ips) {
-    if (ip.address.family() == family && ip.gateway) return ip.gateway;
-  }
-  return std::nullopt;
 }
 
 /// A gateway that the IPAM plugin left out is the first address of the subnet.
@@ -85,62 +55,11 @@ void add_default_routes(const BridgeConf& conf, AddResult& result) {
   }
 }
 
-std::vector<Cidr> gateway_cidrs(const BridgeConf& conf, const AddResult& result) {
-  std::vector<Cidr> gateways;
-  if (!conf.is_gateway) return gateways;
-  for (const cni::AssignedIp& ip : result.ips) {
-    if (ip.gateway) gateways.push_back(*Cidr::make(*ip.gateway, ip.address.prefix()));
-  }
-  return gateways;
-}
-
-nl::Route to_route(const cni::Route& route, const AddResult& result) {
-  const bool on_link = route.scope == static_cast<std::uint8_t>(nl::Scope::kLink);
-  nl::Route out{.dst = route.dst.network()};
-  out.gateway = route.gw || on_link ? route.gw : gateway_of(result, route.dst.family());
-  if (route.scope) out.scope = static_cast<nl::Scope>(*route.scope);
-  if (route.table) out.table = *route.table;
-  out.priority = route.priority;
-  out.mtu = route.mtu;
-  out.advmss = route.advmss;
-  return out;
-}
-
 PodInterface pod_interface_of(const BridgeConf& conf, const AddResult& result) {
   PodInterface wanted{.duplicate_detection = conf.enable_dad};
   for (const cni::AssignedIp& ip : result.ips) wanted.addresses.push_back(ip.address);
   for (const cni::Route& route : result.routes) wanted.routes.push_back(to_route(route, result));
   return wanted;
-}
-
-std::vector<Cidr> addresses_in(const AddResult& result) {
-  std::vector<Cidr> addresses;
-  for (const cni::AssignedIp& ip : result.ips) addresses.push_back(ip.address);
-  return addresses;
-}
-
-std::string mac_text(const nl::Link& link) { return link.mac ? link.mac->to_string() : std::string(); }
-
-CniStatus missing(std::string what) { return cni::cni_fail(cni::own_code(Code::kNotFound), std::move(what)); }
-
-CniStatus check_addresses(nl::Socket& socket, const nl::Link& link, const std::vector<Cidr>& wanted) {
-  HOLDFAST_TRY(const auto addresses, to_cni(nl::list_addresses(socket, link.index)));
-  for (const Cidr& cidr : wanted) {
-    const auto same = [&](const nl::Address& address) { return address.cidr == cidr; };
-    if (std::ranges::none_of(addresses, same)) {
-      return missing("address " + cidr.to_string() + " is not on " + link.name);
-    }
-  }
-  return {};
-}
-
-CniStatus check_gateways(nl::Socket& host, const BridgeConf& conf, const AddResult& previous) {
-  const std::vector<Cidr> gateways = gateway_cidrs(conf, previous);
-  if (gateways.empty()) return {};
-  const std::string name = gateway_link_name(conf);
-  HOLDFAST_TRY(const auto link, to_cni(nl::find_link(host, name)));
-  if (!link) return missing("gateway \"" + name + "\" is not there");
-  return check_addresses(host, *link, gateways);
 }
 
 }  // namespace
@@ -323,7 +242,7 @@ CniResult<AddResult> BridgeChain::add(const BridgeCall& call) {
 }
 
 CniStatus BridgeChain::del(const BridgeCall& call) {
-  Errors errors;
+  cni::FirstError errors;
   Status unlinked = delete_links(call);
   // An address is free only when nobody answers for it any more.
   if (unlinked) errors.add(release_addresses(call));
@@ -332,73 +251,25 @@ CniStatus BridgeChain::del(const BridgeCall& call) {
   return errors.result();
 }
 
+CniStatus BridgeChain::check_addresses_held(const BridgeCall& call) {
+  if (!call.kind.has_ipam()) return {};
+  if (!call.kind.is_host_local()) return delegates_.check(call.kind.ipam_type, call.delegate);
+  HostMachine machine(host_);
+  StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
+  HOLDFAST_TRY(const auto held, to_cni(ipam.addresses_of(call.attachment)));
+  if (!held.empty()) return {};
+  return cni::cni_fail(
+      cni::own_code(Code::kNotFound),
+      "no address is allocated to " + call.attachment.container_id + " " + call.attachment.ifname);
+}
+
 CniStatus BridgeChain::check(const BridgeCall& call, const AddResult& previous) {
-  const Attachment& who = call.attachment;
-  if (call.kind.has_ipam() && !call.kind.is_host_local()) {
-    HOLDFAST_CHECK(delegates_.check(call.kind.ipam_type, call.delegate));
-  }
-  if (call.kind.is_host_local()) {
-    HostMachine machine(host_);
-    StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
-    HOLDFAST_TRY(const auto held, to_cni(ipam.addresses_of(who)));
-    if (held.empty()) return missing("no address is allocated to " + who.container_id + " " + who.ifname);
-  }
-
-  HOLDFAST_TRY(const auto bridge, to_cni(nl::find_link(host_, call.bridge.bridge)));
-  if (!bridge || bridge->kind != "bridge")
-    return missing("bridge \"" + call.bridge.bridge + "\" is not there");
-  if (!bridge->up) return missing("bridge \"" + call.bridge.bridge + "\" is down");
-  HOLDFAST_CHECK(check_gateways(host_, call.bridge, previous));
-
-  auto opened = open_pod_namespace(call.netns, call.may_be_own_netns);
-  HOLDFAST_TRY(PodNamespace pod, to_cni(std::move(opened), CniCode::kInvalidNetns));
-  HOLDFAST_TRY(const auto inside, to_cni(nl::find_link(pod.netlink, who.ifname)));
-  if (!inside) return missing("interface " + who.ifname + " is not in " + call.netns);
-  if (!inside->up && !call.bridge.disable_container_interface)
-    return missing("interface " + who.ifname + " is down");
-
-  for (const cni::Interface& expected : previous.interfaces) {
-    if (expected.sandbox.empty()) {
-      HOLDFAST_TRY(const auto link, to_cni(nl::find_link(host_, expected.name)));
-      if (!link) return missing("host interface " + expected.name + " is not there");
-      if (link->kind == "veth" && link->master != bridge->index) {
-        return missing("host interface " + expected.name + " is not a port of " + bridge->name);
-      }
-    } else if (expected.name == who.ifname && !expected.mac.empty() && mac_text(*inside) != expected.mac) {
-      return missing("interface " + who.ifname + " has MAC " + mac_text(*inside) + ", not " + expected.mac);
-    }
-  }
-
-  HOLDFAST_CHECK(check_addresses(pod.netlink, *inside, addresses_in(previous)));
-  for (const cni::Route& route : previous.routes) {
-    const nl::Route wanted = to_route(route, previous);
-    HOLDFAST_TRY(const auto routes, to_cni(nl::list_routes(pod.netlink, {.table = wanted.table})));
-    const auto same = [&](const nl::Route& have) {
-      return have.dst == wanted.dst && have.gateway == wanted.gateway;
-    };
-    if (std::ranges::none_of(routes, same)) {
-      return missing("route " + wanted.dst.to_string() + " is not in the pod");
-    }
-  }
-
-  const RuleOwner owner = owner_of(who);
-  if (call.bridge.mac_spoof_check || call.bridge.ip_masq) {
-    HOLDFAST_TRY(nl::Socket nft, to_cni(nl::Socket::open(nl::Protocol::kNetfilter)));
-    if (call.bridge.mac_spoof_check) {
-      HOLDFAST_TRY(const bool there, to_cni(has_mac_spoof_check(nft, owner)));
-      if (!there) return missing("the macspoofchk rules of " + who.container_id + " are not there");
-    }
-    if (call.bridge.ip_masq && call.bridge.ip_masq_backend != MasqueradeBackend::kIptables) {
-      HOLDFAST_TRY(const std::size_t count, to_cni(count_masquerade(nft, owner)));
-      if (count < previous.ips.size())
-        return missing("the ipMasq rules of " + who.container_id + " are not there");
-    }
-  }
-  return {};
+  HOLDFAST_CHECK(check_addresses_held(call));
+  return check_kernel(host_, call, previous);
 }
 
 CniStatus BridgeChain::gc(const BridgeCall& network, const std::vector<Attachment>& valid) {
-  Errors errors;
+  cni::FirstError errors;
   if (network.kind.is_host_local()) {
     HostMachine machine(host_);
     StickyIpam ipam(files_, machine, clock_, network.host_local.ipam);
@@ -437,6 +308,11 @@ CniStatus BridgeChain::status(const BridgeCall& network) {
                          "no address is left in network " + network.attachment.network,
                          std::to_string(usage.used) + " of " + std::to_string(usage.size) + " are in use");
   }
+  return check_bridge_is_free(network);
+}
+
+/// A bridge that keeps an address of another subnet would make ADD fail.
+CniStatus BridgeChain::check_bridge_is_free(const BridgeCall& network) {
   HOLDFAST_TRY(const auto bridge, to_cni(nl::find_link(host_, network.bridge.bridge)));
   if (!bridge || network.bridge.force_address || !network.bridge.is_gateway || network.bridge.vlan != 0)
     return {};

@@ -5,12 +5,10 @@
 
 #include "cni-flannel/ipam/sticky_ipam.h"
 #include "cni-flannel/plugin/bridge.h"
-#include "cni-flannel/plugin/bridge_conf.h"
+#include "cni-flannel/plugin/bridge_call.h"
 #include "cni-flannel/plugin/cni_error.h"
 #include "cni-flannel/plugin/cni_result.h"
-#include "cni-flannel/plugin/delegate.h"
 #include "cni-flannel/plugin/delegation.h"
-#include "cni-flannel/plugin/environment.h"
 #include "cni-flannel/plugin/pod_interface.h"
 #include "common/base/clock.h"
 #include "common/base/exec.h"
@@ -18,18 +16,6 @@
 #include "common/netlink/socket.h"
 
 namespace holdfast::flannel {
-
-/// One attachment to a bridge network, decoded: what the verbs of a bridge plugin work on.
-struct BridgeCall {
-  Attachment attachment;
-  std::string netns;  ///< path; empty in a DEL whose namespace is gone
-  bool may_be_own_netns = false;
-  cni::CniArgs args;
-  DelegateKind kind;
-  cni::JsonPart delegate;  ///< the whole rendered configuration
-  BridgeConf bridge;
-  HostLocalConf host_local;  ///< when kind.is_host_local()
-};
 
 /// What bridge and host-local do together for flannel, in one process: bridge, veth pair, addresses, routes
 /// and the pod's own rules. An ipam of another type is executed.
@@ -62,6 +48,8 @@ class BridgeChain {
   cni::CniStatus connect(const BridgeCall& call, cni::AddResult& result);
   cni::CniStatus bring_up(const BridgeCall& call, PodNamespace& pod, const PodLinkState& ends,
                           const cni::AddResult& result);
+  cni::CniStatus check_addresses_held(const BridgeCall& call);
+  cni::CniStatus check_bridge_is_free(const BridgeCall& network);
   Status put_rules(const BridgeCall& call, const cni::AddResult& result);
   Status drop_rules(const BridgeCall& call);
   Status delete_remembered_link(const BridgeCall& call);

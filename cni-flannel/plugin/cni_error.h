@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -64,6 +65,18 @@ template <class T>
     return *std::move(result);
   }
 }
+
+/// For what goes on after an error, as teardown does: keeps the first and counts the rest.
+class FirstError {
+ public:
+  void add(CniStatus done);
+  void add(Status done) { add(to_cni(std::move(done))); }
+  [[nodiscard]] CniStatus result() const;
+
+ private:
+  std::size_t count_ = 0;
+  CniError first_;
+};
 
 /// {"cniVersion", "code", "msg", "details"}, details left out when empty.
 [[nodiscard]] std::string to_json(const CniError& error, std::string_view cni_version);

@@ -95,6 +95,7 @@ Result<FlannelConf> read_flannel_conf(const NetConf& conf) {
   HOLDFAST_CHECK(check_delegate(delegate, conf));
   HOLDFAST_TRY(const JsonObject ipam, top["ipam"].object_or_empty());
   HOLDFAST_CHECK(refuse_self(ipam["type"], conf));
+  HOLDFAST_TRY(flannel.host_local_dir, read_path(ipam["dataDir"], flannel.host_local_dir));
   flannel.delegate = cni::member(conf.document, "delegate");
   flannel.ipam = cni::member(conf.document, "ipam");
   HOLDFAST_TRY(const JsonObject own, top["holdfast"].object_or_empty());

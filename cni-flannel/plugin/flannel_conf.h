@@ -38,7 +38,8 @@ struct FlannelConf {
   std::filesystem::path data_dir = "/var/lib/cni/flannel";        ///< dataDir
   /// An object without name and ipam, whose type, if any, is a string; null when absent.
   cni::JsonPart delegate;
-  cni::JsonPart ipam;  ///< an object; null when absent
+  cni::JsonPart ipam;                                              ///< an object; null when absent
+  std::filesystem::path host_local_dir = "/var/lib/cni/networks";  ///< ipam.dataDir
   OwnConf own;
 };
 

@@ -29,14 +29,13 @@ Attachment attachment_of(const Request& request) {
   return {request.conf.name, request.env.container_id, request.env.ifname};
 }
 
-/// Addresses can be released without knowing any range: their files tell.
-IpamConfig store_config(const cni::JsonPart& ipam, const OwnConf& own) {
-  IpamConfig config{.state_dir = own.state_dir, .results_dir = own.results_dir};
-  const std::string data_dir = cni::to_text(cni::member(ipam, "dataDir"));
-  if (data_dir.size() > 2 && data_dir.front() == '"' && data_dir[1] == '/') {
-    config.data_dir = data_dir.substr(1, data_dir.size() - 2);
-  }
-  return config;
+/// A call that takes down, with no lease to render a configuration from. Addresses can be released without
+/// knowing any range: their files tell.
+BridgeCall call_without_lease(const Request& request, const FlannelConf& conf, DelegateKind kind) {
+  BridgeCall call{.attachment = attachment_of(request), .args = request.args, .kind = std::move(kind)};
+  call.host_local.ipam = {
+      .data_dir = conf.host_local_dir, .state_dir = conf.own.state_dir, .results_dir = conf.own.results_dir};
+  return call;
 }
 
 CniResult<BridgeCall> bridge_call(const Request& request, const FlannelConf& conf,
@@ -46,9 +45,7 @@ CniResult<BridgeCall> bridge_call(const Request& request, const FlannelConf& con
                   .may_be_own_netns = request.env.allows_own_netns(),
                   .args = request.args,
                   .kind = std::move(kind),
-                  .delegate = delegate,
-                  .bridge = {},
-                  .host_local = {}};
+                  .delegate = delegate};
   HOLDFAST_TRY(call.bridge, parse_bridge_conf(delegate, request.args));
   if (call.kind.is_host_local()) {
     HOLDFAST_TRY(call.host_local, parse_host_local_conf(delegate, request.args, conf.own));
@@ -170,16 +167,7 @@ CniStatus FlannelPlugin::del_without_saved(const Request& request, const Flannel
   const cni::JsonPart type = cni::member(conf.delegate, "type");
   if (type && cni::to_text(type) != "\"bridge\"") return {};
   HOLDFAST_TRY(Tools tools, open_tools(executor_, request));
-  BridgeCall call{
-      .attachment = attachment_of(request),
-      .netns = {},
-      .may_be_own_netns = false,
-      .args = request.args,
-      .kind = {.type = "bridge", .ipam_type = "host-local"},
-      .delegate = {},
-      .bridge = {},
-      .host_local = {
-          .ipam = store_config(conf.ipam, conf.own), .routes = {}, .resolv_conf = {}, .requested = {}}};
+  const BridgeCall call = call_without_lease(request, conf, {.type = "bridge", .ipam_type = "host-local"});
   BridgeChain chain(files_, clock_, executor_, tools.host, tools.delegates);
   CniStatus done = chain.del(call);
   tell(chain.notices());
@@ -223,60 +211,58 @@ CniStatus FlannelPlugin::check(const Request& request) {
   return BridgeChain(files_, clock_, executor_, tools.host, tools.delegates).check(call, *previous);
 }
 
-CniStatus FlannelPlugin::gc(const Request& request) {
-  // No list is not an empty list: nothing is known about what is valid.
-  if (!request.conf.valid_attachments) return {};
-  HOLDFAST_TRY(const FlannelConf conf, parse_flannel_conf(request.conf));
-  HOLDFAST_TRY(Tools tools, open_tools(executor_, request));
+/// Takes down what was saved for attachments that are no longer valid.
+void FlannelPlugin::collect_saved(const Request& request, const FlannelConf& conf,
+                                  const std::vector<DelegateStore::Stale>& stale, cni::FirstError& errors) {
   DelegateStore store(files_, conf.data_dir);
-  std::optional<cni::CniError> first;
-  const auto keep = [&first](CniStatus done) {
-    if (!done && !first) first = std::move(done).error();
-  };
-
-  HOLDFAST_TRY(const auto stale,
-               to_cni(store.list_stale(*request.conf.valid_attachments, request.conf.name), CniCode::kIo));
   for (const DelegateStore::Stale& left : stale) {
-    const std::string ifname = left.ifname.empty() ? "eth0" : left.ifname;
     Request del = request;  // a delegate is told whose it is to delete
     del.env.container_id = left.container_id;
-    del.env.ifname = ifname;
+    del.env.ifname = left.ifname.empty() ? "eth0" : left.ifname;
     CniStatus done = del_saved(del, conf, attachment_of(del), left.saved);
     if (done) done = to_cni(store.remove(left.saved, Durability::kLazy), CniCode::kIo);
-    keep(std::move(done));
+    errors.add(std::move(done));
   }
+}
 
+/// What is left in this process' own stores and rules when there is no saved configuration to go by.
+CniStatus FlannelPlugin::collect_bridge(const Request& request, const FlannelConf& conf, DelegateKind kind) {
+  HOLDFAST_TRY(Tools tools, open_tools(executor_, request));
+  BridgeCall network = call_without_lease(request, conf, std::move(kind));
+  network.attachment = {.network = request.conf.name, .container_id = {}, .ifname = {}};
+  network.bridge.ip_masq = true;  // it may have been asked for earlier
   std::vector<Attachment> valid;
   for (const cni::ValidAttachment& one : *request.conf.valid_attachments) {
     valid.push_back({request.conf.name, one.container_id, one.ifname});
   }
+  BridgeChain chain(files_, clock_, executor_, tools.host, tools.delegates);
+  CniStatus done = chain.gc(network, valid);
+  tell(chain.notices());
+  return done;
+}
+
+CniStatus FlannelPlugin::gc(const Request& request) {
+  // No list is not an empty list: nothing is known about what is valid.
+  if (!request.conf.valid_attachments) return {};
+  HOLDFAST_TRY(const FlannelConf conf, parse_flannel_conf(request.conf));
+  DelegateStore store(files_, conf.data_dir);
+  HOLDFAST_TRY(const auto stale,
+               to_cni(store.list_stale(*request.conf.valid_attachments, request.conf.name), CniCode::kIo));
+  cni::FirstError errors;
+  collect_saved(request, conf, stale, errors);
+
   DelegateKind kind{.type = "bridge", .ipam_type = "host-local"};
-  auto rendered = render(request, conf);
-  if (rendered) {
+  if (const auto rendered = render(request, conf)) {
     HOLDFAST_TRY(kind, kind_of(*rendered));
+    cni::Delegates delegates(executor_, request.env, kDelegateDeadline);
     const cni::JsonPart delegate = cni::with_call_fields(*rendered, request.conf);
-    if (!kind.is_bridge()) keep(tools.delegates.gc(kind.type, delegate));
-    if (kind.is_bridge() && kind.has_ipam() && !kind.is_host_local())
-      keep(tools.delegates.gc(kind.ipam_type, delegate));
+    if (!kind.is_bridge()) errors.add(delegates.gc(kind.type, delegate));
+    if (kind.is_bridge() && kind.has_ipam() && !kind.is_host_local()) {
+      errors.add(delegates.gc(kind.ipam_type, delegate));
+    }
   }
-  if (kind.is_bridge()) {
-    BridgeCall network{
-        .attachment = {.network = request.conf.name, .container_id = {}, .ifname = {}},
-        .netns = {},
-        .may_be_own_netns = false,
-        .args = {},
-        .kind = kind,
-        .delegate = {},
-        .bridge = {},
-        .host_local = {
-            .ipam = store_config(conf.ipam, conf.own), .routes = {}, .resolv_conf = {}, .requested = {}}};
-    network.bridge.ip_masq = true;
-    BridgeChain chain(files_, clock_, executor_, tools.host, tools.delegates);
-    keep(chain.gc(network, valid));
-    tell(chain.notices());
-  }
-  if (first) return tl::unexpected(*std::move(first));
-  return {};
+  if (kind.is_bridge()) errors.add(collect_bridge(request, conf, kind));
+  return errors.result();
 }
 
 CniStatus FlannelPlugin::status(const Request& request) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cni-flannel/plugin/bridge_chain.h"
 #include "cni-flannel/plugin/delegate.h"
@@ -34,6 +35,9 @@ class FlannelPlugin final : public cni::Plugin {
   cni::CniStatus del_saved(const cni::Request& request, const FlannelConf& conf, const Attachment& attachment,
                            const SavedDelegate& saved);
   cni::CniStatus del_without_saved(const cni::Request& request, const FlannelConf& conf);
+  void collect_saved(const cni::Request& request, const FlannelConf& conf,
+                     const std::vector<DelegateStore::Stale>& stale, cni::FirstError& errors);
+  cni::CniStatus collect_bridge(const cni::Request& request, const FlannelConf& conf, DelegateKind kind);
 
   Files& files_;
   Clock& clock_;
