@@ -2,9 +2,19 @@
 
 #include <time.h>
 
+#include <array>
 #include <thread>
 
 namespace holdfast {
+
+std::string utc_text(std::chrono::sys_seconds time) {
+  const std::time_t seconds = time.time_since_epoch().count();
+  std::tm parts{};
+  std::array<char, 40> text{};
+  ::gmtime_r(&seconds, &parts);
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text.data(), size};
+}
 
 std::chrono::nanoseconds SystemClock::since_boot() {
   timespec time{};

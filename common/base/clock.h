@@ -1,8 +1,12 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 namespace holdfast {
+
+/// "2026-11-21T02:54:07Z". Source: RFC 3339.
+[[nodiscard]] std::string utc_text(std::chrono::sys_seconds time);
 
 /// Time, so that no test sleeps. The fake is test/fakes/fake_clock.h.
 class Clock {

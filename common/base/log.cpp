@@ -1,9 +1,6 @@
 #include "common/base/log.h"
 
-#include <time.h>
-
 #include <algorithm>
-#include <array>
 
 #include "common/base/fd.h"
 
@@ -43,15 +40,6 @@ void append_value(std::string& line, std::string_view value) {
     append_escaped(line, c);
   }
   line += '"';
-}
-
-std::string utc_text(std::chrono::sys_seconds time) {
-  const std::time_t seconds = time.time_since_epoch().count();
-  std::tm parts{};
-  std::array<char, 40> text{};
-  ::gmtime_r(&seconds, &parts);
-  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {text.data(), size};
 }
 
 }  // namespace
