@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "common/base/state_file.h"
-#include "test/catch.h"
 #include "test/fakes/temporary_folder.h"
+#include "test/kube_server/http_scene.h"
 #include "test/kube_server/http_server.h"
 
 namespace holdfast::kube {
@@ -15,20 +15,11 @@ using namespace std::chrono_literals;
 using test::Responder;
 using test::ServerRequest;
 
-struct Answer {
-  HttpHead head;
-  std::string body;
-  std::optional<Status> end;
-  [[nodiscard]] std::string error() const { return end && !*end ? end->error().message : ""; }
-};
+using Answer = test::HttpScene::Answer;
 
 // A client and a server on one event loop.
-struct Pair {
-  SystemClock clock;
-  std::unique_ptr<EventLoop> loop = EventLoop::create(clock).value();
+struct Pair : test::HttpScene {
   test::TemporaryFolder folder;
-  PosixFiles files;
-  Metrics metrics;
   std::vector<ServerRequest> requests;
   std::function<void(const ServerRequest&, Responder)> serve = [](const ServerRequest&, Responder responder) {
     responder.whole(200, "hello");
@@ -38,37 +29,20 @@ struct Pair {
                             serve(request, std::move(responder));
                           }};
   Config config{.server = server.url()};
-  std::unique_ptr<CurlHttp> http;
 
-  void connect() { http = CurlHttp::create(*loop, config, files, metrics, "flanneld").value(); }
-
-  template <class Condition>
-  void turn_until(Condition condition) {
-    const auto limit = clock.since_boot() + 20s;
-    while (!condition()) {
-      REQUIRE(clock.since_boot() < limit);
-      REQUIRE(loop->turn(50ms));
-    }
-  }
-
+  void connect() { HttpScene::connect(config, "flanneld"); }
   std::unique_ptr<HttpExchange> start(HttpRequest request, Answer& answer) {
+    connect_once();
+    return HttpScene::start(std::move(request), answer);
+  }
+  Answer exchange(HttpRequest request) {
+    connect_once();
+    return ask(std::move(request));
+  }
+  void connect_once() {
     if (!http) {
       connect();
     }
-    return http->start(std::move(request), {.head = [&](const HttpHead& head) { answer.head = head; },
-                                            .body =
-                                                [&](std::string_view bytes) {
-                                                  answer.body += bytes;
-                                                  return Status{};
-                                                },
-                                            .end = [&](Status how) { answer.end = std::move(how); }});
-  }
-
-  Answer exchange(HttpRequest request) {
-    Answer answer;
-    const auto exchange = start(std::move(request), answer);
-    turn_until([&] { return answer.end.has_value(); });
-    return answer;
   }
   Answer get(const std::string& path) { return exchange({.path = path}); }
 };

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/event_loop.h"
+#include "test/kube_server/faults.h"
+#include "test/kube_server/http_server.h"
+#include "test/kube_server/object_store.h"
+#include "test/kube_server/verbs.h"
+#include "test/kube_server/watch_streams.h"
+
+namespace holdfast::test {
+
+/// A Kubernetes API server in memory, on loopback, for tests: nodes, namespaces, events, leases and whatever
+/// a CustomResourceDefinition brings; list (pages, selectors, tables), watch (bookmarks, resume, initial
+/// events), get, create, update, apply, merge and strategic merge patch, the status subresource, delete and
+/// discovery. test/kube_server/contract_test.cpp holds it against answers of a real server.
+///
+/// What goes wrong is asked for by fault(). Belongs to the loop's thread.
+class ApiServer {
+ public:
+  explicit ApiServer(EventLoop& loop);
+  ApiServer(const ApiServer&) = delete;
+  ApiServer& operator=(const ApiServer&) = delete;
+  ~ApiServer();
+
+  [[nodiscard]] const std::string& url() const { return http_.url(); }
+  [[nodiscard]] HttpServer& http() { return http_; }
+  [[nodiscard]] ObjectStore& store() { return store_; }
+  [[nodiscard]] WatchStreams& watches() { return watches_; }
+
+  void fault(Fault fault) { faults_.add(std::move(fault)); }
+  void clear_faults() { faults_.clear(); }
+  /// Who does not send it is refused: 401 with another, 403 with none. Empty: nobody is.
+  void require_token(std::string token) { token_ = std::move(token); }
+  /// History and continue tokens from before are gone: 410 for those who come with them.
+  void compact();
+  /// Definitions that are created from now on are served only when establish() is called.
+  void hold_definitions() { hold_definitions_ = true; }
+  void establish();
+
+  /// What somebody else does through another server: makes or changes the object at an API path such as
+  /// "/api/v1/nodes/a" (merged into what is there), without leaving a trace in requests().
+  StoredObject put(const std::string& path, const nlohmann::json& object);
+  void remove(const std::string& path);
+  /// null: there is none.
+  [[nodiscard]] StoredObject find(const std::string& path);
+
+  /// "patch nodes/a/status", in the order of their coming.
+  [[nodiscard]] const std::vector<std::string>& requests() const { return requests_; }
+  [[nodiscard]] const ServerRequest& last_request() const { return last_request_; }
+  void forget_requests() { requests_.clear(); }
+
+ private:
+  void serve(const ServerRequest& request, Responder responder);
+  [[nodiscard]] std::optional<ApiCall> call_of(const ServerRequest& request) const;
+  [[nodiscard]] std::optional<Reply> refusal_of(const ServerRequest& request, const ApiCall& call) const;
+  [[nodiscard]] Reply other_page(const ServerRequest& request) const;
+  void answer(const ApiCall& call, Responder responder, const std::optional<Fault>& fault);
+  void answer_later(const ApiCall& call, const Responder& responder, std::chrono::milliseconds delay);
+  void send(const Reply& reply, Responder responder, const std::optional<Fault>& fault);
+  void took_change(const StoreChange& change);
+  [[nodiscard]] ApiCall admin_call(const std::string& method, const std::string& path) const;
+
+  EventLoop& loop_;
+  ObjectStore store_;
+  Verbs verbs_;
+  WatchStreams watches_;
+  Faults faults_;
+  std::vector<ServedKind> kinds_;
+  std::vector<ServedKind> held_kinds_;
+  bool hold_definitions_ = false;
+  std::string token_;
+  std::vector<std::string> requests_;
+  ServerRequest last_request_;
+  std::vector<EventLoop::Timer> delayed_;
+  HttpServer http_;
+};
+
+}  // namespace holdfast::test

@@ -1,0 +1,232 @@
+#include "test/kube_server/api_server.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "test/kube_server/api_server_thread.h"
+#include "test/kube_server/http_scene.h"
+
+namespace holdfast::test {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+constexpr const char* kNodes = "/api/v1/nodes";
+constexpr const char* kWatch = "/api/v1/nodes?watch=true&allowWatchBookmarks=true&timeoutSeconds=60";
+constexpr const char* kApply = "application/apply-patch+yaml";
+
+struct Scene : HttpScene {
+  ApiServer server{*loop};
+  Scene() {
+    connect({.server = server.url()});
+    server.put("/api/v1/nodes/a", {{"metadata", {{"labels", {{"pool", "x"}}}}}});
+    server.forget_requests();
+  }
+  Answer get(const std::string& path) { return ask({.path = path, .deadlines = {.response = 300ms}}); }
+  Answer apply(const std::string& manager, const json& fields, const std::string& more = "") {
+    return ask({.method = "PATCH",
+                .path = "/api/v1/nodes/a?fieldManager=" + manager + more,
+                .content_type = kApply,
+                .body = fields.dump()});
+  }
+};
+
+json labels(const json& values) { return {{"metadata", {{"labels", values}}}}; }
+
+TEST_CASE("each fault does to an answer what it says", "[kube]") {
+  struct Case {
+    const char* name;
+    Fault fault;
+    int status;        // 0: there is no answer
+    const char* body;  // begins with
+    bool whole;        // the exchange ends without an error
+  };
+  const Case cases[] = {
+      {"drop", {.kind = FaultKind::kDrop}, 0, "", false},
+      {"halfway", {.kind = FaultKind::kDropHalfway}, 200, "{\"", false},
+      {"silence", {.kind = FaultKind::kSilence}, 0, "", false},
+      {"server error",
+       {.kind = FaultKind::kStatus, .status = 500},
+       500,
+       "{\"apiVersion\":\"v1\",\"code\":500",
+       true},
+      {"too many",
+       {.kind = FaultKind::kStatus, .status = 429, .retry_after = 3s},
+       429,
+       "{\"apiVersion\":\"v1\",\"code\":429",
+       true},
+      {"stale cache says 404", {.kind = FaultKind::kStaleMissing}, 404, "404 page not found", true},
+      {"stale cache says empty",
+       {.kind = FaultKind::kStaleEmpty, .stale_version = 3},
+       200,
+       R"({"apiVersion":"v1","items":[],"kind":"NodeList","metadata":{"continue":"","resourceVersion":"3"}})",
+       true},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      Scene scene;
+      scene.server.fault(c.fault);
+      const auto answer = scene.get(kNodes);
+      CHECK(answer.status() == c.status);
+      CHECK_THAT(answer.body, Catch::StartsWith(c.body));
+      CHECK(answer.end->has_value() == c.whole);
+      CHECK(answer.head.retry_after == c.fault.retry_after);
+      CHECK(scene.get(kNodes).status() == 200);
+    }
+  }
+}
+
+TEST_CASE("a truncated answer is whole HTTP and no JSON, a delayed one comes late", "[kube]") {
+  Scene scene;
+  scene.server.fault({.kind = FaultKind::kTruncated});
+  const auto truncated = scene.get(kNodes);
+  CHECK(truncated.end->has_value());
+  CHECK_FALSE(json::accept(truncated.body));
+  scene.server.fault({.kind = FaultKind::kDelay, .delay = 100ms});
+  const auto before = scene.clock.since_boot();
+  CHECK(scene.get(kNodes).status() == 200);
+  CHECK(scene.clock.since_boot() - before >= 100ms);
+}
+
+TEST_CASE("a write whose answer is dropped has been done, one that is dropped has not", "[kube]") {
+  Scene scene;
+  scene.server.fault({.kind = FaultKind::kDrop, .verb = "patch"});
+  scene.server.fault({.kind = FaultKind::kDropAfter, .verb = "patch"});
+  CHECK_FALSE(scene.apply("m", labels({{"first", "1"}})).end->has_value());
+  CHECK_FALSE(scene.apply("m", labels({{"second", "1"}})).end->has_value());
+  const json found = (*scene.server.find("/api/v1/nodes/a"))["metadata"]["labels"];
+  CHECK(found == json{{"pool", "x"}, {"second", "1"}});
+}
+
+TEST_CASE("a watch can lose its bookmarks, its version and half of an event", "[kube]") {
+  Scene scene;
+  const std::string version = std::to_string(scene.server.store().version());
+  const std::string path = kWatch + ("&resourceVersion=" + version);
+  HttpScene::Answer answer;
+  SECTION("bookmarks come") {
+    const auto exchange = scene.start({.path = path}, answer);
+    scene.turn_until([&] { return scene.server.watches().count() == 1; });
+    scene.server.watches().send_bookmarks();
+    scene.turn_until([&] { return !answer.body.empty(); });
+    CHECK(json::parse(answer.body)["type"] == "BOOKMARK");
+    CHECK(json::parse(answer.body)["object"]["metadata"]["resourceVersion"] == version);
+  }
+  SECTION("no bookmarks") {
+    scene.server.fault({.kind = FaultKind::kNoBookmarks});
+    scene.server.watches().bookmark_period = 5ms;
+    const auto exchange = scene.start({.path = path}, answer);
+    scene.turn_for(50ms);
+    CHECK(scene.server.watches().count() == 1);
+    CHECK(answer.body.empty());
+  }
+  SECTION("too old, as an event") {
+    scene.server.fault({.kind = FaultKind::kGoneEvent});
+    answer = scene.ask({.path = path});
+    CHECK(answer.status() == 200);
+    CHECK(json::parse(answer.body)["object"]["code"] == 410);
+  }
+  SECTION("half an event") {
+    scene.server.fault({.kind = FaultKind::kTruncated});
+    const auto exchange = scene.start({.path = path}, answer);
+    scene.turn_until([&] { return scene.server.watches().count() == 1; });
+    scene.server.put("/api/v1/nodes/a", labels({{"more", "1"}}));
+    scene.turn_until([&] { return answer.end.has_value(); });
+    CHECK(answer.body.starts_with(R"({"object":)"));
+    CHECK_FALSE(json::accept(answer.body));
+  }
+}
+
+TEST_CASE("a watch with a selector is told that an object left it as a deletion", "[kube]") {
+  Scene scene;
+  HttpScene::Answer answer;
+  const auto exchange = scene.start({.path = std::string(kWatch) + "&labelSelector=pool%3Dx"}, answer);
+  scene.turn_until([&] { return !answer.body.empty(); });
+  answer.body.clear();
+  scene.server.put("/api/v1/nodes/a", labels({{"pool", "y"}}));
+  scene.turn_until([&] { return !answer.body.empty(); });
+  CHECK(json::parse(answer.body)["type"] == "DELETED");
+}
+
+TEST_CASE("pages are of one version, and a token that is too old is answered with 410", "[kube]") {
+  Scene scene;
+  scene.server.put("/api/v1/nodes/b", json::object());
+  scene.server.put("/api/v1/nodes/c", json::object());
+  const json first = json::parse(scene.get("/api/v1/nodes?limit=2").body);
+  const std::string next =
+      "/api/v1/nodes?limit=2&continue=" + first["metadata"]["continue"].get<std::string>();
+  scene.server.remove("/api/v1/nodes/c");
+  const json second = json::parse(scene.get(next).body);
+  CHECK(second["items"][0]["metadata"]["name"] == "c");
+  CHECK(second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]);
+  scene.server.compact();
+  CHECK(scene.get(next).status() == 410);
+}
+
+TEST_CASE("fields that are applied belong to who applied them", "[kube]") {
+  Scene scene;
+  const auto labels_now = [&] { return (*scene.server.find("/api/v1/nodes/a"))["metadata"]["labels"]; };
+  CHECK(scene.apply("one", labels({{"l", "1"}, {"m", "1"}})).status() == 200);
+  SECTION("another value conflicts unless it is forced") {
+    CHECK(scene.apply("two", labels({{"l", "2"}})).status() == 409);
+    CHECK(labels_now()["l"] == "1");
+    CHECK(scene.apply("two", labels({{"l", "2"}}), "&force=true").status() == 200);
+    CHECK(labels_now()["l"] == "2");
+  }
+  SECTION("what is not applied any more is gone, unless it is another's too") {
+    CHECK(scene.apply("two", labels({{"l", "1"}})).status() == 200);
+    CHECK(scene.apply("one", labels({{"n", "1"}})).status() == 200);
+    CHECK(labels_now() == json{{"pool", "x"}, {"l", "1"}, {"n", "1"}});
+  }
+  SECTION("the same again changes nothing, and nobody is told") {
+    const auto version = scene.server.store().version();
+    CHECK(scene.apply("one", labels({{"l", "1"}, {"m", "1"}})).status() == 200);
+    CHECK(scene.server.store().version() == version);
+  }
+}
+
+TEST_CASE("the status is written by its subresource only, which writes nothing else", "[kube]") {
+  Scene scene;
+  const auto patch = [&](const std::string& path) {
+    return scene.ask({.method = "PATCH",
+                      .path = path,
+                      .content_type = "application/merge-patch+json",
+                      .body = R"({"spec":{"s":1},"status":{"t":1}})"});
+  };
+  CHECK(patch("/api/v1/nodes/a").status() == 200);
+  CHECK((*scene.server.find("/api/v1/nodes/a"))["spec"]["s"] == 1);
+  CHECK_FALSE((*scene.server.find("/api/v1/nodes/a"))["status"].contains("t"));
+  scene.server.put("/api/v1/nodes/a", {{"spec", {{"s", 2}}}});
+  CHECK(patch("/api/v1/nodes/a/status").status() == 200);
+  CHECK((*scene.server.find("/api/v1/nodes/a"))["spec"]["s"] == 2);
+  CHECK((*scene.server.find("/api/v1/nodes/a"))["status"]["t"] == 1);
+}
+
+TEST_CASE("a definition that is deleted takes its objects and its paths along", "[kube]") {
+  Scene scene;
+  const json definition = {
+      {"spec",
+       {{"group", "g.example"},
+        {"scope", "Cluster"},
+        {"names", {{"plural", "things"}, {"singular", "thing"}, {"kind", "Thing"}}},
+        {"versions", json::array({{{"name", "v1"}, {"served", true}, {"storage", true}}})}}}};
+  const std::string path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.g.example";
+  CHECK(scene.get("/apis/g.example/v1").status() == 404);
+  scene.server.put(path, definition);
+  scene.turn_until([&] { return scene.get("/apis/g.example/v1/things").status() == 200; });
+  scene.server.remove(path);
+  CHECK(scene.get("/apis/g.example/v1/things").status() == 404);
+}
+
+TEST_CASE("a server on a thread of its own is asked through its loop", "[kube]") {
+  ApiServerThread thread;
+  HttpScene scene;
+  scene.connect({.server = thread.url()});
+  thread.with([](ApiServer& server) { server.put("/api/v1/nodes/b", json::object()); });
+  CHECK(scene.ask({.path = "/api/v1/nodes/b"}).status() == 200);
+  CHECK(thread.with([](ApiServer& server) { return server.requests(); }) ==
+        std::vector<std::string>{"get nodes/b"});
+}
+
+}  // namespace
+}  // namespace holdfast::test

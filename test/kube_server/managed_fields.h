@@ -1,0 +1,36 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+namespace holdfast::test {
+
+/// Who writes to an object, as its metadata.managedFields tell it.
+struct FieldWriter {
+  std::string manager;
+  std::string operation;  ///< "Apply" or "Update"
+  std::string subresource;
+  std::string api_version;
+  std::string time;
+};
+
+/// metadata.managedFields of `after`, which `writer` made of `before` (null: it is new) by a create, an
+/// update or a patch: the fields that differ are the writer's now, and nobody else's.
+void record_update(const nlohmann::json& before, nlohmann::json& after, const FieldWriter& writer);
+
+/// Server-side apply of `applied` to `object`, which is changed: the members of `applied` are the writer's,
+/// those it applied before and leaves out now are gone unless another has them too. Lists are applied as one
+/// value.
+///
+/// Without `force`, the other manager's name and the field's path when a field has another value and is
+/// another's; `object` is of no use then.
+/// Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
+struct ApplyConflict {
+  std::string manager;
+  std::string field;  ///< ".spec.flannel.publicIP"
+};
+[[nodiscard]] std::optional<ApplyConflict> apply_fields(nlohmann::json& object, const nlohmann::json& applied,
+                                                        const FieldWriter& writer, bool force);
+
+}  // namespace holdfast::test
