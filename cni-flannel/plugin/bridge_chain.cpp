@@ -70,7 +70,7 @@ BridgeChain::BridgeChain(Files& files, Clock& clock, Executor& executor, nl::Soc
 
 CniResult<AddResult> BridgeChain::assign_addresses(const BridgeCall& call) {
   if (!call.kind.has_ipam()) return AddResult{};
-  if (!call.kind.is_host_local()) return delegates_.add(call.kind.ipam_type, call.delegate);
+  if (!call.kind.is_host_local()) return ask_for_addresses(call);
 
   AddResult result;
   result.routes = call.host_local.routes;
@@ -97,6 +97,15 @@ CniResult<AddResult> BridgeChain::assign_addresses(const BridgeCall& call) {
     }
   }
   return result;
+}
+
+CniResult<AddResult> BridgeChain::ask_for_addresses(const BridgeCall& call) {
+  const std::string& type = call.kind.ipam_type;
+  HOLDFAST_TRY(AddResult result, delegates_.add(type, call.delegate));
+  if (!result.ips.empty()) return result;
+  (void)delegates_.del(type, call.delegate);
+  return cni::cni_fail(CniCode::kDecode, "result of plugin " + type + ": it has no address",
+                       "an IPAM plugin must give one: see its configuration in \"ipam\"");
 }
 
 CniStatus BridgeChain::release_addresses(const BridgeCall& call) {

@@ -41,6 +41,8 @@ class BridgeChain {
 
  private:
   cni::CniResult<cni::AddResult> assign_addresses(const BridgeCall& call);
+  /// Of an IPAM plugin that is executed.
+  cni::CniResult<cni::AddResult> ask_for_addresses(const BridgeCall& call);
   cni::CniStatus release_addresses(const BridgeCall& call);
   /// Errors: kTryAgainLater: somebody freed the addresses after they were assigned.
   cni::CniStatus confirm_addresses(const BridgeCall& call, const cni::AddResult& result);

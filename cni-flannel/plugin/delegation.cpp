@@ -38,11 +38,45 @@ std::string last_words(const CommandResult& end) {
   return words.empty() ? "and said nothing" : "and said: " + words;
 }
 
-CniError failure_of(std::string_view type, const CommandResult& end) {
+std::string called(std::string_view type, Verb verb) {
+  return "plugin " + std::string(type) + ", " + std::string(to_string(verb));
+}
+
+std::string cure_of_broken(std::string_view program) {
+  return std::string(program) +
+         " does not do as the CNI specification says: install it anew, or configure another type";
+}
+
+CniError failure_of(std::string_view type, Verb verb, const std::string& program, const CommandResult& end) {
   if (std::optional<CniError> error = parse_error(end.output)) return *std::move(error);
-  const std::string how = end.signal != 0 ? "was ended by signal " + std::to_string(end.signal)
-                                          : "ended with status " + std::to_string(end.exit_status);
-  return {CniCode::kInternal, "plugin " + std::string(type) + " " + how + " " + last_words(end), {}};
+  const bool killed = end.signal != 0;
+  const std::string how = killed ? "ended by signal " + std::to_string(end.signal)
+                                 : "ended with status " + std::to_string(end.exit_status);
+  return {CniCode::kInternal, called(type, verb) + ": " + how + " " + last_words(end),
+          killed ? "see the kernel's log for who ended " + program + "; signal 9 is often a lack of memory"
+                 : cure_of_broken(program)};
+}
+
+/// For a delegate of which there is no end to tell of.
+CniError failure_of(std::string_view type, Verb verb, const std::string& program, Error error) {
+  const bool too_late = error.code == Code::kDeadlineExceeded;
+  CniError told = to_cni(std::move(error).within(called(type, verb)));
+  told.details = too_late ? "see what " + program + " waits for on this node: its daemon, a lock, a server"
+                          : "see that " + program + " is the plugin, whole, and may be executed";
+  return told;
+}
+
+/// What ADD printed. The executor keeps no more than so much of it.
+CniResult<AddResult> read_result(std::string_view type, CniResult<std::string> output) {
+  const std::size_t kept = Command{}.max_output_bytes;
+  if (!output) return tl::unexpected(std::move(output).error());
+  const std::string what = "result of plugin " + std::string(type);
+  CniResult<AddResult> result =
+      output->size() < kept
+          ? parse_result(*output, what)
+          : cni_fail(CniCode::kDecode, what + " is longer than " + std::to_string(kept - 1) + " bytes");
+  if (!result && result.error().details.empty()) result.error().details = cure_of_broken("the plugin");
+  return result;
 }
 
 /// Whether the answer to VERSION has a version that knows GC and STATUS. Versions newer than ours count: they
@@ -92,28 +126,27 @@ Delegates::Delegates(Executor& executor, Environment env, std::chrono::milliseco
     : executor_(executor), env_(std::move(env)), deadline_(deadline) {}
 
 CniResult<std::string> Delegates::call(Verb verb, std::string_view type, std::string_view input) {
-  HOLDFAST_TRY(const std::filesystem::path program, find_plugin(type, env_.path));
+  started_ = false;
+  HOLDFAST_TRY(const std::filesystem::path path, find_plugin(type, env_.path));
+  const std::string program = path.string();
   Command command;
-  command.argv = {program.string()};
+  command.argv = {program};
   command.environment = delegate_environment(env_, verb);
   command.input = input;
   command.deadline = deadline_;
   Result<CommandResult> end = executor_.run(command);
-  if (!end) {
-    return tl::unexpected(to_cni(
-        std::move(end).error().within("plugin " + std::string(type) + ", " + std::string(to_string(verb)))));
-  }
-  if (!end->succeeded()) return tl::unexpected(failure_of(type, *end));
+  started_ = end || end.error().code == Code::kDeadlineExceeded;
+  if (verb == Verb::kDel) may_hold_something_ = started_ && !(end && end->succeeded());
+  if (!end) return tl::unexpected(failure_of(type, verb, program, std::move(end).error()));
+  if (!end->succeeded()) return tl::unexpected(failure_of(type, verb, program, *end));
   return std::move(end->output);
 }
 
 CniResult<AddResult> Delegates::add(std::string_view type, const JsonPart& conf) {
   const std::string input = to_text(conf);
-  CniResult<AddResult> result = [&]() -> CniResult<AddResult> {
-    HOLDFAST_TRY(const std::string output, call(Verb::kAdd, type, input));
-    return parse_result(output, "result of plugin " + std::string(type));
-  }();
-  if (!result) static_cast<void>(call(Verb::kDel, type, input));  // the first error is the one that tells
+  CniResult<AddResult> result = read_result(type, call(Verb::kAdd, type, input));
+  // The first error is the one that tells.
+  if (!result && started_) static_cast<void>(call(Verb::kDel, type, input));
   return result;
 }
 

@@ -25,14 +25,17 @@ namespace holdfast::cni {
 /// configuration, with name and cniVersion in it; `type` names the program, which for an IPAM plugin is
 /// ipam.type of that configuration.
 ///
-/// A delegate's error object is passed on as it is, code included. One that fails without an error object, or
-/// prints no result, gives code 999 naming the program and what it said.
+/// A delegate's error object is passed on as it is, code included. Every other failure names the delegate,
+/// the verb and, in `details`, a cure: kInternal when it ends with a status or a signal and without an error
+/// object (quoting what it said), kDecode when ADD's result is none or too long, own_code(kDeadlineExceeded)
+/// when it was killed at its deadline, own_code() of exec's error when it could not be started.
 class Delegates {
  public:
   /// `executor` outlives the object. `deadline` holds for each call.
   Delegates(Executor& executor, Environment env, std::chrono::milliseconds deadline);
 
-  /// When it fails the delegate is called with DEL, as the spec wants, before its error is returned.
+  /// When it fails after it was started, the delegate is called with DEL, as the spec wants, before its error
+  /// is returned.
   CniResult<AddResult> add(std::string_view type, const JsonPart& conf);
   CniStatus del(std::string_view type, const JsonPart& conf);
   CniStatus check(std::string_view type, const JsonPart& conf);
@@ -40,6 +43,10 @@ class Delegates {
   /// answer to VERSION has nothing from 1.1.0 on: it does not know these verbs.
   CniStatus gc(std::string_view type, const JsonPart& conf);
   CniStatus status(std::string_view type, const JsonPart& conf);
+
+  /// Whether the last DEL, also the one behind a failed ADD, was started and failed: the delegate may still
+  /// hold something, and only another DEL with the same configuration can take it away.
+  [[nodiscard]] bool may_hold_something() const { return may_hold_something_; }
 
  private:
   CniResult<std::string> call(Verb verb, std::string_view type, std::string_view input);
@@ -49,6 +56,8 @@ class Delegates {
   Executor& executor_;
   Environment env_;
   std::chrono::milliseconds deadline_;
+  bool started_ = false;  ///< the last call came so far
+  bool may_hold_something_ = false;
 };
 
 /// `conf` as a delegate gets it for this call: with what the runtime passed at call time (prevResult, the

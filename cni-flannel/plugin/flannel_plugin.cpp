@@ -137,8 +137,11 @@ CniResult<cni::AddResult> FlannelPlugin::add(const Request& request) {
   BridgeChain chain(files_, clock_, executor_, tools.host, tools.delegates);
   auto added = call ? chain.add(*call) : tools.delegates.add(kind.type, delegate);
   tell(chain.notices());
-  // A failed ADD has undone itself; a duplicate ADD must not take the living attachment's configuration away.
-  if (!added && !(kind.is_bridge() && may_be_connected(tools.host, attachment))) {
+  // A failed ADD has undone itself; a duplicate ADD must not take the living attachment's configuration away,
+  // and the runtime's DEL needs it where a delegate could not be made to let go.
+  const bool is_needed =
+      tools.delegates.may_hold_something() || (kind.is_bridge() && may_be_connected(tools.host, attachment));
+  if (!added && !is_needed) {
     auto saved = store.load(attachment.container_id, attachment.ifname);
     if (saved && *saved) (void)store.remove(**saved, durability);
   }

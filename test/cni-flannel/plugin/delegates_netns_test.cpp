@@ -1,12 +1,11 @@
 // Work that the plugin does not do itself: other delegates and other ipam plugins are executed, with every
 // verb.
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "test/catch.h"
-#include "test/cni-flannel/plugin/plugin_host.h"
+#include "test/cni-flannel/plugin/recording_host.h"
 #include "test/netlink/fresh_netns.h"
 
 namespace holdfast::test {
@@ -16,44 +15,7 @@ using nlohmann::json;
 using Texts = std::vector<std::string>;
 namespace fs = std::filesystem;
 
-/// A plugin that writes down what it is called with, in /run/calls and /run/input-<verb>, and answers as an
-/// ipam plugin. It fails the verbs for which there is a file /run/fail-<verb>.
-constexpr const char* kRecorder = R"(echo "$CNI_COMMAND $CNI_CONTAINERID" >> /run/calls
-cat > "/run/input-$CNI_COMMAND"
-if [ -e "/run/fail-$CNI_COMMAND" ]; then
-  echo '{"cniVersion":"1.1.0","code":150,"msg":"told to fail"}'
-  exit 1
-fi
-case $CNI_COMMAND in
-  VERSION) echo '{"cniVersion":"1.1.0","supportedVersions":["1.0.0","1.1.0"]}' ;;
-  ADD) echo '{"cniVersion":"1.1.0","ips":[{"address":"192.0.2.7/24","gateway":"192.0.2.1"}]}' ;;
-esac
-)";
-
-/// A node on which the type "recorder" is to be found.
-class RecordingHost : public PluginHost {
- public:
-  RecordingHost() {
-    fs::create_directories("/run/cni-bin");
-    write_script("/run/cni-bin/recorder", kRecorder);
-    set_cni_path("/run/cni-bin");
-  }
-
-  /// "ADD c1" of each call since the last time; questions for the version are left out.
-  static Texts calls() {
-    Texts lines;
-    std::ifstream file("/run/calls");
-    for (std::string line; std::getline(file, line);) {
-      if (!line.starts_with("VERSION")) lines.push_back(line);
-    }
-    fs::remove("/run/calls");
-    return lines;
-  }
-  static json input(const std::string& verb) {
-    std::ifstream file("/run/input-" + verb);
-    return json::parse(file);
-  }
-};
+constexpr const char* kFail = R"(echo '{"cniVersion":"1.1.0","code":150,"msg":"told to fail"}'; exit 1)";
 
 TEST_CASE_METHOD(RecordingHost, "another delegate is executed with every verb, and what flannel renders",
                  "[delegates]") {
@@ -106,11 +68,11 @@ TEST_CASE_METHOD(RecordingHost, "a delegate whose DEL fails is asked again by th
   SECTION("an ipam") { conf["ipam"] = {{"type", "recorder"}}; }
   const Sandbox pod = start_sandbox("c1");
   add(pod);
-  std::ofstream("/run/fail-DEL") << "";
+  instead_of("DEL", kFail);
   const json error = refused(call("DEL", pod));
   CHECK(error.at("code") == 150);
   CHECK(error.at("msg") == "told to fail");
-  fs::remove("/run/fail-DEL");
+  as_usual("DEL");
   calls();
   succeed(call("DEL", pod));
   CHECK(calls() == Texts{"DEL c1"});
@@ -121,7 +83,7 @@ TEST_CASE_METHOD(RecordingHost, "a delegated ADD that fails is followed by DEL, 
                  "[delegates]") {
   SECTION("a delegate") { conf["delegate"] = {{"type", "recorder"}}; }
   SECTION("an ipam") { conf["ipam"] = {{"type", "recorder"}}; }
-  std::ofstream("/run/fail-ADD") << "";
+  instead_of("ADD", kFail);
   const json error = refused(call("ADD", start_sandbox("c1")));
   CHECK(error.at("code") == 150);
   CHECK(calls() == Texts{"ADD c1", "DEL c1"});
@@ -153,10 +115,10 @@ TEST_CASE_METHOD(RecordingHost, "what a delegate says in STATUS and CHECK is wha
   SECTION("an ipam") { conf["ipam"] = {{"type", "recorder"}}; }
   const Sandbox pod = start_sandbox("c1");
   const json result = add(pod);
-  std::ofstream("/run/fail-CHECK") << "";
+  instead_of("CHECK", kFail);
   CHECK(refused(check_call(pod, result)).at("code") == 150);
   output_of("ip link add flannel.1 type vxlan id 1 dstport 8472 && ip link set flannel.1 up");
-  std::ofstream("/run/fail-STATUS") << "";
+  instead_of("STATUS", kFail);
   const json error = refused(network_call("STATUS"));
   CHECK(error.at("code") == 50);
   CHECK(error.at("msg") == "told to fail");

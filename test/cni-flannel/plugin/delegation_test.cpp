@@ -128,10 +128,13 @@ TEST_CASE_METHOD(DelegationTest, "a delegate that fails without an error object 
   executor.errors = "panic:\n oops\n";
   const auto failed = delegates().del("ptp", conf);
   REQUIRE_FALSE(failed.has_value());
-  CHECK(failed.error() ==
-        CniError{CniCode::kInternal, "plugin ptp ended with status 1 and said: panic:  oops", ""});
+  CHECK(failed.error().code == CniCode::kInternal);
+  CHECK(failed.error().msg == "plugin ptp, DEL: ended with status 1 and said: panic:  oops");
+  CHECK(failed.error().details == (folder / "ptp").string() +
+                                      " does not do as the CNI specification says: install it anew, or "
+                                      "configure another type");
   executor.errors.clear();
-  CHECK(delegates().del("ptp", conf).error().msg == "plugin ptp ended with status 1 and said nothing");
+  CHECK(delegates().del("ptp", conf).error().msg == "plugin ptp, DEL: ended with status 1 and said nothing");
 }
 
 TEST_CASE_METHOD(DelegationTest, "an ADD without a result, or out of time, is undone", "[cni]") {
@@ -145,9 +148,43 @@ TEST_CASE_METHOD(DelegationTest, "an ADD without a result, or out of time, is un
     executor.add_error = Error{Code::kDeadlineExceeded, 0, "too late"};
     const auto result = delegates().add("ptp", conf);
     REQUIRE_FALSE(result.has_value());
-    CHECK(result.error() == CniError{static_cast<CniCode>(104), "plugin ptp, ADD: too late", ""});
+    CHECK(result.error().code == static_cast<CniCode>(104));
+    CHECK(result.error().msg == "plugin ptp, ADD: too late");
+    CHECK(result.error().details ==
+          "see what " + (folder / "ptp").string() + " waits for on this node: its daemon, a lock, a server");
   }
   CHECK(executor.verbs == Verbs{"ADD", "DEL"});
+}
+
+TEST_CASE_METHOD(DelegationTest, "an ADD that did not start has nothing to undo", "[cni]") {
+  SECTION("a program that may not be executed") {
+    executor.add_error = Error{Code::kPermissionDenied, 0, "run ptp: Permission denied"};
+    const auto result = delegates().add("ptp", conf);
+    REQUIRE_FALSE(result.has_value());
+    CHECK(result.error() ==
+          CniError{static_cast<CniCode>(107), "plugin ptp, ADD: run ptp: Permission denied",
+                   "see that " + (folder / "ptp").string() + " is the plugin, whole, and may be executed"});
+    CHECK(executor.verbs == Verbs{"ADD"});
+  }
+  SECTION("no program") {
+    CHECK_FALSE(delegates().add("absent", conf).has_value());
+    CHECK(executor.verbs.empty());
+  }
+}
+
+TEST_CASE_METHOD(DelegationTest, "a delegate whose DEL failed may hold something, until a DEL succeeds",
+                 "[cni]") {
+  Delegates asked = delegates();
+  CHECK_FALSE(asked.may_hold_something());
+  executor.add = "";
+  executor.failing = "DEL";
+  CHECK_FALSE(asked.add("ptp", conf).has_value());
+  CHECK(asked.may_hold_something());
+  executor.failing.clear();
+  CHECK(asked.del("ptp", conf).has_value());
+  CHECK_FALSE(asked.may_hold_something());
+  CHECK_FALSE(asked.del("absent", conf).has_value());
+  CHECK_FALSE(asked.may_hold_something());
 }
 
 TEST_CASE_METHOD(DelegationTest, "a plugin is looked for in CNI_PATH only", "[cni]") {
