@@ -23,7 +23,9 @@ using cni::Request;
 using cni::to_cni;
 
 constexpr std::size_t kMaxSubnetEnv = 64 * 1024;
-constexpr std::chrono::milliseconds kDelegateDeadline{120000};  // kubelet gives a sandbox two minutes
+// A kubelet waits four minutes for a sandbox to start and two for it to stop. A delegate that hangs in ADD
+// and in the DEL behind it, or in DEL, is told of before the runtime is cut off.
+constexpr std::chrono::milliseconds kDelegateDeadline{100000};
 
 Attachment attachment_of(const Request& request) {
   return {request.conf.name, request.env.container_id, request.env.ifname};
