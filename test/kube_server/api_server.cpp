@@ -257,6 +257,13 @@ void ApiServer::send(const Reply& reply, Responder responder, const std::optiona
   }
 }
 
+Reply ApiServer::reply_to(const ServerRequest& request) {
+  last_request_ = request;
+  const auto call = call_of(request);
+  requests_.push_back(call ? note_of(*call) : "get " + request.path);
+  return call ? verbs_.serve(*call) : other_page(request);
+}
+
 ApiCall ApiServer::admin_call(const std::string& method, const std::string& path) const {
   ServerRequest request;
   request.method = method;

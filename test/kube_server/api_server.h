@@ -50,6 +50,9 @@ class ApiServer {
   /// null: there is none.
   [[nodiscard]] StoredObject find(const std::string& path);
 
+  /// What a request that is no watch is answered, without HTTP and without faults.
+  Reply reply_to(const ServerRequest& request);
+
   /// "patch nodes/a/status", in the order of their coming.
   [[nodiscard]] const std::vector<std::string>& requests() const { return requests_; }
   [[nodiscard]] const ServerRequest& last_request() const { return last_request_; }

@@ -57,26 +57,6 @@ void take_header(ServerRequest& request, std::string_view line) {
   request.headers[name] = value;
 }
 
-ServerRequest parse_head(std::string_view head) {
-  ServerRequest request;
-  const std::size_t line_end = head.find("\r\n");
-  const std::string_view line = head.substr(0, line_end);
-  const std::size_t method_end = std::min(line.find(' '), line.size());
-  request.method = line.substr(0, method_end);
-  const std::string_view target = line.substr(method_end + 1, line.rfind(' ') - method_end - 1);
-  const std::size_t question = std::min(target.find('?'), target.size());
-  request.path = unescape(target.substr(0, question));
-  split(target.substr(std::min(question + 1, target.size())), "&", [&](std::string_view pair) {
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    request.query[unescape(pair.substr(0, equals))] =
-        unescape(pair.substr(std::min(equals + 1, pair.size())));
-  });
-  if (line_end != std::string_view::npos) {
-    split(head.substr(line_end + 2), "\r\n", [&](std::string_view each) { take_header(request, each); });
-  }
-  return request;
-}
-
 template <class Address>
 Fd listen_at(const Address& address) {
   Fd fd(::socket(reinterpret_cast<const sockaddr&>(address).sa_family,
@@ -110,6 +90,26 @@ Fd listen_on_loopback(std::string& url) {
 }
 
 }  // namespace
+
+ServerRequest parse_request_head(std::string_view head) {
+  ServerRequest request;
+  const std::size_t line_end = head.find("\r\n");
+  const std::string_view line = head.substr(0, line_end);
+  const std::size_t method_end = std::min(line.find(' '), line.size());
+  request.method = line.substr(0, method_end);
+  const std::string_view target = line.substr(method_end + 1, line.rfind(' ') - method_end - 1);
+  const std::size_t question = std::min(target.find('?'), target.size());
+  request.path = unescape(target.substr(0, question));
+  split(target.substr(std::min(question + 1, target.size())), "&", [&](std::string_view pair) {
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    request.query[unescape(pair.substr(0, equals))] =
+        unescape(pair.substr(std::min(equals + 1, pair.size())));
+  });
+  if (line_end != std::string_view::npos) {
+    split(head.substr(line_end + 2), "\r\n", [&](std::string_view each) { take_header(request, each); });
+  }
+  return request;
+}
 
 // One client. Kept by the server; ends itself when the client has gone.
 class Responder::Connection {
@@ -170,7 +170,7 @@ class Responder::Connection {
     if (answering_ || head_end == std::string::npos) {
       return;
     }
-    ServerRequest request = parse_head(std::string_view(input_).substr(0, head_end));
+    ServerRequest request = parse_request_head(std::string_view(input_).substr(0, head_end));
     std::size_t length = 0;
     if (const auto found = request.headers.find("content-length"); found != request.headers.end()) {
       std::from_chars(found->second.data(), found->second.data() + found->second.size(), length);

@@ -23,6 +23,9 @@ struct ServerRequest {
   std::string body;
 };
 
+/// What the head of a request says, without its empty line.
+[[nodiscard]] ServerRequest parse_request_head(std::string_view head);
+
 /// Answers one request, now or later; once whole() or end() has been called the connection takes the next
 /// one. What is sent after the client has gone is lost. May be copied.
 class Responder {
