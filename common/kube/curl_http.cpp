@@ -453,6 +453,9 @@ Status CurlHttp::Exchange::result(CURLcode code) {
   if (code == CURLE_OK) {
     return {};
   }
+  if (code_of(code) == Code::kPermissionDenied) {  // the authority may have been replaced
+    engine_.credentials.doubt();
+  }
   const std::string words = words_.front() == '\0' ? curl_easy_strerror(code) : words_.data();
   return fail(code_of(code), name() + ": " + words);
 }

@@ -16,7 +16,7 @@ namespace holdfast::kube {
 /// Http over libcurl's multi interface on an event loop. HTTP/1.1 with kept connections, so that a watch and
 /// a write do not share the fate of one; gzip is asked for. Connections are kept alive by TCP: a peer that
 /// vanished without a word is noticed within kPeerLost also when nothing is to be sent. Credentials are read
-/// again when they change, and after a 401.
+/// again when they change, and after a 401 and a server that could not be verified.
 ///
 /// Metric: holdfast_api_bytes_total{resource, direction="sent|received"}, heads and bodies as they are on the
 /// wire within TLS, counted as they come.

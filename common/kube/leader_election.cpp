@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 namespace holdfast::kube {
@@ -50,7 +51,7 @@ T spec_of(const json& lease, const char* member, T absent) {
 
 // The lease as it was last seen, and since when it has been like that.
 struct LeaderElection::Lease {
-  json object;  // null: there is none
+  std::optional<json> object;  // none: there is none
   std::string version;
   nanoseconds since{};
 };
@@ -73,7 +74,7 @@ void LeaderElection::start() {
 bool LeaderElection::leads() const { return leading_ && loop_.clock().since_boot() < leads_until_; }
 
 void LeaderElection::step() {
-  if (leads() && !seen_->object.is_null()) {
+  if (leads() && seen_->object) {
     write();
   } else {
     look();
@@ -97,8 +98,8 @@ void LeaderElection::looked(Result<json> found) {
     again();
     return;
   }
-  observe(found ? *std::move(found) : json());
-  if (spec_of<std::string>(seen_->object, "holderIdentity", "") != options_.identity) {
+  observe(found ? std::optional(*std::move(found)) : std::nullopt);
+  if (spec_of<std::string>(lease_or_empty(), "holderIdentity", "") != options_.identity) {
     cease();  // also when somebody deleted the lease: the next may take it at once
   }
   if (is_free()) {
@@ -108,34 +109,36 @@ void LeaderElection::looked(Result<json> found) {
   }
 }
 
-void LeaderElection::observe(json lease) {
+void LeaderElection::observe(std::optional<json> lease) {
   std::string version;
-  if (!lease.is_null()) {
-    version = id_of(lease).value_or(ObjectId{}).resource_version;
+  if (lease) {
+    version = id_of(*lease).value_or(ObjectId{}).resource_version;
   }
-  if (version != seen_->version || lease.is_null() != seen_->object.is_null()) {
+  if (version != seen_->version || lease.has_value() != seen_->object.has_value()) {
     seen_->since = loop_.clock().since_boot();
   }
   seen_->object = std::move(lease);
   seen_->version = std::move(version);
 }
 
+json LeaderElection::lease_or_empty() const { return seen_->object.value_or(json::object()); }
+
 bool LeaderElection::is_free() const {
-  if (seen_->object.is_null()) {
+  if (!seen_->object) {
     return true;
   }
-  const auto holder = spec_of<std::string>(seen_->object, "holderIdentity", "");
+  const auto holder = spec_of<std::string>(lease_or_empty(), "holderIdentity", "");
   if (holder.empty() || holder == options_.identity) {
     return true;
   }
-  const seconds theirs(spec_of<std::int64_t>(seen_->object, "leaseDurationSeconds", 0));
+  const seconds theirs(spec_of<std::int64_t>(lease_or_empty(), "leaseDurationSeconds", 0));
   const seconds lasts = std::clamp(theirs, options_.lease, std::max(kLongestLease, options_.lease));
   return loop_.clock().since_boot() - seen_->since >= lasts;
 }
 
 json LeaderElection::claim(const std::string& holder) const {
-  json lease = seen_->object;
-  if (lease.is_null()) {
+  json lease = lease_or_empty();
+  if (!seen_->object) {
     lease = {{"apiVersion", "coordination.k8s.io/v1"},
              {"kind", "Lease"},
              {"metadata", {{"name", options_.name}, {"namespace", options_.name_space}}}};
@@ -143,7 +146,7 @@ json LeaderElection::claim(const std::string& holder) const {
   const std::string now = micro_time(loop_.clock());
   const bool changes = spec_of<std::string>(lease, "holderIdentity", "") != holder;
   const auto transitions = spec_of<std::int64_t>(lease, "leaseTransitions", 0);
-  const bool is_new = seen_->object.is_null();
+  const bool is_new = !seen_->object;
   json& spec = lease["spec"];
   spec["leaseTransitions"] = transitions + (changes && !is_new ? 1 : 0);
   spec["acquireTime"] = changes ? now : spec_of<std::string>(lease, "acquireTime", now);
@@ -158,8 +161,8 @@ void LeaderElection::write() {
   const auto done = [this, sent](Result<json> kept) { wrote(sent, std::move(kept)); };
   const CallOptions options = one_attempt(options_.lead / kAttemptsALead);
   const Resource resource = leases(options_.name_space);
-  call_ = seen_->object.is_null() ? client_.create(resource, claim(options_.identity), done, options)
-                                  : client_.update(resource, claim(options_.identity), done, options);
+  call_ = !seen_->object ? client_.create(resource, claim(options_.identity), done, options)
+                         : client_.update(resource, claim(options_.identity), done, options);
 }
 
 void LeaderElection::wrote(nanoseconds sent, Result<json> kept) {
@@ -176,7 +179,7 @@ void LeaderElection::wrote(nanoseconds sent, Result<json> kept) {
     callbacks_.trouble(kept.error());
   }
   // What is there now is not known: also a write that failed may have been done.
-  seen_->object = nullptr;
+  seen_->object.reset();
   again();
 }
 
@@ -205,7 +208,7 @@ void LeaderElection::resign(std::function<void()> done) {
   call_.reset();
   next_.end();
   cease();
-  if (!led || seen_->object.is_null()) {
+  if (!led || !seen_->object) {
     call_.reset();
     next_ = loop_.after({}, std::move(done));
     return;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 #include "common/base/backoff.h"
@@ -67,7 +68,8 @@ class LeaderElection {
   void looked(Result<nlohmann::json> found);
   void write();
   void wrote(std::chrono::nanoseconds sent, Result<nlohmann::json> kept);
-  void observe(nlohmann::json lease);
+  void observe(std::optional<nlohmann::json> lease);
+  [[nodiscard]] nlohmann::json lease_or_empty() const;
   [[nodiscard]] bool is_free() const;
   [[nodiscard]] nlohmann::json claim(const std::string& holder) const;
   void lead_until(std::chrono::nanoseconds end);

@@ -102,7 +102,7 @@ class CallInProgress final : public ObjectClient::Call {
       case Code::kAborted:
         return !plan_.conflict_is_final;
       default:
-        return head_.status == kUnauthorized;
+        return head_.status == 0 || head_.status == kUnauthorized;
     }
   }
 

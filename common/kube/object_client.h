@@ -37,10 +37,10 @@ struct CallOptions {
 /// `done`, from the loop.
 ///
 /// Tried again, after a jittered wait that grows or the server's Retry-After when that is longer: what got no
-/// whole answer, 401 (credentials are read again), 429, 5xx, and a conflict unless the caller's object names
-/// the resourceVersion that it must replace. A write may therefore have been done by an attempt whose answer
-/// was lost: applies and patches end the same, create() then ends with kAlreadyExists, update() with kAborted
-/// and remove() with kNotFound.
+/// whole answer, also from a server that cannot be verified, 401 (credentials are read again), 429, 5xx, and
+/// a conflict unless the caller's object names the resourceVersion that it must replace. A write may
+/// therefore have been done by an attempt whose answer was lost: applies and patches end the same, create()
+/// then ends with kAlreadyExists, update() with kAborted and remove() with kNotFound.
 ///
 /// Errors: those of error_of_answer; kDeadlineExceeded, with what went wrong last.
 class ObjectClient {
