@@ -15,7 +15,8 @@ class Firewall {
   virtual ~Firewall() = default;
 
   /// Makes the set's chains hold these rules in this order and nothing else. No packet meets half a chain.
-  /// Errors: kUnavailable when another program holds the tables for 5 s; the back end's own words.
+  /// Errors: kUnavailable when another program holds the tables for 5 s; kAborted when somebody changed them
+  /// while they were put; the back end's own words.
   virtual Status put(const RuleSet& set) = 0;
 
   /// Whether all is as put() left it: nothing missing, nothing added. Without a put() of this object before:
@@ -26,5 +27,10 @@ class Firewall {
   /// without this kind of firewall, succeed.
   virtual Status clean(const RuleSet& set) = 0;
 };
+
+/// The error of a put that somebody has undone before it was looked at.
+[[nodiscard]] inline tl::unexpected<Error> changed_meanwhile() {
+  return fail(Code::kAborted, "somebody changed our rules while they were put; they are put again");
+}
 
 }  // namespace holdfast::firewall

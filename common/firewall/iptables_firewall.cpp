@@ -210,7 +210,10 @@ Status IptablesFirewall::put(const RuleSet& set) {
   }
   HOLDFAST_CHECK(std::move(restored));
   HOLDFAST_TRY(const SavedTables now, read(set));
-  left_[set.family] = {set, picture_of(set, now)};
+  Picture picture = picture_of(set, now);
+  // iptables may spell a rule otherwise, but never in another number of lines
+  if (picture.size() != expected_picture(set, !random_known_missing_).size()) return changed_meanwhile();
+  left_[set.family] = {set, std::move(picture)};
   return {};
 }
 

@@ -61,6 +61,10 @@ Status NftablesFirewall::put(const RuleSet& set) {
   if (!written) written = write(set, /*anew=*/true);
   HOLDFAST_CHECK(std::move(written));
   HOLDFAST_TRY(Picture picture, read(set));
+  for (std::size_t i = 0; i < picture.size(); ++i) {
+    const std::size_t rules = set.chains[i].wanted ? set.chains[i].rules.size() : 0;
+    if (picture[i].size() != rules) return changed_meanwhile();
+  }
   left_[set.family] = {set, std::move(picture)};
   return {};
 }

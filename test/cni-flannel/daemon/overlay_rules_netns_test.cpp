@@ -152,6 +152,31 @@ TEST_CASE_METHOD(Host, "Both back ends keep what Firewall promises", "[flanneld]
   }
 }
 
+/// Undoes what iptables-restore has done, right after it.
+class Saboteur final : public Executor {
+ public:
+  Result<CommandResult> run(const Command& command) override {
+    Result<CommandResult> done = system_.run(command);
+    if (armed && command.argv[0].ends_with("-restore")) output_of("iptables -w -t nat -F FLANNEL-POSTRTG");
+    return done;
+  }
+  bool armed = true;
+
+ private:
+  SystemExecutor system_;
+};
+
+TEST_CASE_METHOD(Host, "What somebody undoes while it is put is not taken for what was put", "[flanneld]") {
+  Saboteur saboteur;
+  IptablesFirewall firewall(saboteur);
+  const RuleSet set = overlay_rule_set(rules_of(IpFamily::kV4));
+  CHECK(firewall.put(set).error().code == Code::kAborted);
+  CHECK_FALSE(firewall.is_whole(set).value());
+  saboteur.armed = false;
+  REQUIRE(firewall.put(set).has_value());
+  CHECK(firewall.is_whole(set).value());
+}
+
 TEST_CASE_METHOD(Host, "What others do to our rules is seen and mended", "[flanneld]") {
   struct Case {
     bool iptables;
