@@ -1,11 +1,13 @@
 #include "cni-flannel/daemon/dir_source.h"
 
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -37,42 +39,95 @@ void derive_missing(NodeNetwork& network) {
   }
 }
 
-void note(DirListing& out, const fs::path& file, const std::string& why) {
-  out.whole = false;
-  out.notes.push_back(file.native() + ": " + why);
-}
-
-void read_file(Files& files, const fs::path& file, DirListing& out) {
-  const Result<std::optional<std::string>> text = files.read(file, kMaxFileBytes);
-  if (!text) return note(out, file, text.error().message);
-  if (!text->has_value()) return;  // gone since the folder was listed
-  Result<std::vector<DecodedDocument>> documents = decode_node_network_documents(**text);
-  if (!documents) return note(out, file, documents.error().message);
-  for (DecodedDocument& document : *documents) {
-    if (!document) {
-      note(out, file, document.error().message);
-      continue;
-    }
-    derive_missing(document->network);
-    std::erase_if(out.nodes,
-                  [&](const auto& other) { return other.identity.name == document->identity.name; });
-    out.nodes.push_back(*std::move(document));
+/// Leaves of each node the last.
+void keep_last_of_each(std::vector<NodeNetworkObject>& nodes) {
+  NodeNames seen;
+  std::vector<NodeNetworkObject> kept;
+  kept.reserve(nodes.size());
+  std::ranges::reverse(nodes);
+  for (NodeNetworkObject& node : nodes) {
+    if (seen.insert(node.identity.name).second) kept.push_back(std::move(node));
   }
+  std::ranges::reverse(kept);
+  nodes = std::move(kept);
 }
 
 }  // namespace
 
-Result<DirListing> read_node_networks(Files& files, const fs::path& folder) {
-  std::error_code failed;
-  if (!fs::is_directory(folder, failed)) {
-    return fail(Code::kNotFound, folder.native() + " is not a folder; put the nodes' files there");
+std::optional<NodeFolder::Stamp> NodeFolder::stamp_of(const fs::path& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return std::nullopt;
+  const auto nanoseconds = [](const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; };
+  return Stamp{info.st_ino, info.st_size, nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
+}
+
+void NodeFolder::read_file(const fs::path& path, File& file, std::vector<NodeNetworkObject>& out) {
+  const auto note = [&](const std::string& why) { file.notes.push_back(path.native() + ": " + why); };
+  const Result<std::optional<std::string>> text = files_.read(path, kMaxFileBytes);
+  if (!text) return note(text.error().message);
+  if (!text->has_value()) return;  // gone since the folder was listed
+  Result<std::vector<DecodedDocument>> documents = decode_node_network_documents(**text);
+  if (!documents) return note(documents.error().message);
+  for (DecodedDocument& document : *documents) {
+    if (!document) {
+      note(document.error().message);
+      continue;
+    }
+    derive_missing(document->network);
+    file.names.push_back(document->identity.name);
+    out.push_back(*std::move(document));
   }
-  HOLDFAST_TRY(std::vector<std::string> names, files.list(folder));
-  std::ranges::sort(names);
-  DirListing out;
+}
+
+void NodeFolder::read_changed(const std::vector<std::string>& names, FolderContent& out) {
+  std::map<std::string, File> now;
   for (const std::string& name : names) {
-    if (is_document(name)) read_file(files, folder / name, out);
+    const std::optional<Stamp> stamp = is_document(name) ? stamp_of(folder_ / name) : std::nullopt;
+    if (!stamp) continue;
+    File& file = now[name];
+    const auto before = known_.find(name);
+    if (before != known_.end() && before->second.stamp == *stamp) {
+      file = std::move(before->second);
+      continue;
+    }
+    file.stamp = *stamp;
+    read_file(folder_ / name, file, out.changed);
   }
+  known_ = std::move(now);
+}
+
+/// Whether a node stands in two files: then it counts which of them, not only which has changed.
+bool NodeFolder::has_rivals() const {
+  NodeNames seen;
+  for (const auto& [name, file] : known_) {
+    for (const std::string& node : std::set(file.names.begin(), file.names.end())) {
+      if (!seen.insert(node).second) return true;
+    }
+  }
+  return false;
+}
+
+Result<FolderContent> NodeFolder::read() {
+  std::error_code failed;
+  if (!fs::is_directory(folder_, failed)) {
+    return fail(Code::kNotFound, folder_.native() + " is not a folder; put the nodes' files there");
+  }
+  HOLDFAST_TRY(std::vector<std::string> names, files_.list(folder_));
+  std::ranges::sort(names);
+  FolderContent out;
+  if (has_rivals()) known_.clear();
+  read_changed(names, out);
+  if (has_rivals()) {
+    known_.clear();
+    out.changed.clear();
+    read_changed(names, out);
+  }
+  keep_last_of_each(out.changed);
+  for (const auto& [name, file] : known_) {
+    out.names.insert(file.names.begin(), file.names.end());
+    out.notes.insert(out.notes.end(), file.notes.begin(), file.notes.end());
+  }
+  out.whole = out.notes.empty();
   return out;
 }
 

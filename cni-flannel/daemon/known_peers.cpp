@@ -1,37 +1,49 @@
 #include "cni-flannel/daemon/known_peers.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace holdfast::flannel {
 
-KnownPeers::KnownPeers(std::vector<NodeNetworkObject> stored) : nodes_(std::move(stored)) {}
-
-const NodeNetworkObject* KnownPeers::find(std::string_view name) const {
-  const auto found =
-      std::ranges::find_if(nodes_, [name](const auto& node) { return node.identity.name == name; });
-  return found == nodes_.end() ? nullptr : &*found;
+KnownPeers::KnownPeers(std::vector<NodeNetworkObject> stored) {
+  for (NodeNetworkObject& node : stored) {
+    if (!by_name_.contains(node.identity.name)) append(std::move(node));
+  }
 }
 
-void KnownPeers::put(NodeNetworkObject node, Time now) {
+void KnownPeers::append(NodeNetworkObject node) {
   const std::string name = node.identity.name;
-  const auto known =
-      std::ranges::find_if(nodes_, [&](const auto& other) { return other.identity.name == name; });
+  nodes_.push_back(std::move(node));
+  by_name_[name] = std::prev(nodes_.end());
+}
+
+std::vector<const NodeNetwork*> KnownPeers::networks() const {
+  std::vector<const NodeNetwork*> out;
+  out.reserve(nodes_.size());
+  for (const NodeNetworkObject& node : nodes_) out.push_back(&node.network);
+  return out;
+}
+
+const NodeNetworkObject* KnownPeers::find(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : &*found->second;
+}
+
+bool KnownPeers::put(NodeNetworkObject node, Time now) {
+  const auto known = by_name_.find(node.identity.name);
   if (!node.removed_at.empty()) {
     // what is removed and was never known is nothing to us
-    if (known != nodes_.end()) gone_since_.try_emplace(name, now);
-    return;
+    return known != by_name_.end() && gone_since_.try_emplace(known->first, now).second;
   }
-  gone_since_.erase(name);
-  if (known == nodes_.end()) {
-    nodes_.push_back(std::move(node));
-  } else if (known->network == node.network) {
-    *known = std::move(node);
-  } else {
-    nodes_.erase(known);
-    nodes_.push_back(std::move(node));
+  const bool was_gone = gone_since_.erase(node.identity.name) != 0;
+  if (known == by_name_.end()) {
+    append(std::move(node));
+    return true;
   }
+  const bool changed = known->second->network != node.network;
+  *known->second = std::move(node);
+  if (changed) nodes_.splice(nodes_.end(), nodes_, known->second);
+  return changed || was_gone;
 }
 
 void KnownPeers::gone(std::string_view name, std::string_view uid, Time now) {
@@ -41,13 +53,8 @@ void KnownPeers::gone(std::string_view name, std::string_view uid, Time now) {
   gone_since_.try_emplace(std::string(name), now);
 }
 
-void KnownPeers::list(std::vector<NodeNetworkObject> nodes, bool whole, Time now) {
-  std::set<std::string, std::less<>> listed;
-  for (NodeNetworkObject& node : nodes) {
-    listed.insert(node.identity.name);
-    put(std::move(node), now);
-  }
-  if (!whole || listed.empty()) return;
+void KnownPeers::keep_only(const NodeNames& listed, Time now) {
+  if (listed.empty()) return;
   for (const NodeNetworkObject& node : nodes_) {
     if (!listed.contains(node.identity.name)) gone_since_.try_emplace(node.identity.name, now);
   }
@@ -60,7 +67,9 @@ std::vector<std::string> KnownPeers::forget(Time now, Time delay) {
   }
   for (const std::string& name : out) {
     gone_since_.erase(name);
-    std::erase_if(nodes_, [&](const auto& node) { return node.identity.name == name; });
+    const auto known = by_name_.find(name);
+    nodes_.erase(known->second);
+    by_name_.erase(known);
   }
   return out;
 }

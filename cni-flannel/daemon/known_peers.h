@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <list>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +11,9 @@
 #include "cni-flannel/daemon/node_network_object.h"
 
 namespace holdfast::flannel {
+
+/// Names of nodes.
+using NodeNames = std::set<std::string, std::less<>>;
 
 /// What is known of the cluster's nodes, ourselves included. A source tells more; nothing is forgotten
 /// because a source is silent, empty, partial or wrong: only what a whole list leaves out, or is told to be
@@ -23,17 +28,20 @@ class KnownPeers {
   /// `stored` in the order of their claims.
   explicit KnownPeers(std::vector<NodeNetworkObject> stored = {});
 
-  [[nodiscard]] const std::vector<NodeNetworkObject>& nodes() const { return nodes_; }
+  [[nodiscard]] const std::list<NodeNetworkObject>& nodes() const { return nodes_; }
+  /// What the nodes publish, in the same order. Valid until the next change.
+  [[nodiscard]] std::vector<const NodeNetwork*> networks() const;
   /// nullptr when it is not known.
   [[nodiscard]] const NodeNetworkObject* find(std::string_view name) const;
 
-  /// A node was told of. One with `removed_at` is gone from `now`.
-  void put(NodeNetworkObject node, Time now);
+  /// A node was told of. One with `removed_at` is gone from `now`. Returns whether anything but the object's
+  /// version is new.
+  bool put(NodeNetworkObject node, Time now);
   /// A node was told to be gone. Another uid than the one we hold is old news: the name was given anew.
   void gone(std::string_view name, std::string_view uid, Time now);
-  /// A list of nodes. What it leaves out is gone from `now` if the list is `whole` and holds at least one
-  /// node: an empty list is what a cache answers that has lost its data.
-  void list(std::vector<NodeNetworkObject> nodes, bool whole, Time now);
+  /// A whole list holds these nodes: the others are gone from `now`. An empty one says nothing: it is what a
+  /// cache answers that has lost its data.
+  void keep_only(const NodeNames& listed, Time now);
 
   /// Forgets nodes that have been gone for `delay` and returns their names.
   std::vector<std::string> forget(Time now, Time delay);
@@ -42,7 +50,11 @@ class KnownPeers {
   [[nodiscard]] std::size_t gone_count() const { return gone_since_.size(); }
 
  private:
-  std::vector<NodeNetworkObject> nodes_;
+  using Nodes = std::list<NodeNetworkObject>;
+  void append(NodeNetworkObject node);
+
+  Nodes nodes_;
+  std::map<std::string, Nodes::iterator, std::less<>> by_name_;
   std::map<std::string, Time, std::less<>> gone_since_;
 };
 

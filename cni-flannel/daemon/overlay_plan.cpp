@@ -211,11 +211,16 @@ ApplyReport apply_overlay(Forwarding& kernel, const OverlayPlan& plan) {
 }
 
 ReconcileReport reconcile_overlay(Forwarding& kernel, const OverlayLink& link,
-                                  std::span<const WantedPeer> wanted) {
+                                  std::span<const WantedPeer> wanted, Strangers strangers) {
   ReconcileReport out;
-  Result<ForwardingTables> actual = read_tables(kernel, link);
-  if (!actual) out.unread = std::move(actual).error();
-  out.applied = apply_overlay(kernel, plan_overlay(link, wanted, actual ? *actual : ForwardingTables{}));
+  const Result<ForwardingTables> actual = read_tables(kernel, link);
+  if (!actual) out.unread = actual.error();
+  OverlayPlan plan = plan_overlay(link, wanted, actual ? *actual : ForwardingTables{});
+  if (strangers == Strangers::kKeep) {
+    plan.stale_routes.clear();
+    plan.stale_entries.clear();
+  }
+  out.applied = apply_overlay(kernel, plan);
   return out;
 }
 

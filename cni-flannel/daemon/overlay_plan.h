@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -85,9 +86,14 @@ struct ReconcileReport {
   std::optional<Error> unread;
 };
 
+/// What happens to entries of ours that nobody wants. They are kept until it is known who is wanted: before
+/// the first whole list they may be those of peers that the store does not have.
+enum class Strangers : std::uint8_t { kKeep, kRemove };
+
 /// Reads the tables, plans and applies.
 ReconcileReport reconcile_overlay(Forwarding& kernel, const OverlayLink& link,
-                                  std::span<const WantedPeer> wanted);
+                                  std::span<const WantedPeer> wanted,
+                                  Strangers strangers = Strangers::kRemove);
 
 /// One peer has changed from `before` to `after` (nullptr: it was not there, it is gone): no table is read,
 /// and no entry of another peer is touched, as wanted peers share none.

@@ -18,6 +18,7 @@ using nlohmann::json;
 
 constexpr StateKind kKind{"overlay", 1};
 constexpr mode_t kFolderMode = 0700;
+constexpr std::int64_t kMaxMtu = 65535;
 // 5,000 dual-stack peers are 3 MB
 constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
 
@@ -34,6 +35,7 @@ struct Header {
   std::string resource_version;
   bool crd_seen = false;
   bool has_own = false;
+  std::uint32_t mtu = 0;
 };
 
 Result<Header> decode_header(std::string_view line) {
@@ -46,6 +48,8 @@ Result<Header> decode_header(std::string_view line) {
   HOLDFAST_TRY(out.resource_version, object["resourceVersion"].string());
   HOLDFAST_TRY(out.crd_seen, object["crdSeen"].boolean());
   HOLDFAST_TRY(out.has_own, object["ownLease"].boolean());
+  HOLDFAST_TRY(const std::int64_t mtu, object["mtu"].integer_or(0, 0, kMaxMtu));
+  out.mtu = static_cast<std::uint32_t>(mtu);
   return out;
 }
 
@@ -55,7 +59,8 @@ std::string encode_header(const StoreOwner& owner, const OverlayState& state) {
                     {"machineID", owner.machine_id},
                     {"resourceVersion", state.resource_version},
                     {"crdSeen", state.crd_seen},
-                    {"ownLease", state.own.has_value()}});
+                    {"ownLease", state.own.has_value()},
+                    {"mtu", state.mtu}});
 }
 
 Result<NodeNetworkObject> decode_line(std::string_view line) {
@@ -95,8 +100,8 @@ void decode_objects(std::string_view lines, bool has_own, OverlayStore::Loaded& 
 
 }  // namespace
 
-OverlayStore::OverlayStore(Files& files, std::filesystem::path state_dir, StoreOwner owner)
-    : files_(files), path_(std::move(state_dir) / "overlay.json"), owner_(std::move(owner)) {}
+OverlayStore::OverlayStore(Files& files, const std::filesystem::path& state_dir, StoreOwner owner)
+    : files_(files), path_(state_dir / "overlay.json"), owner_(std::move(owner)) {}
 
 Result<OverlayStore::Loaded> OverlayStore::load() {
   HOLDFAST_TRY(StateFile file, read_state(files_, path_, kKind, kMaxBytes));
@@ -119,6 +124,7 @@ Result<OverlayStore::Loaded> OverlayStore::load() {
   out.state.cluster_id = header->owner.cluster_id;
   out.state.resource_version = header->resource_version;
   out.state.crd_seen = header->crd_seen;
+  out.state.mtu = header->mtu;
   decode_objects(rest, header->has_own, out);
   if (out.notes.empty()) saved_digest_ = sha512_hex(*file.content);
   return out;

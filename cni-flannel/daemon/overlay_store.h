@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@ struct OverlayState {
   std::optional<NodeNetwork> own;  ///< our lease: pod CIDRs, public addresses and, as backend data, VTEP MACs
   std::vector<NodeNetworkObject> peers;
   std::string resource_version;  ///< of the last authoritative list; empty: none yet
+  std::uint32_t mtu = 0;         ///< of the pods, as it was last; 0: not known
   bool crd_seen = false;         ///< the cluster has NodeNetworkConfigurations: never back to annotations
 
   bool operator==(const OverlayState&) const = default;
@@ -35,7 +37,8 @@ struct OverlayState {
 /// Keeps an OverlayState at <state_dir>/overlay.json, mode 0600, beside the bindings of the CNI plugin. Below
 /// the envelope of state_file.h each line is one JSON text, so that reading holds one peer at a time:
 ///
-///     {"clusterID":..,"nodeName":..,"machineID":..,"resourceVersion":..,"crdSeen":..,"ownLease":..}
+///     {"clusterID":..,"nodeName":..,"machineID":..,"resourceVersion":..,"crdSeen":..,"ownLease":..,
+///      "mtu":..}
 ///     a NodeNetworkConfiguration                 our own lease, if there is one
 ///     a NodeNetworkConfiguration                 one a peer
 ///
@@ -49,7 +52,7 @@ class OverlayStore {
   };
 
   /// `files` outlives the store. `owner.cluster_id` is not looked at.
-  OverlayStore(Files& files, std::filesystem::path state_dir, StoreOwner owner);
+  OverlayStore(Files& files, const std::filesystem::path& state_dir, StoreOwner owner);
 
   /// State of another node or machine is no state; the next save replaces it. A damaged file is moved aside,
   /// one peer that cannot be read is left out, and both are told in the notes. Errors: errno of a read that

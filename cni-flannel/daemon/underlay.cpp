@@ -1,7 +1,10 @@
 #include "cni-flannel/daemon/underlay.h"
 
 #include <algorithm>
+#include <regex>
 #include <utility>
+
+#include "cni-flannel/daemon/route_lookup.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -19,6 +22,12 @@ std::string list_of(const UnderlayTables& tables) {
     if (!addresses.empty()) out += " (" + addresses + ")";
   }
   return out;
+}
+
+const nl::Link* link_of_index(const UnderlayTables& tables, int index) {
+  const auto found =
+      std::ranges::find_if(tables.links, [index](const nl::Link& link) { return link.index == index; });
+  return found == tables.links.end() ? nullptr : &*found;
 }
 
 /// The link of that name, or that has that address.
@@ -42,22 +51,59 @@ const nl::Link* default_link(const UnderlayTables& tables, bool ipv4) {
                            route.type == nl::RouteType::kUnicast;
     if (candidate && (best == nullptr || route.priority < best->priority)) best = &route;
   }
-  if (best == nullptr) return nullptr;
-  const auto link =
-      std::ranges::find_if(tables.links, [&](const nl::Link& l) { return l.index == best->ifindex; });
-  return link == tables.links.end() ? nullptr : &*link;
+  return best == nullptr ? nullptr : link_of_index(tables, best->ifindex);
 }
 
-Result<const nl::Link*> choose_link(const UnderlayChoice& choice, const UnderlayTables& tables) {
+/// The link of the first address, else the first name, in which `pattern` is found.
+const nl::Link* find_matching(const UnderlayTables& tables, const std::string& pattern) {
+  const std::regex regex(pattern);  // was checked when it was read
+  for (const nl::Address& address : tables.addresses) {
+    if (!std::regex_search(address.cidr.address().to_string(), regex)) continue;
+    if (const nl::Link* found = link_of_index(tables, address.ifindex)) return found;
+  }
+  const auto named =
+      std::ranges::find_if(tables.links, [&](const nl::Link& l) { return std::regex_search(l.name, regex); });
+  return named == tables.links.end() ? nullptr : &*named;
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) out += (out.empty() ? "" : ", ") + text;
+  return out;
+}
+
+/// What was asked for by name, pattern or destination; nullptr when none of it is there.
+const nl::Link* find_asked(const UnderlayChoice& choice, const UnderlayTables& tables) {
   for (const std::string& wanted : choice.interfaces) {
     if (const nl::Link* found = find_link(tables, wanted)) return found;
   }
-  if (!choice.interfaces.empty()) {
-    std::string asked;
-    for (const std::string& wanted : choice.interfaces) asked += (asked.empty() ? "" : ", ") + wanted;
-    return fail(Code::kNotFound, "no interface " + asked + " (--iface); there are: " + list_of(tables));
+  for (const std::string& pattern : choice.patterns) {
+    if (const nl::Link* found = find_matching(tables, pattern)) return found;
   }
-  const nl::Link* found = choice.ipv4 ? default_link(tables, true) : nullptr;
+  if (!choice.can_reach) return nullptr;
+  const nl::Route* way = best_route(tables.routes, *choice.can_reach);
+  return way == nullptr ? nullptr : link_of_index(tables, way->ifindex);
+}
+
+/// "no interface eth9 (--iface); no way to 10.0.0.1 (--iface-can-reach)"
+std::string describe_asked(const UnderlayChoice& choice) {
+  std::string out;
+  const auto add = [&out](const std::string& text) { out += (out.empty() ? "" : "; ") + text; };
+  if (!choice.interfaces.empty()) add("no interface " + joined(choice.interfaces) + " (--iface)");
+  if (!choice.patterns.empty()) add("none matches " + joined(choice.patterns) + " (--iface-regex)");
+  if (choice.can_reach) add("no way to " + choice.can_reach->to_string() + " (--iface-can-reach)");
+  return out;
+}
+
+Result<const nl::Link*> choose_link(const UnderlayChoice& choice, const UnderlayTables& tables) {
+  const std::string asked = describe_asked(choice);
+  if (!asked.empty()) {
+    if (const nl::Link* found = find_asked(choice, tables)) return found;
+    return fail(Code::kNotFound, asked + "; there are: " + list_of(tables));
+  }
+  const nl::Link* found = nullptr;
+  if (choice.public_ip) found = find_link(tables, choice.public_ip->to_string());
+  if (found == nullptr && choice.ipv4) found = default_link(tables, true);
   if (found == nullptr && choice.ipv6) found = default_link(tables, false);
   if (found == nullptr) {
     return fail(

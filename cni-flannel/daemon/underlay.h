@@ -13,9 +13,13 @@
 
 namespace holdfast::flannel {
 
-/// What decides by which interface the tunnels run.
+/// What decides by which interface the tunnels run: the first of `interfaces` that is there, else of
+/// `patterns`, else the way to `can_reach`. When none of these is told, the interface that has `public_ip`,
+/// or else the default route's.
 struct UnderlayChoice {
-  std::vector<std::string> interfaces;  ///< --iface, in order: names or addresses; empty: the default route's
+  std::vector<std::string> interfaces;  ///< --iface, in order: names or addresses
+  std::vector<std::string> patterns;    ///< --iface-regex, in order (ECMAScript): of addresses, then names
+  std::optional<IpAddress> can_reach;   ///< --iface-can-reach
   std::optional<IpAddress> public_ip;  ///< --public-ip: told to the peers in place of the interface's address
   std::optional<IpAddress> public_ipv6;
   bool ipv4 = true;  ///< families that are in use

@@ -173,6 +173,7 @@ Result<VxlanDevice> ensure_vxlan_device(nl::Socket& socket, const VxlanDeviceSpe
   }
   VxlanDevice out;
   out.created = found.created;
+  if (renamed && !found.created) out.corrected = found.link.mac;
   out.emptied = found.created || renamed || !found.link.up;
   out.replaced = std::move(found.replaced);
   HOLDFAST_TRY(out.link, check_outcome(socket, ifindex, spec));

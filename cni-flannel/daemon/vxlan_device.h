@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "cni-flannel/daemon/net_conf.h"
@@ -33,6 +34,7 @@ struct VxlanDevice {
   /// kernel drops permanent neighbours with a change of MAC and routes with the link going down.
   bool emptied = false;
   std::string replaced;  ///< why the one that was there could not be used; empty when there was none
+  std::optional<MacAddress> corrected;  ///< the MAC that the one that was there had, if it was another
 };
 
 /// Makes the device be as told: one that is there is used if type, VNI, external interface, local address,

@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "cni-flannel/daemon/route_lookup.h"
+
 namespace holdfast::flannel {
 namespace {
 
@@ -63,10 +65,11 @@ class Claims {
 
 }  // namespace
 
-WantedPeers wanted_peers(const OwnEnd& own, std::span<const NodeNetwork> published) {
+WantedPeers wanted_peers(const OwnEnd& own, std::span<const NodeNetwork* const> published) {
   WantedPeers out;
   std::vector<WantedPeer> candidates;
-  for (const NodeNetwork& node : published) {
+  for (const NodeNetwork* const told : published) {
+    const NodeNetwork& node = *told;
     if (node.node == own.node || !node.managed || node.backend_type != kVxlanBackend) continue;
     const Result<std::optional<PeerEnd>> end = peer_end(node, own.family());
     if (!end) {
@@ -94,13 +97,7 @@ WantedPeers wanted_peers(const OwnEnd& own, std::span<const NodeNetwork> publish
 }
 
 int direct_link(std::span<const nl::Route> routes, const IpAddress& address, int overlay_link) {
-  const nl::Route* best = nullptr;
-  for (const nl::Route& route : routes) {
-    if (!route.dst.contains(address) || (overlay_link != 0 && route.ifindex == overlay_link)) continue;
-    const bool better = best == nullptr || route.dst.prefix() > best->dst.prefix() ||
-                        (route.dst.prefix() == best->dst.prefix() && route.priority < best->priority);
-    if (better) best = &route;
-  }
+  const nl::Route* best = best_route(routes, address, overlay_link);
   if (best == nullptr || best->type != nl::RouteType::kUnicast || best->gateway || best->multipath) return 0;
   return best->ifindex;
 }

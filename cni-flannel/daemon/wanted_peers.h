@@ -52,7 +52,7 @@ struct WantedPeers {
 ///
 /// `published` is in the order of the claims: a later node that claims the subnet, the VTEP MAC or the public
 /// address of an earlier one displaces it, because podCIDRs are given out again as soon as a Node is gone.
-[[nodiscard]] WantedPeers wanted_peers(const OwnEnd& own, std::span<const NodeNetwork> published);
+[[nodiscard]] WantedPeers wanted_peers(const OwnEnd& own, std::span<const NodeNetwork* const> published);
 
 /// The link on which `routes` (a main table) reach `address` without a gateway; 0 when they need one, or have
 /// several ways, or none. `overlay_link` does not count.

@@ -33,15 +33,15 @@ TEST_CASE("Every document of the folder is a node, and what a file need not say 
   folder.write("a.yml", document("a", 1, "    backendData: {VNI: 1, VtepMAC: 02:00:00:00:00:01}\n"));
   folder.write(".b.yaml.swp", "nonsense: [");
   folder.write("README", "nonsense: [");
-  const auto listing = read_node_networks(folder.files, folder.path());
+  const auto listing = NodeFolder(folder.files, folder.path()).read();
   REQUIRE(listing.has_value());
   CHECK(listing->whole);
   CHECK(listing->notes.empty());
-  REQUIRE(listing->nodes.size() == 3);
-  CHECK(listing->nodes[0].network.backend_data->vtep_mac.to_string() == "02:00:00:00:00:01");
-  CHECK(listing->nodes[1].network.backend_data->vtep_mac == derived_vtep_mac("b", IpFamily::kV4));
-  CHECK(listing->nodes[1].network.backend_type == "vxlan");
-  CHECK_FALSE(listing->nodes[1].network.backend_v6_data.has_value());
+  REQUIRE(listing->changed.size() == 3);
+  CHECK(listing->changed[0].network.backend_data->vtep_mac.to_string() == "02:00:00:00:00:01");
+  CHECK(listing->changed[1].network.backend_data->vtep_mac == derived_vtep_mac("b", IpFamily::kV4));
+  CHECK(listing->changed[1].network.backend_type == "vxlan");
+  CHECK_FALSE(listing->changed[1].network.backend_v6_data.has_value());
 }
 
 TEST_CASE("A file that cannot be used makes the list partial and hides no other", "[flanneld]") {
@@ -52,28 +52,61 @@ TEST_CASE("A file that cannot be used makes the list partial and hides no other"
       "c.json",
       R"({"apiVersion":"net.holdfast.dev/v1alpha1","kind":"NodeNetworkConfiguration","metadata":{"name":"c"}})");
   std::filesystem::create_symlink(folder / "b.yaml", folder / "z.yaml");
-  const auto listing = read_node_networks(folder.files, folder.path());
+  const auto listing = NodeFolder(folder.files, folder.path()).read();
   REQUIRE(listing.has_value());
   CHECK_FALSE(listing->whole);
   CHECK(listing->notes.size() == 3);
   CHECK_THAT(listing->notes[0], Catch::Contains("a.yaml: line 1, column"));
-  REQUIRE(listing->nodes.size() == 2);
-  CHECK(listing->nodes[0].identity.name == "b");
+  REQUIRE(listing->changed.size() == 2);
+  CHECK(listing->changed[0].identity.name == "b");
 }
 
 TEST_CASE("Of a node in two files the later file counts", "[flanneld]") {
   Folder folder;
   folder.write("1.yaml", document("a", 1) + document("b", 2));
   folder.write("2.yaml", document("a", 7));
-  const auto listing = read_node_networks(folder.files, folder.path());
-  REQUIRE(listing->nodes.size() == 2);
-  CHECK(listing->nodes[1].network.pod_cidrs.front().to_string() == "10.244.7.0/24");
+  const auto listing = NodeFolder(folder.files, folder.path()).read();
+  REQUIRE(listing->changed.size() == 2);
+  CHECK(listing->changed[1].network.pod_cidrs.front().to_string() == "10.244.7.0/24");
+}
+
+TEST_CASE("Only files that have changed are read again, and what is gone is not named any more",
+          "[flanneld]") {
+  Folder folder;
+  folder.write("a.yaml", document("a", 1) + document("b", 2));
+  folder.write("c.yaml", document("c", 3));
+  NodeFolder nodes(folder.files, folder.path());
+  CHECK(nodes.read()->changed.size() == 3);
+  CHECK(nodes.read()->changed.empty());
+  folder.write("c.yaml", document("c", 7));
+  auto content = nodes.read();
+  REQUIRE(content->changed.size() == 1);
+  CHECK(content->changed[0].network.pod_cidrs.front().to_string() == "10.244.7.0/24");
+  CHECK(content->names == NodeNames{"a", "b", "c"});
+  folder.write("a.yaml", document("a", 1));
+  CHECK(nodes.read()->names == NodeNames{"a", "c"});
+  // what could not be used stays told while the file is as it is
+  folder.write("c.yaml", "nonsense: [");
+  CHECK_FALSE(nodes.read()->whole);
+  CHECK_FALSE(nodes.read()->whole);
+}
+
+TEST_CASE("A node that leaves the later of two files is what the earlier says", "[flanneld]") {
+  Folder folder;
+  folder.write("1.yaml", document("a", 1));
+  folder.write("2.yaml", document("a", 7));
+  NodeFolder nodes(folder.files, folder.path());
+  CHECK(nodes.read()->changed.at(0).network.pod_cidrs.front().to_string() == "10.244.7.0/24");
+  folder.write("1.yaml", document("a", 2));
+  CHECK(nodes.read()->changed.at(0).network.pod_cidrs.front().to_string() == "10.244.7.0/24");
+  REQUIRE(folder.files.remove(folder / "2.yaml").has_value());
+  CHECK(nodes.read()->changed.at(0).network.pod_cidrs.front().to_string() == "10.244.2.0/24");
 }
 
 TEST_CASE("A folder that is not there is an error, not an empty list", "[flanneld]") {
   Folder folder;
-  CHECK(read_node_networks(folder.files, folder / "absent").error().code == Code::kNotFound);
-  CHECK(read_node_networks(folder.files, folder.path())->nodes.empty());
+  CHECK(NodeFolder(folder.files, folder / "absent").read().error().code == Code::kNotFound);
+  CHECK(NodeFolder(folder.files, folder.path()).read()->names.empty());
 }
 
 bool has_news(FolderWatch& watch) {

@@ -23,17 +23,28 @@ std::vector<std::string> names(const KnownPeers& known) {
 }
 
 using Names = std::vector<std::string>;
+
+/// As a source tells a whole list.
+void tell_all(KnownPeers& known, const std::vector<NodeNetworkObject>& nodes, KnownPeers::Time now) {
+  NodeNames listed;
+  for (const NodeNetworkObject& told : nodes) {
+    known.put(told, now);
+    listed.insert(told.identity.name);
+  }
+  known.keep_only(listed, now);
+}
+
 constexpr auto kDelay = 10min;
 
 TEST_CASE("A whole list forgets what it leaves out, after the delay and not before", "[flanneld]") {
   KnownPeers known({node("a"), node("b"), node("c")});
   CHECK(known.next_forget(kDelay) == KnownPeers::Time::max());
-  known.list({node("a"), node("c")}, /*whole=*/true, 1h);
+  tell_all(known, {node("a"), node("c")}, 1h);
   CHECK(known.forget(1h + kDelay - 1s, kDelay).empty());
   CHECK(names(known) == Names{"a", "b", "c"});
   CHECK(known.next_forget(kDelay) == 1h + kDelay);
   // a second list does not begin the delay anew
-  known.list({node("a"), node("c")}, true, 1h + 5min);
+  tell_all(known, {node("a"), node("c")}, 1h + 5min);
   CHECK(known.forget(1h + kDelay, kDelay) == Names{"b"});
   CHECK(names(known) == Names{"a", "c"});
 }
@@ -41,16 +52,16 @@ TEST_CASE("A whole list forgets what it leaves out, after the delay and not befo
 TEST_CASE("A list that is partial or empty, as a cache answers that lost its data, forgets nobody",
           "[flanneld]") {
   KnownPeers known({node("a"), node("b")});
-  known.list({node("a")}, /*whole=*/false, 1h);
-  known.list({}, /*whole=*/true, 1h);
+  known.put(node("a"), 1h);  // and the rest of the list never came
+  tell_all(known, {}, 1h);
   CHECK(known.gone_count() == 0);
   CHECK(known.forget(100h, kDelay).empty());
 }
 
 TEST_CASE("A node that comes back within the delay stays", "[flanneld]") {
   KnownPeers known({node("a"), node("b")});
-  known.list({node("a")}, true, 1h);
-  known.list({node("a"), node("b")}, true, 1h + 1min);
+  tell_all(known, {node("a")}, 1h);
+  tell_all(known, {node("a"), node("b")}, 1h + 1min);
   CHECK(known.forget(100h, kDelay).empty());
   known.gone("b", "uid-b", 2h);
   known.put(node("b"), 2h + 1min);
@@ -75,13 +86,15 @@ TEST_CASE("Who is new or publishes something else stands last, as the latest to 
   KnownPeers known({node("a", 1), node("b", 2), node("c", 3)});
   NodeNetworkObject same = node("a", 1);
   same.identity.resource_version = "99";
-  known.put(same, 1h);
+  CHECK_FALSE(known.put(same, 1h));
   CHECK(names(known) == Names{"a", "b", "c"});
   CHECK(known.find("a")->identity.resource_version == "99");
-  known.put(node("a", 9), 1h);
-  known.put(node("d", 4), 1h);
+  CHECK(known.put(node("a", 9), 1h));
+  CHECK(known.put(node("d", 4), 1h));
   CHECK(names(known) == Names{"b", "c", "a", "d"});
   CHECK(known.find("e") == nullptr);
+  REQUIRE(known.networks().size() == 4);
+  CHECK(known.networks()[2]->pod_cidrs == node("a", 9).network.pod_cidrs);
 }
 
 }  // namespace

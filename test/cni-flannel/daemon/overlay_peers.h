@@ -11,6 +11,12 @@ inline IpAddress ip(const std::string& text) { return IpAddress::parse(text).val
 inline Cidr cidr(const std::string& text) { return Cidr::parse(text).value(); }
 inline MacAddress mac(const std::string& text) { return MacAddress::parse(text).value(); }
 
+inline std::vector<const NodeNetwork*> pointers(const std::vector<NodeNetwork>& nodes) {
+  std::vector<const NodeNetwork*> out;
+  for (const NodeNetwork& node : nodes) out.push_back(&node);
+  return out;
+}
+
 /// Peer number `n` (below 65,536) of a cluster 10.0.0.0/8, or of fd00::/16 in IPv6.
 inline WantedPeer numbered_peer(unsigned n, IpFamily family = IpFamily::kV4) {
   const auto high = static_cast<std::uint8_t>(n >> 8U);

@@ -72,6 +72,24 @@ TEST_CASE("Interfaces that are named are tried in their order, by name or addres
   CHECK(chosen->public_ip == ip("203.0.113.5"));
 }
 
+TEST_CASE("A pattern, a destination or the public address tells the interface too", "[flanneld]") {
+  UnderlayChoice choice;
+  choice.patterns = {"^172\\.", "^10\\.9\\."};
+  CHECK(choose_underlay(choice, machine())->link.name == "wwan0");
+  choice.patterns = {"wwan.*"};
+  CHECK(choose_underlay(choice, machine())->link.name == "wwan0");
+  choice = {};
+  choice.can_reach = ip("8.8.8.8");
+  CHECK(choose_underlay(choice, machine())->link.name == "eth0");
+  choice.interfaces = {"wwan0"};
+  CHECK(choose_underlay(choice, machine())->link.name == "wwan0");
+  choice = {};
+  choice.public_ip = ip("10.9.0.2");
+  CHECK(choose_underlay(choice, machine())->link.name == "wwan0");
+  choice.public_ip = ip("203.0.113.5");  // behind a NAT
+  CHECK(choose_underlay(choice, machine())->link.name == "eth0");
+}
+
 TEST_CASE("Both families are served where both are in use", "[flanneld]") {
   UnderlayChoice choice;
   choice.ipv6 = true;
@@ -89,6 +107,13 @@ TEST_CASE("An interface that is not there is told with those that are", "[flanne
   CHECK(choose_underlay(choice, machine()).error().message ==
         "no interface eth9 (--iface); there are: lo, eth0 (192.168.1.7 192.168.1.200 2001:db8::7), wwan0 "
         "(10.9.0.2)");
+  choice.patterns = {"^br-"};
+  choice.can_reach = ip("2001:db8:1::1");
+  UnderlayTables isolated = machine();
+  isolated.routes.clear();
+  CHECK_THAT(choose_underlay(choice, isolated).error().message,
+             Catch::StartsWith("no interface eth9 (--iface); none matches ^br- (--iface-regex); no way to "
+                               "2001:db8:1::1 (--iface-can-reach); there are: lo, eth0"));
   UnderlayTables offline = machine();
   offline.routes.clear();
   CHECK_THAT(

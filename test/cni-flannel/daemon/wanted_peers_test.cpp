@@ -9,6 +9,7 @@ namespace {
 using test::cidr;
 using test::ip;
 using test::mac;
+using test::pointers;
 
 OwnEnd own() {
   return {"edge-1",
@@ -35,7 +36,7 @@ TEST_CASE("Every other managed VXLAN node with a subnet of the family is wanted"
   published[2].managed = false;
   published[3].backend_type = "host-gw";
   published[4].pod_cidrs = {cidr("fd00:0:0:5::/64")};
-  const WantedPeers v4 = wanted_peers(own(), published);
+  const WantedPeers v4 = wanted_peers(own(), pointers(published));
   CHECK(v4.rejected.empty());
   REQUIRE(v4.peers.size() == 2);
   CHECK(v4.peers[0] ==
@@ -44,7 +45,7 @@ TEST_CASE("Every other managed VXLAN node with a subnet of the family is wanted"
 
   OwnEnd own6{
       "edge-1", cidr("fd00::/48"), {cidr("fd00:0:0:1::/64"), mac("66:00:00:00:06:01"), ip("2001:db8::1")}, 1};
-  const WantedPeers v6 = wanted_peers(own6, published);
+  const WantedPeers v6 = wanted_peers(own6, pointers(published));
   REQUIRE(v6.peers.size() == 3);
   CHECK(v6.peers[1].node == "edge-5");
   CHECK(v6.peers[1].end.public_address == ip("2001:db8::5"));
@@ -76,7 +77,7 @@ TEST_CASE("A node that must not be programmed is rejected with the reason, and n
     DYNAMIC_SECTION(c.name) {
       std::vector<NodeNetwork> published{node(2), node(3)};
       c.spoil(published[0]);
-      const WantedPeers wanted = wanted_peers(own(), published);
+      const WantedPeers wanted = wanted_peers(own(), pointers(published));
       CHECK(wanted.rejected == std::vector<RejectedPeer>{{"edge-2", c.why}});
       REQUIRE(wanted.peers.size() == 1);
       CHECK(wanted.peers[0].node == "edge-3");
@@ -87,7 +88,7 @@ TEST_CASE("A node that must not be programmed is rejected with the reason, and n
 TEST_CASE("Backend data without VNI, as old writers leave it, is taken", "[flanneld]") {
   std::vector<NodeNetwork> published{node(2)};
   published[0].backend_data->vni.reset();
-  CHECK(wanted_peers(own(), published).peers.size() == 1);
+  CHECK(wanted_peers(own(), pointers(published)).peers.size() == 1);
 }
 
 TEST_CASE("The later claim to a subnet, MAC or address displaces the earlier node", "[flanneld]") {
@@ -108,7 +109,7 @@ TEST_CASE("The later claim to a subnet, MAC or address displaces the earlier nod
     DYNAMIC_SECTION(c.name) {
       std::vector<NodeNetwork> published{node(2), node(3), node(4)};
       c.claim(published[2]);
-      const WantedPeers wanted = wanted_peers(own(), published);
+      const WantedPeers wanted = wanted_peers(own(), pointers(published));
       CHECK(wanted.rejected == std::vector<RejectedPeer>{{"edge-2", c.why}});
       REQUIRE(wanted.peers.size() == 2);
       CHECK(wanted.peers[0].node == "edge-3");
@@ -152,7 +153,8 @@ TEST_CASE("A peer is reached directly where the best route to it has no gateway"
   CHECK(direct_link({}, ip("192.168.0.5"), 9) == 0);
   CHECK(direct_link(routes, ip("2001:db8::1"), 9) == 0);
 
-  WantedPeers wanted = wanted_peers(own(), std::vector<NodeNetwork>{node(2)});
+  const std::vector<NodeNetwork> published{node(2)};
+  WantedPeers wanted = wanted_peers(own(), pointers(published));
   route_directly(wanted, routes, 9);
   CHECK(wanted.peers[0].direct_link == 3);
 }

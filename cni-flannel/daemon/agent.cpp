@@ -1,0 +1,323 @@
+#include "cni-flannel/daemon/agent.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+#include <variant>
+
+#include "cni-flannel/daemon/overlay_rules.h"
+#include "cni-flannel/daemon/own_lease.h"
+#include "cni-flannel/daemon/subnet_file.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Events of the kernel come in floods: they are taken together, and leave the loop its time.
+constexpr auto kGather = 1ms;
+constexpr auto kRoundDistance = 30ms;
+
+std::uint64_t seed_of(const std::string& node) {
+  return std::hash<std::string>()(node) ^ static_cast<std::uint64_t>(::getpid());
+}
+
+}  // namespace
+
+Agent::Agent(const Tools& tools, Options options, NetConf conf)
+    : tools_(tools),
+      options_(std::move(options)),
+      conf_(std::move(conf)),
+      overlay_({tools_.socket, tools_.loop.clock(), tools_.log, tools_.conditions, tools_.metrics}, conf_,
+               options_.underlay, options_.ip_blackhole_route),
+      rules_(tools_.loop, tools_.worker, tools_.executor, options_.iptables_resync,
+             [this](const RulesKeeper::Outcome& outcome) { rules_told(outcome); }),
+      state_(
+          tools_.loop, tools_.worker, tools_.store, [this] { return snapshot(); },
+          [this](const Status& done) {
+            if (!done) tools_.metrics.store_errors.add();
+            tools_.conditions.set(kStateStored, "StoreFailed", done ? "" : done.error().message);
+          }),
+      retry_(200ms, 30s, seed_of(options_.node_name)) {}
+
+Agent::~Agent() = default;
+
+Status Agent::start(std::unique_ptr<LeaseSource> source) {
+  HOLDFAST_CHECK(read_store());
+  // before the first look, so that nothing happens between the two unseen
+  HOLDFAST_CHECK(watch_kernel());
+  HOLDFAST_CHECK(watch_no_masquerade());
+  // pods can start as soon as this file is there, also while there is no external interface
+  if (own_ && mtu_ != 0) write_subnet_env();
+  round();
+  source_ = std::move(source);
+  return source_->start(*this);
+}
+
+Status Agent::read_store() {
+  HOLDFAST_TRY(OverlayStore::Loaded loaded, tools_.store.load());
+  for (const std::string& note : loaded.notes) tools_.log.warning("store", {{"note", note}});
+  cluster_id_ = std::move(loaded.state.cluster_id);
+  own_ = std::move(loaded.state.own);
+  known_ = KnownPeers(std::move(loaded.state.peers));
+  position_ = std::move(loaded.state.resource_version);
+  crd_seen_ = loaded.state.crd_seen;
+  mtu_ = loaded.state.mtu;
+  tools_.log.info("store read", {{"path", tools_.store.path().native()},
+                                 {"nodes", known_.nodes().size()},
+                                 {"own_lease", own_.has_value()}});
+  if (loaded.notes.empty()) tools_.conditions.well(kStateStored);
+  return {};
+}
+
+Status Agent::watch_kernel() {
+  HOLDFAST_TRY(nl::Monitor monitor,
+               nl::Monitor::open({.links = true, .addresses = true, .routes = true, .neighbours = true}));
+  monitor_ = std::move(monitor);
+  HOLDFAST_TRY(monitor_events_,
+               tools_.loop.watch(monitor_->fd(), {.readable = true}, [this](Readiness) { kernel_told(); }));
+  return {};
+}
+
+Status Agent::watch_no_masquerade() {
+  read_ranges();
+  HOLDFAST_TRY(no_masquerade_watch_, FolderWatch::open(options_.no_masq_dir));
+  HOLDFAST_TRY(no_masquerade_events_,
+               tools_.loop.watch(no_masquerade_watch_->fd(), {.readable = true}, [this](Readiness) {
+                 static_cast<void>(no_masquerade_watch_->drain());  // the next round reads the folder too
+                 read_ranges();
+                 want_rules();
+               }));
+  return {};
+}
+
+void Agent::read_ranges() {
+  NoMasqueradeRanges now = read_no_masquerade(tools_.files, options_.no_masq_dir);
+  if (now == no_masquerade_) return;
+  for (const std::string& note : now.notes) tools_.log.warning("range not used", {{"note", note}});
+  no_masquerade_ = std::move(now);
+}
+
+void Agent::kernel_told() {
+  const Result<std::vector<nl::Event>> events = monitor_->read();
+  if (!events) {
+    tools_.log.warning("events of the kernel", {{"error", events.error().message}});
+    return round_after(kRoundDistance);
+  }
+  const bool lost = std::ranges::any_of(
+      *events, [](const nl::Event& event) { return std::holds_alternative<nl::Resync>(event); });
+  if (lost) tools_.metrics.netlink_resyncs.add();
+  const bool concerned = lost || std::ranges::any_of(*events, [this](const nl::Event& event) {
+                           return overlay_.concerned_by(event);
+                         });
+  if (concerned)
+    round_after(std::max<std::chrono::nanoseconds>(kGather, round_ended_ + kRoundDistance - now()));
+}
+
+void Agent::round_after(std::chrono::nanoseconds delay) {
+  const auto due = now() + delay;
+  if (round_timer_.pending() && round_due_ <= due) return;
+  round_due_ = due;
+  round_timer_ = tools_.loop.after(delay, [this] { round(); });
+}
+
+void Agent::round() {
+  round_timer_.end();
+  peers_timer_.end();
+  const bool whole = round_succeeds();
+  round_ended_ = now();
+  after_round(whole);
+}
+
+bool Agent::round_succeeds() {
+  const Status found = overlay_.find_underlay();
+  tools_.conditions.set(kInterfaceFound, "NoInterface", found ? "" : found.error().message);
+  if (!renew_lease()) return false;
+  read_ranges();
+  want_rules();
+  if (!found) return false;
+  const std::vector<const NodeNetwork*> nodes = known_.networks();
+  const bool whole = overlay_.put_right(*own_, nodes, strangers());
+  const bool written = write_subnet_env();
+  publish();
+  return whole && written;
+}
+
+void Agent::after_round(bool whole) {
+  if (whole) retry_.reset();
+  // without a lease or an interface there is nothing to try again before something is told
+  const bool hopeless =
+      !tools_.conditions.is_well(kLeaseKnown) || !tools_.conditions.is_well(kInterfaceFound);
+  round_after(whole || hopeless ? std::chrono::nanoseconds(options_.resync)
+                                : std::chrono::nanoseconds(100ms) + retry_.next());
+  if (const auto look = overlay_.next_contest_look()) {
+    round_after(std::max<std::chrono::nanoseconds>(1s, *look - now()));
+  }
+}
+
+/// Returns whether there is a lease.
+bool Agent::renew_lease() {
+  const NodeNetworkObject* told = known_.find(options_.node_name);
+  const NodeNetwork lease = own_lease(
+      conf_, {options_.node_name, own_ ? &*own_ : nullptr, told == nullptr ? nullptr : &told->network,
+              overlay_.device_mac(IpFamily::kV4), overlay_.device_mac(IpFamily::kV6), overlay_.underlay()});
+  const Result<SubnetFile> usable = subnet_file_of(conf_, lease, 0, options_.ip_masq);
+  tools_.conditions.set(kLeaseKnown, "NoLease", usable ? "" : usable.error().message);
+  if (!usable) return false;
+  if (own_ != lease) {
+    own_ = lease;
+    state_.changed();
+    std::string cidrs;
+    for (const Cidr& cidr : lease.pod_cidrs) cidrs += (cidrs.empty() ? "" : ",") + cidr.to_string();
+    tools_.log.info("own lease", {{"pod_cidrs", cidrs}, {"epoch", lease.lease_epoch}});
+  }
+  return true;
+}
+
+/// Returns whether the file is as it should be.
+bool Agent::write_subnet_env() {
+  Status done;
+  if (const Underlay* underlay = overlay_.underlay()) {
+    const Result<std::uint32_t> mtu = overlay_mtu(conf_, underlay->link.mtu);
+    if (!mtu) done = tl::unexpected(mtu.error());
+    if (mtu && mtu_ != *mtu) {
+      mtu_ = *mtu;
+      state_.changed();
+    }
+  }
+  if (done) {
+    const Result<SubnetFile> file = subnet_file_of(conf_, *own_, mtu_, options_.ip_masq);
+    done = file ? write_subnet_file(tools_.files, options_.subnet_file, *file)
+                : Status(tl::unexpected(file.error()));
+  }
+  tools_.conditions.set(kSubnetFileWritten, "WriteFailed", done ? "" : done.error().message);
+  return done.has_value();
+}
+
+void Agent::want_rules() {
+  if (!own_) return;
+  RulesWanted wanted{.nftables = conf_.nftables, .sets = {}};
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    const std::optional<AddressPool>& pool = family == IpFamily::kV4 ? conf_.ipv4 : conf_.ipv6;
+    const Cidr* subnet = own_->pod_cidr(family);
+    OverlayRules rules;
+    rules.family = family;
+    if (pool && subnet != nullptr) rules.ranges = OverlayRules::Ranges{pool->network, *subnet};
+    rules.masquerade = options_.ip_masq;
+    rules.fully_random = !options_.ip_masq_fully_random_disable;
+    rules.forward = options_.iptables_forward_rules;
+    rules.no_masquerade = options_.no_masq_cidrs;
+    rules.no_masquerade.insert(rules.no_masquerade.end(), no_masquerade_.ranges.begin(),
+                               no_masquerade_.ranges.end());
+    wanted.sets.push_back(overlay_rule_set(rules));
+  }
+  rules_.want(std::move(wanted));
+}
+
+void Agent::rules_told(const RulesKeeper::Outcome& outcome) {
+  if (outcome.mended != 0) {
+    tools_.metrics.rules_mended.add(static_cast<double>(outcome.mended));
+    tools_.log.warning("rules were not as we left them; they are again", {{"sets", outcome.mended}});
+  }
+  tools_.conditions.set(kRulesInPlace, "RulesFailed", outcome.done ? "" : outcome.done.error().message);
+}
+
+void Agent::publish() {
+  if (!source_ || !own_) return;
+  if (published_ == own_ && published_transitions_ == tools_.conditions.transitions()) return;
+  published_ = own_;
+  published_transitions_ = tools_.conditions.transitions();
+  const NodeNetworkObject* told = known_.find(options_.node_name);
+  source_->publish(*own_, {told == nullptr ? 0 : told->identity.generation, tools_.conditions.list()});
+}
+
+OverlayState Agent::snapshot() const {
+  return {cluster_id_, own_, {known_.nodes().begin(), known_.nodes().end()}, position_, mtu_, crd_seen_};
+}
+
+void Agent::peers_changed() {
+  state_.changed();
+  if (!peers_timer_.pending()) peers_timer_ = tools_.loop.after({}, [this] { put_peers(); });
+}
+
+void Agent::put_peers() {
+  if (!own_ || !tools_.conditions.is_well(kDeviceRight)) return round_after({});
+  const std::vector<const NodeNetwork*> nodes = known_.networks();
+  if (!overlay_.put_peers(*own_, nodes, strangers())) round_after(100ms + retry_.next());
+}
+
+void Agent::set_forget_timer() {
+  const auto next = known_.next_forget(options_.peer_removal_delay);
+  if (next == KnownPeers::Time::max()) {
+    forget_timer_.end();
+  } else {
+    forget_timer_ = tools_.loop.after(next - now(), [this] { forget(); });
+  }
+}
+
+void Agent::forget() {
+  for (const std::string& name : known_.forget(now(), options_.peer_removal_delay)) {
+    tools_.log.info("node is gone", {{"node", name}});
+    peers_changed();
+  }
+  set_forget_timer();
+}
+
+void Agent::cluster(const std::string& id) {
+  if (id == cluster_id_) return;
+  if (!cluster_id_.empty()) {
+    tools_.log.warning("this is another cluster: what is known of the last one is forgotten",
+                       {{"cluster", id}, {"was", cluster_id_}});
+    own_.reset();
+    known_ = KnownPeers();
+    listed_at_.reset();
+  }
+  cluster_id_ = id;
+  state_.changed();
+}
+
+void Agent::upsert(NodeNetworkObject node) {
+  const bool ours = node.identity.name == options_.node_name;
+  if (!known_.put(std::move(node), now())) return;
+  peers_changed();
+  set_forget_timer();
+  if (ours) round_after({});
+}
+
+void Agent::removed(const std::string& name, const std::string& uid) {
+  known_.gone(name, uid, now());
+  set_forget_timer();
+}
+
+void Agent::listed(const NodeNames& names) {
+  known_.keep_only(names, now());
+  const bool first = !listed_at_;
+  if (!names.empty()) listed_at_ = now();
+  if (first) round_after({});
+  set_forget_timer();
+}
+
+void Agent::position(const std::string& resource_version) { position_ = resource_version; }
+
+void Agent::health(const SourceHealth& health) {
+  tools_.metrics.source_reachable.set(health.reachable ? 1 : 0);
+  tools_.conditions.set(kSourceReachable, health.reachable ? "PartlyUsable" : "Unreachable", health.detail);
+  publish();
+}
+
+void Agent::finish() {
+  state_.changed();  // the position is stored with other changes only, to spare the disk
+  state_.finish();
+}
+
+void Agent::refresh_metrics() {
+  tools_.metrics.peers_known.set(static_cast<double>(known_.nodes().size()));
+  tools_.metrics.peers_leaving.set(static_cast<double>(known_.gone_count()));
+  const std::chrono::duration<double> age = now() - listed_at_.value_or(now() + 1s);
+  tools_.metrics.list_age.set(age.count());
+  tools_.metrics.ready.set(tools_.conditions.ready() ? 1 : 0);
+}
+
+}  // namespace holdfast::flannel

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cni-flannel/daemon/conditions.h"
+#include "cni-flannel/daemon/daemon_metrics.h"
+#include "cni-flannel/daemon/dir_source.h"
+#include "cni-flannel/daemon/known_peers.h"
+#include "cni-flannel/daemon/lease_source.h"
+#include "cni-flannel/daemon/net_conf.h"
+#include "cni-flannel/daemon/no_masquerade.h"
+#include "cni-flannel/daemon/options.h"
+#include "cni-flannel/daemon/overlay_keeper.h"
+#include "cni-flannel/daemon/overlay_store.h"
+#include "cni-flannel/daemon/rules_keeper.h"
+#include "cni-flannel/daemon/state_keeper.h"
+#include "common/base/backoff.h"
+#include "common/base/event_loop.h"
+#include "common/base/worker.h"
+#include "common/netlink/monitor.h"
+
+namespace holdfast::flannel {
+
+/// flanneld's work: keeps the kernel, subnet.env and the rules as our lease and the peers want them.
+///
+///     store  ->  lease, peers  ->  plan  ->  kernel, subnet.env, rules
+///     source ->       |
+///                     +--> store, and what the source publishes of us
+///
+/// The store alone brings all of it up, before the source is asked. After that a look at all of it (a
+/// "round") follows what the source tells of us, what the kernel tells of our device or the external
+/// interface, lost events, a failure (with growing waits), and now and then without a cause. What the source
+/// tells of peers touches these peers only. Lives on the event loop; what may block runs on the worker.
+class Agent final : public LeaseConsumer {
+ public:
+  /// What it works with; all outlives it.
+  struct Tools {
+    EventLoop& loop;
+    Worker& worker;
+    Files& files;
+    Executor& executor;
+    Logger& log;
+    Conditions& conditions;
+    DaemonMetrics& metrics;
+    nl::Socket& socket;
+    OverlayStore& store;
+  };
+  Agent(const Tools& tools, Options options, NetConf conf);
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+  ~Agent() override;
+
+  /// Reads the store, and makes kernel, subnet.env and rules right by it as far as it tells. Then asks
+  /// `source`. Errors: what no waiting cures.
+  Status start(std::unique_ptr<LeaseSource> source);
+  /// A look at everything soon.
+  void look_again() { round_after({}); }
+  /// The program ends: what is not stored yet is given to the worker. Kernel and files stay as they are.
+  void finish();
+  /// Before the metrics are shown.
+  void refresh_metrics();
+
+  void cluster(const std::string& id) override;
+  void upsert(NodeNetworkObject node) override;
+  void removed(const std::string& name, const std::string& uid) override;
+  void listed(const NodeNames& names) override;
+  void position(const std::string& resource_version) override;
+  void health(const SourceHealth& health) override;
+
+ private:
+  Status read_store();
+  Status watch_kernel();
+  Status watch_no_masquerade();
+  void read_ranges();
+  void kernel_told();
+
+  void round_after(std::chrono::nanoseconds delay);
+  void round();
+  bool round_succeeds();
+  void after_round(bool whole);
+  void peers_changed();
+  void put_peers();
+  void set_forget_timer();
+  void forget();
+
+  bool renew_lease();
+  bool write_subnet_env();
+  void want_rules();
+  void rules_told(const RulesKeeper::Outcome& outcome);
+  void publish();
+  [[nodiscard]] OverlayState snapshot() const;
+  [[nodiscard]] std::chrono::nanoseconds now() const { return tools_.loop.clock().since_boot(); }
+  [[nodiscard]] Strangers strangers() const { return listed_at_ ? Strangers::kRemove : Strangers::kKeep; }
+
+  Tools tools_;
+  Options options_;
+  NetConf conf_;
+  OverlayKeeper overlay_;
+  RulesKeeper rules_;
+  StateKeeper state_;
+  std::unique_ptr<LeaseSource> source_;
+
+  std::string cluster_id_;
+  std::optional<NodeNetwork> own_;
+  KnownPeers known_;
+  std::string position_;
+  bool crd_seen_ = false;
+  std::uint32_t mtu_ = 0;  // of the pods; 0: not known
+  std::optional<std::chrono::nanoseconds> listed_at_;
+  NoMasqueradeRanges no_masquerade_;
+  std::optional<NodeNetwork> published_;
+  std::uint64_t published_transitions_ = 0;
+
+  std::optional<nl::Monitor> monitor_;
+  std::optional<FolderWatch> no_masquerade_watch_;
+  EventLoop::Watch monitor_events_;
+  EventLoop::Watch no_masquerade_events_;
+  Backoff retry_;
+  EventLoop::Timer round_timer_;
+  std::chrono::nanoseconds round_due_{};  // when round_timer_ is pending
+  std::chrono::nanoseconds round_ended_{};
+  EventLoop::Timer peers_timer_;
+  EventLoop::Timer forget_timer_;
+};
+
+}  // namespace holdfast::flannel

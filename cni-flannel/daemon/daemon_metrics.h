@@ -1,0 +1,41 @@
+#pragma once
+
+#include <array>
+
+#include "common/base/cidr.h"
+#include "common/base/metrics.h"
+
+namespace holdfast::flannel {
+
+/// The metrics that flanneld serves at /metrics.
+struct DaemonMetrics {
+  /// `metrics` outlives it.
+  explicit DaemonMetrics(Metrics& metrics);
+
+  struct Peers {
+    Gauge& wanted;
+    Gauge& programmed;
+    Gauge& failed;
+    Gauge& rejected;
+  };
+  [[nodiscard]] Peers& peers(IpFamily family) { return family == IpFamily::kV4 ? v4 : v6; }
+
+  Peers v4;
+  Peers v6;
+  Gauge& peers_known;
+  Gauge& peers_leaving;  ///< gone, and kept until the removal delay is over
+  Histogram& whole_seconds;
+  Histogram& change_seconds;
+  Counter& netlink_errors;
+  Counter& netlink_resyncs;
+  Counter& device_made;
+  Counter& mac_corrections;
+  Gauge& mac_contested;
+  Counter& rules_mended;
+  Counter& store_errors;
+  Gauge& source_reachable;
+  Gauge& list_age;  ///< seconds; -1: there was none yet
+  Gauge& ready;
+};
+
+}  // namespace holdfast::flannel

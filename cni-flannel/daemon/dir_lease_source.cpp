@@ -1,0 +1,63 @@
+#include "cni-flannel/daemon/dir_lease_source.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace holdfast::flannel {
+namespace {
+
+// A copy of many files is many events: they are taken together.
+constexpr std::chrono::milliseconds kGather{1};
+// Of the time at most a fifth goes into reading a folder that does not stop changing.
+constexpr int kRestFactor = 4;
+
+std::string joined(const std::vector<std::string>& notes) {
+  std::string out;
+  for (const std::string& note : notes) out += (out.empty() ? "" : "; ") + note;
+  return out;
+}
+
+}  // namespace
+
+Status DirLeaseSource::start(LeaseConsumer& consumer) {
+  consumer_ = &consumer;
+  HOLDFAST_TRY(changes_, FolderWatch::open(folder_.path()));
+  HOLDFAST_TRY(watch_, loop_.watch(changes_->fd(), {.readable = true}, [this](Readiness) { news(); }));
+  read_after({});
+  return {};
+}
+
+void DirLeaseSource::publish(const NodeNetwork& /*own*/, const NodeNetworkStatus& /*status*/) {}
+
+void DirLeaseSource::news() {
+  const Status drained = changes_->drain();
+  // a folder that cannot be watched is read again and again
+  if (!drained) consumer_->health({false, drained.error().message});
+  if (!soon_) read_after(std::max<std::chrono::nanoseconds>(kGather, took_ * kRestFactor));
+}
+
+void DirLeaseSource::read_after(std::chrono::nanoseconds delay) {
+  soon_ = delay < kRescan;
+  next_ = loop_.after(delay, [this] { read(); });
+}
+
+void DirLeaseSource::read() {
+  const auto begun = loop_.clock().since_boot();
+  Result<FolderContent> content = folder_.read();
+  took_ = loop_.clock().since_boot() - begun;
+  read_after(kRescan);
+  if (content) {
+    tell(*std::move(content));
+  } else {
+    consumer_->health({false, content.error().message});
+  }
+}
+
+void DirLeaseSource::tell(FolderContent content) {
+  for (NodeNetworkObject& node : content.changed) consumer_->upsert(std::move(node));
+  if (content.whole) consumer_->listed(content.names);
+  consumer_->health({true, joined(content.notes)});
+}
+
+}  // namespace holdfast::flannel

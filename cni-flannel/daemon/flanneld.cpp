@@ -1,0 +1,134 @@
+#include "cni-flannel/daemon/flanneld.h"
+
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+#include "cni-flannel/daemon/agent.h"
+#include "cni-flannel/daemon/dir_lease_source.h"
+#include "cni-flannel/daemon/health_pages.h"
+#include "cni-flannel/daemon/sole_run.h"
+#include "common/base/machine_ids.h"
+#include "common/base/service_manager.h"
+#include "common/base/version.h"
+
+namespace holdfast::flannel {
+namespace {
+
+constexpr std::size_t kMaxConfBytes = std::size_t{1} << 20;
+
+/// As kubelet names a node that is not told its name.
+Result<std::string> host_name() {
+  utsname names{};
+  if (::uname(&names) != 0) return fail_errno(errno, "read the host's name");
+  std::string out = names.nodename;
+  std::ranges::transform(out, out.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (out.empty()) return fail(Code::kFailedPrecondition, "the host has no name; tell one by --node-name");
+  return out;
+}
+
+Result<NetConf> read_net_conf(Files& files, const std::filesystem::path& path) {
+  HOLDFAST_TRY(const std::optional<std::string> text, files.read(path, kMaxConfBytes));
+  if (!text) {
+    return fail(Code::kNotFound, path.native() +
+                                     " is not there; it holds the cluster's network as JSON, "
+                                     "{\"Network\": \"10.244.0.0/16\", \"Backend\": {\"Type\": \"vxlan\"}}; "
+                                     "name another by --net-config-path");
+  }
+  Result<NetConf> conf = parse_net_conf(*text);
+  if (!conf) return tl::unexpected(std::move(conf).error().within(path.native()));
+  return conf;
+}
+
+Result<std::unique_ptr<LeaseSource>> make_source(const Options& options, EventLoop& loop, Files& files) {
+  if (options.source == SourceKind::kDir) {
+    return std::make_unique<DirLeaseSource>(loop, files, options.config_dir);
+  }
+  return fail(Code::kUnimplemented,
+              "--source '" + std::string(to_string(options.source)) + "' is not served; --source=dir is");
+}
+
+/// Of a disk that was copied. A machine without one is told by its node's name alone.
+std::string machine_id(Files& files, Logger& log) {
+  Result<std::string> id = read_machine_id(files);
+  if (id) return *std::move(id);
+  log.warning("no machine-id: a copied disk is told by the node's name alone",
+              {{"error", id.error().message}});
+  return "";
+}
+
+/// What systemd shows beside the service's name.
+std::string status_line(const Conditions& conditions, const DaemonMetrics& metrics) {
+  const double peers = metrics.v4.programmed.value() + metrics.v6.programmed.value();
+  const std::string trouble = conditions.first_trouble();
+  return trouble.empty() ? "ready; peers programmed: " + std::to_string(static_cast<long>(peers)) : trouble;
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// The pages, if a port is told.
+Result<std::unique_ptr<http::PageServer>> serve_health(EventLoop& loop, const Options& options, Agent& agent,
+                                                       const Conditions& conditions, const Metrics& metrics) {
+  if (options.healthz_port == 0) return nullptr;
+  Result<std::unique_ptr<http::PageServer>> server = http::PageServer::listen(
+      loop, options.healthz_ip, options.healthz_port, [&](const http::RequestHead& head) {
+        agent.refresh_metrics();
+        return health_page(head, conditions, metrics);
+      });
+  if (!server) return tl::unexpected(std::move(server).error().within("--healthz-ip, --healthz-port"));
+  return server;
+}
+
+}  // namespace
+
+Status run_flanneld(Options options, Logger& log) {
+  if (options.node_name.empty()) {
+    HOLDFAST_TRY(options.node_name, host_name());
+  }
+  PosixFiles files;
+  SystemClock clock;
+  SystemExecutor executor;
+  HOLDFAST_TRY(const SoleRun alone, claim_sole_run(files, options.state_dir));
+  HOLDFAST_TRY(NetConf conf, read_net_conf(files, options.net_config_path));
+  HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
+  HOLDFAST_TRY(std::unique_ptr<LeaseSource> source, make_source(options, *loop, files));
+  HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
+  log.info("flanneld begins",
+           {{"version", version()}, {"node", options.node_name}, {"source", to_string(options.source)}});
+
+  Metrics metrics;
+  DaemonMetrics daemon_metrics(metrics);
+  Conditions conditions(log, clock);
+  OverlayStore store(files, options.state_dir, {"", options.node_name, machine_id(files, log)});
+  Agent* agent = nullptr;
+  HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
+    if (number != SIGHUP) return loop->stop();
+    if (agent != nullptr) agent->look_again();
+  }));
+  Worker worker(*loop);  // after the signals: its thread takes none
+  Agent running({*loop, worker, files, executor, log, conditions, daemon_metrics, socket, store}, options,
+                std::move(conf));
+  agent = &running;
+  HOLDFAST_TRY(const auto server, serve_health(*loop, options, running, conditions, metrics));
+  ServiceManager manager(variable("NOTIFY_SOCKET"));
+  conditions.on_transition([&] {
+    if (conditions.ready()) manager.ready();
+    manager.status(status_line(conditions, daemon_metrics));
+  });
+  HOLDFAST_CHECK(running.start(std::move(source)));
+  HOLDFAST_CHECK(loop->run());
+  manager.stopping();
+  running.finish();
+  log.info("flanneld ends; the overlay stays as it is");
+  return {};
+}
+
+}  // namespace holdfast::flannel

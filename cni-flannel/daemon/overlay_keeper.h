@@ -1,0 +1,78 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cni-flannel/daemon/conditions.h"
+#include "cni-flannel/daemon/daemon_metrics.h"
+#include "cni-flannel/daemon/family_overlay.h"
+#include "cni-flannel/daemon/net_conf.h"
+#include "cni-flannel/daemon/underlay.h"
+#include "common/base/log.h"
+
+namespace holdfast::flannel {
+
+/// What the kernel is to hold for the overlay, in both families: chooses the external interface, and makes
+/// devices and tables be as lease and peers tell. What fails in one family or of one peer stops no other.
+class OverlayKeeper {
+ public:
+  /// What it works with; all outlives it.
+  struct Tools {
+    nl::Socket& socket;
+    Clock& clock;
+    Logger& log;
+    Conditions& conditions;
+    DaemonMetrics& metrics;
+  };
+  OverlayKeeper(const Tools& tools, NetConf conf, UnderlayChoice choice, bool blackhole);
+
+  /// Chooses the external interface by the kernel's tables. Errors: as choose_underlay(), the kernel's.
+  Status find_underlay();
+  /// As found last; nullptr: none.
+  [[nodiscard]] const Underlay* underlay() const { return underlay_ ? &*underlay_ : nullptr; }
+  /// MAC of the family's device, if there is one.
+  [[nodiscard]] std::optional<MacAddress> device_mac(IpFamily family);
+
+  /// Makes all be as told. `own` has pod CIDRs; find_underlay() succeeded. Returns whether all is right.
+  bool put_right(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes, Strangers strangers);
+  /// Other peers are wanted, all else is as it was. Returns whether all is right.
+  bool put_peers(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes, Strangers strangers);
+
+  /// Whether an event of the kernel tells that put_right() may have something to do.
+  [[nodiscard]] bool concerned_by(const nl::Event& event);
+  /// When to look at a MAC that is contested again, since boot; nullopt: none is.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> next_contest_look() const;
+
+ private:
+  struct Family {
+    Family(IpFamily of, const Tools& tools) : family(of), overlay(tools.socket, tools.clock) {}
+    IpFamily family;
+    FamilyOverlay overlay;
+    std::size_t errors_told = 0;
+  };
+  [[nodiscard]] const std::optional<AddressPool>& pool(IpFamily family) const;
+  [[nodiscard]] WantedPeers wanted(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes,
+                                   Family& family) const;
+  [[nodiscard]] std::optional<VxlanDeviceSpec> device_of(const NodeNetwork& own, IpFamily family) const;
+  std::string put_family(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes, Family& family,
+                         Strangers strangers);
+  Status put_blackhole(const NodeNetwork& own);
+  void tell_device(const Family& family, const FamilyOverlay::DeviceNews& news);
+  bool tell_conditions();
+  void tell_metrics();
+  [[nodiscard]] bool underlay_concerned_by(const nl::Event& event) const;
+
+  Tools tools_;
+  NetConf conf_;
+  UnderlayChoice choice_;
+  bool blackhole_;
+  std::optional<Underlay> underlay_;
+  UnderlayTables tables_;                          // as read last: with DirectRouting the routes decide
+  std::vector<std::unique_ptr<Family>> families_;  // those in use
+};
+
+}  // namespace holdfast::flannel

@@ -1,0 +1,70 @@
+#include "cni-flannel/daemon/own_lease.h"
+
+#include <algorithm>
+
+#include "cni-flannel/daemon/vtep_mac.h"
+
+namespace holdfast::flannel {
+namespace {
+
+std::optional<MacAddress> mac_of(const NodeNetwork* network, IpFamily family) {
+  if (network == nullptr || !network->backend(family)) return std::nullopt;
+  return network->backend(family)->vtep_mac;
+}
+
+BackendData backend_of(const NetConf& conf, const LeaseParts& parts, IpFamily family) {
+  const VtepMacSources sources{mac_of(parts.stored, family), mac_of(parts.told, family),
+                               family == IpFamily::kV4 ? parts.device_mac : parts.device_mac6};
+  return {conf.vxlan.vni, choose_vtep_mac(sources, parts.node, family)};
+}
+
+/// The first that is known.
+std::optional<IpAddress> first_of(std::initializer_list<std::optional<IpAddress>> addresses) {
+  const auto found = std::ranges::find_if(addresses, [](const auto& address) { return address.has_value(); });
+  return found == addresses.end() ? std::nullopt : *found;
+}
+
+std::optional<IpAddress> public_address(const LeaseParts& parts, IpFamily family) {
+  const bool v4 = family == IpFamily::kV4;
+  std::optional<IpAddress> overwrite;
+  std::optional<IpAddress> current;
+  std::optional<IpAddress> stored;
+  if (parts.told != nullptr) {
+    overwrite = v4 ? parts.told->public_ip_overwrite : parts.told->public_ipv6_overwrite;
+  }
+  if (parts.underlay != nullptr) current = v4 ? parts.underlay->public_ip : parts.underlay->public_ipv6;
+  if (parts.stored != nullptr) stored = parts.stored->public_address(family);
+  return first_of({overwrite, current, stored});
+}
+
+}  // namespace
+
+NodeNetwork own_lease(const NetConf& conf, const LeaseParts& parts) {
+  NodeNetwork out;
+  out.node = parts.node;
+  out.backend_type = kVxlanBackend;
+  if (parts.stored != nullptr) {
+    out.pod_cidrs = parts.stored->pod_cidrs;
+    out.lease_epoch = parts.stored->lease_epoch;
+  }
+  if (parts.told != nullptr) {
+    out.public_ip_overwrite = parts.told->public_ip_overwrite;
+    out.public_ipv6_overwrite = parts.told->public_ipv6_overwrite;
+    out.lease_epoch = std::max(out.lease_epoch, parts.told->lease_epoch);
+    if (!parts.told->pod_cidrs.empty() && parts.told->pod_cidrs != out.pod_cidrs) {
+      out.pod_cidrs = parts.told->pod_cidrs;
+      ++out.lease_epoch;
+    }
+  }
+  if (conf.ipv4 && out.pod_cidr(IpFamily::kV4) != nullptr) {
+    out.backend_data = backend_of(conf, parts, IpFamily::kV4);
+    out.public_ip = public_address(parts, IpFamily::kV4);
+  }
+  if (conf.ipv6 && out.pod_cidr(IpFamily::kV6) != nullptr) {
+    out.backend_v6_data = backend_of(conf, parts, IpFamily::kV6);
+    out.public_ipv6 = public_address(parts, IpFamily::kV6);
+  }
+  return out;
+}
+
+}  // namespace holdfast::flannel

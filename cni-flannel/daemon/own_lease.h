@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cni-flannel/daemon/net_conf.h"
+#include "cni-flannel/daemon/node_network.h"
+#include "cni-flannel/daemon/underlay.h"
+
+namespace holdfast::flannel {
+
+/// What our own lease is made of.
+struct LeaseParts {
+  std::string node;
+  const NodeNetwork* stored = nullptr;   ///< as it was last; nullptr: none
+  const NodeNetwork* told = nullptr;     ///< what the source has of us; nullptr: nothing (yet)
+  std::optional<MacAddress> device_mac;  ///< of the devices that are there
+  std::optional<MacAddress> device_mac6;
+  const Underlay* underlay = nullptr;  ///< nullptr: there is none now
+};
+
+/// What this node is to its peers. Pod CIDRs are those told, or else as stored: a source that knows none yet
+/// takes none away. VTEP MACs as choose_vtep_mac(). Public addresses: the operator's overwrite, or that of
+/// the external interface (--public-ip stands in for it), or as stored. The epoch grows when the pod CIDRs
+/// change.
+[[nodiscard]] NodeNetwork own_lease(const NetConf& conf, const LeaseParts& parts);
+
+}  // namespace holdfast::flannel

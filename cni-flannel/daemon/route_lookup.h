@@ -1,0 +1,15 @@
+#pragma once
+
+#include <span>
+
+#include "common/base/cidr.h"
+#include "common/netlink/route.h"
+
+namespace holdfast::flannel {
+
+/// The route of a main table by which `address` is reached: of the longest prefix, then the lowest metric.
+/// Those by `ignored_link` (0: none) do not count. nullptr when there is none.
+[[nodiscard]] const nl::Route* best_route(std::span<const nl::Route> routes, const IpAddress& address,
+                                          int ignored_link = 0);
+
+}  // namespace holdfast::flannel

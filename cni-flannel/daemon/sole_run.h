@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "common/base/fd.h"
+#include "common/base/files.h"
+#include "common/base/result.h"
+
+namespace holdfast::flannel {
+
+/// Held while flanneld runs: the overlay of a network namespace, and a state folder, have one keeper each.
+/// Ends with the process, also when it is killed.
+struct SoleRun {
+  Fd name;  ///< an abstract socket, which a network namespace has once
+  Fd lock;  ///< on <state_dir>/flanneld.lock; none where nothing can be written
+};
+
+/// Errors: kFailedPrecondition when another flanneld keeps this namespace, ours (told by the socket) or
+/// upstream's (a process of that name, as far as /proc shows it), or this state folder.
+Result<SoleRun> claim_sole_run(Files& files, const std::filesystem::path& state_dir);
+
+/// A process of the name flanneld in our network namespace that is not ourselves.
+[[nodiscard]] std::optional<int> find_other_flanneld(const std::filesystem::path& proc = "/proc");
+
+}  // namespace holdfast::flannel

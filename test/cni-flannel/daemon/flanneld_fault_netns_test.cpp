@@ -1,0 +1,201 @@
+// What goes wrong around the real program.
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "test/catch.h"
+#include "test/cni-flannel/daemon/flanneld_cluster.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using holdfast::test::Cluster;
+using holdfast::test::FlanneldNode;
+using holdfast::test::print_time;
+using holdfast::test::until;
+
+TEST_CASE_METHOD(Cluster, "A second flanneld in one network namespace does not start, and says why",
+                 "[flanneld]") {
+  one.start();
+  until([&] { return one.ready(); });
+  const std::string again =
+      one.run(std::string(FLANNELD_PROGRAM) + " --source=dir --state-dir=" + one.path("other").native() +
+              " 2>&1 || echo status $?");
+  CHECK_THAT(again,
+             Catch::Contains("another flanneld of ours runs in this network namespace; stop it first") &&
+                 Catch::EndsWith("status 1\n"));
+  // upstream's, as far as one can tell: a process of that name
+  one.stop(SIGTERM);
+  std::filesystem::copy_file("/usr/bin/sleep", one.path("flanneld"));
+  static_cast<void>(one.run("sh -c '" + one.path("flanneld").native() + " 30 >/dev/null 2>&1 & echo $! >" +
+                            one.path("pid").native() + "'"));
+  one.start();
+  CHECK(one.wait() == 1);
+  CHECK_THAT(one.log(), Catch::Contains("another flanneld runs in this network namespace, as process "));
+  static_cast<void>(one.run("kill $(cat " + one.path("pid").native() + ")"));
+}
+
+TEST_CASE_METHOD(Cluster, "A store that is damaged is moved aside, and the source brings all back",
+                 "[flanneld]") {
+  start_all();
+  until([&] { return std::filesystem::exists(one.path("state/overlay.json")); });
+  const std::string mac = one.vtep_mac();
+  one.stop(SIGKILL);
+  std::filesystem::resize_file(one.path("state/overlay.json"), 100);
+  one.start();
+  until([&] { return one.ready(); });
+  CHECK(has_peers(one, 2));
+  CHECK(one.vtep_mac() == mac);
+  CHECK_THAT(one.log(), Catch::Contains("overlay.json.damaged-1"));
+  CHECK(one.log().find("device made") == std::string::npos);
+}
+
+TEST_CASE_METHOD(Cluster, "The store of another node is no state, and is replaced", "[flanneld]") {
+  start_all();
+  until([&] { return std::filesystem::exists(two.path("state/overlay.json")); });
+  one.stop(SIGKILL);
+  std::filesystem::copy_file(two.path("state/overlay.json"), one.path("state/overlay.json"),
+                             std::filesystem::copy_options::overwrite_existing);
+  one.start();
+  until([&] { return one.ready(); });
+  CHECK_THAT(one.log(), Catch::Contains("it is of node 'node2'"));
+  CHECK_THAT(one.run("cat " + one.path("run/subnet.env").native()), Catch::Contains("10.244.1.1/24"));
+  until([&] {
+    return one.run("cat " + one.path("state/overlay.json").native()).find("\"nodeName\":\"node1\"") !=
+           std::string::npos;
+  });
+}
+
+TEST_CASE_METHOD(Cluster, "A disk that takes nothing is told, and the overlay comes up all the same",
+                 "[flanneld]") {
+  struct Case {
+    const char* name;
+    const char* mount;
+    const char* why;
+  };
+  const Case cases[] = {
+      {"read-only", "mount -t tmpfs -o ro none ", "Read-only file system"},
+      {"full", "mount -t tmpfs -o size=4k,nr_inodes=8 none ", "No space left on device"},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      const std::string state = one.path("state").native();
+      std::filesystem::create_directories(state);
+      std::string before = c.mount + state;
+      if (std::string(c.name) == "full") before += "; head -c 4096 /dev/zero >" + state + "/filler";
+      one.start_after(before);
+      until([&] { return one.get("/readyz?verbose").find(c.why) != std::string::npos; });
+      until([&] { return one.ready(); });
+      CHECK(has_peers(one, 2));
+      CHECK_THAT(one.get("/readyz?verbose"), Catch::Contains("[-]StateStored failed: "));
+      CHECK(one.metric("flanneld_store_errors_total") >= 1);
+    }
+  }
+}
+
+TEST_CASE_METHOD(Cluster, "Who fights over the MAC is told after three corrections, and not fought",
+                 "[flanneld]") {
+  start_all();
+  for (int i = 1; i <= 3; ++i) {
+    static_cast<void>(one.run("ip link set flannel.1 address 02:00:00:00:01:0" + std::to_string(i)));
+    until([&] { return one.metric("flanneld_vtep_mac_corrections_total") == i; });
+    CHECK(has_peers(one, 2));
+  }
+  static_cast<void>(one.run("ip link set flannel.1 address 02:00:00:00:01:04"));
+  until([&] { return one.metric("flanneld_vtep_mac_contested") == 1; });
+  CHECK(one.metric("flanneld_vtep_mac_corrections_total") == 3);
+  CHECK_THAT(one.vtep_mac(), Catch::Contains("02:00:00:00:01:04"));
+  CHECK_THAT(one.get("/readyz?verbose"),
+             Catch::Contains("[-]VtepMacContested failed: flannel.1 is given MAC 02:00:00:00:01:04"));
+  // all but the MAC is kept right
+  until([&] { return has_peers(one, 2); });
+}
+
+TEST_CASE_METHOD(Cluster, "Events that were lost in a flood lead to a look at all", "[flanneld]") {
+  start_all();
+  const std::string before = picture(one);
+  ::kill(one.pid(), SIGSTOP);
+  std::ofstream batch(one.path("batch"));
+  for (int i = 0; i < 12000; ++i) {
+    batch << "route " << (i % 2 == 0 ? "add" : "del") << " 172.31.0.0/24 dev eth0\n";
+  }
+  batch.close();
+  static_cast<void>(one.run("ip -batch " + one.path("batch").native() + " && ip route del 10.244.2.0/24"));
+  ::kill(one.pid(), SIGCONT);
+  print_time("mended after lost events", until([&] { return picture(one) == before; }));
+  CHECK(one.metric("flanneld_netlink_resyncs_total") >= 1);
+}
+
+TEST_CASE_METHOD(Cluster, "A peer that the kernel refuses stops no other, and is told", "[flanneld]") {
+  // the kernel takes no route by a gateway to which another route leads
+  std::ofstream(home / "nodes/bad.yaml")
+      << "apiVersion: net.holdfast.dev/v1alpha1\nkind: NodeNetworkConfiguration\nmetadata: {name: bad}\n"
+         "spec: {flannel: {publicIP: 224.0.0.1, podCidr: 10.244.77.0/24}}\n";
+  one.start();
+  until([&] { return one.run("ip route").find("10.244.3.0/24 via") != std::string::npos; });
+  CHECK(pings(one, 1));
+  until([&] { return one.metric("flanneld_peers_wanted{family=\"ipv4\"}") == 3; });
+  const double failed = one.metric("flanneld_peers_failed{family=\"ipv4\"}");
+  CHECK(one.metric("flanneld_peers_programmed{family=\"ipv4\"}") == 3 - failed);
+}
+
+TEST_CASE_METHOD(Cluster, "Before the first whole list nobody's entries are taken away", "[flanneld]") {
+  std::filesystem::rename(home / "nodes", home / "away");
+  static_cast<void>(one.run(
+      "ip link add flannel.1 address 02:00:00:00:00:01 mtu 1450 type vxlan id 1 dev eth0 local 192.168.77.1 "
+      "dstport 8472 nolearning && ip addr add 10.244.1.0/32 dev flannel.1 && ip link set flannel.1 up && "
+      "ip neigh add 10.244.5.0 lladdr 02:00:00:00:00:05 dev flannel.1 nud permanent && "
+      "bridge fdb add 02:00:00:00:00:05 dev flannel.1 dst 192.168.77.5 self permanent && "
+      "ip route add 10.244.5.0/24 via 10.244.5.0 dev flannel.1 onlink"));
+  const std::string before = picture(one);
+  one.start();
+  until([&] { return one.log().find("is not a folder") != std::string::npos; });
+  CHECK(picture(one) == before);
+  std::filesystem::rename(home / "away", home / "nodes");
+  until([&] { return one.ready(); });
+  until([&] { return one.run("ip route").find("10.244.5.0/24") == std::string::npos; });
+  CHECK(has_peers(one, 2));
+}
+
+TEST_CASE_METHOD(Cluster, "SIGHUP changes nothing", "[flanneld]") {
+  start_all();
+  const std::string before = picture(one);
+  ::kill(one.pid(), SIGHUP);
+  ::usleep(200'000);
+  CHECK(picture(one) == before);
+  CHECK(one.ready());
+  CHECK(one.stop(SIGTERM) == 0);
+}
+
+TEST_CASE_METHOD(Cluster, "What the program cannot start with is told with the cure", "[flanneld]") {
+  struct Case {
+    std::vector<std::string> more;
+    std::string conf;
+    int status;
+    const char* said;
+  };
+  const Case cases[] = {
+      {{"--net-config-path=/nowhere/net-conf.json"},
+       "{}",
+       1,
+       "/nowhere/net-conf.json is not there; it holds"},
+      {{}, R"({"Network":"10.244.0.0/16","Backend":{"Type":"host-gw"}})", 1, "host-gw"},
+      {{"--source=crd"}, "", 1, "--source 'crd' is not served; --source=dir is"},
+      {{"--healthz-port=x"}, "", 2, "--healthz-port 'x': is not a whole number from 0 to 65535"},
+      {{"--healthz-ip=192.0.2.9"}, "", 1, "listen on 192.0.2.9 port 8081"},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.said) {
+      if (!c.conf.empty()) one.net_conf = c.conf;
+      one.start(c.more);
+      CHECK(one.wait() == c.status);
+      CHECK_THAT(one.log(), Catch::Contains(c.said));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::flannel
