@@ -274,7 +274,7 @@ CniStatus BridgeChain::check_addresses_held(const BridgeCall& call) {
 
 CniStatus BridgeChain::check(const BridgeCall& call, const AddResult& previous) {
   HOLDFAST_CHECK(check_addresses_held(call));
-  return check_kernel(host_, call, previous);
+  return check_kernel(host_, executor_, call, previous);
 }
 
 CniStatus BridgeChain::gc(const BridgeCall& network, const std::vector<Attachment>& valid) {

@@ -9,6 +9,7 @@
 #include "cni-flannel/plugin/bridge.h"
 #include "cni-flannel/plugin/mac_spoof.h"
 #include "cni-flannel/plugin/masquerade.h"
+#include "cni-flannel/plugin/masquerade_iptables.h"
 #include "cni-flannel/plugin/pod_interface.h"
 #include "cni-flannel/plugin/result_links.h"
 #include "common/netlink/address.h"
@@ -104,7 +105,20 @@ CniStatus check_pod(const BridgeCall& call, const AddResult& previous) {
   return check_routes(pod.netlink, previous);
 }
 
-CniStatus check_rules(const BridgeCall& call, const AddResult& previous) {
+Result<bool> has_masquerade_rules(nl::Socket& nft, Executor& executor, const BridgeCall& call,
+                                  const std::vector<Cidr>& addresses) {
+  const RuleOwner owner = owner_of(call.attachment);
+  const MasqueradeBackend backend = call.bridge.ip_masq_backend;
+  if (backend == MasqueradeBackend::kIptables) return has_masquerade_iptables(executor, owner, addresses);
+  HOLDFAST_TRY(const bool by_nft, has_masquerade(nft, owner, addresses));
+  if (by_nft || backend == MasqueradeBackend::kNftables) return by_nft;
+  // Nothing was asked for: upstream, whose default it is, may have started the pod with iptables.
+  Result<bool> by_iptables = has_masquerade_iptables(executor, owner, addresses);
+  if (!by_iptables && by_iptables.error().code == Code::kNotFound) return false;  // it is not installed
+  return by_iptables;
+}
+
+CniStatus check_rules(Executor& executor, const BridgeCall& call, const AddResult& previous) {
   if (!call.bridge.mac_spoof_check && !call.bridge.ip_masq) return {};
   const RuleOwner owner = owner_of(call.attachment);
   HOLDFAST_TRY(nl::Socket nft, to_cni(nl::Socket::open(nl::Protocol::kNetfilter)));
@@ -112,23 +126,22 @@ CniStatus check_rules(const BridgeCall& call, const AddResult& previous) {
     HOLDFAST_TRY(const bool there, to_cni(has_mac_spoof_check(nft, owner)));
     if (!there) return missing("the macspoofchk rules of " + owner.container_id + " are not there");
   }
-  if (call.bridge.ip_masq && call.bridge.ip_masq_backend != MasqueradeBackend::kIptables) {
-    HOLDFAST_TRY(const std::size_t count, to_cni(count_masquerade(nft, owner)));
-    if (count < previous.ips.size()) {
-      return missing("the ipMasq rules of " + owner.container_id + " are not there");
-    }
+  if (call.bridge.ip_masq) {
+    HOLDFAST_TRY(const bool there, to_cni(has_masquerade_rules(nft, executor, call, addresses_in(previous))));
+    if (!there) return missing("the ipMasq rules of " + owner.container_id + " are not there");
   }
   return {};
 }
 
 }  // namespace
 
-CniStatus check_kernel(nl::Socket& host, const BridgeCall& call, const AddResult& previous) {
+CniStatus check_kernel(nl::Socket& host, Executor& executor, const BridgeCall& call,
+                       const AddResult& previous) {
   HOLDFAST_CHECK(check_bridge(host, call.bridge, previous));
   // The pod's end before the host's: both go together, and the pod's is the one that people know.
   HOLDFAST_CHECK(check_pod(call, previous));
   HOLDFAST_CHECK(check_ports(host, call.bridge, previous));
-  return check_rules(call, previous);
+  return check_rules(executor, call, previous);
 }
 
 }  // namespace holdfast::flannel

@@ -111,6 +111,16 @@ Result<std::size_t> count_masquerade(nl::Socket& nft, const RuleOwner& owner) {
   return rules.size();
 }
 
+Result<bool> has_masquerade(nl::Socket& nft, const RuleOwner& owner, std::span<const Cidr> addresses) {
+  HOLDFAST_TRY(const std::size_t count, count_masquerade(nft, owner));
+  if (count < addresses.size()) return false;
+  const nft::Table table = masquerade_table();
+  HOLDFAST_TRY(const std::vector<nft::ListedRule> entry,
+               nft::list_rules(nft, table.family, table.name, kPostrouting));
+  return std::ranges::any_of(
+      entry, [](const nft::ListedRule& rule) { return rule.expressions.find(kChecks) != std::string::npos; });
+}
+
 Result<std::size_t> collect_masquerade(nl::Socket& nft, std::string_view network,
                                        std::span<const RuleOwner> valid) {
   std::vector<std::string> kept;

@@ -30,6 +30,8 @@ Status put_masquerade(nl::Socket& nft, const RuleOwner& owner, std::span<const C
 Status drop_masquerade(nl::Socket& nft, const RuleOwner& owner);
 /// How many rules the owner has: one an address when all is well.
 Result<std::size_t> count_masquerade(nl::Socket& nft, const RuleOwner& owner);
+/// Whether there is a rule for each of `addresses`, and packets come by them.
+Result<bool> has_masquerade(nl::Socket& nft, const RuleOwner& owner, std::span<const Cidr> addresses);
 /// Removes the network's rules whose owner is not among `valid` (their network is not looked at). Returns how
 /// many went.
 Result<std::size_t> collect_masquerade(nl::Socket& nft, std::string_view network,

@@ -130,7 +130,8 @@ Status commit(Socket& socket, Transaction transaction);
 struct ListedRule {
   std::uint64_t handle = 0;  ///< stays when the rule is replaced
   std::string comment = {};
-  std::string expressions = {};  ///< what it does, as this kernel spells it: only to be compared
+  /// What it does, as this kernel spells it: only to be compared, or searched for the name of a chain.
+  std::string expressions = {};
 
   bool operator==(const ListedRule&) const = default;
 };

@@ -62,6 +62,17 @@ const Damage kDamages[] = {
     {"the masquerade rules are gone",
      [](const json&) { return std::string("nft flush chain inet cni_plugins_masquerade masq_checks"); },
      "the ipMasq rules of c1 are not there"},
+    {"one of the masquerade rules is gone",
+     [](const json&) {
+       return std::string(
+           "nft delete rule inet cni_plugins_masquerade masq_checks handle "
+           "$(nft -a list chain inet cni_plugins_masquerade masq_checks | sed -n 's/.*ip6 saddr.*handle "
+           "//p')");
+     },
+     "the ipMasq rules of c1 are not there"},
+    {"nothing leads to the masquerade rules",
+     [](const json&) { return std::string("nft flush chain inet cni_plugins_masquerade postrouting"); },
+     "the ipMasq rules of c1 are not there"},
     {"the MAC check is gone",
      [](const json&) { return std::string("nft flush chain bridge nat PREROUTING"); },
      "the macspoofchk rules of c1 are not there"},
@@ -81,6 +92,53 @@ TEST_CASE_METHOD(PluginHost, "CHECK finds what is amiss with a pod and names it"
       CHECK_THAT(error.at("msg").get<std::string>(), Catch::Contains(damage.message));
       CHECK(error.at("code") == 105);
     }
+  }
+}
+
+TEST_CASE_METHOD(PluginHost, "CHECK finds that a masquerade rule of iptables is gone", "[check]") {
+  struct Gone {
+    const char* name;
+    const char* program;
+    const char* rule;  ///< what iptables-save shows of it alone
+  };
+  const Gone all[] = {
+      {"the jump", "iptables", "-A POSTROUTING"},
+      {"the way inside", "iptables", "-j ACCEPT"},
+      {"the way outside", "iptables", "-j MASQUERADE"},
+      {"the jump of IPv6", "ip6tables", "-A POSTROUTING"},
+      {"the way outside of IPv6", "ip6tables", "-j MASQUERADE"},
+  };
+  write_lease(kLeaseDual);
+  conf["delegate"]["ipMasq"] = true;
+  conf["delegate"]["ipMasqBackend"] = "iptables";
+  for (const Gone& gone : all) {
+    DYNAMIC_SECTION(gone.name) {
+      const Sandbox pod = start_sandbox("c1");
+      const json result = add(pod);
+      succeed(check_call(pod, result));
+      const std::string program = gone.program;
+      output_of(program + "-save -t nat | grep -v -e '" + gone.rule + "' | " + program + "-restore");
+      const json error = refused(check_call(pod, result));
+      CHECK(error.at("msg") == "the ipMasq rules of c1 are not there");
+      CHECK(error.at("code") == 105);
+    }
+  }
+}
+
+TEST_CASE_METHOD(PluginHost, "CHECK needs iptables for the rules of iptables only", "[check]") {
+  conf["delegate"]["ipMasq"] = true;
+  const bool by_iptables = GENERATE(true, false);
+  if (by_iptables) conf["delegate"]["ipMasqBackend"] = "iptables";
+  const Sandbox pod = start_sandbox("c1");
+  const json result = add(pod);
+  output_of("mount --bind /dev/null /usr/sbin/iptables");  // it may not be executed then
+  if (by_iptables) {
+    CHECK(refused(check_call(pod, result)).at("msg") ==
+          "iptables is not installed; use ipMasqBackend nftables");
+  } else {
+    succeed(check_call(pod, result));
+    output_of("nft flush chain inet cni_plugins_masquerade masq_checks");
+    CHECK(refused(check_call(pod, result)).at("msg") == "the ipMasq rules of c1 are not there");
   }
 }
 

@@ -70,6 +70,24 @@ TEST_CASE_METHOD(Kernel, "Rules are put once however often, and count tells", "[
   CHECK(count_masquerade(nft, owner("one", "eth1")).value() == 0);
 }
 
+TEST_CASE_METHOD(Kernel, "The rules are there when every address has one and packets come by", "[plugin]") {
+  const auto both = addresses({"192.168.1.1/24", "fd00:3::7/64"});
+  CHECK_FALSE(has_masquerade(nft, owner("one"), both).value());
+  REQUIRE(put_masquerade(nft, owner("one"), std::span(both).first(1)).has_value());
+  CHECK_FALSE(has_masquerade(nft, owner("one"), both).value());
+  REQUIRE(put_masquerade(nft, owner("one"), both).has_value());
+  CHECK(has_masquerade(nft, owner("one"), both).value());
+  CHECK_FALSE(has_masquerade(nft, owner("two"), both).value());
+  SECTION("no packet comes by") {
+    test::output_of("nft flush chain inet cni_plugins_masquerade postrouting");
+    CHECK_FALSE(has_masquerade(nft, owner("one"), both).value());
+  }
+  SECTION("upstream's way to the rules is as good") {
+    test::output_of(std::string("nft '") + kUpstreamLayout + "'");
+    CHECK(has_masquerade(nft, owner("one"), both).value());
+  }
+}
+
 TEST_CASE_METHOD(Kernel, "An address that another container took over is dropped for its old owner only",
                  "[plugin]") {
   REQUIRE(put_masquerade(nft, owner("old"), addresses({"192.168.1.1/24"})).has_value());

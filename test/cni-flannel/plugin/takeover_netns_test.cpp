@@ -146,6 +146,18 @@ TEST_CASE_METHOD(FlannelNode, "ours takes over from flannel while its pods run",
   nothing_was_lost(traffic);
 }
 
+TEST_CASE_METHOD(FlannelNode, "CHECK takes a pod of flannel's to be masqueraded by iptables, as it made it",
+                 "[takeover]") {
+  json masquerading = json::parse(fixture("cni/flannel/delegate.json"));
+  masquerading["ipMasq"] = true;
+  upstream = UpstreamFlannel(masquerading);
+  const Sandbox pod = upstream_pod("old1");
+  const json& result = results.at("old1");
+  succeed(check_call(pod, result));
+  output_of("iptables -t nat -F POSTROUTING");
+  CHECK(refused(check_call(pod, result)).at("msg") == "the ipMasq rules of old1 are not there");
+}
+
 TEST_CASE_METHOD(FlannelNode, "flannel takes over from ours while its pods run", "[takeover]") {
   const Sandbox old1 = our_pod("old1");
   const Sandbox old2 = our_pod("old2");
