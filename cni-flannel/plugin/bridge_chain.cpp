@@ -62,6 +62,13 @@ PodInterface pod_interface_of(const BridgeConf& conf, const AddResult& result) {
   return wanted;
 }
 
+CniResult<cni::Dns> read_resolv_conf(Files& files, const std::filesystem::path& path) {
+  HOLDFAST_TRY(const auto text, to_cni(files.read(path, kMaxResolvConf), CniCode::kIo));
+  if (text) return parse_resolv_conf(*text);
+  return cni::cni_fail(CniCode::kIo, "ipam.resolvConf: " + path.string() + " is missing",
+                       "put the file there, or leave the key out: pods then have no dns of it");
+}
+
 }  // namespace
 
 BridgeChain::BridgeChain(Files& files, Clock& clock, Executor& executor, nl::Socket& host,
@@ -75,9 +82,7 @@ CniResult<AddResult> BridgeChain::assign_addresses(const BridgeCall& call) {
   AddResult result;
   result.routes = call.host_local.routes;
   if (call.host_local.resolv_conf) {
-    HOLDFAST_TRY(const auto text,
-                 to_cni(files_.read(*call.host_local.resolv_conf, kMaxResolvConf), CniCode::kIo));
-    if (text) result.dns = parse_resolv_conf(*text);
+    HOLDFAST_TRY(result.dns, read_resolv_conf(files_, *call.host_local.resolv_conf));
   }
   HostMachine machine(host_);
   StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
@@ -234,6 +239,7 @@ Status BridgeChain::delete_links(const BridgeCall& call) {
 
 CniResult<AddResult> BridgeChain::add(const BridgeCall& call) {
   HOLDFAST_TRY(AddResult result, assign_addresses(call));
+  if (call.bridge.dns) result.dns = *call.bridge.dns;
   CniStatus done = connect(call, result);
   if (done) {
     done = to_cni(put_rules(call, result));

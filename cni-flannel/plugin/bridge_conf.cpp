@@ -320,7 +320,10 @@ std::vector<std::string> words_of(std::string_view line) {
 }  // namespace
 
 CniResult<BridgeConf> parse_bridge_conf(const JsonPart& delegate, const CniArgs& args) {
-  return cni::to_cni(read_bridge_conf(JsonObject(delegate.get(), ""), args), CniCode::kInvalidConfig);
+  HOLDFAST_TRY(BridgeConf conf,
+               cni::to_cni(read_bridge_conf(JsonObject(delegate.get(), ""), args), CniCode::kInvalidConfig));
+  HOLDFAST_TRY(conf.dns, cni::parse_dns(delegate));
+  return conf;
 }
 
 CniResult<HostLocalConf> parse_host_local_conf(const JsonPart& delegate, const CniArgs& args,

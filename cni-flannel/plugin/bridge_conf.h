@@ -47,12 +47,13 @@ struct BridgeConf {
   bool port_isolation = false;
   /// What was asked for: runtimeConfig.mac, else args.cni.mac, else MAC of CNI_ARGS. Unicast.
   std::optional<MacAddress> mac;
+  std::optional<cni::Dns> dns;  ///< takes the place of what the IPAM says
 };
 
 /// Errors: kInvalidConfig, naming the field and the value: a wrong type, a bridge name that is no interface
 /// name, hairpinMode with promiscMode, a VLAN outside 1..4094, vlan with vlanTrunk, a trunk entry with one of
 /// minID and maxID or the wrong way round, disableContainerInterface with an ipam, a MAC that is none or a
-/// group's, an MTU that is neither 0 nor 68..65535, a back end that is none of ours.
+/// group's, an MTU that is neither 0 nor 68..65535, a back end that is none of ours, a malformed dns.
 [[nodiscard]] cni::CniResult<BridgeConf> parse_bridge_conf(const cni::JsonPart& delegate,
                                                            const cni::CniArgs& args);
 

@@ -232,6 +232,17 @@ CniResult<AddResult> parse_result(std::string_view text, std::string_view where)
   return parse_result(part, where);
 }
 
+CniResult<std::optional<Dns>> parse_dns(const JsonPart& conf) {
+  const auto read = [&]() -> Result<std::optional<Dns>> {
+    HOLDFAST_TRY(const JsonObject object, JsonObject(conf.get(), "")["dns"].object_or_empty());
+    HOLDFAST_TRY(Dns dns, read_dns(object));
+    const bool is_set = !dns.domain.empty() || object["nameservers"].present() ||
+                        object["search"].present() || object["options"].present();
+    return is_set ? std::optional(std::move(dns)) : std::nullopt;
+  };
+  return to_cni(read(), CniCode::kInvalidConfig);
+}
+
 CniResult<std::vector<Route>> parse_routes(const JsonPart& list, std::string_view where) {
   std::vector<Route> routes;
   HOLDFAST_CHECK(to_cni(read_each(JsonField(list.get(), std::string(where)), routes, read_route),

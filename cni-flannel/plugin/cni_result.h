@@ -69,6 +69,10 @@ struct AddResult {
 [[nodiscard]] CniResult<AddResult> parse_result(const JsonPart& part, std::string_view where);
 [[nodiscard]] CniResult<AddResult> parse_result(std::string_view text, std::string_view where);
 
+/// A configuration's "dns", or nullopt when it sets nothing: none, or no list and no domain. An empty list
+/// sets one. Errors: kInvalidConfig, "dns.search: ...".
+[[nodiscard]] CniResult<std::optional<Dns>> parse_dns(const JsonPart& conf);
+
 /// One member of a route list, as ipam.routes and results have it.
 /// Errors: kInvalidConfig, "<where>.dst: ...".
 [[nodiscard]] CniResult<std::vector<Route>> parse_routes(const JsonPart& list, std::string_view where);

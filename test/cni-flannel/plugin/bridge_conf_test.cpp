@@ -152,6 +152,30 @@ TEST_CASE("two sets of a family are one address too many before 0.3.0", "[flanne
             .has_value());
 }
 
+TEST_CASE("dns counts when it sets something, if only an empty list", "[flannel]") {
+  struct Case {
+    const char* conf;
+    std::optional<cni::Dns> dns;
+  };
+  const Case cases[] = {
+      {"{}", std::nullopt},
+      {R"({"dns":null})", std::nullopt},
+      {R"({"dns":{}})", std::nullopt},
+      {R"({"dns":{"domain":"","search":null}})", std::nullopt},
+      {R"({"dns":{"nameservers":[]}})", cni::Dns{}},
+      {R"({"dns":{"options":[]}})", cni::Dns{}},
+      {R"({"DNS":{"domain":"a.b"}})", cni::Dns{{}, "a.b", {}, {}}},
+      {R"({"dns":{"search":["a","b"],"options":["ndots:5"]}})", cni::Dns{{}, "", {"a", "b"}, {"ndots:5"}}},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.conf) {
+      const auto conf = parse_bridge_conf(cni::parse_document(c.conf, "test").value(), {});
+      REQUIRE(conf.has_value());
+      CHECK(conf->dns == c.dns);
+    }
+  }
+}
+
 TEST_CASE("resolv.conf gives dns", "[flannel]") {
   const cni::Dns dns = parse_resolv_conf(
       "# comment\nnameserver 10.0.0.10\r\n nameserver\t2001:db8::1 \nsearch old\ndomain cluster.local\n"
