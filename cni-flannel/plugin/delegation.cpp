@@ -1,5 +1,7 @@
 #include "cni-flannel/plugin/delegation.h"
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
@@ -55,6 +57,13 @@ CniError failure_of(std::string_view type, Verb verb, const std::string& program
   return {CniCode::kInternal, called(type, verb) + ": " + how + " " + last_words(end),
           killed ? "see the kernel's log for who ended " + program + "; signal 9 is often a lack of memory"
                  : cure_of_broken(program)};
+}
+
+/// Whether the delegate turned the call down before it did anything: it would do so again each time.
+bool refuses_call(CniCode code) {
+  constexpr CniCode kRefusals[] = {CniCode::kIncompatibleVersion, CniCode::kUnsupportedField,
+                                   CniCode::kInvalidEnvironment, CniCode::kDecode, CniCode::kInvalidConfig};
+  return std::ranges::find(kRefusals, code) != std::end(kRefusals);
 }
 
 /// For a delegate of which there is no end to tell of.
@@ -136,9 +145,14 @@ CniResult<std::string> Delegates::call(Verb verb, std::string_view type, std::st
   command.deadline = deadline_;
   Result<CommandResult> end = executor_.run(command);
   started_ = end || end.error().code == Code::kDeadlineExceeded;
-  if (verb == Verb::kDel) may_hold_something_ = started_ && !(end && end->succeeded());
-  if (!end) return tl::unexpected(failure_of(type, verb, program, std::move(end).error()));
-  if (!end->succeeded()) return tl::unexpected(failure_of(type, verb, program, *end));
+  std::optional<CniError> error;
+  if (!end) {
+    error = failure_of(type, verb, program, end.error());
+  } else if (!end->succeeded()) {
+    error = failure_of(type, verb, program, *end);
+  }
+  if (verb == Verb::kDel) may_hold_something_ = started_ && error && !refuses_call(error->code);
+  if (error) return tl::unexpected(*std::move(error));
   return std::move(end->output);
 }
 

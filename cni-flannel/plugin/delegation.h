@@ -44,8 +44,9 @@ class Delegates {
   CniStatus gc(std::string_view type, const JsonPart& conf);
   CniStatus status(std::string_view type, const JsonPart& conf);
 
-  /// Whether the last DEL, also the one behind a failed ADD, was started and failed: the delegate may still
-  /// hold something, and only another DEL with the same configuration can take it away.
+  /// Whether the last DEL, also the one behind a failed ADD, was started and failed at its work: the delegate
+  /// may still hold something, which only another DEL with the same configuration can take away. A DEL that
+  /// turned the configuration or its version down will never do better.
   [[nodiscard]] bool may_hold_something() const { return may_hold_something_; }
 
  private:

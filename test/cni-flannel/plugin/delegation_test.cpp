@@ -180,6 +180,14 @@ TEST_CASE_METHOD(DelegationTest, "a delegate whose DEL failed may hold something
   executor.failing = "DEL";
   CHECK_FALSE(asked.add("ptp", conf).has_value());
   CHECK(asked.may_hold_something());
+  for (const int code : {1, 2, 4, 6, 7}) {
+    executor.failure = R"({"code":)" + std::to_string(code) + R"(,"msg":"not with me"})";
+    CHECK_FALSE(asked.del("ptp", conf).has_value());
+    CHECK_FALSE(asked.may_hold_something());
+  }
+  executor.failure = R"({"code":11,"msg":"later"})";
+  CHECK_FALSE(asked.del("ptp", conf).has_value());
+  CHECK(asked.may_hold_something());
   executor.failing.clear();
   CHECK(asked.del("ptp", conf).has_value());
   CHECK_FALSE(asked.may_hold_something());

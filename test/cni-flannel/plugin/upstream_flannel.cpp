@@ -32,15 +32,6 @@ void write_private_file(const fs::path& path, std::string_view text) {
   fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
 }
 
-/// Version 1.1.1 does not find a route whose gateway is left to the address, not even one that it made
-/// itself.
-json with_gateways(json result) {
-  for (json& route : result.at("routes")) {
-    if (!route.contains("gw")) route["gw"] = result.at("ips")[0].at("gateway");
-  }
-  return result;
-}
-
 PluginCall bridge_call(const std::string& verb, const Sandbox& pod, std::string config) {
   const PluginSetup setup{.name = "bridge",
                           .binary = fs::path(kCniBin) / "bridge",
@@ -73,6 +64,13 @@ void UpstreamFlannel::check(const Sandbox& pod, const json& result) const {
   REQUIRE(end.has_value());
   INFO(end->out << end->err);
   CHECK(end->exit_code == 0);
+}
+
+json with_gateways(json result) {
+  for (json& route : result.at("routes")) {
+    if (!route.contains("gw")) route["gw"] = result.at("ips")[0].at("gateway");
+  }
+  return result;
 }
 
 void remember_as_runtime(const Sandbox& pod, const json& result) {
