@@ -1,6 +1,7 @@
 #include "cni-flannel/plugin/bridge_check.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -46,11 +47,38 @@ CniStatus check_gateways(nl::Socket& host, const BridgeConf& conf, const AddResu
   return check_addresses(host, *link, gateways);
 }
 
+bool uses_vlans(const BridgeConf& conf) { return conf.vlan != 0 || !conf.vlan_trunk.empty(); }
+
 CniStatus check_bridge(nl::Socket& host, const BridgeConf& conf, const AddResult& previous) {
   HOLDFAST_TRY(const auto bridge, to_cni(nl::find_link(host, conf.bridge)));
   if (!bridge || bridge->kind != "bridge") return missing("bridge \"" + conf.bridge + "\" is not there");
   if (!bridge->up) return missing("bridge \"" + conf.bridge + "\" is down");
+  if (uses_vlans(conf) && bridge->vlan_filtering != true) {
+    return missing("bridge \"" + conf.bridge + "\" does not filter VLANs");
+  }
   return check_gateways(host, conf, previous);
+}
+
+/// Whether untagged frames of the port are in the network's VLAN, and the trunk's VLANs pass it.
+CniStatus check_vlans(nl::Socket& host, const BridgeConf& conf, const nl::Link& port) {
+  if (!uses_vlans(conf)) return {};
+  HOLDFAST_TRY(const auto have, to_cni(nl::list_bridge_vlans(host, port.index)));
+  const auto lacks = [&](std::uint16_t id, bool own) {
+    return std::ranges::none_of(have, [&](const nl::BridgeVlan& vlan) {
+      return vlan.first <= id && id <= vlan.last && (vlan.pvid || !own);
+    });
+  };
+  if (conf.vlan != 0 && lacks(conf.vlan, true)) {
+    return missing("host interface " + port.name + " is not in VLAN " + std::to_string(conf.vlan));
+  }
+  for (const VlanRange& range : conf.vlan_trunk) {
+    for (std::uint16_t id = range.first; id <= range.last; ++id) {
+      if (lacks(id, false)) {
+        return missing("host interface " + port.name + " does not carry VLAN " + std::to_string(id));
+      }
+    }
+  }
+  return {};
 }
 
 CniStatus check_ports(nl::Socket& host, const BridgeConf& conf, const AddResult& previous) {
@@ -59,9 +87,11 @@ CniStatus check_ports(nl::Socket& host, const BridgeConf& conf, const AddResult&
     if (!expected.sandbox.empty()) continue;
     HOLDFAST_TRY(const auto link, to_cni(nl::find_link(host, expected.name)));
     if (!link) return missing("host interface " + expected.name + " is not there");
-    if (link->kind == "veth" && (!bridge || link->master != bridge->index)) {
+    if (link->kind != "veth") continue;
+    if (!bridge || link->master != bridge->index) {
       return missing("host interface " + expected.name + " is not a port of " + conf.bridge);
     }
+    HOLDFAST_CHECK(check_vlans(host, conf, *link));
   }
   return {};
 }
