@@ -1,6 +1,6 @@
 """Real containers get addresses from our CNI plugin, lose power, and come back with the same addresses.
 
-    demo.py [holdfast|upstream]     upstream: Debian's bridge and host-local instead of our plugin, to compare
+    pods.py [holdfast|upstream]     upstream: Debian's bridge and host-local instead of our plugin, to compare
 
 The node is a set of namespaces with a folder as its disk. containerd runs in it and is told what to do over CRI,
 as a kubelet would. The power cut is SIGKILL to everything on the node at once; its links, its mounts and /run go
@@ -24,9 +24,10 @@ import grpc
 
 import image
 import runtime
+from report import print_table, step
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-WORK = ROOT / "out" / "demo"
+WORK = ROOT / "out/demo/pods"
 CGROUP = "holdfast-demo"
 UPSTREAM_PLUGINS = pathlib.Path("/usr/lib/cni")
 BOOT_SECONDS = 30
@@ -162,7 +163,7 @@ def check_traffic(cri, node, running):
             print(f"   port {pod.host_port} of the node leads to {pod.namespace}/{pod.name}")
 
 
-def print_table(running, before=None):
+def print_pods(running, before=None):
     """Prints the pods in the order they were started; returns how many addresses or MACs moved."""
     heads = ["POD", "CONTAINER", "ADDRESS", "MAC"] + (["KEPT"] if before else [])
     rows, moved = [], 0
@@ -173,16 +174,8 @@ def print_table(running, before=None):
             moved += not kept
             row.append("yes" if kept else f"NO, had {before[pod].address}")
         rows.append(row)
-    widths = [max(len(row[column]) for row in [heads] + rows) for column in range(len(heads))]
-    print()
-    for row in [heads] + rows:
-        print("   " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-    print()
+    print_table(heads, rows)
     return moved
-
-
-def step(text):
-    print(f"== {text}", flush=True)
 
 
 def remove_cgroups():
@@ -225,7 +218,7 @@ def show(node):
     import_image(node)
     step("it starts four pods")
     before = {pod: start(cri, pod, 0) for pod in everyone}
-    print_table(before)
+    print_pods(before)
     check_traffic(cri, node, before)
     cri.close()
 
@@ -236,7 +229,7 @@ def show(node):
     step("the node boots again, and starts the pods in another order")
     cri = node.boot()
     after = {pod: restart(cri, pod) for pod in reversed(everyone)}
-    moved = print_table(after, before)
+    moved = print_pods(after, before)
     check_traffic(cri, node, after)
     cri.close()
     return moved
@@ -263,7 +256,7 @@ def main():
         print("\ndemo: interrupted", file=sys.stderr)
     except (OSError, RuntimeError, subprocess.SubprocessError, grpc.RpcError) as error:
         print(f"demo: {error.details() if isinstance(error, grpc.RpcError) else error}", file=sys.stderr)
-        print("demo: containerd's messages are in out/demo/containerd.log", file=sys.stderr)
+        print("demo: containerd's messages are in out/demo/pods/containerd.log", file=sys.stderr)
     finally:
         clean_up(node)
     if moved is None:

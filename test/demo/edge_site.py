@@ -1,0 +1,201 @@
+"""A site: edge nodes on one LAN, each in namespaces of its own, with a disk that outlives its power."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARIES = ROOT / "build/bin"
+COMMAND_SECONDS = 20
+PING_SECONDS = 0.02
+
+
+class Site:
+    """The LAN, which is a bridge in this process' own network namespace, and the documents that all nodes watch."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.documents = folder / "nodes"
+        self.documents.mkdir(parents=True)
+        network = {"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan"}}
+        (folder / "net-conf.json").write_text(json.dumps(network))
+        run("ip", "link", "add", "lan", "type", "bridge")
+        run("ip", "link", "set", "lan", "up")
+
+    def publish(self, node):
+        """The document that tells the others of a node; replaced as a whole."""
+        document = {
+            "apiVersion": "net.holdfast.dev/v1alpha1", "kind": "NodeNetworkConfiguration", "metadata": {"name": node.name},
+            "spec": {"flannel": {"publicIP": node.address, "podCIDRs": [node.pod_cidr]}},
+        }
+        new = self.documents / f".{node.name}"
+        new.write_text(json.dumps(document, indent=2))
+        new.rename(self.documents / f"{node.name}.json")
+
+
+class Node:
+    """A machine on the LAN that runs flanneld and our CNI plugin, and can lose power."""
+
+    def __init__(self, site, number):
+        self.site = site
+        self.name = f"edge-{number}"
+        self.number = number
+        self.address = f"192.168.77.{number}"
+        self.mac = f"02:00:00:00:77:{number:02x}"  # a network card has one of its own
+        self.pod_cidr = f"10.244.{number}.0/24"
+        self.disk = site.folder / self.name
+        self._holder = None
+        self._daemon = None
+
+    def boot(self):
+        self.disk.mkdir(exist_ok=True)
+        self._holder = subprocess.Popen(
+            ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "bash",
+             ROOT / "test/demo/edge_node.sh", self.disk],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        if self._holder.stdout.readline().strip() != "booted":
+            raise RuntimeError(f"{self.name} does not boot")
+        run("ip", "link", "add", self._port(), "type", "veth", "peer", "name", "eth0", "address", self.mac,
+            "netns", str(self._first_process()))
+        run("ip", "link", "set", self._port(), "master", "lan", "up")
+        self.run("ip", "address", "add", f"{self.address}/24", "dev", "eth0")
+        self.run("ip", "link", "set", "eth0", "up")
+        self.run("ip", "route", "add", "default", "via", "192.168.77.254")
+
+    def cut_power(self):
+        """Ends every process of the node at the same moment; its namespaces, links and /run go with the last one."""
+        os.kill(self._first_process(), signal.SIGKILL)
+        self._holder.wait(timeout=COMMAND_SECONDS)
+        self._daemon.wait(timeout=COMMAND_SECONDS)
+        self.wait_until(lambda: self._port() not in run("ip", "-o", "link", "show", "type", "veth"), "its link stays up")
+
+    def start_daemon(self):
+        """Starts flanneld; returns how long it took until it was ready, in seconds."""
+        began = time.monotonic()
+        with open(self.site.folder / f"{self.name}.log", "ab") as log:
+            self._daemon = subprocess.Popen(self._inside(
+                BINARIES / "flanneld", "--source=dir", f"--config-dir={self.site.documents}", f"--node-name={self.name}",
+                f"--net-config-path={self.site.folder}/net-conf.json", "--ip-masq", "--iface=eth0", "--healthz-ip=127.0.0.1",
+                "--healthz-port=8081"), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.wait_until(self._is_ready, "flanneld is not ready")
+        return time.monotonic() - began
+
+    def kill_daemon(self):
+        self.run("busybox", "killall", "-KILL", "flanneld")
+        self._daemon.wait(timeout=COMMAND_SECONDS)
+
+    def start_pod(self, name):
+        """What a runtime does: a namespace, and ADD. Returns the pod's address."""
+        self.run("ip", "netns", "add", name)
+        result = json.loads(self._cni("ADD", name))
+        self.run("ip", "netns", "exec", name, "ip", "link", "set", "lo", "up")
+        return result["ips"][0]["address"].split("/")[0]
+
+    def vtep_mac(self):
+        return json.loads(self.run("ip", "-j", "link", "show", "flannel.1"))[0]["address"]
+
+    def change_address(self, address):
+        """As a DHCP server does that has forgotten the node."""
+        self.run("ip", "address", "delete", f"{self.address}/24", "dev", "eth0")
+        self.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
+        self.run("ip", "route", "replace", "default", "via", "192.168.77.254")
+        self.address = address
+
+    def run(self, *command):
+        """Standard output of a command on the node."""
+        return run(*self._inside(*command))
+
+    def spawn(self, *command, **options):
+        """Starts a command on the node that takes signals itself: not behind a process of nsenter's."""
+        return subprocess.Popen([word for word in self._inside(*command) if word != "--pid"], stdin=subprocess.DEVNULL,
+                                **options)
+
+    def wait_until(self, holds, complaint, seconds=10):
+        end = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > end:
+                raise RuntimeError(f"{self.name}: {complaint} after {seconds} s; see {self.name}.log")
+            time.sleep(0.005)
+
+    def _is_ready(self):
+        answer = subprocess.run(
+            self._inside("busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:8081/readyz"), capture_output=True,
+            timeout=COMMAND_SECONDS)
+        return answer.returncode == 0
+
+    def _cni(self, verb, pod):
+        network = {"cniVersion": "1.0.0", "name": "cbr0", "type": "flannel",
+                   "delegate": {"hairpinMode": True, "isDefaultGateway": True}}
+        environment = {
+            "CNI_COMMAND": verb, "CNI_CONTAINERID": f"{pod}-{os.urandom(4).hex()}", "CNI_NETNS": f"/run/netns/{pod}",
+            "CNI_IFNAME": "eth0", "CNI_PATH": f"{BINARIES}:/usr/lib/cni", "PATH": os.environ["PATH"],
+            "CNI_ARGS": f"K8S_POD_NAMESPACE=shop;K8S_POD_NAME={pod};K8S_POD_UID={pod}",
+        }
+        done = subprocess.run(self._inside(BINARIES / "flannel"), input=json.dumps(network), env=environment,
+                              capture_output=True, text=True, timeout=COMMAND_SECONDS)
+        if done.returncode != 0:
+            raise RuntimeError(f"CNI {verb} of {pod} on {self.name}: {done.stdout or done.stderr}")
+        return done.stdout
+
+    def _port(self):
+        """The node's end of the cable in the LAN's switch."""
+        return f"port{self.number}"
+
+    def _first_process(self):
+        return int(pathlib.Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().split()[0])
+
+    def _inside(self, *command):
+        return ["nsenter", "--target", str(self._first_process()), "--net", "--mount", "--pid", *command]
+
+
+class Pinger:
+    """Pings from a pod, 50 times a second, until asked what came of it."""
+
+    def __init__(self, node, pod, address):
+        self._process = node.spawn("ip", "netns", "exec", pod, "ping", "-n", "-D", "-i", str(PING_SECONDS), address,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        time.sleep(0.3)
+        self.began = time.time()
+
+    def result(self):
+        self._process.send_signal(signal.SIGINT)
+        text = self._process.communicate(timeout=COMMAND_SECONDS)[0]
+        replies = {int(sequence): float(at) for at, sequence in
+                   re.findall(r"^\[([0-9.]+)\] \d+ bytes from .* icmp_seq=(\d+)", text, re.MULTILINE)}
+        sent = int(re.search(r"(\d+) packets transmitted", text).group(1))
+        return Pings(sent, replies)
+
+
+class Pings:
+    """`replies`: when each answered ping was answered, seconds since 1970, by its number, which begins at 1."""
+
+    def __init__(self, sent, replies):
+        self.sent = sent
+        self.replies = replies
+
+    @property
+    def lost(self):
+        """Those not answered; the last one may still be under way."""
+        return sum(1 for number in range(1, self.sent) if number not in self.replies)
+
+    def silence(self):
+        """The longest time without an answer, in seconds, beyond what lies between two pings; 0 when none was lost."""
+        if not self.lost:
+            return 0.0
+        times = sorted(self.replies.values())
+        return max((later - earlier for earlier, later in zip(times, times[1:])), default=0.0) - PING_SECONDS
+
+    def answered_at_the_end(self):
+        return any(number in self.replies for number in range(max(1, self.sent - 10), self.sent + 1))
+
+
+def run(*command):
+    done = subprocess.run(list(command), capture_output=True, text=True, timeout=COMMAND_SECONDS)
+    if done.returncode != 0:
+        words = " ".join(str(word) for word in command)
+        raise RuntimeError(f"{words}: {done.stderr.strip() or done.stdout.strip() or done.returncode}")
+    return done.stdout
