@@ -58,10 +58,16 @@ Result<std::optional<FileOwner>> AddressOwners::living_owner(const IpAddress& ad
 }
 
 const Binding* AddressOwners::binding_of(const FileOwner& owner) const {
-  const auto found = std::ranges::find_if(scene_.bindings, [&owner](const Binding& binding) {
-    return !binding.container_id.empty() && owner.is(binding.container_id, binding.key.ifname);
-  });
-  return found == scene_.bindings.end() ? nullptr : &*found;
+  const Binding* latest = nullptr;  // an id may be given again, to another pod
+  for (const Binding& binding : scene_.bindings) {
+    if (binding.container_id.empty() || !owner.is(binding.container_id, binding.key.ifname)) {
+      continue;
+    }
+    if (latest == nullptr || latest->sequence < binding.sequence) {
+      latest = &binding;
+    }
+  }
+  return latest;
 }
 
 Result<OwnerState> AddressOwners::state_of(const FileOwner& owner, const IpAddress& address) {

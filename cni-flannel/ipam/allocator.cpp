@@ -83,6 +83,9 @@ class Planner {
   }
 
  private:
+  // boxes without a battery begin in 1970, or when their firmware was made
+  static constexpr std::chrono::sys_seconds kClockIsSet =
+      std::chrono::sys_days(std::chrono::year(2024) / 1 / 1);
   static constexpr std::size_t kNoBinding = std::numeric_limits<std::size_t>::max();
 
   [[nodiscard]] const RangeSet& set_at(std::size_t set) const { return now_.config.range_sets[set]; }
@@ -103,10 +106,16 @@ class Planner {
     }
   }
 
-  // A clock that went back makes a binding young, never old.
+  // Within a boot the clock has no say. Over boots one that went back makes a binding young, never old, and a
+  // time that was told before the clock was set tells nothing.
   [[nodiscard]] bool is_expired(const Binding& binding) const {
-    return now_.config.binding_ttl && binding.state == BindingState::kAbsent &&
-           now_.now - binding.wall_time > *now_.config.binding_ttl;
+    if (!now_.config.binding_ttl || binding.state != BindingState::kAbsent) {
+      return false;
+    }
+    if (binding.boot_id == now_.boot_id) {
+      return now_.uptime - binding.uptime > *now_.config.binding_ttl;
+    }
+    return binding.wall_time > kClockIsSet && now_.now - binding.wall_time > *now_.config.binding_ttl;
   }
 
   [[nodiscard]] bool is_outside(const Binding& binding) const {

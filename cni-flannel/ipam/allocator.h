@@ -48,6 +48,7 @@ struct Situation {
   std::vector<std::optional<IpAddress>> last_reserved;  ///< one a range set
   const std::string& boot_id;
   std::chrono::sys_seconds now;
+  std::chrono::seconds uptime;
 };
 
 struct Choice {

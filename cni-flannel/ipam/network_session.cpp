@@ -136,7 +136,8 @@ Result<Allocation> NetworkSession::allocate(const AllocationRequest& request) {
   const std::optional<PodKey> key = key_of(request);
   HOLDFAST_TRY(const std::vector<IpAddress> mine, mended_files_of(request.attachment, key));
   HOLDFAST_CHECK(refuse_second_add(request, mine));
-  Situation situation{tools_.config, request, listing_.in_use, mine, log_.bindings(), {}, boot_id_, now_};
+  Situation situation{tools_.config, request, listing_.in_use, mine, log_.bindings(), {},
+                      boot_id_,      now_,    uptime_};
   for (std::size_t set = 0; set < tools_.config.range_sets.size(); ++set) {
     situation.last_reserved.push_back(addresses_.last_reserved(set));
   }
@@ -364,6 +365,14 @@ std::vector<IpAddress> NetworkSession::files_that_may_be(const Attachment& attac
   std::ranges::copy_if(known->addresses, std::back_inserter(files),
                        [this](const IpAddress& address) { return contains(listing_.in_use, address); });
   return files;
+}
+
+Status NetworkSession::undo(const Attachment& attachment, const std::string& host_link) {
+  HOLDFAST_TRY(const bool has_won, tools_.machine.link_exists(host_link));
+  if (has_won) {
+    return {};
+  }
+  return release(attachment);
 }
 
 Status NetworkSession::release(const Attachment& attachment) {

@@ -56,6 +56,7 @@ class NetworkSession {
   Result<Allocation> allocate(const AllocationRequest& request);
   Status sync_log() { return log_.sync(); }
   Status release(const Attachment& attachment);
+  Status undo(const Attachment& attachment, const std::string& host_link);
   Result<std::vector<InUse>> collect(const std::vector<Attachment>& valid);
   Result<std::vector<InUse>> in_use_by(const Attachment& attachment);
   Result<std::vector<InUse>> all_in_use();

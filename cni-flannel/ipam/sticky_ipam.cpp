@@ -37,7 +37,7 @@ Result<Allocation> StickyIpam::allocate(const AllocationRequest& request) {
   session->drop_unused_claims();
   if (allocation && request.pod) {
     if (Status synced = session->sync_log(); !synced) {
-      static_cast<void>(release(request.attachment));
+      static_cast<void>(undo(request.attachment, request.host_link));
       return tl::unexpected(std::move(synced).error());
     }
   }
@@ -53,6 +53,15 @@ Status StickyIpam::release(const Attachment& attachment) {
   return session->release(attachment);
 }
 
+Status StickyIpam::undo(const Attachment& attachment, const std::string& host_link) {
+  HOLDFAST_TRY(const auto session, open_session(attachment.network));
+  if (!session->is_there()) {
+    return {};
+  }
+  HOLDFAST_CHECK(session->prepare());
+  return session->undo(attachment, host_link);
+}
+
 Result<std::vector<InUse>> StickyIpam::collect(const std::string& network,
                                                const std::vector<Attachment>& valid) {
   HOLDFAST_TRY(const auto session, open_session(network));
@@ -65,6 +74,10 @@ Result<std::vector<InUse>> StickyIpam::collect(const std::string& network,
 
 Result<bool> StickyIpam::holds(const Attachment& attachment, const std::vector<IpAddress>& addresses) {
   AddressFiles files(files_, config_.data_dir / attachment.network);
+  HOLDFAST_TRY(const std::optional<Fd> lock, files.lock(false));
+  if (!lock) {
+    return addresses.empty();
+  }
   for (const IpAddress& address : addresses) {
     HOLDFAST_TRY(const auto content, files.content(address));
     const auto owner = content ? parse_owner(*content) : std::nullopt;

@@ -140,14 +140,19 @@ class StickyIpam {
   /// Frees every address of the attachment; its pod's binding becomes absent. Nothing there is success.
   Status release(const Attachment& attachment);
 
+  /// For an ADD that failed after allocate(): release(), unless the attachment's host link is there. Then
+  /// another ADD of the same attachment, which a runtime must not run beside it, has won and has the
+  /// addresses.
+  Status undo(const Attachment& attachment, const std::string& host_link);
+
   /// Frees what is not in `valid`, goes on after an error and returns the first with a count. Bindings stay.
   /// Returns what was freed, so that the caller can remove its links and rules. A runtime must not run GC
   /// beside ADD (CNI specification); an ADD that wants to be safe against one that does asks holds()
   /// before it answers.
   Result<std::vector<InUse>> collect(const std::string& network, const std::vector<Attachment>& valid);
 
-  /// Whether all of `addresses` are still the attachment's. Takes no lock, as their files are whole from the
-  /// beginning: it costs one read an address.
+  /// Whether all of `addresses` are still the attachment's; one read an address. Under the lock: when an ADD
+  /// asks that has made its host link, then no undo() of another ADD takes them away behind it.
   Result<bool> holds(const Attachment& attachment, const std::vector<IpAddress>& addresses);
 
   /// Addresses of one attachment (CHECK), and of all of a network. They change nothing.

@@ -96,12 +96,26 @@ CniResult<AddResult> BridgeChain::assign_addresses(const BridgeCall& call) {
     result.ips.push_back({.address = given.address, .gateway = given.gateway});
   }
   for (const std::string& stale : allocation.stale_host_links) {
-    if (Status gone = host_.run(nl::delete_link(stale)); !gone) {
-      (void)release_addresses(call);
+    if (Status gone = delete_told_link(stale, call.attachment.network + "/"); !gone) {
+      (void)give_addresses_back(call);
       return tl::unexpected(to_cni(std::move(gone).error()));
     }
   }
   return result;
+}
+
+CniStatus BridgeChain::give_addresses_back(const BridgeCall& call) {
+  if (!call.kind.has_ipam()) return {};
+  HostMachine machine(host_);
+  const std::string host_link = host_link_name(call.attachment);
+  if (!call.kind.is_host_local()) {
+    HOLDFAST_TRY(const bool has_won, to_cni(machine.link_exists(host_link)));
+    return has_won ? CniStatus() : delegates_.del(call.kind.ipam_type, call.delegate);
+  }
+  StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
+  Status undone = ipam.undo(call.attachment, host_link);
+  notices_.insert(notices_.end(), ipam.notices().begin(), ipam.notices().end());
+  return to_cni(std::move(undone));
 }
 
 CniResult<AddResult> BridgeChain::ask_for_addresses(const BridgeCall& call) {
@@ -209,6 +223,13 @@ Status BridgeChain::drop_rules(const BridgeCall& call) {
   return {};
 }
 
+Status BridgeChain::delete_told_link(const std::string& name, const std::string& alias) {
+  HOLDFAST_TRY(const auto link, nl::find_link(host_, name));
+  const bool may_be_it =
+      link && link->kind == "veth" && (link->alias.empty() || link->alias.starts_with(alias));
+  return may_be_it ? host_.run(nl::delete_link(link->index)) : Status();
+}
+
 /// GC has no namespace to look into, but what upstream made may still be up and answer for the address: the
 /// runtime's cache names the host end.
 Status BridgeChain::delete_remembered_link(const BridgeCall& call) {
@@ -250,7 +271,7 @@ CniResult<AddResult> BridgeChain::add(const BridgeCall& call) {
     }
   }
   if (!done) {
-    (void)release_addresses(call);
+    (void)give_addresses_back(call);
     return tl::unexpected(std::move(done).error());
   }
   return result;
@@ -295,7 +316,8 @@ CniStatus BridgeChain::gc(const BridgeCall& network, const std::vector<Attachmen
     } else {
       for (const InUse& gone : *freed) {
         const Attachment was{network.attachment.network, gone.container_id, gone.ifname};
-        errors.add(host_.run(nl::delete_link(gone.host_link.empty() ? host_link_name(was) : gone.host_link)));
+        errors.add(delete_told_link(gone.host_link.empty() ? host_link_name(was) : gone.host_link,
+                                    host_link_alias(was)));
       }
     }
   }

@@ -44,6 +44,8 @@ class BridgeChain {
   /// Of an IPAM plugin that is executed.
   cni::CniResult<cni::AddResult> ask_for_addresses(const BridgeCall& call);
   cni::CniStatus release_addresses(const BridgeCall& call);
+  /// Of an ADD that failed, unless another ADD of the same attachment has connected it.
+  cni::CniStatus give_addresses_back(const BridgeCall& call);
   /// Errors: kTryAgainLater: somebody freed the addresses after they were assigned.
   cni::CniStatus confirm_addresses(const BridgeCall& call, const cni::AddResult& result);
   /// Leaves no link when it fails, and touches none that was in the way.
@@ -54,6 +56,9 @@ class BridgeChain {
   cni::CniStatus check_bridge_is_free(const BridgeCall& network);
   Status put_rules(const BridgeCall& call, const cni::AddResult& result);
   Status drop_rules(const BridgeCall& call);
+  /// A host end that a store tells of, if it is a veth whose alias is none or begins with `alias`: the
+  /// runtime's cache is other people's file, and may name any link.
+  Status delete_told_link(const std::string& name, const std::string& alias);
   Status delete_remembered_link(const BridgeCall& call);
   Status delete_links(const BridgeCall& call);
 

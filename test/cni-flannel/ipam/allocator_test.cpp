@@ -56,7 +56,7 @@ struct Scene {
     for (const auto& [address, owner] : owners.table) {
       in_use.push_back(address);
     }
-    return plan({config, request, in_use, mine, bindings, last, boot_id, {}}, owners);
+    return plan({config, request, in_use, mine, bindings, last, boot_id, {}, {}}, owners);
   }
   // The addresses, or the error's text.
   std::string decided() {

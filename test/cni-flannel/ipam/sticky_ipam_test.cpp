@@ -367,6 +367,39 @@ TEST_CASE("a clock that goes back ends no binding", "[ipam]") {
   CHECK(node.add("d1", pod("p1")) == "10.244.3.2");
 }
 
+TEST_CASE("a clock that is set while a pod is away ends no binding", "[ipam]") {
+  Node node;
+  node.config.binding_ttl = std::chrono::hours(24 * 30);
+  node.clock.wall_time = std::chrono::sys_seconds(std::chrono::hours(1));  // no battery
+  CHECK(node.add("c1", pod("p1")) == "10.244.3.2");
+  REQUIRE(node.del("c1"));
+  SECTION("in the same boot") {}
+  SECTION("over a reboot") { node.reboot(); }
+  node.clock.wall_time = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21);
+  CHECK(node.add("c2", pod("p2")) == "10.244.3.3");
+  CHECK(node.add("d1", pod("p1")) == "10.244.3.2");
+}
+
+TEST_CASE("a container id that is given to another pod frees that pod's address", "[ipam]") {
+  Node node;
+  CHECK(node.add("c1", pod("p1")) == "10.244.3.2");
+  REQUIRE(node.del("c1"));
+  CHECK(node.add("c1", pod("p2")) == "10.244.3.3");
+  REQUIRE(node.del("c1"));
+  CHECK(node.in_use().empty());
+}
+
+TEST_CASE("an ADD that failed gives its addresses back, unless another of the same attachment has won",
+          "[ipam]") {
+  Node node;
+  CHECK(node.add("c1", pod("p1")) == "10.244.3.2");
+  REQUIRE(node.ipam().undo(attachment_of("c1"), link_of("c1")));
+  CHECK(node.in_use() == std::vector<std::string>{"10.244.3.2 c1/eth0"});
+  node.machine.links.clear();
+  REQUIRE(node.ipam().undo(attachment_of("c1"), link_of("c1")));
+  CHECK(node.in_use().empty());
+}
+
 // ------------------------------------------------------------------------------------- requested addresses
 
 TEST_CASE("an address that is asked for", "[ipam]") {
