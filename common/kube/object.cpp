@@ -86,11 +86,6 @@ Code code_of(int http_status, std::string_view reason) {
   }
 }
 
-std::string text_of(const json& object, const char* member) {
-  const auto found = object.find(member);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 bool may_stand_in_url(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
          c == '.' || c == '~';
@@ -146,6 +141,11 @@ Result<json> parse_object(std::string_view text, const KeptFields& kept) {
                 "an object of the API is " + (mistake ? "none" : "not JSON: " + mistake.error().message));
   }
   return object;
+}
+
+std::string text_of(const json& object, const char* member) {
+  const auto found = object.find(member);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 Result<ObjectId> id_of(const json& object) {

@@ -49,6 +49,9 @@ using KeptFields = std::vector<std::string>;
 /// The kept part of an object's text. Errors: kDataLoss when it is not one JSON object.
 [[nodiscard]] Result<nlohmann::json> parse_object(std::string_view text, const KeptFields& kept);
 
+/// A member that is a string, or else "".
+[[nodiscard]] std::string text_of(const nlohmann::json& object, const char* member);
+
 /// Members that are absent are empty, as they are in a bookmark. Errors: kDataLoss when it has no metadata.
 [[nodiscard]] Result<ObjectId> id_of(const nlohmann::json& object);
 

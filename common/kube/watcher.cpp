@@ -13,16 +13,13 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr const char* kObjects = "application/json";
+constexpr const char* kRowsOrObjects = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 constexpr int kOk = 200;
 constexpr unsigned kMaxRefusals = 3;
 constexpr std::size_t kMaxFailureBytes = std::size_t{64} << 10;
 constexpr seconds kServerIsLate{15};  // in ending a watch by its timeoutSeconds
 constexpr seconds kShortButWhole{5};  // a watch that lasted less and told nothing is not begun again at once
-
-std::string text_of(const json& object, const char* member) {
-  const auto found = object.find(member);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 tl::unexpected<Error> bad(std::string message) { return fail(Code::kDataLoss, std::move(message)); }
 
@@ -80,6 +77,7 @@ std::string Watcher::query(const std::string& more) const {
 void Watcher::begin_list() {
   list_version_.clear();
   continue_.clear();
+  next_list_.end();
   consumer_.list_begun();
   get_page();
 }
@@ -168,10 +166,13 @@ void Watcher::begin_watch() {
   watch_began_ = loop_.clock().since_boot();
   lines_ = std::make_unique<LineSplitter>(options_.max_object_bytes,
                                           [this](std::string_view line) { return take_line(line); });
+  rows_ = std::make_unique<TableRows>(options_.columns, options_.row_base);
   const seconds length = options_.shortest_watch + std::chrono::floor<seconds>(spread_.next());
+  const char* const form = wants_rows() ? "&includeObject=None" : "";
   exchange_ =
       http_.start({.path = query("watch=true&allowWatchBookmarks=true&resourceVersion=" + escape(version_) +
-                                 "&timeoutSeconds=" + std::to_string(length.count())),
+                                 "&timeoutSeconds=" + std::to_string(length.count()) + form),
+                   .accept = wants_rows() ? kRowsOrObjects : kObjects,
                    .resource = options_.resource.plural,
                    .deadlines = {.silence = length + kServerIsLate, .whole = length + 2 * kServerIsLate}},
                   {.head = [this](const HttpHead& head) { watch_answered(head); },
@@ -182,69 +183,12 @@ void Watcher::begin_watch() {
 void Watcher::watch_answered(const HttpHead& head) {
   head_ = head;
   watching_ = head.status == kOk;
-  if (head.connection != list_connection_) {
-    unconfirmed_.reset();
+  if (head.connection != list_connection_ && std::exchange(unconfirmed_, std::nullopt)) {
+    list_after(options_.restored_store_wait);
   }
-}
-
-Status Watcher::take_lines(std::string_view bytes) {
-  HOLDFAST_CHECK(lines_->push(bytes));
-  if (lines_->between_lines()) {
-    half_line_.end();
-  } else if (!half_line_.pending()) {
-    half_line_ = loop_.after(options_.half_line, [this] {
-      exchange_.reset();
-      watch_ended(fail(Code::kDeadlineExceeded, "the rest of a line did not come"));
-    });
+  if (watching_) {
+    consumer_.connected();
   }
-  return {};
-}
-
-Status Watcher::take_line(std::string_view line) {
-  KeptFields kept{"type",
-                  "object.kind",
-                  "object.code",
-                  "object.reason",
-                  "object.message",
-                  "object.metadata.name",
-                  "object.metadata.namespace",
-                  "object.metadata.uid",
-                  "object.metadata.resourceVersion"};
-  for (const std::string& field : options_.kept) {
-    kept.push_back("object." + field);
-  }
-  Status taken = [&]() -> Status {
-    HOLDFAST_TRY(const json event, parse_object(line, kept));
-    const auto object = event.find("object");
-    if (object == event.end() || !object->is_object()) {
-      return bad("an event of the watch has no object");
-    }
-    return take_event(text_of(event, "type"), *object);
-  }();
-  refused_ = refused_ || !taken;
-  return taken;
-}
-
-Status Watcher::take_event(const std::string& type, const json& object) {
-  if (type == "ERROR") {
-    const auto code = object.find("code");
-    const int status = code != object.end() && code->is_number_integer() ? code->get<int>() : 0;
-    return tl::unexpected(error_of_answer(status, dump_json(object)));
-  }
-  HOLDFAST_TRY(const ObjectId id, id_of(object));
-  const bool is_object = type == "ADDED" || type == "MODIFIED" || type == "DELETED";
-  if (is_object && id.name.empty()) {
-    return bad("an object of the watch has no name");
-  }
-  if (type == "DELETED") {
-    consumer_.removed(id);
-  } else if (is_object) {
-    consumer_.put(id, object);
-  } else if (type != "BOOKMARK") {
-    return {};  // of a newer server: it told us nothing that we asked for
-  }
-  moved_to(id.resource_version);
-  return {};
 }
 
 void Watcher::moved_to(const std::string& resource_version) {
@@ -271,18 +215,25 @@ void Watcher::confirm(std::uint64_t version) {
   if (authority_.accepts(*std::exchange(unconfirmed_, std::nullopt), now)) {
     consumer_.list_authoritative();
   } else if (const auto at = authority_.next_list_at()) {
-    next_list_ = loop_.after(std::max(*at - now, std::chrono::nanoseconds::zero()) + backoff_.next(), [this] {
-      version_.clear();
-      watching_ = false;
-      go_on(/*at_once=*/true);
-    });
+    list_after(std::max(*at - now, std::chrono::nanoseconds::zero()));
   }
+}
+
+void Watcher::list_after(std::chrono::nanoseconds wait) {
+  next_list_ = loop_.after(wait + backoff_.next(), [this] {
+    version_.clear();
+    watching_ = false;
+    go_on(/*at_once=*/true);
+  });
 }
 
 void Watcher::watch_ended(Status how) {
   watching_ = false;
   half_line_.end();
-  unconfirmed_.reset();
+  const bool list_unconfirmed = std::exchange(unconfirmed_, std::nullopt).has_value();
+  if (list_unconfirmed) {
+    list_after(options_.restored_store_wait);
+  }
   if (how && head_.status != kOk) {
     how = tl::unexpected(error_of_answer(head_.status, failure_));
     refused_ = how.error().code != Code::kResourceExhausted;
@@ -290,6 +241,11 @@ void Watcher::watch_ended(Status how) {
   if (how) {
     const bool whole = told_something_ || loop_.clock().since_boot() - watch_began_ >= kShortButWhole;
     go_on(whole);
+    return;
+  }
+  if (how.error().code == Code::kUnimplemented) {  // no such rows: the same watch, of objects
+    version_ = list_unconfirmed ? "" : version_;
+    go_on(/*at_once=*/true);
     return;
   }
   refusals_ += refused_ ? 1 : 0;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/backoff.h"
 #include "common/base/event_loop.h"
@@ -15,6 +16,7 @@
 #include "common/kube/list_authority.h"
 #include "common/kube/object.h"
 #include "common/kube/stream.h"
+#include "common/kube/table_rows.h"
 
 namespace holdfast::kube {
 
@@ -48,6 +50,8 @@ class WatchConsumer {
   virtual void list_authoritative() = 0;
   /// All is seen up to here: what a Watcher may resume from after a restart, stored with what was put.
   virtual void version(const std::string& resource_version) = 0;
+  /// The server answers a watch, which may tell nothing for long.
+  virtual void connected() {}
   /// Something failed and is tried again. Not called for a watch that ends in its time.
   virtual void trouble(const Error& error) = 0;
 };
@@ -57,6 +61,10 @@ struct WatchOptions {
   std::string label_selector{};
   std::string field_selector{};
   KeptFields kept{};
+  /// Watches ask for rows of a table with these columns instead of objects, when there are any: a fraction of
+  /// the bytes. Then `kept` is for lists. A server that has not all of these columns is asked for objects.
+  std::vector<TableColumn> columns{};
+  std::string row_base = "{}";  ///< JSON: what an object of a row has beside its columns
   /// Begins with a watch from this version instead of a list, when not empty: a restart costs no list. What
   /// was deleted meanwhile comes as removed().
   std::string resume_from{};
@@ -67,6 +75,8 @@ struct WatchOptions {
   std::chrono::milliseconds half_line{30'000};  ///< for the rest of a line of the watch
   std::chrono::milliseconds first_wait{800};    ///< bounds of the waits between attempts
   std::chrono::milliseconds longest_wait{30'000};
+  /// Until another list is asked for, where one could not be confirmed by its watch, or came from a store
+  /// that was restored.
   std::chrono::nanoseconds restored_store_wait = ListAuthority::kWait;
   HttpDeadlines list_deadlines{};
 };
@@ -104,9 +114,12 @@ class Watcher {
   Status take_lines(std::string_view bytes);
   Status take_line(std::string_view line);
   Status take_event(const std::string& type, const nlohmann::json& object);
+  Status take_table(const std::string& type, const nlohmann::json& table);
+  [[nodiscard]] bool wants_rows() const { return !options_.columns.empty(); }
   void watch_ended(Status how);
   void moved_to(const std::string& resource_version);
   void confirm(std::uint64_t version);
+  void list_after(std::chrono::nanoseconds wait);
 
   Status take_body(std::string_view bytes);
   /// Goes on with a list or a watch, whichever is next, after a wait.
@@ -136,6 +149,7 @@ class Watcher {
   std::string failure_;         // body of an answer that is a failure
   std::unique_ptr<Page> page_;  // none: the answer is a watch's
   std::unique_ptr<LineSplitter> lines_;
+  std::unique_ptr<TableRows> rows_;  // of this watch
   std::unique_ptr<HttpExchange> exchange_;
   EventLoop::Timer wait_;
   EventLoop::Timer half_line_;

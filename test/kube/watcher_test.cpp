@@ -171,6 +171,16 @@ TEST_CASE("a list is not authoritative when its watch says nothing, or comes by 
   CHECK(scene.diary.text.find("whole") == std::string::npos);
 }
 
+TEST_CASE("a list that its watch did not confirm is asked for again after the wait", "[kube]") {
+  Scene scene;
+  scene.options.restored_store_wait = 30ms;
+  scene.run({whole(200, list("", 7)), dropped(""), stream(""), whole(200, list("", 7)),
+             stream(event("BOOKMARK", "", 7))},
+            "whole ", 5);
+  CHECK(scene.asked ==
+        std::vector<std::string>{"list", "watch from 7", "watch from 7", "list", "watch from 7"});
+}
+
 TEST_CASE("a list that lies, breaks off or changes on the way is begun again", "[kube]") {
   const std::pair<const char*, Answer> cases[] = {
       {"not found, as a cache says that lost its content", whole(404, "404 page not found\n")},
