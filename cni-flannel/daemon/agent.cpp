@@ -301,6 +301,11 @@ void Agent::listed(const NodeNames& names) {
 
 void Agent::position(const std::string& resource_version) { position_ = resource_version; }
 
+void Agent::crd_seen() {
+  crd_seen_ = true;
+  state_.changed();
+}
+
 void Agent::health(const SourceHealth& health) {
   tools_.metrics.source_reachable.set(health.reachable ? 1 : 0);
   tools_.conditions.set(kSourceReachable, health.reachable ? "PartlyUsable" : "Unreachable", health.detail);

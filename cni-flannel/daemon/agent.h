@@ -68,7 +68,9 @@ class Agent final : public LeaseConsumer {
   void removed(const std::string& name, const std::string& uid) override;
   void listed(const NodeNames& names) override;
   void position(const std::string& resource_version) override;
+  void crd_seen() override;
   void health(const SourceHealth& health) override;
+  [[nodiscard]] SourceMemory memory() const override { return {cluster_id_, position_, crd_seen_}; }
 
  private:
   Status read_store();

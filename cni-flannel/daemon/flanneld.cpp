@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cni-flannel/daemon/agent.h"
+#include "cni-flannel/daemon/api_source.h"
 #include "cni-flannel/daemon/dir_lease_source.h"
 #include "cni-flannel/daemon/health_pages.h"
 #include "cni-flannel/daemon/sole_run.h"
@@ -45,12 +46,12 @@ Result<NetConf> read_net_conf(Files& files, const std::filesystem::path& path) {
   return conf;
 }
 
-Result<std::unique_ptr<LeaseSource>> make_source(const Options& options, EventLoop& loop, Files& files) {
+Result<std::unique_ptr<LeaseSource>> make_source(const Options& options, EventLoop& loop, Files& files,
+                                                 Metrics& metrics) {
   if (options.source == SourceKind::kDir) {
     return std::make_unique<DirLeaseSource>(loop, files, options.config_dir);
   }
-  return fail(Code::kUnimplemented,
-              "--source '" + std::string(to_string(options.source)) + "' is not served; --source=dir is");
+  return make_api_source(options, loop, files, metrics);
 }
 
 /// Of a disk that was copied. A machine without one is told by its node's name alone.
@@ -99,12 +100,12 @@ Status run_flanneld(Options options, Logger& log) {
   HOLDFAST_TRY(const SoleRun alone, claim_sole_run(files, options.state_dir));
   HOLDFAST_TRY(NetConf conf, read_net_conf(files, options.net_config_path));
   HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
-  HOLDFAST_TRY(std::unique_ptr<LeaseSource> source, make_source(options, *loop, files));
+  Metrics metrics;
+  HOLDFAST_TRY(std::unique_ptr<LeaseSource> source, make_source(options, *loop, files, metrics));
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
   log.info("flanneld begins",
            {{"version", version()}, {"node", options.node_name}, {"source", to_string(options.source)}});
 
-  Metrics metrics;
   DaemonMetrics daemon_metrics(metrics);
   Conditions conditions(log, clock);
   OverlayStore store(files, options.state_dir, {"", options.node_name, machine_id(files, log)});

@@ -16,6 +16,13 @@ struct SourceHealth {
   bool operator==(const SourceHealth&) const = default;
 };
 
+/// What was told before the program's last start, where it was stored.
+struct SourceMemory {
+  std::string cluster_id{};        ///< as by cluster(); empty: never told
+  std::string resource_version{};  ///< the last position()
+  bool crd_seen = false;
+};
+
 /// Who is told what a source learns of the cluster's nodes, ourselves among them; always from the event loop,
 /// never from within a call of the source. A call must not end the source.
 ///
@@ -39,7 +46,12 @@ class LeaseConsumer {
   virtual void listed(const NodeNames& names) = 0;
   /// All is told up to here: where the source goes on after a restart.
   virtual void position(const std::string& resource_version) = 0;
+  /// The cluster keeps an object of its own for each node: a source that knows other ways takes none of them
+  /// any more, also after a restart.
+  virtual void crd_seen() {}
   virtual void health(const SourceHealth& health) = 0;
+  /// Asked when the source starts.
+  [[nodiscard]] virtual SourceMemory memory() const { return {}; }
 };
 
 /// Tells of the cluster's nodes, and tells the cluster of ours. Works on the event loop and never blocks.

@@ -183,7 +183,7 @@ TEST_CASE_METHOD(Cluster, "What the program cannot start with is told with the c
        1,
        "/nowhere/net-conf.json is not there; it holds"},
       {{}, R"({"Network":"10.244.0.0/16","Backend":{"Type":"host-gw"}})", 1, "host-gw"},
-      {{"--source=crd"}, "", 1, "--source 'crd' is not served; --source=dir is"},
+      {{"--source=crd"}, "", 1, "this is no pod; give a kubeconfig file"},
       {{"--healthz-port=x"}, "", 2, "--healthz-port 'x': is not a whole number from 0 to 65535"},
       {{"--healthz-ip=192.0.2.9"}, "", 1, "listen on 192.0.2.9 port 8081"},
   };

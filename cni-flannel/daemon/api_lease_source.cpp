@@ -1,0 +1,214 @@
+#include "cni-flannel/daemon/api_lease_source.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "cni-flannel/daemon/node_network_names.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::chrono::milliseconds kTellOfSilence{10'000};
+
+kube::Resource name_spaces() { return {.version = "v1", .plural = "namespaces"}; }
+
+bool has_node_networks(const json& discovery) {
+  const auto resources = discovery.find("resources");
+  return resources != discovery.end() && resources->is_array() &&
+         std::ranges::any_of(*resources, [](const json& resource) {
+           return resource.is_object() && resource.value("name", json()) == kNodeNetworkPlural;
+         });
+}
+
+}  // namespace
+
+ApiLeaseSource::ApiLeaseSource(EventLoop& loop, kube::Http& http, kube::ObjectClient& client,
+                               ApiLeaseOptions options)
+    : loop_(loop),
+      http_(http),
+      client_(client),
+      options_(std::move(options)),
+      own_(loop, client, options_.node, options_.keys, options_.set_network_condition,
+           {.told = [this](NodeNetworkObject node) { consumer_->upsert(std::move(node)); },
+            .trouble =
+                [this](const std::string& trouble) {
+                  own_trouble_ = trouble;
+                  tell_health();
+                }},
+           options_.seed + 1) {}
+
+Status ApiLeaseSource::start(LeaseConsumer& consumer) {
+  consumer_ = &consumer;
+  memory_ = consumer.memory();
+  ask_for_cluster();
+  return {};
+}
+
+void ApiLeaseSource::ask_for_cluster() {
+  call_ = client_.get(name_spaces(), "kube-system", [this](const Result<json>& read) { cluster_read(read); },
+                      {.deadline = kTellOfSilence});
+}
+
+void ApiLeaseSource::publish(const NodeNetwork& own, const NodeNetworkStatus& status) {
+  own_.publish(own, status);
+}
+
+/// A cluster whose name we may not read, as upstream's role has it, is taken for the one that is stored.
+void ApiLeaseSource::cluster_read(const Result<json>& name_space) {
+  call_.reset();
+  const bool refused = !name_space && (name_space.error().code == Code::kPermissionDenied ||
+                                       name_space.error().code == Code::kNotFound);
+  cluster_trouble_ = name_space || refused ? "" : name_space.error().message;
+  if (!cluster_trouble_.empty()) {
+    tell_health();
+    return ask_for_cluster();
+  }
+  const auto id = name_space ? kube::id_of(*name_space) : Result<kube::ObjectId>(kube::ObjectId{});
+  if (id && !id->uid.empty()) {
+    if (!memory_.cluster_id.empty() && id->uid != memory_.cluster_id) {
+      memory_.resource_version.clear();
+      memory_.crd_seen = false;
+    }
+    consumer_->cluster(id->uid);
+  }
+  const bool crd_only = options_.objects == ApiObjects::kNodeNetworks ||
+                        (options_.objects == ApiObjects::kAuto && memory_.crd_seen);
+  own_.set_watched(!crd_only);
+  own_.start(options_.status_settles);
+  if (crd_only) {
+    watch_node_networks(/*resumes=*/true);
+    return;
+  }
+  watch_nodes(/*resumes=*/true);
+  if (options_.objects == ApiObjects::kAuto) ask_for_kind();
+}
+
+void ApiLeaseSource::ask_for_kind() {
+  call_ = client_.get_document("/apis/" + std::string(kNodeNetworkApiVersion),
+                               [this](const Result<json>& read) { kind_read(read); });
+}
+
+void ApiLeaseSource::kind_read(const Result<json>& discovery) {
+  call_.reset();
+  if (!discovery || !has_node_networks(*discovery)) {
+    next_ = loop_.after(kAskForKindEvery, [this] { ask_for_kind(); });
+    return;
+  }
+  managed_.clear();
+  watch_nodes(/*resumes=*/false);  // which nodes there are is to be known
+  watch_node_networks(/*resumes=*/false);
+}
+
+std::unique_ptr<WatchedNodes> ApiLeaseSource::watch(NodeDecoder decoder, WatchedNodes::Callbacks callbacks,
+                                                    bool resumes) {
+  callbacks.listed = [this] { listed(); };
+  callbacks.health = [this] { tell_health(); };
+  options_.seed += 2;
+  auto watched =
+      std::make_unique<WatchedNodes>(loop_, http_, std::move(decoder), options_.node, std::move(callbacks),
+                                     resumes ? memory_.resource_version : "", options_.seed);
+  watched->start();
+  return watched;
+}
+
+void ApiLeaseSource::watch_nodes(bool resumes) {
+  nodes_ = watch(node_decoder(options_.keys, options_.node),
+                 {.put = [this](NodeNetworkObject node) { node_put(std::move(node)); },
+                  .removed = [this](const kube::ObjectId& id) { node_removed(id); },
+                  .position = [this](const std::string& version) { position(/*of_nodes=*/true, version); },
+                  .own = [this](const JsonObject& node) { own_.node_told(node); }},
+                 resumes);
+}
+
+void ApiLeaseSource::watch_node_networks(bool resumes) {
+  own_.use_object();
+  node_networks_ =
+      watch(node_network_decoder(),
+            {.put = [this](NodeNetworkObject node) { node_network_put(std::move(node)); },
+             .removed = [this](const kube::ObjectId& id) { node_network_removed(id); },
+             .position = [this](const std::string& version) { position(/*of_nodes=*/false, version); },
+             .own = [](const JsonObject&) {}},
+            resumes);
+}
+
+void ApiLeaseSource::node_put(NodeNetworkObject node) {
+  const std::string& name = node.identity.name;
+  if (node.network.managed) managed_.insert(name);
+  if (!node_networks_ || !node_networks_->names().contains(name)) consumer_->upsert(std::move(node));
+}
+
+void ApiLeaseSource::node_network_put(NodeNetworkObject node) {
+  if (node.identity.name == options_.node) {
+    own_.object_told(node);
+    node = own_.completed(std::move(node));
+  }
+  const bool tombstone = !node.removed_at.empty();
+  consumer_->upsert(std::move(node));
+  if (nodes_ && !tombstone) listed();
+}
+
+void ApiLeaseSource::node_removed(const kube::ObjectId& id) {
+  if (const auto found = managed_.find(id.name); found != managed_.end()) managed_.erase(found);
+  if (!node_networks_ || !node_networks_->names().contains(id.name)) consumer_->removed(id.name, id.uid);
+}
+
+void ApiLeaseSource::node_network_removed(const kube::ObjectId& id) {
+  if (id.name == options_.node) {
+    own_.object_gone();
+  } else if (!nodes_ || !nodes_->names().contains(id.name)) {
+    consumer_->removed(id.name, id.uid);
+  }
+}
+
+/// One of the lists is whole, or has changed while both are looked at.
+void ApiLeaseSource::listed() {
+  const bool both = nodes_ && node_networks_;
+  if ((nodes_ && !nodes_->is_whole()) || (node_networks_ && !node_networks_->is_whole())) return;
+  const NodeNames& in_objects = node_networks_ ? node_networks_->names() : nodes_->names();
+  const bool covered =
+      std::ranges::all_of(managed_, [&](const std::string& name) { return in_objects.contains(name); });
+  if (!both) {
+    consumer_->listed(in_objects);
+  } else if (covered && !managed_.empty()) {
+    // Not from within a call of a watch that ends by it.
+    next_ = loop_.after({}, [this] { leave_nodes(); });
+  } else {
+    NodeNames all = in_objects;
+    all.insert(nodes_->names().begin(), nodes_->names().end());
+    consumer_->listed(all);
+  }
+}
+
+void ApiLeaseSource::leave_nodes() {
+  nodes_.reset();
+  own_.set_watched(false);
+  consumer_->crd_seen();
+  consumer_->listed(node_networks_->names());
+}
+
+void ApiLeaseSource::position(bool of_nodes, const std::string& resource_version) {
+  if (of_nodes != (nodes_ != nullptr)) return;
+  consumer_->position(resource_version);
+}
+
+void ApiLeaseSource::tell_health() {
+  SourceHealth health{.reachable = cluster_trouble_.empty(), .detail = cluster_trouble_};
+  const auto add = [&](const std::string& text) {
+    if (!text.empty()) health.detail += (health.detail.empty() ? "" : "; ") + text;
+  };
+  for (const WatchedNodes* watched : {nodes_.get(), node_networks_.get()}) {
+    if (watched == nullptr) continue;
+    health.reachable = health.reachable && watched->trouble().empty();
+    add(watched->trouble());
+    add(watched->unusable());
+  }
+  add(own_trouble_);
+  if (std::exchange(health_told_, true) && health == told_health_) return;
+  told_health_ = health;
+  consumer_->health(health);
+}
+
+}  // namespace holdfast::flannel

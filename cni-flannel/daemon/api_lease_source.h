@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "cni-flannel/daemon/annotation_keys.h"
+#include "cni-flannel/daemon/lease_source.h"
+#include "cni-flannel/daemon/own_objects.h"
+#include "cni-flannel/daemon/watched_nodes.h"
+#include "common/base/event_loop.h"
+#include "common/kube/http.h"
+#include "common/kube/object_client.h"
+
+namespace holdfast::flannel {
+
+/// Which objects of the API server tell of nodes.
+enum class ApiObjects : std::uint8_t {
+  kAuto,          ///< Nodes, until the cluster has a NodeNetworkConfiguration of each that is managed
+  kNodeNetworks,  ///< NodeNetworkConfigurations
+  kNodes,         ///< annotations of Nodes, as upstream's
+};
+
+struct ApiLeaseOptions {
+  ApiObjects objects = ApiObjects::kAuto;
+  std::string node{};
+  AnnotationKeys keys{};
+  bool set_network_condition = true;
+  std::chrono::milliseconds status_settles{10'000};  ///< what comes and goes within it is not written
+  std::uint64_t seed = 0;                            ///< another for every process
+};
+
+/// The cluster's nodes by its API server, ourselves written by OwnObjects.
+///
+///     which cluster? -> kNodes:        watches Nodes
+///                       kNodeNetworks: watches NodeNetworkConfigurations
+///                       kAuto:         watches Nodes, and asks now and then whether there is the kind; then
+///                                      both: a node counts as its NodeNetworkConfiguration says where it
+///                                      has one, and gone is what both lists leave out; and when no managed
+///                                      node is without one, NodeNetworkConfigurations alone, for good
+///
+/// A resumed watch costs no list; a position of another cluster counts for nothing.
+class ApiLeaseSource final : public LeaseSource {
+ public:
+  static constexpr std::chrono::minutes kAskForKindEvery{5};
+
+  /// `loop`, `http` and `client` outlive it.
+  ApiLeaseSource(EventLoop& loop, kube::Http& http, kube::ObjectClient& client, ApiLeaseOptions options);
+  ~ApiLeaseSource() override = default;
+
+  Status start(LeaseConsumer& consumer) override;
+  void publish(const NodeNetwork& own, const NodeNetworkStatus& status) override;
+
+ private:
+  void ask_for_cluster();
+  void cluster_read(const Result<nlohmann::json>& name_space);
+  void ask_for_kind();
+  void kind_read(const Result<nlohmann::json>& discovery);
+  void watch_nodes(bool resumes);
+  void watch_node_networks(bool resumes);
+  [[nodiscard]] std::unique_ptr<WatchedNodes> watch(NodeDecoder decoder, WatchedNodes::Callbacks callbacks,
+                                                    bool resumes);
+
+  void node_put(NodeNetworkObject node);
+  void node_network_put(NodeNetworkObject node);
+  void node_removed(const kube::ObjectId& id);
+  void node_network_removed(const kube::ObjectId& id);
+  void listed();
+  void leave_nodes();
+  void position(bool of_nodes, const std::string& resource_version);
+  void tell_health();
+
+  EventLoop& loop_;
+  kube::Http& http_;
+  kube::ObjectClient& client_;
+  ApiLeaseOptions options_;
+  LeaseConsumer* consumer_ = nullptr;
+  SourceMemory memory_;
+  OwnObjects own_;
+  std::string own_trouble_;
+  std::string cluster_trouble_;
+  SourceHealth told_health_;
+  bool health_told_ = false;
+  NodeNames managed_;  // Nodes with annotations, while both kinds are watched
+  std::unique_ptr<WatchedNodes> nodes_;
+  std::unique_ptr<WatchedNodes> node_networks_;
+  kube::ObjectClient::CallPtr call_;
+  EventLoop::Timer next_;
+};
+
+}  // namespace holdfast::flannel

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cni-flannel/daemon/api_lease_source.h"
+#include "test/kube_server/api_server.h"
+#include "test/kube_server/http_scene.h"
+
+namespace holdfast::test {
+
+/// Writes down what a source tells.
+struct LeaseDiary final : flannel::LeaseConsumer {
+  std::map<std::string, flannel::NodeNetworkObject> nodes;
+  std::vector<std::string> gone;  ///< by tombstones
+  std::vector<flannel::NodeNames> lists;
+  std::string cluster_id;
+  std::string last_position;
+  flannel::SourceHealth last_health;
+  bool saw_crd = false;
+  flannel::SourceMemory stored;
+
+  void cluster(const std::string& id) override { cluster_id = id; }
+  void upsert(flannel::NodeNetworkObject node) override { nodes[node.identity.name] = std::move(node); }
+  void removed(const std::string& name, const std::string& /*uid*/) override { gone.push_back(name); }
+  void listed(const flannel::NodeNames& names) override { lists.push_back(names); }
+  void position(const std::string& version) override { last_position = version; }
+  void crd_seen() override { saw_crd = true; }
+  [[nodiscard]] flannel::SourceMemory memory() const override { return stored; }
+  void health(const flannel::SourceHealth& health) override { last_health = health; }
+};
+
+/// An API server with nodes in it, and one source.
+struct ApiCluster : HttpScene {
+  ApiServer server{*loop};
+  std::unique_ptr<kube::ObjectClient> client;
+  LeaseDiary diary;
+  flannel::ApiLeaseOptions options{.node = "a", .keys = flannel::AnnotationKeys::with_prefix().value()};
+  std::unique_ptr<flannel::ApiLeaseSource> source;
+
+  ApiCluster();
+  void start();
+  /// A Node with this podCIDR, as kubelet and kube-controller-manager leave it.
+  void put_node(const std::string& name, const std::string& pod_cidr, const nlohmann::json& annotations = {});
+  /// Annotations as upstream's flanneld writes them.
+  [[nodiscard]] static nlohmann::json annotations(const std::string& mac, const std::string& public_ip);
+  void put_object(const std::string& name, const std::string& pod_cidr, const std::string& mac,
+                  const std::string& public_ip);
+  void define_node_networks();
+  [[nodiscard]] nlohmann::json node(const std::string& name);
+  [[nodiscard]] nlohmann::json object(const std::string& name);
+  /// What a node with this address publishes.
+  [[nodiscard]] static flannel::NodeNetwork own(const std::string& mac, const std::string& public_ip);
+  [[nodiscard]] std::size_t count_requests(const std::string& begin);
+};
+
+}  // namespace holdfast::test
