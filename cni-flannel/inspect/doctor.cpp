@@ -1,0 +1,207 @@
+#include "cni-flannel/inspect/doctor.h"
+
+#include <algorithm>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "cni-flannel/daemon/net_conf.h"
+#include "cni-flannel/daemon/sole_run.h"
+#include "cni-flannel/plugin/subnet_env.h"
+#include "common/netlink/address.h"
+#include "common/netlink/link.h"
+#include "common/netlink/sysctl.h"
+
+namespace holdfast::flannel {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxSubnetEnv = 64 * 1024;
+
+/// Looks at one node and gathers what it finds.
+class Doctor {
+ public:
+  Doctor(Files& files, Clock& clock, nl::Socket& socket, const DoctorPlaces& places)
+      : files_(files), clock_(clock), socket_(socket), places_(places) {}
+
+  std::vector<Finding> examine() {
+    look_at_daemon();
+    look_at_lease();
+    look_at_overlay();
+    look_at_state_folder();
+    look_at_sysctls();
+    return std::move(findings_);
+  }
+
+ private:
+  void add(Verdict verdict, std::string what, std::string detail) {
+    findings_.push_back({verdict, std::move(what), std::move(detail)});
+  }
+  void failed(std::string what, const Error& error) { add(Verdict::kWrong, std::move(what), error.message); }
+
+  void look_at_daemon();
+  void look_at_lease();
+  void look_at_overlay();
+  void look_at_family(const FamilyReport& family);
+  void look_at_peers(const FamilyReport& family);
+  void look_at_mtu(const FamilyReport& family, const nl::Link& device);
+  void look_at_conflicts(const FamilyReport& family, const Cidr& network);
+  void look_at_state_folder();
+  void look_at_sysctls();
+
+  Files& files_;
+  Clock& clock_;
+  nl::Socket& socket_;
+  const DoctorPlaces& places_;
+  std::vector<Finding> findings_;
+  std::optional<SubnetEnv> lease_;
+};
+
+void Doctor::look_at_daemon() {
+  const std::optional<int> pid = find_other_flanneld();
+  if (pid) return add(Verdict::kWell, "flanneld", "runs, process " + std::to_string(*pid));
+  add(Verdict::kDoubtful, "flanneld",
+      "does not run here: what is in the kernel keeps working, but nothing follows changes; start it");
+}
+
+void Doctor::look_at_lease() {
+  const std::string what = places_.subnet_file.native();
+  const auto text = files_.read(places_.subnet_file, kMaxSubnetEnv);
+  if (!text) return failed(what, text.error());
+  if (!*text) {
+    return add(Verdict::kWrong, what,
+               "is not there, so no pod can start; flanneld writes it when it knows the node's pod CIDR");
+  }
+  Result<SubnetEnv> lease = parse_subnet_env(**text);
+  if (!lease) return failed(what, lease.error());
+  lease_ = *std::move(lease);
+  add(Verdict::kWell, what, "MTU " + std::to_string(lease_->mtu));
+}
+
+void Doctor::look_at_overlay() {
+  const Result<OverlayReport> report = inspect_overlay(files_, socket_, places_.overlay);
+  if (!report) return failed("overlay", report.error());
+  for (const std::string& note : report->notes) add(Verdict::kDoubtful, "stored state", note);
+  if (!report->own) {
+    return add(Verdict::kWrong, "stored state",
+               "no lease of " + places_.overlay.node_name + " in " + places_.overlay.state_dir.native() +
+                   ": a reboot without the cloud would leave the node without network");
+  }
+  add(Verdict::kWell, "stored state", std::to_string(report->nodes.size()) + " other nodes");
+  for (const FamilyReport& family : report->families) look_at_family(family);
+}
+
+void Doctor::look_at_family(const FamilyReport& family) {
+  if (!family.trouble.empty()) {
+    return add(Verdict::kWrong, family.device, family.trouble + "; flanneld puts it right when it runs");
+  }
+  add(Verdict::kWell, family.device, "MAC " + family.own.vtep_mac.to_string());
+  look_at_peers(family);
+  const auto device = nl::find_link(socket_, family.device);
+  if (device && *device) look_at_mtu(family, **device);
+  if (!lease_) return;
+  for (const Cidr& network : lease_->networks) {
+    if (network.family() == family.family) look_at_conflicts(family, network);
+  }
+}
+
+void Doctor::look_at_peers(const FamilyReport& family) {
+  const std::string what = "peers on " + family.device;
+  for (const RejectedPeer& peer : family.rejected) {
+    add(Verdict::kWrong, "peer " + peer.node, "is left out: " + peer.why);
+  }
+  std::string lacking;
+  for (const PeerReport& peer : family.peers) {
+    if (!peer.lacks.empty()) lacking += (lacking.empty() ? "" : ", ") + peer.peer.node;
+  }
+  if (!lacking.empty()) {
+    return add(Verdict::kWrong, what, "not as wanted: " + lacking + "; see holdfast explain NODE");
+  }
+  if (family.strangers > 0) {
+    return add(Verdict::kDoubtful, what,
+               std::to_string(family.strangers) + " entries that no known peer wants");
+  }
+  add(Verdict::kWell, what, "all " + std::to_string(family.peers.size()) + " programmed");
+}
+
+void Doctor::look_at_mtu(const FamilyReport& family, const nl::Link& device) {
+  const std::string what = "MTU of " + family.device;
+  const auto underlay = nl::find_link(socket_, device.vxlan ? device.vxlan->device : 0);
+  if (underlay && *underlay && device.mtu + kVxlanOverhead > (*underlay)->mtu) {
+    return add(Verdict::kWrong, what,
+               std::to_string(device.mtu) + " and " + std::to_string(kVxlanOverhead) + " for VXLAN exceed " +
+                   std::to_string((*underlay)->mtu) + " of " + (*underlay)->name +
+                   ": large packets are lost; set Backend.MTU, or restart flanneld");
+  }
+  if (lease_ && lease_->mtu > device.mtu) {
+    return add(Verdict::kWrong, what,
+               std::to_string(device.mtu) + ", but pods are given " + std::to_string(lease_->mtu));
+  }
+  add(Verdict::kWell, what, std::to_string(device.mtu));
+}
+
+/// Addresses of the pods' network on links that are none of the overlay's.
+void Doctor::look_at_conflicts(const FamilyReport& family, const Cidr& network) {
+  const std::string what = "conflicts with " + network.to_string();
+  const auto links = nl::list_links(socket_);
+  const auto addresses = nl::list_addresses(socket_, 0, family.family);
+  if (!links) return failed(what, links.error());
+  if (!addresses) return failed(what, addresses.error());
+  for (const nl::Address& address : *addresses) {
+    const auto link = std::ranges::find(*links, address.ifindex, &nl::Link::index);
+    const bool is_ours = link != links->end() && (link->kind == "bridge" || link->kind == "vxlan");
+    if (is_ours || address.cidr.prefix() == 0) continue;
+    if (network.overlaps(address.cidr.network())) {
+      return add(Verdict::kWrong, what,
+                 (link == links->end() ? std::string("a link") : link->name) + " has " +
+                     address.cidr.to_string() + ": pods and these hosts cannot both be reached");
+    }
+  }
+  add(Verdict::kWell, what, "none");
+}
+
+void Doctor::look_at_state_folder() {
+  const fs::path& folder = places_.overlay.state_dir;
+  const auto names = files_.list(folder);
+  if (!names) return failed(folder.native(), names.error());
+  for (const std::string& name : *names) {
+    if (name.find(".damaged") == std::string::npos) continue;
+    add(Verdict::kDoubtful, (folder / name).native(),
+        "a damaged file was set aside; look at the disk, then remove it");
+  }
+  std::error_code error;
+  const auto written = fs::last_write_time(folder / "overlay.json", error);
+  if (error) return;
+  const auto at = std::chrono::file_clock::to_sys(written);
+  if (at > clock_.now() + std::chrono::minutes(1)) {
+    add(Verdict::kDoubtful, "clock",
+        "is behind the time at which the state was written: certificates may seem not yet valid");
+  } else {
+    add(Verdict::kWell, "clock", "not behind the stored state");
+  }
+}
+
+void Doctor::look_at_sysctls() {
+  const auto forward = nl::get_sysctl("net/ipv4/ip_forward");
+  if (!forward) {
+    failed("net.ipv4.ip_forward", forward.error());
+  } else if (*forward != "1") {
+    add(Verdict::kWrong, "net.ipv4.ip_forward", "is " + *forward + ": nothing is forwarded; set it to 1");
+  } else {
+    add(Verdict::kWell, "net.ipv4.ip_forward", "1");
+  }
+  const auto filter = nl::get_sysctl("net/ipv4/conf/all/rp_filter");
+  if (filter && *filter == "1") {
+    add(Verdict::kDoubtful, "net.ipv4.conf.all.rp_filter",
+        "is 1 (strict): packets that come another way than answers go are dropped; 2 (loose) is enough");
+  }
+}
+
+}  // namespace
+
+std::vector<Finding> examine(Files& files, Clock& clock, nl::Socket& socket, const DoctorPlaces& places) {
+  return Doctor(files, clock, socket, places).examine();
+}
+
+}  // namespace holdfast::flannel

@@ -1,0 +1,294 @@
+#include "cni-flannel/inspect/holdfast.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "cni-flannel/inspect/doctor.h"
+#include "cni-flannel/inspect/overlay_report.h"
+#include "cni-flannel/inspect/pod_report.h"
+#include "cni-flannel/inspect/text_table.h"
+#include "common/base/machine_ids.h"
+#include "common/netlink/socket.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+struct CommandLine {
+  std::string command;
+  std::string subject;  // of explain
+  DoctorPlaces places;
+  IpamConfig ipam;
+  bool help = false;
+};
+
+Flags::Set to_path(std::filesystem::path& target) {
+  return [&target](const std::string& value) -> Status {
+    if (!value.starts_with('/')) return fail(Code::kInvalidArgument, "is not a path that begins with '/'");
+    target = value;
+    return {};
+  };
+}
+
+void add_flags(Flags& flags, CommandLine& line) {
+  flags.text("node-name", "NAME", "this node's name [$NODE_NAME, or the host's name]",
+             line.places.overlay.node_name);
+  flags.value("net-config-path", "FILE", "flanneld's [/etc/kube-flannel/net-conf.json]",
+              to_path(line.places.overlay.net_config));
+  flags.value("subnet-file", "FILE", "flanneld's [/run/flannel/subnet.env]",
+              to_path(line.places.subnet_file));
+  flags.value("state-dir", "FOLDER", "flanneld's and the plugin's [/var/lib/cni/flannel-state]",
+              [&line](const std::string& value) -> Status {
+                HOLDFAST_CHECK(to_path(line.places.overlay.state_dir)(value));
+                line.ipam.state_dir = value;
+                return {};
+              });
+  flags.value("ipam-dir", "FOLDER", "the plugin's ipam.dataDir [/var/lib/cni/networks]",
+              to_path(line.ipam.data_dir));
+  flags.boolean("help", "this text", line.help);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+/// Words first, then flags.
+Result<CommandLine> parse(std::span<const std::string> arguments) {
+  CommandLine line;
+  const auto first_flag =
+      std::ranges::find_if(arguments, [](const auto& word) { return word.starts_with('-'); });
+  const std::vector<std::string> words(arguments.begin(), first_flag);
+  const std::vector<std::string> given(first_flag, arguments.end());
+  Flags flags;
+  add_flags(flags, line);
+  HOLDFAST_CHECK(flags.parse(given));
+  if (line.help) return line;
+  if (words.empty()) return fail(Code::kInvalidArgument, "tell what to do: status, doctor or explain");
+  line.command = words[0];
+  const std::size_t expected = line.command == "explain" ? 2 : 1;
+  if (line.command != "status" && line.command != "doctor" && line.command != "explain") {
+    return fail(Code::kInvalidArgument, "'" + line.command + "' is none of status, doctor, explain");
+  }
+  if (words.size() != expected) {
+    return fail(Code::kInvalidArgument,
+                line.command +
+                    (expected == 2 ? " takes one NODE, NAMESPACE/POD or ADDRESS" : " takes no further word"));
+  }
+  if (expected == 2) line.subject = words[1];
+  return line;
+}
+
+std::string text_of(const std::optional<IpAddress>& address) { return address ? address->to_string() : "-"; }
+
+std::string state_of(const PeerReport& peer) {
+  if (peer.lacks.empty()) return peer.peer.direct_link == 0 ? "programmed" : "programmed, direct";
+  return "LACKS " + std::to_string(peer.lacks.size()) + (peer.lacks.size() == 1 ? " entry" : " entries");
+}
+
+bool is_well(const FamilyReport& family) {
+  return family.trouble.empty() && family.rejected.empty() &&
+         std::ranges::all_of(family.peers, [](const PeerReport& peer) { return peer.lacks.empty(); });
+}
+
+void show_family(const FamilyReport& family, std::string& out) {
+  out += "\n" + family.device + "  " + (family.trouble.empty() ? "up" : "WRONG: " + family.trouble) + "\n";
+  Rows rows = {{"  PEER", "SUBNET", "ADDRESS", "VTEP MAC", "KERNEL"}};
+  for (const PeerReport& peer : family.peers) {
+    const PeerEnd& end = peer.peer.end;
+    rows.push_back({"  " + peer.peer.node, end.subnet.to_string(), end.public_address.to_string(),
+                    end.vtep_mac.to_string(), state_of(peer)});
+  }
+  for (const RejectedPeer& peer : family.rejected) {
+    rows.push_back({"  " + peer.node, "-", "-", "-", "LEFT OUT: " + peer.why});
+  }
+  out += rows.size() > 1 ? text_table(rows) : "  no peers\n";
+}
+
+void show_pods(const PodReport& report, std::string& out) {
+  out += "\npods\n";
+  Rows rows = {{"  POD", "NETWORK", "ADDRESS", "LINK", "STATE"}};
+  for (const PodAddress& pod : report.in_use) {
+    rows.push_back({"  " + name_of(pod.use), pod.network, pod.use.address.to_string(), pod.link,
+                    pod.has_link ? "connected" : "no link"});
+  }
+  for (const RememberedPod& pod : report.remembered) {
+    for (const IpAddress& address : pod.binding.addresses) {
+      rows.push_back({"  " + pod.binding.key.name_space + "/" + pod.binding.key.name, pod.network,
+                      address.to_string(), "-", "not here, address kept"});
+    }
+  }
+  out += rows.size() > 1 ? text_table(rows) : "  none\n";
+}
+
+/// What a command works with.
+struct Tools {
+  Files& files;
+  Clock& clock;
+  nl::Socket& socket;
+  const CommandLine& line;
+};
+
+Result<Answer> show_status(const Tools& tools) {
+  Answer answer;
+  HOLDFAST_TRY(const OverlayReport overlay,
+               inspect_overlay(tools.files, tools.socket, tools.line.places.overlay));
+  HOLDFAST_TRY(const PodReport pods, inspect_pods(tools.files, tools.clock, tools.socket, tools.line.ipam));
+  for (const std::string& note : overlay.notes) answer.error += "holdfast: " + note + "\n";
+  if (overlay.own) {
+    answer.out += overlay.own->node + "  " + text_of(overlay.own->public_ip);
+    for (const Cidr& cidr : overlay.own->pod_cidrs) answer.out += "  " + cidr.to_string();
+    answer.out += overlay.cluster_id.empty() ? "\n" : "  cluster " + overlay.cluster_id + "\n";
+  } else {
+    answer.out += tools.line.places.overlay.node_name + "  has no lease stored\n";
+  }
+  for (const FamilyReport& family : overlay.families) show_family(family, answer.out);
+  show_pods(pods, answer.out);
+  const bool well = overlay.own && overlay.notes.empty() && std::ranges::all_of(overlay.families, is_well);
+  answer.status = well ? 0 : 1;
+  return answer;
+}
+
+Result<Answer> show_findings(const Tools& tools) {
+  Answer answer;
+  Rows rows = {{"", "LOOKED AT", "FOUND"}};
+  for (const Finding& finding : examine(tools.files, tools.clock, tools.socket, tools.line.places)) {
+    const char* mark = finding.verdict == Verdict::kWell ? "ok" : "??";
+    if (finding.verdict == Verdict::kWrong) {
+      mark = "WRONG";
+      answer.status = 1;
+    }
+    rows.push_back({mark, finding.what, finding.detail});
+  }
+  answer.out = text_table(rows);
+  return answer;
+}
+
+void explain_peer(const FamilyReport& family, const PeerReport& peer, Answer& answer) {
+  const PeerEnd& end = peer.peer.end;
+  answer.out += peer.peer.node + ": " + end.subnet.to_string() + " is reached by " +
+                (peer.peer.direct_link == 0 ? family.device : "the LAN, without tunnel") + " at " +
+                end.public_address.to_string() + ", VTEP MAC " + end.vtep_mac.to_string() + "\n";
+  if (!family.trouble.empty()) answer.out += "  " + family.device + " " + family.trouble + "\n";
+  if (peer.lacks.empty()) {
+    answer.out += "  the kernel has all of it\n";
+    return;
+  }
+  answer.out += "  the kernel has it otherwise; flanneld would:\n";
+  for (const std::string& change : peer.lacks) answer.out += "    " + change + "\n";
+  answer.status = 1;
+}
+
+bool is_about(const PeerReport& peer, const std::string& subject) {
+  const Result<IpAddress> address = IpAddress::parse(subject);
+  return peer.peer.node == subject ||
+         (address && (peer.peer.end.subnet.contains(*address) || peer.peer.end.public_address == *address));
+}
+
+bool explain_node(const OverlayReport& overlay, const std::string& subject, Answer& answer) {
+  bool found = false;
+  for (const FamilyReport& family : overlay.families) {
+    for (const PeerReport& peer : family.peers) {
+      if (!is_about(peer, subject)) continue;
+      explain_peer(family, peer, answer);
+      found = true;
+    }
+    for (const RejectedPeer& peer : family.rejected) {
+      if (peer.node != subject) continue;
+      answer.out += peer.node + ": is left out of " + family.device + ": " + peer.why + "\n";
+      answer.status = 1;
+      found = true;
+    }
+  }
+  return found;
+}
+
+bool explain_pod(const PodReport& report, const std::string& subject, Answer& answer) {
+  bool found = false;
+  for (const PodAddress& pod : report.in_use) {
+    if (name_of(pod.use) != subject && pod.use.address.to_string() != subject) continue;
+    answer.out += name_of(pod.use) + ": has " + pod.use.address.to_string() + " of network " + pod.network +
+                  ", for " + pod.use.ifname + " of container " + pod.use.container_id + "\n";
+    answer.out += pod.has_link ? "  its link " + pod.link + " is there\n"
+                               : "  its link " + pod.link +
+                                     " is NOT there: the node was restarted, or the sandbox is gone; the pod "
+                                     "gets the same address when it starts again\n";
+    if (!pod.has_link) answer.status = 1;
+    found = true;
+  }
+  for (const RememberedPod& pod : report.remembered) {
+    const Binding& binding = pod.binding;
+    const auto has = [&](const IpAddress& address) { return address.to_string() == subject; };
+    const std::string name = binding.key.name_space + "/" + binding.key.name;
+    if (name != subject && std::ranges::none_of(binding.addresses, has)) continue;
+    answer.out += name + ": is not here; kept for it in network " + pod.network + ":";
+    for (const IpAddress& address : binding.addresses) answer.out += " " + address.to_string();
+    answer.out += "\n  given to others only when no other address is left\n";
+    found = true;
+  }
+  return found;
+}
+
+Result<Answer> explain(const Tools& tools) {
+  Answer answer;
+  const std::string& subject = tools.line.subject;
+  HOLDFAST_TRY(const PodReport pods, inspect_pods(tools.files, tools.clock, tools.socket, tools.line.ipam));
+  bool found = explain_pod(pods, subject, answer);
+  const Result<OverlayReport> overlay = inspect_overlay(tools.files, tools.socket, tools.line.places.overlay);
+  if (overlay) {
+    found = explain_node(*overlay, subject, answer) || found;
+  } else if (!found) {
+    return tl::unexpected(overlay.error());
+  }
+  if (found) return answer;
+  return fail(Code::kNotFound, "'" + subject +
+                                   "' is no node that is known here, no pod that was here, and no " +
+                                   "address of either; holdfast status lists them");
+}
+
+Result<Answer> run(Files& files, Clock& clock, CommandLine line) {
+  OverlayPlaces& overlay = line.places.overlay;
+  if (overlay.node_name.empty()) overlay.node_name = host_name();
+  overlay.machine_id = read_machine_id(files).value_or("");
+  HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
+  const Tools tools{files, clock, socket, line};
+  if (line.command == "status") return show_status(tools);
+  if (line.command == "doctor") return show_findings(tools);
+  return explain(tools);
+}
+
+}  // namespace
+
+std::string holdfast_help() {
+  CommandLine line;
+  Flags flags;
+  add_flags(flags, line);
+  return "holdfast status | doctor | explain NODE|NAMESPACE/POD|ADDRESS   [flags]\n\n"
+         "  status    the node's lease, its peers and its pods, and whether the kernel has them as wanted\n"
+         "  doctor    looks for what keeps pods from reaching each other, and names the cure\n"
+         "  explain   what is wanted of one peer or pod, what there is, and why they differ\n\n"
+         "Looks at files and the kernel, so it works with flanneld dead and the cloud away. Changes "
+         "nothing.\n"
+         "Exit status: 0 all is well, 1 something is not, 2 wrong arguments.\n\n" +
+         flags.help();
+}
+
+Answer answer(Files& files, Clock& clock, std::span<const std::string> arguments,
+              const Flags::Lookup& environment) {
+  Result<CommandLine> line = parse(arguments);
+  if (!line) return {2, "", "holdfast: " + line.error().message + "; see holdfast --help\n"};
+  if (line->help) return {0, holdfast_help(), ""};
+  std::string& node = line->places.overlay.node_name;
+  if (node.empty()) node = environment("NODE_NAME").value_or("");
+  Result<Answer> done = run(files, clock, *std::move(line));
+  if (!done) return {1, "", "holdfast: " + done.error().message + "\n"};
+  return *std::move(done);
+}
+
+}  // namespace holdfast::flannel

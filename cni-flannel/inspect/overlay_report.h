@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cni-flannel/daemon/node_network.h"
+#include "cni-flannel/daemon/wanted_peers.h"
+#include "common/base/files.h"
+#include "common/base/result.h"
+#include "common/netlink/socket.h"
+
+namespace holdfast::flannel {
+
+/// Where flanneld's files are, and whose.
+struct OverlayPlaces {
+  std::filesystem::path net_config = "/etc/kube-flannel/net-conf.json";
+  std::filesystem::path state_dir = "/var/lib/cni/flannel-state";
+  std::string node_name;
+  std::string machine_id;  ///< empty: there is none
+};
+
+/// A peer as it is wanted, and what the kernel lacks of it.
+struct PeerReport {
+  WantedPeer peer;
+  std::vector<std::string> lacks;  ///< what flanneld would do, a line each; empty: all is as wanted
+};
+
+struct FamilyReport {
+  IpFamily family = IpFamily::kV4;
+  std::string device;        ///< its name
+  std::string trouble = {};  ///< what is wrong with the device; empty: nothing
+  PeerEnd own;
+  std::vector<PeerReport> peers = {};       ///< none when there is no device
+  std::vector<RejectedPeer> rejected = {};  ///< nodes that must not be programmed
+  std::size_t strangers = 0;                ///< entries of the kernel's that no known peer wants
+};
+
+/// The overlay by what flanneld has stored, held against the kernel. Needs no running flanneld.
+struct OverlayReport {
+  std::string cluster_id;          ///< empty: not known, or none
+  std::optional<NodeNetwork> own;  ///< our lease; without it nothing more is told
+  std::vector<NodeNetwork> nodes;  ///< the peers in the store, as published
+  std::vector<std::string> notes;  ///< what of the store could not be used
+  std::vector<FamilyReport> families;
+};
+
+/// Changes nothing. Errors: net-conf.json missing or bad, the store not readable, the kernel's.
+[[nodiscard]] Result<OverlayReport> inspect_overlay(Files& files, nl::Socket& socket,
+                                                    const OverlayPlaces& places);
+
+}  // namespace holdfast::flannel

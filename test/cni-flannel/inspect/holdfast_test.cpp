@@ -1,0 +1,85 @@
+#include "cni-flannel/inspect/holdfast.h"
+
+#include <vector>
+
+#include "common/base/read_only_files.h"
+#include "test/catch.h"
+#include "test/fakes/fake_clock.h"
+#include "test/fakes/temporary_folder.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using holdfast::test::TemporaryFolder;
+
+Answer ask(const std::vector<std::string>& arguments) {
+  PosixFiles files;
+  holdfast::test::FakeClock clock;
+  return answer(files, clock, arguments, [](const std::string&) { return std::nullopt; });
+}
+
+TEST_CASE("Wrong arguments are named, with what would do, and are status 2", "[inspect]") {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> rows = {
+      {{}, "tell what to do: status, doctor or explain"},
+      {{"stats"}, "'stats' is none of status, doctor, explain"},
+      {{"explain"}, "explain takes one NODE, NAMESPACE/POD or ADDRESS"},
+      {{"explain", "a", "b"}, "explain takes one NODE, NAMESPACE/POD or ADDRESS"},
+      {{"status", "now"}, "status takes no further word"},
+      {{"status", "--state-dir=relative"}, "is not a path that begins with '/'"},
+      {{"status", "--colour"}, "--colour"},
+  };
+  for (const auto& [arguments, message] : rows) {
+    DYNAMIC_SECTION(message) {
+      const Answer got = ask(arguments);
+      CHECK(got.status == 2);
+      CHECK(got.out.empty());
+      CHECK_THAT(got.error, Catch::StartsWith("holdfast: ") && Catch::Contains(message));
+    }
+  }
+}
+
+TEST_CASE("--help tells every command and flag on standard output", "[inspect]") {
+  const Answer got = ask({"--help"});
+  CHECK(got.status == 0);
+  for (const char* word :
+       {"status", "doctor", "explain", "--node-name", "--net-config-path", "--state-dir"}) {
+    CHECK_THAT(got.out, Catch::Contains(word));
+  }
+}
+
+TEST_CASE("A configuration that is not there is named, with the flag that tells another", "[inspect]") {
+  const TemporaryFolder folder;
+  const Answer got = ask({"status", "--net-config-path=" + (folder / "net-conf.json").native()});
+  CHECK(got.status == 1);
+  CHECK_THAT(got.error, Catch::Contains("net-conf.json is not there; name another by --net-config-path"));
+}
+
+TEST_CASE("Files that are only looked at refuse every change and stay as they are", "[files]") {
+  const TemporaryFolder folder;
+  PosixFiles real;
+  ReadOnlyFiles files(real);
+  REQUIRE(real.create(folder / "kept", "content", 0600));
+  CHECK(files.read(folder / "kept", 100).value() == "content");
+  CHECK(files.list(folder.path())->size() == 1);
+
+  const std::vector<Status> refused = {files.create(folder / "new", "", 0600),
+                                       files.append(folder / "kept", "more", 0600),
+                                       files.overwrite(folder / "kept", "other", 0600),
+                                       files.truncate(folder / "kept", 0),
+                                       files.rename(folder / "kept", folder / "moved"),
+                                       files.rename_new(folder / "kept", folder / "moved"),
+                                       files.remove(folder / "kept"),
+                                       files.make_folders(folder / "sub", 0700)};
+  for (const Status& status : refused) {
+    REQUIRE_FALSE(status);
+    CHECK(status.error().code == Code::kPermissionDenied);
+  }
+  CHECK_FALSE(files.lock(folder / "lock", std::chrono::milliseconds(0)));
+  CHECK(files.sync_file(folder / "kept"));
+  CHECK(files.sync_folder(folder.path()));
+  CHECK(real.read(folder / "kept", 100).value() == "content");
+  CHECK(real.list(folder.path())->size() == 1);
+}
+
+}  // namespace
+}  // namespace holdfast::flannel

@@ -1,0 +1,17 @@
+#include "cni-flannel/inspect/text_table.h"
+
+#include "test/catch.h"
+
+namespace holdfast::flannel {
+namespace {
+
+TEST_CASE("Columns are as wide as their widest cell, and lines end with their last word", "[inspect]") {
+  CHECK(text_table({{"PEER", "SUBNET"}, {"edge-2", "10.244.2.0/24"}, {"e", "-"}}) ==
+        "PEER    SUBNET\n"
+        "edge-2  10.244.2.0/24\n"
+        "e       -\n");
+  CHECK(text_table({}).empty());
+}
+
+}  // namespace
+}  // namespace holdfast::flannel
