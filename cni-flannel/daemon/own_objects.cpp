@@ -265,7 +265,8 @@ void OwnObjects::patch_node() {
   json patch = json::object();
   if (!changed.empty()) patch["metadata"]["annotations"] = changed;
   if (!set_condition_ || known_->network_up) {
-    call_ = client_.merge(nodes(), node_, patch, done, {.deadline = kOneCall}, "status");
+    call_ =
+        client_.merge(nodes(), node_, patch, done, {.deadline = kOneCall, .metadata_only = true}, "status");
     return;
   }
   const std::string time = utc_text(loop_.clock().now());
@@ -275,7 +276,8 @@ void OwnObjects::patch_node() {
                                                 {"message", "Flannel is running on this node"},
                                                 {"lastHeartbeatTime", time},
                                                 {"lastTransitionTime", time}}});
-  call_ = client_.strategic_merge(nodes(), node_, patch, done, {.deadline = kOneCall}, "status");
+  call_ = client_.strategic_merge(nodes(), node_, patch, done, {.deadline = kOneCall, .metadata_only = true},
+                                  "status");
 }
 
 bool OwnObjects::status_differs() const {

@@ -15,6 +15,8 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr const char* kMetadataOnly =
+    "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json";
 constexpr int kFirstSuccess = 200;
 constexpr int kAfterSuccess = 300;
 constexpr int kUnauthorized = 401;
@@ -153,6 +155,9 @@ HttpRequest ObjectClient::request(std::string method, std::string path, const Re
 ObjectClient::CallPtr ObjectClient::begin(HttpRequest request, CallOptions options, Done done,
                                           bool conflict_is_final) {
   const bool whole = request.resource.empty();
+  if (options.metadata_only) {
+    request.accept = kMetadataOnly;
+  }
   return std::make_unique<CallInProgress>(
       loop_, http_,
       CallInProgress::Plan{.request = std::move(request),

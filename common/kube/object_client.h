@@ -30,7 +30,8 @@ struct CallOptions {
   KeptFields kept{};
   /// From its start to its end, all attempts together; zero: attempts without end.
   std::chrono::milliseconds deadline{60'000};
-  bool once = false;  ///< one attempt
+  bool once = false;           ///< one attempt
+  bool metadata_only = false;  ///< no more of the object is sent back: a Node is some 10 kB
 };
 
 /// Reads and writes of single objects. Nothing blocks: a call begins in the loop's next turn and ends with

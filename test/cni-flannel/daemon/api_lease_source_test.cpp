@@ -88,6 +88,7 @@ TEST_CASE("our annotations are written as upstream reads them, with the conditio
     cluster.turn_for(20ms);
     const json patch = json::parse(cluster.server.last_request().body);
     CHECK(patch["metadata"]["annotations"].size() == 1);
+    CHECK_THAT(cluster.server.last_request().headers.at("accept"), Catch::Contains("PartialObjectMetadata"));
     CHECK_FALSE(patch.contains("status"));
   }
   SECTION("what another took away is written again") {
