@@ -9,11 +9,13 @@
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
+#include <netinet/udp.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "common/netlink/wire.h"
@@ -26,6 +28,12 @@ constexpr std::size_t kCommentBytes = 128;
 // The only kind of user data on tables, chains and rules that nft(8) shows: type 0, a comment with its NUL.
 constexpr std::uint8_t kCommentType = 0;
 constexpr std::uint32_t kRegister = NFT_REG_1;
+// nft(8)'s numbers for what a set holds: the kernel keeps them for whoever shows the set.
+constexpr std::uint32_t kIpv4AddressType = 7;
+constexpr std::uint32_t kIpv6AddressType = 8;
+// An attribute, which all elements of one message stand in, is shorter than 64 KiB.
+constexpr std::size_t kAddressesAMessage = 1000;
+constexpr std::size_t kSetMessageBytes = std::size_t{48} << 10;
 
 int message_type(int message) { return NFNL_SUBSYS_NFTABLES << 8 | message; }
 
@@ -82,14 +90,9 @@ class Expressions {
   Expressions(Writer& writer, Family family) : writer_(writer), family_(family) {}
 
   void operator()(const MatchAddress& match) {
-    need_protocol(match.cidr.family());
-    const bool source = match.side == Side::kSource;
-    const std::size_t offset = match.cidr.is_v4()
-                                   ? (source ? offsetof(iphdr, saddr) : offsetof(iphdr, daddr))
-                                   : (source ? offsetof(ip6_hdr, ip6_src) : offsetof(ip6_hdr, ip6_dst));
     const IpAddress address = match.cidr.network().address();
     const std::span<const std::uint8_t> bytes = address.bytes();
-    load_payload(NFT_PAYLOAD_NETWORK_HEADER, offset, bytes.size());
+    load_address(match.side, address.family());
     if (match.cidr.prefix() < address.bits()) {
       std::vector<std::uint8_t> mask(bytes.size());
       for (std::size_t bit = 0; bit < match.cidr.prefix(); ++bit) {
@@ -116,6 +119,23 @@ class Expressions {
     load_meta(NFT_META_MARK);
     if (match.mask != 0xffffffff) and_with(bytes_of(match.mask));
     compare(match.comparison, bytes_of(match.value));
+  }
+  void operator()(const MatchSet& match) {
+    load_address(match.side, match.family);
+    expression("lookup", [&] {
+      writer_.text(NFTA_LOOKUP_SET, match.set);
+      writer_.be32(NFTA_LOOKUP_SREG, kRegister);
+      if (match.comparison == Comparison::kNotEqual) writer_.be32(NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+    });
+  }
+  void operator()(const MatchUdpPort& match) {
+    load_meta(NFT_META_L4PROTO);
+    const std::uint8_t udp = IPPROTO_UDP;
+    compare(Comparison::kEqual, {&udp, 1});
+    const std::array<std::uint8_t, 2> port{static_cast<std::uint8_t>(match.port >> 8U),
+                                           static_cast<std::uint8_t>(match.port)};
+    load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, offsetof(udphdr, uh_dport), port.size());
+    compare(Comparison::kEqual, port);
   }
   void operator()(const Counter& /*unused*/) {
     expression("counter", [] {});
@@ -166,6 +186,14 @@ class Expressions {
       writer_.text(NFTA_EXPR_NAME, name);
       writer_.nest(NFTA_EXPR_DATA, data);
     });
+  }
+  void load_address(Side side, IpFamily family) {
+    need_protocol(family);
+    const bool source = side == Side::kSource;
+    const bool v4 = family == IpFamily::kV4;
+    const std::size_t offset = v4 ? (source ? offsetof(iphdr, saddr) : offsetof(iphdr, daddr))
+                                  : (source ? offsetof(ip6_hdr, ip6_src) : offsetof(ip6_hdr, ip6_dst));
+    load_payload(NFT_PAYLOAD_NETWORK_HEADER, offset, v4 ? 4 : 16);
   }
   void load_meta(std::uint32_t key) {
     expression("meta", [&] {
@@ -324,6 +352,42 @@ Transaction& Transaction::delete_rule(std::string_view chain, std::uint64_t hand
   return *this;
 }
 
+Transaction& Transaction::put_set(const AddressSet& set) {
+  const bool v4 = set.family == IpFamily::kV4;
+  Writer writer =
+      chain_message(NFT_MSG_NEWSET, NLM_F_CREATE, table_, NFTA_SET_TABLE, NFTA_SET_NAME, set.name);
+  writer.be32(NFTA_SET_FLAGS, 0);
+  writer.be32(NFTA_SET_KEY_TYPE, v4 ? kIpv4AddressType : kIpv6AddressType);
+  writer.be32(NFTA_SET_KEY_LEN, v4 ? 4 : 16);
+  writer.be32(NFTA_SET_ID, ++sets_);
+  requests_.emplace_back(name_of("put", "set", set.name), std::move(writer).take());
+  return *this;
+}
+
+Transaction& Transaction::fill_set(const AddressSet& set, std::span<const IpAddress> addresses) {
+  Writer flush = chain_message(NFT_MSG_DELSETELEM, 0, table_, NFTA_SET_ELEM_LIST_TABLE,
+                               NFTA_SET_ELEM_LIST_SET, set.name);
+  requests_.emplace_back(name_of("flush", "set", set.name), std::move(flush).take());
+  std::vector<IpAddress> fitting;
+  std::ranges::copy_if(addresses, std::back_inserter(fitting),
+                       [&](const IpAddress& address) { return address.family() == set.family; });
+  for (std::span<const IpAddress> rest = fitting; !rest.empty();) {
+    const auto part = rest.first(std::min(rest.size(), kAddressesAMessage));
+    rest = rest.subspan(part.size());
+    Writer writer = chain_message(NFT_MSG_NEWSETELEM, NLM_F_CREATE, table_, NFTA_SET_ELEM_LIST_TABLE,
+                                  NFTA_SET_ELEM_LIST_SET, set.name, kSetMessageBytes);
+    writer.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
+      for (const IpAddress& address : part) {
+        writer.nest(NFTA_LIST_ELEM, [&] {
+          writer.nest(NFTA_SET_ELEM_KEY, [&] { writer.address(NFTA_DATA_VALUE, address); });
+        });
+      }
+    });
+    requests_.emplace_back(name_of("fill", "set", set.name), std::move(writer).take());
+  }
+  return *this;
+}
+
 Status commit(Socket& socket, Transaction transaction) {
   if (transaction.empty()) return {};
   transaction.requests_.push_back(bracket(NFNL_MSG_BATCH_END));
@@ -337,6 +401,24 @@ Result<std::vector<ListedRule>> list_rules(Socket& socket, Family family, std::s
   Request request("list rules of chain " + std::string(chain), std::move(writer).take());
   return collect<ListedRule>(socket, std::move(request).tolerating(ENOENT),
                              [&](const nlmsghdr* message) { return parse_rule(message, table, chain); });
+}
+
+Result<std::vector<IpAddress>> list_set(Socket& socket, Family family, std::string_view table,
+                                        std::string_view set) {
+  Writer writer = chain_message(NFT_MSG_GETSETELEM, 0, {family, std::string(table), {}},
+                                NFTA_SET_ELEM_LIST_TABLE, NFTA_SET_ELEM_LIST_SET, set);
+  Request request("list set " + std::string(set), std::move(writer).take());
+  std::vector<IpAddress> out;
+  const auto keep = [&](const nlmsghdr* message) {
+    const Attributes attributes(message, sizeof(nfgenmsg));
+    for_each_attribute(attributes.find(NFTA_SET_ELEM_LIST_ELEMENTS), [&](const nlattr* element) {
+      const Attributes key(Attributes(element).find(NFTA_SET_ELEM_KEY));
+      if (const auto address = key.address(NFTA_DATA_VALUE)) out.push_back(*address);
+    });
+  };
+  HOLDFAST_CHECK(socket.dump(
+      std::move(request).tolerating(ENOENT), [&] { out.clear(); }, keep));
+  return out;
 }
 
 Result<bool> has_chain(Socket& socket, Family family, std::string_view table, std::string_view chain) {

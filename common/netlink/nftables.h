@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -72,6 +73,17 @@ struct MatchMark {
   std::uint32_t value = 0;
   std::uint32_t mask = 0xffffffff;
 };
+/// "ip saddr @peers", "ip6 saddr != @peers": an address in, or not in, a set of the table.
+struct MatchSet {
+  Side side = Side::kSource;
+  Comparison comparison = Comparison::kEqual;
+  IpFamily family = IpFamily::kV4;
+  std::string set = {};
+};
+/// "udp dport 8472".
+struct MatchUdpPort {
+  std::uint16_t port = 0;
+};
 struct Counter {};
 struct Masquerade {
   bool fully_random = false;
@@ -82,8 +94,14 @@ struct Verdict {
   Kind kind = Kind::kAccept;
   std::string chain = {};
 };
-using Statement =
-    std::variant<MatchAddress, MatchEtherAddress, MatchLinkName, MatchMark, Counter, Masquerade, Verdict>;
+using Statement = std::variant<MatchAddress, MatchEtherAddress, MatchLinkName, MatchMark, MatchSet,
+                               MatchUdpPort, Counter, Masquerade, Verdict>;
+
+/// A set of addresses, which rules look up in one step however many there are.
+struct AddressSet {
+  std::string name = {};
+  IpFamily family = IpFamily::kV4;
+};
 
 struct Rule {
   std::vector<Statement> statements;
@@ -111,6 +129,13 @@ class Transaction {
   /// Errors (at commit): kNotFound.
   Transaction& delete_rule(std::string_view chain, std::uint64_t handle);
 
+  /// Makes the set if it is not there. Errors (at commit): kAlreadyExists when one of that name but of
+  /// another family is.
+  Transaction& put_set(const AddressSet& set);
+  /// Makes the set, which is there, hold these addresses and no others. Those of another family are left
+  /// out.
+  Transaction& fill_set(const AddressSet& set, std::span<const IpAddress> addresses);
+
   [[nodiscard]] bool empty() const { return requests_.size() == 1; }
 
  private:
@@ -121,6 +146,7 @@ class Transaction {
 
   Table table_;
   std::vector<Request> requests_;  // the first is the opening bracket
+  std::uint32_t sets_ = 0;         // number of the last set in this transaction
 };
 
 /// Errors: those of the first object that was refused, named: "put chain inet t postrouting (..): No such
@@ -138,6 +164,9 @@ struct ListedRule {
 /// In the order in which packets meet them; empty when the chain or table is not there.
 Result<std::vector<ListedRule>> list_rules(Socket& socket, Family family, std::string_view table,
                                            std::string_view chain);
+/// The addresses of a set, in no order; empty when the set or table is not there.
+Result<std::vector<IpAddress>> list_set(Socket& socket, Family family, std::string_view table,
+                                        std::string_view set);
 Result<bool> has_chain(Socket& socket, Family family, std::string_view table, std::string_view chain);
 
 }  // namespace holdfast::nl::nft

@@ -1,5 +1,6 @@
 #include "common/netlink/nftables.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "test/catch.h"
@@ -60,6 +61,7 @@ TEST_CASE_METHOD(Kernel, "A rule is the one that nft would have written", "[nfta
       {"masked mark",
        "meta mark and 0x4000 != 0x4000 return",
        {MatchMark{kNotEqual, 0x4000, 0x4000}, Verdict{Verdict::Kind::kReturn, {}}}},
+      {"UDP port", "udp dport 8472 accept", {MatchUdpPort{8472}, accept()}},
       {"counter and jump", "counter jump other", {Counter{}, Verdict{Verdict::Kind::kJump, "other"}}},
       {"goto", "goto other", {Verdict{Verdict::Kind::kGoto, "other"}}},
       {"masquerade", "masquerade", {Masquerade{}}},
@@ -234,6 +236,55 @@ TEST_CASE_METHOD(Kernel, "A transaction of a thousand rules is one", "[nftables]
   const auto rules = list_rules(socket, Family::kIp, "t", "c").value();
   CHECK(rules.size() == 1000);
   CHECK(rules.back().comment == std::string(128, 'c'));
+}
+
+TEST_CASE_METHOD(Kernel, "A set holds what it was filled with, and a rule looks it up as nft's does",
+                 "[nftables]") {
+  const Table table{Family::kInet, "t", ""};
+  const AddressSet peers{"peers", IpFamily::kV4};
+  const AddressSet peers6{"peers6", IpFamily::kV6};
+  const auto fill = [&](const std::vector<IpAddress>& addresses) {
+    Transaction transaction(table);
+    transaction.put_table().put_set(peers).put_set(peers6);
+    transaction.fill_set(peers, addresses).fill_set(peers6, addresses);
+    return commit(socket, std::move(transaction));
+  };
+  const auto listed = [&](const char* set) {
+    auto addresses = list_set(socket, Family::kInet, "t", set).value();
+    std::sort(addresses.begin(), addresses.end());
+    return addresses;
+  };
+  CHECK(listed("peers").empty());
+  const IpAddress one = IpAddress::v4({10, 0, 0, 1});
+  const IpAddress six = IpAddress::parse("fd00::1").value();
+  REQUIRE(fill({one, six}).has_value());
+  CHECK(listed("peers") == std::vector<IpAddress>{one});
+  CHECK(listed("peers6") == std::vector<IpAddress>{six});
+
+  std::vector<IpAddress> many;
+  for (unsigned i = 0; i < 5000; ++i) {
+    many.push_back(IpAddress::v4({10, 1, static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)}));
+  }
+  const Status filled = fill(many);
+  INFO((filled ? "" : filled.error().message));
+  REQUIRE(filled.has_value());
+  CHECK(listed("peers") == many);
+  CHECK(listed("peers6").empty());
+  REQUIRE(fill({one}).has_value());
+  CHECK(listed("peers") == std::vector<IpAddress>{one});
+
+  Transaction rules(table);
+  rules.put_chain({"c", std::nullopt, ""});
+  rules.append_rule("c",
+                    {{MatchSet{Side::kSource, Comparison::kNotEqual, IpFamily::kV4, "peers"}, accept()}, ""});
+  rules.append_rule(
+      "c", {{MatchSet{Side::kDestination, Comparison::kEqual, IpFamily::kV6, "peers6"}, accept()}, ""});
+  REQUIRE(commit(socket, std::move(rules)).has_value());
+  CHECK(rule_set() ==
+        made_by_nft("add table inet t; add set inet t peers { type ipv4_addr; elements = { 10.0.0.1 } }; "
+                    "add set inet t peers6 { type ipv6_addr; }; add chain inet t c; "
+                    "add rule inet t c ip saddr != @peers accept; "
+                    "add rule inet t c ip6 daddr @peers6 accept"));
 }
 
 }  // namespace
