@@ -62,6 +62,7 @@ Status Agent::read_store() {
   cluster_id_ = std::move(loaded.state.cluster_id);
   own_ = std::move(loaded.state.own);
   known_ = KnownPeers(std::move(loaded.state.peers));
+  peers_known_ = !known_.nodes().empty();
   position_ = std::move(loaded.state.resource_version);
   crd_seen_ = loaded.state.crd_seen;
   mtu_ = loaded.state.mtu;
@@ -140,6 +141,7 @@ bool Agent::round_succeeds() {
   if (!found) return false;
   const std::vector<const NodeNetwork*> nodes = known_.networks();
   const bool whole = overlay_.put_right(*own_, nodes, strangers());
+  follow_peers();
   const bool written = write_subnet_env();
   publish();
   return whole && written;
@@ -198,7 +200,8 @@ bool Agent::write_subnet_env() {
 
 void Agent::want_rules() {
   if (!own_) return;
-  RulesWanted wanted{.nftables = conf_.nftables, .sets = {}};
+  RulesWanted wanted;
+  wanted.nftables = conf_.nftables;
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
     const std::optional<AddressPool>& pool = family == IpFamily::kV4 ? conf_.ipv4 : conf_.ipv6;
     const Cidr* subnet = own_->pod_cidr(family);
@@ -213,7 +216,16 @@ void Agent::want_rules() {
                                no_masquerade_.ranges.end());
     wanted.sets.push_back(overlay_rule_set(rules));
   }
+  wanted.guarded = !options_.accept_unknown_peers;
+  wanted.guard = guard_;
   rules_.want(std::move(wanted));
+}
+
+/// The peers are programmed as they are known: now their packets are let in.
+void Agent::follow_peers() {
+  // with neither store nor list nobody is known yet, and everybody would be a stranger
+  if (peers_known_) guard_ = PeerGuard{conf_.vxlan.port, overlay_.peer_addresses()};
+  want_rules();
 }
 
 void Agent::rules_told(const RulesKeeper::Outcome& outcome) {
@@ -221,6 +233,9 @@ void Agent::rules_told(const RulesKeeper::Outcome& outcome) {
     tools_.metrics.rules_mended.add(static_cast<double>(outcome.mended));
     tools_.log.warning("rules were not as we left them; they are again", {{"sets", outcome.mended}});
   }
+  tools_.conditions.set(
+      kPeersGuarded, "GuardFailed",
+      outcome.guard ? "" : "VXLAN packets are taken from everybody: " + outcome.guard.error().message);
   tools_.conditions.set(kRulesInPlace, "RulesFailed", outcome.done ? "" : outcome.done.error().message);
 }
 
@@ -245,7 +260,9 @@ void Agent::peers_changed() {
 void Agent::put_peers() {
   if (!own_ || !tools_.conditions.is_well(kDeviceRight)) return round_after({});
   const std::vector<const NodeNetwork*> nodes = known_.networks();
-  if (!overlay_.put_peers(*own_, nodes, strangers())) round_after(100ms + retry_.next());
+  const bool whole = overlay_.put_peers(*own_, nodes, strangers());
+  follow_peers();
+  if (!whole) round_after(100ms + retry_.next());
 }
 
 void Agent::set_forget_timer() {
@@ -273,6 +290,7 @@ void Agent::cluster(const std::string& id) {
     own_.reset();
     known_ = KnownPeers();
     listed_at_.reset();
+    peers_known_ = false;
   }
   cluster_id_ = id;
   state_.changed();
@@ -294,7 +312,10 @@ void Agent::removed(const std::string& name, const std::string& uid) {
 void Agent::listed(const NodeNames& names) {
   known_.keep_only(names, now());
   const bool first = !listed_at_;
-  if (!names.empty()) listed_at_ = now();
+  if (!names.empty()) {
+    listed_at_ = now();
+    peers_known_ = true;
+  }
   if (first) round_after({});
   set_forget_timer();
 }

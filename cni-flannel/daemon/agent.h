@@ -91,6 +91,7 @@ class Agent final : public LeaseConsumer {
   bool renew_lease();
   bool write_subnet_env();
   void want_rules();
+  void follow_peers();
   void rules_told(const RulesKeeper::Outcome& outcome);
   void publish();
   [[nodiscard]] OverlayState snapshot() const;
@@ -112,6 +113,8 @@ class Agent final : public LeaseConsumer {
   bool crd_seen_ = false;
   std::uint32_t mtu_ = 0;  // of the pods; 0: not known
   std::optional<std::chrono::nanoseconds> listed_at_;
+  bool peers_known_ = false;  // a store or a list has told who they are
+  std::optional<PeerGuard> guard_;
   NoMasqueradeRanges no_masquerade_;
   std::optional<NodeNetwork> published_;
   std::uint64_t published_transitions_ = 0;

@@ -5,8 +5,9 @@
 
 namespace holdfast::flannel {
 Conditions::Conditions(Logger& log, Clock& clock) : log_(log), clock_(clock) {
-  for (const ConditionKind& kind : {kInterfaceFound, kLeaseKnown, kDeviceRight, kPeersProgrammed,
-                                    kRulesInPlace, kSubnetFileWritten, kStateStored, kSourceReachable}) {
+  for (const ConditionKind& kind :
+       {kInterfaceFound, kLeaseKnown, kDeviceRight, kPeersProgrammed, kRulesInPlace, kSubnetFileWritten,
+        kPeersGuarded, kStateStored, kSourceReachable}) {
     states_[kind] = {false, "Starting", "not yet", clock_.now()};
   }
   for (const ConditionKind& kind : {kPeersRejected, kVtepMacContested}) {

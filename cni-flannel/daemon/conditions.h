@@ -31,6 +31,7 @@ inline constexpr ConditionKind kRulesInPlace{"RulesInPlace"};
 inline constexpr ConditionKind kSubnetFileWritten{"SubnetFileWritten"};
 inline constexpr ConditionKind kStateStored{"StateStored", true, false};
 inline constexpr ConditionKind kSourceReachable{"SourceReachable", true, false};
+inline constexpr ConditionKind kPeersGuarded{"PeersGuarded", true, false};
 inline constexpr ConditionKind kPeersRejected{"PeersRejected", false, false};
 inline constexpr ConditionKind kVtepMacContested{"VtepMacContested", false, false};
 

@@ -34,7 +34,9 @@ void DirLeaseSource::news() {
   const Status drained = changes_->drain();
   // a folder that cannot be watched is read again and again
   if (!drained) consumer_->health({false, drained.error().message});
-  if (!soon_) read_after(std::max<std::chrono::nanoseconds>(kGather, took_ * kRestFactor));
+  if (soon_) return;
+  const auto rested = read_ended_ + took_ * kRestFactor - loop_.clock().since_boot();
+  read_after(std::max<std::chrono::nanoseconds>(kGather, rested));
 }
 
 void DirLeaseSource::read_after(std::chrono::nanoseconds delay) {
@@ -45,7 +47,8 @@ void DirLeaseSource::read_after(std::chrono::nanoseconds delay) {
 void DirLeaseSource::read() {
   const auto begun = loop_.clock().since_boot();
   Result<FolderContent> content = folder_.read();
-  took_ = loop_.clock().since_boot() - begun;
+  read_ended_ = loop_.clock().since_boot();
+  took_ = read_ended_ - begun;
   read_after(kRescan);
   if (content) {
     tell(*std::move(content));

@@ -37,6 +37,7 @@ class DirLeaseSource final : public LeaseSource {
   EventLoop::Timer next_;
   bool soon_ = false;                // next_ is for news, not for a rescan
   std::chrono::nanoseconds took_{};  // the last read
+  std::chrono::nanoseconds read_ended_{};
 };
 
 }  // namespace holdfast::flannel

@@ -96,15 +96,15 @@ void NodeFolder::read_changed(const std::vector<std::string>& names, FolderConte
   known_ = std::move(now);
 }
 
-/// Whether a node stands in two files: then it counts which of them, not only which has changed.
-bool NodeFolder::has_rivals() const {
-  NodeNames seen;
+/// Fills in what all known files say. Returns whether a node stands in two of them: then it counts in which,
+/// not only what has changed.
+bool NodeFolder::sum_up(FolderContent& out) const {
+  bool rivals = false;
+  out.names.clear();
   for (const auto& [name, file] : known_) {
-    for (const std::string& node : std::set(file.names.begin(), file.names.end())) {
-      if (!seen.insert(node).second) return true;
-    }
+    for (const std::string& node : file.names) rivals = !out.names.insert(node).second || rivals;
   }
-  return false;
+  return rivals;
 }
 
 Result<FolderContent> NodeFolder::read() {
@@ -115,16 +115,17 @@ Result<FolderContent> NodeFolder::read() {
   HOLDFAST_TRY(std::vector<std::string> names, files_.list(folder_));
   std::ranges::sort(names);
   FolderContent out;
-  if (has_rivals()) known_.clear();
+  if (had_rivals_) known_.clear();
   read_changed(names, out);
-  if (has_rivals()) {
+  const bool rivals = sum_up(out);
+  if (rivals && !had_rivals_) {
     known_.clear();
     out.changed.clear();
     read_changed(names, out);
   }
+  had_rivals_ = rivals;
   keep_last_of_each(out.changed);
   for (const auto& [name, file] : known_) {
-    out.names.insert(file.names.begin(), file.names.end());
     out.notes.insert(out.notes.end(), file.notes.begin(), file.notes.end());
   }
   out.whole = out.notes.empty();

@@ -58,11 +58,12 @@ class NodeFolder {
   static std::optional<Stamp> stamp_of(const std::filesystem::path& path);
   void read_file(const std::filesystem::path& path, File& file, std::vector<NodeNetworkObject>& out);
   void read_changed(const std::vector<std::string>& names, FolderContent& out);
-  [[nodiscard]] bool has_rivals() const;
+  bool sum_up(FolderContent& out) const;
 
   Files& files_;
   std::filesystem::path folder_;
   std::map<std::string, File> known_;  // by file name
+  bool had_rivals_ = false;            // at the last read a node stood in two files
 };
 
 /// Tells when something in a folder has changed, also when the folder comes later: watches the nearest

@@ -155,6 +155,8 @@ void add_own_flags(Flags& flags, Options& out) {
               });
   flags.value("no-masq-dir", "FOLDER", "files with more of them [/run/flannel/no-masq.d]",
               to_path(out.no_masq_dir));
+  flags.boolean("accept-unknown-peers", "take VXLAN packets from everybody, as upstream does",
+                out.accept_unknown_peers);
   flags.value("log-level", "LEVEL", "debug, info, warning or error [info]",
               [&out](const std::string& value) { return set_log_level(value, out); });
 }

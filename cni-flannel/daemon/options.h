@@ -54,6 +54,7 @@ struct Options {
   bool ip_masq_fully_random_disable = false;
   bool iptables_forward_rules = true;
   bool ip_blackhole_route = false;
+  bool accept_unknown_peers = false;
   bool kube_subnet_mgr = false;
   bool set_node_network_unavailable = true;
   bool help = false;

@@ -220,4 +220,13 @@ std::optional<std::chrono::nanoseconds> OverlayKeeper::next_contest_look() const
   return out;
 }
 
+std::vector<IpAddress> OverlayKeeper::peer_addresses() const {
+  std::vector<IpAddress> out;
+  for (const auto& family : families_) {
+    for (const WantedPeer& peer : family->overlay.peers()) out.push_back(peer.end.public_address);
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
 }  // namespace holdfast::flannel

@@ -103,9 +103,9 @@ class Planner {
 };
 
 /// Tries a change that failed in its batch once more.
-Status try_alone(Forwarding& kernel, const ForwardingChange& change, Status failed) {
+Status try_alone(Forwarding& kernel, const ForwardingChange& change, int failed_errno) {
   std::vector<ForwardingChange> again;
-  if (failed.error().sys_errno == EEXIST) again.push_back({Act::kDrop, change.entry});
+  if (failed_errno == EEXIST) again.push_back({Act::kDrop, change.entry});
   again.push_back(change);
   return kernel.apply(again).back();
 }
@@ -115,7 +115,7 @@ std::vector<Status> apply_with_retry(Forwarding& kernel, const std::vector<Forwa
   if (changes.empty()) return {};
   std::vector<Status> done = kernel.apply(changes);
   for (std::size_t i = 0; i < done.size(); ++i) {
-    if (!done[i]) done[i] = try_alone(kernel, changes[i], std::move(done[i]));
+    if (!done[i]) done[i] = try_alone(kernel, changes[i], done[i].error().sys_errno);
   }
   return done;
 }

@@ -26,12 +26,18 @@ class RulesKeeper::Backends {
  public:
   explicit Backends(Executor& executor) : iptables_(executor) {}
 
-  Outcome put_right(const RulesWanted& wanted) {
+  /// `whole`: all of it, else the guard only.
+  Outcome put_right(const RulesWanted& wanted, bool whole) {
     Outcome out;
+    out.guard = put_guard(wanted, out.mended);
+    out.done = sets_done_;
+    if (!whole) return out;
+    out.done = {};
     for (const RuleSet& set : wanted.sets) {
       Status done = put_right(wanted.nftables, set, out.mended);
       if (!done && out.done) out.done = std::move(done);
     }
+    sets_done_ = out.done;
     return out;
   }
 
@@ -46,11 +52,35 @@ class RulesKeeper::Backends {
     }
     HOLDFAST_TRY(const bool whole, kept->is_whole(set));
     if (whole) return {};
-    HOLDFAST_CHECK(kept->put(set));
+    Status put = kept->put(set);
+    if (!put && put.error().code == Code::kAborted) ++mended;
+    HOLDFAST_CHECK(std::move(put));
     cleaned_[set.family] = false;
     const auto [before, first] = put_.try_emplace(set.family, set);
     if (!first && before->second == set) ++mended;
     before->second = set;
+    return {};
+  }
+
+  Status put_guard(const RulesWanted& wanted, std::size_t& mended) {
+    if (!wanted.guarded) {
+      if (std::exchange(guard_removed_, true)) return {};
+      return socket() ? remove_peer_guard(*socket_) : Status{};
+    }
+    if (!wanted.guard) return {};
+    HOLDFAST_CHECK(socket());
+    HOLDFAST_TRY(const bool whole, peer_guard_is_whole(*socket_, *wanted.guard));
+    if (whole) return {};
+    HOLDFAST_CHECK(put_peer_guard(*socket_, *wanted.guard));
+    if (guard_ == wanted.guard) ++mended;
+    guard_ = wanted.guard;
+    return {};
+  }
+
+  Status socket() {
+    if (socket_) return {};
+    HOLDFAST_TRY(nl::Socket socket, nl::Socket::open(nl::Protocol::kNetfilter));
+    socket_ = std::make_unique<nl::Socket>(std::move(socket));
     return {};
   }
 
@@ -66,8 +96,7 @@ class RulesKeeper::Backends {
   Result<Firewall*> firewall(bool nftables) {
     if (!nftables) return &iptables_;
     if (!nftables_) {
-      HOLDFAST_TRY(nl::Socket socket, nl::Socket::open(nl::Protocol::kNetfilter));
-      socket_ = std::make_unique<nl::Socket>(std::move(socket));
+      HOLDFAST_CHECK(socket());
       nftables_.emplace(*socket_);
     }
     return &*nftables_;
@@ -79,6 +108,9 @@ class RulesKeeper::Backends {
   std::map<IpFamily, bool> other_cleaned_;
   std::map<IpFamily, bool> cleaned_;
   std::map<IpFamily, RuleSet> put_;
+  Status sets_done_;  // of the last look at the sets
+  bool guard_removed_ = false;
+  std::optional<PeerGuard> guard_;  // as put last
 };
 
 RulesKeeper::RulesKeeper(EventLoop& loop, Worker& worker, Executor& executor, std::chrono::seconds resync,
@@ -93,28 +125,30 @@ RulesKeeper::~RulesKeeper() = default;
 
 void RulesKeeper::want(RulesWanted wanted) {
   if (wants_anything_ && wanted == wanted_) return;
+  const bool whole = !wants_anything_ || wanted.nftables != wanted_.nftables || wanted.sets != wanted_.sets;
   wants_anything_ = true;
   wanted_ = std::move(wanted);
-  look();
+  look(whole);
 }
 
-void RulesKeeper::look() {
+void RulesKeeper::look(bool whole) {
   if (looking_) {
     again_ = true;
+    again_whole_ = again_whole_ || whole;
     return;
   }
   looking_ = true;
-  next_.end();
   const auto outcome = std::make_shared<Outcome>();  // shared by the job and what comes after it
-  worker_.run([backends = backends_, wanted = wanted_, outcome] { *outcome = backends->put_right(wanted); },
+  worker_.run([backends = backends_, wanted = wanted_, whole,
+               outcome] { *outcome = backends->put_right(wanted, whole); },
               [this, outcome] { looked(*outcome); });
 }
 
 void RulesKeeper::looked(const Outcome& outcome) {
   looking_ = false;
-  if (std::exchange(again_, false)) return look();
   told_(outcome);
-  next_ = loop_.after(resync_, [this] { look(); });
+  if (!next_.pending()) next_ = loop_.after(resync_, [this] { look(true); });
+  if (std::exchange(again_, false)) look(std::exchange(again_whole_, false));
 }
 
 }  // namespace holdfast::flannel

@@ -3,8 +3,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "cni-flannel/daemon/peer_guard.h"
 #include "common/base/event_loop.h"
 #include "common/base/exec.h"
 #include "common/base/worker.h"
@@ -16,6 +18,8 @@ namespace holdfast::flannel {
 struct RulesWanted {
   bool nftables = false;  ///< else iptables; what the other has of ours is removed
   std::vector<firewall::RuleSet> sets;
+  bool guarded = true;             ///< false: there is to be no guard
+  std::optional<PeerGuard> guard;  ///< unset: not known yet; what is there stays
 
   bool operator==(const RulesWanted&) const = default;
 };
@@ -27,6 +31,7 @@ class RulesKeeper {
   /// What a look at the rules came to, told on the event loop.
   struct Outcome {
     Status done;             ///< of the first set that failed
+    Status guard;            ///< of the peers' guard
     std::size_t mended = 0;  ///< sets that were not whole, though they had been
   };
   using Told = std::function<void(const Outcome&)>;
@@ -42,7 +47,8 @@ class RulesKeeper {
 
  private:
   class Backends;
-  void look();
+  /// `whole`: at all; else at the guard, which changes with each peer.
+  void look(bool whole);
   void looked(const Outcome& outcome);
 
   EventLoop& loop_;
@@ -53,6 +59,7 @@ class RulesKeeper {
   bool wants_anything_ = false;
   bool looking_ = false;
   bool again_ = false;  // what is wanted changed while it was looked at
+  bool again_whole_ = false;
   EventLoop::Timer next_;
   std::shared_ptr<Backends> backends_;  // shared with the job that runs; used by the worker's thread only
 };

@@ -3,9 +3,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -53,18 +53,16 @@ SocketAddress socket_address(const IpAddress& address, std::uint16_t port) {
     sockaddr_in in{};
     in.sin_family = AF_INET;
     in.sin_port = htons(port);
-    std::ranges::copy(address.bytes(), reinterpret_cast<std::uint8_t*>(&in.sin_addr));
+    std::memcpy(&in.sin_addr, address.bytes().data(), sizeof in.sin_addr);
+    std::memcpy(&out.storage, &in, sizeof in);
     out.size = sizeof in;
-    std::copy_n(reinterpret_cast<const std::byte*>(&in), sizeof in,
-                reinterpret_cast<std::byte*>(&out.storage));
   } else {
     sockaddr_in6 in{};
     in.sin6_family = AF_INET6;
     in.sin6_port = htons(port);
-    std::ranges::copy(address.bytes(), reinterpret_cast<std::uint8_t*>(&in.sin6_addr));
+    std::memcpy(&in.sin6_addr, address.bytes().data(), sizeof in.sin6_addr);
+    std::memcpy(&out.storage, &in, sizeof in);
     out.size = sizeof in;
-    std::copy_n(reinterpret_cast<const std::byte*>(&in), sizeof in,
-                reinterpret_cast<std::byte*>(&out.storage));
   }
   return out;
 }
