@@ -102,6 +102,22 @@ bool is_folder(const fs::path& path) {
   return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+// A read-only file system refuses to remove a name before it looks whether there is one.
+bool is_absent(const fs::path& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) != 0 && errno == ENOENT;
+}
+
+// flock(2) needs no right to write, so whoever only reads has its lock on a read-only file system too.
+Result<Fd> open_lock(const fs::path& path) {
+  auto fd = open_at("lock", path, O_RDWR | O_CREAT, 0600);
+  if (fd || fd.error().sys_errno != EROFS) {
+    return fd;
+  }
+  auto readable = open_at("lock", path, O_RDONLY, 0);
+  return readable ? std::move(readable) : std::move(fd);
+}
+
 }  // namespace
 
 Result<std::optional<std::string>> PosixFiles::read(const fs::path& path, std::size_t max_bytes) {
@@ -230,10 +246,14 @@ Status PosixFiles::rename_new(const fs::path& from, const fs::path& to) {
 }
 
 Status PosixFiles::remove(const fs::path& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    return fail_path(errno, "remove", path);
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) {
+    return {};
   }
-  return {};
+  const int refused = errno;
+  if (refused == EROFS && is_absent(path)) {
+    return {};
+  }
+  return fail_path(refused, "remove", path);
 }
 
 Status PosixFiles::make_folders(const fs::path& folder, mode_t mode) {
@@ -255,7 +275,7 @@ Status PosixFiles::make_folders(const fs::path& folder, mode_t mode) {
 }
 
 Result<Fd> PosixFiles::lock(const fs::path& path, std::chrono::milliseconds patience) {
-  HOLDFAST_TRY(Fd fd, open_at("lock", path, O_RDWR | O_CREAT, 0600));
+  HOLDFAST_TRY(Fd fd, open_lock(path));
   const auto deadline = std::chrono::steady_clock::now() + patience;
   auto wait = kShortestLockWait;
   while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {

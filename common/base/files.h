@@ -53,7 +53,7 @@ class Files {
   virtual Status rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
   /// Errors: kAlreadyExists when `to` is there. Source: renameat2(2), RENAME_NOREPLACE.
   virtual Status rename_new(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
-  /// Removing what is not there succeeds.
+  /// Removing what is not there succeeds, on a read-only file system too.
   virtual Status remove(const std::filesystem::path& path) = 0;
   /// Makes one folder and its missing parents; one that is there succeeds and keeps its mode. What was made
   /// is durable when the call returns (a store's folder is made once in a node's life). Errors:
@@ -61,6 +61,7 @@ class Files {
   virtual Status make_folders(const std::filesystem::path& folder, mode_t mode) = 0;
 
   /// Takes flock(2) LOCK_EX on `path`, which is made (0600) when absent; the lock ends with the Fd.
+  /// One that is there can be taken on a read-only file system too.
   /// Errors: kUnavailable when another process still holds it after `patience`.
   virtual Result<Fd> lock(const std::filesystem::path& path, std::chrono::milliseconds patience) = 0;
 };

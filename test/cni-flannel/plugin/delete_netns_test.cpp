@@ -142,5 +142,20 @@ TEST_CASE_METHOD(PluginHost, "DEL is refused when its environment is incomplete,
   CHECK(holdings() == held);
 }
 
+/// What the kernel does to a disk with errors (ext4: errors=remount-ro).
+TEST_CASE_METHOD(PluginHost, "on a disk that became read-only CHECK works, and DEL takes the link down",
+                 "[del]") {
+  const Sandbox pod = start_sandbox("c1");
+  const json result = add(pod);
+  output_of("mount -o remount,ro /var/lib/cni");
+  succeed(check_call(pod, result));
+  const json error = refused(call("DEL", pod));
+  CHECK_THAT(error.at("msg").get<std::string>(), Catch::Contains("Read-only file system"));
+  CHECK(holdings().host_links.empty());
+  output_of("mount -o remount,rw /var/lib/cni");
+  succeed(call("DEL", pod));
+  CHECK(holdings().empty());
+}
+
 }  // namespace
 }  // namespace holdfast::test
