@@ -35,6 +35,9 @@ Result<ValidAttachment> read_attachment(const JsonField& field) {
     HOLDFAST_TRY(*out, entry[name].string());
     if (out->empty()) return entry[name].refuse("is empty");
   }
+  if (!validate_container_id(attachment.container_id))
+    return entry["containerID"].refuse("is no container id");
+  if (!validate_ifname(attachment.ifname)) return entry["ifname"].refuse("is no interface name");
   return attachment;
 }
 
