@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/json.h"
+#include "common/netlink/link.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -32,9 +33,7 @@ Result<JsonField> from_runtime_config(const JsonObject& top, std::string_view na
 Result<std::string> read_bridge_name(const JsonField& field, std::string absent) {
   HOLDFAST_TRY(const std::string name, field.string_or(""));
   if (name.empty()) return absent;
-  if (!cni::validate_ifname(name)) {
-    return field.refuse("is no interface name (at most 15 bytes, no '/', ':' or white space)");
-  }
+  if (const std::string_view fault = nl::fault_of_link_name(name); !fault.empty()) return field.refuse(fault);
   return name;
 }
 

@@ -8,14 +8,14 @@
 #include <cstdlib>
 #include <utility>
 
+#include "common/netlink/link.h"
+
 namespace holdfast::cni {
 namespace {
 
 constexpr std::array<std::string_view, 7> kVariables = {"CNI_COMMAND",       "CNI_CONTAINERID", "CNI_NETNS",
                                                         "CNI_IFNAME",        "CNI_ARGS",        "CNI_PATH",
                                                         "CNI_NETNS_OVERRIDE"};
-
-constexpr std::size_t kMaxIfnameBytes = 15;  // IFNAMSIZ - 1
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -155,21 +155,10 @@ CniStatus validate_container_id(std::string_view id) {
 }
 
 CniStatus validate_ifname(std::string_view name) {
-  std::string_view rule;
-  if (name.empty()) {
-    rule = "is empty";
-  } else if (name.size() > kMaxIfnameBytes) {
-    rule = "is longer than 15 bytes";
-  } else if (name == "." || name == "..") {
-    rule = "must not be . or ..";
-  } else if (std::any_of(name.begin(), name.end(),
-                         [](unsigned char c) { return c == '/' || c == ':' || std::isspace(c) != 0; })) {
-    rule = "must not have '/', ':' or white space";
-  } else {
-    return {};
-  }
+  const std::string_view fault = nl::fault_of_link_name(name);
+  if (fault.empty()) return {};
   return cni_fail(CniCode::kInvalidEnvironment,
-                  "CNI_IFNAME " + std::string(rule) + ": '" + std::string(name) + "'", std::string(name));
+                  "CNI_IFNAME " + std::string(fault) + ": '" + std::string(name) + "'", std::string(name));
 }
 
 CniStatus validate_network_name(std::string_view name) {

@@ -8,6 +8,7 @@
 #include <linux/veth.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <utility>
@@ -196,12 +197,21 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
   return link;
 }
 
-Status check_link_name(std::string_view name) {
-  bool good = !name.empty() && name.size() < IFNAMSIZ && name != "." && name != "..";
-  for (const char c : name) {
-    good = good && c != '/' && c != ':' && c != '\0' && std::isspace(static_cast<unsigned char>(c)) == 0;
+std::string_view fault_of_link_name(std::string_view name) {
+  const auto is_refused = [](unsigned char c) {
+    return c == '/' || c == ':' || c == '%' || std::isspace(c) != 0 || std::iscntrl(c) != 0;
+  };
+  if (name.empty()) return "is empty";
+  if (name.size() >= IFNAMSIZ) return "is longer than 15 bytes";
+  if (name == "." || name == "..") return "must not be . or ..";
+  if (std::any_of(name.begin(), name.end(), is_refused)) {
+    return "must not have '/', ':', '%', white space or control characters";
   }
-  if (good) return {};
+  return {};
+}
+
+Status check_link_name(std::string_view name) {
+  if (fault_of_link_name(name).empty()) return {};
   return fail(Code::kInvalidArgument,
               "'" + std::string(name) + "' cannot be the name of a network interface");
 }

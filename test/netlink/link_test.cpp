@@ -322,7 +322,8 @@ TEST_CASE_METHOD(RouteKernel, "A VXLAN device is made with all that flannel asks
 
 TEST_CASE_METHOD(RouteKernel, "A name that no interface can have is refused before the kernel is asked",
                  "[netlink]") {
-  const char* const names[] = {"", ".", "..", "a/b", "a:b", "a b", "a\tb", "sixteen-bytes-xx"};
+  const char* const names[] = {"",    ".",    "..",    "a/b",  "a:b",
+                               "a b", "a\tb", "a\x01", "br%d", "sixteen-bytes-xx"};
   for (const char* name : names) {
     DYNAMIC_SECTION("'" << name << "'") {
       const auto found = find_link(socket, name);

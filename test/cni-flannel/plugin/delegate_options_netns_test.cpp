@@ -204,7 +204,7 @@ TEST_CASE_METHOD(PluginHost, "an option that cannot be honoured is refused by it
       {{{"disableContainerInterface", true}}, "cannot be used with disableContainerInterface"},
       {{{"hairpinMode", true}, {"promiscMode", true}}, "promiscMode"},
       {{{"mtu", 67}}, "mtu: '67' is not 0 or 68..65535"},
-      {{{"bridge", "a-name-that-is-too-long"}}, "bridge: 'a-name-that-is-too-long' is no interface name"},
+      {{{"bridge", "a-name-that-is-too-long"}}, "bridge: 'a-name-that-is-too-long' is longer than 15 bytes"},
       {{{"vlan", 4095}}, "vlan"},
       {{{"ipMasqBackend", "ipfw"}}, "ipMasqBackend: 'ipfw' is neither 'iptables' nor 'nftables'"}};
   for (const Case& c : cases) {

@@ -73,7 +73,8 @@ TEST_CASE("interface names follow the rule of the spec", "[cni]") {
   for (const char* good : {"eth0", "a", "123456789012345", "a@b", "..."}) {
     DYNAMIC_SECTION("good " << good) { CHECK(validate_ifname(good).has_value()); }
   }
-  for (const char* bad : {"", ".", "..", "1234567890123456", "a/b", "a:b", "a b", "a\tb", "a\n"}) {
+  for (const char* bad :
+       {"", ".", "..", "1234567890123456", "a/b", "a:b", "a b", "a\tb", "a\n", "e\x01", "e\x7f", "e%d"}) {
     DYNAMIC_SECTION("bad '" << bad << "'") {
       const CniStatus refused = validate_ifname(bad);
       REQUIRE_FALSE(refused.has_value());
