@@ -9,7 +9,8 @@
 namespace holdfast::flannel {
 namespace {
 
-constexpr std::uint32_t kMinMtu = 68;  // RFC 791
+constexpr std::uint32_t kMinMtu = 68;      // RFC 791
+constexpr std::uint32_t kMinMtuV6 = 1280;  // RFC 8200; below it the kernel has no IPv6 on a link
 constexpr std::uint32_t kMaxMtu = 65535;
 
 using Values = std::map<std::string, std::string, std::less<>>;
@@ -98,14 +99,20 @@ Result<std::optional<Cidr>> read_subnet(const Values& values, std::string_view k
   const std::string* value = find(values, key);
   if (value == nullptr) return std::nullopt;
   HOLDFAST_TRY(const Cidr cidr, read_cidr(key, *value, family));
+  if (cidr.prefix() + 2 > cidr.address().bits()) {
+    return fail(Code::kInvalidArgument,
+                std::string(key) + " has no room for a gateway and a pod: '" + cidr.to_string() + "'");
+  }
   return cidr;
 }
 
-Result<std::uint32_t> read_mtu(const std::string& text) {
+Result<std::uint32_t> read_mtu(const std::string& text, bool has_ipv6) {
+  const std::uint32_t least = has_ipv6 ? kMinMtuV6 : kMinMtu;
   std::uint32_t mtu = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mtu);
-  if (error != std::errc{} || end != text.data() + text.size() || mtu < kMinMtu || mtu > kMaxMtu) {
-    return fail(Code::kInvalidArgument, "FLANNEL_MTU must be 68..65535, is '" + text + "'");
+  if (error != std::errc{} || end != text.data() + text.size() || mtu < least || mtu > kMaxMtu) {
+    return fail(Code::kInvalidArgument, "FLANNEL_MTU must be " + std::to_string(least) + "..65535" +
+                                            (has_ipv6 ? " for IPv6" : "") + ", is '" + text + "'");
   }
   return mtu;
 }
@@ -120,7 +127,7 @@ Result<SubnetEnv> parse_subnet_env(std::string_view text) {
   HOLDFAST_CHECK(read_networks(values, "FLANNEL_IPV6_NETWORK", IpFamily::kV6, env.networks));
   HOLDFAST_TRY(env.subnet, read_subnet(values, "FLANNEL_SUBNET", IpFamily::kV4));
   HOLDFAST_TRY(env.subnet6, read_subnet(values, "FLANNEL_IPV6_SUBNET", IpFamily::kV6));
-  HOLDFAST_TRY(env.mtu, read_mtu(*find(values, "FLANNEL_MTU")));
+  HOLDFAST_TRY(env.mtu, read_mtu(*find(values, "FLANNEL_MTU"), env.subnet6.has_value()));
   env.masquerade = *find(values, "FLANNEL_IPMASQ") == "true";
   return env;
 }

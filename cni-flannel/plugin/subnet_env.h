@@ -23,8 +23,8 @@ struct SubnetEnv {
 };
 
 /// Errors: kInvalidArgument: a line without '=', keys that are missing or empty (all are named; of NETWORK
-/// and of SUBNET one family is enough), a CIDR that is none or of the other family, an MTU that is
-/// not 68..65535. Does no I/O and never throws.
+/// and of SUBNET one family is enough), a CIDR that is none or of the other family, a subnet of less than
+/// four addresses, an MTU that is not 68..65535, with IPv6 1280..65535. Does no I/O and never throws.
 [[nodiscard]] Result<SubnetEnv> parse_subnet_env(std::string_view text);
 
 }  // namespace holdfast::flannel

@@ -24,6 +24,20 @@ const Obstacle kObstacles[] = {
     {"subnet.env is empty", [](PluginHost&) { PluginHost::write_lease(""); }, "/run/flannel/subnet.env"},
     {"subnet.env is torn", [](PluginHost&) { PluginHost::write_lease(kLeaseV4.substr(0, 60)); },
      "/run/flannel/subnet.env: line 3 has no '='"},
+    {"the subnet holds no pod",
+     [](PluginHost&) {
+       PluginHost::write_lease(
+           "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.3.1/31\nFLANNEL_MTU=1450\n"
+           "FLANNEL_IPMASQ=true\n");
+     },
+     "/run/flannel/subnet.env: FLANNEL_SUBNET has no room"},
+    {"the MTU is too small for IPv6",
+     [](PluginHost&) {
+       PluginHost::write_lease(
+           "FLANNEL_IPV6_NETWORK=fd00::/48\nFLANNEL_IPV6_SUBNET=fd00:0:0:3::1/64\nFLANNEL_MTU=1000\n"
+           "FLANNEL_IPMASQ=true\n");
+     },
+     "/run/flannel/subnet.env: FLANNEL_MTU must be 1280..65535 for IPv6"},
     {"the bridge has an address of another subnet",
      [](PluginHost&) {
        output_of(

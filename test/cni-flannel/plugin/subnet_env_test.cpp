@@ -47,6 +47,14 @@ TEST_CASE("IPv6 alone is enough, and only exactly true masquerades", "[flannel]"
   CHECK(parse_subnet_env(rest + "FLANNEL_IPMASQ=true\n")->masquerade);
 }
 
+TEST_CASE("the smallest subnets and MTUs that can hold a pod are taken", "[flannel]") {
+  const std::string v4 = "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.3.1/30\nFLANNEL_IPMASQ=true\n";
+  CHECK(parse_subnet_env(v4 + "FLANNEL_MTU=68\n").has_value());
+  const std::string v6 =
+      "FLANNEL_IPV6_NETWORK=fd00::/48\nFLANNEL_IPV6_SUBNET=fd00::1/126\nFLANNEL_MTU=1280\n";
+  CHECK(parse_subnet_env(v4 + v6).has_value());
+}
+
 TEST_CASE("a subnet.env that the plugin could not use is refused", "[flannel]") {
   const std::string good = "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.3.1/24\n";
   struct Case {
@@ -66,6 +74,17 @@ TEST_CASE("a subnet.env that the plugin could not use is refused", "[flannel]") 
        "FLANNEL_MTU must be 68..65535, is '65536'"},
       {"mtu with a unit", good + "FLANNEL_MTU=1450b\nFLANNEL_IPMASQ=true\n",
        "FLANNEL_MTU must be 68..65535, is '1450b'"},
+      {"mtu below the IPv6 minimum",
+       good + "FLANNEL_IPV6_NETWORK=fd00::/48\nFLANNEL_IPV6_SUBNET=fd00::1/64\nFLANNEL_MTU=1279\n"
+              "FLANNEL_IPMASQ=true\n",
+       "FLANNEL_MTU must be 1280..65535 for IPv6, is '1279'"},
+      {"IPv4 subnet without room",
+       "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.3.1/31\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n",
+       "FLANNEL_SUBNET has no room for a gateway and a pod: '10.244.3.1/31'"},
+      {"IPv6 subnet without room",
+       good + "FLANNEL_IPV6_NETWORK=fd00::/48\nFLANNEL_IPV6_SUBNET=fd00::1/128\nFLANNEL_MTU=1450\n"
+              "FLANNEL_IPMASQ=true\n",
+       "FLANNEL_IPV6_SUBNET has no room for a gateway and a pod: 'fd00::1/128'"},
       {"torn line", "FLANNEL_NETWORK\n", "line 1 has no '=': 'FLANNEL_NETWORK'"},
       {"bad network",
        "FLANNEL_NETWORK=10.244.0.0/16,x\nFLANNEL_SUBNET=10.244.3.1/"
