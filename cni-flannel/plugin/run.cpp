@@ -6,8 +6,11 @@
 #include <array>
 #include <cerrno>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "common/base/fd.h"
 #include "common/base/result.h"
@@ -44,12 +47,12 @@ CniResult<std::string> read_config(int fd) {
   }
 }
 
-/// Whether all of it was written.
-bool write_text(int fd, std::string_view text) {
+/// 0, or the errno.
+int write_text(int fd, std::string_view text) {
   std::size_t written = 0;
-  return write_all(fd, text, written) == 0;
+  return write_all(fd, text, written);
 }
-bool write_line(int fd, std::string text) { return write_text(fd, text += '\n'); }
+int write_line(int fd, std::string text) { return write_text(fd, text += '\n'); }
 
 /// The about text, with the versions after its first line.
 std::string for_people(const Plugin& plugin) {
@@ -103,20 +106,25 @@ CniResult<std::string> answer(Plugin& plugin, const Request& request) {
   return std::string{};
 }
 
-/// Sets `version` to the configuration's as soon as it is known: an error is told in it.
-CniResult<std::string> serve(Plugin& plugin, const Environment& env, int in, SpecVersion& version) {
+/// What is known of the call so far: an error is told in the configuration's version as soon as there is one.
+struct Call {
+  SpecVersion version = kNewestVersion;
+  std::optional<Request> request;
+};
+
+CniResult<std::string> serve(Plugin& plugin, const Environment& env, int in, Call& call) {
   HOLDFAST_TRY(const Verb verb, validate(env));
   if (verb == Verb::kVersion) return version_answer();
   HOLDFAST_TRY(const std::string config, read_config(in));
-  HOLDFAST_TRY(const Request request, make_request(verb, env, config));
-  version = request.conf.version;
-  return answer(plugin, request);
+  HOLDFAST_TRY(call.request, make_request(verb, env, config));
+  call.version = call.request->conf.version;
+  return answer(plugin, *call.request);
 }
 
-CniResult<std::string> serve_without_exceptions(Plugin& plugin, const Environment& env, int in,
-                                                SpecVersion& version) {
+template <class F>
+std::invoke_result_t<F> without_exceptions(F work) {
   try {
-    return serve(plugin, env, in, version);
+    return work();
   } catch (const std::exception& error) {
     return cni_fail(CniCode::kInternal, std::string("internal error: ") + error.what());
   } catch (...) {
@@ -124,19 +132,32 @@ CniResult<std::string> serve_without_exceptions(Plugin& plugin, const Environmen
   }
 }
 
+/// The runtime has no result of an ADD, so it may never ask for the DEL.
+void undo_unheard(Plugin& plugin, const Call& call, int err) {
+  if (!call.request || call.request->verb != Verb::kAdd) return;
+  const CniStatus undone = without_exceptions([&] { return plugin.del(*call.request); });
+  const std::string outcome =
+      undone ? "what ADD made is taken down again"
+             : "what ADD made cannot be taken down, DEL has to do it: " + undone.error().msg;
+  static_cast<void>(write_line(err, outcome));
+}
+
 }  // namespace
 
 int run(Plugin& plugin, const Environment& env, const Streams& streams) {
   if (env.command.empty()) {
-    return write_text(streams.err, for_people(plugin)) ? 0 : 1;
+    return write_text(streams.err, for_people(plugin)) == 0 ? 0 : 1;
   }
-  SpecVersion version = kNewestVersion;
-  CniResult<std::string> text = serve_without_exceptions(plugin, env, streams.in, version);
-  if (!text) {
-    write_line(streams.out, to_json(text.error(), to_string(version)));
-    return 1;
+  Call call;
+  CniResult<std::string> text = without_exceptions([&] { return serve(plugin, env, streams.in, call); });
+  const std::string printed = text ? *text : to_json(text.error(), to_string(call.version));
+  const int refused = printed.empty() ? 0 : write_line(streams.out, printed);
+  if (refused != 0) {
+    const Error error = fail_errno(refused, "writing the answer to standard output").value();
+    static_cast<void>(write_line(streams.err, error.message));
+    if (text) undo_unheard(plugin, call, streams.err);
   }
-  return text->empty() || write_line(streams.out, *std::move(text)) ? 0 : 1;
+  return text && refused == 0 ? 0 : 1;
 }
 
 }  // namespace holdfast::cni

@@ -38,6 +38,7 @@ class RecordingPlugin final : public Plugin {
   std::optional<Request> last;
   AddResult result;
   std::optional<CniError> failure;
+  std::string fails_in;  ///< the verb that `failure` is of; empty: every
   enum class Throws { kNothing, kException, kOther } throws = Throws::kNothing;
 
  private:
@@ -46,7 +47,7 @@ class RecordingPlugin final : public Plugin {
     last = request;
     if (throws == Throws::kException) throw std::runtime_error("oops");
     if (throws == Throws::kOther) throw 7;
-    if (failure) return tl::unexpected(*failure);
+    if (failure && (fails_in.empty() || fails_in == verb)) return tl::unexpected(*failure);
     return {};
   }
 };
@@ -230,6 +231,30 @@ TEST_CASE("an answer that cannot be written is a failure", "[cni]") {
   env.command = "VERSION";
   CHECK(run(plugin, env, {0, -1, -1}) == 1);
   CHECK(run(plugin, {}, {0, -1, -1}) == 1);
+}
+
+TEST_CASE("an ADD whose result cannot be written is undone, and says so on stderr", "[cni]") {
+  const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  RecordingPlugin plugin;
+  SECTION("by DEL") {
+    const Answer answer = test::call(plugin, environment("ADD"), config("1.1.0"), full.get());
+    CHECK(answer.status == 1);
+    CHECK(plugin.calls == std::vector<std::string>{"ADD", "DEL"});
+    CHECK(answer.err ==
+          "writing the answer to standard output: No space left on device\nwhat ADD made is taken down "
+          "again\n");
+  }
+  SECTION("by nothing when it failed by itself") {
+    plugin.failure = CniError{CniCode::kIo, "no", ""};
+    CHECK(test::call(plugin, environment("ADD"), config("1.1.0"), full.get()).status == 1);
+    CHECK(plugin.calls == std::vector<std::string>{"ADD"});
+  }
+  SECTION("and tells when DEL cannot") {
+    plugin.fails_in = "DEL";
+    plugin.failure = CniError{CniCode::kIo, "no", ""};
+    const Answer answer = test::call(plugin, environment("ADD"), config("1.1.0"), full.get());
+    CHECK_THAT(answer.err, Catch::Contains("cannot be taken down, DEL has to do it: no"));
+  }
 }
 
 TEST_CASE("stdin that cannot be read is code 5", "[cni]") {

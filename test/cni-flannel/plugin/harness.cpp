@@ -45,13 +45,13 @@ std::string fixture(std::string_view path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-Answer call(cni::Plugin& plugin, const cni::Environment& env, std::string_view config) {
+Answer call(cni::Plugin& plugin, const cni::Environment& env, std::string_view config, int out) {
   const Fd in = anonymous_file(config);
-  const Fd out = anonymous_file("");
+  const Fd written = anonymous_file("");
   const Fd err = anonymous_file("");
   Answer answer;
-  answer.status = cni::run(plugin, env, {in.get(), out.get(), err.get()});
-  answer.out = content_of(out);
+  answer.status = cni::run(plugin, env, {in.get(), out < 0 ? written.get() : out, err.get()});
+  answer.out = content_of(written);
   answer.err = content_of(err);
   return answer;
 }

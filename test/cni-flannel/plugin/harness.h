@@ -17,8 +17,9 @@ struct Answer {
   std::string err;
 };
 
-/// One call of the runtime, over real descriptors.
-Answer call(cni::Plugin& plugin, const cni::Environment& env, std::string_view config);
+/// One call of the runtime, over real descriptors; with `out` as standard output, of which nothing is read,
+/// instead of a file.
+Answer call(cni::Plugin& plugin, const cni::Environment& env, std::string_view config, int out = -1);
 
 /// A complete and correct environment for `command`.
 cni::Environment environment(std::string_view command);

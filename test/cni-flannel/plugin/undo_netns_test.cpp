@@ -263,5 +263,18 @@ TEST_CASE_METHOD(PluginHost, "an interface name of fifteen bytes is taken", "[un
   CHECK(mac_in(pod, "fifteen-bytes-x") == "0a:58:0a:f4:03:02");
 }
 
+TEST_CASE_METHOD(PluginHost, "an ADD whose result nobody can read leaves nothing", "[undo]") {
+  const Sandbox pod = start_sandbox("c1");
+  const PluginCall made = call("ADD", pod);
+  std::ofstream("/run/conf.json") << made.config;
+  std::string command = "env -i";
+  for (const std::string& variable : environment_of(made)) command += " '" + variable + "'";
+  command +=
+      " " + made.binary.string() + " </run/conf.json >/dev/full 2>/run/errors; echo $?; cat /run/errors";
+  CHECK_THAT(output_of(command), Catch::StartsWith("1\n") && Catch::Contains("No space left on device"));
+  CHECK(holdings().empty());
+  add(pod);
+}
+
 }  // namespace
 }  // namespace holdfast::test
