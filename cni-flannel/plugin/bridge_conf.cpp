@@ -78,13 +78,13 @@ Status read_trunk_entry(const JsonField& field, std::vector<VlanRange>& trunk) {
   return {};
 }
 
-Status read_vlans(const JsonObject& top, BridgeConf& conf) {
-  HOLDFAST_TRY(const std::int64_t vlan, top["vlan"].integer_or(0, 0, kMaxVlan));
+Status read_vlans(const JsonObject& own, BridgeConf& conf) {
+  HOLDFAST_TRY(const std::int64_t vlan, own["vlan"].integer_or(0, 0, kMaxVlan));
   conf.vlan = static_cast<std::uint16_t>(vlan);
-  HOLDFAST_TRY(const std::vector<JsonField> entries, top["vlanTrunk"].array_or_empty());
+  HOLDFAST_TRY(const std::vector<JsonField> entries, own["vlanTrunk"].array_or_empty());
   for (const JsonField& entry : entries) HOLDFAST_CHECK(read_trunk_entry(entry, conf.vlan_trunk));
-  if (conf.vlan != 0 && !conf.vlan_trunk.empty()) return top["vlan"].refuse("excludes vlanTrunk");
-  HOLDFAST_TRY(conf.preserve_default_vlan, top["preserveDefaultVlan"].boolean_or(true));
+  if (conf.vlan != 0 && !conf.vlan_trunk.empty()) return own["vlan"].refuse("excludes vlanTrunk");
+  HOLDFAST_TRY(conf.preserve_default_vlan, own["preserveDefaultVlan"].boolean_or(true));
   return {};
 }
 
@@ -103,7 +103,7 @@ Status check_mac(const BridgeConf& conf) {
                                           "' is a group's or zero, an interface needs a unicast address");
 }
 
-Status read_flags(const JsonObject& top, BridgeConf& conf) {
+Status read_flags(const JsonObject& own, BridgeConf& conf) {
   for (const auto& [name, flag] :
        {std::pair("isGateway", &conf.is_gateway), std::pair("isDefaultGateway", &conf.is_default_gateway),
         std::pair("forceAddress", &conf.force_address), std::pair("ipMasq", &conf.ip_masq),
@@ -111,25 +111,32 @@ Status read_flags(const JsonObject& top, BridgeConf& conf) {
         std::pair("macspoofchk", &conf.mac_spoof_check), std::pair("enabledad", &conf.enable_dad),
         std::pair("disableContainerInterface", &conf.disable_container_interface),
         std::pair("portIsolation", &conf.port_isolation)}) {
-    HOLDFAST_TRY(*flag, top[name].boolean_or(false));
+    HOLDFAST_TRY(*flag, own[name].boolean_or(false));
   }
   conf.is_gateway = conf.is_gateway || conf.is_default_gateway;
-  if (conf.hairpin_mode && conf.promisc_mode) return top["promiscMode"].refuse("excludes hairpinMode");
-  if (conf.disable_container_interface) {
-    HOLDFAST_TRY(const JsonObject ipam, top["ipam"].object_or_empty());
-    HOLDFAST_TRY(const std::string type, ipam["type"].string_or(""));
-    if (!type.empty()) return ipam["type"].refuse("cannot be used with disableContainerInterface");
-  }
+  if (conf.hairpin_mode && conf.promisc_mode) return own["promiscMode"].refuse("excludes hairpinMode");
   return {};
 }
 
-Result<BridgeConf> read_bridge_conf(const JsonObject& top, const CniArgs& args) {
+Status refuse_ipam_without_interface(const JsonObject& top, const BridgeConf& conf) {
+  if (!conf.disable_container_interface) return {};
+  HOLDFAST_TRY(const JsonObject ipam, top["ipam"].object_or_empty());
+  HOLDFAST_TRY(const std::string type, ipam["type"].string_or(""));
+  if (type.empty()) return {};
+  return ipam["type"].refuse("cannot be used with delegate.disableContainerInterface");
+}
+
+/// Errors name a key as whoever wrote the configuration knows it: the delegate's own are under `delegate`.
+Result<BridgeConf> read_bridge_conf(const JsonPart& delegate, const CniArgs& args) {
+  const JsonObject top(delegate.get(), "");
+  const JsonObject own(delegate.get(), "delegate");
   BridgeConf conf;
-  HOLDFAST_TRY(conf.bridge, read_bridge_name(top["bridge"], conf.bridge));
-  HOLDFAST_CHECK(read_flags(top, conf));
-  HOLDFAST_TRY(conf.ip_masq_backend, read_backend(top["ipMasqBackend"]));
-  HOLDFAST_TRY(conf.mtu, read_mtu(top["mtu"]));
-  HOLDFAST_CHECK(read_vlans(top, conf));
+  HOLDFAST_TRY(conf.bridge, read_bridge_name(own["bridge"], conf.bridge));
+  HOLDFAST_CHECK(read_flags(own, conf));
+  HOLDFAST_CHECK(refuse_ipam_without_interface(top, conf));
+  HOLDFAST_TRY(conf.ip_masq_backend, read_backend(own["ipMasqBackend"]));
+  HOLDFAST_TRY(conf.mtu, read_mtu(own["mtu"]));
+  HOLDFAST_CHECK(read_vlans(own, conf));
   conf.mac = args.mac;
   HOLDFAST_TRY(const JsonField args_mac, from_args_cni(top, "mac"));
   HOLDFAST_CHECK(read_mac(args_mac, conf));
@@ -319,9 +326,8 @@ std::vector<std::string> words_of(std::string_view line) {
 }  // namespace
 
 CniResult<BridgeConf> parse_bridge_conf(const JsonPart& delegate, const CniArgs& args) {
-  HOLDFAST_TRY(BridgeConf conf,
-               cni::to_cni(read_bridge_conf(JsonObject(delegate.get(), ""), args), CniCode::kInvalidConfig));
-  HOLDFAST_TRY(conf.dns, cni::parse_dns(delegate));
+  HOLDFAST_TRY(BridgeConf conf, cni::to_cni(read_bridge_conf(delegate, args), CniCode::kInvalidConfig));
+  HOLDFAST_TRY(conf.dns, cni::parse_dns(delegate, "delegate"));
   return conf;
 }
 

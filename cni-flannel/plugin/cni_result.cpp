@@ -232,9 +232,10 @@ CniResult<AddResult> parse_result(std::string_view text, std::string_view where)
   return parse_result(part, where);
 }
 
-CniResult<std::optional<Dns>> parse_dns(const JsonPart& conf) {
+CniResult<std::optional<Dns>> parse_dns(const JsonPart& conf, std::string_view where) {
   const auto read = [&]() -> Result<std::optional<Dns>> {
-    HOLDFAST_TRY(const JsonObject object, JsonObject(conf.get(), "")["dns"].object_or_empty());
+    HOLDFAST_TRY(const JsonObject object,
+                 JsonObject(conf.get(), std::string(where))["dns"].object_or_empty());
     HOLDFAST_TRY(Dns dns, read_dns(object));
     const bool is_set = !dns.domain.empty() || object["nameservers"].present() ||
                         object["search"].present() || object["options"].present();

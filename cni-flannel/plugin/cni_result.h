@@ -70,8 +70,8 @@ struct AddResult {
 [[nodiscard]] CniResult<AddResult> parse_result(std::string_view text, std::string_view where);
 
 /// A configuration's "dns", or nullopt when it sets nothing: none, or no list and no domain. An empty list
-/// sets one. Errors: kInvalidConfig, "dns.search: ...".
-[[nodiscard]] CniResult<std::optional<Dns>> parse_dns(const JsonPart& conf);
+/// sets one. `where` names the configuration. Errors: kInvalidConfig, "<where>.dns.search: ...".
+[[nodiscard]] CniResult<std::optional<Dns>> parse_dns(const JsonPart& conf, std::string_view where);
 
 /// One member of a route list, as ipam.routes and results have it.
 /// Errors: kInvalidConfig, "<where>.dst: ...".

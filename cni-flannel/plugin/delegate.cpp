@@ -127,8 +127,9 @@ CniResult<DelegateKind> kind_of(const JsonPart& delegate) {
   const auto read = [&]() -> Result<DelegateKind> {
     const JsonObject top(delegate.get(), "");
     DelegateKind kind;
-    HOLDFAST_TRY(kind.type, top["type"].string());
-    if (kind.type.empty()) return top["type"].refuse("is empty");
+    const JsonField type = JsonObject(delegate.get(), "delegate")["type"];
+    HOLDFAST_TRY(kind.type, type.string());
+    if (kind.type.empty()) return type.refuse("is empty");
     HOLDFAST_TRY(const JsonObject ipam, top["ipam"].object_or_empty());
     HOLDFAST_TRY(kind.ipam_type, ipam["type"].string_or(""));
     if (kind.ipam_type.empty() && !ipam.keys().empty()) {

@@ -201,12 +201,14 @@ TEST_CASE_METHOD(PluginHost, "an option that cannot be honoured is refused by it
     const char* message;
   };
   const Case cases[] = {
-      {{{"disableContainerInterface", true}}, "cannot be used with disableContainerInterface"},
+      {{{"disableContainerInterface", true}},
+       "ipam.type: 'host-local' cannot be used with delegate.disableContainerInterface"},
       {{{"hairpinMode", true}, {"promiscMode", true}}, "promiscMode"},
-      {{{"mtu", 67}}, "mtu: '67' is not 0 or 68..65535"},
-      {{{"bridge", "a-name-that-is-too-long"}}, "bridge: 'a-name-that-is-too-long' is longer than 15 bytes"},
+      {{{"mtu", 67}}, "delegate.mtu: '67' is not 0 or 68..65535"},
+      {{{"bridge", "a-name-that-is-too-long"}},
+       "delegate.bridge: 'a-name-that-is-too-long' is longer than 15 bytes"},
       {{{"vlan", 4095}}, "vlan"},
-      {{{"ipMasqBackend", "ipfw"}}, "ipMasqBackend: 'ipfw' is neither 'iptables' nor 'nftables'"}};
+      {{{"ipMasqBackend", "ipfw"}}, "delegate.ipMasqBackend: 'ipfw' is neither 'iptables' nor 'nftables'"}};
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.delegate.dump()) {
       conf["delegate"] = c.delegate;
