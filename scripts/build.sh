@@ -43,10 +43,12 @@ run_build() {
 
 # run_bench [NAME]: builds and runs bench_NAME, or all; each prints one JSON line on standard output.
 run_bench() {
+  [[ $# -le 1 ]] || die "bench takes one name or none, got '$*'"
+  local name names
+  names=$(bench_names "${1-}")
   need_packages build bench >&2
   mkdir -p "$HOLDFAST_ROOT/out/bench"
-  local name
-  for name in $(chosen_names "$HOLDFAST_ROOT/test/bench" "${1-}"); do
+  for name in $names; do
     build_preset release >&2
     build_preset bench "bench_$name" >&2
     as_root env HOLDFAST_BIN="$HOLDFAST_ROOT/build/bin" TMPDIR="$HOLDFAST_ROOT/out/bench" \
@@ -54,12 +56,9 @@ run_bench() {
   done
 }
 
-# chosen_names DIR [NAME]: the folders of DIR, or NAME if it is one of them.
-chosen_names() {
+# bench_names [NAME]: the benchmarks, or NAME if it is one of them.
+bench_names() {
   local all
-  all=$(find "$1" -mindepth 1 -maxdepth 1 -type d ! -name corpus -printf '%f\n' 2>/dev/null | sort)
-  [[ -n $all ]] || die "nothing in ${1#"$HOLDFAST_ROOT"/}"
-  [[ -n ${2-} ]] || { echo "$all"; return; }
-  grep -qxF -- "$2" <<<"$all" || die "no '$2' in ${1#"$HOLDFAST_ROOT"/}; there are: ${all//$'\n'/ }"
-  echo "$2"
+  all=$(find "$HOLDFAST_ROOT/test/bench" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' 2>/dev/null | sort)
+  chosen benchmark "$all" "${1-}"
 }

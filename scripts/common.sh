@@ -29,3 +29,11 @@ as_root() {
 give_back() {
   [[ $(id -u) -eq 0 ]] || as_root chown -R "$(id -u):$(id -g)" "$@"
 }
+
+# chosen WHAT ALL [NAME]: the names in ALL, one a line; or NAME if it is one of them.
+chosen() {
+  [[ -n $2 ]] || die "there is no $1 in this tree"
+  [[ -n ${3-} ]] || { echo "$2"; return; }
+  grep -qxF -- "$3" <<<"$2" || die "no $1 '$3'; there are: ${2//$'\n'/ }"
+  echo "$3"
+}

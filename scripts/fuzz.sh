@@ -10,23 +10,22 @@ run_fuzz() {
     *) name=$1 seconds=${2:-60} ;;
   esac
   [[ $seconds =~ ^[1-9][0-9]*$ ]] || die "fuzz: '$seconds' is not a number of seconds"
-  need_packages build fuzz
-  mkdir -p "$HOLDFAST_ROOT/out/fuzz"
+  [[ $# -le 2 ]] || die "fuzz takes a name and seconds, got '$*'"
   local names
   names=$(fuzz_targets "$name")
+  need_packages build fuzz
+  mkdir -p "$HOLDFAST_ROOT/out/fuzz"
   build_preset fuzz
   export -f fuzz_one
   xargs -P 2 -I{} bash -c 'fuzz_one "$@"' _ {} "$seconds" <<<"$names" || die "a fuzz target failed; its input is in out/fuzz/"
   say "no target failed"
 }
 
-# Names of the targets, from their sources test/fuzz/NAME_fuzz.cpp.
+# fuzz_targets [NAME]: the targets, or NAME if it is one, from their sources test/fuzz/NAME_fuzz.cpp.
 fuzz_targets() {
   local all
   all=$(find "$HOLDFAST_ROOT/test/fuzz" -name '*_fuzz.cpp' -printf '%f\n' 2>/dev/null | sed 's/_fuzz\.cpp$//' | sort)
-  [[ -n $all ]] || die "no fuzz target in test/fuzz"
-  [[ -z $1 ]] || all=$(grep -xF -- "$1" <<<"$all") || die "no fuzz target '$1'"
-  echo "$all"
+  chosen "fuzz target" "$all" "${1-}"
 }
 
 # fuzz_one NAME SECONDS: new inputs go to out/, the corpus in test/fuzz/corpus is only read.

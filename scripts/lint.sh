@@ -3,6 +3,10 @@
 
 # run_lint [--all]: layout, layers and scripts of the whole tree; clang-tidy on changed files, or on all.
 run_lint() {
+  case $#/${1-} in
+    0/ | 1/--all) ;;
+    *) die "lint takes --all or nothing, got '$*'" ;;
+  esac
   need_packages lint
   mkdir -p "$HOLDFAST_ROOT/out"
   local failed=0
