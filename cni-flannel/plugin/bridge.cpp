@@ -80,29 +80,46 @@ std::vector<nl::Request> vlan_requests(int port, const BridgeConf& conf) {
   return requests;
 }
 
+/// The end of the gateway's veth pair that is a port of the bridge, in its VLAN. Nothing to do for a pair
+/// whose other end is elsewhere: it is not of our making.
+Status settle_gateway_port(nl::Socket& host, const nl::Link& bridge, const BridgeConf& conf,
+                           const nl::Link& gateway) {
+  if (gateway.kind != "veth" || gateway.peer == 0 || gateway.peer_netnsid) return {};
+  HOLDFAST_TRY(const auto port, nl::find_link(host, gateway.peer));
+  if (!port) return fail(Code::kUnavailable, "the bridge's end of \"" + gateway.name + "\" vanished");
+  if (!port->up || port->master != bridge.index) {
+    HOLDFAST_CHECK(host.run(nl::change_link(port->index, {.up = true, .master = bridge.index})));
+  }
+  std::vector<nl::Request> requests = vlan_requests(port->index, conf);
+  return host.run_whole(requests);
+}
+
+Status settle_gateway(nl::Socket& host, const nl::Link& bridge, const BridgeConf& conf,
+                      const nl::Link& gateway) {
+  HOLDFAST_CHECK(settle_gateway_port(host, bridge, conf, gateway));
+  HOLDFAST_CHECK(ignore_router_advertisements(gateway.name));
+  return gateway.up ? Status{} : host.run(nl::change_link(gateway.index, {.up = true}));
+}
+
 /// With a VLAN the gateway is not the bridge itself but "<bridge>.<vlan>": one end of a veth pair whose other
-/// end is a port of the bridge in that VLAN.
+/// end is a port of the bridge in that VLAN. Another ADD may make it between our look and our creating it,
+/// and one that was killed may have left it half made.
 Result<nl::Link> find_or_make_gateway(nl::Socket& host, const nl::Link& bridge, const BridgeConf& conf) {
   if (conf.vlan == 0) return bridge;
   const std::string name = gateway_link_name(conf);
   HOLDFAST_TRY(auto found, nl::find_link(host, name));
-  if (found) return *std::move(found);
-
-  const nl::VethSpec spec{.name = "veth" + sha512_hex(name).substr(0, 11),
-                          .mtu = bridge.mtu,
-                          .master = bridge.index,
-                          .alias = name,
-                          .peer_name = name};
-  HOLDFAST_TRY(const nl::Link port, nl::create_veth(host, spec));
-  std::vector<nl::Request> requests = vlan_requests(port.index, conf);
-  if (auto done = host.run_whole(requests); !done) {
-    (void)host.run(nl::delete_link(port.index));
-    return tl::unexpected(std::move(done).error());
+  if (!found) {
+    const nl::VethSpec spec{.name = "veth" + sha512_hex(name).substr(0, 11),
+                            .mtu = bridge.mtu,
+                            .master = bridge.index,
+                            .alias = name,
+                            .peer_name = name};
+    const auto made = nl::create_veth(host, spec);
+    HOLDFAST_TRY(found, nl::find_link(host, name));
+    if (!found && !made) return tl::unexpected(made.error());
+    if (!found) return fail(Code::kUnavailable, "gateway link \"" + name + "\" vanished while it was made");
   }
-  HOLDFAST_CHECK(ignore_router_advertisements(name));
-  HOLDFAST_TRY(found, nl::find_link(host, name));
-  if (!found) return fail(Code::kUnavailable, "gateway link \"" + name + "\" vanished while it was made");
-  HOLDFAST_CHECK(host.run(nl::change_link(found->index, {.up = true})));
+  HOLDFAST_CHECK(settle_gateway(host, bridge, conf, *found));
   return *std::move(found);
 }
 
