@@ -140,6 +140,11 @@ TEST_CASE("whether the pod's last address is kept", "[ipam]") {
     own.uid = "";
     CHECK(scene.decided() == "10.0.0.5");
   }
+  SECTION("nothing is known of the older sandbox but another uid") {
+    scene.held("10.0.0.5", OwnerState::kUnknown, "c-p");
+    own.uid = "uid-2";
+    CHECK(scene.decided() == "10.0.0.2");
+  }
   SECTION("somebody else has it") {
     const auto state = GENERATE(OwnerState::kAlive, OwnerState::kUnknown);
     scene.held("10.0.0.5", state, "x");
@@ -162,6 +167,14 @@ TEST_CASE("whether the pod's last address is kept", "[ipam]") {
     scene.config.range_sets = {{whole("10.7.0.0/29")}};
     CHECK(scene.decided() == "10.7.0.2 ends p");
   }
+}
+
+TEST_CASE("an address that is asked for ends the binding of the absent pod that had it", "[ipam]") {
+  Scene scene;
+  scene.bind("absent", 1, "10.0.0.5", BindingState::kAbsent);
+  scene.bind("other", 2, "10.0.0.6", BindingState::kAbsent);
+  scene.request.requested = {ip("10.0.0.5")};
+  CHECK(scene.decided() == "10.0.0.5 ends absent");
 }
 
 TEST_CASE("whom a full pool takes an address from", "[ipam]") {

@@ -7,7 +7,7 @@
 namespace holdfast::flannel::test {
 
 /// Forwards all but syncs: a store that forgot them, or (with kBoth) a test that has no time for a disk.
-class ForgetfulFiles final : public Files {
+class ForgetfulFiles : public Files {
  public:
   enum class Forgets : std::uint8_t { kFiles, kFolders, kBoth };
   ForgetfulFiles(Files& files, Forgets forgets) : files_(files), forgets_(forgets) {}

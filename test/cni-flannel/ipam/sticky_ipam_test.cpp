@@ -1,5 +1,7 @@
 #include "cni-flannel/ipam/sticky_ipam.h"
 
+#include <cerrno>
+
 #include "test/catch.h"
 #include "test/cni-flannel/ipam/ipam_node.h"
 
@@ -559,6 +561,26 @@ TEST_CASE("GC frees what is not listed and keeps every binding", "[ipam]") {
   CHECK(node.in_use() == Texts{"10.244.3.2 c1/eth0", "10.244.3.10 legacy/"});
   CHECK(node.read(node.network_folder() / "10.244.3.11") == "(none)");
   CHECK(node.add("d2", pod("p2", "another")) == "10.244.3.3");
+}
+
+/// A disk that loses the binding log.
+class FailingDisk final : public ForgetfulFiles {
+ public:
+  explicit FailingDisk(Files& files) : ForgetfulFiles(files, Forgets::kBoth) {}
+  Status sync_file(const std::filesystem::path& path) override {
+    return path.extension() == ".bindings" ? fail_errno(EIO, "sync " + path.string()) : Status{};
+  }
+};
+
+TEST_CASE("an address whose binding cannot be made durable is given back", "[ipam]") {
+  Node node;
+  CHECK(node.add("c1", pod("p1")) == "10.244.3.2");
+  FailingDisk failing(node.files);
+  node.port = &failing;
+  CHECK_THAT(node.add("c2", pod("p2")), Catch::Contains("cbr0.bindings"));
+  CHECK(node.in_use() == std::vector<std::string>{"10.244.3.2 c1/eth0"});
+  node.port = &node.unsynced;
+  CHECK(node.add("c3", pod("p2")) == "10.244.3.3");
 }
 
 TEST_CASE("GC goes on after an error and tells the first", "[ipam]") {
