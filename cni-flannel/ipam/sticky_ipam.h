@@ -60,7 +60,7 @@ class Machine {
   virtual ~Machine() = default;
   /// /proc/sys/kernel/random/boot_id
   virtual Result<std::string> boot_id() = 0;
-  /// Whether a link of that name is in the host's network namespace.
+  /// Whether a veth of that name is in the host's network namespace: what else has the name is no pod's.
   virtual Result<bool> link_exists(const std::string& name) = 0;
 };
 

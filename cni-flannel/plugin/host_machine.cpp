@@ -14,7 +14,7 @@ Result<std::string> HostMachine::boot_id() {
 
 Result<bool> HostMachine::link_exists(const std::string& name) {
   HOLDFAST_TRY(const auto link, nl::find_link(host_, name));
-  return link.has_value();
+  return link && link->kind == "veth";
 }
 
 }  // namespace holdfast::flannel
