@@ -27,6 +27,16 @@ CommandResult failed(int status, std::string errors) {
   return out;
 }
 
+/// An iptables whose tables hold what one_rule() leaves, in that spelling of the rule's target.
+CommandResult saved(const std::string& target) {
+  CommandResult out;
+  out.output = "*nat\n:OURS - [0:0]\n-A OURS -m comment --comment mark -j " + target +
+               "\n-A POSTROUTING -m comment --comment mark -j OURS\nCOMMIT\n";
+  return out;
+}
+
+bool is_save(const Command& command) { return command.argv[0].ends_with("-save"); }
+
 RuleSet one_rule() {
   RuleSet set;
   set.chains = {
@@ -36,14 +46,18 @@ RuleSet one_rule() {
 
 TEST_CASE("An iptables that cannot choose ports at random masquerades without", "[firewall]") {
   FakeExecutor executor;
-  executor.answer = [](const Command& command) {
-    const bool random = command.input.find("--random-fully") != std::string::npos;
-    return random ? failed(2, "iptables-restore v1.4.21: unknown option \"--random-fully\"\n")
-                  : CommandResult{};
+  bool is_put = false;
+  executor.answer = [&is_put](const Command& command) {
+    if (is_save(command)) return is_put ? saved("MASQUERADE") : CommandResult{};
+    if (command.input.find("--random-fully") != std::string::npos) {
+      return failed(2, "iptables-restore v1.4.21: unknown option \"--random-fully\"\n");
+    }
+    is_put = true;
+    return CommandResult{};
   };
   IptablesFirewall firewall(executor);
   REQUIRE(firewall.put(one_rule()).has_value());
-  CHECK(executor.commands.size() == 4);
+  REQUIRE(executor.commands.size() == 4);  // look, try, try without, look
   CHECK(executor.commands[2].input ==
         "*nat\n:OURS - [0:0]\n-A OURS -m comment --comment \"mark\" -j MASQUERADE\n"
         "-A POSTROUTING -m comment --comment \"mark\" -j OURS\nCOMMIT\n");
@@ -65,8 +79,19 @@ TEST_CASE("A lock that is held and a refusal are told in iptables' words", "[fir
   CHECK(firewall.is_whole(one_rule()).error().message == "iptables-save: exit status 1");
 }
 
+TEST_CASE("A put whose chain is gone when looked at again is told", "[firewall]") {
+  FakeExecutor executor;  // its tables stay empty
+  IptablesFirewall firewall(executor);
+  const Status put = firewall.put(one_rule());
+  REQUIRE_FALSE(put.has_value());
+  CHECK(put.error().code == changed_meanwhile().value().code);
+}
+
 TEST_CASE("Every run of iptables has a deadline and waits for the lock by itself", "[firewall]") {
   FakeExecutor executor;
+  executor.answer = [](const Command& command) {
+    return is_save(command) ? saved("MASQUERADE --random-fully") : CommandResult{};
+  };
   IptablesFirewall firewall(executor);
   REQUIRE(firewall.put(one_rule()).has_value());
   for (const Command& command : executor.commands) CHECK(command.deadline.count() > 0);
@@ -77,13 +102,7 @@ TEST_CASE("Every run of iptables has a deadline and waits for the lock by itself
 TEST_CASE("An iptables that spells rules in its own way is not fought", "[firewall]") {
   FakeExecutor executor;
   executor.answer = [](const Command& command) {
-    CommandResult out;
-    if (command.argv[0].ends_with("-save")) {
-      out.output =
-          "*nat\n:OURS - [0:0]\n-A OURS -m comment --comment mark -j MASQUERADE --random-fully\n"
-          "-A POSTROUTING -m comment --comment mark -j OURS\nCOMMIT\n";
-    }
-    return out;
+    return is_save(command) ? saved("MASQUERADE --random-fully") : CommandResult{};
   };
   IptablesFirewall firewall(executor);
   CHECK_FALSE(firewall.is_whole(one_rule()).value());
