@@ -7,7 +7,7 @@
 
 #include "cni-flannel/daemon/conditions.h"
 #include "cni-flannel/daemon/daemon_metrics.h"
-#include "cni-flannel/daemon/dir_source.h"
+#include "cni-flannel/daemon/folder_watch.h"
 #include "cni-flannel/daemon/known_peers.h"
 #include "cni-flannel/daemon/lease_source.h"
 #include "cni-flannel/daemon/net_conf.h"

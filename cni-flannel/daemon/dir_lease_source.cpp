@@ -31,10 +31,16 @@ Status DirLeaseSource::start(LeaseConsumer& consumer) {
 void DirLeaseSource::publish(const NodeNetwork& /*own*/, const NodeNetworkStatus& /*status*/) {}
 
 void DirLeaseSource::news() {
-  const Status drained = changes_->drain();
-  // a folder that cannot be watched is read again and again
-  if (!drained) consumer_->health({false, drained.error().message});
-  if (soon_) return;
+  Result<FolderNews> news = changes_->drain();
+  if (news) {
+    news_.all = news_.all || news->all;
+    std::erase_if(news->names, [](const std::string& name) { return !NodeFolder::concerned_by(name); });
+    news_.names.merge(news->names);
+  } else {  // a folder that cannot be watched is read again and again
+    news_.all = true;
+    consumer_->health({false, news.error().message});
+  }
+  if (soon_ || (!news_.all && news_.names.empty())) return;
   const auto rested = read_ended_ + took_ * kRestFactor - loop_.clock().since_boot();
   read_after(std::max<std::chrono::nanoseconds>(kGather, rested));
 }
@@ -46,7 +52,9 @@ void DirLeaseSource::read_after(std::chrono::nanoseconds delay) {
 
 void DirLeaseSource::read() {
   const auto begun = loop_.clock().since_boot();
-  Result<FolderContent> content = folder_.read();
+  const FolderNews news = std::exchange(news_, {});
+  // without news it is time for a look at all
+  Result<FolderContent> content = news.all || news.names.empty() ? folder_.read() : folder_.read(news.names);
   read_ended_ = loop_.clock().since_boot();
   took_ = read_ended_ - begun;
   read_after(kRescan);

@@ -4,13 +4,14 @@
 #include <optional>
 
 #include "cni-flannel/daemon/dir_source.h"
+#include "cni-flannel/daemon/folder_watch.h"
 #include "cni-flannel/daemon/lease_source.h"
 #include "common/base/event_loop.h"
 
 namespace holdfast::flannel {
 
-/// The cluster's nodes as files in a folder (dir_source.h), read at the start, when something in the folder
-/// changes, and every kRescan. A folder in which every file can be used is an authoritative list. Publishes
+/// The cluster's nodes as files in a folder (dir_source.h), read at the start and every kRescan, and each
+/// file when it changes. A folder in which every file can be used is an authoritative list. Publishes
 /// nothing: whoever keeps the folders tells the peers.
 class DirLeaseSource final : public LeaseSource {
  public:
@@ -35,8 +36,9 @@ class DirLeaseSource final : public LeaseSource {
   std::optional<FolderWatch> changes_;
   EventLoop::Watch watch_;
   EventLoop::Timer next_;
-  bool soon_ = false;                // next_ is for news, not for a rescan
-  std::chrono::nanoseconds took_{};  // the last read
+  FolderNews news_{.all = true, .names = {}};  // not read yet
+  bool soon_ = false;                          // next_ is for news, not for a rescan
+  std::chrono::nanoseconds took_{};            // the last read
   std::chrono::nanoseconds read_ended_{};
 };
 

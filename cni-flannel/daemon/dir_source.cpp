@@ -1,11 +1,8 @@
 #include "cni-flannel/daemon/dir_source.h"
 
-#include <sys/inotify.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <set>
 #include <system_error>
@@ -19,9 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
-// Closed, not modified: what is still being written is not read.
-constexpr std::uint32_t kChanges =
-    IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF;
+// Of a folder that kubelet mounts: a link to the one that holds the files, and what all others point to.
+constexpr std::string_view kMounted = "..data";
 
 bool is_document(const std::string& name) {
   if (name.starts_with('.')) return false;
@@ -79,21 +75,36 @@ void NodeFolder::read_file(const fs::path& path, File& file, std::vector<NodeNet
   }
 }
 
-void NodeFolder::read_changed(const std::vector<std::string>& names, FolderContent& out) {
-  std::map<std::string, File> now;
-  for (const std::string& name : names) {
-    const std::optional<Stamp> stamp = is_document(name) ? stamp_of(folder_ / name) : std::nullopt;
-    if (!stamp) continue;
-    File& file = now[name];
-    const auto before = known_.find(name);
-    if (before != known_.end() && before->second.stamp == *stamp) {
-      file = std::move(before->second);
-      continue;
-    }
-    file.stamp = *stamp;
-    read_file(folder_ / name, file, out.changed);
+bool NodeFolder::concerned_by(const std::string& name) { return name == kMounted || is_document(name); }
+
+/// Where the content of an entry is. Of links that are not as kubelet makes them, the link itself.
+fs::path NodeFolder::path_of(const std::string& name) const {
+  std::error_code failed;
+  if (fs::read_symlink(folder_ / name, failed) != fs::path(kMounted) / name) return folder_ / name;
+  const fs::path held = fs::read_symlink(folder_ / kMounted, failed);
+  const bool beside = !held.empty() && held == held.filename() && held != "." && held != "..";
+  if (!beside || !fs::is_directory(fs::symlink_status(folder_ / held, failed))) return folder_ / name;
+  return folder_ / held / name;
+}
+
+void NodeFolder::look_at(const std::string& name, FolderContent& out) {
+  const fs::path path = path_of(name);
+  const std::optional<Stamp> stamp = stamp_of(path);
+  if (!stamp) {
+    known_.erase(name);
+    return;
   }
-  known_ = std::move(now);
+  File& file = known_[name];
+  if (file.stamp == *stamp) return;
+  file = {*stamp, {}, {}};
+  read_file(path, file, out.changed);
+}
+
+void NodeFolder::look_at_all(const std::vector<std::string>& names, FolderContent& out) {
+  std::erase_if(known_, [&](const auto& entry) { return !std::ranges::binary_search(names, entry.first); });
+  for (const std::string& name : names) {
+    if (is_document(name)) look_at(name, out);
+  }
 }
 
 /// Fills in what all known files say. Returns whether a node stands in two of them: then it counts in which,
@@ -101,9 +112,12 @@ void NodeFolder::read_changed(const std::vector<std::string>& names, FolderConte
 bool NodeFolder::sum_up(FolderContent& out) const {
   bool rivals = false;
   out.names.clear();
+  out.notes.clear();
   for (const auto& [name, file] : known_) {
     for (const std::string& node : file.names) rivals = !out.names.insert(node).second || rivals;
+    out.notes.insert(out.notes.end(), file.notes.begin(), file.notes.end());
   }
+  out.whole = out.notes.empty();
   return rivals;
 }
 
@@ -116,43 +130,30 @@ Result<FolderContent> NodeFolder::read() {
   std::ranges::sort(names);
   FolderContent out;
   if (had_rivals_) known_.clear();
-  read_changed(names, out);
+  look_at_all(names, out);
   const bool rivals = sum_up(out);
   if (rivals && !had_rivals_) {
     known_.clear();
     out.changed.clear();
-    read_changed(names, out);
+    look_at_all(names, out);
   }
   had_rivals_ = rivals;
   keep_last_of_each(out.changed);
-  for (const auto& [name, file] : known_) {
-    out.notes.insert(out.notes.end(), file.notes.begin(), file.notes.end());
-  }
-  out.whole = out.notes.empty();
   return out;
 }
 
-Result<FolderWatch> FolderWatch::open(const fs::path& folder) {
-  Fd fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!fd.valid()) return fail_errno(errno, "watch " + folder.native());
-  FolderWatch watch(std::move(fd), folder);
-  HOLDFAST_CHECK(watch.watch_nearest());
-  return watch;
-}
-
-Status FolderWatch::watch_nearest() {
-  // a watch of the same folder twice is one watch, so nothing has to be taken back
-  for (fs::path at = folder_;; at = at.parent_path()) {
-    if (::inotify_add_watch(fd_.get(), at.c_str(), kChanges) >= 0) return {};
-    if (errno != ENOENT || at == at.parent_path()) return fail_errno(errno, "watch " + at.native());
+Result<FolderContent> NodeFolder::read(const std::set<std::string>& names) {
+  if (had_rivals_ || names.contains(std::string(kMounted))) return read();
+  FolderContent out;
+  for (const std::string& name : names) {
+    if (is_document(name)) look_at(name, out);
   }
-}
-
-Status FolderWatch::drain() {
-  alignas(inotify_event) std::array<char, 4096> buffer{};
-  while (::read(fd_.get(), buffer.data(), buffer.size()) > 0) {
+  if (sum_up(out)) {
+    had_rivals_ = true;
+    return read();
   }
-  return watch_nearest();
+  keep_last_of_each(out.changed);
+  return out;
 }
 
 }  // namespace holdfast::flannel

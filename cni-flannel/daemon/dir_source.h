@@ -4,13 +4,13 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cni-flannel/daemon/known_peers.h"
 #include "cni-flannel/daemon/node_network_object.h"
-#include "common/base/fd.h"
 #include "common/base/files.h"
 #include "common/base/result.h"
 
@@ -31,13 +31,22 @@ struct FolderContent {
 /// node that stands in two files the file that is last in the order of names counts.
 ///
 /// A file is read again when its inode, size or times have changed.
+///
+/// A symbolic link is not followed, with one exception: a ConfigMap as kubelet mounts it, where a.yaml is a
+/// link to ..data/a.yaml, and ..data one to the folder beside it that holds the files. Nothing outside the
+/// folder is read.
 class NodeFolder {
  public:
   /// `files` outlives it.
   NodeFolder(Files& files, std::filesystem::path folder) : files_(files), folder_(std::move(folder)) {}
 
-  /// Errors: kNotFound for a folder that is not there, errno.
+  /// Whether something that has happened to this entry of the folder is of interest.
+  [[nodiscard]] static bool concerned_by(const std::string& name);
+
+  /// Looks at every file. Errors: kNotFound for a folder that is not there, errno.
   Result<FolderContent> read();
+  /// Looks only at these, which something has happened to since the last read.
+  Result<FolderContent> read(const std::set<std::string>& names);
 
   [[nodiscard]] const std::filesystem::path& path() const { return folder_; }
 
@@ -56,34 +65,16 @@ class NodeFolder {
     std::vector<std::string> notes;
   };
   static std::optional<Stamp> stamp_of(const std::filesystem::path& path);
+  [[nodiscard]] std::filesystem::path path_of(const std::string& name) const;
   void read_file(const std::filesystem::path& path, File& file, std::vector<NodeNetworkObject>& out);
-  void read_changed(const std::vector<std::string>& names, FolderContent& out);
+  void look_at(const std::string& name, FolderContent& out);
+  void look_at_all(const std::vector<std::string>& names, FolderContent& out);
   bool sum_up(FolderContent& out) const;
 
   Files& files_;
   std::filesystem::path folder_;
   std::map<std::string, File> known_;  // by file name
   bool had_rivals_ = false;            // at the last read a node stood in two files
-};
-
-/// Tells when something in a folder has changed, also when the folder comes later: watches the nearest
-/// parent that is there, then.
-class FolderWatch {
- public:
-  /// Errors: errno of inotify(7).
-  static Result<FolderWatch> open(const std::filesystem::path& folder);
-
-  /// Becomes readable when something has changed.
-  [[nodiscard]] int fd() const { return fd_.get(); }
-  /// Takes what has come in, and follows the folder if it was made or replaced meanwhile. Never blocks.
-  Status drain();
-
- private:
-  FolderWatch(Fd fd, std::filesystem::path folder) : fd_(std::move(fd)), folder_(std::move(folder)) {}
-  Status watch_nearest();
-
-  Fd fd_;
-  std::filesystem::path folder_;
 };
 
 }  // namespace holdfast::flannel

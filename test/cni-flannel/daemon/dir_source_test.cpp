@@ -1,7 +1,5 @@
 #include "cni-flannel/daemon/dir_source.h"
 
-#include <poll.h>
-
 #include <filesystem>
 
 #include "cni-flannel/daemon/vtep_mac.h"
@@ -109,38 +107,85 @@ TEST_CASE("A folder that is not there is an error, not an empty list", "[flannel
   CHECK(NodeFolder(folder.files, folder.path()).read()->names.empty());
 }
 
-bool has_news(FolderWatch& watch) {
-  pollfd poll_fd{watch.fd(), POLLIN, 0};
-  const bool news = ::poll(&poll_fd, 1, 0) == 1;
-  REQUIRE(watch.drain().has_value());
-  return news;
+TEST_CASE("After a change only the files that are named are looked at", "[flanneld]") {
+  Folder folder;
+  folder.write("a.yaml", document("a", 1));
+  folder.write("b.yaml", document("b", 2));
+  NodeFolder nodes(folder.files, folder.path());
+  REQUIRE(nodes.read()->changed.size() == 2);
+  folder.write("a.yaml", document("a", 7));
+  folder.write("b.yaml", document("b", 8));
+  folder.write("c.yaml", document("c", 3));
+  auto content = nodes.read({"b.yaml", "absent.yaml", "README"});
+  REQUIRE(content->changed.size() == 1);
+  CHECK(content->changed[0].identity.name == "b");
+  CHECK(content->names == NodeNames{"a", "b"});
+  CHECK(content->whole);
+  REQUIRE(folder.files.remove(folder / "b.yaml").has_value());
+  CHECK(nodes.read({"b.yaml"})->names == NodeNames{"a"});
+  // what could not be used stays told, whichever file is looked at
+  folder.write("c.yaml", "nonsense: [");
+  CHECK_FALSE(nodes.read({"c.yaml"})->whole);
+  CHECK_FALSE(nodes.read({"a.yaml"})->whole);
+  // a second file for a node: which one counts is told as by a look at all
+  folder.write("c.yaml", document("a", 9));
+  CHECK(nodes.read({"c.yaml"})->changed.at(0).network.pod_cidrs.front().to_string() == "10.244.9.0/24");
+  REQUIRE(folder.files.remove(folder / "c.yaml").has_value());
+  CHECK(nodes.read({"c.yaml"})->changed.at(0).network.pod_cidrs.front().to_string() == "10.244.7.0/24");
 }
 
-TEST_CASE("Files that come, change, move and go are noticed, and so is a folder that is made later",
-          "[flanneld]") {
-  Folder folder;
-  const auto deep = folder / "etc/nodes";
-  auto watch = FolderWatch::open(deep).value();
-  CHECK_FALSE(has_news(watch));
-  std::filesystem::create_directory(folder / "etc");
-  CHECK(has_news(watch));
-  std::filesystem::create_directory(deep);
-  CHECK(has_news(watch));
-  folder.write("etc/nodes/a.yaml", "a");
-  CHECK(has_news(watch));
-  CHECK_FALSE(has_news(watch));
-  folder.write("etc/nodes/a.yaml", "b");
-  CHECK(has_news(watch));
-  std::filesystem::rename(deep / "a.yaml", deep / "b.yaml");
-  CHECK(has_news(watch));
-  std::filesystem::remove(deep / "b.yaml");
-  CHECK(has_news(watch));
-  std::filesystem::rename(deep, folder / "old");
-  CHECK(has_news(watch));
-  std::filesystem::create_directory(deep);
-  CHECK(has_news(watch));
-  folder.write("etc/nodes/c.yaml", "c");
-  CHECK(has_news(watch));
+/// A folder as kubelet mounts a ConfigMap into it, which it replaces by turning ..data.
+struct MountedFolder : Folder {
+  void mount(const std::string& generation, const std::string& text) {
+    std::filesystem::create_directory(*this / generation);
+    write(generation + "/a.yaml", text);
+    std::filesystem::create_symlink(generation, *this / "..data_tmp");
+    std::filesystem::rename(*this / "..data_tmp", *this / "..data");
+  }
+};
+
+TEST_CASE("A mounted ConfigMap is read, and again when it is turned", "[flanneld]") {
+  MountedFolder folder;
+  folder.mount("..2026_1", document("a", 1));
+  std::filesystem::create_symlink("..data/a.yaml", folder / "a.yaml");
+  NodeFolder nodes(folder.files, folder.path());
+  const auto first = nodes.read();
+  CHECK(first->whole);
+  REQUIRE(first->changed.size() == 1);
+  CHECK(nodes.read()->changed.empty());
+  folder.mount("..2026_2", document("a", 7));
+  CHECK(NodeFolder::concerned_by("..data"));
+  CHECK_FALSE(NodeFolder::concerned_by("..2026_2"));
+  const auto turned = nodes.read({"..data"});
+  REQUIRE(turned->changed.size() == 1);
+  CHECK(turned->changed[0].network.pod_cidrs.front().to_string() == "10.244.7.0/24");
+}
+
+TEST_CASE("No link leads a folder's reader elsewhere", "[flanneld]") {
+  struct Case {
+    const char* name;
+    const char* data;  // what ..data points to
+    const char* link;  // what a.yaml points to
+  };
+  const auto c = GENERATE(Case{"out of the folder", "..1", "../secret/a.yaml"},
+                          Case{"a mount out of the folder", "../secret", "..data/a.yaml"},
+                          Case{"a mount that is the parent", "..", "..data/a.yaml"},
+                          Case{"a mount that is a link itself", "away", "..data/a.yaml"},
+                          Case{"another name", "..1", "..data/b.yaml"},
+                          Case{"up from the mount", "..1", "..data/../../secret/a.yaml"});
+  DYNAMIC_SECTION(c.name) {
+    Folder home;
+    for (const char* made : {"secret", "nodes", "nodes/..1"}) std::filesystem::create_directory(home / made);
+    for (const char* file : {"secret/a.yaml", "a.yaml", "nodes/..1/b.yaml"}) {
+      home.write(file, document("a", 1));
+    }
+    std::filesystem::create_symlink(c.data, home / "nodes/..data");
+    std::filesystem::create_symlink("../secret", home / "nodes/away");
+    std::filesystem::create_symlink(c.link, home / "nodes/a.yaml");
+    const auto content = NodeFolder(home.files, home / "nodes").read();
+    CHECK(content->changed.empty());
+    CHECK_FALSE(content->whole);
+  }
 }
 
 }  // namespace
