@@ -31,7 +31,6 @@ int main(int argc, char** argv) {
   }
   FdLogger log(options->log_level, clock);
   const Status ended = flannel::run_flanneld(*std::move(options), log);
-  if (ended) return 0;
-  log.error("flanneld cannot go on", {{"error", ended.error().message}});
-  return 1;
+  if (!ended) log.error("flanneld cannot go on", {{"error", ended.error().message}});
+  return flannel::exit_status(ended);
 }

@@ -7,8 +7,8 @@
 #include <utility>
 #include <variant>
 
-#include "cni-flannel/daemon/overlay_rules.h"
 #include "cni-flannel/daemon/own_lease.h"
+#include "cni-flannel/daemon/rules_wanted.h"
 #include "cni-flannel/daemon/subnet_file.h"
 
 namespace holdfast::flannel {
@@ -19,6 +19,14 @@ using namespace std::chrono_literals;
 // Events of the kernel come in floods: they are taken together, and leave the loop its time.
 constexpr auto kGather = 1ms;
 constexpr auto kRoundDistance = 30ms;
+// Pods come with addresses and routes of their own, which are no news to us.
+constexpr auto kConflictDelay = 1s;
+
+AddressPlan cluster_plan(const Options& options, const NetConf& conf) {
+  AddressPlan out = address_plan(conf, options.service_cidrs, options.api_host);
+  out.node = options.node_name;
+  return out;
+}
 
 std::uint64_t seed_of(const std::string& node) {
   return std::hash<std::string>()(node) ^ static_cast<std::uint64_t>(::getpid());
@@ -40,18 +48,22 @@ Agent::Agent(const Tools& tools, Options options, NetConf conf)
             if (!done) tools_.metrics.store_errors.add();
             tools_.conditions.set(kStateStored, "StoreFailed", done ? "" : done.error().message);
           }),
+      conflicts_(tools_.conditions, tools_.metrics.cidr_conflicts, cluster_plan(options_, conf_),
+                 options_.accept_cidr_conflicts),
       retry_(200ms, 30s, seed_of(options_.node_name)) {}
 
 Agent::~Agent() = default;
 
 Status Agent::start(std::unique_ptr<LeaseSource> source) {
   HOLDFAST_CHECK(read_store());
+  joining_ = !own_ && !overlay_.device_mac(IpFamily::kV4) && !overlay_.device_mac(IpFamily::kV6);
   // before the first look, so that nothing happens between the two unseen
   HOLDFAST_CHECK(watch_kernel());
   HOLDFAST_CHECK(watch_no_masquerade());
   // pods can start as soon as this file is there, also while there is no external interface
   if (own_ && mtu_ != 0) write_subnet_env();
   round();
+  HOLDFAST_CHECK(refusal_);
   source_ = std::move(source);
   return source_->start(*this);
 }
@@ -115,6 +127,7 @@ void Agent::kernel_told() {
                          });
   if (concerned)
     round_after(std::max<std::chrono::nanoseconds>(kGather, round_ended_ + kRoundDistance - now()));
+  if (std::ranges::any_of(*events, ConflictKeeper::concerned_by)) round_after(kConflictDelay);
 }
 
 void Agent::round_after(std::chrono::nanoseconds delay) {
@@ -135,11 +148,13 @@ void Agent::round() {
 bool Agent::round_succeeds() {
   const Status found = overlay_.find_underlay();
   tools_.conditions.set(kInterfaceFound, "NoInterface", found ? "" : found.error().message);
+  if (!may_join()) return false;
   if (!renew_lease()) return false;
   read_ranges();
   want_rules();
   if (!found) return false;
   const std::vector<const NodeNetwork*> nodes = known_.networks();
+  conflicts_.look(*own_, nodes, overlay_);
   const bool whole = overlay_.put_right(*own_, nodes, strangers());
   follow_peers();
   const bool written = write_subnet_env();
@@ -147,8 +162,16 @@ bool Agent::round_succeeds() {
   return whole && written;
 }
 
+/// Returns whether anything may be done; if not, the program ends.
+bool Agent::may_join() {
+  if (joining_) refusal_ = conflicts_.may_join(overlay_);
+  if (!refusal_) tools_.loop.stop();
+  return refusal_.has_value();
+}
+
 void Agent::after_round(bool whole) {
   if (whole) retry_.reset();
+  joining_ = joining_ && !whole;
   // without a lease or an interface there is nothing to try again before something is told
   const bool hopeless =
       !tools_.conditions.is_well(kLeaseKnown) || !tools_.conditions.is_well(kInterfaceFound);
@@ -199,26 +222,7 @@ bool Agent::write_subnet_env() {
 }
 
 void Agent::want_rules() {
-  if (!own_) return;
-  RulesWanted wanted;
-  wanted.nftables = conf_.nftables;
-  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
-    const std::optional<AddressPool>& pool = family == IpFamily::kV4 ? conf_.ipv4 : conf_.ipv6;
-    const Cidr* subnet = own_->pod_cidr(family);
-    OverlayRules rules;
-    rules.family = family;
-    if (pool && subnet != nullptr) rules.ranges = OverlayRules::Ranges{pool->network, *subnet};
-    rules.masquerade = options_.ip_masq;
-    rules.fully_random = !options_.ip_masq_fully_random_disable;
-    rules.forward = options_.iptables_forward_rules;
-    rules.no_masquerade = options_.no_masq_cidrs;
-    rules.no_masquerade.insert(rules.no_masquerade.end(), no_masquerade_.ranges.begin(),
-                               no_masquerade_.ranges.end());
-    wanted.sets.push_back(overlay_rule_set(rules));
-  }
-  wanted.guarded = !options_.accept_unknown_peers;
-  wanted.guard = guard_;
-  rules_.want(std::move(wanted));
+  if (own_) rules_.want(rules_wanted(conf_, options_, *own_, no_masquerade_.ranges, guard_));
 }
 
 /// The peers are programmed as they are known: now their packets are let in.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cni-flannel/daemon/conditions.h"
+#include "cni-flannel/daemon/conflict_keeper.h"
 #include "cni-flannel/daemon/daemon_metrics.h"
 #include "cni-flannel/daemon/folder_watch.h"
 #include "cni-flannel/daemon/known_peers.h"
@@ -54,8 +55,10 @@ class Agent final : public LeaseConsumer {
   ~Agent() override;
 
   /// Reads the store, and makes kernel, subnet.env and rules right by it as far as it tells. Then asks
-  /// `source`. Errors: what no waiting cures.
+  /// `source`. Errors: what no waiting cures; kAddressesExclude.
   Status start(std::unique_ptr<LeaseSource> source);
+  /// Why this node does not join, with which it has stopped the loop. Errors: kAddressesExclude.
+  [[nodiscard]] const Status& refusal() const { return refusal_; }
   /// A look at everything soon.
   void look_again() { round_after({}); }
   /// The program ends: what is not stored yet is given to the worker. Kernel and files stay as they are.
@@ -88,6 +91,7 @@ class Agent final : public LeaseConsumer {
   void set_forget_timer();
   void forget();
 
+  bool may_join();
   bool renew_lease();
   bool write_subnet_env();
   void want_rules();
@@ -104,6 +108,7 @@ class Agent final : public LeaseConsumer {
   OverlayKeeper overlay_;
   RulesKeeper rules_;
   StateKeeper state_;
+  ConflictKeeper conflicts_;
   std::unique_ptr<LeaseSource> source_;
 
   std::string cluster_id_;
@@ -111,6 +116,8 @@ class Agent final : public LeaseConsumer {
   KnownPeers known_;
   std::string position_;
   bool crd_seen_ = false;
+  bool joining_ = false;  // nothing of the overlay was ever here
+  Status refusal_;
   std::uint32_t mtu_ = 0;  // of the pods; 0: not known
   std::optional<std::chrono::nanoseconds> listed_at_;
   bool peers_known_ = false;  // a store or a list has told who they are

@@ -34,11 +34,12 @@ inline constexpr ConditionKind kSourceReachable{"SourceReachable", true, false};
 inline constexpr ConditionKind kPeersGuarded{"PeersGuarded", true, false};
 inline constexpr ConditionKind kPeersRejected{"PeersRejected", false, false};
 inline constexpr ConditionKind kVtepMacContested{"VtepMacContested", false, false};
+inline constexpr ConditionKind kCidrConflict{"CidrConflict", false, false};
 
 /// The conditions of this node. Each transition is one line in the log.
 class Conditions {
  public:
-  /// All but the last two of the kinds above begin as not well yet.
+  /// Those above whose good status is true begin as not well yet.
   Conditions(Logger& log, Clock& clock);
 
   /// `told` is called after each transition.

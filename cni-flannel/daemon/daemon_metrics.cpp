@@ -43,6 +43,8 @@ DaemonMetrics::DaemonMetrics(Metrics& metrics)
           metrics.counter("flanneld_rules_mended_total", "Times that rules were not as we left them.")),
       store_errors(metrics.counter("flanneld_store_errors_total", "Saves of the state that failed.")),
       source_reachable(metrics.gauge("flanneld_source_reachable", "1 while the lease source can be read.")),
+      cidr_conflicts(metrics.gauge("flanneld_cidr_conflicts",
+                                   "Ranges of the cluster that overlap others of this node or its peers.")),
       list_age(metrics.gauge("flanneld_authoritative_list_age_seconds",
                              "Time since the last authoritative list of nodes; -1 before the first.")),
       ready(metrics.gauge("flanneld_ready", "1 while the node is ready, as /readyz tells.")) {

@@ -34,6 +34,7 @@ struct DaemonMetrics {
   Counter& rules_mended;
   Counter& store_errors;
   Gauge& source_reachable;
+  Gauge& cidr_conflicts;
   Gauge& list_age;  ///< seconds; -1: there was none yet
   Gauge& ready;
 };

@@ -126,10 +126,17 @@ Status run_flanneld(Options options, Logger& log) {
   });
   HOLDFAST_CHECK(running.start(std::move(source)));
   HOLDFAST_CHECK(loop->run());
+  HOLDFAST_CHECK(running.refusal());
   manager.stopping();
   running.finish();
   log.info("flanneld ends; the overlay stays as it is");
   return {};
+}
+
+int exit_status(const Status& ended) {
+  constexpr int kConflict = 3;
+  if (ended) return 0;
+  return ended.error().code == kAddressesExclude ? kConflict : 1;
 }
 
 }  // namespace holdfast::flannel

@@ -1,6 +1,8 @@
 #include "cni-flannel/daemon/options.h"
 
+#include <algorithm>
 #include <regex>
+#include <string_view>
 #include <utility>
 
 namespace holdfast::flannel {
@@ -63,6 +65,20 @@ Flags::Set to_address(std::optional<IpAddress>& target, std::optional<IpFamily> 
       return fail(Code::kInvalidArgument, "is not an " + kind + " address");
     }
     target = *address;
+    return {};
+  };
+}
+
+/// One, or several with commas between.
+Flags::Set to_ranges(std::vector<Cidr>& target) {
+  return [&target](const std::string& value) -> Status {
+    for (std::size_t at = 0; at <= value.size();) {
+      const std::size_t end = std::min(value.find(',', at), value.size());
+      const Result<Cidr> range = Cidr::parse(std::string_view(value).substr(at, end - at));
+      if (!range) return fail(Code::kInvalidArgument, "is not a CIDR");
+      target.push_back(range->network());
+      at = end + 1;
+    }
     return {};
   };
 }
@@ -147,12 +163,11 @@ void add_own_flags(Flags& flags, Options& out) {
               out.peer_removal_delay);
   add_seconds(flags, "resync", "how often all is looked at that no event told of [300]", 1, out.resync);
   flags.value("no-masq-cidr", "CIDR", "pods keep their source towards it; may be repeated",
-              [&out](const std::string& value) -> Status {
-                const Result<Cidr> range = Cidr::parse(value);
-                if (!range) return fail(Code::kInvalidArgument, "is not a CIDR");
-                out.no_masq_cidrs.push_back(range->network());
-                return {};
-              });
+              to_ranges(out.no_masq_cidrs));
+  flags.value("service-cidr", "CIDR", "the cluster's services, which must overlap nothing; may be repeated",
+              to_ranges(out.service_cidrs));
+  flags.boolean("accept-cidr-conflicts", "join although the node's own network is in the pods' range",
+                out.accept_cidr_conflicts);
   flags.value("no-masq-dir", "FOLDER", "files with more of them [/run/flannel/no-masq.d]",
               to_path(out.no_masq_dir));
   flags.boolean("accept-unknown-peers", "take VXLAN packets from everybody, as upstream does",
@@ -215,6 +230,7 @@ Result<Options> parse_options(std::span<const std::string> arguments, const Flag
   if (out.help || out.version) return out;
   HOLDFAST_CHECK(flags.parse_environment("FLANNELD_", environment));
   if (out.node_name.empty()) out.node_name = environment("NODE_NAME").value_or("");
+  out.api_host = environment("KUBERNETES_SERVICE_HOST").value_or("");
   if (unserved.etcd && !out.kube_subnet_mgr && out.source == SourceKind::kAuto) {
     return fail(Code::kUnimplemented,
                 "--etcd-endpoints: leases in etcd are not served; use --kube-subnet-mgr, or --source=dir");

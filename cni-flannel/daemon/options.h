@@ -38,6 +38,8 @@ struct Options {
   std::filesystem::path config_dir = "/etc/kube-flannel/nodes";  ///< for kDir
   std::filesystem::path no_masq_dir = "/run/flannel/no-masq.d";
   std::vector<Cidr> no_masq_cidrs;
+  std::vector<Cidr> service_cidrs;  ///< of the cluster, to be held against the others
+  std::string api_host;             ///< KUBERNETES_SERVICE_HOST in the environment
   std::string kube_api_url;
   std::string kubeconfig_file;
   std::string kube_annotation_prefix = "flannel.alpha.coreos.com";
@@ -55,6 +57,7 @@ struct Options {
   bool iptables_forward_rules = true;
   bool ip_blackhole_route = false;
   bool accept_unknown_peers = false;
+  bool accept_cidr_conflicts = false;
   bool kube_subnet_mgr = false;
   bool set_node_network_unavailable = true;
   bool help = false;

@@ -34,6 +34,8 @@ class OverlayKeeper {
   Status find_underlay();
   /// As found last; nullptr: none.
   [[nodiscard]] const Underlay* underlay() const { return underlay_ ? &*underlay_ : nullptr; }
+  /// What was read for that.
+  [[nodiscard]] const UnderlayTables& tables() const { return tables_; }
   /// MAC of the family's device, if there is one.
   [[nodiscard]] std::optional<MacAddress> device_mac(IpFamily family);
 

@@ -1,14 +1,13 @@
 #include "cni-flannel/inspect/doctor.h"
 
-#include <algorithm>
 #include <optional>
 #include <system_error>
 #include <utility>
 
 #include "cni-flannel/daemon/net_conf.h"
 #include "cni-flannel/daemon/sole_run.h"
+#include "cni-flannel/inspect/conflict_findings.h"
 #include "cni-flannel/plugin/subnet_env.h"
-#include "common/netlink/address.h"
 #include "common/netlink/link.h"
 #include "common/netlink/sysctl.h"
 
@@ -38,6 +37,9 @@ class Doctor {
   void add(Verdict verdict, std::string what, std::string detail) {
     findings_.push_back({verdict, std::move(what), std::move(detail)});
   }
+  void add(std::vector<Finding> findings) {
+    for (Finding& finding : findings) findings_.push_back(std::move(finding));
+  }
   void failed(std::string what, const Error& error) { add(Verdict::kWrong, std::move(what), error.message); }
 
   void look_at_daemon();
@@ -46,7 +48,6 @@ class Doctor {
   void look_at_family(const FamilyReport& family);
   void look_at_peers(const FamilyReport& family);
   void look_at_mtu(const FamilyReport& family, const nl::Link& device);
-  void look_at_conflicts(const FamilyReport& family, const Cidr& network);
   void look_at_state_folder();
   void look_at_sysctls();
 
@@ -90,6 +91,7 @@ void Doctor::look_at_overlay() {
   }
   add(Verdict::kWell, "stored state", std::to_string(report->nodes.size()) + " other nodes");
   for (const FamilyReport& family : report->families) look_at_family(family);
+  add(conflict_findings(socket_, *report, places_.service_cidrs));
 }
 
 void Doctor::look_at_family(const FamilyReport& family) {
@@ -100,10 +102,6 @@ void Doctor::look_at_family(const FamilyReport& family) {
   look_at_peers(family);
   const auto device = nl::find_link(socket_, family.device);
   if (device && *device) look_at_mtu(family, **device);
-  if (!lease_) return;
-  for (const Cidr& network : lease_->networks) {
-    if (network.family() == family.family) look_at_conflicts(family, network);
-  }
 }
 
 void Doctor::look_at_peers(const FamilyReport& family) {
@@ -139,26 +137,6 @@ void Doctor::look_at_mtu(const FamilyReport& family, const nl::Link& device) {
                std::to_string(device.mtu) + ", but pods are given " + std::to_string(lease_->mtu));
   }
   add(Verdict::kWell, what, std::to_string(device.mtu));
-}
-
-/// Addresses of the pods' network on links that are none of the overlay's.
-void Doctor::look_at_conflicts(const FamilyReport& family, const Cidr& network) {
-  const std::string what = "conflicts with " + network.to_string();
-  const auto links = nl::list_links(socket_);
-  const auto addresses = nl::list_addresses(socket_, 0, family.family);
-  if (!links) return failed(what, links.error());
-  if (!addresses) return failed(what, addresses.error());
-  for (const nl::Address& address : *addresses) {
-    const auto link = std::ranges::find(*links, address.ifindex, &nl::Link::index);
-    const bool is_ours = link != links->end() && (link->kind == "bridge" || link->kind == "vxlan");
-    if (is_ours || address.cidr.prefix() == 0) continue;
-    if (network.overlaps(address.cidr.network())) {
-      return add(Verdict::kWrong, what,
-                 (link == links->end() ? std::string("a link") : link->name) + " has " +
-                     address.cidr.to_string() + ": pods and these hosts cannot both be reached");
-    }
-  }
-  add(Verdict::kWell, what, "none");
 }
 
 void Doctor::look_at_state_folder() {

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <string>
 #include <vector>
 
+#include "cni-flannel/inspect/finding.h"
 #include "cni-flannel/inspect/overlay_report.h"
 #include "common/base/clock.h"
 #include "common/base/files.h"
@@ -12,22 +11,10 @@
 
 namespace holdfast::flannel {
 
-enum class Verdict : std::uint8_t {
-  kWell,
-  kDoubtful,  ///< works today, or may be meant so
-  kWrong,     ///< pods cannot reach each other, or will not after the next restart
-};
-
-/// One thing that was looked at.
-struct Finding {
-  Verdict verdict = Verdict::kWell;
-  std::string what;    ///< "MTU of flannel.1"
-  std::string detail;  ///< what was found, and for one that is not well the cure
-};
-
 struct DoctorPlaces {
   OverlayPlaces overlay;
   std::filesystem::path subnet_file = "/run/flannel/subnet.env";
+  std::vector<Cidr> service_cidrs = {};  ///< the cluster's, where told
 };
 
 /// Looks at what makes pods of this node reach those of others: flanneld, its files, devices and peers, MTU,

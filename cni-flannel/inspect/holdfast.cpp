@@ -51,6 +51,12 @@ void add_flags(Flags& flags, CommandLine& line) {
               });
   flags.value("ipam-dir", "FOLDER", "the plugin's ipam.dataDir [/var/lib/cni/networks]",
               to_path(line.ipam.data_dir));
+  flags.value("service-cidr", "CIDR", "flanneld's: the cluster's services; may be repeated",
+              [&line](const std::string& value) -> Status {
+                HOLDFAST_TRY(const Cidr range, Cidr::parse(value));
+                line.places.service_cidrs.push_back(range.network());
+                return {};
+              });
   flags.boolean("help", "this text", line.help);
 }
 

@@ -92,7 +92,8 @@ Result<OverlayReport> inspect_overlay(Files& files, nl::Socket& socket, const Ov
   HOLDFAST_TRY(const NetConf conf, read_conf(looked_at, places.net_config));
   OverlayStore store(looked_at, places.state_dir, {"", places.node_name, places.machine_id});
   HOLDFAST_TRY(OverlayStore::Loaded loaded, store.load());
-  OverlayReport report{.cluster_id = loaded.state.cluster_id,
+  OverlayReport report{.conf = conf,
+                       .cluster_id = loaded.state.cluster_id,
                        .own = std::move(loaded.state.own),
                        .nodes = {},
                        .notes = std::move(loaded.notes),

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cni-flannel/daemon/net_conf.h"
 #include "cni-flannel/daemon/node_network.h"
 #include "cni-flannel/daemon/wanted_peers.h"
 #include "common/base/files.h"
@@ -40,6 +41,7 @@ struct FamilyReport {
 
 /// The overlay by what flanneld has stored, held against the kernel. Needs no running flanneld.
 struct OverlayReport {
+  NetConf conf;
   std::string cluster_id;          ///< empty: not known, or none
   std::optional<NodeNetwork> own;  ///< our lease; without it nothing more is told
   std::vector<NodeNetwork> nodes;  ///< the peers in the store, as published

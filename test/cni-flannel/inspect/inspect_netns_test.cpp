@@ -76,7 +76,8 @@ constexpr Ailment kAilments[] = {
     {"no neighbours", "ip neigh flush dev flannel.1 nud permanent", "not as wanted: node2, node3"},
     {"MTU too large", "ip link set eth0 mtu 1400", "1450 and 50 for VXLAN exceed 1400 of eth0"},
     {"no forwarding", "sysctl -qw net.ipv4.ip_forward=0", "net.ipv4.ip_forward +is 0"},
-    {"LAN in the pods' network", "ip addr add 10.244.9.1/24 dev eth0", "eth0 has 10.244.9.1/24"},
+    {"LAN in the pods' network", "ip addr add 10.244.9.1/24 dev eth0",
+     "10.244.9.1/24 of eth0: hosts there and pods"},
 };
 
 TEST_CASE_METHOD(Site, "doctor names what is wrong with a node, and is status 1", "[inspect]") {

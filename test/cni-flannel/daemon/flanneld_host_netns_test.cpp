@@ -1,0 +1,58 @@
+// What flanneld does about the host that it runs on.
+
+#include "test/catch.h"
+#include "test/cni-flannel/daemon/flanneld_cluster.h"
+
+namespace holdfast::test {
+namespace {
+
+/// Two nodes; the first one's LAN is in the pods' network too.
+struct Conflict : Cluster {
+  Conflict() { static_cast<void>(one.run(kMove)); }
+  static constexpr const char* kMove =
+      "ip addr add 10.244.77.1/24 dev eth0 && ip addr del 192.168.77.1/24 dev eth0 && "
+      "ip route replace default via 10.244.77.254";
+};
+
+TEST_CASE_METHOD(Conflict, "A node does not join with its own network in the pods' range, and is told why",
+                 "[flanneld]") {
+  one.start();
+  CHECK(one.wait() == 3);
+  CHECK_THAT(one.log(), Catch::Contains("the pod network 10.244.0.0/16 overlaps 10.244.77.1/24 of eth0") &&
+                            Catch::Contains("choose another interface by --iface") &&
+                            Catch::Contains("--accept-cidr-conflicts"));
+  CHECK_FALSE(one.can("ip link show flannel.1 2>/dev/null"));
+  CHECK_FALSE(std::filesystem::exists(one.path("run/subnet.env")));
+  CHECK_FALSE(one.can("iptables-save -t nat 2>/dev/null | grep FLANNEL"));
+}
+
+TEST_CASE_METHOD(Conflict, "It joins when that is accepted, and tells of it", "[flanneld]") {
+  one.start({"--accept-cidr-conflicts"});
+  until([&] { return one.ready(); });
+  CHECK(one.metric("flanneld_cidr_conflicts") == 2);  // the address and the gateway
+  CHECK_THAT(one.get("/readyz?verbose"), Catch::Contains("[-]CidrConflict failed: the pod network"));
+}
+
+TEST_CASE_METHOD(Cluster, "A node that has joined is not stopped by a conflict that comes later",
+                 "[flanneld]") {
+  one.start();
+  until([&] { return one.ready(); });
+  CHECK(one.metric("flanneld_cidr_conflicts") == 0);
+
+  // on another interface: seen without waiting for the next look at everything
+  static_cast<void>(one.run(
+      "ip link add lan2 type veth peer lan3 && ip link set lan2 up && ip addr add 10.244.9.1/24 dev lan2"));
+  until([&] { return one.metric("flanneld_cidr_conflicts") == 1; });
+  CHECK_THAT(one.get("/readyz?verbose"), Catch::Contains("10.244.9.1/24 of lan2"));
+  CHECK(one.ready());
+
+  // its own network moves into the range, and it is started again
+  one.stop(SIGTERM);
+  static_cast<void>(one.run(Conflict::kMove));
+  one.start();
+  until([&] { return one.get("/readyz?verbose").find("10.244.77.1/24 of eth0") != std::string::npos; });
+  until([&] { return one.ready(); });
+}
+
+}  // namespace
+}  // namespace holdfast::test
