@@ -8,29 +8,28 @@
 
 // The daemon's binary. Everything that can be tested is in the library.
 int main(int argc, char** argv) {
-  using namespace holdfast;
   std::signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of write(2), not our death
-  SystemClock clock;
+  holdfast::SystemClock clock;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const auto environment = [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
-  auto options = flannel::parse_options(arguments, environment);
+  auto options = holdfast::flannel::parse_options(arguments, environment);
   if (!options) {
     std::fprintf(stderr, "flanneld: %s\n", options.error().message.c_str());
     return 2;
   }
   if (options->help) {
-    std::fputs(flannel::options_help().c_str(), stdout);
+    std::fputs(holdfast::flannel::options_help().c_str(), stdout);
     return 0;
   }
   if (options->version) {
-    std::fprintf(stderr, "%s\n", std::string(version()).c_str());
+    std::fprintf(stderr, "%s\n", std::string(holdfast::version()).c_str());
     return 0;
   }
-  FdLogger log(options->log_level, clock);
-  const Status ended = flannel::run_flanneld(*std::move(options), log);
+  holdfast::FdLogger log(options->log_level, clock);
+  const holdfast::Status ended = holdfast::flannel::run_flanneld(*std::move(options), log);
   if (!ended) log.error("flanneld cannot go on", {{"error", ended.error().message}});
-  return flannel::exit_status(ended);
+  return holdfast::flannel::exit_status(ended);
 }
