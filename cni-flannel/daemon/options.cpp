@@ -10,8 +10,24 @@ namespace {
 
 constexpr std::int64_t kDaySeconds = 86400;
 
+/// The join parameters of edge clusters: an interface by its name, or empty.
+struct JoinInterfaces {
+  std::string node;     ///< nodeIface: the node's address, kubelet's and ours
+  std::string flannel;  ///< flannelIface, which nodeIface takes the place of
+};
+
+/// What is told by them counts alone: the node does not slip to another interface when it is not there.
+void use_join_interfaces(const JoinInterfaces& told, UnderlayChoice& choice) {
+  if (told.node.empty() && told.flannel.empty()) return;
+  choice.interfaces = {told.node.empty() ? told.flannel : told.node};
+  choice.interfaces_flag = told.node.empty() ? "--flannel-iface" : "--node-iface";
+  choice.patterns.clear();
+  choice.can_reach.reset();
+}
+
 /// Values that have a meaning only together.
-struct Unserved {
+struct Together {
+  JoinInterfaces join;
   bool etcd = false;  ///< an etcd flag was given
   std::string ignored;
 };
@@ -150,8 +166,11 @@ void add_kube_flags(Flags& flags, Options& out) {
                 out.set_node_network_unavailable);
 }
 
-void add_own_flags(Flags& flags, Options& out) {
+void add_own_flags(Flags& flags, Options& out, JoinInterfaces& join) {
   flags.heading("Not of upstream");
+  flags.text("node-iface", "NAME",
+             "the interface of the node's address: in place of all that --iface... tell", join.node);
+  flags.text("flannel-iface", "NAME", "the same, unless --node-iface is told", join.flannel);
   flags.value("source", "auto|crd|node|dir", "who tells of the cluster's nodes [auto]",
               [&out](const std::string& value) { return set_source(value, out); });
   flags.value("config-dir", "FOLDER", "their files, for --source=dir [/etc/kube-flannel/nodes]",
@@ -177,29 +196,29 @@ void add_own_flags(Flags& flags, Options& out) {
 }
 
 /// What upstream takes and has no meaning here: etcd, and klog's.
-void add_unserved_flags(Flags& flags, Unserved& unserved) {
+void add_unserved_flags(Flags& flags, Together& together) {
   flags.heading("Taken for upstream's sake, without effect");
   for (const char* name : {"etcd-endpoints", "etcd-prefix", "etcd-keyfile", "etcd-certfile", "etcd-cafile",
                            "etcd-username", "etcd-password"}) {
-    flags.value(name, "TEXT", "etcd is not served: see --source", [&unserved](const std::string& value) {
-      unserved.etcd = unserved.etcd || !value.empty();
+    flags.value(name, "TEXT", "etcd is not served: see --source", [&together](const std::string& value) {
+      together.etcd = together.etcd || !value.empty();
       return Status{};
     });
   }
   flags.integer("subnet-lease-renew-margin", "MINUTES", "of etcd's leases", 1, 1439, [](std::int64_t) {});
   for (const char* name : {"v", "vmodule", "log_backtrace_at"}) {
-    flags.text(name, "TEXT", "see --log-level", unserved.ignored);
+    flags.text(name, "TEXT", "see --log-level", together.ignored);
   }
 }
 
-void add_flags(Flags& flags, Options& out, Unserved& unserved) {
+void add_flags(Flags& flags, Options& out, Together& together) {
   add_interface_flags(flags, out);
   add_file_flags(flags, out);
   add_rule_flags(flags, out);
   add_health_flags(flags, out);
   add_kube_flags(flags, out);
-  add_own_flags(flags, out);
-  add_unserved_flags(flags, unserved);
+  add_own_flags(flags, out, together.join);
+  add_unserved_flags(flags, together);
   flags.heading("Other");
   flags.boolean("help", "this text", out.help);
   flags.boolean("version", "the version, on standard error", out.version);
@@ -223,15 +242,16 @@ std::string_view to_string(SourceKind source) {
 
 Result<Options> parse_options(std::span<const std::string> arguments, const Flags::Lookup& environment) {
   Options out;
-  Unserved unserved;
+  Together together;
   Flags flags;
-  add_flags(flags, out, unserved);
+  add_flags(flags, out, together);
   HOLDFAST_CHECK(flags.parse(arguments));
   if (out.help || out.version) return out;
   HOLDFAST_CHECK(flags.parse_environment("FLANNELD_", environment));
   if (out.node_name.empty()) out.node_name = environment("NODE_NAME").value_or("");
+  use_join_interfaces(together.join, out.underlay);
   out.api_host = environment("KUBERNETES_SERVICE_HOST").value_or("");
-  if (unserved.etcd && !out.kube_subnet_mgr && out.source == SourceKind::kAuto) {
+  if (together.etcd && !out.kube_subnet_mgr && out.source == SourceKind::kAuto) {
     return fail(Code::kUnimplemented,
                 "--etcd-endpoints: leases in etcd are not served; use --kube-subnet-mgr, or --source=dir");
   }
@@ -240,9 +260,9 @@ Result<Options> parse_options(std::span<const std::string> arguments, const Flag
 
 std::string options_help() {
   Options options;
-  Unserved unserved;
+  Together together;
   Flags flags;
-  add_flags(flags, options, unserved);
+  add_flags(flags, options, together);
   return "flanneld: brings up the overlay network of a node and keeps it up, with or without the cloud.\n"
          "Every flag may also be set in the environment, as FLANNELD_IP_MASQ=true.\n" +
          flags.help();

@@ -89,7 +89,8 @@ const nl::Link* find_asked(const UnderlayChoice& choice, const UnderlayTables& t
 std::string describe_asked(const UnderlayChoice& choice) {
   std::string out;
   const auto add = [&out](const std::string& text) { out += (out.empty() ? "" : "; ") + text; };
-  if (!choice.interfaces.empty()) add("no interface " + joined(choice.interfaces) + " (--iface)");
+  if (!choice.interfaces.empty())
+    add("no interface " + joined(choice.interfaces) + " (" + choice.interfaces_flag + ")");
   if (!choice.patterns.empty()) add("none matches " + joined(choice.patterns) + " (--iface-regex)");
   if (choice.can_reach) add("no way to " + choice.can_reach->to_string() + " (--iface-can-reach)");
   return out;

@@ -17,9 +17,10 @@ namespace holdfast::flannel {
 /// `patterns`, else the way to `can_reach`. When none of these is told, the interface that has `public_ip`,
 /// or else the default route's.
 struct UnderlayChoice {
-  std::vector<std::string> interfaces;  ///< --iface, in order: names or addresses
-  std::vector<std::string> patterns;    ///< --iface-regex, in order (ECMAScript): of addresses, then names
-  std::optional<IpAddress> can_reach;   ///< --iface-can-reach
+  std::vector<std::string> interfaces;      ///< --iface, in order: names or addresses
+  std::string interfaces_flag = "--iface";  ///< which flag told them, for errors
+  std::vector<std::string> patterns;   ///< --iface-regex, in order (ECMAScript): of addresses, then names
+  std::optional<IpAddress> can_reach;  ///< --iface-can-reach
   std::optional<IpAddress> public_ip;  ///< --public-ip: told to the peers in place of the interface's address
   std::optional<IpAddress> public_ipv6;
   bool ipv4 = true;  ///< families that are in use

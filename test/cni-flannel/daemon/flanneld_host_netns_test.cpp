@@ -54,5 +54,19 @@ TEST_CASE_METHOD(Cluster, "A node that has joined is not stopped by a conflict t
   until([&] { return one.ready(); });
 }
 
+TEST_CASE_METHOD(Cluster, "The tunnels run by the interface that nodeIface names, which is waited for",
+                 "[flanneld]") {
+  one.start({"--node-iface=lan2", "--flannel-iface=eth0"});
+  until([&] {
+    return one.get("/readyz?verbose").find("no interface lan2 (--node-iface)") != std::string::npos;
+  });
+  CHECK_THAT(one.get("/readyz?verbose"), Catch::Contains("there are: lo, eth0 (192.168.77.1"));
+  CHECK_FALSE(one.can("ip link show flannel.1 2>/dev/null"));
+  static_cast<void>(one.run(
+      "ip link add lan2 type veth peer lan3 && ip link set lan2 up && ip addr add 10.9.0.1/24 dev lan2"));
+  until([&] { return one.ready(); });
+  CHECK_THAT(one.run("ip -d link show flannel.1"), Catch::Contains("local 10.9.0.1 dev lan2"));
+}
+
 }  // namespace
 }  // namespace holdfast::test

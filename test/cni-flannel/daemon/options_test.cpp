@@ -20,6 +20,40 @@ Result<Options> parse(const std::vector<std::string>& arguments, const Environme
   });
 }
 
+TEST_CASE("The join parameter nodeIface wins over flannelIface, and both over the flags of upstream",
+          "[flanneld]") {
+  struct Case {
+    std::vector<std::string> arguments;
+    std::string interface;
+    std::string flag;
+  };
+  const Case cases[] = {
+      {{"--iface=eth0", "--node-iface=", "--flannel-iface="}, "eth0", "--iface"},
+      {{"--flannel-iface=eth1", "--iface=eth0"}, "eth1", "--flannel-iface"},
+      {{"--node-iface=eth2", "--flannel-iface=eth1", "--iface=eth0", "--iface-regex=wwan",
+        "--iface-can-reach=10.0.0.1"},
+       "eth2",
+       "--node-iface"},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.flag) {
+      const UnderlayChoice choice = parse(c.arguments).value().underlay;
+      CHECK(choice.interfaces == std::vector{c.interface});
+      CHECK(choice.interfaces_flag == c.flag);
+      CHECK(choice.patterns.empty());
+      CHECK_FALSE(choice.can_reach.has_value());
+    }
+  }
+  CHECK(parse({}, {{"FLANNELD_NODE_IFACE", "eth3"}}).value().underlay.interfaces.front() == "eth3");
+}
+
+TEST_CASE("Service ranges are told one by one or together", "[flanneld]") {
+  const auto options = parse({"--service-cidr=10.96.0.1/12,fd00::/108", "--service-cidr", "10.112.0.0/16"});
+  CHECK(options.value().service_cidrs ==
+        std::vector{cidr("10.96.0.0/12"), cidr("fd00::/108"), cidr("10.112.0.0/16")});
+  CHECK_FALSE(parse({"--service-cidr=10.96.0.0/12,"}).has_value());
+}
+
 TEST_CASE("The arguments of upstream's manifest mean what they mean there", "[flanneld]") {
   const auto options = parse({"--ip-masq", "--kube-subnet-mgr", "--healthz-port=8081", "-iface", "eth0",
                               "--iface=eth1", "--iface-regex=192\\.168\\..*", "-v=4"},
