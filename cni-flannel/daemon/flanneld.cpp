@@ -11,8 +11,10 @@
 #include "cni-flannel/daemon/agent.h"
 #include "cni-flannel/daemon/api_source.h"
 #include "cni-flannel/daemon/dir_lease_source.h"
+#include "cni-flannel/daemon/drop_ins.h"
 #include "cni-flannel/daemon/health_pages.h"
 #include "cni-flannel/daemon/sole_run.h"
+#include "cni-flannel/daemon/vxlan_device.h"
 #include "common/base/machine_ids.h"
 #include "common/base/service_manager.h"
 #include "common/base/version.h"
@@ -75,6 +77,20 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+/// Those of the links of the overlay and of the CNI plugin's usual bridge. Returns what has changed.
+std::vector<DropIn> settle_drop_ins(Files& files, const Options& options, const NetConf& conf, Logger& log) {
+  std::vector<std::string> links;
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    links.push_back(vxlan_device_name(family, conf.vxlan.vni));
+  }
+  links.emplace_back("cni0");
+  const std::vector<DropIn> all = drop_ins(options.run_dir, links);
+  DropInNews news = options.network_drop_ins ? put_drop_ins(files, all) : remove_drop_ins(files, all);
+  for (const DropIn& one : news.changed) log.info("drop-in file settled", {{"path", one.file.native()}});
+  for (const std::string& note : news.notes) log.warning("drop-in files", {{"note", note}});
+  return std::move(news.changed);
+}
+
 /// The pages, if a port is told.
 Result<std::unique_ptr<http::PageServer>> serve_health(EventLoop& loop, const Options& options, Agent& agent,
                                                        const Conditions& conditions, const Metrics& metrics) {
@@ -106,6 +122,8 @@ Status run_flanneld(Options options, Logger& log) {
   log.info("flanneld begins",
            {{"version", version()}, {"node", options.node_name}, {"source", to_string(options.source)}});
 
+  // before there is a device that they are about
+  const std::vector<DropIn> changed_drop_ins = settle_drop_ins(files, options, conf, log);
   DaemonMetrics daemon_metrics(metrics);
   Conditions conditions(log, clock);
   OverlayStore store(files, options.state_dir, {"", options.node_name, machine_id(files, log)});
@@ -114,6 +132,7 @@ Status run_flanneld(Options options, Logger& log) {
     if (number != SIGHUP) return loop->stop();
     if (agent != nullptr) agent->look_again();
   }));
+  std::vector<std::string> failed_reloads;
   Worker worker(*loop);  // after the signals: its thread takes none
   Agent running({*loop, worker, files, executor, log, conditions, daemon_metrics, socket, store}, options,
                 std::move(conf));
@@ -125,6 +144,11 @@ Status run_flanneld(Options options, Logger& log) {
     manager.status(status_line(conditions, daemon_metrics));
   });
   HOLDFAST_CHECK(running.start(std::move(source)));
+  // behind the rules and the store, which are more urgent
+  worker.run([&] { failed_reloads = reload_daemons(executor, changed_drop_ins); },
+             [&] {
+               for (const std::string& note : failed_reloads) log.warning("drop-in files", {{"note", note}});
+             });
   HOLDFAST_CHECK(loop->run());
   HOLDFAST_CHECK(running.refusal());
   manager.stopping();

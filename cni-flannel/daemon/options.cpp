@@ -189,6 +189,10 @@ void add_own_flags(Flags& flags, Options& out, JoinInterfaces& join) {
                 out.accept_cidr_conflicts);
   flags.value("no-masq-dir", "FOLDER", "files with more of them [/run/flannel/no-masq.d]",
               to_path(out.no_masq_dir));
+  flags.boolean("network-drop-ins",
+                "files that keep udev, systemd-networkd and NetworkManager off our links [true]",
+                out.network_drop_ins);
+  flags.value("run-dir", "FOLDER", "the host's, for these files [/run]", to_path(out.run_dir));
   flags.boolean("accept-unknown-peers", "take VXLAN packets from everybody, as upstream does",
                 out.accept_unknown_peers);
   flags.value("log-level", "LEVEL", "debug, info, warning or error [info]",

@@ -36,6 +36,7 @@ struct Options {
   std::filesystem::path subnet_file = "/run/flannel/subnet.env";
   std::filesystem::path state_dir = "/var/lib/cni/flannel-state";
   std::filesystem::path config_dir = "/etc/kube-flannel/nodes";  ///< for kDir
+  std::filesystem::path run_dir = "/run";                        ///< of the host, for drop-in files
   std::filesystem::path no_masq_dir = "/run/flannel/no-masq.d";
   std::vector<Cidr> no_masq_cidrs;
   std::vector<Cidr> service_cidrs;  ///< of the cluster, to be held against the others
@@ -58,6 +59,7 @@ struct Options {
   bool ip_blackhole_route = false;
   bool accept_unknown_peers = false;
   bool accept_cidr_conflicts = false;
+  bool network_drop_ins = true;
   bool kube_subnet_mgr = false;
   bool set_node_network_unavailable = true;
   bool help = false;

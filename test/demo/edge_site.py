@@ -78,7 +78,8 @@ class Node:
         began = time.monotonic()
         with open(self.site.folder / f"{self.name}.log", "ab") as log:
             self._daemon = subprocess.Popen(self._inside(
-                BINARIES / "flanneld", "--source=dir", f"--config-dir={self.site.documents}", f"--node-name={self.name}",
+                BINARIES / "flanneld", "--source=dir", "--network-drop-ins=false",
+                f"--config-dir={self.site.documents}", f"--node-name={self.name}",
                 f"--net-config-path={self.site.folder}/net-conf.json", "--ip-masq", "--iface=eth0", "--healthz-ip=127.0.0.1",
                 "--healthz-port=8081"), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait_until(self._is_ready, "flanneld is not ready")

@@ -69,6 +69,7 @@ flannel::NodeNetwork network_of(const flannel::WantedPeer& peer) {
                                      "--node-name=" + std::string(kNode),
                                      "--net-config-path=" + (node.work / "net-conf.json").string(),
                                      "--subnet-file=" + (node.work / "run/subnet.env").string(),
+                                     "--network-drop-ins=false",
                                      "--state-dir=" + (node.work / "state").string(),
                                      "--no-masq-dir=" + (node.work / "no-masq.d").string(),
                                      "--ip-masq",

@@ -68,5 +68,21 @@ TEST_CASE_METHOD(Cluster, "The tunnels run by the interface that nodeIface names
   CHECK_THAT(one.run("ip -d link show flannel.1"), Catch::Contains("local 10.9.0.1 dev lan2"));
 }
 
+TEST_CASE_METHOD(
+    Cluster, "The files for the host's other daemons are there before the device, until they are not wanted",
+    "[flanneld]") {
+  std::filesystem::create_directories(one.path("run/udev"));
+  one.start();
+  until([&] { return one.ready(); });
+  const std::filesystem::path file = one.path("run/systemd/network/10-flanneld.link");
+  CHECK(std::filesystem::exists(file));
+  const std::string log = one.log();
+  CHECK(log.find("drop-in file settled") < log.find("device made"));
+  one.stop(SIGTERM);
+  CHECK(std::filesystem::exists(file));
+  one.start({"--network-drop-ins=false"});
+  until([&] { return !std::filesystem::exists(file); });
+}
+
 }  // namespace
 }  // namespace holdfast::test

@@ -122,6 +122,7 @@ std::vector<std::string> FlanneldNode::arguments(const std::vector<std::string>&
                                "--subnet-file=" + path("run/subnet.env").native(),
                                "--state-dir=" + path("state").native(),
                                "--no-masq-dir=" + path("run/no-masq.d").native(),
+                               "--run-dir=" + path("run").native(),
                                "--healthz-ip=127.0.0.1",
                                "--healthz-port=8081",
                                "--log-level=debug"};
