@@ -122,7 +122,9 @@ class CurlHttp::Engine {
   /// Ends it and tells.
   void finish(std::uint64_t id, Status how);
 
+  /// Of the socket that an exchange uses; -1: libcurl has not told it yet. 0: not known.
   [[nodiscard]] std::uint64_t connection_of(int fd) const;
+  [[nodiscard]] std::uint64_t sole_idle_connection() const;
   Counter& bytes(const std::string& resource, const std::string& direction);
 
   EventLoop& loop;
@@ -571,7 +573,26 @@ void CurlHttp::Engine::finish(std::uint64_t id, Status how) {
   }
 }
 
+/// A near server's answer may be read before libcurl tells which socket it comes by. It is one on which
+/// nobody waits.
+std::uint64_t CurlHttp::Engine::sole_idle_connection() const {
+  std::uint64_t out = 0;
+  for (const auto& [fd, number] : connections_) {
+    if (watches_.contains(fd)) {
+      continue;
+    }
+    if (out != 0) {
+      return 0;
+    }
+    out = number;
+  }
+  return out;
+}
+
 std::uint64_t CurlHttp::Engine::connection_of(int fd) const {
+  if (fd < 0) {
+    return sole_idle_connection();
+  }
   const auto found = connections_.find(fd);
   return found == connections_.end() ? 0 : found->second;
 }

@@ -131,7 +131,7 @@ void Watcher::page_ended(Status how) {
   }
   backoff_.reset();
   version_ = list_version_;
-  unconfirmed_ = list_connection_ == 0 ? std::nullopt : version_number(version_);
+  unconfirmed_ = version_number(version_);
   consumer_.list_read();
   consumer_.version(version_);
   begin_watch();
@@ -183,8 +183,9 @@ void Watcher::begin_watch() {
 void Watcher::watch_answered(const HttpHead& head) {
   head_ = head;
   watching_ = head.status == kOk;
-  if (head.connection != list_connection_ && std::exchange(unconfirmed_, std::nullopt)) {
-    list_after(options_.restored_store_wait);
+  const bool moved = list_connection_ == 0 || head.connection != list_connection_;
+  if (moved && std::exchange(unconfirmed_, std::nullopt)) {
+    list_after(std::exchange(moved_, true) ? options_.restored_store_wait : options_.moved_watch_wait);
   }
   if (watching_) {
     consumer_.connected();
@@ -213,6 +214,7 @@ void Watcher::confirm(std::uint64_t version) {
   }
   const auto now = loop_.clock().since_boot();
   if (authority_.accepts(*std::exchange(unconfirmed_, std::nullopt), now)) {
+    moved_ = false;
     consumer_.list_authoritative();
   } else if (const auto at = authority_.next_list_at()) {
     list_after(std::max(*at - now, std::chrono::nanoseconds::zero()));

@@ -78,6 +78,8 @@ struct WatchOptions {
   /// Until another list is asked for, where one could not be confirmed by its watch, or came from a store
   /// that was restored.
   std::chrono::nanoseconds restored_store_wait = ListAuthority::kWait;
+  /// The same, the first time that only its connection was another: one more request of ours held it.
+  std::chrono::nanoseconds moved_watch_wait = std::chrono::milliseconds(200);
   HttpDeadlines list_deadlines{};
 };
 
@@ -140,6 +142,7 @@ class Watcher {
   std::string continue_;
   std::uint64_t list_connection_ = 0;         // 0: not all pages came by one
   std::optional<std::uint64_t> unconfirmed_;  // the last list's version, waiting for its watch
+  bool moved_ = false;  // another list was asked for because the watch came by another connection
   bool watching_ = false;
   bool told_something_ = false;  // this watch has
   bool refused_ = false;         // the server's own words ended this watch, or their lack of sense

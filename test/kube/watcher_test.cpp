@@ -171,6 +171,32 @@ TEST_CASE("a list is not authoritative when its watch says nothing, or comes by 
   CHECK(scene.diary.text.find("whole") == std::string::npos);
 }
 
+TEST_CASE("a list whose connection another request took is asked for again at once, and then after the wait",
+          "[kube]") {
+  const Responder::Headers close{{"Connection", "close"}};
+  Scene scene;
+  scene.options.moved_watch_wait = 1ms;
+  SECTION("from the watch") {
+    scene.run({whole(200, list("", 7), close), stream(""), whole(200, list("", 7)),
+               stream(event("BOOKMARK", "", 7))},
+              "whole ", 4);
+    CHECK(scene.asked == std::vector<std::string>{"list", "watch from 7", "list", "watch from 7"});
+  }
+  SECTION("from the second page") {
+    scene.run({whole(200, list("", 7, "x"), close), whole(200, list("", 7)), stream(""),
+               whole(200, list("", 7)), stream(event("BOOKMARK", "", 7))},
+              "whole ", 5);
+  }
+  SECTION("always") {
+    scene.run({whole(200, list("", 7), close), stream(""), whole(200, list("", 7), close), stream("")},
+              "read ", 4);
+    for (int i = 0; i < 5; ++i) {
+      REQUIRE(scene.loop->turn(5ms));
+    }
+    CHECK(scene.asked.size() == 4);
+  }
+}
+
 TEST_CASE("a list that its watch did not confirm is asked for again after the wait", "[kube]") {
   Scene scene;
   scene.options.restored_store_wait = 30ms;
