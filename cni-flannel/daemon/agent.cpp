@@ -237,9 +237,11 @@ void Agent::rules_told(const RulesKeeper::Outcome& outcome) {
     tools_.metrics.rules_mended.add(static_cast<double>(outcome.mended));
     tools_.log.warning("rules were not as we left them; they are again", {{"sets", outcome.mended}});
   }
-  tools_.conditions.set(
-      kPeersGuarded, "GuardFailed",
-      outcome.guard ? "" : "VXLAN packets are taken from everybody: " + outcome.guard.error().message);
+  if (guard_ || options_.accept_unknown_peers) {
+    tools_.conditions.set(
+        kPeersGuarded, "GuardFailed",
+        outcome.guard ? "" : "VXLAN packets are taken from everybody: " + outcome.guard.error().message);
+  }
   tools_.conditions.set(kRulesInPlace, "RulesFailed", outcome.done ? "" : outcome.done.error().message);
 }
 
