@@ -84,14 +84,15 @@ json namespace_named(const std::string& name) {
 
 }  // namespace
 
-ApiServer::ApiServer(EventLoop& loop)
+ApiServer::ApiServer(EventLoop& loop, const std::filesystem::path& unix_socket)
     : loop_(loop),
       verbs_(store_, loop.clock()),
       watches_(loop, store_),
       kinds_(built_in_kinds()),
-      http_(loop, [this](const ServerRequest& request, Responder responder) {
-        serve(request, std::move(responder));
-      }) {
+      http_(
+          loop,
+          [this](const ServerRequest& request, Responder responder) { serve(request, std::move(responder)); },
+          unix_socket) {
   store_.on_change = [this](const StoreChange& change) { took_change(change); };
   for (const char* name : {"kube-system", "default"}) {
     put(std::string("/api/v1/namespaces/") + name, namespace_named(name));

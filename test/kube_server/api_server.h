@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -15,15 +16,16 @@
 
 namespace holdfast::test {
 
-/// A Kubernetes API server in memory, on loopback, for tests: nodes, namespaces, events, leases and whatever
-/// a CustomResourceDefinition brings; list (pages, selectors, tables), watch (bookmarks, resume, initial
-/// events), get, create, update, apply, merge and strategic merge patch, the status subresource, delete and
-/// discovery. test/kube_server/contract_test.cpp holds it against answers of a real server.
+/// A Kubernetes API server in memory, on loopback or a socket, for tests: nodes, namespaces, events, leases
+/// and whatever a CustomResourceDefinition brings; list (pages, selectors, tables), watch (bookmarks, resume,
+/// initial events), get, create, update, apply, merge and strategic merge patch, the status subresource,
+/// delete and discovery. test/kube_server/contract_test.cpp holds it against answers of a real server.
 ///
 /// What goes wrong is asked for by fault(). Belongs to the loop's thread.
 class ApiServer {
  public:
-  explicit ApiServer(EventLoop& loop);
+  /// Listens on `unix_socket`, when one is told.
+  explicit ApiServer(EventLoop& loop, const std::filesystem::path& unix_socket = {});
   ApiServer(const ApiServer&) = delete;
   ApiServer& operator=(const ApiServer&) = delete;
   ~ApiServer();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <string>
@@ -15,7 +16,8 @@ namespace holdfast::test {
 /// An ApiServer on a thread of its own.
 class ApiServerThread {
  public:
-  ApiServerThread();
+  /// On loopback of the calling thread's network namespace, or on `unix_socket`, which is reached from all.
+  explicit ApiServerThread(const std::filesystem::path& unix_socket = {});
   ApiServerThread(const ApiServerThread&) = delete;
   ApiServerThread& operator=(const ApiServerThread&) = delete;
   /// Ends all connections.

@@ -72,14 +72,18 @@ Lan::Lan() : netns_(new_netns()) {
   bridge_ = nl::create_bridge(socket, {.name = "lan"}).value().index;
 }
 
-void Lan::connect(int netns, int number, const std::vector<std::string>& addresses) {
+void Lan::plug(int netns, int number, const std::string& name) {
   nl::Socket socket = nl::Socket::open_in(netns_.get()).value();
   nl::VethSpec link;
   link.name = "port" + std::to_string(number);
   link.master = bridge_;
-  link.peer_name = "eth0";
+  link.peer_name = name;
   link.peer_netns_fd = netns;
   nl::create_veth(socket, link).value();
+}
+
+void Lan::connect(int netns, int number, const std::vector<std::string>& addresses) {
+  plug(netns, number, "eth0");
   std::string commands = "ip link set lo up && ip link set eth0 up";
   for (const std::string& address : addresses)
     commands +=
@@ -87,18 +91,23 @@ void Lan::connect(int netns, int number, const std::vector<std::string>& address
   static_cast<void>(run_in(netns, commands + " && ip route add default via 192.168.77.254"));
 }
 
-FlanneldNode::FlanneldNode(Lan& lan, std::filesystem::path home, int number)
+FlanneldNode::FlanneldNode(std::filesystem::path home, std::string name)
     : net_conf(R"({"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan"}})"),
       nodes_(home / "nodes"),
-      home_(home / ("node" + std::to_string(number))),
-      number_(number),
+      name_(std::move(name)),
+      home_(home / name_),
       netns_(new_netns()) {
+  std::filesystem::create_directories(nodes_);
+  std::filesystem::create_directories(home_);
+}
+
+FlanneldNode::FlanneldNode(Lan& lan, std::filesystem::path home, int number)
+    : FlanneldNode(std::move(home), "node" + std::to_string(number)) {
+  number_ = number;
   const std::string n = std::to_string(number);
   lan.connect(netns_.get(), number, {"192.168.77." + n + "/24", "2001:db8::" + n + "/64"});
   static_cast<void>(run("ip link add cni0 type bridge && ip addr add 10.244." + n +
                         ".1/24 dev cni0 && ip link set cni0 up && sysctl -qw net.ipv4.ip_forward=1"));
-  std::filesystem::create_directories(nodes_);
-  std::filesystem::create_directories(home_);
 }
 
 void FlanneldNode::publish(const std::string& more) const {
@@ -117,7 +126,7 @@ std::vector<std::string> FlanneldNode::arguments(const std::vector<std::string>&
   std::vector<std::string> out{FLANNELD_PROGRAM,
                                "--source=dir",
                                "--config-dir=" + nodes_.native(),
-                               "--node-name=node" + std::to_string(number_),
+                               "--node-name=" + name_,
                                "--net-config-path=" + path("net-conf.json").native(),
                                "--subnet-file=" + path("run/subnet.env").native(),
                                "--state-dir=" + path("state").native(),

@@ -18,6 +18,8 @@ namespace holdfast::test {
 class Lan {
  public:
   Lan();
+  /// A link `name` in the namespace `netns`; it is not up.
+  void plug(int netns, int number, const std::string& name);
   /// A link eth0 in the namespace `netns`, with these addresses, and a default route by 192.168.77.254.
   void connect(int netns, int number, const std::vector<std::string>& addresses);
 
@@ -32,6 +34,8 @@ class Lan {
 class FlanneldNode {
  public:
   FlanneldNode(Lan& lan, std::filesystem::path home, int number);
+  /// With nothing but lo, for a caller that makes its links.
+  FlanneldNode(std::filesystem::path home, std::string name);
   FlanneldNode(const FlanneldNode&) = delete;
   FlanneldNode& operator=(const FlanneldNode&) = delete;
   ~FlanneldNode() { stop(SIGKILL); }
@@ -71,8 +75,9 @@ class FlanneldNode {
   void spawn(const std::vector<std::string>& arguments);
 
   std::filesystem::path nodes_;
+  std::string name_;
   std::filesystem::path home_;
-  int number_;
+  int number_ = 0;
   Fd netns_;
   pid_t pid_ = -1;
 };

@@ -1,14 +1,12 @@
 // Both back ends of the firewall under one test, with flanneld's rules and beside a real flannel's.
 
-#include <fstream>
 #include <memory>
-#include <regex>
-#include <sstream>
 
 #include "cni-flannel/daemon/overlay_rules.h"
 #include "common/firewall/iptables_firewall.h"
 #include "common/firewall/nftables_firewall.h"
 #include "test/catch.h"
+#include "test/cni-flannel/daemon/golden_flannel.h"
 #include "test/cni-flannel/daemon/overlay_peers.h"
 #include "test/netlink/fresh_netns.h"
 
@@ -19,7 +17,10 @@ using firewall::Firewall;
 using firewall::IptablesFirewall;
 using firewall::NftablesFirewall;
 using firewall::RuleSet;
+using holdfast::test::bare_rules;
+using holdfast::test::golden;
 using holdfast::test::output_of;
+using holdfast::test::replaced;
 using test::cidr;
 
 struct Host {
@@ -42,30 +43,9 @@ OverlayRules rules_of(IpFamily family) {
   return out;
 }
 
-std::string golden(const std::string& name) {
-  std::ifstream file(std::string(HOLDFAST_FIXTURES) + "/golden-flannel/" + name);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-/// Without remarks, counters and empty lines.
-std::string bare(std::string text) {
-  text = std::regex_replace(text, std::regex("#[^\n]*\n"), "");
-  text = std::regex_replace(text, std::regex("\\[[0-9]+:[0-9]+\\]"), "[]");
-  text = std::regex_replace(text, std::regex("\n\n+"), "\n");
-  return text;
-}
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  REQUIRE(at != std::string::npos);
-  return text.replace(at, from.size(), to);
-}
-
 /// All rules of both kinds and families.
 std::string everything() {
-  return bare(
+  return bare_rules(
       output_of("iptables-save; ip6tables-save; nft list table ip flannel-ipv4 2>&1; nft list table ip6 "
                 "flannel-ipv6 2>&1; true"));
 }
@@ -73,8 +53,8 @@ std::string everything() {
 TEST_CASE_METHOD(Host, "In iptables mode the rules are a real flannel's, to the line", "[flanneld]") {
   IptablesFirewall firewall(executor);
   REQUIRE(firewall.put(overlay_rule_set(rules_of(IpFamily::kV4))).has_value());
-  CHECK(bare(output_of("iptables-save -t filter; iptables-save -t nat")) ==
-        bare(golden("ipt/nodea.iptables-save.txt")));
+  CHECK(bare_rules(output_of("iptables-save -t filter; iptables-save -t nat")) ==
+        bare_rules(golden("ipt/nodea.iptables-save.txt")));
 }
 
 TEST_CASE_METHOD(
@@ -91,7 +71,7 @@ TEST_CASE_METHOD(
   wanted = replaced(wanted, "meta mark 0x00004000 return", "meta mark & 0x00004000 == 0x00004000 return");
   wanted = replaced(wanted, "ip saddr != 10.244.0.0/24 ip daddr 10.244.0.0/16 return",
                     "ip saddr != 10.244.0.0/16 ip daddr 10.244.0.0/24 return");
-  CHECK(bare(output_of("nft list ruleset")) == bare(wanted));
+  CHECK(bare_rules(output_of("nft list ruleset")) == bare_rules(wanted));
 }
 
 TEST_CASE_METHOD(Host, "Both back ends keep what Firewall promises", "[flanneld]") {

@@ -1,6 +1,4 @@
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "cni-flannel/daemon/vtep_mac.h"
 #include "cni-flannel/daemon/vxlan_device.h"
@@ -8,6 +6,7 @@
 #include "common/netlink/ethtool.h"
 #include "common/netlink/sysctl.h"
 #include "test/catch.h"
+#include "test/cni-flannel/daemon/golden_flannel.h"
 #include "test/cni-flannel/daemon/overlay_peers.h"
 #include "test/netlink/fresh_netns.h"
 
@@ -59,10 +58,8 @@ std::string addresses(const std::string& device, const char* family) {
 
 TEST_CASE_METHOD(Node, "The device is what a real flannel makes, by the attributes that matter",
                  "[flanneld]") {
-  std::ifstream file(std::string(HOLDFAST_FIXTURES) + "/golden-flannel/nft/nodea.link-flannel.1.json");
-  std::ostringstream text;
-  text << file.rdbuf();
-  const nlohmann::json golden = parse_json(text.str()).value()[0];
+  const nlohmann::json golden =
+      parse_json(holdfast::test::golden("nft/nodea.link-flannel.1.json")).value()[0];
 
   const auto made = ensure_vxlan_device(socket, spec());
   REQUIRE(made.has_value());
