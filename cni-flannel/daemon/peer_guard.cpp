@@ -12,6 +12,8 @@ namespace nft = nl::nft;
 // Before the chains that others accept in.
 constexpr int kPriority = -10;
 constexpr const char* kChain = "input";
+// By which a rule that somebody put in the place of ours is told: its counter changes all the time.
+constexpr const char* kRuleComment = "flanneld: not of a peer";
 
 nft::Table table() {
   return {nft::Family::kInet, "flanneld-peers", "VXLAN packets are taken from peers only"};
@@ -21,6 +23,7 @@ nft::AddressSet set_of(IpFamily family) { return {family == IpFamily::kV4 ? "pee
 
 nft::Rule drop_strangers(std::uint16_t port, IpFamily family) {
   nft::Rule rule;
+  rule.comment = kRuleComment;
   rule.statements.emplace_back(nft::MatchUdpPort{port});
   rule.statements.emplace_back(
       nft::MatchSet{nft::Side::kSource, nft::Comparison::kNotEqual, family, set_of(family).name});
@@ -54,7 +57,8 @@ Result<bool> peer_guard_is_whole(nl::Socket& socket, const PeerGuard& guard) {
   std::ranges::sort(there);
   if (there != guard.peers) return false;
   HOLDFAST_TRY(const auto rules, nft::list_rules(socket, table().family, table().name, kChain));
-  return rules.size() == 2;
+  return rules.size() == 2 &&
+         std::ranges::all_of(rules, [](const auto& rule) { return rule.comment == kRuleComment; });
 }
 
 Status remove_peer_guard(nl::Socket& socket) {

@@ -1,8 +1,11 @@
 #include "common/netlink/socket.h"
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/netlink/address.h"
@@ -140,6 +143,43 @@ TEST_CASE_METHOD(RouteKernel, "A request too long for a message is refused with 
   const Status done = socket.run(change_link(1, change));
   REQUIRE_FALSE(done.has_value());
   CHECK(done.error().message == "change link 1: too long for a netlink message");
+}
+
+TEST_CASE_METHOD(RouteKernel, "A table that changes while it is read comes whole or not at all",
+                 "[netlink]") {
+  constexpr unsigned kCount = 1000;  // a dump of several messages
+  const int link = make_veth(socket);
+  std::vector<Cidr> all;
+  for (unsigned i = 0; i < kCount; ++i) {
+    all.push_back(
+        Cidr::make(IpAddress::v4({10, 9, static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)}),
+                   32)
+            .value());
+    REQUIRE(socket.run(put_address(link, all.back())));
+  }
+  // takes the first away and puts it behind the last: who goes on reading where he was misses one
+  Socket other = Socket::open_in(netns.fd()).value();
+  std::atomic<bool> stopping{false};
+  std::thread rival([&] {
+    for (unsigned i = 0; !stopping; i = (i + 1) % kCount) {
+      static_cast<void>(other.run(drop_address(link, all[i])));
+      static_cast<void>(other.run(put_address(link, all[i])));
+    }
+  });
+  for (int i = 0; i < 50; ++i) {
+    // of all links: of one link alone the kernel does not tell that it changed
+    const auto there = list_addresses(socket, 0, IpFamily::kV4);
+    if (!there) {
+      CHECK(there.error().code == Code::kAborted);
+      continue;
+    }
+    std::set<IpAddress> seen;
+    for (const Address& address : *there) seen.insert(address.cidr.address());
+    CHECK(seen.size() >= kCount - 1);
+  }
+  stopping = true;
+  rival.join();
+  CHECK(list_addresses(socket, link, IpFamily::kV4)->size() == kCount);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -13,7 +14,6 @@ namespace holdfast::flannel {
 namespace {
 
 using holdfast::test::Cluster;
-using holdfast::test::FlanneldNode;
 using holdfast::test::print_time;
 using holdfast::test::until;
 
@@ -38,19 +38,73 @@ TEST_CASE_METHOD(Cluster, "A second flanneld in one network namespace does not s
   static_cast<void>(one.run("kill $(cat " + one.path("pid").native() + ")"));
 }
 
+/// Ways in which a file is spoiled, as shell commands on "$0".
+constexpr std::array<const char*, 4> kDamages{
+    "truncate -s 100 $0", "truncate -s 0 $0",
+    "printf X | dd of=$0 bs=1 seek=$(($(stat -c %s $0) / 2)) conv=notrunc status=none", "printf garbage >$0"};
+
 TEST_CASE_METHOD(Cluster, "A store that is damaged is moved aside, and the source brings all back",
                  "[flanneld]") {
+  const std::string damage = GENERATE(from_range(kDamages));
+  INFO(damage);
   start_all();
   until([&] { return std::filesystem::exists(one.path("state/overlay.json")); });
   const std::string mac = one.vtep_mac();
   one.stop(SIGKILL);
-  std::filesystem::resize_file(one.path("state/overlay.json"), 100);
+  static_cast<void>(one.run("sh -ec '" + damage + "' " + one.path("state/overlay.json").native()));
   one.start();
   until([&] { return one.ready(); });
   CHECK(has_peers(one, 2));
   CHECK(one.vtep_mac() == mac);
   CHECK_THAT(one.log(), Catch::Contains("overlay.json.damaged-1"));
   CHECK(one.log().find("device made") == std::string::npos);
+}
+
+TEST_CASE_METHOD(Cluster, "With a damaged store and no source nothing of a running overlay is taken away",
+                 "[flanneld]") {
+  start_all({"--ip-masq"});
+  until([&] { return std::filesystem::exists(one.path("state/overlay.json")); });
+  const std::string before =
+      picture(one) + one.run("iptables-save; cat " + one.path("run/subnet.env").native());
+  one.stop(SIGKILL);
+  std::filesystem::resize_file(one.path("state/overlay.json"), 100);
+  std::filesystem::rename(home / "nodes", home / "away");
+  one.start({"--ip-masq"});
+  until([&] {
+    return one.get("/readyz?verbose").find("[-]LeaseKnown failed: node node1 has no pod CIDR") !=
+           std::string::npos;
+  });
+  CHECK_FALSE(one.ready());
+  CHECK(pings(one, 2));
+  std::filesystem::rename(home / "away", home / "nodes");
+  until([&] { return one.ready(); });
+  const auto rules = [&] { return one.run("iptables-save; cat " + one.path("run/subnet.env").native()); };
+  CHECK(picture(one) + rules() == before);
+}
+
+TEST_CASE_METHOD(Cluster, "Rules that somebody takes away or alters are put back", "[flanneld]") {
+  one.net_conf = R"({"Network": "10.244.0.0/16", "EnableNFTables": true, "Backend": {"Type": "vxlan"}})";
+  one.start({"--ip-masq", "--iptables-resync=1"});
+  const auto rules = [&] {
+    return one.run(
+        "nft -s list table ip flannel-ipv4 2>&1; nft -s list table inet flanneld-peers 2>&1; true");
+  };
+  until([&] { return one.ready() && rules().find("192.168.77.3") != std::string::npos; });
+  const std::string before = rules();
+  const std::string replace_drop =
+      "nft replace rule inet flanneld-peers input handle $(nft -a list chain inet flanneld-peers input | "
+      "sed -n 's/.*peers4.*handle //p') accept";
+  for (const std::string& command : {std::string("nft flush ruleset"),
+                                     replace_drop + " && nft insert rule ip flannel-ipv4 forward drop && "
+                                                    "nft flush set inet flanneld-peers peers4"}) {
+    INFO(command);
+    const double mended = one.metric("flanneld_rules_mended_total");
+    static_cast<void>(one.run(command));
+    CHECK(rules() != before);
+    print_time("rules mended (a look each second)", until([&] { return rules() == before; }));
+    until([&] { return one.metric("flanneld_rules_mended_total") >= mended + 2; });
+  }
+  CHECK_THAT(one.log(), Catch::Contains("rules were not as we left them; they are again"));
 }
 
 TEST_CASE_METHOD(Cluster, "The store of another node is no state, and is replaced", "[flanneld]") {
