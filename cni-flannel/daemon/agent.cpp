@@ -21,6 +21,8 @@ constexpr auto kGather = 1ms;
 constexpr auto kRoundDistance = 30ms;
 // Pods come with addresses and routes of their own, which are no news to us.
 constexpr auto kConflictDelay = 1s;
+// Not urgent: the first second is for what is.
+constexpr auto kWaysDelay = 1s;
 
 AddressPlan cluster_plan(const Options& options, const NetConf& conf) {
   AddressPlan out = address_plan(conf, options.service_cidrs, options.api_host);
@@ -50,6 +52,8 @@ Agent::Agent(const Tools& tools, Options options, NetConf conf)
           }),
       conflicts_(tools_.conditions, tools_.metrics.cidr_conflicts, cluster_plan(options_, conf_),
                  options_.accept_cidr_conflicts),
+      path_mtu_({tools_.loop, tools_.log, tools_.conditions, tools_.metrics.path_mtu_too_small,
+                 tools_.metrics.path_mtu_searches}),
       retry_(200ms, 30s, seed_of(options_.node_name)) {}
 
 Agent::~Agent() = default;
@@ -230,6 +234,16 @@ void Agent::follow_peers() {
   // with neither store nor list nobody is known yet, and everybody would be a stranger
   if (peers_known_) guard_ = PeerGuard{conf_.vxlan.port, overlay_.peer_addresses()};
   want_rules();
+  if (options_.path_mtu_check && !ways_timer_.pending()) {
+    ways_timer_ = tools_.loop.after(kWaysDelay, [this] { look_at_ways(); });
+  }
+}
+
+void Agent::look_at_ways() {
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    std::optional<PathMtuKeeper::Ways> ways = tunnel_ways(overlay_, family, mtu_);
+    if (ways) path_mtu_.follow(*std::move(ways));
+  }
 }
 
 void Agent::rules_told(const RulesKeeper::Outcome& outcome) {

@@ -16,6 +16,7 @@
 #include "cni-flannel/daemon/options.h"
 #include "cni-flannel/daemon/overlay_keeper.h"
 #include "cni-flannel/daemon/overlay_store.h"
+#include "cni-flannel/daemon/path_mtu_keeper.h"
 #include "cni-flannel/daemon/rules_keeper.h"
 #include "cni-flannel/daemon/state_keeper.h"
 #include "common/base/backoff.h"
@@ -96,6 +97,7 @@ class Agent final : public LeaseConsumer {
   bool write_subnet_env();
   void want_rules();
   void follow_peers();
+  void look_at_ways();
   void rules_told(const RulesKeeper::Outcome& outcome);
   void publish();
   [[nodiscard]] OverlayState snapshot() const;
@@ -109,6 +111,7 @@ class Agent final : public LeaseConsumer {
   RulesKeeper rules_;
   StateKeeper state_;
   ConflictKeeper conflicts_;
+  PathMtuKeeper path_mtu_;
   std::unique_ptr<LeaseSource> source_;
 
   std::string cluster_id_;
@@ -135,6 +138,7 @@ class Agent final : public LeaseConsumer {
   std::chrono::nanoseconds round_due_{};  // when round_timer_ is pending
   std::chrono::nanoseconds round_ended_{};
   EventLoop::Timer peers_timer_;
+  EventLoop::Timer ways_timer_;
   EventLoop::Timer forget_timer_;
 };
 

@@ -10,7 +10,7 @@ Conditions::Conditions(Logger& log, Clock& clock) : log_(log), clock_(clock) {
         kPeersGuarded, kStateStored, kSourceReachable}) {
     states_[kind] = {false, "Starting", "not yet", clock_.now()};
   }
-  for (const ConditionKind& kind : {kPeersRejected, kVtepMacContested, kCidrConflict}) {
+  for (const ConditionKind& kind : {kPeersRejected, kVtepMacContested, kCidrConflict, kPathMtuTooSmall}) {
     states_[kind] = {true, "", "", clock_.now()};
   }
 }

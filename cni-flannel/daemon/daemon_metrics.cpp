@@ -45,6 +45,10 @@ DaemonMetrics::DaemonMetrics(Metrics& metrics)
       source_reachable(metrics.gauge("flanneld_source_reachable", "1 while the lease source can be read.")),
       cidr_conflicts(metrics.gauge("flanneld_cidr_conflicts",
                                    "Ranges of the cluster that overlap others of this node or its peers.")),
+      path_mtu_too_small(metrics.gauge("flanneld_path_mtu_too_small",
+                                       "Peers to which packets as large as the tunnel's do not get.")),
+      path_mtu_searches(
+          metrics.counter("flanneld_path_mtu_searches_total", "Times that the way to a peer was looked at.")),
       list_age(metrics.gauge("flanneld_authoritative_list_age_seconds",
                              "Time since the last authoritative list of nodes; -1 before the first.")),
       ready(metrics.gauge("flanneld_ready", "1 while the node is ready, as /readyz tells.")) {

@@ -189,6 +189,9 @@ void add_own_flags(Flags& flags, Options& out, JoinInterfaces& join) {
                 out.accept_cidr_conflicts);
   flags.value("no-masq-dir", "FOLDER", "files with more of them [/run/flannel/no-masq.d]",
               to_path(out.no_masq_dir));
+  flags.boolean("path-mtu-check",
+                "ask peers by and by whether packets as large as the tunnel's get there [true]",
+                out.path_mtu_check);
   flags.boolean("network-drop-ins",
                 "files that keep udev, systemd-networkd and NetworkManager off our links [true]",
                 out.network_drop_ins);

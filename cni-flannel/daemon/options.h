@@ -60,6 +60,7 @@ struct Options {
   bool accept_unknown_peers = false;
   bool accept_cidr_conflicts = false;
   bool network_drop_ins = true;
+  bool path_mtu_check = true;
   bool kube_subnet_mgr = false;
   bool set_node_network_unavailable = true;
   bool help = false;

@@ -220,6 +220,12 @@ std::optional<std::chrono::nanoseconds> OverlayKeeper::next_contest_look() const
   return out;
 }
 
+std::span<const WantedPeer> OverlayKeeper::peers(IpFamily family) const {
+  const auto found =
+      std::ranges::find_if(families_, [&](const auto& entry) { return entry->family == family; });
+  return found == families_.end() ? std::span<const WantedPeer>() : (*found)->overlay.peers();
+}
+
 std::vector<IpAddress> OverlayKeeper::peer_addresses() const {
   std::vector<IpAddress> out;
   for (const auto& family : families_) {

@@ -1,7 +1,12 @@
 // What flanneld does about the host that it runs on.
 
+#include <unistd.h>
+
+#include <fstream>
+
 #include "test/catch.h"
 #include "test/cni-flannel/daemon/flanneld_cluster.h"
+#include "test/netlink/fresh_netns.h"
 
 namespace holdfast::test {
 namespace {
@@ -82,6 +87,45 @@ TEST_CASE_METHOD(
   CHECK(std::filesystem::exists(file));
   one.start({"--network-drop-ins=false"});
   until([&] { return !std::filesystem::exists(file); });
+}
+
+TEST_CASE_METHOD(Cluster, "A peer that large packets do not get to is told, with both sizes and the cure",
+                 "[flanneld]") {
+  // behind a router whose other link carries 1400 bytes
+  const Fd router = new_netns();
+  lan.connect(router.get(), 9, {"192.168.77.9/24"});
+  const Status made = nl::run_in_netns(router.get(), [] {
+    output_of(
+        "ip link add far type veth peer name near && ip link set far mtu 1400 up && ip addr add 10.9.9.1/24 "
+        "dev "
+        "far && sysctl -qw net.ipv4.ip_forward=1");
+  });
+  REQUIRE(made.has_value());
+  std::ofstream(home.path() / "nodes/far.yaml")
+      << "kind: NodeNetworkConfiguration\napiVersion: net.holdfast.dev/v1alpha1\nmetadata: {name: far}\n"
+         "spec: {flannel: {publicIP: 10.9.9.2, podCidr: 10.244.9.0/24}}\n";
+  const Fd far = new_netns();
+  const Status moved = nl::run_in_netns(router.get(), [&] {
+    output_of("ip link set near netns /proc/" + std::to_string(::getpid()) + "/fd/" +
+              std::to_string(far.get()));
+  });
+  REQUIRE(moved.has_value());
+  const Status answers = nl::run_in_netns(far.get(), [] {
+    output_of(
+        "ip link set near mtu 1400 up && ip addr add 10.9.9.2/24 dev near && ip route add default via "
+        "10.9.9.1");
+  });
+  REQUIRE(answers.has_value());
+  static_cast<void>(one.run("ip route add 10.9.9.0/24 via 192.168.77.9"));
+  one.start();
+  until([&] { return one.ready(); });
+  until([&] { return one.ready() && one.metric("flanneld_path_mtu_too_small") == 1; });
+  CHECK_THAT(
+      one.get("/readyz?verbose"),
+      Catch::Contains("packets of at most 1400 bytes get to far (10.9.9.2), the tunnel sends up to 1500") &&
+          Catch::Contains("set Backend.MTU to 1400 in net-conf.json"));
+  until([&] { return one.metric("flanneld_path_mtu_searches_total") == 3; });
+  CHECK(one.metric("flanneld_path_mtu_too_small") == 1);  // each once: the nodes on the LAN are content
 }
 
 }  // namespace
