@@ -3,17 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/text.h"
+
 namespace holdfast::flannel {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
-constexpr std::string_view kBlanks = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 void add(NoMasqueradeRanges& out, NoMasqueradeRanges more) {
   out.ranges.insert(out.ranges.end(), more.ranges.begin(), more.ranges.end());
@@ -30,9 +25,8 @@ void sort_once(std::vector<Cidr>& ranges) {
 NoMasqueradeRanges parse_no_masquerade(std::string_view text, const std::string& name) {
   NoMasqueradeRanges out;
   for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::size_t end = text.find('\n');
-    const std::string_view line = trimmed(text.substr(0, end).substr(0, text.substr(0, end).find('#')));
-    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+    std::string_view rest = take_until(text, '\n');
+    const std::string_view line = trim(take_until(rest, '#'));
     if (line.empty()) continue;
     const Result<Cidr> range = Cidr::parse(line);
     if (range) {

@@ -9,7 +9,10 @@
 #include <cstdint>
 #include <utility>
 
+#include "cni-flannel/ipam/identifier.h"
 #include "common/base/checksum.h"
+#include "common/base/link_name.h"
+#include "common/base/text.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -23,7 +26,6 @@ constexpr std::string_view kLockName = "lock";
 constexpr std::string_view kLastReserved = "last_reserved_ip.";
 constexpr std::string_view kClaim = ".claim-";
 constexpr std::string_view kSeparator = "\r\n";
-constexpr std::string_view kSpace = " \t\r\n\v\f";
 
 std::string hex(std::uint64_t value) {
   std::array<char, 16> digits{};
@@ -43,32 +45,6 @@ std::string new_claim_name(std::string_view boot_id) {
   return claim_prefix(boot_id) + hex(value);
 }
 
-std::string_view trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) {
-    return {};
-  }
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
-
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-// CNI specification, CNI_CONTAINERID.
-bool is_container_id(std::string_view id) {
-  return !id.empty() && is_letter_or_digit(id.front()) && std::ranges::all_of(id, [](char c) {
-    return is_letter_or_digit(c) || c == '_' || c == '.' || c == '-';
-  });
-}
-
-// CNI specification, CNI_IFNAME.
-bool is_ifname(std::string_view name) {
-  return !name.empty() && name.size() <= 15 && std::ranges::all_of(name, [](unsigned char c) {
-    return c > ' ' && c != '/' && c != ':' && c != 0x7f;
-  });
-}
-
 std::optional<IpAddress> address_named(const std::string& name) {
   auto address = IpAddress::parse(name);
   if (!address || address->to_string() != name) {
@@ -83,14 +59,14 @@ std::optional<FileOwner> parse_owner(std::string_view content) {
   const std::string_view text = trim(content);
   const std::size_t split = text.find(kSeparator);
   const std::string_view id = text.substr(0, split);
-  if (!is_container_id(id)) {
+  if (!is_identifier(id)) {
     return std::nullopt;
   }
   if (split == std::string_view::npos) {
     return FileOwner{std::string(id), ""};
   }
   const std::string_view ifname = text.substr(split + kSeparator.size());
-  if (!is_ifname(ifname)) {
+  if (!fault_of_link_name(ifname).empty()) {
     return std::nullopt;
   }
   return FileOwner{std::string(id), std::string(ifname)};

@@ -7,62 +7,14 @@
 #include <tuple>
 #include <utility>
 
+#include "cni-flannel/ipam/range_set.h"
+
 namespace holdfast::flannel {
 namespace {
-
-constexpr std::uint64_t kMaxCount = std::numeric_limits<std::uint64_t>::max();
-
-bool is_in(const IpRange& range, const IpAddress& address) {
-  return address.family() == range.first.family() && range.first <= address && address <= range.last;
-}
-
-const IpRange* range_of(const RangeSet& set, const IpAddress& address) {
-  const auto found = std::ranges::find_if(set, [&](const IpRange& range) { return is_in(range, address); });
-  return found == set.end() ? nullptr : &*found;
-}
-
-bool contains(const std::vector<IpAddress>& sorted, const IpAddress& address) {
-  return std::ranges::binary_search(sorted, address);
-}
 
 template <class Container, class Value>
 bool has(const Container& container, const Value& value) {
   return std::ranges::find(container, value) != container.end();
-}
-
-std::uint64_t add_saturating(std::uint64_t a, std::uint64_t b) {
-  return a > kMaxCount - b ? kMaxCount : a + b;
-}
-
-// Number of addresses from `first` to `last`, both included.
-std::uint64_t count(const IpAddress& first, const IpAddress& last) {
-  const auto distance = last.distance_from(first);
-  return distance ? add_saturating(*distance, 1) : kMaxCount;
-}
-
-// Blocks of addresses that are not handed out, without overlaps, ascending.
-std::vector<std::pair<IpAddress, IpAddress>> holes_in(const IpRange& range,
-                                                      const std::vector<Cidr>& reserved) {
-  std::vector<std::pair<IpAddress, IpAddress>> holes;
-  const auto add = [&](const IpAddress& first, const IpAddress& last) {
-    if (first.family() == range.first.family() && first <= range.last && last >= range.first) {
-      holes.emplace_back(std::max(first, range.first), std::min(last, range.last));
-    }
-  };
-  add(range.gateway, range.gateway);
-  for (const Cidr& block : reserved) {
-    add(block.first(), block.last());
-  }
-  std::ranges::sort(holes);
-  std::vector<std::pair<IpAddress, IpAddress>> merged;
-  for (const auto& hole : holes) {
-    if (!merged.empty() && hole.first <= merged.back().second) {
-      merged.back().second = std::max(merged.back().second, hole.second);
-    } else {
-      merged.push_back(hole);
-    }
-  }
-  return merged;
 }
 
 class Planner {
@@ -285,32 +237,16 @@ class Planner {
       first_range = range == nullptr ? 0 : static_cast<std::size_t>(range - ranges.data());
       last = range == nullptr ? std::nullopt : last;
     }
+    const auto is_taken = [this](const IpAddress& address) {
+      return std::ranges::binary_search(now_.in_use, address) || is_bound(address);
+    };
     // One range more than there are: the first one's part up to `last` comes at the end.
     for (std::size_t i = 0; i <= ranges.size(); ++i) {
       const IpRange& range = ranges[(first_range + i) % ranges.size()];
       const auto from = i == 0 && last ? last->plus(1) : std::optional(range.first);
-      const auto found = from ? first_free(range, *from) : std::nullopt;
+      const auto found = from ? first_free(range, now_.config.reserved, *from, is_taken) : std::nullopt;
       if (found) {
         return make_choice(range, *found);
-      }
-    }
-    return std::nullopt;
-  }
-
-  [[nodiscard]] std::optional<IpAddress> first_free(const IpRange& range, const IpAddress& from) const {
-    const auto holes = holes_in(range, now_.config.reserved);
-    auto hole = holes.begin();
-    std::optional<IpAddress> at = from;
-    while (at && is_in(range, *at)) {
-      while (hole != holes.end() && hole->second < *at) {
-        ++hole;
-      }
-      if (hole != holes.end() && hole->first <= *at) {
-        at = hole->second.plus(1);
-      } else if (contains(now_.in_use, *at) || is_bound(*at)) {
-        at = at->plus(1);
-      } else {
-        return at;
       }
     }
     return std::nullopt;
@@ -345,7 +281,7 @@ class Planner {
       std::uint64_t& end = end_of_boot[binding.boot_id];
       end = std::max(end, binding.sequence);
     }
-    end_of_boot[now_.boot_id] = kMaxCount;
+    end_of_boot[now_.boot_id] = std::numeric_limits<std::uint64_t>::max();
     for (std::size_t i = 0; i < now_.bindings.size(); ++i) {
       const Binding& binding = now_.bindings[i];
       const bool is_marked = binding.state == BindingState::kAbsent;
@@ -400,37 +336,6 @@ Result<Decision> plan(const Situation& situation, Owners& owners) { return Plann
 
 bool is_present(const Binding& binding, const std::string& boot_id) {
   return binding.state == BindingState::kPresent && binding.boot_id == boot_id;
-}
-
-const IpRange* usable_range(const RangeSet& set, const std::vector<Cidr>& reserved,
-                            const IpAddress& address) {
-  const IpRange* range = range_of(set, address);
-  if (range == nullptr || address == range->gateway ||
-      std::ranges::any_of(reserved, [&](const Cidr& block) { return block.contains(address); })) {
-    return nullptr;
-  }
-  return range;
-}
-
-std::string to_string(const RangeSet& set) {
-  std::string text;
-  for (const IpRange& range : set) {
-    text += text.empty() ? "" : ",";
-    text += range.first.to_string() + "-" + range.last.to_string();
-  }
-  return text;
-}
-
-std::uint64_t size_of(const RangeSet& set, const std::vector<Cidr>& reserved) {
-  std::uint64_t size = 0;
-  for (const IpRange& range : set) {
-    std::uint64_t usable = count(range.first, range.last);
-    for (const auto& [first, last] : holes_in(range, reserved)) {
-      usable -= std::min(usable, count(first, last));
-    }
-    size = add_saturating(size, usable);
-  }
-  return size;
 }
 
 }  // namespace holdfast::flannel

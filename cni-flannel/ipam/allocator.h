@@ -80,14 +80,4 @@ struct Decision {
 /// Whether a binding of this boot, as far as the log tells, is held by a sandbox.
 [[nodiscard]] bool is_present(const Binding& binding, const std::string& boot_id);
 
-/// The range of the set that may hand out this address: inside, neither gateway nor reserved.
-[[nodiscard]] const IpRange* usable_range(const RangeSet& set, const std::vector<Cidr>& reserved,
-                                          const IpAddress& address);
-
-/// "10.244.3.1-10.244.3.254,..." as host-local prints a range set.
-[[nodiscard]] std::string to_string(const RangeSet& set);
-
-/// How many addresses the set can hand out; saturates.
-[[nodiscard]] std::uint64_t size_of(const RangeSet& set, const std::vector<Cidr>& reserved);
-
 }  // namespace holdfast::flannel

@@ -10,16 +10,12 @@ namespace {
 constexpr std::string_view kOpenYurtIfname = "eth0";
 constexpr std::chrono::seconds kLongAgo{-1};
 
-bool contains(const std::vector<IpAddress>& sorted, const IpAddress& address) {
-  return std::ranges::binary_search(sorted, address);
-}
-
 // The addresses of an attachment whose files say so, too.
 Result<std::vector<IpAddress>> held_addresses(const CachedAttachment& cached, AddressFiles& files,
                                               const AddressFiles::Listing& listing) {
   std::vector<IpAddress> held;
   for (const IpAddress& address : cached.addresses) {
-    if (!contains(listing.in_use, address)) {
+    if (!std::ranges::binary_search(listing.in_use, address)) {
       continue;
     }
     HOLDFAST_TRY(const auto content, files.content(address));
@@ -72,7 +68,7 @@ class Importer {
     } else if (binding.state != BindingState::kAbsent) {
       return {};
     }
-    if (!contains(listing_.in_use, reservation.address)) {
+    if (!std::ranges::binary_search(listing_.in_use, reservation.address)) {
       binding.addresses.push_back(reservation.address);
       return {};
     }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -8,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "cni-flannel/ipam/address_claims.h"
 #include "cni-flannel/ipam/address_files.h"
 #include "cni-flannel/ipam/address_owners.h"
 #include "cni-flannel/ipam/allocator.h"
 #include "cni-flannel/ipam/binding.h"
 #include "cni-flannel/ipam/binding_log.h"
+#include "cni-flannel/ipam/binding_records.h"
 #include "cni-flannel/ipam/results_cache.h"
 #include "cni-flannel/ipam/sticky_ipam.h"
 #include "common/base/clock.h"
@@ -46,10 +47,9 @@ class NetworkSession {
   /// What every change begins with: the log is there, and claims of an earlier boot are not.
   Status prepare();
 
-  /// One claim a range set (address_files.h), before the lock is taken: they are flushed to disk.
+  /// Of the ADD that this session is made for (address_claims.h); both without the lock.
   Status make_claims(const Attachment& attachment);
-  /// Removes what allocate() had no use for; needs no lock.
-  void drop_unused_claims();
+  void drop_unused_claims() { claims_.drop_rest(); }
 
   /// The operations of StickyIpam; allocate() leaves its record in the log for sync_log(), which needs no
   /// lock.
@@ -67,40 +67,34 @@ class NetworkSession {
   void note_failure(const Status& status);
 
   [[nodiscard]] const Binding* binding_of(const Attachment& attachment) const;
-  [[nodiscard]] const Binding* binding_of(const PodKey& key) const;
-  [[nodiscard]] std::vector<IpAddress> files_that_may_be(const Attachment& attachment) const;
+  [[nodiscard]] std::vector<IpAddress> candidate_files_of(const Attachment& attachment) const;
   [[nodiscard]] InUse describe_use(const IpAddress& address, const FileOwner& owner) const;
-  [[nodiscard]] PoolUsage usage_of(const RangeSet& set) const;
 
   [[nodiscard]] std::vector<IpAddress> files_of_no_other_pod(const std::optional<PodKey>& own) const;
-  Result<std::vector<IpAddress>> mended_files_of(const Attachment& attachment,
-                                                 const std::optional<PodKey>& own);
+  Result<std::vector<IpAddress>> find_and_mend_files_of(const Attachment& attachment,
+                                                        const std::optional<PodKey>& own);
   Status mend_file(const IpAddress& address);
   Status refuse_second_add(const AllocationRequest& request, const std::vector<IpAddress>& mine);
+  Result<Decision> decide(const AllocationRequest& request, const std::vector<IpAddress>& mine);
   Result<std::vector<std::string>> stale_links(const Binding* before, const AllocationRequest& request,
                                                const Decision& decision);
   Status clear_way(const Decision& decision, const std::vector<IpAddress>& mine);
-  Status take_addresses(const AllocationRequest& request, const Decision& decision);
+  Status take_addresses(const AllocationRequest& request, const Decision& decision,
+                        const std::vector<std::string>& stale);
+  void remember_last(const Decision& decision);
 
-  [[nodiscard]] std::vector<Binding> records_for(const AllocationRequest& request, const Decision& decision,
-                                                 const std::vector<std::string>& stale);
-  [[nodiscard]] Binding record_of(const AllocationRequest& request, const Decision& decision) const;
-  [[nodiscard]] std::vector<Binding> undo_of(const std::vector<Binding>& records) const;
-  [[nodiscard]] Binding marked_absent(Binding binding) const;
-  void compact(std::size_t factor);
-
+  using OwnerTest = std::function<bool(const FileOwner&)>;
+  Result<std::vector<InUse>> free_files_of(const OwnerTest& is_valid);
   using ClaimTest = std::function<bool(const std::optional<FileOwner>&)>;
   Status drop_claims_if(const ClaimTest& is_due);
 
   Tools tools_;
   std::string network_;
-  std::string boot_id_;
-  std::chrono::seconds uptime_;
-  std::chrono::sys_seconds now_;
+  Moment moment_;
   AddressFiles addresses_;
   ResultsCache results_;
   BindingLog log_;
-  std::vector<std::string> claims_;  // of this session, not yet an address
+  AddressClaims claims_;
   std::optional<Fd> lock_;
   AddressFiles::Listing listing_;
   bool has_log_ = false;

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "common/base/json.h"
+#include "common/base/link_name.h"
+#include "common/base/text.h"
 #include "common/netlink/link.h"
 
 namespace holdfast::flannel {
@@ -33,7 +35,7 @@ Result<JsonField> from_runtime_config(const JsonObject& top, std::string_view na
 Result<std::string> read_bridge_name(const JsonField& field, std::string absent) {
   HOLDFAST_TRY(const std::string name, field.string_or(""));
   if (name.empty()) return absent;
-  if (const std::string_view fault = nl::fault_of_link_name(name); !fault.empty()) return field.refuse(fault);
+  if (const std::string_view fault = fault_of_link_name(name); !fault.empty()) return field.refuse(fault);
   return name;
 }
 
@@ -343,9 +345,7 @@ CniResult<HostLocalConf> parse_host_local_conf(const JsonPart& delegate, const C
 cni::Dns parse_resolv_conf(std::string_view text) {
   cni::Dns dns;
   while (!text.empty()) {
-    const std::size_t end = text.find('\n');
-    std::vector<std::string> words = words_of(text.substr(0, end));
-    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+    std::vector<std::string> words = words_of(take_until(text, '\n'));
     if (words.size() < 2) continue;
     const std::string key = std::move(words.front());
     words.erase(words.begin());

@@ -17,18 +17,6 @@ CniError to_cni(Error error, std::optional<CniCode> context) {
   return {context.value_or(own_code(error.code)), std::move(error.message), {}};
 }
 
-void FirstError::add(CniStatus done) {
-  if (done) return;
-  if (count_++ == 0) first_ = std::move(done).error();
-}
-
-CniStatus FirstError::result() const {
-  if (count_ == 0) return {};
-  CniError error = first_;
-  if (count_ > 1) error.msg += " (and " + std::to_string(count_ - 1) + " more)";
-  return tl::unexpected(std::move(error));
-}
-
 std::string to_json(const CniError& error, std::string_view cni_version) {
   nlohmann::json object = {
       {"cniVersion", cni_version}, {"code", static_cast<std::uint32_t>(error.code)}, {"msg", error.msg}};

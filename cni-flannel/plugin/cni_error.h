@@ -8,6 +8,7 @@
 #include <tl/expected.hpp>
 #include <utility>
 
+#include "common/base/first_error.h"
 #include "common/base/result.h"
 
 namespace holdfast::cni {
@@ -66,16 +67,13 @@ template <class T>
   }
 }
 
-/// For what goes on after an error, as teardown does: keeps the first and counts the rest.
-class FirstError {
- public:
-  void add(CniStatus done);
-  void add(Status done) { add(to_cni(std::move(done))); }
-  [[nodiscard]] CniStatus result() const;
+[[nodiscard]] inline std::string& text_of(CniError& error) { return error.msg; }
 
- private:
-  std::size_t count_ = 0;
-  CniError first_;
+/// The first error, as the runtime is told it (common/base/first_error.h).
+class FirstError : public FirstErrorOf<CniStatus> {
+ public:
+  using FirstErrorOf<CniStatus>::add;
+  void add(Status done) { add(to_cni(std::move(done))); }
 };
 
 /// {"cniVersion", "code", "msg", "details"}, details left out when empty.

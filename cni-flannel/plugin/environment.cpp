@@ -8,10 +8,13 @@
 #include <cstdlib>
 #include <utility>
 
-#include "common/netlink/link.h"
+#include "cni-flannel/ipam/identifier.h"
+#include "common/base/link_name.h"
 
 namespace holdfast::cni {
 namespace {
+
+using flannel::is_identifier;
 
 constexpr std::array<std::string_view, 7> kVariables = {"CNI_COMMAND",       "CNI_CONTAINERID", "CNI_NETNS",
                                                         "CNI_IFNAME",        "CNI_ARGS",        "CNI_PATH",
@@ -22,17 +25,6 @@ std::string lower(std::string_view text) {
   std::transform(result.begin(), result.end(), result.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return result;
-}
-
-bool is_alphanumeric(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/// ^[a-zA-Z0-9][a-zA-Z0-9_.\-]*$
-bool is_identifier(std::string_view text) {
-  return !text.empty() && is_alphanumeric(text.front()) && std::all_of(text.begin(), text.end(), [](char c) {
-    return is_alphanumeric(c) || c == '_' || c == '.' || c == '-';
-  });
 }
 
 CniStatus validate_attachment(const Environment& env) {
@@ -155,7 +147,7 @@ CniStatus validate_container_id(std::string_view id) {
 }
 
 CniStatus validate_ifname(std::string_view name) {
-  const std::string_view fault = nl::fault_of_link_name(name);
+  const std::string_view fault = fault_of_link_name(name);
   if (fault.empty()) return {};
   return cni_fail(CniCode::kInvalidEnvironment,
                   "CNI_IFNAME " + std::string(fault) + ": '" + std::string(name) + "'", std::string(name));

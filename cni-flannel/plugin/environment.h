@@ -44,7 +44,7 @@ struct Environment {
 
 /// CNI_CONTAINERID: a letter or digit, then letters, digits, '_', '.', '-'.
 [[nodiscard]] CniStatus validate_container_id(std::string_view id);
-/// CNI_IFNAME: any name that nl::fault_of_link_name() finds no fault with.
+/// CNI_IFNAME: any name that fault_of_link_name() finds no fault with.
 [[nodiscard]] CniStatus validate_ifname(std::string_view name);
 /// The network's name: the same characters as a container id. Errors: kInvalidConfig.
 [[nodiscard]] CniStatus validate_network_name(std::string_view name);

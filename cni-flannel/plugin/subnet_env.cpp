@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "common/base/text.h"
+
 namespace holdfast::flannel {
 namespace {
 
@@ -14,21 +16,6 @@ constexpr std::uint32_t kMinMtuV6 = 1280;  // RFC 8200; below it the kernel has 
 constexpr std::uint32_t kMaxMtu = 65535;
 
 using Values = std::map<std::string, std::string, std::less<>>;
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-/// The text up to `separator`, which is taken off `rest` with it.
-std::string_view take_until(std::string_view& rest, char separator) {
-  const std::size_t end = rest.find(separator);
-  const std::string_view taken = rest.substr(0, end);
-  rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
-  return taken;
-}
 
 Result<Values> read_lines(std::string_view text) {
   Values values;

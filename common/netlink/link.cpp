@@ -8,11 +8,10 @@
 #include <linux/veth.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <utility>
 
+#include "common/base/link_name.h"
 #include "common/netlink/parse.h"
 #include "common/netlink/wire.h"
 
@@ -195,19 +194,6 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
   if (info.text(IFLA_INFO_SLAVE_KIND) == "bridge")
     link.port = parse_port(Attributes(info.find(IFLA_INFO_SLAVE_DATA)));
   return link;
-}
-
-std::string_view fault_of_link_name(std::string_view name) {
-  const auto is_refused = [](unsigned char c) {
-    return c == '/' || c == ':' || c == '%' || std::isspace(c) != 0 || std::iscntrl(c) != 0;
-  };
-  if (name.empty()) return "is empty";
-  if (name.size() >= IFNAMSIZ) return "is longer than 15 bytes";
-  if (name == "." || name == "..") return "must not be . or ..";
-  if (std::any_of(name.begin(), name.end(), is_refused)) {
-    return "must not have '/', ':', '%', white space or control characters";
-  }
-  return {};
 }
 
 Status check_link_name(std::string_view name) {

@@ -77,12 +77,7 @@ struct Link {
   std::optional<bool> vlan_filtering = std::nullopt;  ///< for kind "bridge", when the kernel has it
 };
 
-/// The rule that a name breaks, "is longer than 15 bytes"; empty for a good one. Stricter than the kernel
-/// about control characters, which no file or log line of ours may hold, and about '%': the kernel makes
-/// another name of "br%d". Source: linux/net/core/dev.c, dev_valid_name(), dev_alloc_name().
-[[nodiscard]] std::string_view fault_of_link_name(std::string_view name);
-
-/// Errors: kInvalidArgument for a name that has a fault.
+/// Errors: kInvalidArgument for a name that has a fault (common/base/link_name.h).
 Status check_link_name(std::string_view name);
 
 /// One RTM_GETLINK by name or index, no dump. nullopt when there is no such link.

@@ -216,34 +216,5 @@ TEST_CASE("whom a full pool takes an address from", "[ipam]") {
   }
 }
 
-TEST_CASE("how many addresses a range set can hand out", "[ipam]") {
-  struct Case {
-    const char* name;
-    RangeSet set;
-    Texts reserved;
-    std::uint64_t size;
-  };
-  const Case cases[] = {
-      {"a /24", {whole("10.0.0.0/24")}, {}, 253},
-      {"two ranges", {whole("10.0.0.0/24"), whole("10.0.1.0/24")}, {}, 506},
-      {"reserved blocks that overlap each other and the gateway",
-       {whole("10.0.0.0/24")},
-       {"10.0.0.0/29", "10.0.0.4/30", "10.0.0.200/32", "10.9.0.0/16"},
-       254 - 7 - 1},
-      {"reserved beyond both ends", {whole("10.0.0.0/24")}, {"10.0.0.0/16"}, 0},
-      {"a /64", {whole("fd00::/64")}, {}, std::numeric_limits<std::uint64_t>::max() - 1},
-      {"none", {}, {}, 0},
-  };
-  for (const Case& c : cases) {
-    DYNAMIC_SECTION(c.name) {
-      std::vector<Cidr> reserved;
-      for (const std::string& block : c.reserved) {
-        reserved.push_back(Cidr::parse(block).value());
-      }
-      CHECK(size_of(c.set, reserved) == c.size);
-    }
-  }
-}
-
 }  // namespace
 }  // namespace holdfast::flannel::test
