@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/base/json.h"
+#include "common/base/text.h"
 
 namespace holdfast::cni {
 namespace {
@@ -50,7 +51,10 @@ std::string cure_of_broken(std::string_view program) {
 }
 
 CniError failure_of(std::string_view type, Verb verb, const std::string& program, const CommandResult& end) {
-  if (std::optional<CniError> error = parse_error(end.output)) return *std::move(error);
+  if (std::optional<CniError> error = parse_error(end.output)) {
+    error->details += (error->details.empty() ? "" : " ") + std::string("(") + called(type, verb) + ")";
+    return *std::move(error);
+  }
   const bool killed = end.signal != 0;
   const std::string how = killed ? "ended by signal " + std::to_string(end.signal)
                                  : "ended with status " + std::to_string(end.exit_status);
@@ -119,9 +123,7 @@ CniResult<std::filesystem::path> find_plugin(std::string_view type, std::string_
     return cni_fail(CniCode::kInvalidConfig, "invalid plugin name '" + std::string(type) + "'");
   }
   for (std::string_view rest = cni_path; !rest.empty();) {
-    const std::size_t end = rest.find(':');
-    const std::string_view folder = rest.substr(0, end);
-    rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+    const std::string_view folder = take_until(rest, ':');
     if (folder.empty()) continue;
     std::filesystem::path file = std::filesystem::path(folder) / type;
     std::error_code ignored;

@@ -25,10 +25,11 @@ namespace holdfast::cni {
 /// configuration, with name and cniVersion in it; `type` names the program, which for an IPAM plugin is
 /// ipam.type of that configuration.
 ///
-/// A delegate's error object is passed on as it is, code included. Every other failure names the delegate,
-/// the verb and, in `details`, a cure: kInternal when it ends with a status or a signal and without an error
-/// object (quoting what it said), kDecode when ADD's result is none or too long, own_code(kDeadlineExceeded)
-/// when it was killed at its deadline, own_code() of exec's error when it could not be started.
+/// A delegate's error object is passed on as it is, code included, with "(plugin ptp, ADD)" behind its
+/// details. Every other failure names the delegate, the verb and, in `details`, a cure: kInternal when it
+/// ends with a status or a signal and without an error object (quoting what it said), kDecode when ADD's
+/// result is none or too long, own_code(kDeadlineExceeded) when it was killed at its deadline, own_code() of
+/// exec's error when it could not be started.
 class Delegates {
  public:
   /// `executor` outlives the object. `deadline` holds for each call.

@@ -185,6 +185,7 @@ CniStatus FlannelPlugin::del(const Request& request) {
   DelegateStore store(files_, conf.data_dir);
   HOLDFAST_TRY(const auto saved,
                to_cni(store.load(attachment.container_id, attachment.ifname), CniCode::kIo));
+  HOLDFAST_CHECK(to_cni(store.drop_unfinished(attachment.container_id, attachment.ifname), CniCode::kIo));
   if (!saved) return del_without_saved(request, conf);
   if (!saved->conf) {
     tell({saved->path.string() + " is damaged (" + saved->defect + "); going on without it"});
@@ -226,6 +227,7 @@ void FlannelPlugin::collect_saved(const Request& request, const FlannelConf& con
     del.env.ifname = left.ifname.empty() ? "eth0" : left.ifname;
     CniStatus done = del_saved(del, conf, attachment_of(del), left.saved);
     if (done) done = to_cni(store.remove(left.saved, Durability::kLazy), CniCode::kIo);
+    if (!done) done.error().msg.insert(0, left.saved.path.string() + ": ");
     errors.add(std::move(done));
   }
 }

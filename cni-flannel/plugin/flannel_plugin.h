@@ -5,6 +5,7 @@
 
 #include "cni-flannel/plugin/bridge_chain.h"
 #include "cni-flannel/plugin/delegate.h"
+#include "cni-flannel/plugin/delegate_store.h"
 #include "cni-flannel/plugin/flannel_conf.h"
 #include "cni-flannel/plugin/plugin.h"
 #include "cni-flannel/plugin/subnet_env.h"

@@ -2,6 +2,7 @@
 
 #include "cni-flannel/plugin/bridge_conf.h"
 #include "cni-flannel/plugin/delegate.h"
+#include "cni-flannel/plugin/delegate_store.h"
 #include "test/fakes/temporary_folder.h"
 #include "test/fuzz/fuzz_text.h"
 

@@ -119,7 +119,7 @@ TEST_CASE_METHOD(DelegationTest, "a delegate's error is passed on with its code,
   executor.failure = R"({"cniVersion":"1.0.0","code":42,"msg":"no","details":"why"})";
   const auto result = delegates().add("ptp", conf);
   REQUIRE_FALSE(result.has_value());
-  CHECK(result.error() == CniError{static_cast<CniCode>(42), "no", "why"});
+  CHECK(result.error() == CniError{static_cast<CniCode>(42), "no", "why (plugin ptp, ADD)"});
   CHECK(executor.verbs == Verbs{"ADD", "DEL"});
 }
 
@@ -238,7 +238,8 @@ TEST_CASE_METHOD(DelegationTest, "a real program is run by the rules", "[cni]") 
   REQUIRE(result.has_value());
   REQUIRE(result->interfaces.size() == 1);
   CHECK(result->interfaces[0].name == "eth0");
-  CHECK(real.check("script", conf).error() == CniError{CniCode::kInvalidConfig, "CHECK", ""});
+  CHECK(real.check("script", conf).error() ==
+        CniError{CniCode::kInvalidConfig, "CHECK", "(plugin script, CHECK)"});
 }
 
 }  // namespace
