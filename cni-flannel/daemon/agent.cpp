@@ -117,6 +117,11 @@ void Agent::read_ranges() {
   no_masquerade_ = std::move(now);
 }
 
+void Agent::look_again() {
+  round_after({});
+  if (source_) source_->look_again();
+}
+
 void Agent::kernel_told() {
   const Result<std::vector<nl::Event>> events = monitor_->read();
   if (!events) {
@@ -311,6 +316,8 @@ void Agent::cluster(const std::string& id) {
     known_ = KnownPeers();
     listed_at_.reset();
     peers_known_ = false;
+    position_.clear();
+    crd_seen_ = false;
   }
   cluster_id_ = id;
   state_.changed();

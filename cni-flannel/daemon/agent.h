@@ -60,8 +60,8 @@ class Agent final : public LeaseConsumer {
   Status start(std::unique_ptr<LeaseSource> source);
   /// Why this node does not join, with which it has stopped the loop. Errors: kAddressesExclude.
   [[nodiscard]] const Status& refusal() const { return refusal_; }
-  /// A look at everything soon.
-  void look_again() { round_after({}); }
+  /// A look at everything soon, and at the source.
+  void look_again();
   /// The program ends: what is not stored yet is given to the worker. Kernel and files stay as they are.
   void finish();
   /// Before the metrics are shown.

@@ -52,6 +52,13 @@ void ApiLeaseSource::ask_for_cluster() {
                       {.deadline = kTellOfSilence});
 }
 
+void ApiLeaseSource::look_again() {
+  // the timer is pending between one answer without the kind and the next question
+  if (node_networks_ || !next_.pending()) return;
+  next_.end();
+  ask_for_kind();
+}
+
 void ApiLeaseSource::publish(const NodeNetwork& own, const NodeNetworkStatus& status) {
   own_.publish(own, status);
 }
@@ -77,7 +84,6 @@ void ApiLeaseSource::cluster_read(const Result<json>& name_space) {
   const bool crd_only = options_.objects == ApiObjects::kNodeNetworks ||
                         (options_.objects == ApiObjects::kAuto && memory_.crd_seen);
   own_.set_watched(!crd_only);
-  own_.start(options_.status_settles);
   if (crd_only) {
     watch_node_networks(/*resumes=*/true);
     return;
@@ -109,7 +115,7 @@ std::unique_ptr<WatchedNodes> ApiLeaseSource::watch(NodeDecoder decoder, Watched
   options_.seed += 2;
   auto watched =
       std::make_unique<WatchedNodes>(loop_, http_, std::move(decoder), options_.node, std::move(callbacks),
-                                     resumes ? memory_.resource_version : "", options_.seed);
+                                     WatchedNodes::Past{memory_.resource_version, resumes}, options_.seed);
   watched->start();
   return watched;
 }
@@ -191,10 +197,14 @@ void ApiLeaseSource::leave_nodes() {
 
 void ApiLeaseSource::position(bool of_nodes, const std::string& resource_version) {
   if (of_nodes != (nodes_ != nullptr)) return;
+  memory_.resource_version = resource_version;
   consumer_->position(resource_version);
 }
 
 void ApiLeaseSource::tell_health() {
+  // Not before a list has its watch or has failed: the watch must come by the list's connection, to confirm
+  // it.
+  if (nodes_ || node_networks_) own_.start(options_.status_settles);
   SourceHealth health{.reachable = cluster_trouble_.empty(), .detail = cluster_trouble_};
   const auto add = [&](const std::string& text) {
     if (!text.empty()) health.detail += (health.detail.empty() ? "" : "; ") + text;

@@ -51,6 +51,8 @@ class ApiLeaseSource final : public LeaseSource {
 
   Status start(LeaseConsumer& consumer) override;
   void publish(const NodeNetwork& own, const NodeNetworkStatus& status) override;
+  /// Asks for the kind, where it is to be asked for.
+  void look_again() override;
 
  private:
   void ask_for_cluster();

@@ -25,6 +25,7 @@ class ConnectedSource final : public LeaseSource {
   void publish(const NodeNetwork& own, const NodeNetworkStatus& status) override {
     source_.publish(own, status);
   }
+  void look_again() override { source_.look_again(); }
 
  private:
   std::unique_ptr<kube::Http> http_;

@@ -30,6 +30,11 @@ Status DirLeaseSource::start(LeaseConsumer& consumer) {
 
 void DirLeaseSource::publish(const NodeNetwork& /*own*/, const NodeNetworkStatus& /*status*/) {}
 
+void DirLeaseSource::look_again() {
+  news_.all = true;
+  read_after({});
+}
+
 void DirLeaseSource::news() {
   Result<FolderNews> news = changes_->drain();
   if (news) {

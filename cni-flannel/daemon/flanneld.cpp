@@ -18,6 +18,7 @@
 #include "common/base/machine_ids.h"
 #include "common/base/service_manager.h"
 #include "common/base/version.h"
+#include "common/kube/linked_file.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -36,13 +37,15 @@ Result<std::string> host_name() {
 }
 
 Result<NetConf> read_net_conf(Files& files, const std::filesystem::path& path) {
-  HOLDFAST_TRY(const std::optional<std::string> text, files.read(path, kMaxConfBytes));
-  if (!text) {
+  // of a mounted ConfigMap the file is a link
+  const Result<std::string> text = kube::read_linked_file(files, path, kMaxConfBytes);
+  if (!text && text.error().code == Code::kNotFound) {
     return fail(Code::kNotFound, path.native() +
                                      " is not there; it holds the cluster's network as JSON, "
                                      "{\"Network\": \"10.244.0.0/16\", \"Backend\": {\"Type\": \"vxlan\"}}; "
                                      "name another by --net-config-path");
   }
+  if (!text) return tl::unexpected(text.error());
   Result<NetConf> conf = parse_net_conf(*text);
   if (!conf) return tl::unexpected(std::move(conf).error().within(path.native()));
   return conf;

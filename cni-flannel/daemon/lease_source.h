@@ -68,6 +68,8 @@ class LeaseSource {
   /// What this node is to its peers from now on. The source sees to it that they can read it, until the next
   /// call; `status` is written on transitions only. May be called while the consumer is told something.
   virtual void publish(const NodeNetwork& own, const NodeNetworkStatus& status) = 0;
+  /// Looks at once at what it would look at some time anyway.
+  virtual void look_again() = 0;
 };
 
 }  // namespace holdfast::flannel

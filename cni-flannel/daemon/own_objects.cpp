@@ -86,6 +86,7 @@ OwnObjects::OwnObjects(EventLoop& loop, kube::ObjectClient& client, std::string 
 OwnObjects::~OwnObjects() = default;
 
 void OwnObjects::start(std::chrono::milliseconds settles) {
+  if (std::exchange(started_, true)) return;
   status_not_before_ = now() + settles;
   step_after({});
 }
@@ -145,7 +146,7 @@ void OwnObjects::step_after(nanoseconds delay) {
 }
 
 void OwnObjects::step() {
-  const Step next = next_step();
+  const Step next = started_ ? next_step() : nullptr;
   if (!call_ && next != nullptr) (this->*next)();
 }
 

@@ -46,7 +46,7 @@ class OwnObjects {
   OwnObjects& operator=(const OwnObjects&) = delete;
   ~OwnObjects();
 
-  /// `settles`: before the first write of the status.
+  /// Before it nothing is read or written. `settles`: before the first write of the status.
   void start(std::chrono::milliseconds settles);
   /// Nodes are watched, and node_told() tells of ours; else it is read now and then. At first it is read.
   void set_watched(bool watched);
@@ -90,6 +90,7 @@ class OwnObjects {
   Callbacks callbacks_;
   Backoff backoff_;
   std::unique_ptr<Known> known_;
+  bool started_ = false;
   bool watched_ = false;
   bool uses_object_ = false;
   std::optional<NodeNetwork> wanted_;

@@ -106,12 +106,13 @@ NodeDecoder node_decoder(AnnotationKeys keys, std::string own) {
 }
 
 WatchedNodes::WatchedNodes(EventLoop& loop, kube::Http& http, NodeDecoder decoder, std::string own,
-                           Callbacks callbacks, std::string resume_from, std::uint64_t seed)
+                           Callbacks callbacks, const Past& past, std::uint64_t seed)
     : decoder_(std::move(decoder)), own_(std::move(own)), callbacks_(std::move(callbacks)) {
   kube::WatchOptions options{.resource = decoder_.resource, .kept = decoder_.kept};
   options.columns = decoder_.columns;
   options.row_base = decoder_.row_base;
-  options.resume_from = std::move(resume_from);
+  options.known_version = past.position;
+  if (past.resumes) options.resume_from = past.position;
   options.shortest_watch = kShortestWatch;
   options.longest_watch = kLongestWatch;
   watcher_ = std::make_unique<kube::Watcher>(loop, http, std::move(options), *this, seed);

@@ -51,9 +51,15 @@ class WatchedNodes final : public kube::WatchConsumer {
     std::function<void(const JsonObject&)> own{};
   };
 
-  /// `loop` and `http` outlive it. `resume_from`: of an earlier position(), or empty.
+  /// What was seen of the cluster before.
+  struct Past {
+    std::string position{};  ///< the last one, or empty
+    bool resumes = false;    ///< goes on from there, without a list
+  };
+
+  /// `loop` and `http` outlive it.
   WatchedNodes(EventLoop& loop, kube::Http& http, NodeDecoder decoder, std::string own, Callbacks callbacks,
-               std::string resume_from, std::uint64_t seed);
+               const Past& past, std::uint64_t seed);
   WatchedNodes(const WatchedNodes&) = delete;
   WatchedNodes& operator=(const WatchedNodes&) = delete;
   ~WatchedNodes() override = default;

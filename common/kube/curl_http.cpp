@@ -89,6 +89,19 @@ Code code_of(CURLcode code) {
   }
 }
 
+// Of a socket; 0: it has none.
+long local_port_of(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return 0;
+  }
+  if (address.ss_family == AF_INET) {
+    return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
+  }
+  return address.ss_family == AF_INET6 ? ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port) : 0;
+}
+
 // Notices a peer that has gone without a word. What the system does not know of it is no error.
 void keep_alive(int fd, int family) {
   if (family == AF_UNIX) {
@@ -122,8 +135,9 @@ class CurlHttp::Engine {
   /// Ends it and tells.
   void finish(std::uint64_t id, Status how);
 
-  /// Of the socket that an exchange uses; -1: libcurl has not told it yet. 0: not known.
-  [[nodiscard]] std::uint64_t connection_of(int fd) const;
+  // By its local port, or without one (of a UNIX socket it is 0 or less) by its descriptor, which is -1 as
+  // long as libcurl has not told it. 0: not known.
+  [[nodiscard]] std::uint64_t connection_of(int fd, long local_port) const;
   [[nodiscard]] std::uint64_t sole_idle_connection() const;
   Counter& bytes(const std::string& resource, const std::string& direction);
 
@@ -407,7 +421,9 @@ void CurlHttp::Exchange::take_head() {
   if (retry_after > 0) {
     head.retry_after = std::min(seconds(retry_after), kLongestRetryAfter);
   }
-  head.connection = engine_.connection_of(socket_);
+  long local_port = 0;
+  curl_easy_getinfo(easy_, CURLINFO_LOCAL_PORT, &local_port);
+  head.connection = engine_.connection_of(socket_, local_port);
   if (callbacks_.head) {
     const auto callback = callbacks_.head;  // it may end this exchange, and with it what it is made of
     callback(head);
@@ -573,8 +589,7 @@ void CurlHttp::Engine::finish(std::uint64_t id, Status how) {
   }
 }
 
-/// A near server's answer may be read before libcurl tells which socket it comes by. It is one on which
-/// nobody waits.
+// Of a UNIX socket that libcurl has not told of it is one on which nobody waits.
 std::uint64_t CurlHttp::Engine::sole_idle_connection() const {
   std::uint64_t out = 0;
   for (const auto& [fd, number] : connections_) {
@@ -589,7 +604,13 @@ std::uint64_t CurlHttp::Engine::sole_idle_connection() const {
   return out;
 }
 
-std::uint64_t CurlHttp::Engine::connection_of(int fd) const {
+// libcurl tells no descriptor of a connection that it uses again and need not wait for.
+std::uint64_t CurlHttp::Engine::connection_of(int fd, long local_port) const {
+  if (local_port > 0) {
+    const auto it = std::ranges::find_if(
+        connections_, [&](const auto& connection) { return local_port_of(connection.first) == local_port; });
+    return it == connections_.end() ? 0 : it->second;
+  }
   if (fd < 0) {
     return sole_idle_connection();
   }

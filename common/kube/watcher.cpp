@@ -39,7 +39,8 @@ Watcher::Watcher(EventLoop& loop, Http& http, WatchOptions options, WatchConsume
       backoff_(options_.first_wait, options_.longest_wait, seed),
       spread_(std::max(options_.longest_watch - options_.shortest_watch, seconds(1)),
               std::max(options_.longest_watch - options_.shortest_watch, seconds(1)), seed + 1),
-      authority_(version_number(options_.resume_from), options_.restored_store_wait),
+      authority_(std::max(version_number(options_.resume_from), version_number(options_.known_version)),
+                 options_.restored_store_wait),
       version_(options_.resume_from) {}
 
 Watcher::~Watcher() = default;

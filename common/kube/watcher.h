@@ -68,6 +68,8 @@ struct WatchOptions {
   /// Begins with a watch from this version instead of a list, when not empty: a restart costs no list. What
   /// was deleted meanwhile comes as removed().
   std::string resume_from{};
+  /// Of this cluster, seen before, also by others: a list of a lower one is of a store that was restored.
+  std::string known_version{};
   unsigned page_objects = 500;
   std::size_t max_object_bytes = std::size_t{2} << 20;  ///< etcd holds 1.5 MB
   std::chrono::seconds shortest_watch{300};  ///< the server ends a watch after a time between these

@@ -5,6 +5,7 @@
 
 #include "common/base/state_file.h"
 #include "test/fakes/temporary_folder.h"
+#include "test/kube_server/api_server_thread.h"
 #include "test/kube_server/http_scene.h"
 #include "test/kube_server/http_server.h"
 
@@ -68,6 +69,17 @@ TEST_CASE("an exchange sends what it is given and hands back head and body", "[k
   CHECK(request.headers["accept-encoding"] == "gzip");
   CHECK(request.headers["user-agent"] == "flanneld");
   CHECK(request.headers["authorization"] == "Bearer secret");
+}
+
+TEST_CASE("a connection is known also to a server that answers before it is waited for", "[kube]") {
+  test::ApiServerThread server;
+  test::HttpScene scene;
+  scene.connect({.server = server.url()});
+  const auto first = scene.ask({.path = "/version"}).head.connection;
+  CHECK(first != 0);
+  for (int i = 0; i < 200; ++i) {
+    REQUIRE(scene.ask({.path = "/version"}).head.connection == first);
+  }
 }
 
 TEST_CASE("a connection is kept, and its number tells that it is the same", "[kube]") {
@@ -314,8 +326,9 @@ TEST_CASE("a proxy gets the request with the server's whole address", "[kube]") 
 TEST_CASE("a server on a socket of the file system is spoken to like any other", "[kube]") {
   Pair pair;
   const auto path = pair.folder / "api.sock";
-  test::HttpServer server(
-      *pair.loop, [](const ServerRequest&, Responder responder) { responder.whole(200, "local"); }, path);
+  test::HttpServer server(*pair.loop,
+                          [](const ServerRequest&, Responder responder) { responder.whole(200, "local"); },
+                          {.unix_socket = path});
   pair.config = {.server = "http://localhost", .unix_socket = path};
   CHECK(pair.get("/").body == "local");
   CHECK(pair.get("/").head.connection != 0);

@@ -290,5 +290,16 @@ TEST_CASE("after the store was restored a list counts when another has come afte
   CHECK(scene.diary.text == "trouble begin read begin read whole ");
 }
 
+TEST_CASE("a first list is of a restored store, too, when a higher version is known of the cluster",
+          "[kube]") {
+  Scene scene;
+  scene.options.known_version = "900";
+  scene.options.restored_store_wait = 30ms;
+  scene.run({whole(200, list("", 7)), stream(event("BOOKMARK", "", 7)), whole(200, list("", 7)),
+             stream(event("BOOKMARK", "", 7))},
+            "whole ", 4);
+  CHECK(scene.diary.text == "begin read begin read whole ");
+}
+
 }  // namespace
 }  // namespace holdfast::kube

@@ -84,7 +84,7 @@ json namespace_named(const std::string& name) {
 
 }  // namespace
 
-ApiServer::ApiServer(EventLoop& loop, const std::filesystem::path& unix_socket)
+ApiServer::ApiServer(EventLoop& loop, const ListenAt& at)
     : loop_(loop),
       verbs_(store_, loop.clock()),
       watches_(loop, store_),
@@ -92,7 +92,7 @@ ApiServer::ApiServer(EventLoop& loop, const std::filesystem::path& unix_socket)
       http_(
           loop,
           [this](const ServerRequest& request, Responder responder) { serve(request, std::move(responder)); },
-          unix_socket) {
+          at) {
   store_.on_change = [this](const StoreChange& change) { took_change(change); };
   for (const char* name : {"kube-system", "default"}) {
     put(std::string("/api/v1/namespaces/") + name, namespace_named(name));

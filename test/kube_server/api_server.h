@@ -16,16 +16,15 @@
 
 namespace holdfast::test {
 
-/// A Kubernetes API server in memory, on loopback or a socket, for tests: nodes, namespaces, events, leases
-/// and whatever a CustomResourceDefinition brings; list (pages, selectors, tables), watch (bookmarks, resume,
-/// initial events), get, create, update, apply, merge and strategic merge patch, the status subresource,
-/// delete and discovery. test/kube_server/contract_test.cpp holds it against answers of a real server.
+/// A Kubernetes API server in memory, for tests: nodes, namespaces, events, leases and whatever
+/// a CustomResourceDefinition brings; list (pages, selectors, tables), watch (bookmarks, resume, initial
+/// events), get, create, update, apply, merge and strategic merge patch, the status subresource, delete and
+/// discovery. test/kube_server/contract_test.cpp holds it against answers of a real server.
 ///
 /// What goes wrong is asked for by fault(). Belongs to the loop's thread.
 class ApiServer {
  public:
-  /// Listens on `unix_socket`, when one is told.
-  explicit ApiServer(EventLoop& loop, const std::filesystem::path& unix_socket = {});
+  explicit ApiServer(EventLoop& loop, const ListenAt& at = {});
   ApiServer(const ApiServer&) = delete;
   ApiServer& operator=(const ApiServer&) = delete;
   ~ApiServer();

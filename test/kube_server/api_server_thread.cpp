@@ -4,9 +4,9 @@
 
 namespace holdfast::test {
 
-ApiServerThread::ApiServerThread(const std::filesystem::path& unix_socket)
+ApiServerThread::ApiServerThread(const ListenAt& at)
     : loop_(EventLoop::create(clock_).value()),
-      server_(std::make_unique<ApiServer>(*loop_, unix_socket)),
+      server_(std::make_unique<ApiServer>(*loop_, at)),
       url_(server_->url()),
       thread_([this] {
         if (!loop_->run()) {

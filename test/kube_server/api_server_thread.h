@@ -16,8 +16,8 @@ namespace holdfast::test {
 /// An ApiServer on a thread of its own.
 class ApiServerThread {
  public:
-  /// On loopback of the calling thread's network namespace, or on `unix_socket`, which is reached from all.
-  explicit ApiServerThread(const std::filesystem::path& unix_socket = {});
+  /// In the calling thread's network namespace.
+  explicit ApiServerThread(const ListenAt& at = {});
   ApiServerThread(const ApiServerThread&) = delete;
   ApiServerThread& operator=(const ApiServerThread&) = delete;
   /// Ends all connections.

@@ -61,6 +61,8 @@ template <class Address>
 Fd listen_at(const Address& address) {
   Fd fd(::socket(reinterpret_cast<const sockaddr&>(address).sa_family,
                  SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int again = 1;  // after another server on the same port
+  static_cast<void>(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &again, sizeof(again)));
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
       ::listen(fd.get(), SOMAXCONN) != 0) {
     std::terminate();
@@ -78,14 +80,17 @@ Fd listen_on_socket(const std::filesystem::path& path) {
   return listen_at(address);
 }
 
-Fd listen_on_loopback(std::string& url) {
+Fd listen_on_port(const ListenAt& at, std::string& url) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(at.port);
+  if (::inet_pton(AF_INET, at.address.c_str(), &address.sin_addr) != 1) {
+    std::terminate();
+  }
   Fd fd = listen_at(address);
   socklen_t size = sizeof(address);
   ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  url = "http://" + at.address + ":" + std::to_string(ntohs(address.sin_port));
   return fd;
 }
 
@@ -274,13 +279,13 @@ void Responder::drop() {
   }
 }
 
-HttpServer::HttpServer(EventLoop& loop, Handler handler, const std::filesystem::path& unix_socket)
+HttpServer::HttpServer(EventLoop& loop, Handler handler, const ListenAt& at)
     : loop_(loop), handler_(std::move(handler)) {
-  if (unix_socket.empty()) {
-    listener_ = listen_on_loopback(url_);
+  if (at.unix_socket.empty()) {
+    listener_ = listen_on_port(at, url_);
   } else {
-    listener_ = listen_on_socket(unix_socket);
-    url_ = "unix://" + unix_socket.string();
+    listener_ = listen_on_socket(at.unix_socket);
+    url_ = "unix://" + at.unix_socket.string();
   }
   auto watch = loop.watch(listener_.get(), {.readable = true}, [this](Readiness) { accept(); });
   if (!watch) {

@@ -49,13 +49,20 @@ class Responder {
   std::weak_ptr<Connection> connection_;  // weak: the client may go at any time
 };
 
+/// Where a server is reached.
+struct ListenAt {
+  std::string address = "127.0.0.1";    ///< IPv4, of the calling thread's network namespace
+  std::uint16_t port = 0;               ///< 0: a free one
+  std::filesystem::path unix_socket{};  ///< in place of both, when not empty
+};
+
 /// A small HTTP/1.1 server on an event loop, for tests: requests with Content-Length only, no pipelining.
 class HttpServer {
  public:
   using Handler = std::function<void(const ServerRequest&, Responder)>;
 
-  /// On 127.0.0.1 with a free port, or on `unix_socket`. Ends the program when it cannot listen.
-  HttpServer(EventLoop& loop, Handler handler, const std::filesystem::path& unix_socket = {});
+  /// Ends the program when it cannot listen.
+  HttpServer(EventLoop& loop, Handler handler, const ListenAt& at = {});
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
   ~HttpServer();

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cni-flannel/daemon/api_lease_source.h"
-#include "test/kube_server/api_server.h"
+#include "test/cni-flannel/daemon/cluster_objects.h"
 #include "test/kube_server/http_scene.h"
 
 namespace holdfast::test {
@@ -43,17 +43,24 @@ struct ApiCluster : HttpScene {
 
   ApiCluster();
   void start();
-  /// A Node with this podCIDR, as kubelet and kube-controller-manager leave it.
-  void put_node(const std::string& name, const std::string& pod_cidr, const nlohmann::json& annotations = {});
-  /// Annotations as upstream's flanneld writes them.
-  [[nodiscard]] static nlohmann::json annotations(const std::string& mac, const std::string& public_ip);
+  void put_node(const std::string& name, const std::string& pod_cidr,
+                const nlohmann::json& annotations = {}) {
+    test::put_node(server, name, pod_cidr, annotations);
+  }
+  [[nodiscard]] static nlohmann::json annotations(const std::string& mac, const std::string& public_ip) {
+    return flannel_annotations(mac, public_ip);
+  }
   void put_object(const std::string& name, const std::string& pod_cidr, const std::string& mac,
-                  const std::string& public_ip);
-  void define_node_networks();
-  [[nodiscard]] nlohmann::json node(const std::string& name);
-  [[nodiscard]] nlohmann::json object(const std::string& name);
-  /// What a node with this address publishes.
-  [[nodiscard]] static flannel::NodeNetwork own(const std::string& mac, const std::string& public_ip);
+                  const std::string& public_ip) {
+    test::put_object(server, network_of(name, pod_cidr, mac, public_ip));
+  }
+  void define_node_networks() { test::define_node_networks(server); }
+  [[nodiscard]] nlohmann::json node(const std::string& name) { return node_object(server, name); }
+  [[nodiscard]] nlohmann::json object(const std::string& name) { return network_object(server, name); }
+  /// What our node publishes with this address.
+  [[nodiscard]] static flannel::NodeNetwork own(const std::string& mac, const std::string& public_ip) {
+    return network_of("a", "10.244.1.0/24", mac, public_ip);
+  }
   [[nodiscard]] std::size_t count_requests(const std::string& begin);
 };
 

@@ -168,11 +168,14 @@ TEST_CASE("our object is applied as ours, and our Node's annotations too", "[fla
 TEST_CASE("a position of another cluster counts for nothing", "[flannel]") {
   CrdCluster cluster;
   cluster.put_object("b", "10.244.2.0/24", kMacB, "192.0.2.2");
-  cluster.diary.stored.resource_version = std::to_string(cluster.server.store().version());
+  cluster.diary.stored.resource_version = std::to_string(cluster.server.store().version() + 900);
   cluster.diary.stored.cluster_id = "another";
   cluster.start();
   cluster.turn_until([&] { return cluster.diary.nodes.contains("b"); });
   CHECK(cluster.count_requests("list nodenetworkconfigurations") == 1);
+  cluster.turn_until([&] { return cluster.server.watches().count() == 1; });
+  cluster.server.watches().send_bookmarks();
+  cluster.turn_until([&] { return !cluster.diary.lists.empty(); });
 }
 
 TEST_CASE("an object that cannot be used does not hide the others, and is told of", "[flannel]") {

@@ -91,6 +91,10 @@ void Lan::connect(int netns, int number, const std::vector<std::string>& address
   static_cast<void>(run_in(netns, commands + " && ip route add default via 192.168.77.254"));
 }
 
+void Lan::add_address(const std::string& cidr) {
+  static_cast<void>(run_in(netns_.get(), "ip addr add " + cidr + " dev lan && ip link set lan up"));
+}
+
 FlanneldNode::FlanneldNode(std::filesystem::path home, std::string name)
     : net_conf(R"({"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan"}})"),
       nodes_(home / "nodes"),

@@ -22,6 +22,9 @@ class Lan {
   void plug(int netns, int number, const std::string& name);
   /// A link eth0 in the namespace `netns`, with these addresses, and a default route by 192.168.77.254.
   void connect(int netns, int number, const std::vector<std::string>& addresses);
+  /// To the bridge: who listens on it in netns() is reached by all.
+  void add_address(const std::string& cidr);
+  [[nodiscard]] int netns() const { return netns_.get(); }
 
  private:
   Fd netns_;

@@ -65,7 +65,7 @@ struct Migration {
 
   TemporaryFolder home;
   Lan lan;
-  ApiServerThread api{home.path() / "api.sock"};
+  ApiServerThread api{test::ListenAt{.unix_socket = home.path() / "api.sock"}};
   UpstreamNode a;
   UpstreamNode b;
   std::array<UpstreamNode*, 2> nodes{&a, &b};
