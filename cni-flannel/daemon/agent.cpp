@@ -54,6 +54,9 @@ Agent::Agent(const Tools& tools, Options options, NetConf conf)
                  options_.accept_cidr_conflicts),
       path_mtu_({tools_.loop, tools_.log, tools_.conditions, tools_.metrics.path_mtu_too_small,
                  tools_.metrics.path_mtu_searches}),
+      offload_({tools_.loop, tools_.log, tools_.conditions, tools_.metrics.checksum_offload_off,
+                [this] { state_.changed(); }},
+               options_.checksum_offload, seed_of(options_.node_name)),
       retry_(200ms, 30s, seed_of(options_.node_name)) {}
 
 Agent::~Agent() = default;
@@ -82,6 +85,7 @@ Status Agent::read_store() {
   position_ = std::move(loaded.state.resource_version);
   crd_seen_ = loaded.state.crd_seen;
   mtu_ = loaded.state.mtu;
+  offload_.recall(std::move(loaded.state.checksum_broken_with));
   tools_.log.info("store read", {{"path", tools_.store.path().native()},
                                  {"nodes", known_.nodes().size()},
                                  {"own_lease", own_.has_value()}});
@@ -165,6 +169,7 @@ bool Agent::round_succeeds() {
   const std::vector<const NodeNetwork*> nodes = known_.networks();
   conflicts_.look(*own_, nodes, overlay_);
   const bool whole = overlay_.put_right(*own_, nodes, strangers());
+  offload_.apply(overlay_.underlay()->link.name, overlay_.devices());
   follow_peers();
   const bool written = write_subnet_env();
   publish();
@@ -239,7 +244,7 @@ void Agent::follow_peers() {
   // with neither store nor list nobody is known yet, and everybody would be a stranger
   if (peers_known_) guard_ = PeerGuard{conf_.vxlan.port, overlay_.peer_addresses()};
   want_rules();
-  if (options_.path_mtu_check && !ways_timer_.pending()) {
+  if (!ways_timer_.pending()) {
     ways_timer_ = tools_.loop.after(kWaysDelay, [this] { look_at_ways(); });
   }
 }
@@ -247,7 +252,9 @@ void Agent::follow_peers() {
 void Agent::look_at_ways() {
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
     std::optional<PathMtuKeeper::Ways> ways = tunnel_ways(overlay_, family, mtu_);
-    if (ways) path_mtu_.follow(*std::move(ways));
+    if (options_.path_mtu_check && ways) path_mtu_.follow(*std::move(ways));
+    const Cidr* subnet = own_ ? own_->pod_cidr(family) : nullptr;
+    if (subnet != nullptr) offload_.look(subnet->first(), tunnel_ends(overlay_.peers(family)));
   }
 }
 
@@ -274,7 +281,9 @@ void Agent::publish() {
 }
 
 OverlayState Agent::snapshot() const {
-  return {cluster_id_, own_, {known_.nodes().begin(), known_.nodes().end()}, position_, mtu_, crd_seen_};
+  return {cluster_id_,         own_, {known_.nodes().begin(), known_.nodes().end()},
+          position_,           mtu_, crd_seen_,
+          offload_.remembers()};
 }
 
 void Agent::peers_changed() {

@@ -13,6 +13,7 @@
 #include "cni-flannel/daemon/lease_source.h"
 #include "cni-flannel/daemon/net_conf.h"
 #include "cni-flannel/daemon/no_masquerade.h"
+#include "cni-flannel/daemon/offload_keeper.h"
 #include "cni-flannel/daemon/options.h"
 #include "cni-flannel/daemon/overlay_keeper.h"
 #include "cni-flannel/daemon/overlay_store.h"
@@ -112,6 +113,7 @@ class Agent final : public LeaseConsumer {
   StateKeeper state_;
   ConflictKeeper conflicts_;
   PathMtuKeeper path_mtu_;
+  OffloadKeeper offload_;
   std::unique_ptr<LeaseSource> source_;
 
   std::string cluster_id_;

@@ -10,7 +10,8 @@ Conditions::Conditions(Logger& log, Clock& clock) : log_(log), clock_(clock) {
         kPeersGuarded, kStateStored, kSourceReachable}) {
     states_[kind] = {false, "Starting", "not yet", clock_.now()};
   }
-  for (const ConditionKind& kind : {kPeersRejected, kVtepMacContested, kCidrConflict, kPathMtuTooSmall}) {
+  for (const ConditionKind& kind :
+       {kPeersRejected, kVtepMacContested, kCidrConflict, kPathMtuTooSmall, kChecksumOffloadBroken}) {
     states_[kind] = {true, "", "", clock_.now()};
   }
 }

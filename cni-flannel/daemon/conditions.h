@@ -35,6 +35,7 @@ inline constexpr ConditionKind kPeersGuarded{"PeersGuarded", true, false};
 inline constexpr ConditionKind kPeersRejected{"PeersRejected", false, false};
 inline constexpr ConditionKind kVtepMacContested{"VtepMacContested", false, false};
 inline constexpr ConditionKind kCidrConflict{"CidrConflict", false, false};
+inline constexpr ConditionKind kChecksumOffloadBroken{"ChecksumOffloadBroken", false, false};
 inline constexpr ConditionKind kPathMtuTooSmall{"PathMtuTooSmall", false, false};
 
 /// The conditions of this node. Each transition is one line in the log.

@@ -45,6 +45,8 @@ DaemonMetrics::DaemonMetrics(Metrics& metrics)
       source_reachable(metrics.gauge("flanneld_source_reachable", "1 while the lease source can be read.")),
       cidr_conflicts(metrics.gauge("flanneld_cidr_conflicts",
                                    "Ranges of the cluster that overlap others of this node or its peers.")),
+      checksum_offload_off(metrics.gauge("flanneld_checksum_offload_off",
+                                         "1 while the overlay's devices compute checksums themselves.")),
       path_mtu_too_small(metrics.gauge("flanneld_path_mtu_too_small",
                                        "Peers to which packets as large as the tunnel's do not get.")),
       path_mtu_searches(

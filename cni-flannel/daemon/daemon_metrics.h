@@ -35,6 +35,7 @@ struct DaemonMetrics {
   Counter& store_errors;
   Gauge& source_reachable;
   Gauge& cidr_conflicts;
+  Gauge& checksum_offload_off;
   Gauge& path_mtu_too_small;
   Counter& path_mtu_searches;
   Gauge& list_age;  ///< seconds; -1: there was none yet

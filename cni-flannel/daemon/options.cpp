@@ -62,6 +62,17 @@ Status set_log_level(const std::string& value, Options& out) {
   return fail(Code::kInvalidArgument, "is none of debug, info, warning, error");
 }
 
+Status set_checksum_offload(const std::string& value, Options& out) {
+  const std::pair<const char*, ChecksumOffload> ways[] = {
+      {"test", ChecksumOffload::kTest}, {"off", ChecksumOffload::kOff}, {"leave", ChecksumOffload::kLeave}};
+  for (const auto& [name, way] : ways) {
+    if (value != name) continue;
+    out.checksum_offload = way;
+    return {};
+  }
+  return fail(Code::kInvalidArgument, "is none of test, off, leave");
+}
+
 Flags::Set to_path(std::filesystem::path& target) {
   return [&target](const std::string& value) -> Status {
     if (!value.starts_with('/')) return fail(Code::kInvalidArgument, "is not a path that begins with '/'");
@@ -189,6 +200,10 @@ void add_own_flags(Flags& flags, Options& out, JoinInterfaces& join) {
                 out.accept_cidr_conflicts);
   flags.value("no-masq-dir", "FOLDER", "files with more of them [/run/flannel/no-masq.d]",
               to_path(out.no_masq_dir));
+  flags.value(
+      "checksum-offload", "test|off|leave",
+      "checksums of the tunnels' contents: tested, and off where they arrive wrong; always off [test]",
+      [&out](const std::string& value) { return set_checksum_offload(value, out); });
   flags.boolean("path-mtu-check",
                 "ask peers by and by whether packets as large as the tunnel's get there [true]",
                 out.path_mtu_check);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cni-flannel/daemon/offload_keeper.h"
 #include "cni-flannel/daemon/underlay.h"
 #include "common/base/cidr.h"
 #include "common/base/flags.h"
@@ -59,6 +60,7 @@ struct Options {
   bool ip_blackhole_route = false;
   bool accept_unknown_peers = false;
   bool accept_cidr_conflicts = false;
+  ChecksumOffload checksum_offload = ChecksumOffload::kTest;
   bool network_drop_ins = true;
   bool path_mtu_check = true;
   bool kube_subnet_mgr = false;

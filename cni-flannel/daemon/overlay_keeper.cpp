@@ -220,6 +220,12 @@ std::optional<std::chrono::nanoseconds> OverlayKeeper::next_contest_look() const
   return out;
 }
 
+std::vector<std::string> OverlayKeeper::devices() const {
+  std::vector<std::string> out;
+  for (const auto& family : families_) out.push_back(vxlan_device_name(family->family, conf_.vxlan.vni));
+  return out;
+}
+
 std::span<const WantedPeer> OverlayKeeper::peers(IpFamily family) const {
   const auto found =
       std::ranges::find_if(families_, [&](const auto& entry) { return entry->family == family; });

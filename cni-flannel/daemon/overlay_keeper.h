@@ -48,6 +48,8 @@ class OverlayKeeper {
   [[nodiscard]] bool concerned_by(const nl::Event& event);
   /// When to look at a MAC that is contested again, since boot; nullopt: none is.
   [[nodiscard]] std::optional<std::chrono::nanoseconds> next_contest_look() const;
+  /// Names of the devices of the families in use.
+  [[nodiscard]] std::vector<std::string> devices() const;
   /// As the kernel is to know them; empty for a family that is not in use.
   [[nodiscard]] std::span<const WantedPeer> peers(IpFamily family) const;
   /// From where the peers of all families send, in order.

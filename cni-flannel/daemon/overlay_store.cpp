@@ -36,6 +36,7 @@ struct Header {
   bool crd_seen = false;
   bool has_own = false;
   std::uint32_t mtu = 0;
+  std::string checksum_broken_with;
 };
 
 Result<Header> decode_header(std::string_view line) {
@@ -50,6 +51,7 @@ Result<Header> decode_header(std::string_view line) {
   HOLDFAST_TRY(out.has_own, object["ownLease"].boolean());
   HOLDFAST_TRY(const std::int64_t mtu, object["mtu"].integer_or(0, 0, kMaxMtu));
   out.mtu = static_cast<std::uint32_t>(mtu);
+  HOLDFAST_TRY(out.checksum_broken_with, object["checksumBrokenWith"].string_or(""));
   return out;
 }
 
@@ -60,7 +62,8 @@ std::string encode_header(const StoreOwner& owner, const OverlayState& state) {
                     {"resourceVersion", state.resource_version},
                     {"crdSeen", state.crd_seen},
                     {"ownLease", state.own.has_value()},
-                    {"mtu", state.mtu}});
+                    {"mtu", state.mtu},
+                    {"checksumBrokenWith", state.checksum_broken_with}});
 }
 
 Result<NodeNetworkObject> decode_line(std::string_view line) {
@@ -125,6 +128,7 @@ Result<OverlayStore::Loaded> OverlayStore::load() {
   out.state.resource_version = header->resource_version;
   out.state.crd_seen = header->crd_seen;
   out.state.mtu = header->mtu;
+  out.state.checksum_broken_with = header->checksum_broken_with;
   decode_objects(rest, header->has_own, out);
   if (out.notes.empty()) saved_digest_ = sha512_hex(*file.content);
   return out;

@@ -30,6 +30,7 @@ struct OverlayState {
   std::string resource_version;  ///< of the last authoritative list; empty: none yet
   std::uint32_t mtu = 0;         ///< of the pods, as it was last; 0: not known
   bool crd_seen = false;         ///< the cluster has NodeNetworkConfigurations: never back to annotations
+  std::string checksum_broken_with = {};  ///< as OffloadKeeper::remembers()
 
   bool operator==(const OverlayState&) const = default;
 };
@@ -38,7 +39,7 @@ struct OverlayState {
 /// the envelope of state_file.h each line is one JSON text, so that reading holds one peer at a time:
 ///
 ///     {"clusterID":..,"nodeName":..,"machineID":..,"resourceVersion":..,"crdSeen":..,"ownLease":..,
-///      "mtu":..}
+///      "mtu":..,"checksumBrokenWith":..}
 ///     a NodeNetworkConfiguration                 our own lease, if there is one
 ///     a NodeNetworkConfiguration                 one a peer
 ///

@@ -24,6 +24,7 @@ class Lan {
   void connect(int netns, int number, const std::vector<std::string>& addresses);
   /// To the bridge: who listens on it in netns() is reached by all.
   void add_address(const std::string& cidr);
+  /// Holds the bridge `lan` with a link port<NUMBER> to each.
   [[nodiscard]] int netns() const { return netns_.get(); }
 
  private:
