@@ -30,6 +30,7 @@ TEST_CASE("Every document of the folder is a node, and what a file need not say 
   folder.write("b.yaml", document("b", 2) + document("c", 3));
   folder.write("a.yml", document("a", 1, "    backendData: {VNI: 1, VtepMAC: 02:00:00:00:00:01}\n"));
   folder.write(".b.yaml.swp", "nonsense: [");
+  folder.write(".new.yaml", "half: [");
   folder.write("README", "nonsense: [");
   const auto listing = NodeFolder(folder.files, folder.path()).read();
   REQUIRE(listing.has_value());

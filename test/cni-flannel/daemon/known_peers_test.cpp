@@ -82,6 +82,14 @@ TEST_CASE("A tombstone counts for the object it is of", "[flanneld]") {
   CHECK(names(known) == Names{"a"});
 }
 
+TEST_CASE("A tombstone counts for an object whose uid was never told", "[flanneld]") {
+  NodeNetworkObject without = node("a");
+  without.identity.uid.clear();
+  KnownPeers known({without});
+  known.gone("a", "uid-a", 1h);
+  CHECK(known.forget(2h, kDelay) == Names{"a"});
+}
+
 TEST_CASE("Who is new or publishes something else stands last, as the latest to claim it", "[flanneld]") {
   KnownPeers known({node("a", 1), node("b", 2), node("c", 3)});
   NodeNetworkObject same = node("a", 1);

@@ -101,6 +101,17 @@ TEST_CASE("Both families are served where both are in use", "[flanneld]") {
   CHECK(choose_underlay(choice, machine()).error().message == "interface wwan0 has no global IPv6 address");
 }
 
+TEST_CASE("An address that another machine has too is not sent from", "[flanneld]") {
+  UnderlayTables tables = machine();
+  UnderlayChoice choice;
+  choice.ipv6 = true;
+  tables.addresses.push_back(address(2, "2001:db8::8/64"));
+  for (nl::Address& each : tables.addresses) {
+    if (each.cidr == cidr("2001:db8::7/64")) each.dad_failed = true;
+  }
+  CHECK(choose_underlay(choice, tables)->local6 == ip("2001:db8::8"));
+}
+
 TEST_CASE("An interface that is not there is told with those that are", "[flanneld]") {
   UnderlayChoice choice;
   choice.interfaces = {"eth9"};

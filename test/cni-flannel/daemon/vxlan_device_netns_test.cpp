@@ -177,6 +177,10 @@ TEST_CASE_METHOD(Node, "A device that cannot serve is made anew, with the reason
         "ip link del flannel.1 && ip link add flannel.1 type vxlan id 1 dev u1 local 192.168.77.1 dstport "
         "8472");
     CHECK_THAT(ensure_vxlan_device(socket, spec())->replaced, Catch::StartsWith("its external interface is"));
+    output_of(
+        "ip link del flannel.1 && ip link add flannel.1 type vxlan id 1 dev u0 local 192.168.77.1 dstport "
+        "8472 nolearning l2miss");
+    CHECK(ensure_vxlan_device(socket, spec())->replaced == "l2miss is on, should be off");
   }
 }
 

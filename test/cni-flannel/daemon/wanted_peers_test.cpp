@@ -118,6 +118,17 @@ TEST_CASE("The later claim to a subnet, MAC or address displaces the earlier nod
   }
 }
 
+TEST_CASE("Of three nodes that claim one subnet the last is wanted, and it alone", "[flanneld]") {
+  std::vector<NodeNetwork> published{node(2), node(3), node(4)};
+  for (NodeNetwork& claimer : published) claimer.pod_cidrs = {cidr("10.244.2.0/24")};
+  const WantedPeers wanted = wanted_peers(own(), pointers(published));
+  REQUIRE(wanted.peers.size() == 1);
+  CHECK(wanted.peers[0].node == "edge-4");
+  CHECK(wanted.rejected ==
+        std::vector<RejectedPeer>{{"edge-2", "node edge-3 claims its subnet 10.244.2.0/24 now"},
+                                  {"edge-3", "node edge-4 claims its subnet 10.244.2.0/24 now"}});
+}
+
 TEST_CASE("A peer is reached directly where the best route to it has no gateway", "[flanneld]") {
   nl::Route connected;
   connected.dst = cidr("192.168.0.0/24");
@@ -135,7 +146,6 @@ TEST_CASE("A peer is reached directly where the best route to it has no gateway"
   nl::Route several = connected;
   several.dst = cidr("192.168.0.8/32");
   several.multipath = true;
-  several.ifindex = 0;
   nl::Route dead = connected;
   dead.dst = cidr("192.168.0.6/32");
   dead.type = nl::RouteType::kUnreachable;
