@@ -22,8 +22,8 @@ std::string kernel_release() {
 
 }  // namespace
 
-OffloadKeeper::OffloadKeeper(const Tools& tools, ChecksumOffload way, std::uint64_t seed)
-    : tools_(tools), way_(way), peer_(seed), waits_(kFirstWait, kLongestWait, seed) {}
+OffloadKeeper::OffloadKeeper(Tools tools, ChecksumOffload way, std::uint64_t seed)
+    : tools_(std::move(tools)), way_(way), peer_(seed), waits_(kFirstWait, kLongestWait, seed) {}
 
 OffloadKeeper::~OffloadKeeper() = default;
 

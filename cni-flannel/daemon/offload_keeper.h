@@ -42,7 +42,7 @@ class OffloadKeeper {
     Gauge& off;
     std::function<void()> remembered;  ///< called when remembers() is another
   };
-  OffloadKeeper(const Tools& tools, ChecksumOffload way, std::uint64_t seed);
+  OffloadKeeper(Tools tools, ChecksumOffload way, std::uint64_t seed);
   OffloadKeeper(const OffloadKeeper&) = delete;
   OffloadKeeper& operator=(const OffloadKeeper&) = delete;
   ~OffloadKeeper();

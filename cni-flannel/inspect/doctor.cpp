@@ -7,6 +7,7 @@
 #include "cni-flannel/daemon/net_conf.h"
 #include "cni-flannel/daemon/sole_run.h"
 #include "cni-flannel/inspect/conflict_findings.h"
+#include "cni-flannel/inspect/reach_findings.h"
 #include "cni-flannel/plugin/subnet_env.h"
 #include "common/netlink/link.h"
 #include "common/netlink/sysctl.h"
@@ -92,6 +93,7 @@ void Doctor::look_at_overlay() {
   add(Verdict::kWell, "stored state", std::to_string(report->nodes.size()) + " other nodes");
   for (const FamilyReport& family : report->families) look_at_family(family);
   add(conflict_findings(socket_, *report, places_.service_cidrs));
+  if (places_.probe) add(reach_findings(clock_, *report));
 }
 
 void Doctor::look_at_family(const FamilyReport& family) {

@@ -15,11 +15,12 @@ struct DoctorPlaces {
   OverlayPlaces overlay;
   std::filesystem::path subnet_file = "/run/flannel/subnet.env";
   std::vector<Cidr> service_cidrs = {};  ///< the cluster's, where told
+  bool probe = true;                     ///< ask peers (reach_findings.h)
 };
 
 /// Looks at what makes pods of this node reach those of others: flanneld, its files, devices and peers, MTU,
-/// forwarding and reverse-path filters, address conflicts, the clock. Changes nothing and sends nothing. What
-/// cannot be looked at is a finding too.
+/// forwarding and reverse-path filters, address conflicts, the clock, and what peers answer. Changes nothing.
+/// What cannot be looked at is a finding too.
 [[nodiscard]] std::vector<Finding> examine(Files& files, Clock& clock, nl::Socket& socket,
                                            const DoctorPlaces& places);
 

@@ -51,6 +51,7 @@ void add_flags(Flags& flags, CommandLine& line) {
               });
   flags.value("ipam-dir", "FOLDER", "the plugin's ipam.dataDir [/var/lib/cni/networks]",
               to_path(line.ipam.data_dir));
+  flags.boolean("probe", "doctor sends a few packets to peers [true]", line.places.probe);
   flags.value("service-cidr", "CIDR", "flanneld's: the cluster's services; may be repeated",
               [&line](const std::string& value) -> Status {
                 HOLDFAST_TRY(const Cidr range, Cidr::parse(value));

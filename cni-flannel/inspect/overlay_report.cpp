@@ -43,6 +43,17 @@ Result<ForwardingTables> read_tables(Forwarding& kernel, int ifindex, IpFamily f
   return out;
 }
 
+/// What the device sends, and from where.
+Status take_tunnel(nl::Socket& socket, const nl::Link& device, FamilyReport& report) {
+  constexpr std::uint32_t kIpv6Extra = 20;  // its header is so much longer
+  HOLDFAST_TRY(const std::optional<nl::Link> below, nl::find_link(socket, device.vxlan->device));
+  if (!below || !device.vxlan->local) return {};
+  report.local = *device.vxlan->local;
+  report.largest =
+      std::min(below->mtu, device.mtu + kVxlanOverhead + (report.local.is_v4() ? 0 : kIpv6Extra));
+  return {};
+}
+
 void tell_lacks(const OverlayPlan& plan, FamilyReport& report) {
   for (const auto* part : {&plan.neighbours, &plan.fdb, &plan.routes}) {
     for (const OverlayPlan::PeerChange& one : *part) {
@@ -70,6 +81,7 @@ Result<std::optional<FamilyReport>> inspect_family(nl::Socket& socket, const Net
   FamilyReport report{.family = family, .device = vxlan_device_name(family, conf.vxlan.vni), .own = **own};
   HOLDFAST_TRY(const std::optional<nl::Link> link, nl::find_link(socket, report.device));
   report.trouble = device_trouble(link, **own, conf.vxlan.vni);
+  if (link && link->vxlan) HOLDFAST_CHECK(take_tunnel(socket, *link, report));
 
   std::vector<const NodeNetwork*> published;
   for (const NodeNetwork& node : overlay.nodes) published.push_back(&node);

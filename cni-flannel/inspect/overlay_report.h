@@ -34,7 +34,9 @@ struct FamilyReport {
   std::string device;        ///< its name
   std::string trouble = {};  ///< what is wrong with the device; empty: nothing
   PeerEnd own;
-  std::vector<PeerReport> peers = {};       ///< none when there is no device
+  IpAddress local = {};                ///< the address that the device sends from
+  std::uint32_t largest = 0;           ///< bytes of the largest packet that it sends; 0: there is no device
+  std::vector<PeerReport> peers = {};  ///< none when there is no device
   std::vector<RejectedPeer> rejected = {};  ///< nodes that must not be programmed
   std::size_t strangers = 0;                ///< entries of the kernel's that no known peer wants
 };

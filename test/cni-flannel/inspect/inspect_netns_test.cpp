@@ -92,6 +92,25 @@ TEST_CASE_METHOD(Site, "doctor names what is wrong with a node, and is status 1"
   }
 }
 
+TEST_CASE_METHOD(Site, "doctor asks the peers, and tells a port that is blocked from a host without tunnel",
+                 "[inspect]") {
+  const std::string well = ask(one, "doctor");
+  CHECK_THAT(well, Catch::Contains("tunnel to node2") && Catch::Contains("UDP 8472 passes both ways") &&
+                       Catch::Contains("arrive right"));
+  static_cast<void>(
+      two.run("nft 'add table ip t; add chain ip t c { type filter hook prerouting priority -300; }; "
+              "add rule ip t c udp dport 8472 drop'"));
+  three.stop(SIGKILL);
+  static_cast<void>(three.run("ip link del flannel.1"));
+  const std::string report = ask(one, "doctor");
+  CHECK_THAT(report,
+             Catch::Contains("192.168.77.2 answers, but not through the tunnel: UDP 8472 is blocked") &&
+                 Catch::Contains("there, holdfast explain node1"));
+  CHECK_THAT(report, Catch::Contains("nobody listens on UDP 8472 at 192.168.77.3"));
+  CHECK_THAT(report, Catch::EndsWith("status 1\n"));
+  CHECK_THAT(ask(one, "doctor --probe=false"), !Catch::Contains("tunnel to"));
+}
+
 TEST_CASE_METHOD(Site, "A store that is damaged is told, and left for flanneld to set aside", "[inspect]") {
   one.stop(SIGKILL);
   std::ofstream(one.path("state/overlay.json"), std::ios::app) << "x";
