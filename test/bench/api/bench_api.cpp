@@ -1,25 +1,17 @@
 // What following a cluster's nodes costs: memory for 5,000 of them, and traffic with the API server.
-#include <fcntl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <exception>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "common/base/fd.h"
 #include "test/bench/api/follower.h"
 #include "test/bench/api/hour.h"
+#include "test/bench/api/server_process.h"
 
 namespace {
 
 using holdfast::Code;
 using holdfast::fail;
-using holdfast::Fd;
 using holdfast::Result;
 using holdfast::Status;
 using namespace holdfast::bench;
@@ -44,55 +36,8 @@ Result<double> rss_anon() {
   return fail(Code::kInternal, "/proc/self/status has no RssAnon");
 }
 
-// An API server in a process of its own, so that what it holds is not counted here. Ends with this process.
-class ServerProcess {
- public:
-  ServerProcess() {
-    std::array<int, 2> urls{};
-    std::array<int, 2> life{};
-    if (::pipe2(urls.data(), O_CLOEXEC) != 0 || ::pipe2(life.data(), O_CLOEXEC) != 0) {
-      std::terminate();
-    }
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::close(life[1]);
-      serve(urls[1], life[0]);
-    }
-    ::close(urls[1]);
-    ::close(life[0]);
-    urls_ = Fd(urls[0]);
-    life_ = Fd(life[1]);
-  }
-  ServerProcess(const ServerProcess&) = delete;
-  ServerProcess& operator=(const ServerProcess&) = delete;
-  ~ServerProcess() {
-    life_ = Fd();
-    ::waitpid(pid_, nullptr, 0);
-  }
-
-  std::string url() {
-    std::array<char, 64> text{};
-    const auto size = ::read(urls_.get(), text.data(), text.size());
-    return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
-  }
-
- private:
-  [[noreturn]] static void serve(int urls, int life) {
-    holdfast::test::ApiServerThread thread;
-    thread.with([](holdfast::test::ApiServer& server) { fill(server, kManyNodes, /*with_columns=*/true); });
-    static_cast<void>(::write(urls, thread.url().data(), thread.url().size()));
-    char byte = 0;
-    static_cast<void>(::read(life, &byte, 1));
-    ::_exit(0);
-  }
-
-  pid_t pid_ = -1;
-  Fd urls_;
-  Fd life_;
-};
-
 Result<json> measure_memory() {
-  ServerProcess server;
+  const ServerProcess server(kManyNodes);
   Follower follower(server.url());
   HOLDFAST_TRY(const double before, rss_anon());
   follower.start();

@@ -1,31 +1,19 @@
 #include "test/bench/api/hour.h"
 
 #include <chrono>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "common/yaml/yaml.h"
 #include "test/bench/api/follower.h"
+#include "test/cni-flannel/daemon/cluster_objects.h"
 
 namespace holdfast::bench {
 namespace {
 
 using nlohmann::json;
 
-constexpr const char* kObjects = "/apis/net.holdfast.dev/v1alpha1/nodenetworkconfigurations/";
 constexpr unsigned kBookmarks = 60;
 constexpr unsigned kImages = 50;  // kubelet tells as many
-
-json definition(bool with_columns) {
-  std::ifstream file(HOLDFAST_MANIFESTS "/base/flannel/nodenetworkconfigurations.yaml");
-  json out = parse_yaml(std::string{std::istreambuf_iterator<char>(file), {}}).value().front();
-  if (!with_columns) {
-    out["spec"]["versions"][0].erase("additionalPrinterColumns");
-  }
-  return out;
-}
 
 json own_node() {
   json images = json::array();
@@ -40,7 +28,22 @@ json own_node() {
           {"status", {{"images", images}}}};
 }
 
-std::string mac_of(unsigned number, unsigned change) {
+// As the node itself applies it.
+void apply(test::ApiServer& server, unsigned number, unsigned change) {
+  const std::string name = "edge-node-" + std::to_string(number);
+  flannel::NodeNetworkObject object;
+  object.identity.name = name;
+  object.network = network_of(name, number, published_mac(number, change));
+  test::ServerRequest request = test::parse_request_head("PATCH " + (test::kNetworkPath + name) +
+                                                         "?fieldManager=flanneld&force=true HTTP/1.1");
+  request.headers = {{"content-type", "application/apply-patch+yaml"}};
+  request.body = flannel::encode_node_network(object).dump();
+  server.reply_to(request);
+}
+
+}  // namespace
+
+std::string published_mac(unsigned number, unsigned change) {
   constexpr const char* kDigits = "0123456789abcdef";
   std::string out = "66:0" + std::to_string(change) + ":00";
   for (const unsigned byte : {number >> 16U & 0xffU, number >> 8U & 0xffU, number & 0xffU}) {
@@ -51,26 +54,8 @@ std::string mac_of(unsigned number, unsigned change) {
   return out;
 }
 
-// As the node itself applies it.
-void apply(test::ApiServer& server, unsigned number, unsigned change) {
-  const std::string name = "edge-node-" + std::to_string(number);
-  flannel::NodeNetworkObject object;
-  object.identity.name = name;
-  object.network = network_of(name, number, mac_of(number, change));
-  test::ServerRequest request =
-      test::parse_request_head("PATCH " + (kObjects + name) + "?fieldManager=flanneld&force=true HTTP/1.1");
-  request.headers = {{"content-type", "application/apply-patch+yaml"}};
-  request.body = flannel::encode_node_network(object).dump();
-  server.reply_to(request);
-}
-
-}  // namespace
-
 void fill(test::ApiServer& server, unsigned count, bool with_columns) {
-  server.put(
-      "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/nodenetworkconfigurations.net.holdfast.dev",
-      definition(with_columns));
-  server.establish();
+  test::define_node_networks(server, with_columns);
   server.put("/api/v1/nodes/own", own_node());
   for (unsigned i = 2; i <= count; ++i) {
     apply(server, i, 0);
@@ -89,9 +74,9 @@ Result<Hour> measure_hour(unsigned count, bool with_columns) {
     };
   };
   follower.start();
-  follower.publish(mac_of(1, 0));
+  follower.publish(published_mac(1, 0));
   HOLDFAST_CHECK(
-      follower.turn_until([&] { return own_has(mac_of(1, 0))() && follower.nodes.size() == count; }));
+      follower.turn_until([&] { return own_has(published_mac(1, 0))() && follower.nodes.size() == count; }));
   follower.stop();
 
   const auto counters = [&] {
@@ -101,10 +86,10 @@ Result<Hour> measure_hour(unsigned count, bool with_columns) {
   };
   const auto before = counters();
   follower.start();  // this node's own start
-  follower.publish(mac_of(1, 0));
-  HOLDFAST_CHECK(follower.turn_until(own_has(mac_of(1, 0))));
-  follower.publish(mac_of(1, 1));
-  HOLDFAST_CHECK(follower.turn_until(own_has(mac_of(1, 1))));
+  follower.publish(published_mac(1, 0));
+  HOLDFAST_CHECK(follower.turn_until(own_has(published_mac(1, 0))));
+  follower.publish(published_mac(1, 1));
+  HOLDFAST_CHECK(follower.turn_until(own_has(published_mac(1, 1))));
   const auto events_before = counters();
   const std::size_t told = follower.upserts;
   thread.with([&](test::ApiServer& server) {
@@ -117,17 +102,15 @@ Result<Hour> measure_hour(unsigned count, bool with_columns) {
   for (unsigned i = 0; i < kBookmarks; ++i) {
     thread.with([](test::ApiServer& server) { server.watches().send_bookmarks(); });
   }
-  for (int ends = 0; ends < 2; ++ends) {
-    thread.with([](test::ApiServer& server) {
-      server.forget_requests();
-      server.watches().end_all(/*connections=*/false);
-    });
-    HOLDFAST_CHECK(follower.turn_until(
-        [&] { return thread.with([](test::ApiServer& server) { return server.watches().count(); }) == 1; }));
-    thread.with([&](test::ApiServer& server) { apply(server, 2, static_cast<unsigned>(2 + ends)); });
-    const std::size_t last = follower.upserts;
-    HOLDFAST_CHECK(follower.turn_until([&] { return follower.upserts > last; }));
-  }
+  thread.with([](test::ApiServer& server) {
+    server.forget_requests();
+    server.watches().end_all(/*connections=*/false);
+  });
+  HOLDFAST_CHECK(follower.turn_until(
+      [&] { return thread.with([](test::ApiServer& server) { return server.watches().count(); }) == 1; }));
+  thread.with([&](test::ApiServer& server) { apply(server, 2, 2); });
+  const std::size_t last = follower.upserts;
+  HOLDFAST_CHECK(follower.turn_until([&] { return follower.upserts > last; }));
   const auto after = counters();
   return Hour{.received = after.first - before.first,
               .sent = after.second - before.second,

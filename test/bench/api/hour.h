@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "common/base/result.h"
 #include "test/kube_server/api_server_thread.h"
@@ -11,8 +12,11 @@ namespace holdfast::bench {
 /// kilobytes for "own", and `count` objects of others.
 void fill(test::ApiServer& server, unsigned count, bool with_columns);
 
+/// What node `number` of them publishes as its VTEP MAC after so many changes.
+[[nodiscard]] std::string published_mac(unsigned number, unsigned change);
+
 /// What one node's flanneld exchanges with the API server in an hour in which each of `count` nodes changes
-/// its MAC and is started again, with a bookmark a minute and two ends of watches; heads and bodies as they
+/// its MAC and is started again, with a bookmark a minute and an end of the watch; heads and bodies as they
 /// are on the wire within TLS.
 struct Hour {
   std::uint64_t received = 0;  ///< bytes, by the node

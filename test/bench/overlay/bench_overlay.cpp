@@ -16,7 +16,10 @@
 
 #include "common/netlink/link.h"
 #include "common/netlink/monitor.h"
+#include "test/bench/api/hour.h"
+#include "test/bench/api/server_process.h"
 #include "test/bench/overlay/daemon_run.h"
+#include "test/bench/overlay/patch_object.h"
 
 namespace {
 
@@ -94,11 +97,11 @@ Result<std::vector<double>> measure_start(const OverlayNode& node, const Command
   return out;
 }
 
-/// From the rename of the peer's file to the FDB entry of its new MAC.
-Result<double> change_one(const OverlayNode& node, nl::Monitor& monitor, unsigned peer, unsigned version) {
-  const std::string mac = mac_of(peer, version);
+/// From what is done to tell a peer's new MAC to its FDB entry.
+template <class Tell>
+Result<double> change_one(nl::Monitor& monitor, const std::string& mac, Tell tell) {
   const auto begun = Clock::now();
-  HOLDFAST_CHECK(node.write_peer(peer, version));
+  HOLDFAST_CHECK(tell());
   while (Clock::now() - begun < std::chrono::seconds(5)) {
     pollfd wait{monitor.fd(), POLLIN, 0};
     ::poll(&wait, 1, 100);
@@ -117,7 +120,10 @@ Result<std::vector<double>> measure_change(const OverlayNode& node, const Comman
   std::vector<double> out;
   for (unsigned run = 1; run <= 3 * line.runs; ++run) {
     std::this_thread::sleep_for(std::chrono::milliseconds(250));
-    HOLDFAST_TRY(const double took, change_one(node, monitor, 1 + run % line.peers, run));
+    const unsigned peer = 1 + run % line.peers;
+    HOLDFAST_TRY(const double took, change_one(monitor, mac_of(peer, run), [&] {
+                   return node.write_peer(peer, run);  // a rename
+                 }));
     out.push_back(took);
   }
   return out;
@@ -153,6 +159,50 @@ Result<DaemonRun::Memory> measure_memory(const OverlayNode& node, unsigned peers
   return daemon.memory();
 }
 
+/// By a patch of the peer's object.
+Result<std::vector<double>> measure_change_by_api(const std::string& url, const CommandLine& line) {
+  HOLDFAST_TRY(nl::Monitor monitor, nl::Monitor::open({.neighbours = true}));
+  std::vector<double> out;
+  for (unsigned run = 1; run <= 3 * line.runs; ++run) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(250));
+    const unsigned peer = 2 + run % line.peers;
+    const std::string mac = published_mac(peer, 1 + run % 8);
+    const json patch{{"spec", {{"flannel", {{"backendData", {{"VtepMAC", mac}}}}}}}};
+    HOLDFAST_TRY(const double took, change_one(monitor, mac, [&] {
+                   return patch_object(url, "edge-node-" + std::to_string(peer), patch.dump());
+                 }));
+    out.push_back(took);
+  }
+  return out;
+}
+
+/// With an API server that has `peers` nodes beside ours.
+struct ByApi {
+  std::vector<double> start;  ///< with nothing stored, until all are programmed
+  std::vector<double> change;
+  DaemonRun::Memory memory;
+};
+Result<ByApi> measure_by_api(const OverlayNode& files, unsigned peers, unsigned runs,
+                             const CommandLine& line) {
+  const ServerProcess server(peers + 1);
+  ByApi out;
+  for (unsigned run = 0; run < runs; ++run) {
+    HOLDFAST_TRY(const OverlayNode node, files.with_api(server.url()));
+    static_cast<void>(delete_device());
+    HOLDFAST_TRY(DaemonRun daemon, DaemonRun::start(node));
+    HOLDFAST_TRY(const auto took, daemon.wait_ready());
+    HOLDFAST_CHECK(require_all(peers));
+    out.start.push_back(milliseconds(took));
+    if (run + 1 < runs) continue;
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    out.memory = daemon.memory();
+    if (peers == line.peers) {
+      HOLDFAST_TRY(out.change, measure_change_by_api(server.url(), line));
+    }
+  }
+  return out;
+}
+
 Result<int> measure(const CommandLine& line, const fs::path& work) {
   const char* const bin = ::getenv("HOLDFAST_BIN");
   const OverlayNode node{fs::absolute(fs::path(bin != nullptr ? bin : "build/bin") / "flanneld"), work};
@@ -167,6 +217,9 @@ Result<int> measure(const CommandLine& line, const fs::path& work) {
   HOLDFAST_TRY([[maybe_unused]] const auto took, daemon.wait_ready());
   HOLDFAST_TRY(const auto change, measure_change(node, line));
   HOLDFAST_TRY(const auto heal, measure_heal(line));
+  daemon.end();
+  HOLDFAST_TRY(const ByApi few_by_api, measure_by_api(node, line.peers, line.runs, line));
+  HOLDFAST_TRY(const ByApi many_by_api, measure_by_api(node, line.many, 3, line));
 
   const double mib = 1024 * 1024;
   const std::vector<Bar> bars{
@@ -176,6 +229,11 @@ Result<int> measure(const CommandLine& line, const fs::path& work) {
       {"rss_anon", static_cast<double>(few.rss_anon_bytes) / mib, 8, "MiB"},
       {"pss", static_cast<double>(few.pss_bytes) / mib, 12, "MiB"},
       {"pss_many", static_cast<double>(many.pss_bytes) / mib, 24, "MiB"},
+      {"api_start_to_ready", median(few_by_api.start), 400, "ms"},
+      {"api_one_peer_changed", median(few_by_api.change), 10, "ms"},
+      {"api_rss_anon", static_cast<double>(few_by_api.memory.rss_anon_bytes) / mib, 8, "MiB"},
+      {"api_pss", static_cast<double>(few_by_api.memory.pss_bytes) / mib, 12, "MiB"},
+      {"api_pss_many", static_cast<double>(many_by_api.memory.pss_bytes) / mib, 24, "MiB"},
   };
   json verdicts = json::array();
   for (const Bar& bar : bars) {
@@ -198,6 +256,11 @@ Result<int> measure(const CommandLine& line, const fs::path& work) {
                     {"device_deleted_to_whole_ms", figures(heal)},
                     {"memory", memory(few)},
                     {"memory_many", memory(many)},
+                    {"api_start_to_ready_ms", figures(few_by_api.start)},
+                    {"api_start_to_ready_many_ms", figures(many_by_api.start)},
+                    {"api_one_peer_changed_ms", figures(few_by_api.change)},
+                    {"api_memory", memory(few_by_api.memory)},
+                    {"api_memory_many", memory(many_by_api.memory)},
                     {"bars", verdicts}}
                    .dump()
             << std::endl;

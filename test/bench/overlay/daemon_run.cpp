@@ -31,7 +31,7 @@ namespace peers = holdfast::flannel::test;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint16_t kPort = 8081;
-constexpr const char* kNode = "bench-node";
+constexpr const char* kNode = "own";  // as bench::fill() calls it
 constexpr const char* kPodCidr = "10.200.0.0/24";
 
 Status write_file(const fs::path& path, const std::string& text) {
@@ -64,8 +64,6 @@ flannel::NodeNetwork network_of(const flannel::WantedPeer& peer) {
   ::dup2(log, 1);
   ::dup2(log, 2);
   std::vector<std::string> arguments{node.program.string(),
-                                     "--source=dir",
-                                     "--config-dir=" + (node.work / "nodes").string(),
                                      "--node-name=" + std::string(kNode),
                                      "--net-config-path=" + (node.work / "net-conf.json").string(),
                                      "--subnet-file=" + (node.work / "run/subnet.env").string(),
@@ -75,6 +73,9 @@ flannel::NodeNetwork network_of(const flannel::WantedPeer& peer) {
                                      "--ip-masq",
                                      "--healthz-ip=127.0.0.1",
                                      "--healthz-port=" + std::to_string(kPort)};
+  std::vector<std::string> source = node.source;
+  if (source.empty()) source = {"--source=dir", "--config-dir=" + (node.work / "nodes").string()};
+  arguments.insert(arguments.end(), source.begin(), source.end());
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -152,6 +153,18 @@ Status OverlayNode::write_files(unsigned count) const {
   return {};
 }
 
+Result<OverlayNode> OverlayNode::with_api(const std::string& url) const {
+  HOLDFAST_CHECK(write_files(0));
+  std::error_code failed;
+  for (const char* folder : {"nodes", "state", "run"}) fs::remove_all(work / folder, failed);
+  HOLDFAST_CHECK(write_file(work / "kubeconfig",
+                            "{current-context: bench, contexts: [{name: bench, context: {cluster: bench}}], "
+                            "clusters: [{name: bench, "
+                            "cluster: {server: \"" +
+                                url + "\"}}]}"));
+  return OverlayNode{program, work, {"--source=crd", "--kubeconfig-file=" + (work / "kubeconfig").string()}};
+}
+
 Status OverlayNode::write_store(unsigned count) const {
   std::error_code failed;
   fs::remove_all(work / "nodes", failed);
@@ -181,10 +194,11 @@ Result<DaemonRun> DaemonRun::start(const OverlayNode& node) {
   return DaemonRun(pid);
 }
 
-DaemonRun::~DaemonRun() {
+void DaemonRun::end() {
   if (pid_ < 0) return;
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
 }
 
 Result<std::chrono::nanoseconds> DaemonRun::wait_ready() {

@@ -18,6 +18,8 @@ namespace holdfast::bench {
 struct OverlayNode {
   std::filesystem::path program;
   std::filesystem::path work;
+  /// Flags that tell the source; empty: the files.
+  std::vector<std::string> source{};
 
   /// Leaves the machine's network namespace for a fresh one with the link in it.
   static Status enter();
@@ -25,6 +27,8 @@ struct OverlayNode {
   Status write_files(unsigned peers) const;
   /// What a run with these peers would have stored, and no source.
   Status write_store(unsigned peers) const;
+  /// The same node with the API server `url`, nothing stored, and no file.
+  [[nodiscard]] Result<OverlayNode> with_api(const std::string& url) const;
   /// The file of peer `n`, with another VTEP MAC for each `version`.
   Status write_peer(unsigned n, unsigned version) const;
 };
@@ -40,7 +44,8 @@ class DaemonRun {
   DaemonRun& operator=(DaemonRun&&) = delete;
   DaemonRun(const DaemonRun&) = delete;
   DaemonRun& operator=(const DaemonRun&) = delete;
-  ~DaemonRun();
+  ~DaemonRun() { end(); }
+  void end();
 
   /// Waits until /readyz answers 200, and returns how long that took from its start.
   Result<std::chrono::nanoseconds> wait_ready();
