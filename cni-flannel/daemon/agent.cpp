@@ -126,6 +126,14 @@ void Agent::look_again() {
   if (source_) source_->look_again();
 }
 
+/// In the middle of some work: the source is told when that is done.
+void Agent::conditions_changed() {
+  if (tell_timer_.pending()) return;
+  tell_timer_ = tools_.loop.after({}, [this] {
+    if (source_) source_->tell(tools_.conditions.list());
+  });
+}
+
 void Agent::kernel_told() {
   const Result<std::vector<nl::Event>> events = monitor_->read();
   if (!events) {
@@ -297,76 +305,6 @@ void Agent::put_peers() {
   const bool whole = overlay_.put_peers(*own_, nodes, strangers());
   follow_peers();
   if (!whole) round_after(100ms + retry_.next());
-}
-
-void Agent::set_forget_timer() {
-  const auto next = known_.next_forget(options_.peer_removal_delay);
-  if (next == KnownPeers::Time::max()) {
-    forget_timer_.end();
-  } else {
-    forget_timer_ = tools_.loop.after(next - now(), [this] { forget(); });
-  }
-}
-
-void Agent::forget() {
-  for (const std::string& name : known_.forget(now(), options_.peer_removal_delay)) {
-    tools_.log.info("node is gone", {{"node", name}});
-    peers_changed();
-  }
-  set_forget_timer();
-}
-
-void Agent::cluster(const std::string& id) {
-  if (id == cluster_id_) return;
-  if (!cluster_id_.empty()) {
-    tools_.log.warning("this is another cluster: what is known of the last one is forgotten",
-                       {{"cluster", id}, {"was", cluster_id_}});
-    own_.reset();
-    known_ = KnownPeers();
-    listed_at_.reset();
-    peers_known_ = false;
-    position_.clear();
-    crd_seen_ = false;
-  }
-  cluster_id_ = id;
-  state_.changed();
-}
-
-void Agent::upsert(NodeNetworkObject node) {
-  const bool ours = node.identity.name == options_.node_name;
-  if (!known_.put(std::move(node), now())) return;
-  peers_changed();
-  set_forget_timer();
-  if (ours) round_after({});
-}
-
-void Agent::removed(const std::string& name, const std::string& uid) {
-  known_.gone(name, uid, now());
-  set_forget_timer();
-}
-
-void Agent::listed(const NodeNames& names) {
-  known_.keep_only(names, now());
-  const bool first = !listed_at_;
-  if (!names.empty()) {
-    listed_at_ = now();
-    peers_known_ = true;
-  }
-  if (first) round_after({});
-  set_forget_timer();
-}
-
-void Agent::position(const std::string& resource_version) { position_ = resource_version; }
-
-void Agent::crd_seen() {
-  crd_seen_ = true;
-  state_.changed();
-}
-
-void Agent::health(const SourceHealth& health) {
-  tools_.metrics.source_reachable.set(health.reachable ? 1 : 0);
-  tools_.conditions.set(kSourceReachable, health.reachable ? "PartlyUsable" : "Unreachable", health.detail);
-  publish();
 }
 
 void Agent::finish() {

@@ -63,6 +63,8 @@ class Agent final : public LeaseConsumer {
   [[nodiscard]] const Status& refusal() const { return refusal_; }
   /// A look at everything soon, and at the source.
   void look_again();
+  /// A condition is another than before.
+  void conditions_changed();
   /// The program ends: what is not stored yet is given to the worker. Kernel and files stay as they are.
   void finish();
   /// Before the metrics are shown.
@@ -142,6 +144,7 @@ class Agent final : public LeaseConsumer {
   EventLoop::Timer peers_timer_;
   EventLoop::Timer ways_timer_;
   EventLoop::Timer forget_timer_;
+  EventLoop::Timer tell_timer_;
 };
 
 }  // namespace holdfast::flannel

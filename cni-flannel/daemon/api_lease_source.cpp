@@ -38,7 +38,9 @@ ApiLeaseSource::ApiLeaseSource(EventLoop& loop, kube::Http& http, kube::ObjectCl
                   own_trouble_ = trouble;
                   tell_health();
                 }},
-           options_.seed + 1) {}
+           options_.seed + 1),
+      recorder_(loop, client, "flanneld", options_.node, options_.seed + 2),
+      events_(loop, recorder_, options_.node, options_.status_settles) {}
 
 Status ApiLeaseSource::start(LeaseConsumer& consumer) {
   consumer_ = &consumer;

@@ -4,12 +4,15 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cni-flannel/daemon/annotation_keys.h"
+#include "cni-flannel/daemon/condition_events.h"
 #include "cni-flannel/daemon/lease_source.h"
 #include "cni-flannel/daemon/own_objects.h"
 #include "cni-flannel/daemon/watched_nodes.h"
 #include "common/base/event_loop.h"
+#include "common/kube/events.h"
 #include "common/kube/http.h"
 #include "common/kube/object_client.h"
 
@@ -27,8 +30,9 @@ struct ApiLeaseOptions {
   std::string node{};
   AnnotationKeys keys{};
   bool set_network_condition = true;
-  std::chrono::milliseconds status_settles{10'000};  ///< what comes and goes within it is not written
-  std::uint64_t seed = 0;                            ///< another for every process
+  /// What comes and goes within it is not written, and no Event.
+  std::chrono::milliseconds status_settles{10'000};
+  std::uint64_t seed = 0;  ///< another for every process
 };
 
 /// The cluster's nodes by its API server, ourselves written by OwnObjects.
@@ -51,6 +55,8 @@ class ApiLeaseSource final : public LeaseSource {
 
   Status start(LeaseConsumer& consumer) override;
   void publish(const NodeNetwork& own, const NodeNetworkStatus& status) override;
+  /// By Events.
+  void tell(const std::vector<Condition>& conditions) override { events_.told(conditions); }
   /// Asks for the kind, where it is to be asked for.
   void look_again() override;
 
@@ -80,6 +86,8 @@ class ApiLeaseSource final : public LeaseSource {
   LeaseConsumer* consumer_ = nullptr;
   SourceMemory memory_;
   OwnObjects own_;
+  kube::EventRecorder recorder_;
+  ConditionEvents events_;
   std::string own_trouble_;
   std::string cluster_trouble_;
   SourceHealth told_health_;

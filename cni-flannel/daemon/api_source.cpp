@@ -25,6 +25,7 @@ class ConnectedSource final : public LeaseSource {
   void publish(const NodeNetwork& own, const NodeNetworkStatus& status) override {
     source_.publish(own, status);
   }
+  void tell(const std::vector<Condition>& conditions) override { source_.tell(conditions); }
   void look_again() override { source_.look_again(); }
 
  private:

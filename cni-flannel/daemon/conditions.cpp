@@ -8,7 +8,7 @@ Conditions::Conditions(Logger& log, Clock& clock) : log_(log), clock_(clock) {
   for (const ConditionKind& kind :
        {kInterfaceFound, kLeaseKnown, kDeviceRight, kPeersProgrammed, kRulesInPlace, kSubnetFileWritten,
         kPeersGuarded, kStateStored, kSourceReachable}) {
-    states_[kind] = {false, "Starting", "not yet", clock_.now()};
+    states_[kind] = {false, std::string(kStartingReason), "not yet", clock_.now()};
   }
   for (const ConditionKind& kind :
        {kPeersRejected, kVtepMacContested, kCidrConflict, kPathMtuTooSmall, kChecksumOffloadBroken}) {

@@ -38,6 +38,10 @@ inline constexpr ConditionKind kCidrConflict{"CidrConflict", false, false};
 inline constexpr ConditionKind kChecksumOffloadBroken{"ChecksumOffloadBroken", false, false};
 inline constexpr ConditionKind kPathMtuTooSmall{"PathMtuTooSmall", false, false};
 
+/// Reasons of what is no fault of this node: it starts; its source is out of reach.
+inline constexpr std::string_view kStartingReason = "Starting";
+inline constexpr std::string_view kUnreachableReason = "Unreachable";
+
 /// The conditions of this node. Each transition is one line in the log.
 class Conditions {
  public:

@@ -23,6 +23,7 @@ class DirLeaseSource final : public LeaseSource {
 
   Status start(LeaseConsumer& consumer) override;
   void publish(const NodeNetwork& own, const NodeNetworkStatus& status) override;
+  void tell(const std::vector<Condition>& /*conditions*/) override {}
   void look_again() override;
 
  private:

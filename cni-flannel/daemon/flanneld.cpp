@@ -145,6 +145,7 @@ Status run_flanneld(Options options, Logger& log) {
   conditions.on_transition([&] {
     if (conditions.ready()) manager.ready();
     manager.status(status_line(conditions, daemon_metrics));
+    running.conditions_changed();
   });
   HOLDFAST_CHECK(running.start(std::move(source)));
   // behind the rules and the store, which are more urgent

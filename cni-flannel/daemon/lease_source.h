@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cni-flannel/daemon/known_peers.h"
 #include "cni-flannel/daemon/node_network_object.h"
@@ -68,6 +69,9 @@ class LeaseSource {
   /// What this node is to its peers from now on. The source sees to it that they can read it, until the next
   /// call; `status` is written on transitions only. May be called while the consumer is told something.
   virtual void publish(const NodeNetwork& own, const NodeNetworkStatus& status) = 0;
+  /// What is well with this node and what is not, after each transition, for those who look after the
+  /// cluster.
+  virtual void tell(const std::vector<Condition>& conditions) = 0;
   /// Looks at once at what it would look at some time anyway.
   virtual void look_again() = 0;
 };

@@ -12,5 +12,7 @@ inline constexpr std::string_view kNodeNetworkKind = "NodeNetworkConfiguration";
 inline constexpr std::string_view kNodeNetworkListKind = "NodeNetworkConfigurationList";
 /// Lower-case plural, as in URLs and in the name of the CustomResourceDefinition.
 inline constexpr std::string_view kNodeNetworkPlural = "nodenetworkconfigurations";
+/// On a node's object: the uid of the Node whose pod CIDRs it has.
+inline constexpr std::string_view kNodeUidAnnotation = "net.holdfast.dev/node-uid";
 
 }  // namespace holdfast::flannel

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cni-flannel/daemon/own_documents.h"
 #include "cni-flannel/daemon/watched_nodes.h"
 #include "common/base/clock.h"
 
@@ -16,45 +17,6 @@ using std::chrono::nanoseconds;
 constexpr std::chrono::seconds kFirstWait{2};
 constexpr std::chrono::minutes kLongestWait{5};
 constexpr std::chrono::milliseconds kOneCall{60'000};
-constexpr const char* kNetworkCondition = "NetworkUnavailable";
-
-/// Conditions are the same when nothing but times differs.
-bool same_conditions(const std::vector<Condition>& a, const std::vector<Condition>& b) {
-  return std::ranges::equal(a, b, [](const Condition& one, const Condition& other) {
-    return one.type == other.type && one.status == other.status && one.reason == other.reason &&
-           one.message == other.message;
-  });
-}
-
-/// What we apply. The operator's fields stay the operator's.
-json applied_object(NodeNetwork own) {
-  own.public_ip_overwrite.reset();
-  own.public_ipv6_overwrite.reset();
-  NodeNetworkObject object;
-  object.identity.name = own.node;
-  object.network = std::move(own);
-  return encode_node_network(object);
-}
-
-/// Whether `object` has all that `wanted` has.
-bool holds(const json& object, const json& wanted) {
-  if (!wanted.is_object() || !object.is_object()) return object == wanted;
-  return std::ranges::all_of(wanted.items(), [&](const auto& member) {
-    return object.contains(member.key()) && holds(object[member.key()], member.value());
-  });
-}
-
-bool network_is_up(const JsonObject& node) {
-  const auto status = node["status"].object_or_empty();
-  if (!status) return false;
-  const auto conditions = (*status)["conditions"].array_or_empty();
-  if (!conditions) return false;
-  return std::ranges::any_of(*conditions, [](const JsonField& field) {
-    const auto condition = field.object();
-    return condition && (*condition)["type"].string_or("").value_or("") == kNetworkCondition &&
-           (*condition)["status"].string_or("").value_or("") == "False";
-  });
-}
 
 }  // namespace
 
@@ -65,7 +27,9 @@ struct OwnObjects::Known {
   NodeNetworkStatus status;
   std::optional<json> applied;  // last, by us, in this life
   nanoseconds applied_at{};
+  std::string leased_uid;  // life of the Node that the object's pod CIDRs are for; empty: not told
   bool node_read = false;
+  bool whole_node_needed = false;  // its metadata did not tell what is needed
   std::string node_uid;
   Annotations annotations;
   bool network_up = false;
@@ -132,6 +96,7 @@ void OwnObjects::object_told(const NodeNetworkObject& object) {
 void OwnObjects::object_gone() {
   known_->object.reset();
   known_->applied.reset();
+  known_->leased_uid.clear();
   known_->status = {};
   step_after({});
 }
@@ -175,7 +140,8 @@ void OwnObjects::read_object() {
   const auto done = [this](Result<json> read) { object_read(std::move(read)); };
   call_ =
       client_.get(node_networks(), node_, done,
-                  {.kept = {"apiVersion", "metadata.generation", "spec", "status"}, .deadline = kOneCall});
+                  {.kept = {"apiVersion", "metadata.annotations", "metadata.generation", "spec", "status"},
+                   .deadline = kOneCall});
 }
 
 void OwnObjects::object_read(Result<json> read) {
@@ -187,21 +153,50 @@ void OwnObjects::object_read(Result<json> read) {
     const JsonObject fields(&*read, "");
     const auto object = decode_node_network(fields);
     if (object) known_->object = *object;
+    known_->leased_uid = leased_uid_of(fields);
     known_->status = decode_node_network_status(fields).value_or(NodeNetworkStatus{});
     if (object) callbacks_.told(completed(*object));
   }
   ended({}, "");
 }
 
+/// Of a Node that is the same as when our object was written its metadata is enough: it never gets other pod
+/// CIDRs, and the rest of it is some 10 kB.
+bool OwnObjects::knows_pod_cidrs() const {
+  return known_->object && !known_->leased_uid.empty() && !known_->whole_node_needed && wanted_ &&
+         !wanted_->pod_cidrs.empty() && wanted_->pod_cidrs == known_->object->network.pod_cidrs;
+}
+
 void OwnObjects::read_node() {
-  const auto done = [this](const Result<json>& read) { node_read(read); };
+  const bool metadata_only = knows_pod_cidrs();
+  const auto done = [this, metadata_only](const Result<json>& read) {
+    metadata_only ? node_metadata_read(read) : node_read(read);
+  };
   call_ = client_.get(nodes(), node_, done,
                       {.kept = {"metadata.annotations", "spec.podCIDR", "spec.podCIDRs", "status.conditions"},
-                       .deadline = kOneCall});
+                       .deadline = kOneCall,
+                       .metadata_only = metadata_only});
+}
+
+void OwnObjects::node_metadata_read(const Result<json>& read) {
+  if (!read) return ended(tl::unexpected(read.error()), "read our Node's metadata");
+  const JsonObject fields(&*read, "");
+  const auto identity = decode_identity(fields);
+  if (!identity || identity->uid != known_->leased_uid) {
+    known_->whole_node_needed = true;
+    return ended({}, "");
+  }
+  node_told(fields);
+  known_->network_up = true;  // since we wrote our annotations
+  known_->pod_cidrs = wanted_->pod_cidrs;
+  callbacks_.told(completed(*known_->object));
+  look_at_node_later();
+  ended({}, "");
 }
 
 void OwnObjects::node_read(const Result<json>& read) {
   if (!read) return ended(tl::unexpected(read.error()), "read our Node");
+  known_->whole_node_needed = false;
   const JsonObject fields(&*read, "");
   node_told(fields);
   const auto decoded = node_decoder(keys_, node_).decode(fields);
@@ -212,10 +207,7 @@ void OwnObjects::node_read(const Result<json>& read) {
     }
     callbacks_.told(std::move(told));
   }
-  look_ = loop_.after(kLookAtNode, [this] {
-    known_->node_read = false;
-    step_after({});
-  });
+  look_at_node_later();
   ended(decoded ? Status{} : Status(tl::unexpected(decoded.error())), "our Node");
   if (known_->pod_cidrs.empty() && !(known_->object && !known_->object->network.pod_cidrs.empty())) {
     known_->node_read = false;  // its pod CIDRs are given soon
@@ -223,29 +215,45 @@ void OwnObjects::node_read(const Result<json>& read) {
   }
 }
 
+void OwnObjects::look_at_node_later() {
+  look_ = loop_.after(kLookAtNode, [this] {
+    known_->node_read = false;
+    step_after({});
+  });
+}
+
+json OwnObjects::wanted_object() const {
+  // pod CIDRs that the Node does not have (any more) are of no life of it
+  const bool leased = wanted_->pod_cidrs == known_->pod_cidrs;
+  return applied_object(*wanted_, leased ? known_->node_uid : "");
+}
+
 bool OwnObjects::object_differs() const {
   if (!wanted_) return false;
   if (!known_->object) return true;
-  const json wanted = applied_object(*wanted_);
-  const json present = applied_object(known_->object->network);
+  const json wanted = wanted_object();
+  const json present = applied_object(known_->object->network, known_->leased_uid);
   return !holds(present["spec"], wanted["spec"]) || (present != wanted && known_->applied != wanted);
 }
 
 void OwnObjects::apply_object() {
-  json wanted = applied_object(*wanted_);
+  json wanted = wanted_object();
   const nanoseconds again_at = known_->applied_at + kRepeatApply;
   if (wanted == known_->applied && now() < again_at) return step_after(again_at - now());
   const auto done = [this, wanted](const Result<json>& kept) {
     if (kept) {
       known_->applied = wanted;
       known_->applied_at = now();
-      const auto object = decode_node_network(JsonObject(&*kept, ""));
+      const JsonObject fields(&*kept, "");
+      const auto object = decode_node_network(fields);
       if (object) known_->object = *object;
+      known_->leased_uid = leased_uid_of(fields);
     }
     ended(kept ? Status{} : Status(tl::unexpected(kept.error())), "write our NodeNetworkConfiguration");
   };
-  call_ = client_.apply(node_networks(), wanted, done,
-                        {.kept = {"apiVersion", "metadata.generation", "spec"}, .deadline = kOneCall});
+  call_ = client_.apply(
+      node_networks(), wanted, done,
+      {.kept = {"apiVersion", "metadata.annotations", "metadata.generation", "spec"}, .deadline = kOneCall});
 }
 
 bool OwnObjects::node_differs() const {
@@ -270,13 +278,7 @@ void OwnObjects::patch_node() {
         client_.merge(nodes(), node_, patch, done, {.deadline = kOneCall, .metadata_only = true}, "status");
     return;
   }
-  const std::string time = utc_text(loop_.clock().now());
-  patch["status"]["conditions"] = json::array({{{"type", kNetworkCondition},
-                                                {"status", "False"},
-                                                {"reason", "FlannelIsUp"},
-                                                {"message", "Flannel is running on this node"},
-                                                {"lastHeartbeatTime", time},
-                                                {"lastTransitionTime", time}}});
+  patch["status"] = network_up_status(utc_text(loop_.clock().now()));
   call_ = client_.strategic_merge(nodes(), node_, patch, done, {.deadline = kOneCall, .metadata_only = true},
                                   "status");
 }

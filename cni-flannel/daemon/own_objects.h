@@ -75,6 +75,10 @@ class OwnObjects {
 
   void object_read(Result<nlohmann::json> read);
   void node_read(const Result<nlohmann::json>& read);
+  void node_metadata_read(const Result<nlohmann::json>& read);
+  void look_at_node_later();
+  [[nodiscard]] bool knows_pod_cidrs() const;
+  [[nodiscard]] nlohmann::json wanted_object() const;
   [[nodiscard]] bool object_differs() const;
   [[nodiscard]] bool node_differs() const;
   [[nodiscard]] bool status_differs() const;

@@ -13,8 +13,8 @@ constexpr std::size_t kUnusableTold = 3;
 constexpr const char* kRowBase =
     R"({"apiVersion":"net.holdfast.dev/v1alpha1","kind":"NodeNetworkConfiguration"})";
 // Each watch costs the columns' names once more; one that has died unseen is noticed by TCP.
-constexpr std::chrono::minutes kShortestWatch{30};
-constexpr std::chrono::minutes kLongestWatch{60};
+constexpr std::chrono::minutes kShortestWatch{60};
+constexpr std::chrono::minutes kLongestWatch{120};
 
 /// Our own Node tells our pod CIDRs before it has any annotation of ours.
 Result<NodeNetworkObject> bare_node(const JsonObject& node, const AnnotationKeys& keys) {
@@ -67,7 +67,6 @@ std::vector<kube::TableColumn> columns() {
           {"MAC", "/spec/flannel/backendData/VtepMAC"},
           {"VNI", "/spec/flannel/backendData/VNI"},
           {"MAC-IPv6", "/spec/flannel/backendV6Data/VtepMAC"},
-          {"VNI-IPv6", "/spec/flannel/backendV6Data/VNI"},
           {"Backend", "/spec/flannel/backendType"},
           {"Managed", "/spec/flannel/subnetKubeManaged"},
           {"Epoch", "/spec/flannel/leaseEpoch"},

@@ -136,6 +136,26 @@ TEST_CASE("our object is applied as ours, and our Node's annotations too", "[fla
     CHECK(cluster.count_requests("patch") == 0);
     CHECK(cluster.count_requests("list") == 0);
     CHECK(mac_of(cluster, "a") == kMacA);
+    CHECK(cluster.count_requests("get nodes/a") == 1);
+    CHECK_THAT(cluster.server.last_request().headers.at("accept"), Catch::Contains("PartialObjectMetadata"));
+  }
+  SECTION("a Node that was made anew while we were away has its own pod CIDR") {
+    cluster.source.reset();
+    cluster.server.remove("/api/v1/nodes/a");
+    cluster.put_node("a", "10.244.7.0/24");
+    cluster.server.forget_requests();
+    cluster.diary.stored.resource_version = cluster.diary.last_position;
+    cluster.diary.stored.cluster_id = cluster.diary.cluster_id;
+    cluster.diary.nodes.clear();
+    cluster.start();
+    cluster.publish(kMacA);
+    cluster.turn_until([&] {
+      const auto told = cluster.diary.nodes.find("a");
+      return told != cluster.diary.nodes.end() &&
+             told->second.network.pod_cidrs.front().to_string() == "10.244.7.0/24";
+    });
+    CHECK(cluster.count_requests("get nodes/a") == 2);
+    CHECK(cluster.object("a")["metadata"]["annotations"].size() == 1);
   }
   SECTION("an object that somebody deletes comes back") {
     cluster.server.remove("/apis/net.holdfast.dev/v1alpha1/nodenetworkconfigurations/a");
