@@ -78,7 +78,9 @@ TEST_CASE_METHOD(Cluster, "With a damaged store and no source nothing of a runni
   CHECK(pings(one, 2));
   std::filesystem::rename(home / "away", home / "nodes");
   until([&] { return one.ready(); });
-  const auto rules = [&] { return one.run("iptables-save | grep -v ^#; cat " + one.path("run/subnet.env").native()); };
+  const auto rules = [&] {
+    return one.run("iptables-save | grep -v ^#; cat " + one.path("run/subnet.env").native());
+  };
   CHECK(picture(one) + rules() == before);
 }
 
