@@ -19,6 +19,8 @@ using namespace std::chrono_literals;
 // Events of the kernel come in floods: they are taken together, and leave the loop its time.
 constexpr auto kGather = 1ms;
 constexpr auto kRoundDistance = 30ms;
+// Two who write one file, each after the other, leave the node its time.
+constexpr auto kFileDelay = 100ms;
 // Pods come with addresses and routes of their own, which are no news to us.
 constexpr auto kConflictDelay = 1s;
 // Not urgent: the first second is for what is.
@@ -66,7 +68,7 @@ Status Agent::start(std::unique_ptr<LeaseSource> source) {
   joining_ = !own_ && !overlay_.device_mac(IpFamily::kV4) && !overlay_.device_mac(IpFamily::kV6);
   // before the first look, so that nothing happens between the two unseen
   HOLDFAST_CHECK(watch_kernel());
-  HOLDFAST_CHECK(watch_no_masquerade());
+  HOLDFAST_CHECK(watch_folders());
   // pods can start as soon as this file is there, also while there is no external interface
   if (own_ && mtu_ != 0) write_subnet_env();
   round();
@@ -102,16 +104,28 @@ Status Agent::watch_kernel() {
   return {};
 }
 
-Status Agent::watch_no_masquerade() {
+Status Agent::watch_folders() {
   read_ranges();
-  HOLDFAST_TRY(no_masquerade_watch_, FolderWatch::open(options_.no_masq_dir));
-  HOLDFAST_TRY(no_masquerade_events_,
-               tools_.loop.watch(no_masquerade_watch_->fd(), {.readable = true}, [this](Readiness) {
-                 static_cast<void>(no_masquerade_watch_->drain());  // the next round reads the folder too
+  HOLDFAST_TRY(no_masquerade_folder_,
+               FollowedFolder::start(tools_.loop, options_.no_masq_dir, [this](const FolderNews&) {
                  read_ranges();
                  want_rules();
                }));
+  const std::string name = options_.subnet_file.filename();
+  HOLDFAST_TRY(subnet_file_folder_,
+               FollowedFolder::start(tools_.loop, options_.subnet_file.parent_path(),
+                                     [this, name](const FolderNews& news) {
+                                       if (news.all || news.names.contains(name)) subnet_file_touched();
+                                     }));
   return {};
+}
+
+/// By ourselves, or by somebody without whom no pod waits for the next look at everything.
+void Agent::subnet_file_touched() {
+  if (!has_lease_ || subnet_file_timer_.pending()) return;
+  subnet_file_timer_ = tools_.loop.after(kFileDelay, [this] {
+    if (has_lease_) write_subnet_env();
+  });
 }
 
 void Agent::read_ranges() {
@@ -195,8 +209,7 @@ void Agent::after_round(bool whole) {
   if (whole) retry_.reset();
   joining_ = joining_ && !whole;
   // without a lease or an interface there is nothing to try again before something is told
-  const bool hopeless =
-      !tools_.conditions.is_well(kLeaseKnown) || !tools_.conditions.is_well(kInterfaceFound);
+  const bool hopeless = !has_lease_ || !tools_.conditions.is_well(kInterfaceFound);
   round_after(whole || hopeless ? std::chrono::nanoseconds(options_.resync)
                                 : std::chrono::nanoseconds(100ms) + retry_.next());
   if (const auto look = overlay_.next_contest_look()) {
@@ -207,20 +220,19 @@ void Agent::after_round(bool whole) {
 /// Returns whether there is a lease.
 bool Agent::renew_lease() {
   const NodeNetworkObject* told = known_.find(options_.node_name);
-  const NodeNetwork lease = own_lease(
+  const UsableLease found = usable_lease(
       conf_, {options_.node_name, own_ ? &*own_ : nullptr, told == nullptr ? nullptr : &told->network,
               overlay_.device_mac(IpFamily::kV4), overlay_.device_mac(IpFamily::kV6), overlay_.underlay()});
-  const Result<SubnetFile> usable = subnet_file_of(conf_, lease, 0, options_.ip_masq);
-  tools_.conditions.set(kLeaseKnown, "NoLease", usable ? "" : usable.error().message);
-  if (!usable) return false;
-  if (own_ != lease) {
-    own_ = lease;
+  tools_.conditions.set(kLeaseKnown, found.lease ? "ToldUnusable" : "NoLease", found.fault);
+  has_lease_ = found.lease.has_value();
+  if (has_lease_ && own_ != *found.lease) {
+    own_ = *found.lease;
     state_.changed();
     std::string cidrs;
-    for (const Cidr& cidr : lease.pod_cidrs) cidrs += (cidrs.empty() ? "" : ",") + cidr.to_string();
-    tools_.log.info("own lease", {{"pod_cidrs", cidrs}, {"epoch", lease.lease_epoch}});
+    for (const Cidr& cidr : own_->pod_cidrs) cidrs += (cidrs.empty() ? "" : ",") + cidr.to_string();
+    tools_.log.info("own lease", {{"pod_cidrs", cidrs}, {"epoch", own_->lease_epoch}});
   }
-  return true;
+  return has_lease_;
 }
 
 /// Returns whether the file is as it should be.
@@ -300,7 +312,7 @@ void Agent::peers_changed() {
 }
 
 void Agent::put_peers() {
-  if (!own_ || !tools_.conditions.is_well(kDeviceRight)) return round_after({});
+  if (!has_lease_ || !tools_.conditions.is_well(kDeviceRight)) return round_after({});
   const std::vector<const NodeNetwork*> nodes = known_.networks();
   const bool whole = overlay_.put_peers(*own_, nodes, strangers());
   follow_peers();

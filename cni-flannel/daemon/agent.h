@@ -8,7 +8,7 @@
 #include "cni-flannel/daemon/conditions.h"
 #include "cni-flannel/daemon/conflict_keeper.h"
 #include "cni-flannel/daemon/daemon_metrics.h"
-#include "cni-flannel/daemon/folder_watch.h"
+#include "cni-flannel/daemon/followed_folder.h"
 #include "cni-flannel/daemon/known_peers.h"
 #include "cni-flannel/daemon/lease_source.h"
 #include "cni-flannel/daemon/net_conf.h"
@@ -82,7 +82,8 @@ class Agent final : public LeaseConsumer {
  private:
   Status read_store();
   Status watch_kernel();
-  Status watch_no_masquerade();
+  Status watch_folders();
+  void subnet_file_touched();
   void read_ranges();
   void kernel_told();
 
@@ -123,7 +124,8 @@ class Agent final : public LeaseConsumer {
   KnownPeers known_;
   std::string position_;
   bool crd_seen_ = false;
-  bool joining_ = false;  // nothing of the overlay was ever here
+  bool has_lease_ = false;  // that can be used; own_ may be of another configuration
+  bool joining_ = false;    // nothing of the overlay was ever here
   Status refusal_;
   std::uint32_t mtu_ = 0;  // of the pods; 0: not known
   std::optional<std::chrono::nanoseconds> listed_at_;
@@ -134,9 +136,10 @@ class Agent final : public LeaseConsumer {
   std::uint64_t published_transitions_ = 0;
 
   std::optional<nl::Monitor> monitor_;
-  std::optional<FolderWatch> no_masquerade_watch_;
+  std::unique_ptr<FollowedFolder> no_masquerade_folder_;
+  std::unique_ptr<FollowedFolder> subnet_file_folder_;
   EventLoop::Watch monitor_events_;
-  EventLoop::Watch no_masquerade_events_;
+  EventLoop::Timer subnet_file_timer_;
   Backoff retry_;
   EventLoop::Timer round_timer_;
   std::chrono::nanoseconds round_due_{};  // when round_timer_ is pending

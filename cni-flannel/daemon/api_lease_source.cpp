@@ -12,6 +12,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::chrono::milliseconds kTellOfSilence{10'000};
+constexpr std::chrono::milliseconds kFirstRetry{500};
+constexpr std::chrono::seconds kLongestRetry{60};
 
 kube::Resource name_spaces() { return {.version = "v1", .plural = "namespaces"}; }
 
@@ -40,7 +42,8 @@ ApiLeaseSource::ApiLeaseSource(EventLoop& loop, kube::Http& http, kube::ObjectCl
                 }},
            options_.seed + 1),
       recorder_(loop, client, "flanneld", options_.node, options_.seed + 2),
-      events_(loop, recorder_, options_.node, options_.status_settles) {}
+      events_(loop, recorder_, options_.node, options_.status_settles),
+      retry_(kFirstRetry, kLongestRetry, options_.seed + 3) {}
 
 Status ApiLeaseSource::start(LeaseConsumer& consumer) {
   consumer_ = &consumer;
@@ -73,7 +76,9 @@ void ApiLeaseSource::cluster_read(const Result<json>& name_space) {
   cluster_trouble_ = name_space || refused ? "" : name_space.error().message;
   if (!cluster_trouble_.empty()) {
     tell_health();
-    return ask_for_cluster();
+    // what answers may be somebody else: a captive portal, a proxy that wants a login
+    retry_timer_ = loop_.after(kFirstRetry + retry_.next(), [this] { ask_for_cluster(); });
+    return;
   }
   const auto id = name_space ? kube::id_of(*name_space) : Result<kube::ObjectId>(kube::ObjectId{});
   if (id && !id->uid.empty()) {

@@ -11,6 +11,7 @@
 #include "cni-flannel/daemon/lease_source.h"
 #include "cni-flannel/daemon/own_objects.h"
 #include "cni-flannel/daemon/watched_nodes.h"
+#include "common/base/backoff.h"
 #include "common/base/event_loop.h"
 #include "common/kube/events.h"
 #include "common/kube/http.h"
@@ -97,6 +98,8 @@ class ApiLeaseSource final : public LeaseSource {
   std::unique_ptr<WatchedNodes> node_networks_;
   kube::ObjectClient::CallPtr call_;
   EventLoop::Timer next_;
+  Backoff retry_;  // of the question for the cluster
+  EventLoop::Timer retry_timer_;
 };
 
 }  // namespace holdfast::flannel

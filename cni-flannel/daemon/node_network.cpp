@@ -9,6 +9,19 @@ tl::unexpected<Error> unusable(const NodeNetwork& peer, const std::string& why) 
   return fail(Code::kFailedPrecondition, "node " + peer.node + " " + why);
 }
 
+/// Not so: RFC 1122 section 3.2.1.3 and RFC 1112 section 4, RFC 4291 section 2.
+bool is_host_address(const IpAddress& address) {
+  static const std::vector<Cidr> kOfNoHost = [] {
+    std::vector<Cidr> out;
+    for (const char* block :
+         {"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/127", "ff00::/8"}) {
+      out.push_back(*Cidr::parse(block));
+    }
+    return out;
+  }();
+  return std::ranges::none_of(kOfNoHost, [&](const Cidr& block) { return block.contains(address); });
+}
+
 }  // namespace
 
 const Cidr* NodeNetwork::pod_cidr(IpFamily family) const {
@@ -50,8 +63,9 @@ Result<std::optional<PeerEnd>> peer_end(const NodeNetwork& peer, IpFamily family
   }
   const std::optional<IpAddress>& address = peer.public_address(family);
   if (!address) return unusable(peer, "has published no public " + kind + " address");
-  if (address->family() != family) {
-    return unusable(peer, "has published '" + address->to_string() + "' as its public " + kind + " address");
+  if (address->family() != family || !is_host_address(*address)) {
+    return unusable(peer, "has published '" + address->to_string() + "' as its public " + kind +
+                              " address, which no host can have");
   }
   return PeerEnd{*subnet, backend->vtep_mac, *address};
 }

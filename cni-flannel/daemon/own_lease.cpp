@@ -1,7 +1,9 @@
 #include "cni-flannel/daemon/own_lease.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "cni-flannel/daemon/subnet_file.h"
 #include "cni-flannel/daemon/vtep_mac.h"
 
 namespace holdfast::flannel {
@@ -65,6 +67,25 @@ NodeNetwork own_lease(const NetConf& conf, const LeaseParts& parts) {
     out.public_ipv6 = public_address(parts, IpFamily::kV6);
   }
   return out;
+}
+
+UsableLease usable_lease(const NetConf& conf, const LeaseParts& parts) {
+  const auto fault_of = [&conf](const NodeNetwork& lease) {
+    const Result<SubnetFile> file = subnet_file_of(conf, lease, 0, false);
+    return file ? std::string() : file.error().message;
+  };
+  NodeNetwork lease = own_lease(conf, parts);
+  std::string fault = fault_of(lease);
+  if (fault.empty()) return {std::move(lease), {}};
+  if (parts.stored == nullptr || parts.told == nullptr) return {std::nullopt, std::move(fault)};
+  NodeNetwork told = *parts.told;
+  told.pod_cidrs.clear();
+  LeaseParts without = parts;
+  without.told = &told;
+  NodeNetwork kept = own_lease(conf, without);
+  if (!fault_of(kept).empty()) return {std::nullopt, std::move(fault)};
+  fault += "; the lease that is stored stays in use";
+  return {std::move(kept), std::move(fault)};
 }
 
 }  // namespace holdfast::flannel

@@ -25,4 +25,14 @@ struct LeaseParts {
 /// change.
 [[nodiscard]] NodeNetwork own_lease(const NetConf& conf, const LeaseParts& parts);
 
+/// A lease that the plugin can be told, and what is wrong with the one that the source tells.
+struct UsableLease {
+  std::optional<NodeNetwork> lease;  ///< unset: there is none
+  std::string fault;                 ///< empty when all is well
+};
+
+/// own_lease(), but for pod CIDRs that cannot be used (subnet_file_of()): a mistake in the cloud takes no
+/// lease away. Then it is the lease without them, so with the stored ones as long as these can be used.
+[[nodiscard]] UsableLease usable_lease(const NetConf& conf, const LeaseParts& parts);
+
 }  // namespace holdfast::flannel

@@ -103,11 +103,15 @@ Status put_addresses(nl::Socket& socket, int ifindex, const VxlanDeviceSpec& spe
   HOLDFAST_TRY(const Cidr wanted, Cidr::make(spec.subnet.first(), spec.subnet.address().bits()));
   HOLDFAST_TRY(const std::vector<nl::Address> there,
                nl::list_addresses(socket, ifindex, spec.subnet.family()));
+  bool is_there = false;
   for (const nl::Address& address : there) {
+    is_there = is_there || address.cidr == wanted;
     if (is_stale(address, wanted, spec.network)) {
       HOLDFAST_CHECK(socket.run(nl::drop_address(ifindex, address.cidr)));
     }
   }
+  // each put is told to everybody who listens, to ourselves too
+  if (is_there) return {};
   nl::AddressOptions options;
   options.no_dad = true;  // nobody else can have it, and it must serve at once
   return socket.run(nl::put_address(ifindex, wanted, options));

@@ -1,6 +1,7 @@
 #include "cni-flannel/daemon/wanted_peers.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -29,38 +30,50 @@ std::string conflict_with_us(const OwnEnd& own, const PeerEnd& end, const std::o
   return {};
 }
 
-/// Who claims what, the latest claim counting.
+/// What the peers claim that are kept. Asked about the latest claim first, as that one counts.
 class Claims {
  public:
-  explicit Claims(const std::vector<WantedPeer>& peers) {
-    for (std::size_t i = 0; i < peers.size(); ++i) {
-      claim(subnets_, peers, peers[i].end.subnet, i, "subnet");
-      claim(macs_, peers, peers[i].end.vtep_mac, i, "VTEP MAC");
-      claim(addresses_, peers, peers[i].end.public_address, i, "public address");
+  /// Empty for a peer that takes nothing from a kept one: it is kept. Else who displaces it.
+  std::string displaced_or_keep(const WantedPeer& peer) {
+    const PeerEnd& end = peer.end;
+    if (const Subnet* later = overlapping(end.subnet)) {
+      const bool same = later->cidr == end.subnet;
+      return displaced_by(later->node, "subnet", end.subnet.to_string()) +
+             (same ? "" : " with " + later->cidr.to_string());
     }
-  }
-
-  /// Empty for a peer that nobody displaced.
-  [[nodiscard]] std::string displaced(std::size_t peer) const {
-    const auto found = displaced_.find(peer);
-    return found == displaced_.end() ? std::string{} : found->second;
+    if (const auto later = macs_.find(end.vtep_mac); later != macs_.end()) {
+      return displaced_by(later->second, "VTEP MAC", end.vtep_mac.to_string());
+    }
+    if (const auto later = addresses_.find(end.public_address); later != addresses_.end()) {
+      return displaced_by(later->second, "public address", end.public_address.to_string());
+    }
+    subnets_.emplace(end.subnet.first(), Subnet{end.subnet, peer.node});
+    macs_.emplace(end.vtep_mac, peer.node);
+    addresses_.emplace(end.public_address, peer.node);
+    return {};
   }
 
  private:
-  template <class Key>
-  void claim(std::map<Key, std::size_t>& claims, const std::vector<WantedPeer>& peers, const Key& key,
-             std::size_t peer, const char* what) {
-    const auto [at, fresh] = claims.try_emplace(key, peer);
-    if (fresh) return;
-    displaced_.try_emplace(
-        at->second, "node " + peers[peer].node + " claims its " + what + " " + key.to_string() + " now");
-    at->second = peer;
+  struct Subnet {
+    Cidr cidr;
+    std::string node;
+  };
+
+  static std::string displaced_by(const std::string& node, const char* what, const std::string& value) {
+    return "node " + node + " claims its " + what + " " + value + " now";
   }
 
-  std::map<Cidr, std::size_t> subnets_;
-  std::map<MacAddress, std::size_t> macs_;
-  std::map<IpAddress, std::size_t> addresses_;
-  std::map<std::size_t, std::string> displaced_;
+  /// Of subnets that do not overlap each other only the last one that begins before our end can overlap.
+  [[nodiscard]] const Subnet* overlapping(const Cidr& subnet) const {
+    auto after = subnets_.upper_bound(subnet.last());
+    if (after == subnets_.begin()) return nullptr;
+    const Subnet& before = std::prev(after)->second;
+    return before.cidr.overlaps(subnet) ? &before : nullptr;
+  }
+
+  std::map<IpAddress, Subnet> subnets_;  // by their first addresses
+  std::map<MacAddress, std::string> macs_;
+  std::map<IpAddress, std::string> addresses_;
 };
 
 }  // namespace
@@ -84,13 +97,14 @@ WantedPeers wanted_peers(const OwnEnd& own, std::span<const NodeNetwork* const> 
       out.rejected.push_back({node.node, std::move(conflict)});
     }
   }
-  const Claims claims(candidates);
+  Claims claims;
+  std::vector<std::string> displaced(candidates.size());
+  for (std::size_t i = candidates.size(); i-- > 0;) displaced[i] = claims.displaced_or_keep(candidates[i]);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    std::string displaced = claims.displaced(i);
-    if (displaced.empty()) {
+    if (displaced[i].empty()) {
       out.peers.push_back(std::move(candidates[i]));
     } else {
-      out.rejected.push_back({candidates[i].node, std::move(displaced)});
+      out.rejected.push_back({candidates[i].node, std::move(displaced[i])});
     }
   }
   return out;

@@ -50,8 +50,9 @@ struct WantedPeers {
 /// with the reason: what is not whole (peer_end), a subnet outside the cluster's network or overlapping ours,
 /// our own VTEP MAC, another VNI.
 ///
-/// `published` is in the order of the claims: a later node that claims the subnet, the VTEP MAC or the public
-/// address of an earlier one displaces it, because podCIDRs are given out again as soon as a Node is gone.
+/// `published` is in the order of the claims: a later node that claims the subnet (or a part of it), the VTEP
+/// MAC or the public address of an earlier one displaces it, because podCIDRs are given out again as soon as
+/// a Node is gone. A node that is displaced itself displaces nobody.
 [[nodiscard]] WantedPeers wanted_peers(const OwnEnd& own, std::span<const NodeNetwork* const> published);
 
 /// The link on which `routes` (a main table) reach `address` without a gateway; 0 when they need one, or have

@@ -225,6 +225,18 @@ TEST_CASE("a server that does not answer is told of, and asked until it does", "
   CHECK(cluster.diary.last_health.detail.empty());
 }
 
+TEST_CASE("an answer of somebody else, as of a captive portal, is not asked for again and again",
+          "[flannel]") {
+  CrdCluster cluster;
+  cluster.server.fault(
+      {.kind = test::FaultKind::kStatus, .plural = "namespaces", .times = -1, .status = 302});
+  cluster.start();
+  cluster.turn_until([&] { return !cluster.diary.last_health.detail.empty(); });
+  cluster.turn_for(std::chrono::seconds(2));
+  CHECK(cluster.count_requests("GET /api/v1/namespaces/kube-system") <= 4);
+  CHECK_THAT(cluster.diary.last_health.detail, Catch::Contains("302"));
+}
+
 TEST_CASE("a cluster whose role may not read namespaces is served all the same", "[flannel]") {
   CrdCluster cluster;
   cluster.server.fault(

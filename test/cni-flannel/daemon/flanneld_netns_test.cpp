@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "test/catch.h"
 #include "test/cni-flannel/daemon/flanneld_cluster.h"
@@ -92,6 +93,33 @@ TEST_CASE_METHOD(Cluster, "After a reboot with no source the store alone brings 
   CHECK(std::filesystem::exists(one.path("run/subnet.env")));
   until([&] { return one.ready(); });
   CHECK_THAT(one.run("iptables-save -t nat"), Catch::Contains("-A FLANNEL-POSTRTG"));
+}
+
+TEST_CASE_METHOD(Cluster, "A mistake in a node's own pod CIDR is told, and its overlay is kept up",
+                 "[flanneld]") {
+  start_all();
+  one.publish_as("10.9.1.0/24");
+  until([&] { return one.get("/readyz").find("10.9.1.0/24") != std::string::npos; });
+  static_cast<void>(one.run("ip link del flannel.1"));
+  until([&] { return has_peers(one, 2); });
+  one.stop(SIGTERM);
+  static_cast<void>(one.run("ip link del flannel.1"));
+  one.start();
+  until([&] { return has_peers(one, 2); });
+  CHECK(one.get("/readyz").find("10.9.1.0/24") != std::string::npos);
+  one.publish();
+  until([&] { return one.ready(); });
+}
+
+TEST_CASE_METHOD(Cluster, "subnet.env is back when somebody has taken it away, and an idle node does nothing",
+                 "[flanneld]") {
+  start_all();
+  const auto whole_looks = [&] { return one.metric("flanneld_reconcile_seconds_count{what=\"all\"}"); };
+  std::filesystem::remove(one.path("run/subnet.env"));
+  print_time("subnet.env is back", until([&] { return exists(one.path("run/subnet.env")); }));
+  const double before = whole_looks();
+  std::this_thread::sleep_for(std::chrono::seconds(4));
+  CHECK(whole_looks() <= before + 2);  // what was put off at the start
 }
 
 TEST_CASE_METHOD(Cluster, "What others do to the overlay is mended", "[flanneld]") {

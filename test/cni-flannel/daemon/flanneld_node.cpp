@@ -115,11 +115,17 @@ FlanneldNode::FlanneldNode(Lan& lan, std::filesystem::path home, int number)
 }
 
 void FlanneldNode::publish(const std::string& more) const {
+  write_document("10.244." + std::to_string(number_) + ".0/24", more);
+}
+
+void FlanneldNode::publish_as(const std::string& pod_cidr) const { write_document(pod_cidr, ""); }
+
+void FlanneldNode::write_document(const std::string& pod_cidr, const std::string& more) const {
   const std::string n = std::to_string(number_);
   write_file(nodes_ / ("node" + n + ".yaml"),
              "apiVersion: net.holdfast.dev/v1alpha1\nkind: NodeNetworkConfiguration\nmetadata: {name: node" +
                  n + "}\nspec:\n  flannel:\n    publicIP: 192.168.77." + n + "\n    publicIPv6: 2001:db8::" +
-                 n + "\n    podCIDRs: [10.244." + n + ".0/24, \"fd00:0:0:" + n + "::/64\"]\n" + more);
+                 n + "\n    podCIDRs: [" + pod_cidr + ", \"fd00:0:0:" + n + "::/64\"]\n" + more);
 }
 
 void FlanneldNode::unpublish() const {

@@ -46,6 +46,8 @@ class FlanneldNode {
 
   /// The file that tells the others of this node; `more` are further lines below spec.flannel.
   void publish(const std::string& more = "") const;
+  /// The same with another IPv4 pod CIDR.
+  void publish_as(const std::string& pod_cidr) const;
   void unpublish() const;
   /// Starts the program, with `more` behind the usual flags. Does not wait.
   void start(const std::vector<std::string>& more = {});
@@ -75,6 +77,7 @@ class FlanneldNode {
   std::string net_conf;  ///< content of the file; changes count from the next start
 
  private:
+  void write_document(const std::string& pod_cidr, const std::string& more) const;
   [[nodiscard]] std::vector<std::string> arguments(const std::vector<std::string>& more) const;
   void spawn(const std::vector<std::string>& arguments);
 

@@ -80,6 +80,46 @@ TEST_CASE("Another pod CIDR is a new epoch, and none told takes none away", "[fl
   CHECK(lease.lease_epoch == 9);
 }
 
+TEST_CASE("A pod CIDR that cannot be used takes the stored lease from nobody", "[flanneld]") {
+  NodeNetwork stored = told();
+  stored.backend_data = BackendData{1, mac("02:00:00:00:00:01")};
+  stored.public_ip = ip("203.0.113.5");
+  NodeNetwork source = told();
+  source.public_ip_overwrite = ip("203.0.113.5");
+  const Underlay under = underlay();
+  const LeaseParts parts{"edge-1", &stored, &source, {}, {}, &under};
+  CHECK(usable_lease(conf(), parts).fault.empty());
+  source.pod_cidrs = {cidr("10.9.2.0/24")};  // a slip of somebody's finger in the cloud
+  const UsableLease kept = usable_lease(conf(), parts);
+  REQUIRE(kept.lease.has_value());
+  CHECK(kept.lease->pod_cidrs == stored.pod_cidrs);
+  CHECK(kept.lease->lease_epoch == stored.lease_epoch);
+  CHECK(kept.lease->public_ip == ip("203.0.113.5"));
+  CHECK_THAT(kept.fault,
+             Catch::StartsWith("the pod CIDR 10.9.2.0/24 of node edge-1 is not in the cluster's") &&
+                 Catch::EndsWith("; the lease that is stored stays in use"));
+  SECTION("nobody has one when nothing is stored") {
+    const UsableLease none = usable_lease(conf(), {"edge-1", nullptr, &source, {}, {}, &under});
+    CHECK_FALSE(none.lease.has_value());
+    CHECK_FALSE(none.fault.empty());
+  }
+  SECTION("nor when what is stored is of another network") {
+    stored.pod_cidrs = {cidr("10.8.2.0/24")};
+    CHECK_FALSE(usable_lease(conf(), parts).lease.has_value());
+  }
+}
+
+TEST_CASE("A family that is told no pod CIDR any more keeps the stored one", "[flanneld]") {
+  NodeNetwork stored = told();
+  stored.pod_cidrs.push_back(cidr("fd00:0:0:1::/64"));
+  const NodeNetwork source = told();
+  const Underlay under = underlay();
+  const UsableLease kept = usable_lease(dual(), {"edge-1", &stored, &source, {}, {}, &under});
+  REQUIRE(kept.lease.has_value());
+  CHECK(kept.lease->pod_cidrs == stored.pod_cidrs);
+  CHECK_FALSE(kept.fault.empty());
+}
+
 TEST_CASE("The operator's overwrite is published before the interface's address", "[flanneld]") {
   NodeNetwork source = told();
   source.pod_cidrs.push_back(cidr("fd00:0:0:1::/64"));

@@ -71,6 +71,12 @@ TEST_CASE("A node that must not be programmed is rejected with the reason, and n
        "it claims our VTEP MAC 66:00:00:00:00:01"},
       {"our address", [](NodeNetwork& n) { n.public_ip = ip("192.168.0.1"); },
        "it claims our public address 192.168.0.1"},
+      {"an address that no host has", [](NodeNetwork& n) { n.public_ip = ip("224.0.0.1"); },
+       "node edge-2 has published '224.0.0.1' as its public IPv4 address, which no host can have"},
+      {"everybody's address", [](NodeNetwork& n) { n.public_ip = ip("255.255.255.255"); },
+       "node edge-2 has published '255.255.255.255' as its public IPv4 address, which no host can have"},
+      {"each host's own address", [](NodeNetwork& n) { n.public_ip = ip("127.0.0.1"); },
+       "node edge-2 has published '127.0.0.1' as its public IPv4 address, which no host can have"},
       {"another VNI", [](NodeNetwork& n) { n.backend_data->vni = 7; }, "it has VNI 7, we have 1"},
   };
   for (const Case& c : cases) {
@@ -100,6 +106,8 @@ TEST_CASE("The later claim to a subnet, MAC or address displaces the earlier nod
   const Case cases[] = {
       {"subnet", [](NodeNetwork& n) { n.pod_cidrs = {cidr("10.244.2.0/24")}; },
        "node edge-4 claims its subnet 10.244.2.0/24 now"},
+      {"a part of the subnet", [](NodeNetwork& n) { n.pod_cidrs = {cidr("10.244.2.128/25")}; },
+       "node edge-4 claims its subnet 10.244.2.0/24 now with 10.244.2.128/25"},
       {"MAC", [](NodeNetwork& n) { n.backend_data->vtep_mac = mac("66:00:00:00:00:02"); },
        "node edge-4 claims its VTEP MAC 66:00:00:00:00:02 now"},
       {"address", [](NodeNetwork& n) { n.public_ip = ip("192.168.0.2"); },
@@ -125,8 +133,29 @@ TEST_CASE("Of three nodes that claim one subnet the last is wanted, and it alone
   REQUIRE(wanted.peers.size() == 1);
   CHECK(wanted.peers[0].node == "edge-4");
   CHECK(wanted.rejected ==
-        std::vector<RejectedPeer>{{"edge-2", "node edge-3 claims its subnet 10.244.2.0/24 now"},
+        std::vector<RejectedPeer>{{"edge-2", "node edge-4 claims its subnet 10.244.2.0/24 now"},
                                   {"edge-3", "node edge-4 claims its subnet 10.244.2.0/24 now"}});
+}
+
+TEST_CASE("A subnet around those of others displaces them all", "[flanneld]") {
+  std::vector<NodeNetwork> published{node(2), node(3), node(4)};
+  published[2].pod_cidrs = {cidr("10.244.2.0/23")};
+  const WantedPeers wanted = wanted_peers(own(), pointers(published));
+  REQUIRE(wanted.rejected.size() == 2);
+  CHECK(wanted.rejected[1].why == "node edge-4 claims its subnet 10.244.3.0/24 now with 10.244.2.0/23");
+  CHECK(wanted.peers.size() == 1);
+}
+
+TEST_CASE("Who is displaced displaces nobody", "[flanneld]") {
+  std::vector<NodeNetwork> published{node(2), node(3), node(4)};
+  published[1].pod_cidrs = published[0].pod_cidrs;        // claims edge-2's subnet
+  published[2].backend_data = published[1].backend_data;  // and gives way itself
+  const WantedPeers wanted = wanted_peers(own(), pointers(published));
+  REQUIRE(wanted.peers.size() == 2);
+  CHECK(wanted.peers[0].node == "edge-2");
+  CHECK(wanted.peers[1].node == "edge-4");
+  REQUIRE(wanted.rejected.size() == 1);
+  CHECK(wanted.rejected[0].node == "edge-3");
 }
 
 TEST_CASE("A peer is reached directly where the best route to it has no gateway", "[flanneld]") {
