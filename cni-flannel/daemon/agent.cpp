@@ -112,11 +112,11 @@ Status Agent::watch_folders() {
                  want_rules();
                }));
   const std::string name = options_.subnet_file.filename();
-  HOLDFAST_TRY(subnet_file_folder_,
-               FollowedFolder::start(tools_.loop, options_.subnet_file.parent_path(),
-                                     [this, name](const FolderNews& news) {
-                                       if (news.all || news.names.contains(name)) subnet_file_touched();
-                                     }));
+  HOLDFAST_TRY(subnet_file_folder_, FollowedFolder::start(tools_.loop, options_.subnet_file.parent_path(),
+                                                          [this, name](const FolderNews& news) {
+                                                            if (news.all || news.names.contains(name))
+                                                              subnet_file_touched();
+                                                          }));
   return {};
 }
 

@@ -77,7 +77,9 @@ class Agent final : public LeaseConsumer {
   void position(const std::string& resource_version) override;
   void crd_seen() override;
   void health(const SourceHealth& health) override;
-  [[nodiscard]] SourceMemory memory() const override { return {cluster_id_, position_, crd_seen_}; }
+  [[nodiscard]] SourceMemory memory() const override {
+    return {cluster_id_, position_, crd_seen_, has_lease_};
+  }
 
  private:
   Status read_store();

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <random>
 #include <utility>
 
 #include "cni-flannel/daemon/agent.h"
@@ -13,6 +14,7 @@
 #include "cni-flannel/daemon/dir_lease_source.h"
 #include "cni-flannel/daemon/drop_ins.h"
 #include "cni-flannel/daemon/health_pages.h"
+#include "cni-flannel/daemon/patient_source.h"
 #include "cni-flannel/daemon/sole_run.h"
 #include "cni-flannel/daemon/vxlan_device.h"
 #include "common/base/machine_ids.h"
@@ -51,12 +53,13 @@ Result<NetConf> read_net_conf(Files& files, const std::filesystem::path& path) {
   return conf;
 }
 
-Result<std::unique_ptr<LeaseSource>> make_source(const Options& options, EventLoop& loop, Files& files,
-                                                 Metrics& metrics) {
+std::unique_ptr<LeaseSource> make_source(const Options& options, EventLoop& loop, Files& files,
+                                         Metrics& metrics) {
   if (options.source == SourceKind::kDir) {
     return std::make_unique<DirLeaseSource>(loop, files, options.config_dir);
   }
-  return make_api_source(options, loop, files, metrics);
+  const auto make = [&, options] { return make_api_source(options, loop, files, metrics); };
+  return std::make_unique<PatientSource>(loop, make, std::random_device()());
 }
 
 /// Of a disk that was copied. A machine without one is told by its node's name alone.
@@ -94,18 +97,39 @@ std::vector<DropIn> settle_drop_ins(Files& files, const Options& options, const 
   return std::move(news.changed);
 }
 
-/// The pages, if a port is told.
-Result<std::unique_ptr<http::PageServer>> serve_health(EventLoop& loop, const Options& options, Agent& agent,
-                                                       const Conditions& conditions, const Metrics& metrics) {
-  if (options.healthz_port == 0) return nullptr;
-  Result<std::unique_ptr<http::PageServer>> server = http::PageServer::listen(
-      loop, options.healthz_ip, options.healthz_port, [&](const http::RequestHead& head) {
-        agent.refresh_metrics();
-        return health_page(head, conditions, metrics);
-      });
-  if (!server) return tl::unexpected(std::move(server).error().within("--healthz-ip, --healthz-port"));
-  return server;
-}
+/// The pages, if a port is told. Somebody else's port is no reason for a node without network: it is told,
+/// and tried again.
+class HealthServer {
+ public:
+  HealthServer(EventLoop& loop, const Options& options, http::PageServer::Handler handler, Logger& log)
+      : loop_(loop), options_(options), handler_(std::move(handler)), log_(log) {}
+
+  void start() {
+    if (options_.healthz_port == 0) return;
+    Result<std::unique_ptr<http::PageServer>> server =
+        http::PageServer::listen(loop_, options_.healthz_ip, options_.healthz_port, handler_);
+    if (server) {
+      server_ = *std::move(server);
+      return;
+    }
+    if (!std::exchange(told_, true)) {
+      log_.warning("no health pages and metrics yet; see who has the port (ss -ltnp), or tell another one",
+                   {{"flags", "--healthz-ip, --healthz-port"}, {"error", server.error().message}});
+    }
+    next_ = loop_.after(kAgain, [this] { start(); });
+  }
+
+ private:
+  static constexpr std::chrono::seconds kAgain{5};
+
+  EventLoop& loop_;
+  const Options& options_;
+  http::PageServer::Handler handler_;
+  Logger& log_;
+  bool told_ = false;
+  std::unique_ptr<http::PageServer> server_;
+  EventLoop::Timer next_;
+};
 
 }  // namespace
 
@@ -120,7 +144,7 @@ Status run_flanneld(Options options, Logger& log) {
   HOLDFAST_TRY(NetConf conf, read_net_conf(files, options.net_config_path));
   HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
   Metrics metrics;
-  HOLDFAST_TRY(std::unique_ptr<LeaseSource> source, make_source(options, *loop, files, metrics));
+  std::unique_ptr<LeaseSource> source = make_source(options, *loop, files, metrics);
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
   log.info("flanneld begins",
            {{"version", version()}, {"node", options.node_name}, {"source", to_string(options.source)}});
@@ -140,7 +164,14 @@ Status run_flanneld(Options options, Logger& log) {
   Agent running({*loop, worker, files, executor, log, conditions, daemon_metrics, socket, store}, options,
                 std::move(conf));
   agent = &running;
-  HOLDFAST_TRY(const auto server, serve_health(*loop, options, running, conditions, metrics));
+  HealthServer server(
+      *loop, options,
+      [&](const http::RequestHead& head) {
+        running.refresh_metrics();
+        return health_page(head, conditions, metrics);
+      },
+      log);
+  server.start();
   ServiceManager manager(variable("NOTIFY_SOCKET"));
   conditions.on_transition([&] {
     if (conditions.ready()) manager.ready();

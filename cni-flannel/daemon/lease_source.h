@@ -22,6 +22,7 @@ struct SourceMemory {
   std::string cluster_id{};        ///< as by cluster(); empty: never told
   std::string resource_version{};  ///< the last position()
   bool crd_seen = false;
+  bool has_lease = false;  ///< the node can do without the source
 };
 
 /// Who is told what a source learns of the cluster's nodes, ourselves among them; always from the event loop,
