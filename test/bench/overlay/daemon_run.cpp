@@ -158,10 +158,10 @@ Result<OverlayNode> OverlayNode::with_api(const std::string& url) const {
   std::error_code failed;
   for (const char* folder : {"nodes", "state", "run"}) fs::remove_all(work / folder, failed);
   HOLDFAST_CHECK(write_file(work / "kubeconfig",
-                            "{current-context: bench, contexts: [{name: bench, context: {cluster: bench}}], "
-                            "clusters: [{name: bench, "
-                            "cluster: {server: \"" +
-                                url + "\"}}]}"));
+                            "current-context: bench\n"
+                            "contexts: [{name: bench, context: {cluster: bench}}]\n"
+                            "clusters: [{name: bench, cluster: {server: \"" +
+                                url + "\"}}]\n"));
   return OverlayNode{program, work, {"--source=crd", "--kubeconfig-file=" + (work / "kubeconfig").string()}};
 }
 
