@@ -15,8 +15,8 @@ class FollowedFolder {
  public:
   using Told = std::function<void(const FolderNews&)>;
 
-  /// Calls `told` on the loop's thread after each change. News that cannot be read count as "anything may have
-  /// changed". `loop` outlives it. Errors: errno of inotify(7).
+  /// Calls `told` on the loop's thread after each change. News that cannot be read count as "anything may
+  /// have changed". `loop` outlives it. Errors: errno of inotify(7).
   static Result<std::unique_ptr<FollowedFolder>> start(EventLoop& loop, const std::filesystem::path& folder,
                                                        Told told);
 

@@ -163,10 +163,12 @@ Result<SubnetPlan> subnet_plan(const AddressPool& pool) {
 }
 
 Result<std::uint32_t> overlay_mtu(const NetConf& conf, std::uint32_t interface_mtu) {
-  const std::uint32_t outer = conf.vxlan.mtu != 0 ? conf.vxlan.mtu : interface_mtu;
+  const bool set = conf.vxlan.mtu != 0 && conf.vxlan.mtu < interface_mtu;
+  const std::uint32_t outer = set ? conf.vxlan.mtu : interface_mtu;
   const std::uint32_t least = (conf.ipv6 ? kMinMtu6 : kMinMtu4) + kVxlanOverhead;
   if (outer < least) {
-    return fail(Code::kInvalidArgument, "an MTU of " + std::to_string(outer) +
+    const std::string whose = set ? "Backend.MTU in net-conf.json" : "the external interface's MTU";
+    return fail(Code::kInvalidArgument, whose + ", " + std::to_string(outer) + "," +
                                             " is too small: " + std::to_string(least) + " is needed for " +
                                             (conf.ipv6 ? "IPv6" : "IPv4") + " through VXLAN");
   }

@@ -59,8 +59,8 @@ struct NetConf {
 /// outside prefix + 2..30 (126), and bounds that are outside the network or not a subnet's base address.
 [[nodiscard]] Result<SubnetPlan> subnet_plan(const AddressPool& pool);
 
-/// MTU of the device and of the pods: that of `conf`, or else of the external interface, less the overhead.
-/// Errors: kInvalidArgument when less is left than IPv6 (1280) or IPv4 (68) must have.
+/// MTU of the device and of the pods: that of the external interface, or of `conf` if that is less, without
+/// the overhead. Errors: kInvalidArgument when less is left than IPv6 (1280) or IPv4 (68) must have.
 [[nodiscard]] Result<std::uint32_t> overlay_mtu(const NetConf& conf, std::uint32_t interface_mtu);
 
 }  // namespace holdfast::flannel

@@ -11,7 +11,7 @@ tl::unexpected<Error> unusable(const NodeNetwork& peer, const std::string& why) 
 
 /// Not so: RFC 1122 section 3.2.1.3 and RFC 1112 section 4, RFC 4291 section 2.
 bool is_host_address(const IpAddress& address) {
-  static const std::vector<Cidr> kOfNoHost = [] {
+  static const std::vector<Cidr> blocks = [] {
     std::vector<Cidr> out;
     for (const char* block :
          {"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/127", "ff00::/8"}) {
@@ -19,7 +19,7 @@ bool is_host_address(const IpAddress& address) {
     }
     return out;
   }();
-  return std::ranges::none_of(kOfNoHost, [&](const Cidr& block) { return block.contains(address); });
+  return std::ranges::none_of(blocks, [&](const Cidr& block) { return block.contains(address); });
 }
 
 }  // namespace

@@ -18,9 +18,11 @@ Result<std::optional<SubnetFile::Family>> family_of(const std::optional<AddressP
   if (!pool) return std::nullopt;
   const Cidr* subnet = own.pod_cidr(pool->network.family());
   if (subnet == nullptr) {
-    return fail(Code::kFailedPrecondition,
-                "node " + own.node + " has no pod CIDR yet in " + pool->network.to_string() +
-                    "; it comes from the controller manager (--allocate-node-cidrs) or our controller");
+    return fail(
+        Code::kFailedPrecondition,
+        "node " + own.node + " has no pod CIDR yet in " + pool->network.to_string() +
+            ": no document or object tells one. Is that the node's name (--node-name)? In a cluster the "
+            "controller manager (--allocate-node-cidrs) or our controller gives it");
   }
   if (!pool->network.contains(*subnet)) {
     return fail(Code::kFailedPrecondition, "the pod CIDR " + subnet->to_string() + " of node " + own.node +

@@ -83,7 +83,7 @@ Result<bool> adjust(nl::Socket& socket, const nl::Link& link, const VxlanDeviceS
 }
 
 Status refuse_router_advertisements(const std::string& device) {
-  const Status set = nl::set_sysctl("net/ipv6/conf/" + device + "/accept_ra", "0");
+  Status set = nl::set_sysctl("net/ipv6/conf/" + device + "/accept_ra", "0");
   // a kernel without IPv6 has nothing to turn off
   if (!set && set.error().code == Code::kNotFound) return {};
   return set;

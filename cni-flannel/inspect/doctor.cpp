@@ -134,9 +134,13 @@ void Doctor::look_at_mtu(const FamilyReport& family, const nl::Link& device) {
                    std::to_string((*underlay)->mtu) + " of " + (*underlay)->name +
                    ": large packets are lost; set Backend.MTU, or restart flanneld");
   }
-  if (lease_ && lease_->mtu > device.mtu) {
+  // over IPv6 the tunnel takes 20 bytes more, which pods learn by path MTU discovery
+  const std::uint32_t known = family.local.is_v4() ? 0 : 20;
+  if (lease_ && lease_->mtu > device.mtu + known) {
     return add(Verdict::kWrong, what,
-               std::to_string(device.mtu) + ", but pods are given " + std::to_string(lease_->mtu));
+               std::to_string(device.mtu) + ", but pods are given " + std::to_string(lease_->mtu) +
+                   ": large packets of theirs are lost; is Backend.MTU in net-conf.json more than the "
+                   "external interface has? then mend it and restart flanneld");
   }
   add(Verdict::kWell, what, std::to_string(device.mtu));
 }

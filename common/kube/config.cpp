@@ -155,6 +155,7 @@ Result<Config> read_kubeconfig(Files& files, const ConfigSource& source) {
 // The files are not read here: a pod's token may come a moment after its start.
 Result<Config> pod_config(Files& files, const ConfigSource& source) {
   Config config;
+  if (source.server.starts_with("http://")) return config;  // kubectl proxy, and others of the node's own
   config.token.file = source.service_account / "token";
   config.ca.file = source.service_account / "ca.crt";
   config.name_space =

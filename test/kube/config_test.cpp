@@ -79,6 +79,16 @@ TEST_CASE("a kubeconfig gives server, certificates and token, files relative to 
   CHECK(config.proxy.empty());
 }
 
+TEST_CASE("a server without TLS that is asked for by itself wants no pod's credentials", "[kube]") {
+  Source source;
+  source.source.server = "http://127.0.0.1:8001";
+  const auto config = source.load();
+  REQUIRE(config.has_value());
+  CHECK(config->server == "http://127.0.0.1:8001");
+  CHECK_FALSE(config->token.given());
+  CHECK_FALSE(config->ca.given());
+}
+
 TEST_CASE("another context and another server may be asked for", "[kube]") {
   Source source;
   source.kubeconfig(kKubeconfig);

@@ -197,10 +197,11 @@ TEST_CASE("The overlay's MTU is 50 less than the underlay's, and never too small
   CHECK_FALSE(overlay_mtu(conf, 117).has_value());
   conf.vxlan.mtu = 1400;
   CHECK(overlay_mtu(conf, 9000).value() == 1350);
+  CHECK(overlay_mtu(conf, 1300).value() == 1250);  // what is asked for and does not fit is not promised
   conf.ipv6 = AddressPool{};
   conf.vxlan.mtu = 1329;
   CHECK(overlay_mtu(conf, 1500).error().message ==
-        "an MTU of 1329 is too small: 1330 is needed for IPv6 through VXLAN");
+        "Backend.MTU in net-conf.json, 1329, is too small: 1330 is needed for IPv6 through VXLAN");
 }
 
 }  // namespace
