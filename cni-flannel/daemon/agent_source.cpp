@@ -28,6 +28,7 @@ void Agent::cluster(const std::string& id) {
     tools_.log.warning("this is another cluster: what is known of the last one is forgotten",
                        {{"cluster", id}, {"was", cluster_id_}});
     own_.reset();
+    has_lease_ = false;
     known_ = KnownPeers();
     listed_at_.reset();
     peers_known_ = false;
