@@ -4,7 +4,7 @@ namespace holdfast {
 namespace {
 
 Status refuse(const std::filesystem::path& path) {
-  return fail(Code::kPermissionDenied, path.native() + " is only looked at");
+  return fail(Code::kPermissionDenied, path.native() + " is not changed by this program");
 }
 
 }  // namespace

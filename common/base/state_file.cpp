@@ -89,7 +89,7 @@ StateFile damaged(Files& files, const fs::path& path, const std::string& why) {
     const Status synced = files.sync_folder(folder_of(path));
     out.note += synced ? "" : "; " + synced.error().message;
   } else {
-    out.note += ", could not be moved aside: " + moved.error().message;
+    out.note += ", and stays where it is: " + moved.error().message;
   }
   return out;
 }

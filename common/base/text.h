@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace holdfast {
@@ -9,5 +11,9 @@ namespace holdfast {
 
 /// The text up to `separator`, which is taken off `rest` with it; all of `rest` when it has none.
 [[nodiscard]] std::string_view take_until(std::string_view& rest, char separator);
+
+/// For a terminal or a page: printable ASCII and whole UTF-8 characters above U+00A0 stay, any other byte is
+/// \xNN, so that nothing ends a line or moves the cursor. Text of more than `most` bytes ends with "...".
+[[nodiscard]] std::string printable(std::string_view text, std::size_t most);
 
 }  // namespace holdfast

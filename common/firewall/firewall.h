@@ -1,9 +1,17 @@
 #pragma once
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "common/base/result.h"
 #include "common/firewall/rule_set.h"
 
 namespace holdfast::firewall {
+
+/// Rules in order by the names of their chains, each as a back end spells it: only to be compared with what
+/// the same back end reads elsewhere, and to be counted.
+using ChainRules = std::map<std::string, std::vector<std::string>>;
 
 /// Keeps rule sets in the kernel. iptables_firewall.h and nftables_firewall.h are the two; one test holds
 /// both to this. Rules of others, in whatever table, are never touched.
@@ -22,6 +30,10 @@ class Firewall {
   /// Whether all is as put() left it: nothing missing, nothing added. Without a put() of this object before:
   /// whether that can be told for sure; false costs one put(), which changes no meaning.
   virtual Result<bool> is_whole(const RuleSet& set) = 0;
+
+  /// What stands in the set's chains, and of the kernel's own chains what leads there. A chain that is not
+  /// there is not in it. Changes nothing.
+  virtual Result<ChainRules> read_chains(const RuleSet& set) = 0;
 
   /// Removes the set's chains and the ways into them, whoever made them. Nothing there, and a machine
   /// without this kind of firewall, succeed.

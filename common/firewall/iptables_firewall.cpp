@@ -81,9 +81,9 @@ std::vector<std::string> jumps_to(const Chain& chain, const SavedTable& table) {
 }
 
 const SavedTable& find_table(const SavedTables& tables, std::string_view name) {
-  static const SavedTable kNone;
+  static const SavedTable none;
   const auto found = tables.find(name);
-  return found == tables.end() ? kNone : found->second;
+  return found == tables.end() ? none : found->second;
 }
 
 /// The lines that make one chain be as told, in the language of iptables-restore.
@@ -96,7 +96,7 @@ std::string chain_lines(const Chain& chain, const SavedTable& there, bool with_r
   std::string out = ":" + chain.iptables_name + " - [0:0]\n";
   const bool keep = chain.wanted && jumps.size() == 1 && jumps.front() == jump_text(chain);
   for (const std::string& jump : jumps) {
-    if (!keep) out += "-D " + built_in + " " + jump + "\n";
+    if (!keep) out.append("-D ").append(built_in).append(" ").append(jump).append("\n");
   }
   if (!chain.wanted) return out + "-X " + chain.iptables_name + "\n";
   for (const Rule& rule : chain.rules) {
@@ -225,6 +225,20 @@ Result<bool> IptablesFirewall::is_whole(const RuleSet& set) {
   return picture == expected_picture(set, !random_known_missing_);
 }
 
+Result<ChainRules> IptablesFirewall::read_chains(const RuleSet& set) {
+  HOLDFAST_TRY(const SavedTables there, read(set));
+  ChainRules out;
+  for (const Chain& chain : set.chains) {
+    const SavedTable& table = find_table(there, table_of(chain.hook));
+    std::vector<std::string> jumps = jumps_to(chain, table);
+    if (!jumps.empty()) out[std::string(built_in_chain(chain.hook))] = std::move(jumps);
+    if (!table.policies.contains(chain.iptables_name)) continue;
+    const auto rules = table.rules.find(chain.iptables_name);
+    out[chain.iptables_name] = rules == table.rules.end() ? std::vector<std::string>() : rules->second;
+  }
+  return out;
+}
+
 Status IptablesFirewall::clean(const RuleSet& set) {
   left_.erase(set.family);
   if (!is_installed(set.family)) return {};
@@ -234,10 +248,13 @@ Status IptablesFirewall::clean(const RuleSet& set) {
   return restore(nothing, there, false);
 }
 
-Result<bool> iptables_forwards_by_default(Executor& executor, IpFamily family) {
-  if (!is_installed(family)) return true;
+Result<SavedTable> iptables_filter_table(Executor& executor, IpFamily family) {
+  if (!is_installed(family)) return SavedTable{};
   HOLDFAST_TRY(const auto tables, save_tables(executor, family, {"filter"}));
-  const SavedTable& filter = find_table(tables, "filter");
+  return find_table(tables, "filter");
+}
+
+bool forwards_by_default(const SavedTable& filter) {
   const auto policy = filter.policies.find("FORWARD");
   return policy == filter.policies.end() || policy->second == "ACCEPT";
 }

@@ -27,6 +27,7 @@ class IptablesFirewall final : public Firewall {
 
   Status put(const RuleSet& set) override;
   Result<bool> is_whole(const RuleSet& set) override;
+  Result<ChainRules> read_chains(const RuleSet& set) override;
   Status clean(const RuleSet& set) override;
 
  private:
@@ -41,9 +42,11 @@ class IptablesFirewall final : public Firewall {
   std::map<IpFamily, std::pair<RuleSet, Picture>> left_;  // by the last put, and what then stood there
 };
 
+/// The table `filter`; an empty one when there is no iptables, or no such table. Errors: as IptablesFirewall.
+Result<SavedTable> iptables_filter_table(Executor& executor, IpFamily family);
+
 /// Whether the FORWARD chain of iptables lets through what no rule decides. An accept in another table does
-/// not undo its DROP. True when there is no iptables, and for a family without the table.
-/// Errors: as IptablesFirewall.
-Result<bool> iptables_forwards_by_default(Executor& executor, IpFamily family);
+/// not undo its DROP. True of an empty table.
+[[nodiscard]] bool forwards_by_default(const SavedTable& filter);
 
 }  // namespace holdfast::firewall

@@ -113,13 +113,27 @@ Result<bool> NftablesFirewall::is_whole(const RuleSet& set) {
   return picture == left->second.second;
 }
 
+Result<ChainRules> NftablesFirewall::read_chains(const RuleSet& set) {
+  const nft::Table table = table_of(set);
+  ChainRules out;
+  for (const Chain& chain : set.chains) {
+    HOLDFAST_TRY(const bool there, nft::has_chain(socket_, table.family, table.name, chain.nft_name));
+    if (!there) continue;
+    HOLDFAST_TRY(const std::vector<nft::ListedRule> rules,
+                 nft::list_rules(socket_, table.family, table.name, chain.nft_name));
+    std::vector<std::string>& texts = out[chain.nft_name];
+    for (const nft::ListedRule& rule : rules) texts.push_back(rule.comment + rule.expressions);
+  }
+  return out;
+}
+
 Status NftablesFirewall::clean(const RuleSet& set) {
   left_.erase(set.family);
   nft::Transaction transaction(table_of(set));
   // made first: a table that is absent cannot be deleted
   transaction.put_table();
   transaction.delete_table();
-  const Status cleaned = nft::commit(socket_, std::move(transaction));
+  Status cleaned = nft::commit(socket_, std::move(transaction));
   if (!cleaned && cleaned.error().code == Code::kUnimplemented) return {};
   return cleaned;
 }

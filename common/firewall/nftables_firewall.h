@@ -26,6 +26,7 @@ class NftablesFirewall final : public Firewall {
 
   Status put(const RuleSet& set) override;
   Result<bool> is_whole(const RuleSet& set) override;
+  Result<ChainRules> read_chains(const RuleSet& set) override;
   Status clean(const RuleSet& set) override;
 
  private:

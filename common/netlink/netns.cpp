@@ -46,4 +46,14 @@ Status run_in_netns(int netns_fd, const std::function<void()>& body) {
   return {};
 }
 
+Result<Fd> make_netns() {
+  HOLDFAST_TRY(const Fd home, open_netns("/proc/thread-self/ns/net"));
+  Result<Fd> made = fail(Code::kInternal, "no network namespace was made");
+  HOLDFAST_CHECK(run_in_netns(home.get(), [&made] {
+    made = ::unshare(CLONE_NEWNET) == 0 ? open_netns("/proc/thread-self/ns/net")
+                                        : Result<Fd>(fail_errno(errno, "make a network namespace"));
+  }));
+  return made;
+}
+
 }  // namespace holdfast::nl

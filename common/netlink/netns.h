@@ -13,6 +13,10 @@ namespace holdfast::nl {
 /// kInvalidArgument "'<path>' is not a network namespace". Source: namespaces(7), ioctl_ns(2).
 Result<Fd> open_netns(const std::string& path);
 
+/// A new network namespace with nothing but lo, which is down. It ends with the last that refers to it. Needs
+/// CAP_SYS_ADMIN. Errors: errno of unshare(2).
+Result<Fd> make_netns();
+
 /// Whether `netns_fd` is the namespace of the calling thread.
 Result<bool> same_netns(int netns_fd);
 

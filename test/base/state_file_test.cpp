@@ -254,7 +254,7 @@ TEST_CASE("a damaged file that cannot be moved is still not trusted", "[state_fi
   const StateFile read = read_state(files, folder / "s", kLease).value();
   CHECK_FALSE(read.content.has_value());
   CHECK_THAT(read.note,
-             Catch::Contains("could not be moved aside") && Catch::Contains("Read-only file system"));
+             Catch::Contains("and stays where it is: ") && Catch::Contains("Read-only file system"));
 }
 
 TEST_CASE("a read that fails is an error, and the file stays", "[state_file]") {

@@ -23,5 +23,24 @@ TEST_CASE("A text is taken piece by piece", "[text]") {
   CHECK(rest.empty());
 }
 
+TEST_CASE("What is shown moves no cursor, ends no line and is whole UTF-8", "[text]") {
+  const std::pair<std::string, std::string> rows[] = {
+      {"eth0 \"a\\b\"", "eth0 \"a\\b\""},
+      {"a\nb\tc", "a\\x0ab\\x09c"},
+      {"\x1b[2J\x7f", "\\x1b[2J\\x7f"},
+      {"K\u00f6ln \u20ac \U0001f600", "K\u00f6ln \u20ac \U0001f600"},
+      {"\u009b1m", "\\xc2\\x9b1m"},               // a control character that some terminals take for ESC [
+      {"a\xe2\x80\xae.b", "a\\xe2\\x80\\xae.b"},  // turns the direction of writing
+      {"\xc0\xaf", "\\xc0\\xaf"},                 // overlong
+      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+      {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
+      {"cut \xe2\x82", "cut \\xe2\\x82"},
+  };
+  for (const auto& [text, shown] : rows) CHECK(printable(text, 100) == shown);
+  CHECK(printable("abcdef", 6) == "abcdef");
+  CHECK(printable("abcdefg", 6) == "abcdef...");
+  CHECK(printable("ab\u20ac", 4) == "ab...");
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -121,10 +121,10 @@ TEST_CASE("The policy of FORWARD is told", "[firewall]") {
       out.output = std::string("*filter\n:FORWARD ") + policy + " [0:0]\nCOMMIT\n";
       return out;
     };
-    CHECK(iptables_forwards_by_default(executor, IpFamily::kV4).value() == accepts);
+    CHECK(forwards_by_default(iptables_filter_table(executor, IpFamily::kV4).value()) == accepts);
   }
   executor.answer = [](const Command&) { return CommandResult{}; };
-  CHECK(iptables_forwards_by_default(executor, IpFamily::kV6).value());
+  CHECK(forwards_by_default(iptables_filter_table(executor, IpFamily::kV6).value()));
 }
 
 }  // namespace
