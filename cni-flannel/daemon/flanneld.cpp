@@ -1,7 +1,5 @@
 #include "cni-flannel/daemon/flanneld.h"
 
-#include <sys/utsname.h>
-
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
@@ -14,11 +12,13 @@
 #include "cni-flannel/daemon/dir_lease_source.h"
 #include "cni-flannel/daemon/drop_ins.h"
 #include "cni-flannel/daemon/health_pages.h"
+#include "cni-flannel/daemon/node_name.h"
 #include "cni-flannel/daemon/patient_source.h"
 #include "cni-flannel/daemon/sole_run.h"
 #include "cni-flannel/daemon/vxlan_device.h"
 #include "common/base/machine_ids.h"
 #include "common/base/service_manager.h"
+#include "common/base/text.h"
 #include "common/base/version.h"
 #include "common/kube/linked_file.h"
 
@@ -26,17 +26,7 @@ namespace holdfast::flannel {
 namespace {
 
 constexpr std::size_t kMaxConfBytes = std::size_t{1} << 20;
-
-/// As kubelet names a node that is not told its name.
-Result<std::string> host_name() {
-  utsname names{};
-  if (::uname(&names) != 0) return fail_errno(errno, "read the host's name");
-  std::string out = names.nodename;
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  if (out.empty()) return fail(Code::kFailedPrecondition, "the host has no name; tell one by --node-name");
-  return out;
-}
+constexpr std::size_t kShownName = 80;  // of one that is refused
 
 Result<NetConf> read_net_conf(Files& files, const std::filesystem::path& path) {
   // of a mounted ConfigMap the file is a link
@@ -135,7 +125,11 @@ class HealthServer {
 
 Status run_flanneld(Options options, Logger& log) {
   if (options.node_name.empty()) {
-    HOLDFAST_TRY(options.node_name, host_name());
+    HOLDFAST_TRY(options.node_name, host_node_name());
+  }
+  if (const std::string fault = node_name_fault(options.node_name); !fault.empty()) {
+    return fail(Code::kInvalidArgument, "'" + printable(options.node_name, kShownName) + "' " + fault +
+                                            "; tell another by --node-name");
   }
   PosixFiles files;
   SystemClock clock;

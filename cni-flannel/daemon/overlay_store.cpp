@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/base/json.h"
+#include "common/base/read_only_files.h"
 #include "common/base/sha.h"
 #include "common/base/state_file.h"
 
@@ -101,10 +102,21 @@ void decode_objects(std::string_view lines, bool has_own, OverlayStore::Loaded& 
   }
 }
 
+std::filesystem::path path_in(const std::filesystem::path& state_dir) { return state_dir / "overlay.json"; }
+
 }  // namespace
 
+Result<std::optional<StoreOwner>> stored_owner(Files& files, const std::filesystem::path& state_dir) {
+  ReadOnlyFiles looked_at(files);
+  HOLDFAST_TRY(const StateFile file, read_state(looked_at, path_in(state_dir), kKind, kMaxBytes));
+  if (!file.content) return std::nullopt;
+  std::string_view rest = *file.content;
+  Result<Header> header = decode_header(take_line(rest));
+  return header ? std::optional(std::move(header->owner)) : std::nullopt;
+}
+
 OverlayStore::OverlayStore(Files& files, const std::filesystem::path& state_dir, StoreOwner owner)
-    : files_(files), path_(state_dir / "overlay.json"), owner_(std::move(owner)) {}
+    : files_(files), path_(path_in(state_dir)), owner_(std::move(owner)) {}
 
 Result<OverlayStore::Loaded> OverlayStore::load() {
   HOLDFAST_TRY(StateFile file, read_state(files_, path_, kKind, kMaxBytes));

@@ -35,6 +35,10 @@ struct OverlayState {
   bool operator==(const OverlayState&) const = default;
 };
 
+/// Whose state lies in the folder; nullopt when there is none, or none that can be read. Changes nothing.
+/// Errors: errno of a read that failed.
+Result<std::optional<StoreOwner>> stored_owner(Files& files, const std::filesystem::path& state_dir);
+
 /// Keeps an OverlayState at <state_dir>/overlay.json, mode 0600, beside the bindings of the CNI plugin. Below
 /// the envelope of state_file.h each line is one JSON text, so that reading holds one peer at a time:
 ///

@@ -1,21 +1,21 @@
 #include "cni-flannel/inspect/doctor.h"
 
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "cni-flannel/daemon/net_conf.h"
-#include "cni-flannel/daemon/sole_run.h"
 #include "cni-flannel/inspect/conflict_findings.h"
+#include "cni-flannel/inspect/daemon_report.h"
 #include "cni-flannel/inspect/reach_findings.h"
+#include "cni-flannel/inspect/rules_findings.h"
+#include "cni-flannel/inspect/state_findings.h"
+#include "cni-flannel/inspect/underlay_findings.h"
 #include "cni-flannel/plugin/subnet_env.h"
 #include "common/netlink/link.h"
 #include "common/netlink/sysctl.h"
 
 namespace holdfast::flannel {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxSubnetEnv = 64 * 1024;
 
@@ -29,7 +29,6 @@ class Doctor {
     look_at_daemon();
     look_at_lease();
     look_at_overlay();
-    look_at_state_folder();
     look_at_sysctls();
     return std::move(findings_);
   }
@@ -49,7 +48,7 @@ class Doctor {
   void look_at_family(const FamilyReport& family);
   void look_at_peers(const FamilyReport& family);
   void look_at_mtu(const FamilyReport& family, const nl::Link& device);
-  void look_at_state_folder();
+  void look_at_rules(const OverlayReport& report);
   void look_at_sysctls();
 
   Files& files_;
@@ -57,14 +56,14 @@ class Doctor {
   nl::Socket& socket_;
   const DoctorPlaces& places_;
   std::vector<Finding> findings_;
+  DaemonReport daemon_;
+  bool state_is_current_ = true;
   std::optional<SubnetEnv> lease_;
 };
 
 void Doctor::look_at_daemon() {
-  const std::optional<int> pid = find_other_flanneld();
-  if (pid) return add(Verdict::kWell, "flanneld", "runs, process " + std::to_string(*pid));
-  add(Verdict::kDoubtful, "flanneld",
-      "does not run here: what is in the kernel keeps working, but nothing follows changes; start it");
+  daemon_ = inspect_daemon(clock_, places_.daemon);
+  add(daemon_findings(daemon_));
 }
 
 void Doctor::look_at_lease() {
@@ -85,20 +84,29 @@ void Doctor::look_at_overlay() {
   const Result<OverlayReport> report = inspect_overlay(files_, socket_, places_.overlay);
   if (!report) return failed("overlay", report.error());
   for (const std::string& note : report->notes) add(Verdict::kDoubtful, "stored state", note);
+  StateFindings state = state_findings(files_, clock_, places_.overlay.state_dir, *report, daemon_);
+  add(std::move(state.findings));
+  state_is_current_ = state.current;
+  add(underlay_findings(socket_, *report, places_.daemon));
   if (!report->own) {
     return add(Verdict::kWrong, "stored state",
-               "no lease of " + places_.overlay.node_name + " in " + places_.overlay.state_dir.native() +
+               "no lease of " + report->node + " in " + places_.overlay.state_dir.native() +
                    ": a reboot without the cloud would leave the node without network");
   }
-  add(Verdict::kWell, "stored state", std::to_string(report->nodes.size()) + " other nodes");
   for (const FamilyReport& family : report->families) look_at_family(family);
+  look_at_rules(*report);
   add(conflict_findings(socket_, *report, places_.service_cidrs));
   if (places_.probe) add(reach_findings(clock_, *report));
 }
 
 void Doctor::look_at_family(const FamilyReport& family) {
   if (!family.trouble.empty()) {
-    return add(Verdict::kWrong, family.device, family.trouble + "; flanneld puts it right when it runs");
+    add(Verdict::kWrong, family.device,
+        family.trouble + (daemon_.run
+                              ? "; flanneld runs and should have put it right: what hinders it is above, "
+                                "or in its log"
+                              : "; flanneld puts it right when it runs"));
+    return;
   }
   add(Verdict::kWell, family.device, "MAC " + family.own.vtep_mac.to_string());
   look_at_peers(family);
@@ -114,6 +122,10 @@ void Doctor::look_at_peers(const FamilyReport& family) {
   std::string lacking;
   for (const PeerReport& peer : family.peers) {
     if (!peer.lacks.empty()) lacking += (lacking.empty() ? "" : ", ") + peer.peer.node;
+  }
+  if (!lacking.empty() && !state_is_current_) {
+    return add(Verdict::kDoubtful, what,
+               "other than the stored state wants them, which is not current: " + lacking);
   }
   if (!lacking.empty()) {
     return add(Verdict::kWrong, what, "not as wanted: " + lacking + "; see holdfast explain NODE");
@@ -145,25 +157,17 @@ void Doctor::look_at_mtu(const FamilyReport& family, const nl::Link& device) {
   add(Verdict::kWell, what, std::to_string(device.mtu));
 }
 
-void Doctor::look_at_state_folder() {
-  const fs::path& folder = places_.overlay.state_dir;
-  const auto names = files_.list(folder);
-  if (!names) return failed(folder.native(), names.error());
-  for (const std::string& name : *names) {
-    if (name.find(".damaged") == std::string::npos) continue;
-    add(Verdict::kDoubtful, (folder / name).native(),
-        "a damaged file was set aside; look at the disk, then remove it");
-  }
-  std::error_code error;
-  const auto written = fs::last_write_time(folder / "overlay.json", error);
-  if (error) return;
-  const auto at = std::chrono::file_clock::to_sys(written);
-  if (at > clock_.now() + std::chrono::minutes(1)) {
-    add(Verdict::kDoubtful, "clock",
-        "is behind the time at which the state was written: certificates may seem not yet valid");
+void Doctor::look_at_rules(const OverlayReport& report) {
+  RulesExpected expected;
+  expected.state_is_current = state_is_current_;
+  if (daemon_.run && daemon_.run->options) {
+    expected.options = *daemon_.run->options;
+    expected.runs = true;
   } else {
-    add(Verdict::kWell, "clock", "not behind the stored state");
+    expected.options.ip_masq = lease_ && lease_->masquerade;
   }
+  SystemExecutor executor;
+  add(rules_findings(files_, executor, report, expected));
 }
 
 void Doctor::look_at_sysctls() {

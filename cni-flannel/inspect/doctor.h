@@ -1,8 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
+#include "cni-flannel/inspect/daemon_run.h"
 #include "cni-flannel/inspect/finding.h"
 #include "cni-flannel/inspect/overlay_report.h"
 #include "common/base/clock.h"
@@ -16,6 +18,7 @@ struct DoctorPlaces {
   std::filesystem::path subnet_file = "/run/flannel/subnet.env";
   std::vector<Cidr> service_cidrs = {};  ///< the cluster's, where told
   bool probe = true;                     ///< ask peers (reach_findings.h)
+  std::optional<DaemonRun> daemon = std::nullopt;
 };
 
 /// Looks at what makes pods of this node reach those of others: flanneld, its files, devices and peers, MTU,

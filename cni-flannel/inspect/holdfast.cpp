@@ -1,18 +1,19 @@
 #include "cni-flannel/inspect/holdfast.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "cni-flannel/inspect/daemon_report.h"
 #include "cni-flannel/inspect/doctor.h"
+#include "cni-flannel/inspect/explain.h"
 #include "cni-flannel/inspect/overlay_report.h"
 #include "cni-flannel/inspect/pod_report.h"
 #include "cni-flannel/inspect/text_table.h"
 #include "common/base/machine_ids.h"
+#include "common/base/text.h"
 #include "common/netlink/socket.h"
 
 namespace holdfast::flannel {
@@ -37,7 +38,7 @@ Flags::Set to_path(std::filesystem::path& target) {
 }
 
 void add_flags(Flags& flags, CommandLine& line) {
-  flags.text("node-name", "NAME", "this node's name [$NODE_NAME, or the host's name]",
+  flags.text("node-name", "NAME", "this node's name [$NODE_NAME, or that of flanneld or its store]",
              line.places.overlay.node_name);
   flags.value("net-config-path", "FILE", "flanneld's [/etc/kube-flannel/net-conf.json]",
               to_path(line.places.overlay.net_config));
@@ -61,14 +62,8 @@ void add_flags(Flags& flags, CommandLine& line) {
   flags.boolean("help", "this text", line.help);
 }
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
-
-/// Words first, then flags.
-Result<CommandLine> parse(std::span<const std::string> arguments) {
-  CommandLine line;
+/// Words first, then flags. `line` has what holds where no flag tells otherwise.
+Result<CommandLine> parse(std::span<const std::string> arguments, CommandLine line = {}) {
   const auto first_flag =
       std::ranges::find_if(arguments, [](const auto& word) { return word.starts_with('-'); });
   const std::vector<std::string> words(arguments.begin(), first_flag);
@@ -94,23 +89,26 @@ Result<CommandLine> parse(std::span<const std::string> arguments) {
 
 std::string text_of(const std::optional<IpAddress>& address) { return address ? address->to_string() : "-"; }
 
-std::string state_of(const PeerReport& peer) {
+std::string state_of(const FamilyReport& family, const PeerReport& peer) {
+  if (family.largest == 0 && !peer.lacks.empty()) return "NOT programmed: no device";
   if (peer.lacks.empty()) return peer.peer.direct_link == 0 ? "programmed" : "programmed, direct";
   return "LACKS " + std::to_string(peer.lacks.size()) + (peer.lacks.size() == 1 ? " entry" : " entries");
 }
 
 bool is_well(const FamilyReport& family) {
-  return family.trouble.empty() && family.rejected.empty() &&
+  return family.trouble.empty() && family.underlay_trouble.empty() && family.rejected.empty() &&
          std::ranges::all_of(family.peers, [](const PeerReport& peer) { return peer.lacks.empty(); });
 }
 
 void show_family(const FamilyReport& family, std::string& out) {
   out += "\n" + family.device + "  " + (family.trouble.empty() ? "up" : "WRONG: " + family.trouble) + "\n";
+  if (!family.underlay_trouble.empty())
+    out += "  external interface WRONG: " + family.underlay_trouble + "\n";
   Rows rows = {{"  PEER", "SUBNET", "ADDRESS", "VTEP MAC", "KERNEL"}};
   for (const PeerReport& peer : family.peers) {
     const PeerEnd& end = peer.peer.end;
     rows.push_back({"  " + peer.peer.node, end.subnet.to_string(), end.public_address.to_string(),
-                    end.vtep_mac.to_string(), state_of(peer)});
+                    end.vtep_mac.to_string(), state_of(family, peer)});
   }
   for (const RejectedPeer& peer : family.rejected) {
     rows.push_back({"  " + peer.node, "-", "-", "-", "LEFT OUT: " + peer.why});
@@ -134,6 +132,24 @@ void show_pods(const PodReport& report, std::string& out) {
   out += rows.size() > 1 ? text_table(rows) : "  none\n";
 }
 
+/// As the flanneld that runs here was told.
+CommandLine defaults_of(std::optional<DaemonRun> daemon) {
+  CommandLine line;
+  if (daemon && daemon->options) {
+    const Options& told = *daemon->options;
+    line.places.overlay.node_name = told.node_name;
+    line.places.service_cidrs = told.service_cidrs;
+    if (daemon->same_files) {
+      line.places.overlay.net_config = told.net_config_path;
+      line.places.overlay.state_dir = told.state_dir;
+      line.places.subnet_file = told.subnet_file;
+      line.ipam.state_dir = told.state_dir;
+    }
+  }
+  line.places.daemon = std::move(daemon);
+  return line;
+}
+
 /// What a command works with.
 struct Tools {
   Files& files;
@@ -153,11 +169,15 @@ Result<Answer> show_status(const Tools& tools) {
     for (const Cidr& cidr : overlay.own->pod_cidrs) answer.out += "  " + cidr.to_string();
     answer.out += overlay.cluster_id.empty() ? "\n" : "  cluster " + overlay.cluster_id + "\n";
   } else {
-    answer.out += tools.line.places.overlay.node_name + "  has no lease stored\n";
+    answer.out +=
+        overlay.node + "  has no lease stored in " + tools.line.places.overlay.state_dir.native() + "\n";
   }
+  const DaemonReport daemon = inspect_daemon(tools.clock, tools.line.places.daemon);
+  answer.out += "flanneld  " + state_of(daemon) + "\n";
   for (const FamilyReport& family : overlay.families) show_family(family, answer.out);
   show_pods(pods, answer.out);
-  const bool well = overlay.own && overlay.notes.empty() && std::ranges::all_of(overlay.families, is_well);
+  const bool well = overlay.own && overlay.notes.empty() && (!daemon.told() || daemon.ready) &&
+                    std::ranges::all_of(overlay.families, is_well);
   answer.status = well ? 0 : 1;
   return answer;
 }
@@ -177,97 +197,38 @@ Result<Answer> show_findings(const Tools& tools) {
   return answer;
 }
 
-void explain_peer(const FamilyReport& family, const PeerReport& peer, Answer& answer) {
-  const PeerEnd& end = peer.peer.end;
-  answer.out += peer.peer.node + ": " + end.subnet.to_string() + " is reached by " +
-                (peer.peer.direct_link == 0 ? family.device : "the LAN, without tunnel") + " at " +
-                end.public_address.to_string() + ", VTEP MAC " + end.vtep_mac.to_string() + "\n";
-  if (!family.trouble.empty()) answer.out += "  " + family.device + " " + family.trouble + "\n";
-  if (peer.lacks.empty()) {
-    answer.out += "  the kernel has all of it\n";
-    return;
-  }
-  answer.out += "  the kernel has it otherwise; flanneld would:\n";
-  for (const std::string& change : peer.lacks) answer.out += "    " + change + "\n";
-  answer.status = 1;
-}
-
-bool is_about(const PeerReport& peer, const std::string& subject) {
-  const Result<IpAddress> address = IpAddress::parse(subject);
-  return peer.peer.node == subject ||
-         (address && (peer.peer.end.subnet.contains(*address) || peer.peer.end.public_address == *address));
-}
-
-bool explain_node(const OverlayReport& overlay, const std::string& subject, Answer& answer) {
-  bool found = false;
-  for (const FamilyReport& family : overlay.families) {
-    for (const PeerReport& peer : family.peers) {
-      if (!is_about(peer, subject)) continue;
-      explain_peer(family, peer, answer);
-      found = true;
-    }
-    for (const RejectedPeer& peer : family.rejected) {
-      if (peer.node != subject) continue;
-      answer.out += peer.node + ": is left out of " + family.device + ": " + peer.why + "\n";
-      answer.status = 1;
-      found = true;
-    }
-  }
-  return found;
-}
-
-bool explain_pod(const PodReport& report, const std::string& subject, Answer& answer) {
-  bool found = false;
-  for (const PodAddress& pod : report.in_use) {
-    if (name_of(pod.use) != subject && pod.use.address.to_string() != subject) continue;
-    answer.out += name_of(pod.use) + ": has " + pod.use.address.to_string() + " of network " + pod.network +
-                  ", for " + pod.use.ifname + " of container " + pod.use.container_id + "\n";
-    answer.out += pod.has_link ? "  its link " + pod.link + " is there\n"
-                               : "  its link " + pod.link +
-                                     " is NOT there: the node was restarted, or the sandbox is gone; the pod "
-                                     "gets the same address when it starts again\n";
-    if (!pod.has_link) answer.status = 1;
-    found = true;
-  }
-  for (const RememberedPod& pod : report.remembered) {
-    const Binding& binding = pod.binding;
-    const auto has = [&](const IpAddress& address) { return address.to_string() == subject; };
-    const std::string name = binding.key.name_space + "/" + binding.key.name;
-    if (name != subject && std::ranges::none_of(binding.addresses, has)) continue;
-    answer.out += name + ": is not here; kept for it in network " + pod.network + ":";
-    for (const IpAddress& address : binding.addresses) answer.out += " " + address.to_string();
-    answer.out += "\n  given to others only when no other address is left\n";
-    found = true;
-  }
-  return found;
-}
-
 Result<Answer> explain(const Tools& tools) {
-  Answer answer;
   const std::string& subject = tools.line.subject;
   HOLDFAST_TRY(const PodReport pods, inspect_pods(tools.files, tools.clock, tools.socket, tools.line.ipam));
-  bool found = explain_pod(pods, subject, answer);
+  const Explanation pod = explain_pod(pods, subject);
   const Result<OverlayReport> overlay = inspect_overlay(tools.files, tools.socket, tools.line.places.overlay);
-  if (overlay) {
-    found = explain_node(*overlay, subject, answer) || found;
-  } else if (!found) {
-    return tl::unexpected(overlay.error());
+  if (!overlay && pod.text.empty()) return tl::unexpected(overlay.error());
+  // what is said of a pod says more than that its address is of this node
+  const bool enough = !overlay || !pod.text.empty();
+  const Explanation node = enough ? Explanation{} : explain_node(*overlay, subject);
+  if (!pod.text.empty() || !node.text.empty()) {
+    return Answer{pod.well && node.well ? 0 : 1, pod.text + node.text, ""};
   }
-  if (found) return answer;
   return fail(Code::kNotFound, "'" + subject +
                                    "' is no node that is known here, no pod that was here, and no " +
                                    "address of either; holdfast status lists them");
 }
 
 Result<Answer> run(Files& files, Clock& clock, CommandLine line) {
-  OverlayPlaces& overlay = line.places.overlay;
-  if (overlay.node_name.empty()) overlay.node_name = host_name();
-  overlay.machine_id = read_machine_id(files).value_or("");
+  line.places.overlay.machine_id = read_machine_id(files).value_or("");
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
   const Tools tools{files, clock, socket, line};
   if (line.command == "status") return show_status(tools);
   if (line.command == "doctor") return show_findings(tools);
   return explain(tools);
+}
+
+/// Names in files may hold anything.
+std::string for_terminal(std::string_view text) {
+  constexpr std::size_t kLongestLine = 8192;
+  std::string out;
+  while (!text.empty()) out += printable(take_until(text, '\n'), kLongestLine) + "\n";
+  return out;
 }
 
 }  // namespace
@@ -280,8 +241,8 @@ std::string holdfast_help() {
          "  status    the node's lease, its peers and its pods, and whether the kernel has them as wanted\n"
          "  doctor    looks for what keeps pods from reaching each other, and names the cure\n"
          "  explain   what is wanted of one peer or pod, what there is, and why they differ\n\n"
-         "Looks at files and the kernel, so it works with flanneld dead and the cloud away. Changes "
-         "nothing.\n"
+         "Looks at files and the kernel, so it works with flanneld dead and the cloud away; where flanneld "
+         "runs, its\nflags are the defaults here, and it is asked for its conditions. Changes nothing.\n"
          "Exit status: 0 all is well, 1 something is not, 2 wrong arguments.\n\n" +
          flags.help();
 }
@@ -289,13 +250,17 @@ std::string holdfast_help() {
 Answer answer(Files& files, Clock& clock, std::span<const std::string> arguments,
               const Flags::Lookup& environment) {
   Result<CommandLine> line = parse(arguments);
-  if (!line) return {2, "", "holdfast: " + line.error().message + "; see holdfast --help\n"};
+  if (line && !line->help) {
+    CommandLine defaults = defaults_of(find_daemon_run());
+    const std::optional<std::string> name = environment("NODE_NAME");
+    if (name && !name->empty()) defaults.places.overlay.node_name = *name;
+    line = parse(arguments, std::move(defaults));
+  }
+  if (!line) return {2, "", for_terminal("holdfast: " + line.error().message + "; see holdfast --help")};
   if (line->help) return {0, holdfast_help(), ""};
-  std::string& node = line->places.overlay.node_name;
-  if (node.empty()) node = environment("NODE_NAME").value_or("");
   Result<Answer> done = run(files, clock, *std::move(line));
-  if (!done) return {1, "", "holdfast: " + done.error().message + "\n"};
-  return *std::move(done);
+  if (!done) return {1, "", for_terminal("holdfast: " + done.error().message)};
+  return {done->status, for_terminal(done->out), for_terminal(done->error)};
 }
 
 }  // namespace holdfast::flannel

@@ -23,7 +23,8 @@ struct Answer {
 ///     holdfast explain NODE|NAMESPACE/POD|ADDRESS
 ///                            what is wanted of a peer or pod, what there is, and why they differ
 ///
-/// Looks at files and the kernel, so it works with flanneld dead and the cloud away. Changes nothing.
+/// Looks at files and the kernel, so it works with flanneld dead and the cloud away. Changes nothing. Where a
+/// flanneld runs, what it was told is what holds here unless a flag tells otherwise.
 /// `arguments` are those behind the program's name; of the environment NODE_NAME counts.
 [[nodiscard]] Answer answer(Files& files, Clock& clock, std::span<const std::string> arguments,
                             const Flags::Lookup& environment);

@@ -3,10 +3,20 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace holdfast::flannel {
+#include "common/base/text.h"
 
-std::string text_table(const std::vector<std::vector<std::string>>& rows) {
+namespace holdfast::flannel {
+namespace {
+
+constexpr std::size_t kWidestCell = 2000;  // bytes
+
+}  // namespace
+
+std::string text_table(std::vector<std::vector<std::string>> rows) {
   std::vector<std::size_t> widths;
+  for (std::vector<std::string>& row : rows) {
+    for (std::string& cell : row) cell = printable(cell, kWidestCell);
+  }
   for (const std::vector<std::string>& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());

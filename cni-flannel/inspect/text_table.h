@@ -6,7 +6,7 @@
 namespace holdfast::flannel {
 
 /// Rows of text for people, in columns two blanks apart, the first row being the heads. All rows have as many
-/// cells; the last column is as wide as it likes.
-[[nodiscard]] std::string text_table(const std::vector<std::vector<std::string>>& rows);
+/// cells; the last column is as wide as it likes. What could move the cursor is shown as \xNN.
+[[nodiscard]] std::string text_table(std::vector<std::vector<std::string>> rows);
 
 }  // namespace holdfast::flannel

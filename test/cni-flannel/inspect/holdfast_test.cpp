@@ -2,8 +2,11 @@
 
 #include <vector>
 
+#include "cni-flannel/daemon/conditions.h"
+#include "cni-flannel/inspect/daemon_report.h"
 #include "common/base/read_only_files.h"
 #include "test/catch.h"
+#include "test/cni-flannel/daemon/log_lines.h"
 #include "test/fakes/fake_clock.h"
 #include "test/fakes/temporary_folder.h"
 
@@ -52,6 +55,25 @@ TEST_CASE("A configuration that is not there is named, with the flag that tells 
   const Answer got = ask({"status", "--net-config-path=" + (folder / "net-conf.json").native()});
   CHECK(got.status == 1);
   CHECK_THAT(got.error, Catch::Contains("net-conf.json is not there; name another by --net-config-path"));
+}
+
+TEST_CASE("What flanneld reports of its conditions is read as it was meant", "[inspect]") {
+  holdfast::flannel::test::LogLines log;
+  holdfast::test::FakeClock clock;
+  Conditions conditions(log, clock);
+  for (const ConditionKind& kind :
+       {kInterfaceFound, kLeaseKnown, kDeviceRight, kPeersProgrammed, kRulesInPlace, kSubnetFileWritten,
+        kPeersGuarded, kStateStored, kSourceReachable}) {
+    conditions.well(kind);
+  }
+  CHECK(parse_unmet(conditions.report() + "flanneld is ready\n").empty());
+  conditions.unwell(kDeviceRight, "DeviceWrong", "it is gone: [-]why not (ready all the same), or: not");
+  conditions.unwell(kCidrConflict, "RangesOverlap", "10.0.0.0/8 is all over");
+  CHECK(parse_unmet(conditions.report() + "flanneld is not ready yet\n") ==
+        std::vector<UnmetCondition>{
+            {"CidrConflict", "10.0.0.0/8 is all over", true},
+            {"DeviceRight", "it is gone: [-]why not (ready all the same), or: not", false}});
+  CHECK(parse_unmet("<html>\n[-]\n[-] \n").size() == 2);
 }
 
 TEST_CASE("Files that are only looked at refuse every change and stay as they are", "[files]") {

@@ -1,7 +1,8 @@
 // The program `holdfast` on nodes that run the real flanneld.
 
+#include <csignal>
 #include <fstream>
-#include <sstream>
+#include <span>
 
 #include "test/catch.h"
 #include "test/cni-flannel/daemon/flanneld_cluster.h"
@@ -13,19 +14,27 @@ using holdfast::test::Cluster;
 using holdfast::test::FlanneldNode;
 using holdfast::test::until;
 
-/// What `holdfast WORDS` prints on the node, and "status N" behind it.
-std::string ask(const FlanneldNode& node, const std::string& words) {
+/// What `holdfast WORDS` prints on the node, and "status N" behind it; everything else is left to flanneld's
+/// flags.
+std::string ask_plainly(const FlanneldNode& node, const std::string& words) {
   return node.run(std::string(HOLDFAST_PROGRAM) + " " + words +
-                  " --node-name=node1 --net-config-path=" + node.path("net-conf.json").native() +
-                  " --subnet-file=" + node.path("run/subnet.env").native() +
-                  " --state-dir=" + node.path("state").native() +
                   " --ipam-dir=" + node.path("networks").native() + " 2>&1; echo status $?");
+}
+
+/// The same where the files are told, as it takes with flanneld dead.
+std::string files_of(const FlanneldNode& node) {
+  return " --net-config-path=" + node.path("net-conf.json").native() +
+         " --subnet-file=" + node.path("run/subnet.env").native() +
+         " --state-dir=" + node.path("state").native();
+}
+std::string ask(const FlanneldNode& node, const std::string& words) {
+  return ask_plainly(node, words + " --node-name=node1" + files_of(node));
 }
 
 /// Three nodes whose states are stored.
 struct Site : Cluster {
   Site() {
-    start_all();
+    start_all({"--ip-masq"});
     until([&] { return ask(one, "status").find("node3") != std::string::npos; });
   }
 };
@@ -33,12 +42,23 @@ struct Site : Cluster {
 TEST_CASE_METHOD(Site, "status shows the lease and every peer, with flanneld dead as well", "[inspect]") {
   const std::string running = ask(one, "status");
   CHECK_THAT(running, Catch::StartsWith("node1  192.168.77.1  10.244.1.0/24"));
-  CHECK_THAT(running, Catch::Contains("flannel.1  up") && Catch::Contains("status 0"));
+  CHECK_THAT(running, Catch::Contains("flanneld  ready\n") && Catch::Contains("flannel.1  up") &&
+                          Catch::Contains("status 0"));
   CHECK_THAT(running,
              Catch::Matches("(.|\n)*node2 +10.244.2.0/24 +192.168.77.2 +66:[0-9a-f:]{14} +programmed\n"
                             "(.|\n)*"));
+  CHECK(ask_plainly(one, "status") == running);
   one.stop(SIGKILL);
-  CHECK(ask(one, "status") == running);
+  const std::string dead = ask(one, "status");
+  CHECK_THAT(dead, Catch::Contains("flanneld  does not run\n"));
+  CHECK(dead.substr(dead.find("\n\n")) == running.substr(running.find("\n\n")));
+  // nobody tells the name but the store
+  CHECK(ask_plainly(one, "status" + files_of(one)) == dead);
+
+  static_cast<void>(one.run("ip link del flannel.1"));
+  CHECK_THAT(ask(one, "status"),
+             Catch::Contains("WRONG: is not there") &&
+                 Catch::Matches("(.|\n)*node2 [^\n]*NOT programmed(.|\n)*node3 [^\n]*NOT programmed(.|\n)*"));
 }
 
 TEST_CASE_METHOD(Site, "explain tells what the kernel lacks of one peer, and is content with the others",
@@ -54,42 +74,132 @@ TEST_CASE_METHOD(Site, "explain tells what the kernel lacks of one peer, and is 
                                                  Catch::Contains("the kernel has all of it") &&
                                                  Catch::Contains("status 0"));
   CHECK_THAT(ask(one, "status"), Catch::Contains("LACKS 1 entry") && Catch::Contains("status 1"));
+  for (const char* ourselves : {"node1", "10.244.1.7", "192.168.77.1"}) {
+    CHECK_THAT(
+        ask(one, std::string("explain ") + ourselves),
+        Catch::StartsWith("node1: this node; its pods are in 10.244.1.0/24") && Catch::Contains("status 0"));
+  }
   CHECK_THAT(ask(one, "explain node9"),
              Catch::Contains("'node9' is no node that is known here") && Catch::Contains("status 1"));
 }
 
 TEST_CASE_METHOD(Site, "doctor is content with a node that is well", "[inspect]") {
-  const std::string report = ask(one, "doctor");
-  CHECK_THAT(report, Catch::Contains("all 2 programmed") && !Catch::Contains("WRONG"));
+  const std::string report = ask_plainly(one, "doctor");
+  CHECK_THAT(report,
+             Catch::Contains("all 2 programmed") && !Catch::Contains("WRONG") && !Catch::Contains("??"));
+  CHECK_THAT(report, Catch::Contains(", ready\n") && Catch::Contains("2 other nodes") &&
+                         Catch::Contains("eth0, 192.168.77.1") && Catch::Contains("of 2 addresses"));
+  CHECK_THAT(report, Catch::Matches("(.|\n)*rules in iptables, IPv4 +as wanted(.|\n)*"));
   CHECK_THAT(report, Catch::EndsWith("status 0\n"));
 }
 
 struct Ailment {
-  const char* name;
   const char* command;
   const char* finding;
 };
+/// One behind the other on one node.
 constexpr Ailment kAilments[] = {
-    {"no device", "ip link del flannel.1", "flannel.1 +is not there"},
-    {"another MAC", "ip link set flannel.1 address 02:00:00:00:00:09", "has MAC 02:00:00:00:00:09"},
-    {"device down", "ip link set flannel.1 down", "flannel.1 +is down"},
-    {"no neighbours", "ip neigh flush dev flannel.1 nud permanent", "not as wanted: node2, node3"},
-    {"MTU too large", "ip link set eth0 mtu 1400", "1450 and 50 for VXLAN exceed 1400 of eth0"},
-    {"no forwarding", "sysctl -qw net.ipv4.ip_forward=0", "net.ipv4.ip_forward +is 0"},
-    {"LAN in the pods' network", "ip addr add 10.244.9.1/24 dev eth0",
-     "10.244.9.1/24 of eth0: hosts there and pods"},
+    {"sysctl -qw net.ipv4.ip_forward=0", "net.ipv4.ip_forward +is 0"},
+    {"iptables -F FLANNEL-FWD", "chain FLANNEL-FWD has 0 of ours instead of 2"},
+    {"iptables -t nat -F POSTROUTING", "chain POSTROUTING lacks ours"},
+    {"iptables -I INPUT -p udp --dport 8472 -j DROP",
+     "UDP 8472 +what peers send is dropped by a rule of somebody: INPUT -p udp"},
+    {"ip addr add 10.244.9.1/24 dev eth0", "10.244.9.1/24 of eth0: hosts there and pods"},
+    {"ip neigh flush dev flannel.1 nud permanent", "not as wanted: node2, node3"},
+    {"ip link set eth0 mtu 1400", "1450 and 50 for VXLAN exceed 1400 of eth0"},
+};
+constexpr Ailment kDeviceAilments[] = {
+    {"ip addr flush dev eth0", "external interface +eth0 has no address 192.168.77.1"},
+    {"ip link set eth0 down", "external interface +eth0 is down"},
+    {"ip link set flannel.1 down", "flannel.1 +is down"},
+    {"ip link set flannel.1 address 02:00:00:00:00:09", "has MAC 02:00:00:00:00:09"},
+    {"ip link del flannel.1", "flannel.1 +is not there"},
+    {"ip link del eth0", "external interface +no default route tells[^\n]*: lo, cni0 "},
 };
 
-TEST_CASE_METHOD(Site, "doctor names what is wrong with a node, and is status 1", "[inspect]") {
-  one.stop(SIGKILL);
-  for (const Ailment& ailment : kAilments) {
-    DYNAMIC_SECTION(ailment.name) {
-      static_cast<void>(one.run(ailment.command));
-      const std::string report = ask(one, "doctor");
-      CHECK_THAT(report, Catch::Matches("(.|\n)*WRONG[^\n]*" + std::string(ailment.finding) + "(.|\n)*"));
-      CHECK_THAT(report, Catch::EndsWith("status 1\n"));
-    }
+/// That each is found once it is there, and not before.
+void check_findings(FlanneldNode& node, std::span<const Ailment> ailments) {
+  node.stop(SIGKILL);
+  std::string before = ask(node, "doctor --probe=false");
+  for (const Ailment& ailment : ailments) {
+    INFO(ailment.command);
+    const auto finding = Catch::Matches("(.|\n)*WRONG[^\n]*" + std::string(ailment.finding) + "(.|\n)*");
+    CHECK_THAT(before, !finding);
+    static_cast<void>(node.run(ailment.command));
+    before = ask(node, "doctor --probe=false");
+    CHECK_THAT(before, finding);
+    CHECK_THAT(before, Catch::EndsWith("status 1\n"));
   }
+}
+
+TEST_CASE_METHOD(Site, "doctor names what is wrong with a node, and is status 1", "[inspect]") {
+  check_findings(one, kAilments);
+}
+
+TEST_CASE_METHOD(Site, "doctor names what is wrong with the interfaces of a node", "[inspect]") {
+  check_findings(one, kDeviceAilments);
+}
+
+TEST_CASE_METHOD(Site, "doctor tells what flanneld itself is not content with, and that it does not answer",
+                 "[inspect]") {
+  static_cast<void>(one.run("ip link set eth0 down"));
+  until([&] { return !one.ready(); });
+  const std::string report = ask_plainly(one, "doctor --probe=false");
+  CHECK_THAT(report, Catch::Contains(", and is not ready:\n") &&
+                         Catch::Matches("(.|\n)*WRONG +flanneld: InterfaceFound +no default route(.|\n)*") &&
+                         Catch::EndsWith("status 1\n"));
+  CHECK_THAT(ask_plainly(one, "status"), Catch::Contains("flanneld  not ready: InterfaceFound: no default") &&
+                                             Catch::Contains("WRONG: eth0 is down") &&
+                                             Catch::EndsWith("status 1\n"));
+  ::kill(one.pid(), SIGSTOP);
+  CHECK_THAT(ask_plainly(one, "doctor --probe=false"),
+             Catch::Contains("it does not answer at 127.0.0.1 port 8081"));
+}
+
+TEST_CASE_METHOD(Site, "A store that is not what the files tell is no measure of the kernel", "[inspect]") {
+  const std::string store = one.path("state/overlay.json").native();
+  static_cast<void>(one.run("cp " + store + " " + store + ".old"));
+  three.publish("    backendData: {VNI: 1, VtepMAC: \"02:00:00:00:00:33\"}\n");
+  until([&] { return one.can("grep -q 02:00:00:00:00:33 " + store); });
+  static_cast<void>(one.run("mv " + store + ".old " + store));
+  const std::string report = ask_plainly(one, "doctor --probe=false");
+  CHECK_THAT(report,
+             Catch::Matches("(.|\n)*WRONG +stored state +is not what [^\n]*nodes tells of node3:(.|\n)*"));
+  CHECK_THAT(report, Catch::Matches("(.|\n)*[?][?] +peers on flannel.1 +other than the stored state(.|\n)*"));
+  CHECK_THAT(report, Catch::Contains(", ready\n"));
+}
+
+TEST_CASE_METHOD(Site, "doctor sees that nothing can be stored", "[inspect]") {
+  one.stop(SIGKILL);
+  const std::string state = one.path("state").native();
+  const auto on = [&](const std::string& spoil) {
+    return one.run("unshare --mount sh -ec 'rm -rf " + state + ".kept; cp -r " + state + " " + state +
+                   ".kept; mount -t tmpfs -o size=64k t " + state + "; cp " + state + ".kept/* " + state +
+                   "; " + spoil + "; " HOLDFAST_PROGRAM " doctor --probe=false" + files_of(one) +
+                   " --ipam-dir=/nowhere || true'");
+  };
+  CHECK_THAT(on("true"), !Catch::Contains("nothing new is stored"));
+  CHECK_THAT(on("dd if=/dev/zero of=" + state + "/fill 2>/dev/null || true"),
+             Catch::Contains("the disk is full (") && Catch::Contains("so nothing new is stored: make room"));
+  CHECK_THAT(on("mount -o remount,ro " + state), Catch::Contains("is read-only, so nothing new is stored"));
+}
+
+TEST_CASE_METHOD(Cluster, "doctor looks at the rules in nftables, and at the policy that they cannot undo",
+                 "[inspect]") {
+  one.net_conf = R"({"Network": "10.244.0.0/16", "EnableNFTables": true, "Backend": {"Type": "vxlan"}})";
+  start_all({"--ip-masq"});
+  CHECK_THAT(
+      ask_plainly(one, "doctor --probe=false"),
+      Catch::Matches("(.|\n)*rules in nftables, IPv4 +as wanted(.|\n)*") && Catch::EndsWith("status 0\n"));
+  one.stop(SIGKILL);
+  static_cast<void>(
+      one.run("nft flush chain ip flannel-ipv4 postrtg && iptables -P FORWARD DROP && "
+              "nft delete table inet flanneld-peers"));
+  const std::string report = ask(one, "doctor --probe=false");
+  CHECK_THAT(report,
+             Catch::Matches("(.|\n)*WRONG +rules in nftables, IPv4 +chain postrtg has 0 of ours(.|\n)*"));
+  CHECK_THAT(report, Catch::Matches("(.|\n)*WRONG +iptables FORWARD +its policy is DROP(.|\n)*"));
+  CHECK_THAT(report, Catch::Matches("(.|\n)*[?][?] +peers' guard +the table inet flanneld-peers(.|\n)*"));
 }
 
 TEST_CASE_METHOD(Site, "doctor asks the peers, and tells a port that is blocked from a host without tunnel",

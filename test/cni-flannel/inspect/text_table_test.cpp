@@ -11,6 +11,9 @@ TEST_CASE("Columns are as wide as their widest cell, and lines end with their la
         "edge-2  10.244.2.0/24\n"
         "e       -\n");
   CHECK(text_table({}).empty());
+  CHECK(text_table({{"a\nb", "\x1b[2J"}, {"c", "d"}}) ==
+        "a\\x0ab  \\x1b[2J\n"
+        "c       d\n");
 }
 
 }  // namespace

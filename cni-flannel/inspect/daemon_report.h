@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cni-flannel/inspect/daemon_run.h"
+#include "cni-flannel/inspect/finding.h"
+#include "common/base/clock.h"
+
+namespace holdfast::flannel {
+
+/// A condition that flanneld tells to be other than it should (daemon/conditions.h).
+struct UnmetCondition {
+  std::string type;
+  std::string why;  ///< with the cure
+  bool ready_all_the_same = false;
+
+  bool operator==(const UnmetCondition&) const = default;
+};
+
+/// What the flanneld of this node says of itself.
+struct DaemonReport {
+  std::optional<DaemonRun> run = std::nullopt;  ///< unset: it does not run, and nothing more is known
+  std::string silence = {};                     ///< why it could not be asked; empty: it was
+  bool ready = false;
+  std::vector<UnmetCondition> unmet = {};
+
+  [[nodiscard]] bool told() const { return run && silence.empty(); }
+  /// Whether `type` is told to be unmet.
+  [[nodiscard]] bool lacks(std::string_view type) const;
+};
+
+/// Those of Conditions::report(). Lines of others are skipped.
+[[nodiscard]] std::vector<UnmetCondition> parse_unmet(std::string_view page);
+
+/// Asks it for /readyz?verbose, where its flags tell that it is served, for a second at most.
+[[nodiscard]] DaemonReport inspect_daemon(Clock& clock, std::optional<DaemonRun> run);
+
+/// A finding for the program, and one for each unmet condition.
+[[nodiscard]] std::vector<Finding> daemon_findings(const DaemonReport& daemon);
+
+/// In one line: "ready", "not ready: DeviceRight: WHY", "does not run".
+[[nodiscard]] std::string state_of(const DaemonReport& daemon);
+
+}  // namespace holdfast::flannel
