@@ -23,3 +23,7 @@ set_target_properties(nettle PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "" INTERFA
 # The headers stand in /usr/include, which must not be named: it has its place behind the compiler's own.
 holdfast_import_archive(yaml_cpp libyaml-cpp.a /usr/include)
 set_target_properties(yaml_cpp PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "" INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "")
+
+# What is on a block device. As above, its headers stand in /usr/include.
+holdfast_import_archive(blkid libblkid.a /usr/include)
+set_target_properties(blkid PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "" INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "")

@@ -3,7 +3,7 @@
 # What is printed at the end and the exit status come from these files alone. Sourced.
 
 RESULTS=$HOLDFAST_ROOT/out/results
-ALL_TIERS=(unit netns concurrent release kernel)
+ALL_TIERS=(unit netns mounts concurrent release kernel)
 
 # run_tests [TIER...]
 run_tests() {
@@ -32,6 +32,12 @@ tier_unit() {
 tier_netns() {
   build_preset asan
   ctest_tier netns asan netns as_root
+}
+
+# The same, each test in a mount namespace of its own, on disks of its own (loop devices over files in memory).
+tier_mounts() {
+  build_preset asan
+  ctest_tier mounts asan mounts as_root
 }
 
 # Test programs marked CONCURRENT, under TSan.

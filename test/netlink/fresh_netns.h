@@ -8,6 +8,7 @@
 #include "common/base/fd.h"
 #include "common/netlink/netns.h"
 #include "common/netlink/socket.h"
+#include "test/fakes/shell.h"
 
 namespace holdfast::test {
 
@@ -46,8 +47,5 @@ struct RouteKernel {
   FreshNetns netns;
   nl::Socket socket = nl::Socket::open().value();
 };
-
-/// What a shell command prints, run in the calling thread's namespace. Fails the case when the command does.
-std::string output_of(const std::string& command);
 
 }  // namespace holdfast::test

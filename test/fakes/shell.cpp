@@ -1,7 +1,8 @@
-#include "test/netlink/fresh_netns.h"
+#include "test/fakes/shell.h"
 
 #include <array>
 #include <cstdio>
+#include <stdexcept>
 
 namespace holdfast::test {
 

@@ -1,0 +1,43 @@
+#include "test/block/loop_device.h"
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <stdexcept>
+
+namespace holdfast::test {
+namespace {
+
+[[noreturn]] void give_up(const char* what) {
+  throw std::runtime_error(std::string(what) + ": errno " + std::to_string(errno) + " (run as root)");
+}
+
+}  // namespace
+
+LoopDevice::LoopDevice(std::uint64_t bytes) : file_(::memfd_create("disk", MFD_CLOEXEC)) {
+  if (::ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) give_up("make a file in memory");
+  const Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+  loop_config config{};
+  config.fd = static_cast<__u32>(file_.get());
+  config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+  // Another test may take the free one first.
+  for (int tries = 0; tries < 50; ++tries) {
+    const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
+    if (number < 0) give_up("find a free loop device");
+    path_ = "/dev/loop" + std::to_string(number);
+    device_.reset(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
+    if (::ioctl(device_.get(), LOOP_CONFIGURE, &config) == 0) return;
+  }
+  give_up("make a loop device");
+}
+
+void LoopDevice::grow_to(std::uint64_t bytes) {
+  if (::ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) give_up("grow a file in memory");
+  if (::ioctl(device_.get(), LOOP_SET_CAPACITY) != 0) give_up("grow a loop device");
+}
+
+}  // namespace holdfast::test

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/fd.h"
+
+namespace holdfast::test {
+
+/// A loop device over a file in memory. The kernel takes it apart at its last close or unmount, also when the
+/// test is killed. Failing to make one ends the case.
+class LoopDevice {
+ public:
+  explicit LoopDevice(std::uint64_t bytes);
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  /// Makes it larger, as a cloud disk grows.
+  void grow_to(std::uint64_t bytes);
+
+ private:
+  Fd file_;
+  Fd device_;
+  std::string path_;
+};
+
+}  // namespace holdfast::test
