@@ -4,9 +4,9 @@
 #include <optional>
 
 #include "cni-flannel/daemon/dir_source.h"
-#include "cni-flannel/daemon/folder_watch.h"
 #include "cni-flannel/daemon/lease_source.h"
 #include "common/base/event_loop.h"
+#include "common/base/folder_watch.h"
 
 namespace holdfast::flannel {
 

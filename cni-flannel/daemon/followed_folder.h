@@ -4,8 +4,8 @@
 #include <functional>
 #include <memory>
 
-#include "cni-flannel/daemon/folder_watch.h"
 #include "common/base/event_loop.h"
+#include "common/base/folder_watch.h"
 #include "common/base/result.h"
 
 namespace holdfast::flannel {

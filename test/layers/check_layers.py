@@ -22,8 +22,8 @@ def unit_of(path):
     parts = pathlib.PurePosixPath(path).parts
     if parts[:2] == ("common", "base"):
         return BASE, "base"
-    if parts[:2] == ("common", "yaml"):
-        return FORMAT, "yaml"
+    if parts[:2] in (("common", "http"), ("common", "yaml")):
+        return FORMAT, parts[1]
     if parts[:2] == ("common", "netlink"):
         return NETLINK, "netlink"  # a port that others stand on: the firewall's rules travel through it
     if parts[0] == "common" and len(parts) > 2:

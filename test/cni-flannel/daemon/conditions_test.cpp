@@ -1,14 +1,14 @@
 #include "cni-flannel/daemon/conditions.h"
 
 #include "test/catch.h"
-#include "test/cni-flannel/daemon/log_lines.h"
 #include "test/fakes/fake_clock.h"
+#include "test/fakes/log_lines.h"
 
 namespace holdfast::flannel {
 namespace {
 
 struct Node {
-  test::LogLines log;
+  holdfast::test::LogLines log;
   holdfast::test::FakeClock clock;
   Conditions conditions{log, clock};
 };
@@ -37,10 +37,10 @@ TEST_CASE_METHOD(Node, "A transition is one line in the log, however often it is
   conditions.set(kDeviceRight, "DeviceWrong", "why two");
   conditions.set(kDeviceRight, "", "");
   conditions.set(kDeviceRight, "", "");
-  CHECK(log.seen.size() == 3);
+  CHECK(log.all().size() == 3);
   CHECK(conditions.transitions() == 3);
   CHECK(
-      log.seen[0] ==
+      log.all()[0] ==
       "level=warning msg=\"condition is not well\" condition=DeviceRight reason=DeviceWrong why=\"why one\"");
 }
 

@@ -2,8 +2,8 @@
 
 #include "cni-flannel/daemon/daemon_metrics.h"
 #include "test/catch.h"
-#include "test/cni-flannel/daemon/log_lines.h"
 #include "test/fakes/fake_clock.h"
+#include "test/fakes/log_lines.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -12,7 +12,7 @@ struct Node {
   http::Page page(const std::string& path, const std::string& query = "") {
     return health_page({"GET", path, query}, conditions, metrics);
   }
-  test::LogLines log;
+  holdfast::test::LogLines log;
   holdfast::test::FakeClock clock;
   Conditions conditions{log, clock};
   Metrics metrics;

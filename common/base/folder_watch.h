@@ -8,7 +8,7 @@
 #include "common/base/fd.h"
 #include "common/base/result.h"
 
-namespace holdfast::flannel {
+namespace holdfast {
 
 /// What has happened in a folder.
 struct FolderNews {
@@ -37,4 +37,4 @@ class FolderWatch {
   int own_watch_ = -1;  // inotify's number for the folder itself; -1 while it is not there
 };
 
-}  // namespace holdfast::flannel
+}  // namespace holdfast

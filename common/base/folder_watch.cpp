@@ -1,4 +1,4 @@
-#include "cni-flannel/daemon/folder_watch.h"
+#include "common/base/folder_watch.h"
 
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace holdfast::flannel {
+namespace holdfast {
 namespace {
 
 // Closed, not modified: what is still being written is not read.
@@ -57,4 +57,4 @@ Result<FolderNews> FolderWatch::drain() {
   return out;
 }
 
-}  // namespace holdfast::flannel
+}  // namespace holdfast

@@ -1,4 +1,4 @@
-#include "cni-flannel/daemon/folder_watch.h"
+#include "common/base/folder_watch.h"
 
 #include <poll.h>
 
@@ -8,7 +8,7 @@
 #include "test/catch.h"
 #include "test/fakes/temporary_folder.h"
 
-namespace holdfast::flannel {
+namespace holdfast {
 namespace {
 
 using Names = std::set<std::string>;
@@ -84,4 +84,4 @@ TEST_CASE("When events were lost all is looked at", "[flanneld]") {
 }
 
 }  // namespace
-}  // namespace holdfast::flannel
+}  // namespace holdfast

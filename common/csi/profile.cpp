@@ -1,0 +1,85 @@
+#include "common/csi/profile.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/base/json.h"
+
+namespace holdfast::csi {
+namespace {
+
+constexpr std::size_t kMaxNameBytes = 63;
+constexpr std::array kKinds{std::pair{"local", DriverKind::kLocal}, std::pair{"nas", DriverKind::kNas},
+                            std::pair{"disk", DriverKind::kDisk}};
+
+bool is_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/// Source: CSI specification, GetPluginInfoResponse.name.
+bool is_driver_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxNameBytes && is_alphanumeric(name.front()) &&
+         is_alphanumeric(name.back()) &&
+         std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '-' || c == '.'; });
+}
+
+Result<DriverKind> kind_of(const JsonField& field) {
+  HOLDFAST_TRY(const std::string name, field.string());
+  for (const auto& [known, kind] : kKinds) {
+    if (name == known) return kind;
+  }
+  return field.refuse("is none of local, nas, disk");
+}
+
+Status set_strings(const JsonField& field, std::vector<std::string>& out) {
+  if (!field.present()) return {};
+  HOLDFAST_TRY(out, field.strings_or_empty());
+  return {};
+}
+
+Result<std::string> one_folder(const JsonField& field, std::string absent) {
+  HOLDFAST_TRY(std::string name, field.string_or(std::move(absent)));
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
+    return field.refuse("is not the name of a folder");
+  }
+  return name;
+}
+
+}  // namespace
+
+std::optional<Profile> known_profile(std::string_view driver_name) {
+  const auto found = std::ranges::find(known_profiles(), driver_name, &Profile::driver_name);
+  if (found == known_profiles().end()) return std::nullopt;
+  return *found;
+}
+
+Result<Profile> parse_profile(const nlohmann::json& document) {
+  HOLDFAST_TRY(const JsonObject object, JsonObject::of(document));
+  HOLDFAST_TRY(const std::string name, object["driverName"].string());
+  if (!is_driver_name(name)) {
+    return object["driverName"].refuse("is not a driver's name: letters, digits, '-', '.', at most 63");
+  }
+  const std::optional<Profile> known = known_profile(name);
+  Profile out = known.value_or(Profile{.driver_name = name});
+  if (!known || object["kind"].present()) {
+    HOLDFAST_TRY(out.kind, kind_of(object["kind"]));
+  }
+  HOLDFAST_TRY(out.plugins_folder, one_folder(object["pluginsFolder"], out.plugins_folder));
+  HOLDFAST_TRY(out.handle_prefix, object["handlePrefix"].string_or(out.handle_prefix));
+  HOLDFAST_CHECK(set_strings(object["topologyKeys"], out.topology_keys));
+  HOLDFAST_CHECK(set_strings(object["deviceLinks"], out.device_links));
+  return out;
+}
+
+std::filesystem::path csi_socket(const std::filesystem::path& kubelet_folder, const Profile& profile) {
+  return kubelet_folder / profile.plugins_folder / profile.driver_name / "csi.sock";
+}
+
+std::filesystem::path registration_socket(const std::filesystem::path& kubelet_folder,
+                                          const Profile& profile) {
+  return kubelet_folder / "plugins_registry" / (profile.driver_name + "-reg.sock");
+}
+
+}  // namespace holdfast::csi
