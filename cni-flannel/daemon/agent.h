@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cni-flannel/daemon/conditions.h"
 #include "cni-flannel/daemon/conflict_keeper.h"
@@ -61,6 +62,8 @@ class Agent final : public LeaseConsumer {
   Status start(std::unique_ptr<LeaseSource> source);
   /// Why this node does not join, with which it has stopped the loop. Errors: kAddressesExclude.
   [[nodiscard]] const Status& refusal() const { return refusal_; }
+  /// Of our lease; none without one.
+  [[nodiscard]] std::vector<Cidr> pod_cidrs() const { return own_ ? own_->pod_cidrs : std::vector<Cidr>(); }
   /// A look at everything soon, and at the source.
   void look_again();
   /// A condition is another than before.

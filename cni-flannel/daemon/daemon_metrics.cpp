@@ -14,6 +14,19 @@ DaemonMetrics::Peers peers_of(Metrics& metrics, const std::string& family) {
           metrics.gauge("flanneld_peers_rejected", "Nodes that must not be programmed.", labels)};
 }
 
+DaemonMetrics::Addresses addresses_of(Metrics& metrics, const std::string& family) {
+  const Labels labels{{"family", family}};
+  DaemonMetrics::Addresses out{
+      metrics.gauge("flanneld_pod_addresses_used", "Addresses of this node that pods have; -1: not known.",
+                    labels),
+      metrics.gauge("flanneld_pod_addresses_free", "Addresses of this node that are nobody's; -1: not known.",
+                    labels),
+      metrics.gauge("flanneld_pod_addresses_bound",
+                    "Addresses of this node that are kept for pods that are away; -1: not known.", labels)};
+  out.unknown();
+  return out;
+}
+
 Histogram& reconcile_histogram(Metrics& metrics, const std::string& what) {
   const std::vector<double> bounds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
   return metrics.histogram("flanneld_reconcile_seconds",
@@ -23,9 +36,15 @@ Histogram& reconcile_histogram(Metrics& metrics, const std::string& what) {
 
 }  // namespace
 
+void DaemonMetrics::Addresses::unknown() {
+  for (Gauge* gauge : {&used, &free, &bound}) gauge->set(-1);
+}
+
 DaemonMetrics::DaemonMetrics(Metrics& metrics)
     : v4(peers_of(metrics, "ipv4")),
       v6(peers_of(metrics, "ipv6")),
+      addresses4(addresses_of(metrics, "ipv4")),
+      addresses6(addresses_of(metrics, "ipv6")),
       peers_known(metrics.gauge("flanneld_nodes_known", "Nodes that are known, ourselves included.")),
       peers_leaving(metrics.gauge("flanneld_nodes_leaving",
                                   "Nodes that are gone and kept until the removal delay is over.")),

@@ -20,8 +20,21 @@ struct DaemonMetrics {
   };
   [[nodiscard]] Peers& peers(IpFamily family) { return family == IpFamily::kV4 ? v4 : v6; }
 
+  /// Of the node's pod CIDR; -1: not known.
+  struct Addresses {
+    Gauge& used;
+    Gauge& free;   ///< neither used nor bound
+    Gauge& bound;  ///< reserved for pods that are away
+    void unknown();
+  };
+  [[nodiscard]] Addresses& addresses(IpFamily family) {
+    return family == IpFamily::kV4 ? addresses4 : addresses6;
+  }
+
   Peers v4;
   Peers v6;
+  Addresses addresses4;
+  Addresses addresses6;
   Gauge& peers_known;
   Gauge& peers_leaving;  ///< gone, and kept until the removal delay is over
   Histogram& whole_seconds;

@@ -14,6 +14,7 @@
 #include "cni-flannel/daemon/health_pages.h"
 #include "cni-flannel/daemon/node_name.h"
 #include "cni-flannel/daemon/patient_source.h"
+#include "cni-flannel/daemon/pod_addresses.h"
 #include "cni-flannel/daemon/sole_run.h"
 #include "cni-flannel/daemon/vxlan_device.h"
 #include "common/base/machine_ids.h"
@@ -158,10 +159,14 @@ Status run_flanneld(Options options, Logger& log) {
   Agent running({*loop, worker, files, executor, log, conditions, daemon_metrics, socket, store}, options,
                 std::move(conf));
   agent = &running;
+  PodAddresses addresses(files, {.data_dir = options.ipam_dir, .state_dir = options.state_dir});
   HealthServer server(
       *loop, options,
       [&](const http::RequestHead& head) {
-        running.refresh_metrics();
+        if (head.path == kMetricsPath) {
+          running.refresh_metrics();
+          show_pod_addresses(addresses, running.pod_cidrs(), daemon_metrics);
+        }
         return health_page(head, conditions, metrics);
       },
       log);

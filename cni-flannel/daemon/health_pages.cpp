@@ -26,7 +26,7 @@ http::Page ready_page(const Conditions& conditions, bool verbose) {
 http::Page health_page(const http::RequestHead& head, const Conditions& conditions, const Metrics& metrics) {
   if (head.path == "/healthz") return {200, std::string(kHealthy) + "\n"};
   if (head.path == "/readyz") return ready_page(conditions, http::has_parameter(head.query, "verbose"));
-  if (head.path == "/metrics") return {200, metrics.render(), std::string(Metrics::kContentType)};
+  if (head.path == kMetricsPath) return {200, metrics.render(), std::string(Metrics::kContentType)};
   return {404, "there are /healthz, /readyz, /readyz?verbose and /metrics\n"};
 }
 

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <functional>
+#include <string_view>
 
 #include "cni-flannel/daemon/conditions.h"
 #include "common/base/metrics.h"
 #include "common/http/page_server.h"
 
 namespace holdfast::flannel {
+
+inline constexpr std::string_view kMetricsPath = "/metrics";
 
 /// The page that a request asks for:
 ///

@@ -189,6 +189,8 @@ void add_own_flags(Flags& flags, Options& out, JoinInterfaces& join) {
   flags.text("node-name", "NAME", "this node's name [$NODE_NAME, or the host's name]", out.node_name);
   flags.value("state-dir", "FOLDER", "what outlives a reboot [/var/lib/cni/flannel-state]",
               to_path(out.state_dir));
+  flags.value("ipam-dir", "FOLDER", "the plugin's ipam.dataDir, for the metrics [/var/lib/cni/networks]",
+              to_path(out.ipam_dir));
   add_seconds(flags, "peer-removal-delay", "from a peer's removal to its end in the kernel [600]", 0,
               out.peer_removal_delay);
   add_seconds(flags, "resync", "how often all is looked at that no event told of [300]", 1, out.resync);

@@ -36,6 +36,7 @@ struct Options {
   std::filesystem::path net_config_path = "/etc/kube-flannel/net-conf.json";
   std::filesystem::path subnet_file = "/run/flannel/subnet.env";
   std::filesystem::path state_dir = "/var/lib/cni/flannel-state";
+  std::filesystem::path ipam_dir = "/var/lib/cni/networks";  ///< the plugin's ipam.dataDir, for the metrics
   std::filesystem::path config_dir = "/etc/kube-flannel/nodes";  ///< for kDir
   std::filesystem::path run_dir = "/run";                        ///< of the host, for drop-in files
   std::filesystem::path no_masq_dir = "/run/flannel/no-masq.d";

@@ -50,6 +50,19 @@ std::vector<std::pair<IpAddress, IpAddress>> holes_in(const IpRange& range,
 
 }  // namespace
 
+std::optional<IpRange> whole_range(const Cidr& subnet) {
+  const Cidr block = subnet.network();
+  if (block.prefix() + 2U > block.address().bits()) return std::nullopt;
+  const std::optional<IpAddress> second = block.first().plus(1);
+  if (!second) return std::nullopt;
+  IpAddress last = block.last();
+  if (block.is_v4()) {
+    const std::uint64_t addresses = std::uint64_t{1} << (32U - block.prefix());
+    last = block.first().plus(addresses - 2).value_or(last);
+  }
+  return IpRange{block, *second, last, *second};
+}
+
 const IpRange* range_of(const RangeSet& set, const IpAddress& address) {
   const auto found = std::ranges::find_if(set, [&](const IpRange& range) { return is_in(range, address); });
   return found == set.end() ? nullptr : &*found;

@@ -13,6 +13,11 @@ namespace holdfast::flannel {
 
 // Arithmetic of the addresses that a range set hands out: all of its ranges but gateways and reserved blocks.
 
+/// The whole of a subnet as host-local hands it out when told nothing else: from base + 1, which is the
+/// gateway, to the last address, in IPv4 without the broadcast address. nullopt: the subnet is too small for
+/// a pod. Its host bits are cleared.
+[[nodiscard]] std::optional<IpRange> whole_range(const Cidr& subnet);
+
 /// The range of the set that has this address, or null.
 [[nodiscard]] const IpRange* range_of(const RangeSet& set, const IpAddress& address);
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cni-flannel/ipam/range_set.h"
 #include "common/base/json.h"
 #include "common/base/link_name.h"
 #include "common/base/text.h"
@@ -157,29 +158,20 @@ Result<IpAddress> read_range_address(const JsonField& field, const IpAddress& ab
 
 Result<Cidr> read_range_subnet(const JsonField& field) {
   HOLDFAST_TRY(const Cidr subnet, field.cidr());
-  if (subnet.prefix() + 2 > subnet.address().bits()) return field.refuse("is too small to allocate from");
+  if (!whole_range(subnet)) return field.refuse("is too small to allocate from");
   if (subnet != subnet.network()) {
     return field.refuse("has host bits set, the network is " + subnet.network().to_string());
   }
   return subnet;
 }
 
-/// Of a subnet with at least four addresses, so neither of the two can be past the end.
-IpAddress second_of(const Cidr& subnet) { return subnet.first().plus(1).value_or(subnet.first()); }
-/// Without IPv4's broadcast address.
-IpAddress last_usable_of(const Cidr& subnet) {
-  if (!subnet.is_v4()) return subnet.last();
-  const std::uint64_t addresses = std::uint64_t{1} << (32U - subnet.prefix());
-  return subnet.first().plus(addresses - 2).value_or(subnet.last());
-}
-
 Result<IpRange> read_range(const JsonObject& object) {
   IpRange range;
   HOLDFAST_TRY(range.subnet, read_range_subnet(object["subnet"]));
-  const IpAddress second = second_of(range.subnet);
-  HOLDFAST_TRY(range.gateway, read_range_address(object["gateway"], second));
-  HOLDFAST_TRY(range.first, read_range_address(object["rangeStart"], second));
-  HOLDFAST_TRY(range.last, read_range_address(object["rangeEnd"], last_usable_of(range.subnet)));
+  const IpRange whole = whole_range(range.subnet).value_or(IpRange{});
+  HOLDFAST_TRY(range.gateway, read_range_address(object["gateway"], whole.gateway));
+  HOLDFAST_TRY(range.first, read_range_address(object["rangeStart"], whole.first));
+  HOLDFAST_TRY(range.last, read_range_address(object["rangeEnd"], whole.last));
   for (const auto& [name, address] :
        {std::pair("rangeStart", &range.first), std::pair("rangeEnd", &range.last)}) {
     if (!range.subnet.contains(*address)) {

@@ -32,6 +32,10 @@ TEST_CASE_METHOD(Cluster, "Three nodes reach each other's pod ranges through the
   CHECK(one.metric("flanneld_authoritative_list_age_seconds") >= 0);
   CHECK(one.get("/healthz").find("\r\n\r\nflanneld is running\n") != std::string::npos);
   CHECK_THAT(one.get("/readyz?verbose"), Catch::Contains("[+]PeersProgrammed ok\n"));
+  CHECK(one.metric("flanneld_pod_addresses_free{family=\"ipv4\"}") == 253);
+  std::filesystem::create_directories(one.path("networks/cbr0"));
+  std::ofstream(one.path("networks/cbr0/10.244.1.7")) << "a-pod\r\neth0";
+  CHECK(one.metric("flanneld_pod_addresses_used{family=\"ipv4\"}") == 1);
 }
 
 TEST_CASE_METHOD(Cluster, "With two families pods reach each other by both", "[flanneld]") {

@@ -140,6 +140,7 @@ std::vector<std::string> FlanneldNode::arguments(const std::vector<std::string>&
                                "--net-config-path=" + path("net-conf.json").native(),
                                "--subnet-file=" + path("run/subnet.env").native(),
                                "--state-dir=" + path("state").native(),
+                               "--ipam-dir=" + path("networks").native(),
                                "--no-masq-dir=" + path("run/no-masq.d").native(),
                                "--run-dir=" + path("run").native(),
                                "--healthz-ip=127.0.0.1",

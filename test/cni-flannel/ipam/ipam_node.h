@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cni-flannel/ipam/range_set.h"
 #include "cni-flannel/ipam/sticky_ipam.h"
 #include "common/base/files.h"
 #include "test/cni-flannel/ipam/forgetful_files.h"
@@ -28,13 +29,7 @@ class FakeMachine final : public Machine {
 
 inline IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 
-/// The whole of a subnet as host-local hands it out: .1 is the gateway, the broadcast address is left out.
-inline IpRange whole(std::string_view subnet) {
-  const Cidr cidr = Cidr::parse(subnet).value();
-  const auto size = cidr.last().distance_from(cidr.first());
-  const IpAddress last = cidr.is_v4() ? *cidr.first().plus(*size - 1) : cidr.last();
-  return {cidr, *cidr.first().plus(1), last, *cidr.first().plus(1)};
-}
+inline IpRange whole(std::string_view subnet) { return whole_range(Cidr::parse(subnet).value()).value(); }
 
 inline Pod pod(std::string name, std::string uid = "uid-1", std::string name_space = "default") {
   return {std::move(name_space), std::move(name), std::move(uid)};

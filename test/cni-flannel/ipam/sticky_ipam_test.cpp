@@ -306,10 +306,11 @@ TEST_CASE("dual-stack addresses are kept together, and what can be kept is kept"
     CHECK(texts(*again) == Texts{"10.244.7.2", "fd00:3::2"});
   }
   SECTION("none is taken when one family has no address left") {
-    node.use_subnets({"10.244.3.0/24", "fd00:9::/127"});
-    node.write_address("fd00:9::", "x\r\neth0");
-    CHECK(node.add("c2", pod("p1")) == "no IP addresses available in range set: fd00:9::1-fd00:9::1");
-    CHECK(node.in_use() == Texts{"fd00:9:: x/eth0"});
+    node.use_subnets({"10.244.3.0/24", "fd00:9::/126"});
+    node.write_address("fd00:9::2", "x\r\neth0");
+    node.write_address("fd00:9::3", "y\r\neth0");
+    CHECK(node.add("c2", pod("p1")) == "no IP addresses available in range set: fd00:9::1-fd00:9::3");
+    CHECK(node.in_use() == Texts{"fd00:9::2 x/eth0", "fd00:9::3 y/eth0"});
   }
 }
 
