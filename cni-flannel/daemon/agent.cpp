@@ -72,9 +72,10 @@ Status Agent::start(std::unique_ptr<LeaseSource> source) {
   // pods can start as soon as this file is there, also while there is no external interface
   if (own_ && mtu_ != 0) write_subnet_env();
   round();
-  HOLDFAST_CHECK(refusal_);
   source_ = std::move(source);
-  return source_->start(*this);
+  if (!refusal_) return source_->start(*this);
+  tell_refusal();
+  return {};
 }
 
 Status Agent::read_store() {
@@ -173,6 +174,7 @@ void Agent::round_after(std::chrono::nanoseconds delay) {
 }
 
 void Agent::round() {
+  if (refusal_) return;
   round_timer_.end();
   peers_timer_.end();
   const bool whole = round_succeeds();
@@ -183,7 +185,12 @@ void Agent::round() {
 bool Agent::round_succeeds() {
   const Status found = overlay_.find_underlay();
   tools_.conditions.set(kInterfaceFound, "NoInterface", found ? "" : found.error().message);
-  if (!may_join()) return false;
+  if (joining_) {
+    if (Status joins = conflicts_.may_join(overlay_); !joins) {
+      refuse_to_join(std::move(joins).error());
+      return false;
+    }
+  }
   if (!renew_lease()) return false;
   read_ranges();
   want_rules();
@@ -196,13 +203,6 @@ bool Agent::round_succeeds() {
   const bool written = write_subnet_env();
   publish();
   return whole && written;
-}
-
-/// Returns whether anything may be done; if not, the program ends.
-bool Agent::may_join() {
-  if (joining_) refusal_ = conflicts_.may_join(overlay_);
-  if (!refusal_) tools_.loop.stop();
-  return refusal_.has_value();
 }
 
 void Agent::after_round(bool whole) {

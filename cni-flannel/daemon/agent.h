@@ -58,10 +58,11 @@ class Agent final : public LeaseConsumer {
   ~Agent() override;
 
   /// Reads the store, and makes kernel, subnet.env and rules right by it as far as it tells. Then asks
-  /// `source`. Errors: what no waiting cures; kAddressesExclude.
+  /// `source`. Errors: what no waiting cures.
   Status start(std::unique_ptr<LeaseSource> source);
-  /// Why this node does not join, with which it has stopped the loop. Errors: kAddressesExclude.
-  [[nodiscard]] const Status& refusal() const { return refusal_; }
+  /// Why this node does not join (kAddressesExclude): it does nothing any more, and the loop stops as soon as
+  /// the source has told that.
+  [[nodiscard]] const std::optional<Error>& refusal() const { return refusal_; }
   /// Of our lease; none without one.
   [[nodiscard]] std::vector<Cidr> pod_cidrs() const { return own_ ? own_->pod_cidrs : std::vector<Cidr>(); }
   /// A look at everything soon, and at the source.
@@ -101,7 +102,8 @@ class Agent final : public LeaseConsumer {
   void set_forget_timer();
   void forget();
 
-  bool may_join();
+  void refuse_to_join(Error why);
+  void tell_refusal();
   bool renew_lease();
   bool write_subnet_env();
   void want_rules();
@@ -131,7 +133,7 @@ class Agent final : public LeaseConsumer {
   bool crd_seen_ = false;
   bool has_lease_ = false;  // that can be used; own_ may be of another configuration
   bool joining_ = false;    // nothing of the overlay was ever here
-  Status refusal_;
+  std::optional<Error> refusal_;
   std::uint32_t mtu_ = 0;  // of the pods; 0: not known
   std::optional<std::chrono::nanoseconds> listed_at_;
   bool peers_known_ = false;  // a store or a list has told who they are

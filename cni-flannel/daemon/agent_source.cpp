@@ -1,4 +1,5 @@
 // What an Agent makes of what its source tells.
+#include <algorithm>
 #include <utility>
 
 #include "cni-flannel/daemon/agent.h"
@@ -75,6 +76,18 @@ void Agent::health(const SourceHealth& health) {
   tools_.conditions.set(kSourceReachable, health.reachable ? "PartlyUsable" : kUnreachableReason,
                         health.detail);
   publish();
+}
+
+void Agent::refuse_to_join(Error why) {
+  tools_.conditions.unwell(kCidrConflict, "RangesOverlap", why.message);
+  refusal_ = std::move(why);
+  if (source_) tell_refusal();
+}
+
+void Agent::tell_refusal() {
+  const std::vector<Condition> conditions = tools_.conditions.list();
+  source_->refuse(*std::ranges::find(conditions, kCidrConflict.type, &Condition::type),
+                  [this] { tools_.loop.stop(); });
 }
 
 }  // namespace holdfast::flannel

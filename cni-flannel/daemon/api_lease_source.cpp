@@ -68,6 +68,11 @@ void ApiLeaseSource::publish(const NodeNetwork& own, const NodeNetworkStatus& st
   own_.publish(own, status);
 }
 
+void ApiLeaseSource::refuse(const Condition& why, std::function<void()> done) {
+  events_.record(why);
+  recorder_.when_written(kFarewell, std::move(done));
+}
+
 /// A cluster whose name we may not read, as upstream's role has it, is taken for the one that is stored.
 void ApiLeaseSource::cluster_read(const Result<json>& name_space) {
   call_.reset();

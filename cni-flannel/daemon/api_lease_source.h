@@ -60,6 +60,8 @@ class ApiLeaseSource final : public LeaseSource {
   void tell(const std::vector<Condition>& conditions) override { events_.told(conditions); }
   /// Asks for the kind, where it is to be asked for.
   void look_again() override;
+  /// By an Event of our Node.
+  void refuse(const Condition& why, std::function<void()> done) override;
 
  private:
   void ask_for_cluster();

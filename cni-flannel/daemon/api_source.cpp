@@ -27,6 +27,9 @@ class ConnectedSource final : public LeaseSource {
   }
   void tell(const std::vector<Condition>& conditions) override { source_.tell(conditions); }
   void look_again() override { source_.look_again(); }
+  void refuse(const Condition& why, std::function<void()> done) override {
+    source_.refuse(why, std::move(done));
+  }
 
  private:
   std::unique_ptr<kube::Http> http_;

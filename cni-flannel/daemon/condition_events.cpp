@@ -39,21 +39,24 @@ void ConditionEvents::watch() {
   for (const Condition& condition : latest_) {
     if (is_news(condition)) suspects_.insert(condition.type);
   }
-  if (!suspects_.empty()) settled_ = loop_.after(settles_, [this] { record(); });
+  if (!suspects_.empty()) settled_ = loop_.after(settles_, [this] { settled(); });
 }
 
-void ConditionEvents::record() {
+void ConditionEvents::settled() {
   for (const Condition& condition : latest_) {
-    if (!is_news(condition) || !suspects_.contains(condition.type)) continue;
-    recorded_[condition.type] = condition.message;
-    recorder_.record({.kind = "Node",
-                      .name = node_,
-                      .uid = node_,  // as kubelet does: kubectl looks for events of a Node by its name
-                      .warning = true,
-                      .reason = reason_of(condition),
-                      .message = condition.type + ": " + condition.message});
+    if (is_news(condition) && suspects_.contains(condition.type)) record(condition);
   }
   watch();
+}
+
+void ConditionEvents::record(const Condition& condition) {
+  recorded_[condition.type] = condition.message;
+  recorder_.record({.kind = "Node",
+                    .name = node_,
+                    .uid = node_,  // as kubelet does: kubectl looks for events of a Node by its name
+                    .warning = true,
+                    .reason = reason_of(condition),
+                    .message = condition.type + ": " + condition.message});
 }
 
 }  // namespace holdfast::flannel

@@ -26,10 +26,12 @@ class ConditionEvents {
 
   /// As they are now.
   void told(std::vector<Condition> conditions);
+  /// Without waiting whether it lasts: the program ends by it.
+  void record(const Condition& condition);
 
  private:
   void watch();
-  void record();
+  void settled();
   [[nodiscard]] bool is_news(const Condition& condition) const;
 
   EventLoop& loop_;

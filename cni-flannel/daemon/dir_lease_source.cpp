@@ -30,6 +30,10 @@ Status DirLeaseSource::start(LeaseConsumer& consumer) {
 
 void DirLeaseSource::publish(const NodeNetwork& /*own*/, const NodeNetworkStatus& /*status*/) {}
 
+void DirLeaseSource::refuse(const Condition& /*why*/, std::function<void()> done) {
+  next_ = loop_.after({}, std::move(done));
+}
+
 void DirLeaseSource::look_again() {
   news_.all = true;
   read_after({});

@@ -25,6 +25,8 @@ class DirLeaseSource final : public LeaseSource {
   void publish(const NodeNetwork& own, const NodeNetworkStatus& status) override;
   void tell(const std::vector<Condition>& /*conditions*/) override {}
   void look_again() override;
+  /// There is nobody to tell.
+  void refuse(const Condition& why, std::function<void()> done) override;
 
  private:
   void news();

@@ -184,8 +184,8 @@ Status run_flanneld(Options options, Logger& log) {
                for (const std::string& note : failed_reloads) log.warning("drop-in files", {{"note", note}});
              });
   HOLDFAST_CHECK(loop->run());
-  HOLDFAST_CHECK(running.refusal());
   manager.stopping();
+  if (running.refusal()) return tl::unexpected(*running.refusal());
   running.finish();
   log.info("flanneld ends; the overlay stays as it is");
   return {};

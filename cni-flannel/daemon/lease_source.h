@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -75,6 +77,12 @@ class LeaseSource {
   virtual void tell(const std::vector<Condition>& conditions) = 0;
   /// Looks at once at what it would look at some time anyway.
   virtual void look_again() = 0;
+  /// This node does not join the cluster, and the program ends: tells those who look after the cluster why,
+  /// as far as that can be done within kFarewell, and calls `done` from the loop. May be called without
+  /// start(); nothing else is called behind it.
+  virtual void refuse(const Condition& why, std::function<void()> done) = 0;
+
+  static constexpr std::chrono::seconds kFarewell{3};
 };
 
 }  // namespace holdfast::flannel

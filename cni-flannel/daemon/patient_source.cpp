@@ -54,6 +54,18 @@ void PatientSource::tell(const std::vector<Condition>& conditions) {
   }
 }
 
+void PatientSource::refuse(const Condition& why, std::function<void()> done) {
+  if (!source_) {
+    Result<std::unique_ptr<LeaseSource>> source = make_();
+    if (source) source_ = *std::move(source);
+  }
+  if (source_) {
+    source_->refuse(why, std::move(done));
+  } else {
+    next_ = loop_.after({}, std::move(done));
+  }
+}
+
 void PatientSource::look_again() {
   if (source_) {
     source_->look_again();

@@ -27,6 +27,7 @@ class PatientSource final : public LeaseSource {
   void publish(const NodeNetwork& own, const NodeNetworkStatus& status) override;
   void tell(const std::vector<Condition>& conditions) override;
   void look_again() override;
+  void refuse(const Condition& why, std::function<void()> done) override;
 
  private:
   Status try_to_start();

@@ -106,6 +106,15 @@ void EventRecorder::forget_old() {
   }
 }
 
+void EventRecorder::when_written(std::chrono::milliseconds patience, EventLoop::Callback done) {
+  all_written_ = std::move(done);
+  end_waiting_after(unwritten() == 0 ? std::chrono::milliseconds::zero() : patience);
+}
+
+void EventRecorder::end_waiting_after(std::chrono::milliseconds time) {
+  patience_ = loop_.after(time, [this] { std::exchange(all_written_, nullptr)(); });
+}
+
 std::size_t EventRecorder::unwritten() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(entries_, [](const auto& entry) { return entry.second.written == 0; }));
@@ -175,6 +184,9 @@ void EventRecorder::wrote(const std::string& key, std::uint64_t count, const Res
     backoff_.reset();
   } else if (!exists && !expired) {
     not_before_ = now + kFirstWait + backoff_.next();
+  }
+  if (all_written_ && unwritten() == 0) {
+    end_waiting_after({});
   }
   plan();
 }

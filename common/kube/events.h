@@ -53,6 +53,9 @@ class EventRecorder {
   ~EventRecorder();
 
   void record(EventNote note);
+  /// Calls `done` from the loop, once: when every note has its Event, and after `patience` in any case. For a
+  /// program that ends. The last caller is served.
+  void when_written(std::chrono::milliseconds patience, EventLoop::Callback done);
   /// Notes that no Event holds yet.
   [[nodiscard]] std::size_t unwritten() const;
 
@@ -75,6 +78,7 @@ class EventRecorder {
   void forget_old();
   void plan();
   void write_next();
+  void end_waiting_after(std::chrono::milliseconds time);
   void wrote(const std::string& key, std::uint64_t count, const Result<nlohmann::json>& outcome);
   [[nodiscard]] std::chrono::nanoseconds due(const Entry& entry) const;
   [[nodiscard]] Entries::iterator next_due();
@@ -92,6 +96,8 @@ class EventRecorder {
   std::chrono::nanoseconds not_before_{};                 // after a failure
   ObjectClient::CallPtr call_;
   EventLoop::Timer next_;
+  EventLoop::Callback all_written_;  // while somebody waits for it
+  EventLoop::Timer patience_;
 };
 
 }  // namespace holdfast::kube

@@ -55,6 +55,37 @@ TEST_CASE("a note becomes an Event about its object, in the shape of a recorded 
   CHECK(event["count"] == 1);
 }
 
+TEST_CASE("who ends is told as soon as all notes are written, or after a while", "[kube]") {
+  Scene scene;
+  int told = 0;
+  const auto wait = [&] { scene.recorder.when_written(4s, [&] { ++told; }); };
+  SECTION("with nothing to write, at once") {
+    wait();
+    scene.pass(1s);
+  }
+  SECTION("behind the last of several") {
+    scene.http.delay = 500ms;
+    scene.recorder.record(note("one"));
+    scene.recorder.record(note("two"));
+    wait();
+    scene.pass(1s);
+    CHECK(told == 0);
+    scene.pass(2s);
+    CHECK(scene.events().size() == 2);
+  }
+  SECTION("when nobody answers") {
+    scene.http.requests_lost = true;
+    scene.recorder.record(note("one"));
+    wait();
+    scene.pass(3s);
+    CHECK(told == 0);
+    scene.pass(2s);
+  }
+  CHECK(told == 1);
+  scene.pass(10s);
+  CHECK(told == 1);
+}
+
 TEST_CASE("a note that is repeated becomes a count, written now and then", "[kube]") {
   Scene scene;
   for (int i = 0; i < 100; ++i) {

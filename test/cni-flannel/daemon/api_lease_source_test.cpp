@@ -328,5 +328,22 @@ TEST_CASE("no node is gone because a list was empty, stale or missing", "[flanne
   CHECK(std::ranges::all_of(cluster.diary.lists, [](const NodeNames& names) { return names.contains("b"); }));
 }
 
+TEST_CASE("that a node does not join is an Event before the program ends", "[flannel]") {
+  ApiCluster cluster;
+  cluster.source =
+      std::make_unique<ApiLeaseSource>(*cluster.loop, *cluster.http, *cluster.client, cluster.options);
+  bool told = false;
+  cluster.source->refuse({"CidrConflict", "True", "RangesOverlap", "10.244.0.0/16 is on eth0", ""},
+                         [&] { told = true; });
+  CHECK_FALSE(told);
+  cluster.turn_until([&] { return told; });
+  const auto events = cluster.server.store().list("/events", "");
+  REQUIRE(events.size() == 1);
+  CHECK((*events.front())["reason"] == "CidrConflict");
+  CHECK((*events.front())["message"] == "CidrConflict: 10.244.0.0/16 is on eth0");
+  CHECK(cluster.count_requests("create events") == 1);
+  CHECK(cluster.count_requests("get") == 0);
+}
+
 }  // namespace
 }  // namespace holdfast::flannel

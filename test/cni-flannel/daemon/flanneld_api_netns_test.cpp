@@ -83,6 +83,20 @@ TEST_CASE_METHOD(CloudCluster,
   until([&] { return one.metric("flanneld_nodes_leaving") == 1; });
 }
 
+TEST_CASE_METHOD(CloudCluster, "A node that does not join has told the cluster why when it ends",
+                 "[flanneld]") {
+  static_cast<void>(
+      one.run("ip addr add 10.244.77.1/24 dev eth0 && ip route replace default via 10.244.77.254"));
+  start(one, "node");
+  CHECK(one.wait() == 3);
+  const auto events = with_api([](ApiServer& server) { return server.store().list("/events", ""); });
+  REQUIRE(events.size() == 1);
+  CHECK((*events.front())["reason"] == "CidrConflict");
+  CHECK((*events.front())["involvedObject"]["name"] == "node1");
+  CHECK_THAT((*events.front())["message"].get<std::string>(), Catch::Contains("10.244.77.254"));
+  CHECK(annotations_of(*this, "node1").empty());
+}
+
 TEST_CASE_METHOD(CloudCluster, "A cache that answers 404, or an empty list, takes no peer away",
                  "[flanneld]") {
   define_kind();
