@@ -27,3 +27,8 @@ set_target_properties(yaml_cpp PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "" INTER
 # What is on a block device. As above, its headers stand in /usr/include.
 holdfast_import_archive(blkid libblkid.a /usr/include)
 set_target_properties(blkid PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "" INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "")
+
+# LVM as a library. It has no archive, and its licence asks for a process of its own.
+find_library(LVM2CMD_LIBRARY lvm2cmd REQUIRED)
+add_library(lvm2cmd SHARED IMPORTED GLOBAL)
+set_target_properties(lvm2cmd PROPERTIES IMPORTED_LOCATION ${LVM2CMD_LIBRARY})

@@ -1,0 +1,172 @@
+#include "csi-lvm/lvm/commands_lvm.h"
+
+#include <utility>
+
+#include "csi-lvm/lvm/lvm_command.h"
+#include "csi-lvm/lvm/lvm_faults.h"
+
+namespace holdfast::lvm {
+namespace {
+
+// LVM takes whole sectors only.
+std::string bytes(std::uint64_t count) {
+  constexpr std::uint64_t kSector = 512;
+  const std::uint64_t odd = count % kSector;
+  return std::to_string(odd == 0 ? count : count + (kSector - odd)) + "b";
+}
+
+Status check_tags(const std::vector<std::string>& tags) {
+  for (const std::string& tag : tags) HOLDFAST_CHECK(check_tag(tag));
+  return {};
+}
+
+Status check(const VolumeName& name) { return check_volume_name(name.group, name.volume); }
+
+void append_each(std::vector<std::string>& words, const char* option,
+                 const std::vector<std::string>& values) {
+  for (const std::string& value : values) words.insert(words.end(), {option, value});
+}
+
+std::vector<std::string> words_to_create(const NewVolume& wanted) {
+  std::vector<std::string> words{"lvcreate", "--yes", "--name", wanted.name.volume};
+  if (!wanted.pool.empty()) {
+    words.insert(words.end(), {"--virtualsize", bytes(wanted.size_bytes), "--thinpool", wanted.pool});
+  } else {
+    // The node activates what it stages; a reboot alone makes no device appear.
+    words.insert(words.end(), {"--size", bytes(wanted.size_bytes), "--wipesignatures", "y", "--zero", "y",
+                               "--setautoactivation", "n"});
+    if (wanted.stripes > 1) words.insert(words.end(), {"--stripes", std::to_string(wanted.stripes)});
+    if (wanted.stripes > 1 && wanted.stripe_bytes > 0) {
+      words.insert(words.end(), {"--stripesize", bytes(wanted.stripe_bytes)});
+    }
+  }
+  append_each(words, "--addtag", wanted.tags);
+  words.push_back(wanted.name.group);
+  return words;
+}
+
+}  // namespace
+
+std::string settings_text(const LvmSettings& settings) {
+  std::string text =
+      "devices/use_devicesfile=1 devices/issue_discards=0 activation/monitoring=0 global/use_lvmpolld=0 "
+      "backup/backup=0";
+  if (!settings.udev) {
+    text += " activation/udev_sync=0 activation/udev_rules=0 devices/obtain_device_list_from_udev=0";
+  }
+  if (settings.archive_folder.empty()) return text + " backup/archive=0";
+  return text + " backup/archive=1 backup/retain_min=20 backup/retain_days=14 backup/archive_dir=" +
+         settings.archive_folder;
+}
+
+CommandsLvm::CommandsLvm(LvmQueue& queue, LvmSettings settings)
+    : queue_(queue), settings_(settings_text(settings)), devices_file_(std::move(settings.devices_file)) {}
+
+LvmCommand CommandsLvm::command(Effect effect, std::vector<std::string> words) const {
+  words.insert(words.begin() + 1, {"--config", settings_, "--devicesfile", devices_file_});
+  return {.effect = effect, .words = std::move(words)};
+}
+
+Result<std::string> CommandsLvm::run(std::vector<std::string> words, Patience patience) {
+  HOLDFAST_TRY(LvmAnswer answer, queue_.run(command(Effect::kChanges, std::move(words)), patience));
+  if (answer.succeeded) return std::string();
+  std::string said = answer.talk + answer.output;
+  return said.empty() ? "LVM gave no reason" : said;
+}
+
+Result<Inventory> CommandsLvm::look(Patience patience) {
+  HOLDFAST_TRY(const LvmAnswer answer, queue_.run(command(Effect::kReports, inventory_command()), patience));
+  // A group with a missing disk makes the command fail, and all is told nevertheless.
+  auto inventory = parse_inventory(answer.output);
+  if (!inventory && !answer.succeeded) return fail(Code::kUnavailable, "LVM cannot report: " + answer.talk);
+  return inventory;
+}
+
+Status CommandsLvm::create(const NewVolume& wanted, Patience patience) {
+  HOLDFAST_CHECK(check(wanted.name));
+  HOLDFAST_CHECK(check_tags(wanted.tags));
+  if (!wanted.pool.empty()) HOLDFAST_CHECK(check_name(wanted.pool));
+  HOLDFAST_TRY(const std::string said, run(words_to_create(wanted), patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_not_created(after, wanted, said);
+}
+
+Status CommandsLvm::create_snapshot(const NewSnapshot& wanted, Patience patience) {
+  HOLDFAST_CHECK(check(wanted.origin));
+  HOLDFAST_CHECK(check_volume_name(wanted.origin.group, wanted.name));
+  HOLDFAST_CHECK(check_tags(wanted.tags));
+  std::vector<std::string> words{"lvcreate", "--yes", "--snapshot", "--name", wanted.name};
+  if (wanted.room_bytes > 0) words.insert(words.end(), {"--size", bytes(wanted.room_bytes)});
+  append_each(words, "--addtag", wanted.tags);
+  words.push_back(wanted.origin.text());
+  HOLDFAST_TRY(const std::string said, run(std::move(words), patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_no_snapshot(after, wanted, said);
+}
+
+Status CommandsLvm::create_pool(const VolumeName& name, std::uint64_t size_bytes, Patience patience) {
+  HOLDFAST_CHECK(check(name));
+  HOLDFAST_TRY(const std::string said, run({"lvcreate", "--yes", "--type", "thin-pool", "--name", name.volume,
+                                            "--size", bytes(size_bytes), name.group},
+                                           patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_not_created(after, {.name = name, .size_bytes = size_bytes, .pool = {}, .tags = {}}, said);
+}
+
+Status CommandsLvm::extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) {
+  HOLDFAST_CHECK(check(name));
+  HOLDFAST_TRY(const std::string said, run({"lvextend", "--size", bytes(size_bytes), name.text()}, patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_not_extended(after, name, size_bytes, said);
+}
+
+Status CommandsLvm::change_tags(const VolumeName& name, const std::vector<std::string>& remove,
+                                const std::vector<std::string>& add, Patience patience) {
+  HOLDFAST_CHECK(check(name));
+  HOLDFAST_CHECK(check_tags(remove));
+  HOLDFAST_CHECK(check_tags(add));
+  if (remove.empty() && add.empty()) return {};
+  std::vector<std::string> words{"lvchange"};
+  append_each(words, "--deltag", remove);
+  append_each(words, "--addtag", add);
+  words.push_back(name.text());
+  HOLDFAST_TRY(const std::string said, run(std::move(words), patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  HOLDFAST_CHECK(find_volume(after, name));
+  return fail(Code::kInternal, "change the tags of " + name.text() + ": " + said);
+}
+
+Status CommandsLvm::activate(const VolumeName& name, Patience patience) {
+  HOLDFAST_CHECK(check(name));
+  HOLDFAST_TRY(const std::string said,
+               run({"lvchange", "--activate", "y", "--ignoreactivationskip", name.text()}, patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_not_switched(after, name, true, said);
+}
+
+Status CommandsLvm::deactivate(const VolumeName& name, Patience patience) {
+  HOLDFAST_CHECK(check(name));
+  HOLDFAST_TRY(const std::string said, run({"lvchange", "--activate", "n", name.text()}, patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_not_switched(after, name, false, said);
+}
+
+Status CommandsLvm::remove(const VolumeName& name, Patience patience) {
+  HOLDFAST_CHECK(check(name));
+  HOLDFAST_TRY(const Inventory before, look(patience));
+  HOLDFAST_CHECK(may_remove(before, name));
+  if (before.group(name.group)->volume(name.volume) == nullptr) return {};
+  HOLDFAST_TRY(const std::string said, run({"lvremove", "--yes", name.text()}, patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_not_removed(after, name, said);
+}
+
+}  // namespace holdfast::lvm

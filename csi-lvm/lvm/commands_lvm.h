@@ -1,0 +1,53 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "csi-lvm/lvm/lvm.h"
+#include "csi-lvm/lvm/lvm_queue.h"
+
+namespace holdfast::lvm {
+
+/// How our commands differ from those of the host's administrator.
+struct LvmSettings {
+  /// A file of /etc/lvm/devices with the disks that are ours to look at. Never the host's system.devices,
+  /// which pvcreate would make anew and so hide the host's own groups.
+  std::string devices_file = "holdfast.devices";
+  /// udevd makes the links below /dev and LVM waits for it; else LVM makes the devices itself.
+  bool udev = true;
+  /// Where LVM keeps the metadata from before each change, two weeks and twenty changes at least; "" for
+  /// nowhere.
+  std::string archive_folder;
+};
+
+/// The settings as LVM takes them on its command line.
+[[nodiscard]] std::string settings_text(const LvmSettings& settings);
+
+/// LVM by its commands.
+class CommandsLvm final : public Lvm {
+ public:
+  /// `queue` outlives it.
+  CommandsLvm(LvmQueue& queue, LvmSettings settings);
+
+  Result<Inventory> look(Patience patience) override;
+  Status create(const NewVolume& wanted, Patience patience) override;
+  Status create_snapshot(const NewSnapshot& wanted, Patience patience) override;
+  Status create_pool(const VolumeName& name, std::uint64_t size_bytes, Patience patience) override;
+  Status extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) override;
+  Status change_tags(const VolumeName& name, const std::vector<std::string>& remove,
+                     const std::vector<std::string>& add, Patience patience) override;
+  Status activate(const VolumeName& name, Patience patience) override;
+  Status deactivate(const VolumeName& name, Patience patience) override;
+  Status remove(const VolumeName& name, Patience patience) override;
+
+ private:
+  [[nodiscard]] LvmCommand command(Effect effect, std::vector<std::string> words) const;
+  /// What LVM said when the command failed; "" when it succeeded.
+  Result<std::string> run(std::vector<std::string> words, Patience patience);
+
+  LvmQueue& queue_;
+  std::string settings_;
+  std::string devices_file_;
+};
+
+}  // namespace holdfast::lvm

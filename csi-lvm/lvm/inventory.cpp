@@ -1,0 +1,245 @@
+#include "csi-lvm/lvm/inventory.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/base/json.h"
+#include "common/base/text.h"
+
+namespace holdfast::lvm {
+namespace {
+
+constexpr JsonLimits kReportLimits{.max_bytes = std::size_t{64} << 20, .max_depth = 8};
+
+// One row of a report: every value is a string there, a number as well.
+class Row {
+ public:
+  explicit Row(JsonObject fields) : fields_(std::move(fields)) {}
+
+  [[nodiscard]] Result<std::string> text(const char* name) const { return fields_[name].string(); }
+
+  // 0 where LVM leaves the field empty: it does not apply.
+  template <class Number>
+  [[nodiscard]] Result<Number> number(const char* name) const {
+    HOLDFAST_TRY(const std::string digits, text(name));
+    Number value{};
+    if (digits.empty() || digits == "-1") return value;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc{} || end != digits.data() + digits.size()) {
+      return fields_[name].refuse("is no number");
+    }
+    return value;
+  }
+
+  [[nodiscard]] Result<bool> flag(const char* name) const {
+    HOLDFAST_TRY(const auto value, number<std::uint64_t>(name));
+    return value != 0;
+  }
+
+  // "12.34", empty where it does not apply.
+  [[nodiscard]] Result<std::optional<double>> percent(const char* name) const {
+    HOLDFAST_TRY(const std::string digits, text(name));
+    if (digits.empty()) return std::nullopt;
+    HOLDFAST_TRY(const double value, number<double>(name));
+    return value;
+  }
+
+  [[nodiscard]] Result<std::vector<std::string>> words(const char* name) const {
+    HOLDFAST_TRY(const std::string list, text(name));
+    std::vector<std::string> found;
+    for (std::string_view rest = list; !rest.empty();) found.emplace_back(take_until(rest, ','));
+    return found;
+  }
+
+ private:
+  JsonObject fields_;
+};
+
+// Calls `take` with each row of a table of one group's part of the report.
+template <class Take>
+Status for_each_row(const JsonObject& part, const char* table, Take take) {
+  HOLDFAST_TRY(const std::vector<JsonField> rows, part[table].array_or_empty());
+  for (const JsonField& row : rows) {
+    HOLDFAST_TRY(JsonObject fields, row.object());
+    HOLDFAST_CHECK(take(Row(std::move(fields))));
+  }
+  return {};
+}
+
+Result<PhysicalVolume> read_disk(const Row& row) {
+  PhysicalVolume disk;
+  HOLDFAST_TRY(disk.uuid, row.text("pv_uuid"));
+  HOLDFAST_TRY(disk.device, row.text("pv_name"));
+  HOLDFAST_TRY(disk.size_bytes, row.number<std::uint64_t>("pv_size"));
+  HOLDFAST_TRY(disk.extents, row.number<std::uint64_t>("pv_pe_count"));
+  HOLDFAST_TRY(const auto used, row.number<std::uint64_t>("pv_pe_alloc_count"));
+  disk.free_extents = disk.extents - std::min(used, disk.extents);
+  HOLDFAST_TRY(disk.missing, row.flag("pv_missing"));
+  HOLDFAST_TRY(disk.allocatable, row.flag("pv_allocatable"));
+  return disk;
+}
+
+Layout layout_of(const std::vector<std::string>& words) {
+  const auto has = [&words](std::string_view word) { return std::ranges::find(words, word) != words.end(); };
+  if (has("thin")) return has("pool") ? Layout::kThinPool : Layout::kThin;
+  if (words.size() != 1) return Layout::kOther;
+  if (has("linear")) return Layout::kLinear;
+  return has("striped") ? Layout::kStriped : Layout::kOther;
+}
+
+Result<LogicalVolume> read_volume(const Row& row) {
+  LogicalVolume volume;
+  HOLDFAST_TRY(volume.name, row.text("lv_name"));
+  HOLDFAST_TRY(volume.uuid, row.text("lv_uuid"));
+  HOLDFAST_TRY(const std::vector<std::string> layout, row.words("lv_layout"));
+  volume.layout = layout_of(layout);
+  HOLDFAST_TRY(volume.size_bytes, row.number<std::uint64_t>("lv_size"));
+  HOLDFAST_TRY(volume.tags, row.words("lv_tags"));
+  HOLDFAST_TRY(volume.pool, row.text("pool_lv"));
+  HOLDFAST_TRY(volume.origin, row.text("origin"));
+  HOLDFAST_TRY(const std::string active, row.text("lv_active"));
+  volume.active = active == "active";
+  HOLDFAST_TRY(volume.open, row.flag("lv_device_open"));
+  HOLDFAST_TRY(const std::string health, row.text("lv_health_status"));
+  volume.partial = health == "partial";
+  HOLDFAST_TRY(volume.major, row.number<std::uint32_t>("lv_kernel_major"));
+  HOLDFAST_TRY(volume.minor, row.number<std::uint32_t>("lv_kernel_minor"));
+  HOLDFAST_TRY(volume.data_percent, row.percent("data_percent"));
+  HOLDFAST_TRY(volume.metadata_percent, row.percent("metadata_percent"));
+  HOLDFAST_TRY(volume.metadata_bytes, row.number<std::uint64_t>("lv_metadata_size"));
+  return volume;
+}
+
+Result<VolumeGroup> read_group(const Row& row) {
+  VolumeGroup group;
+  HOLDFAST_TRY(group.name, row.text("vg_name"));
+  HOLDFAST_TRY(group.uuid, row.text("vg_uuid"));
+  HOLDFAST_TRY(group.extent_bytes, row.number<std::uint64_t>("vg_extent_size"));
+  HOLDFAST_TRY(group.size_bytes, row.number<std::uint64_t>("vg_size"));
+  HOLDFAST_TRY(group.free_bytes, row.number<std::uint64_t>("vg_free"));
+  HOLDFAST_TRY(group.missing_disks, row.number<std::uint64_t>("vg_missing_pv_count"));
+  HOLDFAST_TRY(group.sequence, row.number<std::uint64_t>("vg_seqno"));
+  HOLDFAST_TRY(group.tags, row.words("vg_tags"));
+  return group;
+}
+
+// The segments of all volumes stand in a table of their own. Of a volume extended with fewer stripes than it
+// began with the most count: so many disks it needs.
+Result<std::map<std::string, std::uint32_t>> read_stripes(const JsonObject& part) {
+  std::map<std::string, std::uint32_t> stripes;
+  HOLDFAST_CHECK(for_each_row(part, "seg", [&stripes](const Row& row) -> Status {
+    HOLDFAST_TRY(const std::string uuid, row.text("lv_uuid"));
+    HOLDFAST_TRY(const auto count, row.number<std::uint32_t>("stripes"));
+    std::uint32_t& most = stripes[uuid];
+    most = std::max(most, count);
+    return {};
+  }));
+  return stripes;
+}
+
+Status read_volumes(const JsonObject& part, VolumeGroup& group) {
+  HOLDFAST_TRY(const auto stripes, read_stripes(part));
+  return for_each_row(part, "lv", [&](const Row& row) -> Status {
+    HOLDFAST_TRY(LogicalVolume volume, read_volume(row));
+    const auto found = stripes.find(volume.uuid);
+    if (volume.layout == Layout::kStriped && found != stripes.end()) volume.stripes = found->second;
+    group.volumes.push_back(std::move(volume));
+    return {};
+  });
+}
+
+// One part is one group, or the disks that are in none.
+Status read_part(const JsonField& field, Inventory& inventory) {
+  HOLDFAST_TRY(const JsonObject part, field.object());
+  std::vector<VolumeGroup> groups;
+  HOLDFAST_CHECK(for_each_row(part, "vg", [&groups](const Row& row) -> Status {
+    HOLDFAST_TRY(VolumeGroup group, read_group(row));
+    groups.push_back(std::move(group));
+    return {};
+  }));
+  if (groups.size() > 1) return field.refuse("holds more than one volume group");
+  std::vector<PhysicalVolume>& disks = groups.empty() ? inventory.loose_disks : groups[0].disks;
+  HOLDFAST_CHECK(for_each_row(part, "pv", [&disks](const Row& row) -> Status {
+    HOLDFAST_TRY(PhysicalVolume disk, read_disk(row));
+    disks.push_back(std::move(disk));
+    return {};
+  }));
+  if (groups.empty()) return {};
+  HOLDFAST_CHECK(read_volumes(part, groups[0]));
+  inventory.groups.push_back(std::move(groups[0]));
+  return {};
+}
+
+Result<Inventory> read_report(std::string_view text) {
+  HOLDFAST_TRY(const nlohmann::json document, parse_json(text, kReportLimits));
+  HOLDFAST_TRY(const JsonObject report, JsonObject::of(document));
+  HOLDFAST_TRY(const std::vector<JsonField> parts, report["report"].array());
+  Inventory inventory;
+  for (const JsonField& part : parts) HOLDFAST_CHECK(read_part(part, inventory));
+  return inventory;
+}
+
+// From the first line that is not LVM's talk.
+std::string_view skip_talk(std::string_view text) {
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::string_view from_here = rest;
+    if (trim(take_until(rest, '\n')).starts_with('{')) return from_here;
+  }
+  return {};
+}
+
+}  // namespace
+
+bool LogicalVolume::has_tag(std::string_view tag) const { return std::ranges::find(tags, tag) != tags.end(); }
+
+std::string_view LogicalVolume::tag_value(std::string_view key) const {
+  for (const std::string_view tag : tags) {
+    if (tag.size() > key.size() && tag.starts_with(key) && tag[key.size()] == '=') {
+      return tag.substr(key.size() + 1);
+    }
+  }
+  return {};
+}
+
+const LogicalVolume* VolumeGroup::volume(std::string_view volume_name) const {
+  const auto found = std::ranges::find(volumes, volume_name, &LogicalVolume::name);
+  return found == volumes.end() ? nullptr : &*found;
+}
+
+const VolumeGroup* Inventory::group(std::string_view name) const {
+  const auto found = std::ranges::find(groups, name, &VolumeGroup::name);
+  return found == groups.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> inventory_command() {
+  const auto table = [](const char* name, const char* columns) {
+    return std::vector<std::string>{"--configreport", name, "-o", columns};
+  };
+  std::vector<std::string> words{"fullreport", "--reportformat", "json",    "--units",
+                                 "b",          "--nosuffix",     "--binary"};
+  for (const std::vector<std::string>& part : {
+           table("vg", "vg_name,vg_uuid,vg_extent_size,vg_size,vg_free,vg_missing_pv_count,vg_seqno,vg_tags"),
+           table("pv", "pv_name,pv_uuid,pv_size,pv_pe_count,pv_pe_alloc_count,pv_missing,pv_allocatable"),
+           table("lv",
+                 "lv_name,lv_uuid,lv_layout,lv_size,lv_tags,pool_lv,origin,lv_active,lv_device_open,"
+                 "lv_health_status,lv_kernel_major,lv_kernel_minor,data_percent,metadata_percent,"
+                 "lv_metadata_size"),
+           table("seg", "lv_uuid,stripes"),
+           table("pvseg", "pvseg_size"),
+       }) {
+    words.insert(words.end(), part.begin(), part.end());
+  }
+  return words;
+}
+
+Result<Inventory> parse_inventory(std::string_view text) {
+  auto inventory = read_report(skip_talk(text));
+  if (inventory) return inventory;
+  return fail(Code::kInternal, "what LVM reports cannot be read: " + inventory.error().message);
+}
+
+}  // namespace holdfast::lvm

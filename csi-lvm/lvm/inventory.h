@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace holdfast::lvm {
+
+/// A disk or partition that LVM has marked as its own.
+struct PhysicalVolume {
+  std::string uuid;
+  std::string device;  ///< /dev/sdb; "[unknown]" of one that is missing
+  std::uint64_t size_bytes = 0;
+  std::uint64_t extents = 0;  ///< 0 of one that is in no group
+  std::uint64_t free_extents = 0;
+  bool missing = false;
+  bool allocatable = true;
+};
+
+/// What a logical volume is made of.
+enum class Layout { kLinear, kStriped, kThinPool, kThin, kOther };
+
+/// A volume that one can see: not the parts that LVM keeps for itself.
+struct LogicalVolume {
+  std::string name;
+  std::string uuid;
+  Layout layout = Layout::kOther;
+  std::uint64_t size_bytes = 0;  ///< of a thin volume the size that it pretends to have
+  std::uint32_t stripes = 1;
+  std::vector<std::string> tags;
+  std::string pool;    ///< of a thin volume
+  std::string origin;  ///< of a snapshot
+  bool active = false;
+  bool open = false;
+  bool partial = false;     ///< a disk of it is missing
+  std::uint32_t major = 0;  ///< of its device, when active
+  std::uint32_t minor = 0;
+  std::optional<double> data_percent;      ///< in use of a thin pool, thin volume or copy-on-write snapshot
+  std::optional<double> metadata_percent;  ///< of a thin pool
+  std::uint64_t metadata_bytes = 0;        ///< of a thin pool
+
+  [[nodiscard]] bool has_tag(std::string_view tag) const;
+  /// What follows `key`= in a tag, or "".
+  [[nodiscard]] std::string_view tag_value(std::string_view key) const;
+};
+
+struct VolumeGroup {
+  std::string name;
+  std::string uuid;
+  std::uint64_t extent_bytes = 0;
+  std::uint64_t size_bytes = 0;
+  std::uint64_t free_bytes = 0;
+  std::uint64_t missing_disks = 0;
+  std::uint64_t sequence = 0;  ///< grows with each change of its metadata
+  std::vector<std::string> tags;
+  std::vector<PhysicalVolume> disks;
+  std::vector<LogicalVolume> volumes;
+
+  /// Null when there is none of this name.
+  [[nodiscard]] const LogicalVolume* volume(std::string_view volume_name) const;
+};
+
+/// All that LVM knows on this node, at one moment.
+struct Inventory {
+  std::vector<VolumeGroup> groups;
+  std::vector<PhysicalVolume> loose_disks;  ///< in no group
+
+  [[nodiscard]] const VolumeGroup* group(std::string_view name) const;
+};
+
+/// The words of the one command that tells all of it, in JSON with sizes in bytes.
+[[nodiscard]] std::vector<std::string> inventory_command();
+
+/// Shape: what inventory_command() prints, with lines before it that LVM mixes in ("WARNING: ..."). Errors:
+/// kInternal for text that is no such report, with the place in it.
+/// Source: lvmreport(7), lvm(8) --reportformat json.
+[[nodiscard]] Result<Inventory> parse_inventory(std::string_view text);
+
+}  // namespace holdfast::lvm

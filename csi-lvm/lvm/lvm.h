@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "csi-lvm/lvm/inventory.h"
+
+namespace holdfast::lvm {
+
+/// Which volume, as LVM names it.
+struct VolumeName {
+  std::string group;
+  std::string volume;
+
+  /// "group/volume".
+  [[nodiscard]] std::string text() const { return group + "/" + volume; }
+  bool operator==(const VolumeName&) const = default;
+};
+
+/// A volume to make. LVM rounds its size up to whole extents of every stripe.
+struct NewVolume {
+  VolumeName name;
+  std::uint64_t size_bytes = 0;
+  std::uint32_t stripes = 1;       ///< of a thick one: over so many disks
+  std::uint64_t stripe_bytes = 0;  ///< a power of two; 0 for LVM's default (64 KiB)
+  std::string pool;                ///< not empty: a thin volume of this pool of the group
+  std::vector<std::string> tags;
+};
+
+/// A snapshot to make, of a volume as it is at one moment. A thin volume's shares the pool with it; a thick
+/// one's keeps the blocks that change afterwards, and is lost when more of them change than it has room for.
+struct NewSnapshot {
+  VolumeName origin;
+  std::string name;
+  std::uint64_t room_bytes = 0;  ///< of a thick volume's snapshot; 0 for a thin one's
+  std::vector<std::string> tags;
+};
+
+/// LVM on this node, at the level of what the driver means. One real implementation (CommandsLvm) and one in
+/// memory (the tests' FakeLvm), under one contract test. Thread-safe.
+///
+/// Every call waits `patience` at most. A change that is late is not undone: it answers kDeadlineExceeded and
+/// goes on, and the next look() tells how it ended. What LVM says of an error is shown to people and never
+/// read: which error it was comes from the state after it.
+///
+/// Errors that all have: kInvalidArgument for a name, tag or path that LVM would not take, before anything is
+/// done; kDeadlineExceeded; kAborted when it is not known whether a change was made; kUnavailable when LVM
+/// cannot be run; kNotFound for a group; kInternal with LVM's words for the rest.
+class Lvm {
+ public:
+  using Patience = std::chrono::milliseconds;
+
+  Lvm() = default;
+  Lvm(const Lvm&) = delete;
+  Lvm& operator=(const Lvm&) = delete;
+  virtual ~Lvm() = default;
+
+  virtual Result<Inventory> look(Patience patience) = 0;
+
+  /// A thick volume's first 4 KiB are zeroed and known signatures wiped; more of what an earlier tenant left
+  /// may show. Errors: kAlreadyExists; kResourceExhausted when the group or its disks have no room;
+  /// kNotFound for the pool.
+  virtual Status create(const NewVolume& wanted, Patience patience) = 0;
+  /// Errors: kAlreadyExists; kNotFound for the origin; kResourceExhausted.
+  virtual Status create_snapshot(const NewSnapshot& wanted, Patience patience) = 0;
+  /// A pool for thin volumes. Errors: kAlreadyExists; kResourceExhausted.
+  virtual Status create_pool(const VolumeName& name, std::uint64_t size_bytes, Patience patience) = 0;
+
+  /// To `size_bytes` at least; one that is as large succeeds. Errors: kNotFound; kResourceExhausted.
+  virtual Status extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) = 0;
+
+  /// In one write. Removing a tag that is not there and adding one that is succeed. Errors: kNotFound.
+  virtual Status change_tags(const VolumeName& name, const std::vector<std::string>& remove,
+                             const std::vector<std::string>& add, Patience patience) = 0;
+
+  /// Makes its device appear; one that is active succeeds. Errors: kNotFound; kFailedPrecondition when a disk
+  /// of it is missing.
+  virtual Status activate(const VolumeName& name, Patience patience) = 0;
+  /// Errors: kNotFound; kFailedPrecondition when it is in use.
+  virtual Status deactivate(const VolumeName& name, Patience patience) = 0;
+
+  /// One that is not there succeeds, but not when its group is not there: its disks may come back. Errors:
+  /// kFailedPrecondition when it is in use, or is the origin of a thick snapshot or a pool with volumes:
+  /// these would go with it.
+  virtual Status remove(const VolumeName& name, Patience patience) = 0;
+};
+
+}  // namespace holdfast::lvm

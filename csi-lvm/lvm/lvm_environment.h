@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace holdfast::lvm {
+
+/// The environment of an LVM process, "KEY=VALUE": the C locale, because LVM's words are read, the folders
+/// for programs of the system (thin_check), and LVM_SYSTEM_DIR if we have it.
+[[nodiscard]] std::vector<std::string> lvm_environment();
+
+}  // namespace holdfast::lvm

@@ -1,0 +1,153 @@
+#include "csi-lvm/lvm/lvm_faults.h"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/base/text.h"
+
+namespace holdfast::lvm {
+namespace {
+
+tl::unexpected<Error> told_by_lvm(const std::string& what, std::string_view said) {
+  return fail(Code::kInternal, what + ": " + std::string(trim(said)));
+}
+
+Result<const VolumeGroup*> find_group(const Inventory& inventory, const std::string& name) {
+  const VolumeGroup* group = inventory.group(name);
+  if (group == nullptr) return fail(Code::kNotFound, "there is no volume group " + name + " on this node");
+  return group;
+}
+
+tl::unexpected<Error> no_room(const VolumeGroup& group, std::uint64_t size_bytes, std::uint32_t stripes) {
+  std::string message = "the volume group " + group.name + " has no room for " + std::to_string(size_bytes) +
+                        " bytes: " + std::to_string(group.free_bytes) + " are free";
+  if (stripes > 1) {
+    message += ", at most " + std::to_string(most_extents(group, stripes) * group.extent_bytes) +
+               " of them in " + std::to_string(stripes) + " stripes";
+  }
+  return fail(Code::kResourceExhausted, std::move(message));
+}
+
+}  // namespace
+
+Result<const LogicalVolume*> find_volume(const Inventory& inventory, const VolumeName& name) {
+  HOLDFAST_TRY(const VolumeGroup* group, find_group(inventory, name.group));
+  const LogicalVolume* volume = group->volume(name.volume);
+  if (volume == nullptr) {
+    return fail(Code::kNotFound, "there is no volume " + name.volume + " in the volume group " + name.group);
+  }
+  return volume;
+}
+
+std::uint64_t extents_of(std::uint64_t size_bytes, std::uint64_t extent_bytes, std::uint32_t stripes) {
+  if (extent_bytes == 0) return 0;
+  const std::uint64_t extents = size_bytes / extent_bytes + (size_bytes % extent_bytes == 0 ? 0 : 1);
+  const std::uint64_t odd = extents % stripes;
+  return odd == 0 ? extents : extents + (stripes - odd);
+}
+
+std::uint64_t most_extents(const VolumeGroup& group, std::uint32_t stripes) {
+  std::vector<std::uint64_t> free;
+  for (const PhysicalVolume& disk : group.disks) {
+    if (!disk.missing && disk.allocatable) free.push_back(disk.free_extents);
+  }
+  if (stripes <= 1) {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t extents : free) sum += extents;
+    return sum;
+  }
+  if (free.size() < stripes) return 0;
+  std::ranges::sort(free, std::greater<>());
+  return free[stripes - 1] * stripes;
+}
+
+bool has_room(const VolumeGroup& group, std::uint64_t extents, std::uint32_t stripes) {
+  return extents <= most_extents(group, stripes);
+}
+
+Status why_not_created(const Inventory& after, const NewVolume& wanted, std::string_view said) {
+  HOLDFAST_TRY(const VolumeGroup* group, find_group(after, wanted.name.group));
+  if (group->volume(wanted.name.volume) != nullptr) {
+    return fail(Code::kAlreadyExists, "the volume " + wanted.name.text() + " exists already");
+  }
+  if (!wanted.pool.empty()) {
+    const LogicalVolume* pool = group->volume(wanted.pool);
+    if (pool == nullptr || pool->layout != Layout::kThinPool) {
+      return fail(Code::kNotFound,
+                  "there is no thin pool " + wanted.pool + " in the volume group " + group->name);
+    }
+    return told_by_lvm("create " + wanted.name.text(), said);
+  }
+  if (!has_room(*group, extents_of(wanted.size_bytes, group->extent_bytes, wanted.stripes), wanted.stripes)) {
+    return no_room(*group, wanted.size_bytes, wanted.stripes);
+  }
+  return told_by_lvm("create " + wanted.name.text(), said);
+}
+
+Status why_no_snapshot(const Inventory& after, const NewSnapshot& wanted, std::string_view said) {
+  HOLDFAST_CHECK(find_volume(after, wanted.origin));
+  const VolumeGroup& group = *after.group(wanted.origin.group);
+  if (group.volume(wanted.name) != nullptr) {
+    return fail(Code::kAlreadyExists, "the volume " + group.name + "/" + wanted.name + " exists already");
+  }
+  if (!has_room(group, extents_of(wanted.room_bytes, group.extent_bytes, 1), 1)) {
+    return no_room(group, wanted.room_bytes, 1);
+  }
+  return told_by_lvm("take a snapshot of " + wanted.origin.text(), said);
+}
+
+Status why_not_extended(const Inventory& after, const VolumeName& name, std::uint64_t size_bytes,
+                        std::string_view said) {
+  HOLDFAST_TRY(const LogicalVolume* volume, find_volume(after, name));
+  if (volume->size_bytes >= size_bytes) return {};
+  const VolumeGroup& group = *after.group(name.group);
+  const std::uint64_t more = size_bytes - volume->size_bytes;
+  if (volume->layout != Layout::kThin &&
+      !has_room(group, extents_of(more, group.extent_bytes, volume->stripes), volume->stripes)) {
+    return no_room(group, more, volume->stripes);
+  }
+  return told_by_lvm("extend " + name.text(), said);
+}
+
+Status why_not_switched(const Inventory& after, const VolumeName& name, bool active, std::string_view said) {
+  HOLDFAST_TRY(const LogicalVolume* volume, find_volume(after, name));
+  if (volume->active == active) return {};
+  if (!active && volume->open) {
+    return fail(Code::kFailedPrecondition, "the volume " + name.text() + " is in use");
+  }
+  if (active && volume->partial) {
+    return fail(Code::kFailedPrecondition, "the volume " + name.text() +
+                                               " lies in part on a disk that is missing; bring it back, or "
+                                               "delete the volume");
+  }
+  return told_by_lvm((active ? "activate " : "deactivate ") + name.text(), said);
+}
+
+Status why_not_removed(const Inventory& after, const VolumeName& name, std::string_view said) {
+  HOLDFAST_TRY(const VolumeGroup* group, find_group(after, name.group));
+  const LogicalVolume* volume = group->volume(name.volume);
+  if (volume == nullptr) return {};
+  if (volume->open) return fail(Code::kFailedPrecondition, "the volume " + name.text() + " is in use");
+  return told_by_lvm("remove " + name.text(), said);
+}
+
+Status may_remove(const Inventory& before, const VolumeName& name) {
+  HOLDFAST_TRY(const VolumeGroup* group, find_group(before, name.group));
+  const LogicalVolume* volume = group->volume(name.volume);
+  const bool pool = volume != nullptr && volume->layout == Layout::kThinPool;
+  for (const LogicalVolume& other : group->volumes) {
+    if (pool && other.pool == name.volume) {
+      return fail(Code::kFailedPrecondition,
+                  "the pool " + name.text() + " holds the volume " + other.name + "; remove that first");
+    }
+    if (other.origin == name.volume && other.layout != Layout::kThin) {
+      return fail(Code::kFailedPrecondition,
+                  "the volume " + name.text() + " has the snapshot " + other.name + "; remove that first");
+    }
+  }
+  return {};
+}
+
+}  // namespace holdfast::lvm

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "csi-lvm/lvm/lvm.h"
+
+/// Why a change was refused, read from the state that it left. Pure; the real LVM and the tests' one answer
+/// by the same.
+namespace holdfast::lvm {
+
+/// kNotFound for the group or its pool, kAlreadyExists, kResourceExhausted when has_room() says so, else
+/// kInternal with what LVM said. The others likewise, by what Lvm promises of each call.
+Status why_not_created(const Inventory& after, const NewVolume& wanted, std::string_view said);
+Status why_no_snapshot(const Inventory& after, const NewSnapshot& wanted, std::string_view said);
+/// OK when it has the size by now.
+Status why_not_extended(const Inventory& after, const VolumeName& name, std::uint64_t size_bytes,
+                        std::string_view said);
+/// OK when it is active (or not) as it was to be.
+Status why_not_switched(const Inventory& after, const VolumeName& name, bool active, std::string_view said);
+/// OK when it is gone.
+Status why_not_removed(const Inventory& after, const VolumeName& name, std::string_view said);
+
+/// Whether it may be removed without anything else going with it. Errors: kNotFound for the group;
+/// kFailedPrecondition.
+Status may_remove(const Inventory& before, const VolumeName& name);
+
+/// kNotFound when there is no such volume, naming the group or the volume.
+Result<const LogicalVolume*> find_volume(const Inventory& inventory, const VolumeName& name);
+
+/// The extents that a volume of this size takes: of every stripe as many.
+[[nodiscard]] std::uint64_t extents_of(std::uint64_t size_bytes, std::uint64_t extent_bytes,
+                                       std::uint32_t stripes);
+
+/// Whether the disks of the group have room for so many extents, each stripe on a disk of its own.
+[[nodiscard]] bool has_room(const VolumeGroup& group, std::uint64_t extents, std::uint32_t stripes);
+
+/// The largest volume of so many stripes, in extents: the stripes go to the disks with the most room, and the
+/// one with the least of these bounds all.
+[[nodiscard]] std::uint64_t most_extents(const VolumeGroup& group, std::uint32_t stripes);
+
+}  // namespace holdfast::lvm

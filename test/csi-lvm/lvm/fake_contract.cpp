@@ -1,0 +1,24 @@
+#include "test/csi-lvm/lvm/fake_lvm.h"
+#include "test/csi-lvm/lvm/lvm_contract.h"
+
+namespace holdfast::lvm::test {
+namespace {
+
+class FakeSetting final : public ContractSetting {
+ public:
+  FakeSetting() { lvm_.add_group(kContractGroup, {63, 63}); }
+  Lvm& lvm() override { return lvm_; }
+  void set_open(const VolumeName& name, bool open) override { lvm_.set_open(name, open); }
+
+ private:
+  FakeLvm lvm_;
+};
+
+}  // namespace
+
+std::vector<std::string> contract_settings() { return {"in memory"}; }
+std::unique_ptr<ContractSetting> make_contract_setting(const std::string& /*name*/) {
+  return std::make_unique<FakeSetting>();
+}
+
+}  // namespace holdfast::lvm::test

@@ -1,0 +1,233 @@
+#include "test/csi-lvm/lvm/fake_lvm.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "csi-lvm/lvm/lvm_command.h"
+#include "csi-lvm/lvm/lvm_faults.h"
+
+namespace holdfast::lvm::test {
+namespace {
+
+constexpr std::string_view kRefused = "the fake refuses";
+
+void refresh(VolumeGroup& group) {
+  std::uint64_t free = 0;
+  for (const PhysicalVolume& disk : group.disks) free += disk.free_extents;
+  group.free_bytes = free * group.extent_bytes;
+  ++group.sequence;
+}
+
+Status check(const VolumeName& name) { return check_volume_name(name.group, name.volume); }
+
+}  // namespace
+
+void FakeLvm::add_group(const std::string& name, const std::vector<std::uint64_t>& extents_of_disks,
+                        std::uint64_t extent_bytes) {
+  VolumeGroup group;
+  group.name = name;
+  group.uuid = "uuid-" + name;
+  group.extent_bytes = extent_bytes;
+  for (std::size_t i = 0; i < extents_of_disks.size(); ++i) {
+    PhysicalVolume disk;
+    disk.device = "/dev/" + name + std::to_string(i);
+    disk.uuid = "uuid-" + disk.device;
+    disk.extents = disk.free_extents = extents_of_disks[i];
+    disk.size_bytes = disk.extents * extent_bytes;
+    group.size_bytes += disk.size_bytes;
+    group.disks.push_back(std::move(disk));
+  }
+  refresh(group);
+  const std::scoped_lock lock(mutex_);
+  state_.groups.push_back(std::move(group));
+}
+
+void FakeLvm::set_open(const VolumeName& name, bool open) {
+  const std::scoped_lock lock(mutex_);
+  volume(name)->open = open;
+}
+
+VolumeGroup* FakeLvm::group(const std::string& name) {
+  const auto found = std::ranges::find(state_.groups, name, &VolumeGroup::name);
+  return found == state_.groups.end() ? nullptr : &*found;
+}
+
+LogicalVolume* FakeLvm::volume(const VolumeName& name) {
+  VolumeGroup* of = group(name.group);
+  if (of == nullptr) return nullptr;
+  const auto found = std::ranges::find(of->volumes, name.volume, &LogicalVolume::name);
+  return found == of->volumes.end() ? nullptr : &*found;
+}
+
+Status FakeLvm::perform(std::string_view verb, const VolumeName& name,
+                        const std::function<Status()>& change) {
+  HOLDFAST_CHECK(check(name));
+  const std::scoped_lock lock(mutex_);
+  if (before) HOLDFAST_CHECK(before(verb, name));
+  HOLDFAST_CHECK(change());
+  if (VolumeGroup* changed = group(name.group); changed != nullptr) refresh(*changed);
+  return after ? after(verb, name) : Status{};
+}
+
+bool FakeLvm::allocate(VolumeGroup& of, const std::string& volume_name, std::uint64_t extents,
+                       std::uint32_t stripes) {
+  if (!has_room(of, extents, stripes)) return false;
+  std::vector<std::size_t> order(of.disks.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::greater<>(),
+                           [&of](std::size_t i) { return of.disks[i].free_extents; });
+  Share& share = shares_[of.name + "/" + volume_name];
+  share.resize(of.disks.size());
+  const std::uint64_t each = stripes > 1 ? extents / stripes : extents;
+  std::uint64_t left = extents;
+  for (const std::size_t i : order) {
+    const std::uint64_t taken = std::min({each, left, of.disks[i].free_extents});
+    of.disks[i].free_extents -= taken;
+    share[i] += taken;
+    left -= taken;
+  }
+  return true;
+}
+
+Result<Inventory> FakeLvm::look(Patience /*patience*/) {
+  const std::scoped_lock lock(mutex_);
+  return state_;
+}
+
+Status FakeLvm::create(const NewVolume& wanted, Patience /*patience*/) {
+  for (const std::string& tag : wanted.tags) HOLDFAST_CHECK(check_tag(tag));
+  return perform("create", wanted.name, [&]() -> Status {
+    VolumeGroup* of = group(wanted.name.group);
+    const LogicalVolume* pool = wanted.pool.empty() ? nullptr : volume({wanted.name.group, wanted.pool});
+    const bool poolless = !wanted.pool.empty() && (pool == nullptr || pool->layout != Layout::kThinPool);
+    if (of == nullptr || volume(wanted.name) != nullptr || poolless)
+      return why_not_created(state_, wanted, kRefused);
+    const std::uint64_t extents = extents_of(wanted.size_bytes, of->extent_bytes, wanted.stripes);
+    if (pool == nullptr && !allocate(*of, wanted.name.volume, extents, wanted.stripes)) {
+      return why_not_created(state_, wanted, kRefused);
+    }
+    LogicalVolume made;
+    made.name = wanted.name.volume;
+    made.uuid = "uuid-" + made.name;
+    made.layout = pool != nullptr ? Layout::kThin : wanted.stripes > 1 ? Layout::kStriped : Layout::kLinear;
+    made.size_bytes = extents * of->extent_bytes;
+    made.stripes = wanted.stripes;
+    made.tags = wanted.tags;
+    made.pool = wanted.pool;
+    made.active = true;
+    if (pool != nullptr) made.data_percent = 0.0;
+    of->volumes.push_back(std::move(made));
+    return {};
+  });
+}
+
+Status FakeLvm::create_snapshot(const NewSnapshot& wanted, Patience /*patience*/) {
+  const VolumeName name{wanted.origin.group, wanted.name};
+  return perform("create_snapshot", name, [&]() -> Status {
+    const LogicalVolume* origin = volume(wanted.origin);
+    if (origin == nullptr || volume(name) != nullptr) return why_no_snapshot(state_, wanted, kRefused);
+    VolumeGroup& of = *group(name.group);
+    const bool thin = origin->layout == Layout::kThin && wanted.room_bytes == 0;
+    LogicalVolume made = *origin;
+    made.name = wanted.name;
+    made.uuid = "uuid-" + made.name;
+    made.origin = wanted.origin.volume;
+    made.tags = wanted.tags;
+    made.open = false;
+    made.active = !thin;  // a thin snapshot waits to be activated
+    if (!thin) {
+      const std::uint64_t extents = extents_of(wanted.room_bytes, of.extent_bytes, 1);
+      if (!allocate(of, made.name, extents, 1)) return why_no_snapshot(state_, wanted, kRefused);
+      made.layout = Layout::kLinear;
+      made.size_bytes = extents * of.extent_bytes;
+      made.data_percent = 0.0;
+    }
+    of.volumes.push_back(std::move(made));
+    return {};
+  });
+}
+
+Status FakeLvm::create_pool(const VolumeName& name, std::uint64_t size_bytes, Patience /*patience*/) {
+  return perform("create_pool", name, [&]() -> Status {
+    const NewVolume wanted{.name = name, .size_bytes = size_bytes, .pool = {}, .tags = {}};
+    VolumeGroup* of = group(name.group);
+    if (of == nullptr || volume(name) != nullptr) return why_not_created(state_, wanted, kRefused);
+    const std::uint64_t extents = extents_of(size_bytes, of->extent_bytes, 1);
+    // Its metadata and their spare, an extent each.
+    if (!allocate(*of, name.volume, extents + 2, 1)) return why_not_created(state_, wanted, kRefused);
+    LogicalVolume made;
+    made.name = name.volume;
+    made.uuid = "uuid-" + made.name;
+    made.layout = Layout::kThinPool;
+    made.size_bytes = extents * of->extent_bytes;
+    made.metadata_bytes = of->extent_bytes;
+    made.data_percent = 0.0;
+    made.metadata_percent = 10.0;
+    made.active = true;
+    of->volumes.push_back(std::move(made));
+    return {};
+  });
+}
+
+Status FakeLvm::extend(const VolumeName& name, std::uint64_t size_bytes, Patience /*patience*/) {
+  return perform("extend", name, [&]() -> Status {
+    LogicalVolume* found = volume(name);
+    if (found == nullptr || found->size_bytes >= size_bytes) {
+      return why_not_extended(state_, name, size_bytes, kRefused);
+    }
+    VolumeGroup& of = *group(name.group);
+    const std::uint64_t more = extents_of(size_bytes - found->size_bytes, of.extent_bytes, found->stripes);
+    if (found->layout != Layout::kThin && !allocate(of, name.volume, more, found->stripes)) {
+      return why_not_extended(state_, name, size_bytes, kRefused);
+    }
+    found->size_bytes += more * of.extent_bytes;
+    return {};
+  });
+}
+
+Status FakeLvm::change_tags(const VolumeName& name, const std::vector<std::string>& remove,
+                            const std::vector<std::string>& add, Patience /*patience*/) {
+  for (const std::string& tag : add) HOLDFAST_CHECK(check_tag(tag));
+  return perform("change_tags", name, [&]() -> Status {
+    HOLDFAST_CHECK(find_volume(state_, name));
+    std::vector<std::string>& tags = volume(name)->tags;
+    for (const std::string& tag : remove) std::erase(tags, tag);
+    for (const std::string& tag : add) {
+      if (!volume(name)->has_tag(tag)) tags.push_back(tag);
+    }
+    return {};
+  });
+}
+
+Status FakeLvm::switch_to(const VolumeName& name, bool active) {
+  LogicalVolume* found = volume(name);
+  const bool refused = found == nullptr || (active ? found->partial : found->open);
+  if (refused) return why_not_switched(state_, name, active, kRefused);
+  found->active = active;
+  return {};
+}
+
+Status FakeLvm::activate(const VolumeName& name, Patience /*patience*/) {
+  return perform("activate", name, [&] { return switch_to(name, true); });
+}
+
+Status FakeLvm::deactivate(const VolumeName& name, Patience /*patience*/) {
+  return perform("deactivate", name, [&] { return switch_to(name, false); });
+}
+
+Status FakeLvm::remove(const VolumeName& name, Patience /*patience*/) {
+  return perform("remove", name, [&]() -> Status {
+    HOLDFAST_CHECK(may_remove(state_, name));
+    const LogicalVolume* found = volume(name);
+    if (found == nullptr) return {};
+    if (found->open) return why_not_removed(state_, name, kRefused);
+    VolumeGroup& of = *group(name.group);
+    const auto share = shares_.extract(name.text());
+    for (std::size_t i = 0; share && i < of.disks.size(); ++i) of.disks[i].free_extents += share.mapped()[i];
+    std::erase_if(of.volumes, [&name](const LogicalVolume& each) { return each.name == name.volume; });
+    return {};
+  });
+}
+
+}  // namespace holdfast::lvm::test

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "csi-lvm/lvm/lvm.h"
+
+namespace holdfast::lvm::test {
+
+/// LVM in memory: groups with disks of whole extents, and what the driver does to them. What it refuses it
+/// refuses by the real one's rules (csi-lvm/lvm/lvm_faults.h); lvm_contract.cpp holds it against the real
+/// one. Thread-safe.
+class FakeLvm final : public Lvm {
+ public:
+  /// Called before each change, with its verb and volume: an error is answered, and nothing done.
+  std::function<Status(std::string_view verb, const VolumeName& name)> before;
+  /// Called after each change: an error is answered although it was done.
+  std::function<Status(std::string_view verb, const VolumeName& name)> after;
+
+  void add_group(const std::string& name, const std::vector<std::uint64_t>& extents_of_disks,
+                 std::uint64_t extent_bytes = 4 << 20);
+  /// As a mount or a pod's file descriptor does.
+  void set_open(const VolumeName& name, bool open);
+
+  Result<Inventory> look(Patience patience) override;
+  Status create(const NewVolume& wanted, Patience patience) override;
+  Status create_snapshot(const NewSnapshot& wanted, Patience patience) override;
+  Status create_pool(const VolumeName& name, std::uint64_t size_bytes, Patience patience) override;
+  Status extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) override;
+  Status change_tags(const VolumeName& name, const std::vector<std::string>& remove,
+                     const std::vector<std::string>& add, Patience patience) override;
+  Status activate(const VolumeName& name, Patience patience) override;
+  Status deactivate(const VolumeName& name, Patience patience) override;
+  Status remove(const VolumeName& name, Patience patience) override;
+
+ private:
+  // Of each disk of a volume's group, by its place, the extents that the volume takes.
+  using Share = std::vector<std::uint64_t>;
+
+  Status perform(std::string_view verb, const VolumeName& name, const std::function<Status()>& change);
+  VolumeGroup* group(const std::string& name);
+  LogicalVolume* volume(const VolumeName& name);
+  // Gives the volume room on the disks; false when there is none.
+  bool allocate(VolumeGroup& group, const std::string& volume_name, std::uint64_t extents,
+                std::uint32_t stripes);
+  Status switch_to(const VolumeName& name, bool active);
+
+  std::mutex mutex_;
+  Inventory state_;
+  std::map<std::string, Share> shares_;  // by "group/volume"
+};
+
+}  // namespace holdfast::lvm::test

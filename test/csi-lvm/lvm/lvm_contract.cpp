@@ -1,0 +1,239 @@
+#include "test/csi-lvm/lvm/lvm_contract.h"
+
+#include "csi-lvm/lvm/lvm_faults.h"
+#include "test/catch.h"
+
+// What Lvm promises, held against every implementation of it: the one in memory on any machine, LVM itself in
+// a guest.
+namespace holdfast::lvm::test {
+namespace {
+
+constexpr Lvm::Patience kAmple{60000};
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr std::uint64_t kExtent = 4 * kMiB;
+constexpr std::uint64_t kExtentsOfDisk = 63;
+
+VolumeName named(const std::string& volume) { return {kContractGroup, volume}; }
+
+NewVolume linear(const std::string& volume, std::uint64_t bytes) {
+  NewVolume wanted;
+  wanted.name = named(volume);
+  wanted.size_bytes = bytes;
+  return wanted;
+}
+
+NewVolume striped(const std::string& volume, std::uint64_t bytes, std::uint32_t stripes) {
+  NewVolume wanted = linear(volume, bytes);
+  wanted.stripes = stripes;
+  return wanted;
+}
+
+NewVolume thin(const std::string& volume, std::uint64_t bytes, const std::string& pool) {
+  NewVolume wanted = linear(volume, bytes);
+  wanted.pool = pool;
+  return wanted;
+}
+
+NewSnapshot snapshot(const std::string& origin, const std::string& name, std::uint64_t room_bytes) {
+  NewSnapshot wanted;
+  wanted.origin = named(origin);
+  wanted.name = name;
+  wanted.room_bytes = room_bytes;
+  return wanted;
+}
+
+// The one setting of a section, and shorthand for what the cases ask of it.
+class Contract {
+ public:
+  explicit Contract(const std::string& setting = contract_settings().front())
+      : setting_(make_contract_setting(setting)), lvm(setting_->lvm()) {}
+
+  Inventory now() const { return lvm.look(kAmple).value(); }
+  bool there(const std::string& volume) const {
+    return now().group(kContractGroup)->volume(volume) != nullptr;
+  }
+  LogicalVolume volume(const std::string& name) const {
+    const Inventory inventory = now();
+    const LogicalVolume* found = inventory.group(kContractGroup)->volume(name);
+    REQUIRE(found != nullptr);
+    return *found;
+  }
+  std::uint64_t free_extents() const { return now().group(kContractGroup)->free_bytes / kExtent; }
+  void make(const NewVolume& wanted) const { REQUIRE(lvm.create(wanted, kAmple).has_value()); }
+  void set_open(const std::string& name, bool open) const { setting_->set_open(named(name), open); }
+  void refuses(const Status& done, Code code) const {
+    REQUIRE_FALSE(done.has_value());
+    INFO(done.error().message);
+    CHECK(done.error().code == code);
+  }
+
+ private:
+  std::unique_ptr<ContractSetting> setting_;
+
+ public:
+  Lvm& lvm;
+};
+
+// For what differs between the settings of one implementation: what is said of failures and of what was made.
+class InEverySetting : public Contract {
+ public:
+  InEverySetting() : Contract(GENERATE(from_range(contract_settings()))) {}
+};
+
+TEST_CASE_METHOD(Contract, "an empty group has its disks, and all of them free", "[lvm contract]") {
+  const Inventory inventory = now();
+  const VolumeGroup& group = *inventory.group(kContractGroup);
+  CHECK(group.extent_bytes == kExtent);
+  REQUIRE(group.disks.size() == 2);
+  CHECK(group.disks[0].free_extents == kExtentsOfDisk);
+  CHECK(group.free_bytes == 2 * kExtentsOfDisk * kExtent);
+  CHECK(group.volumes.empty());
+}
+
+TEST_CASE_METHOD(InEverySetting, "a new volume is active, tagged and of whole extents", "[lvm contract]") {
+  NewVolume wanted = linear("pvc-1", 5 * kMiB + 1);
+  wanted.tags = {"csi.state=creating", "csi.fs=new"};
+  make(wanted);
+  const LogicalVolume made = volume("pvc-1");
+  CHECK(made.layout == Layout::kLinear);
+  CHECK(made.size_bytes == 8 * kMiB);
+  CHECK(made.active);
+  CHECK_FALSE(made.open);
+  CHECK(made.tag_value("csi.state") == "creating");
+  CHECK(made.tag_value("csi.fs") == "new");
+  CHECK(free_extents() == 2 * kExtentsOfDisk - 2);
+}
+
+TEST_CASE_METHOD(InEverySetting, "a volume of a name that is taken is refused, and the first stays as it is",
+                 "[lvm contract]") {
+  make(linear("pvc-1", 4 * kMiB));
+  refuses(lvm.create(linear("pvc-1", 8 * kMiB), kAmple), Code::kAlreadyExists);
+  CHECK(volume("pvc-1").size_bytes == 4 * kMiB);
+}
+
+TEST_CASE_METHOD(Contract, "the largest linear volume is as large as foretold", "[lvm contract]") {
+  make(linear("other", 10 * kExtent));
+  const Inventory inventory = now();
+  const std::uint64_t most = most_extents(*inventory.group(kContractGroup), 1);
+  CHECK(most == 2 * kExtentsOfDisk - 10);
+  refuses(lvm.create(linear("pvc-1", (most + 1) * kExtent), kAmple), Code::kResourceExhausted);
+  CHECK_FALSE(there("pvc-1"));
+  make(linear("pvc-1", most * kExtent));
+  CHECK(free_extents() == 0);
+}
+
+TEST_CASE_METHOD(InEverySetting, "the largest striped volume is as large as foretold", "[lvm contract]") {
+  make(linear("other", 10 * kExtent));
+  const Inventory inventory = now();
+  const std::uint64_t most = most_extents(*inventory.group(kContractGroup), 2);
+  CHECK(most == 2 * (kExtentsOfDisk - 10));
+  refuses(lvm.create(striped("pvc-1", (most + 1) * kExtent, 2), kAmple), Code::kResourceExhausted);
+  make(striped("pvc-1", most * kExtent, 2));
+  CHECK(volume("pvc-1").layout == Layout::kStriped);
+  CHECK(volume("pvc-1").stripes == 2);
+  refuses(lvm.create(striped("pvc-2", kExtent, 3), kAmple), Code::kResourceExhausted);
+}
+
+TEST_CASE_METHOD(Contract, "a striped volume takes whole extents of each stripe", "[lvm contract]") {
+  make(striped("pvc-1", 3 * kExtent, 2));
+  CHECK(volume("pvc-1").size_bytes == 4 * kExtent);
+}
+
+TEST_CASE_METHOD(Contract, "names that LVM would not take, and groups that are not there, are told",
+                 "[lvm contract]") {
+  refuses(lvm.create(linear("a b", kExtent), kAmple), Code::kInvalidArgument);
+  refuses(lvm.remove({"contract", "../x"}, kAmple), Code::kInvalidArgument);
+  refuses(lvm.change_tags(named("pvc-1"), {}, {"a b"}, kAmple), Code::kInvalidArgument);
+  NewVolume elsewhere = linear("pvc-1", kExtent);
+  elsewhere.name.group = "nowhere";
+  refuses(lvm.create(elsewhere, kAmple), Code::kNotFound);
+  refuses(lvm.remove({"nowhere", "pvc-1"}, kAmple), Code::kNotFound);
+  refuses(lvm.extend(named("pvc-1"), kExtent, kAmple), Code::kNotFound);
+  refuses(lvm.activate(named("pvc-1"), kAmple), Code::kNotFound);
+  refuses(lvm.change_tags(named("pvc-1"), {}, {"a"}, kAmple), Code::kNotFound);
+}
+
+TEST_CASE_METHOD(Contract, "tags change in one step, and a second time change nothing", "[lvm contract]") {
+  NewVolume wanted = linear("pvc-1", kExtent);
+  wanted.tags = {"csi.state=creating", "kept"};
+  make(wanted);
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(lvm.change_tags(named("pvc-1"), {"csi.state=creating"}, {"csi.state=ready"}, kAmple).has_value());
+    const LogicalVolume changed = volume("pvc-1");
+    CHECK(changed.tags.size() == 2);
+    CHECK(changed.has_tag("csi.state=ready"));
+    CHECK(changed.has_tag("kept"));
+  }
+}
+
+TEST_CASE_METHOD(Contract, "a volume grows, never shrinks, and not beyond the room there is",
+                 "[lvm contract]") {
+  make(linear("pvc-1", 2 * kExtent));
+  REQUIRE(lvm.extend(named("pvc-1"), 3 * kExtent - 1, kAmple).has_value());
+  CHECK(volume("pvc-1").size_bytes == 3 * kExtent);
+  REQUIRE(lvm.extend(named("pvc-1"), 3 * kExtent, kAmple).has_value());
+  REQUIRE(lvm.extend(named("pvc-1"), kExtent, kAmple).has_value());
+  CHECK(volume("pvc-1").size_bytes == 3 * kExtent);
+  refuses(lvm.extend(named("pvc-1"), 200 * kExtent, kAmple), Code::kResourceExhausted);
+  CHECK(volume("pvc-1").size_bytes == 3 * kExtent);
+}
+
+TEST_CASE_METHOD(InEverySetting, "a volume in use is neither deactivated nor removed", "[lvm contract]") {
+  make(linear("pvc-1", kExtent));
+  set_open("pvc-1", true);
+  CHECK(volume("pvc-1").open);
+  refuses(lvm.deactivate(named("pvc-1"), kAmple), Code::kFailedPrecondition);
+  refuses(lvm.remove(named("pvc-1"), kAmple), Code::kFailedPrecondition);
+  CHECK(there("pvc-1"));
+  set_open("pvc-1", false);
+  for (int i = 0; i < 2; ++i) REQUIRE(lvm.deactivate(named("pvc-1"), kAmple).has_value());
+  CHECK_FALSE(volume("pvc-1").active);
+  for (int i = 0; i < 2; ++i) REQUIRE(lvm.activate(named("pvc-1"), kAmple).has_value());
+  CHECK(volume("pvc-1").active);
+}
+
+TEST_CASE_METHOD(Contract, "a volume is removed once, and its room is free again", "[lvm contract]") {
+  make(striped("pvc-1", 6 * kExtent, 2));
+  for (int i = 0; i < 2; ++i) REQUIRE(lvm.remove(named("pvc-1"), kAmple).has_value());
+  CHECK_FALSE(there("pvc-1"));
+  CHECK(free_extents() == 2 * kExtentsOfDisk);
+}
+
+TEST_CASE_METHOD(Contract, "a volume with a snapshot is not removed, for the snapshot would go with it",
+                 "[lvm contract]") {
+  make(linear("pvc-1", 4 * kExtent));
+  REQUIRE(lvm.create_snapshot(snapshot("pvc-1", "snap-1", 2 * kExtent), kAmple).has_value());
+  CHECK(volume("snap-1").origin == "pvc-1");
+  refuses(lvm.create_snapshot(snapshot("pvc-1", "snap-1", 2 * kExtent), kAmple), Code::kAlreadyExists);
+  refuses(lvm.create_snapshot(snapshot("pvc-2", "snap-2", 2 * kExtent), kAmple), Code::kNotFound);
+  refuses(lvm.remove(named("pvc-1"), kAmple), Code::kFailedPrecondition);
+  CHECK(there("snap-1"));
+  REQUIRE(lvm.remove(named("snap-1"), kAmple).has_value());
+  REQUIRE(lvm.remove(named("pvc-1"), kAmple).has_value());
+}
+
+TEST_CASE_METHOD(Contract, "thin volumes share a pool, and a snapshot of one outlives it", "[lvm contract]") {
+  refuses(lvm.create(thin("pvc-1", 100 * kExtent, "pool0"), kAmple), Code::kNotFound);
+  REQUIRE(lvm.create_pool(named("pool0"), 20 * kExtent, kAmple).has_value());
+  refuses(lvm.create_pool(named("pool0"), 20 * kExtent, kAmple), Code::kAlreadyExists);
+  refuses(lvm.create_pool(named("pool1"), 500 * kExtent, kAmple), Code::kResourceExhausted);
+  CHECK(volume("pool0").layout == Layout::kThinPool);
+  CHECK(volume("pool0").data_percent.has_value());
+  CHECK(volume("pool0").metadata_percent.has_value());
+  const std::uint64_t free = free_extents();
+  make(thin("pvc-1", 100 * kExtent, "pool0"));
+  CHECK(free_extents() == free);
+  CHECK(volume("pvc-1").layout == Layout::kThin);
+  CHECK(volume("pvc-1").pool == "pool0");
+  CHECK(volume("pvc-1").size_bytes == 100 * kExtent);
+  REQUIRE(lvm.create_snapshot(snapshot("pvc-1", "snap-1", 0), kAmple).has_value());
+  refuses(lvm.remove(named("pool0"), kAmple), Code::kFailedPrecondition);
+  REQUIRE(lvm.remove(named("pvc-1"), kAmple).has_value());
+  REQUIRE(lvm.activate(named("snap-1"), kAmple).has_value());
+  CHECK(volume("snap-1").active);
+  REQUIRE(lvm.extend(named("snap-1"), 150 * kExtent, kAmple).has_value());
+  CHECK(volume("snap-1").size_bytes == 150 * kExtent);
+}
+
+}  // namespace
+}  // namespace holdfast::lvm::test
