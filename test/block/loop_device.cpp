@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <stdexcept>
+#include <vector>
 
 namespace holdfast::test {
 namespace {
@@ -38,6 +39,18 @@ LoopDevice::LoopDevice(std::uint64_t bytes) : file_(::memfd_create("disk", MFD_C
 void LoopDevice::grow_to(std::uint64_t bytes) {
   if (::ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) give_up("grow a file in memory");
   if (::ioctl(device_.get(), LOOP_SET_CAPACITY) != 0) give_up("grow a loop device");
+}
+
+void LoopDevice::copy_from(const LoopDevice& source) {
+  if (::fsync(source.device_.get()) != 0) give_up("flush a disk");
+  std::vector<char> piece(std::size_t{1} << 20);
+  off_t offset = 0;
+  while ((offset = ::lseek(source.file_.get(), offset, SEEK_DATA)) >= 0) {
+    const ssize_t n = ::pread(source.file_.get(), piece.data(), piece.size(), offset);
+    if (n <= 0 || ::pwrite(file_.get(), piece.data(), static_cast<std::size_t>(n), offset) != n)
+      give_up("copy a disk");
+    offset += n;
+  }
 }
 
 }  // namespace holdfast::test

@@ -16,6 +16,8 @@ class LoopDevice {
   [[nodiscard]] const std::string& path() const { return path_; }
   /// Makes it larger, as a cloud disk grows.
   void grow_to(std::uint64_t bytes);
+  /// Takes over the content of a disk of the same size, of which nothing was read here yet.
+  void copy_from(const LoopDevice& source);
 
  private:
   Fd file_;

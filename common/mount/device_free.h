@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "common/base/result.h"
+#include "common/mount/mount_table.h"
+
+namespace holdfast::mount {
+
+/// Whether nobody uses the device any more: no mount of it, nor of its node, in `mounts`, and open(O_EXCL)
+/// succeeds, which other mount namespaces and holders (device-mapper, md, swap) prevent. A device that is
+/// gone is free. Waits a moment for those who only look at it, as udev does. Errors: kFailedPrecondition,
+/// telling where it is mounted or that another holds it; errno.
+Status check_device_is_free(const Mounts& mounts, const std::string& device);
+
+}  // namespace holdfast::mount
