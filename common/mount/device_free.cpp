@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -47,6 +48,13 @@ Status check_device_is_free(const Mounts& mounts, const std::string& device) {
   }
   return fail(Code::kFailedPrecondition,
               device + " is still in use: another mount namespace has it mounted, or a device stands on it");
+}
+
+bool is_device_gone(const MountEntry& entry) {
+  if (entry.major == 0) return false;  // of a file system without a device
+  const std::string path =
+      "/sys/dev/block/" + std::to_string(entry.major) + ":" + std::to_string(entry.minor);
+  return ::access(path.c_str(), F_OK) != 0 && errno == ENOENT;
 }
 
 }  // namespace holdfast::mount

@@ -13,4 +13,7 @@ namespace holdfast::mount {
 /// telling where it is mounted or that another holds it; errno.
 Status check_device_is_free(const Mounts& mounts, const std::string& device);
 
+/// Whether the device of a mount is gone from the machine. No file system is asked.
+[[nodiscard]] bool is_device_gone(const MountEntry& entry);
+
 }  // namespace holdfast::mount

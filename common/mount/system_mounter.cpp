@@ -83,13 +83,6 @@ Status same_or_refused(const MountEntry& there, bool same_source, bool read_only
   return {};
 }
 
-bool is_device_gone(const MountEntry& entry) {
-  if (entry.major == 0) return false;  // of a file system without a device
-  const std::string path =
-      "/sys/dev/block/" + std::to_string(entry.major) + ":" + std::to_string(entry.minor);
-  return ::access(path.c_str(), F_OK) != 0 && errno == ENOENT;
-}
-
 // The empty folder or file that was mounted on.
 Status remove_target(const Place& place, const std::string& target) {
   struct stat info {};

@@ -14,8 +14,7 @@
 #include "test/fakes/shell.h"
 #include "test/mount/fresh_mounts.h"
 
-// mkfs, fsck, growing and wiping on real disks. Growing ext4 needs CAP_SYS_RESOURCE: those cases, tagged
-// [resize], run in a guest (test/kernel/guest/block.sh).
+// mkfs, fsck, growing and wiping on real disks.
 namespace holdfast::block {
 namespace {
 
@@ -156,32 +155,6 @@ TEST_CASE("ext4 that fills its device needs no right to grow, and vfat cannot", 
   CHECK(grow_file_system("ext4", path, disk.path(), kDisk));
   CHECK(grow_file_system("vfat", path, disk.path(), kDisk).error().code == Code::kUnimplemented);
   CHECK(grow_file_system("ext4", path + "/none", disk.path(), kDisk).error().code == Code::kNotFound);
-}
-
-TEST_CASE("ext4 grows while it is mounted", "[block][.][resize]") {
-  Tools tools;
-  const FreshMounts mounts;
-  const FsType type = GENERATE(FsType::kExt4, FsType::kExt3);
-  LoopDevice disk(64 * kMiB);
-  const std::string path = FreshMounts::folder("m");
-  REQUIRE(tools.make(disk, {.type = type, .uuid = new_uuid()}));
-  REQUIRE(mount_errno(disk, path, "ext4") == 0);
-  const std::uint64_t before = total_bytes(path);
-  for (const std::uint64_t size : {128 * kMiB, 128 * kMiB + 8192, 200 * kMiB}) {
-    disk.grow_to(size);
-    CHECK(grow_file_system("ext4", path, disk.path(), size));
-    CHECK(grow_file_system("ext4", path, disk.path(), size));
-  }
-  CHECK(total_bytes(path) > 2 * before);
-}
-
-TEST_CASE("vfat is made and mounted", "[block][.][resize]") {
-  Tools tools;
-  const FreshMounts mounts;
-  const LoopDevice disk(64 * kMiB);
-  REQUIRE(tools.make(disk, {.type = FsType::kVfat, .uuid = new_uuid()}));
-  CHECK(tools.file_systems.check(disk.path(), FsType::kVfat, kAmple).value() == CheckOutcome::kClean);
-  CHECK(mount_errno(disk, FreshMounts::folder("m"), "vfat") == 0);
 }
 
 TEST_CASE("A clone of an xfs is mounted beside its source after it got another uuid", "[block]") {

@@ -2,11 +2,18 @@
 
 #include <sys/mount.h>
 
+#include <filesystem>
+#include <fstream>
+
+#include "common/mount/kubelet_inventory.h"
 #include "common/mount/mount_options.h"
 #include "test/catch.h"
+#include "test/fakes/temporary_folder.h"
 
 namespace holdfast::mount {
 namespace {
+
+namespace fs = std::filesystem;
 
 TEST_CASE("A line of mountinfo is read in all its parts", "[mount]") {
   const auto mounts = parse_mountinfo(
@@ -111,6 +118,75 @@ TEST_CASE("Mount options that reach further than the file system are refused", "
     REQUIRE_FALSE(options);
     CHECK(options.error().message == std::string("mount option '") + option + "' is not allowed for " + type);
   }
+}
+
+/// kubelet's folder, in which two drivers keep volumes.
+struct Kubelet {
+  void put(const std::string& file, const std::string& text) const {
+    fs::create_directories((root / file).parent_path());
+    std::ofstream(root / file) << text;
+  }
+  void put_note(const std::string& folder, const std::string& driver, const std::string& volume) const {
+    put(folder + "/vol_data.json",
+        R"({"driverName":")" + driver + R"(","volumeHandle":")" + volume + R"("})");
+  }
+  void make(const std::string& folder) const { fs::create_directories(root / folder); }
+  /// A line a place: kind, state, driver/volume, source, and where.
+  [[nodiscard]] std::string inventory(const Mounts& mounts) const {
+    std::string out;
+    const std::vector<KubeletPlace> places = take_inventory(root.path(), {"lvm", "disk"}, mounts).value();
+    for (const KubeletPlace& place : places) {
+      out += std::string(to_string(place.kind)) + ", " + std::string(to_string(place.state)) + ", " +
+             place.driver + "/" + place.volume + ", " + place.source + ", " +
+             place.path.substr(root.path().string().size()) + "\n";
+    }
+    return out;
+  }
+  [[nodiscard]] MountEntry mounted(const std::string& path, const std::string& source,
+                                   std::uint32_t major) const {
+    MountEntry entry;
+    entry.major = major;
+    entry.minor = 999999;
+    entry.target = root / path;
+    entry.source = source;
+    return entry;
+  }
+  test::TemporaryFolder root;
+};
+
+TEST_CASE("kubelet's places are listed with what is mounted there, and what should be", "[mount]") {
+  const Kubelet kubelet;
+  const std::string staged = "plugins/kubernetes.io/csi/lvm/abc";
+  const std::string pod = "pods/uid1/volumes/kubernetes.io~csi/";
+  kubelet.put_note(staged, "lvm", "v1");
+  kubelet.make(staged + "/globalmount");
+  kubelet.put("plugins/kubernetes.io/csi/disk/def/globalmount/data", "written below the mount point");
+  kubelet.put_note("plugins/kubernetes.io/csi/nas/x", "nas", "n");
+  kubelet.make("plugins/kubernetes.io/csi/nas/x/globalmount");
+  kubelet.make("plugins/kubernetes.io/csi/lvm/empty");
+  kubelet.put_note(pod + "pv1", "lvm", "v1");
+  kubelet.make(pod + "pv1/mount");
+  kubelet.put_note(pod + "pv2", "lvm", "v2");
+  kubelet.make(pod + "pv2/mount");
+  kubelet.put_note(pod + "pv3", "nas", "n");
+  kubelet.make(pod + "pv3/mount");
+  kubelet.put(pod + "pv4/vol_data.json", "torn {");
+  kubelet.make(pod + "pv4/mount");
+  kubelet.put("pods/uid2/volumeDevices/kubernetes.io~csi/raw1", "");
+  const Mounts mounts = {kubelet.mounted(staged + "/globalmount", "/dev/vg/v1", 0),
+                         kubelet.mounted(pod + "pv2/mount", "/dev/gone", 8)};
+  CHECK(kubelet.inventory(mounts) ==
+        "staged, mounted, lvm/v1, /dev/vg/v1, /" + staged + "/globalmount\n" +
+            "staged, shadowed, /, , /plugins/kubernetes.io/csi/disk/def/globalmount\n" +
+            "published, left over, lvm/v1, , /" + pod + "pv1/mount\n" +
+            "published, broken, lvm/v2, /dev/gone, /" + pod + "pv2/mount\n" +
+            "published raw, left over, /, , /pods/uid2/volumeDevices/kubernetes.io~csi/raw1\n");
+}
+
+TEST_CASE("A kubelet's folder that is empty or not there is told apart", "[mount]") {
+  const Kubelet kubelet;
+  CHECK(kubelet.inventory({}).empty());
+  CHECK(take_inventory(kubelet.root / "none", {}, {}).error().code == Code::kNotFound);
 }
 
 }  // namespace
