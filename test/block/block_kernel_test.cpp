@@ -78,11 +78,11 @@ class TornDisk {
       table += std::to_string(bad + 8) + " " + std::to_string(end - bad - 8) + " linear " + disk.path() +
                " " + std::to_string(bad + 8) + "\n";
     }
-    test::output_of("printf '" + table + "' | dmsetup create torn");
+    test::output_of("printf '" + table + "' | DM_DISABLE_UDEV=1 dmsetup create torn");
   }
   TornDisk(const TornDisk&) = delete;
   TornDisk& operator=(const TornDisk&) = delete;
-  ~TornDisk() { test::output_of("dmsetup remove --retry torn"); }
+  ~TornDisk() { test::output_of("DM_DISABLE_UDEV=1 dmsetup remove --retry torn"); }
 };
 
 TEST_CASE("A device with one bad sector in a place that tells is unreadable, never blank", "[block]") {
