@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,21 @@ std::uint64_t most_extents(const VolumeGroup& group, std::uint32_t stripes) {
 
 bool has_room(const VolumeGroup& group, std::uint64_t extents, std::uint32_t stripes) {
   return extents <= most_extents(group, stripes);
+}
+
+void take_extents(VolumeGroup& group, std::uint64_t extents, std::uint32_t stripes) {
+  std::vector<std::size_t> order(group.disks.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::greater<>(),
+                           [&group](std::size_t i) { return group.disks[i].free_extents; });
+  const std::uint64_t each = stripes > 1 ? extents / stripes : extents;
+  for (const std::size_t i : order) {
+    PhysicalVolume& disk = group.disks[i];
+    if (disk.missing || !disk.allocatable) continue;
+    const std::uint64_t taken = std::min({each, extents, disk.free_extents});
+    disk.free_extents -= taken;
+    extents -= taken;
+  }
 }
 
 Status why_not_created(const Inventory& after, const NewVolume& wanted, std::string_view said) {

@@ -39,4 +39,8 @@ Result<const LogicalVolume*> find_volume(const Inventory& inventory, const Volum
 /// one with the least of these bounds all.
 [[nodiscard]] std::uint64_t most_extents(const VolumeGroup& group, std::uint32_t stripes);
 
+/// The free extents of each disk less what a volume of this size takes of them, by LVM's way: stripes to the
+/// disks with the most room, else one disk after the other. What has no room takes what there is.
+void take_extents(VolumeGroup& group, std::uint64_t extents, std::uint32_t stripes);
+
 }  // namespace holdfast::lvm

@@ -1,7 +1,6 @@
 #include "test/csi-lvm/lvm/fake_lvm.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "csi-lvm/lvm/lvm_command.h"
@@ -73,20 +72,11 @@ Status FakeLvm::perform(std::string_view verb, const VolumeName& name,
 bool FakeLvm::allocate(VolumeGroup& of, const std::string& volume_name, std::uint64_t extents,
                        std::uint32_t stripes) {
   if (!has_room(of, extents, stripes)) return false;
-  std::vector<std::size_t> order(of.disks.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, std::greater<>(),
-                           [&of](std::size_t i) { return of.disks[i].free_extents; });
   Share& share = shares_[of.name + "/" + volume_name];
   share.resize(of.disks.size());
-  const std::uint64_t each = stripes > 1 ? extents / stripes : extents;
-  std::uint64_t left = extents;
-  for (const std::size_t i : order) {
-    const std::uint64_t taken = std::min({each, left, of.disks[i].free_extents});
-    of.disks[i].free_extents -= taken;
-    share[i] += taken;
-    left -= taken;
-  }
+  const std::vector<PhysicalVolume> disks = of.disks;
+  take_extents(of, extents, stripes);
+  for (std::size_t i = 0; i < disks.size(); ++i) share[i] += disks[i].free_extents - of.disks[i].free_extents;
   return true;
 }
 

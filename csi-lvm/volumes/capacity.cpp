@@ -1,0 +1,142 @@
+#include "csi-lvm/volumes/capacity.h"
+
+#include <algorithm>
+
+#include "csi-lvm/lvm/lvm_faults.h"
+
+namespace holdfast::lvm {
+namespace {
+
+std::uint32_t stripes_in(const VolumeGroup& group, std::uint32_t stripes) {
+  return stripes == 0 ? static_cast<std::uint32_t>(std::max<std::size_t>(group.disks.size(), 1)) : stripes;
+}
+
+Result<const LogicalVolume*> find_pool(const VolumeGroup& group, const std::string& name) {
+  const LogicalVolume* pool = group.volume(name);
+  if (pool == nullptr || pool->layout != Layout::kThinPool) {
+    return fail(Code::kNotFound, "there is no thin pool " + name + " in the volume group " + group.name);
+  }
+  return pool;
+}
+
+bool is_full(const LogicalVolume& pool, const PoolLimits& limits) {
+  return pool.data_percent.value_or(100) >= limits.data_percent ||
+         pool.metadata_percent.value_or(100) >= limits.metadata_percent;
+}
+
+// What the volumes of the pool pretend to have.
+std::uint64_t pretended_bytes(const VolumeGroup& group, const std::string& pool) {
+  std::uint64_t sum = 0;
+  for (const LogicalVolume& volume : group.volumes) {
+    if (volume.pool == pool) sum += volume.size_bytes;
+  }
+  return sum;
+}
+
+std::string not_enough(const Room& room, const Capacity& capacity) {
+  std::string message = "the volume group " + room.group;
+  if (!room.pool.empty()) message += ", thin pool " + room.pool + ",";
+  return message + " has no room for " + std::to_string(room.size_bytes) +
+         " bytes: the largest volume may have " + std::to_string(capacity.largest_bytes) + ", " +
+         std::to_string(capacity.available_bytes) + " are free";
+}
+
+}  // namespace
+
+CapacityBook::CapacityBook(PoolLimits limits, std::map<std::string, std::uint64_t> spare_bytes)
+    : limits_(limits), spare_bytes_(std::move(spare_bytes)) {}
+
+void CapacityBook::update(Inventory inventory) {
+  const std::scoped_lock lock(mutex_);
+  inventory_ = std::move(inventory);
+}
+
+Result<VolumeGroup> CapacityBook::group(const std::string& name) const {
+  const std::scoped_lock lock(mutex_);
+  return reported(name);
+}
+
+Result<VolumeGroup> CapacityBook::reported(const std::string& name) const {
+  const VolumeGroup* group = inventory_.group(name);
+  if (group == nullptr) return fail(Code::kNotFound, "there is no volume group " + name + " on this node");
+  return *group;
+}
+
+// Called with the lock: the group as it is when all promises have been kept.
+Result<VolumeGroup> CapacityBook::group_now(const std::string& name) const {
+  HOLDFAST_TRY(VolumeGroup group, reported(name));
+  for (const auto& [key, room] : promises_) {
+    if (room.group != name) continue;
+    if (room.pool.empty()) {
+      const std::uint32_t stripes = stripes_in(group, room.stripes);
+      take_extents(group, extents_of(room.size_bytes, group.extent_bytes, stripes), stripes);
+    } else {
+      LogicalVolume promised;
+      promised.pool = room.pool;
+      promised.size_bytes = room.size_bytes;
+      group.volumes.push_back(std::move(promised));
+    }
+  }
+  return group;
+}
+
+Result<CapacityBook::Promise> CapacityBook::promise(const Room& room) {
+  const std::scoped_lock lock(mutex_);
+  HOLDFAST_TRY(const VolumeGroup group, group_now(room.group));
+  HOLDFAST_TRY(const Capacity capacity, capacity_of(group, room));
+  if (room.size_bytes > capacity.largest_bytes)
+    return fail(Code::kResourceExhausted, not_enough(room, capacity));
+  promises_.emplace(++last_key_, room);
+  return Promise(*this, last_key_);
+}
+
+void CapacityBook::release(Key key) {
+  const std::scoped_lock lock(mutex_);
+  promises_.erase(key);
+}
+
+Result<Capacity> CapacityBook::capacity(const std::string& group, std::uint32_t stripes,
+                                        const std::string& pool) const {
+  const std::scoped_lock lock(mutex_);
+  HOLDFAST_TRY(const VolumeGroup now, group_now(group));
+  Room room;
+  room.group = group;
+  room.stripes = stripes;
+  room.pool = pool;
+  return capacity_of(now, room);
+}
+
+Result<Capacity> CapacityBook::capacity_of(const VolumeGroup& group, const Room& room) const {
+  if (!room.pool.empty()) return thin_capacity(group, room.pool);
+  return thick_capacity(group, room.stripes, room.of_spare);
+}
+
+Capacity CapacityBook::thick_capacity(const VolumeGroup& group, std::uint32_t stripes, bool of_spare) const {
+  const auto spare = spare_bytes_.find(group.name);
+  const std::uint64_t kept = of_spare || spare == spare_bytes_.end() ? 0 : spare->second;
+  const std::uint64_t free = most_extents(group, 1) * group.extent_bytes;
+  const std::uint32_t count = stripes_in(group, stripes);
+  Capacity capacity;
+  capacity.available_bytes = free - std::min(kept, free);
+  const std::uint64_t stripe_set = group.extent_bytes * count;
+  const std::uint64_t most =
+      std::min(most_extents(group, count) * group.extent_bytes, capacity.available_bytes);
+  capacity.largest_bytes = stripe_set == 0 ? 0 : most - most % stripe_set;
+  capacity.smallest_bytes = stripe_set;
+  return capacity;
+}
+
+Result<Capacity> CapacityBook::thin_capacity(const VolumeGroup& group, const std::string& pool_name) const {
+  HOLDFAST_TRY(const LogicalVolume* pool, find_pool(group, pool_name));
+  Capacity capacity;
+  capacity.smallest_bytes = group.extent_bytes;
+  if (is_full(*pool, limits_)) return capacity;
+  const auto most = static_cast<std::uint64_t>(static_cast<double>(pool->size_bytes) * limits_.overcommit);
+  const std::uint64_t pretended = pretended_bytes(group, pool_name);
+  const std::uint64_t left = most - std::min(pretended, most);
+  capacity.available_bytes = group.extent_bytes == 0 ? 0 : left - left % group.extent_bytes;
+  capacity.largest_bytes = capacity.available_bytes;
+  return capacity;
+}
+
+}  // namespace holdfast::lvm

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "csi-lvm/lvm/inventory.h"
+
+namespace holdfast::lvm {
+
+/// What is asked of a group's room.
+struct Room {
+  std::string group;
+  std::uint64_t size_bytes = 0;
+  std::uint32_t stripes = 1;  ///< 0: all disks of the group
+  std::string pool;           ///< not empty: of this thin pool
+  bool of_spare = false;      ///< what is spared for growth may serve: for snapshots
+};
+
+/// Limits that keep a pool from running full: LVM then fails writes of every volume in it.
+struct PoolLimits {
+  double data_percent = 90;  ///< above it nothing more is made in the pool
+  double metadata_percent = 80;
+  double overcommit = 2;  ///< the volumes of a pool may pretend to so many times its size
+};
+
+/// What a group or pool can still give.
+struct Capacity {
+  std::uint64_t available_bytes = 0;
+  std::uint64_t largest_bytes = 0;  ///< one volume
+  std::uint64_t smallest_bytes = 0;
+};
+
+/// The one book of what is free on this node: what LVM last reported, less what has been promised since. Of
+/// two who want the last room one is refused before LVM is asked. Answers from memory. Thread-safe.
+class CapacityBook {
+ public:
+  /// Room that is promised, until it ends.
+  class Promise;
+
+  /// `spare_bytes`, by group: what new volumes leave for the growing of pools, snapshots and ephemeral
+  /// volumes.
+  CapacityBook(PoolLimits limits, std::map<std::string, std::uint64_t> spare_bytes);
+  CapacityBook(const CapacityBook&) = delete;
+  CapacityBook& operator=(const CapacityBook&) = delete;
+  ~CapacityBook() = default;
+
+  /// What LVM reports now.
+  void update(Inventory inventory);
+
+  /// As it was last reported. Errors: kNotFound.
+  [[nodiscard]] Result<VolumeGroup> group(const std::string& name) const;
+
+  /// Takes the room out of the book until the Promise ends, which must be before the book does; end it after
+  /// update() has told what came of it. Errors: kNotFound for the group or pool; kResourceExhausted, with
+  /// what is free.
+  Result<Promise> promise(const Room& room);
+
+  /// Of volumes with so many stripes (0: all disks), or of the pool. Errors: kNotFound for the group or pool.
+  [[nodiscard]] Result<Capacity> capacity(const std::string& group, std::uint32_t stripes,
+                                          const std::string& pool) const;
+
+ private:
+  using Key = std::uint64_t;
+  void release(Key key);
+  [[nodiscard]] Result<VolumeGroup> reported(const std::string& name) const;
+  [[nodiscard]] Result<VolumeGroup> group_now(const std::string& name) const;
+  [[nodiscard]] Result<Capacity> capacity_of(const VolumeGroup& group, const Room& room) const;
+  [[nodiscard]] Capacity thick_capacity(const VolumeGroup& group, std::uint32_t stripes, bool of_spare) const;
+  [[nodiscard]] Result<Capacity> thin_capacity(const VolumeGroup& group, const std::string& pool) const;
+
+  PoolLimits limits_;
+  std::map<std::string, std::uint64_t> spare_bytes_;
+  mutable std::mutex mutex_;  // guards what follows
+  Inventory inventory_;
+  std::map<Key, Room> promises_;
+  Key last_key_ = 0;
+};
+
+class CapacityBook::Promise {
+ public:
+  Promise(Promise&& other) noexcept : book_(std::exchange(other.book_, nullptr)), key_(other.key_) {}
+  Promise& operator=(Promise&&) = delete;
+  Promise(const Promise&) = delete;
+  Promise& operator=(const Promise&) = delete;
+  ~Promise() {
+    if (book_ != nullptr) book_->release(key_);
+  }
+
+ private:
+  friend class CapacityBook;
+  Promise(CapacityBook& book, Key key) : book_(&book), key_(key) {}
+
+  CapacityBook* book_;
+  Key key_;
+};
+
+}  // namespace holdfast::lvm

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+/// The tags by which a logical volume tells its own story: the driver's journal, which a reboot, a lost /var
+/// and a new cluster all leave in place.
+namespace holdfast::lvm {
+
+/// A volume's life: kCreating until it was given to somebody, kDeleting from the moment it is given up.
+inline constexpr std::string_view kStateTag = "csi.state";
+inline constexpr std::string_view kCreating = "creating";
+inline constexpr std::string_view kReady = "ready";
+inline constexpr std::string_view kDeleting = "deleting";
+
+/// What is known of its content (common/block/format_decision.h, Provenance).
+inline constexpr std::string_view kContentTag = "csi.fs";
+
+/// The uid of the cluster that it belongs to; of none in a node without one.
+inline constexpr std::string_view kClusterTag = "csi.cluster";
+
+/// What becomes of its content when it is deleted: none, discard or zero. Its class may be gone by then.
+inline constexpr std::string_view kWipeTag = "csi.wipe";
+
+/// Of a volume for raw access: block.
+inline constexpr std::string_view kModeTag = "csi.mode";
+inline constexpr std::string_view kBlock = "block";
+
+/// The volume or snapshot that it was made from.
+inline constexpr std::string_view kSourceTag = "csi.source";
+
+/// Of a snapshot: the time of its making, seconds since 1970.
+inline constexpr std::string_view kTakenTag = "csi.taken";
+
+/// "KEY=VALUE".
+[[nodiscard]] inline std::string tag(std::string_view key, std::string_view value) {
+  return std::string(key) + "=" + std::string(value);
+}
+
+}  // namespace holdfast::lvm

@@ -1,0 +1,162 @@
+#include "csi-lvm/volumes/capacity.h"
+
+#include <optional>
+
+#include "test/catch.h"
+#include "test/csi-lvm/lvm/fake_lvm.h"
+
+namespace holdfast::lvm {
+namespace {
+
+constexpr std::uint64_t kExtent = 4 << 20;
+constexpr Lvm::Patience kNow{0};
+
+// A group "vg" with disks of so many free extents.
+struct Book {
+  explicit Book(const std::vector<std::uint64_t>& disks, std::map<std::string, std::uint64_t> spare = {})
+      : book(PoolLimits{}, std::move(spare)) {
+    lvm.add_group("vg", disks);
+    refresh();
+  }
+  void refresh() { book.update(lvm.look(kNow).value()); }
+  std::uint64_t largest(std::uint32_t stripes) {
+    return book.capacity("vg", stripes, "")->largest_bytes / kExtent;
+  }
+  static Room room(std::uint64_t extents, std::uint32_t stripes = 1) {
+    return bytes(extents * kExtent, stripes);
+  }
+  static Room bytes(std::uint64_t size, std::uint32_t stripes = 1, std::string pool = {}) {
+    return {
+        .group = "vg", .size_bytes = size, .stripes = stripes, .pool = std::move(pool), .of_spare = false};
+  }
+
+  test::FakeLvm lvm;
+  CapacityBook book;
+};
+
+TEST_CASE("the largest volume is told for each number of stripes", "[lvm capacity]") {
+  struct Case {
+    const char* name;
+    std::vector<std::uint64_t> disks;
+    std::uint32_t stripes;
+    std::uint64_t largest;
+  };
+  const Case cases[] = {
+      {"linear over all disks", {10, 20, 30}, 1, 60},
+      {"all disks are as good as the fullest", {10, 20, 30}, 0, 30},
+      {"two stripes go to the emptiest disks", {10, 20, 30}, 2, 40},
+      {"more stripes than disks", {10, 20, 30}, 4, 0},
+      {"one disk, all of them", {10}, 0, 10},
+      {"nothing free", {0, 0}, 1, 0},
+      {"no disk", {}, 0, 0},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) { CHECK(Book(c.disks).largest(c.stripes) == c.largest); }
+  }
+}
+
+TEST_CASE("a missing disk gives no room", "[lvm capacity]") {
+  Book node({10, 20});
+  Inventory inventory = node.lvm.look(kNow).value();
+  inventory.groups[0].disks[1].missing = true;
+  node.book.update(std::move(inventory));
+  CHECK(node.largest(1) == 10);
+  CHECK(node.largest(2) == 0);
+}
+
+TEST_CASE("what is spared is not given away", "[lvm capacity]") {
+  Book node({10, 20}, {{"vg", 25 * kExtent}});
+  CHECK(node.book.capacity("vg", 1, "")->available_bytes == 5 * kExtent);
+  CHECK(node.largest(1) == 5);
+  CHECK(node.largest(2) == 4);
+  Room snapshot = Book::room(20);
+  snapshot.of_spare = true;
+  CHECK(node.book.promise(snapshot).has_value());
+  Book tight({10}, {{"vg", 25 * kExtent}});
+  CHECK(tight.largest(1) == 0);
+}
+
+TEST_CASE("room that is promised is promised once", "[lvm capacity]") {
+  Book node({10, 10});
+  std::optional<CapacityBook::Promise> first = node.book.promise(Book::room(15)).value();
+  CHECK(node.largest(1) == 5);
+  const auto second = node.book.promise(Book::room(6));
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().code == Code::kResourceExhausted);
+  CHECK(second.error().message.find(std::to_string(5 * kExtent)) != std::string::npos);
+  first.reset();
+  CHECK(node.book.promise(Book::room(6)).has_value());
+}
+
+TEST_CASE("a promise of stripes takes room on each of their disks", "[lvm capacity]") {
+  Book node({10, 20, 30});
+  const auto promised = node.book.promise(Book::room(20, 2));
+  REQUIRE(promised.has_value());
+  CHECK(node.largest(0) == 30);
+  CHECK(node.largest(1) == 40);
+  CHECK(node.largest(2) == 20);
+}
+
+TEST_CASE("a promise that was kept counts once, as a volume", "[lvm capacity]") {
+  Book node({10});
+  {
+    const auto promised = node.book.promise(Book::room(4));
+    NewVolume wanted;
+    wanted.name = {"vg", "pvc-1"};
+    wanted.size_bytes = 4 * kExtent;
+    REQUIRE(node.lvm.create(wanted, kNow).has_value());
+    node.refresh();
+  }
+  CHECK(node.largest(1) == 6);
+}
+
+TEST_CASE("sizes round up to whole extents", "[lvm capacity]") {
+  Book node({10});
+  CHECK(node.book.promise(Book::bytes(10 * kExtent - 1)).has_value());
+  CHECK_FALSE(node.book.promise(Book::bytes(10 * kExtent + 1)).has_value());
+}
+
+TEST_CASE("what is not there is told", "[lvm capacity]") {
+  Book node({10});
+  CHECK(node.book.capacity("nowhere", 1, "").error().code == Code::kNotFound);
+  CHECK(node.book.promise({.group = "nowhere", .pool = {}}).error().code == Code::kNotFound);
+  CHECK(node.book.capacity("vg", 1, "pool").error().code == Code::kNotFound);
+}
+
+struct Pool : Book {
+  Pool() : Book({100}) {
+    REQUIRE(lvm.create_pool({"vg", "pool0"}, 20 * kExtent, kNow).has_value());
+    refresh();
+  }
+  void fill(double data, double metadata) {
+    Inventory inventory = lvm.look(kNow).value();
+    for (LogicalVolume& volume : inventory.groups[0].volumes) {
+      volume.data_percent = data;
+      volume.metadata_percent = metadata;
+    }
+    book.update(std::move(inventory));
+  }
+  std::uint64_t left() { return book.capacity("vg", 1, "pool0")->largest_bytes / kExtent; }
+};
+
+TEST_CASE_METHOD(Pool, "volumes of a pool may pretend to twice its size, promised ones too",
+                 "[lvm capacity]") {
+  CHECK(left() == 40);
+  const auto promised = book.promise(bytes(30 * kExtent, 1, "pool0"));
+  CHECK(left() == 10);
+  CHECK_FALSE(book.promise(bytes(11 * kExtent, 1, "pool0")).has_value());
+  CHECK(largest(1) == 78);
+}
+
+TEST_CASE_METHOD(Pool, "a pool above a watermark, of data or of metadata, gives nothing", "[lvm capacity]") {
+  fill(89.9, 79.9);
+  CHECK(left() == 40);
+  fill(90, 10);
+  CHECK(left() == 0);
+  CHECK(book.promise(bytes(kExtent, 1, "pool0")).error().code == Code::kResourceExhausted);
+  fill(10, 80);
+  CHECK(left() == 0);
+}
+
+}  // namespace
+}  // namespace holdfast::lvm

@@ -1,0 +1,340 @@
+#include "csi-lvm/volumes/local_volumes.h"
+
+#include <map>
+#include <set>
+
+#include "csi-lvm/volumes/volume_tags.h"
+#include "test/catch.h"
+#include "test/csi-lvm/lvm/fake_lvm.h"
+#include "test/fakes/fake_clock.h"
+
+namespace holdfast::lvm {
+namespace {
+
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr std::uint64_t kExtent = 4 * kMiB;
+constexpr Lvm::Patience kNow{1000};
+
+class RememberingCleaner final : public ExtentCleaner {
+ public:
+  Status zero_superblocks(const VolumeName& name) override { return note("zero " + name.text()); }
+  Status wipe(const VolumeName& name, Wipe how) override {
+    return note("wipe " + name.text() + " " + std::string(to_string(how)));
+  }
+  std::vector<std::string> done;
+  std::optional<Error> fault;
+
+ private:
+  Status note(std::string what) {
+    if (fault) return tl::unexpected(*fault);
+    done.push_back(std::move(what));
+    return {};
+  }
+};
+
+// A node with the group "vg" of two disks, 100 extents each.
+struct Node {
+  Node() { lvm.add_group("vg", {100, 100}); }
+
+  static Parameters parameters(std::map<std::string, std::string> more = {}, bool block = false) {
+    more.emplace("vgName", "vg");
+    return parse_parameters(more, block).value();
+  }
+  static VolumeRequest request(const std::string& name, std::uint64_t bytes) {
+    VolumeRequest wanted;
+    wanted.name = name;
+    wanted.parameters = parameters();
+    wanted.required_bytes = bytes;
+    return wanted;
+  }
+  const LogicalVolume* volume(const std::string& name) {
+    state = lvm.look(kNow).value();
+    return state.group("vg")->volume(name);
+  }
+  std::uint64_t free_extents() { return lvm.look(kNow)->group("vg")->free_bytes / kExtent; }
+  void refuses(const Status& done, Code code) const {
+    REQUIRE_FALSE(done.has_value());
+    INFO(done.error().message);
+    CHECK(done.error().code == code);
+  }
+  template <class T>
+  void refuses(const Result<T>& done, Code code) const {
+    refuses(done ? Status{} : Status(tl::unexpected(done.error())), code);
+  }
+
+  test::FakeLvm lvm;
+  RememberingCleaner cleaner;
+  holdfast::test::FakeClock clock;
+  CapacityBook book{PoolLimits{}, {}};
+  LocalVolumes volumes{lvm, book, cleaner, clock, "cluster-1"};
+  Inventory state;
+};
+
+TEST_CASE_METHOD(Node, "a volume is ready when it was made, cleaned and tagged", "[lvm volumes]") {
+  const LocalVolume made = volumes.create(request("pvc-1", 50 * kMiB), kNow).value();
+  CHECK(made.name == VolumeName{"vg", "pvc-1"});
+  CHECK(made.size_bytes == 52 * kMiB);
+  const LogicalVolume& there = *volume("pvc-1");
+  CHECK(there.tag_value(kStateTag) == kReady);
+  CHECK(there.tag_value(kContentTag) == "new");
+  CHECK(there.tag_value(kClusterTag) == "cluster-1");
+  CHECK(there.tag_value(kWipeTag) == "none");
+  CHECK(cleaner.done == std::vector<std::string>{"zero vg/pvc-1"});
+}
+
+TEST_CASE_METHOD(Node, "the smallest volume is one extent", "[lvm volumes]") {
+  CHECK(volumes.create(request("pvc-1", 0), kNow)->size_bytes == kExtent);
+}
+
+TEST_CASE_METHOD(Node, "the same call again answers the same volume, and makes nothing", "[lvm volumes]") {
+  const LocalVolume first = volumes.create(request("pvc-1", 50 * kMiB), kNow).value();
+  const LocalVolume second = volumes.create(request("pvc-1", 50 * kMiB), kNow).value();
+  CHECK(second.size_bytes == first.size_bytes);
+  CHECK(free_extents() == 200 - 13);
+  CHECK(cleaner.done.size() == 1);
+}
+
+TEST_CASE_METHOD(Node, "a name that is taken by something else is told", "[lvm volumes]") {
+  REQUIRE(volumes.create(request("pvc-1", 50 * kMiB), kNow).has_value());
+  refuses(volumes.create(request("pvc-1", 60 * kMiB), kNow), Code::kAlreadyExists);
+  VolumeRequest smaller = request("pvc-1", kMiB);
+  smaller.limit_bytes = 8 * kMiB;
+  refuses(volumes.create(smaller, kNow), Code::kAlreadyExists);
+  VolumeRequest raw = request("pvc-1", 50 * kMiB);
+  raw.block = true;
+  refuses(volumes.create(raw, kNow), Code::kAlreadyExists);
+  lvm.add_group("other", {10});
+  VolumeRequest elsewhere = request("pvc-1", 50 * kMiB);
+  elsewhere.parameters.group = "other";
+  refuses(volumes.create(elsewhere, kNow), Code::kAlreadyExists);
+}
+
+TEST_CASE_METHOD(Node, "sizes that cannot be are told apart", "[lvm volumes]") {
+  VolumeRequest between = request("pvc-1", 5 * kMiB);
+  between.limit_bytes = 7 * kMiB;
+  refuses(volumes.create(between, kNow), Code::kOutOfRange);
+  between.limit_bytes = kMiB;
+  refuses(volumes.create(between, kNow), Code::kInvalidArgument);
+  VolumeRequest xfs = request("pvc-1", 100 * kMiB);
+  xfs.parameters.fs_type = "xfs";
+  refuses(volumes.create(xfs, kNow), Code::kOutOfRange);
+  refuses(volumes.create(request("pvc-1", 201 * kExtent), kNow), Code::kResourceExhausted);
+  VolumeRequest nowhere = request("pvc-1", kMiB);
+  nowhere.parameters.group = "nowhere";
+  refuses(volumes.create(nowhere, kNow), Code::kNotFound);
+  refuses(volumes.create(request("a/b", kMiB), kNow), Code::kInvalidArgument);
+  CHECK(free_extents() == 200);
+}
+
+TEST_CASE_METHOD(Node, "striping goes over all disks, in whole extents of each", "[lvm volumes]") {
+  VolumeRequest wanted = request("pvc-1", 5 * kMiB);
+  wanted.parameters = parameters({{"lvmType", "striping"}});
+  CHECK(volumes.create(wanted, kNow)->size_bytes == 2 * kExtent);
+  CHECK(volume("pvc-1")->stripes == 2);
+}
+
+TEST_CASE_METHOD(Node, "a raw volume shows nobody's data: all of it is wiped, before and after",
+                 "[lvm volumes]") {
+  VolumeRequest wanted = request("pvc-1", 5 * kMiB);
+  wanted.parameters = parameters({}, true);
+  wanted.block = true;
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+  REQUIRE(volumes.remove("pvc-1", kNow).has_value());
+  CHECK(cleaner.done == std::vector<std::string>{"wipe vg/pvc-1 zero", "wipe vg/pvc-1 discard"});
+}
+
+TEST_CASE_METHOD(Node, "a volume is removed as its class asked, also when the class is gone",
+                 "[lvm volumes]") {
+  VolumeRequest wanted = request("pvc-1", 5 * kMiB);
+  wanted.parameters = parameters({{"wipeOnDelete", "zero"}});
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+  cleaner.done.clear();
+  for (int i = 0; i < 2; ++i) REQUIRE(volumes.remove("pvc-1", kNow).has_value());
+  CHECK(cleaner.done == std::vector<std::string>{"wipe vg/pvc-1 zero"});
+  CHECK(free_extents() == 200);
+}
+
+TEST_CASE_METHOD(Node, "a volume that is in use or has a snapshot stays, and stays ready", "[lvm volumes]") {
+  REQUIRE(volumes.create(request("pvc-1", 5 * kMiB), kNow).has_value());
+  lvm.set_open({"vg", "pvc-1"}, true);
+  refuses(volumes.remove("pvc-1", kNow), Code::kFailedPrecondition);
+  lvm.set_open({"vg", "pvc-1"}, false);
+  REQUIRE(volumes.snapshot("snap-1", "pvc-1", parameters(), kNow).has_value());
+  refuses(volumes.remove("pvc-1", kNow), Code::kFailedPrecondition);
+  CHECK(volume("pvc-1")->tag_value(kStateTag) == kReady);
+  REQUIRE(volumes.remove("snap-1", kNow).has_value());
+  REQUIRE(volumes.remove("pvc-1", kNow).has_value());
+}
+
+TEST_CASE_METHOD(Node, "a volume grows to whole extents, and once", "[lvm volumes]") {
+  REQUIRE(volumes.create(request("pvc-1", 5 * kMiB), kNow).has_value());
+  CHECK(volumes.extend("pvc-1", 9 * kMiB, 0, kNow) == 12 * kMiB);
+  CHECK(volumes.extend("pvc-1", 9 * kMiB, 0, kNow) == 12 * kMiB);
+  refuses(volumes.extend("pvc-1", 13 * kMiB, 14 * kMiB, kNow), Code::kOutOfRange);
+  refuses(volumes.extend("pvc-1", 201 * kExtent, 0, kNow), Code::kResourceExhausted);
+  refuses(volumes.extend("pvc-2", 201 * kExtent, 0, kNow), Code::kNotFound);
+}
+
+TEST_CASE_METHOD(Node, "a snapshot is of its volume's size, and knows its volume and its time",
+                 "[lvm volumes]") {
+  REQUIRE(volumes.create(request("pvc-1", 100 * kMiB), kNow).has_value());
+  const LocalVolume taken = volumes.snapshot("snap-1", "pvc-1", parameters(), kNow).value();
+  CHECK(taken.size_bytes == 100 * kMiB);
+  CHECK(taken.source == "pvc-1");
+  CHECK(taken.taken == clock.now().time_since_epoch().count());
+  CHECK(volume("snap-1")->size_bytes == 20 * kMiB);
+  CHECK(volume("snap-1")->tag_value(kContentTag) == "new");
+  const LocalVolume again = volumes.snapshot("snap-1", "pvc-1", parameters(), kNow).value();
+  CHECK(again.taken == taken.taken);
+  CHECK(again.size_bytes == taken.size_bytes);
+  REQUIRE(volumes.create(request("pvc-2", kMiB), kNow).has_value());
+  refuses(volumes.snapshot("snap-1", "pvc-2", parameters(), kNow), Code::kAlreadyExists);
+  refuses(volumes.snapshot("pvc-2", "pvc-1", parameters(), kNow), Code::kAlreadyExists);
+  refuses(volumes.snapshot("snap-2", "pvc-3", parameters(), kNow), Code::kNotFound);
+}
+
+TEST_CASE_METHOD(Node, "volumes and snapshots are listed, not what others made", "[lvm volumes]") {
+  NewVolume foreign;
+  foreign.name = {"vg", "root"};
+  foreign.size_bytes = kExtent;
+  REQUIRE(lvm.create(foreign, kNow).has_value());
+  REQUIRE(volumes.create(request("pvc-2", kMiB), kNow).has_value());
+  REQUIRE(volumes.create(request("pvc-1", kMiB), kNow).has_value());
+  REQUIRE(volumes.snapshot("a-snap", "pvc-1", parameters(), kNow).has_value());
+  const std::vector<LocalVolume> all = volumes.list(kNow).value();
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].name.volume == "a-snap");
+  CHECK(all[0].size_bytes == kExtent);
+  CHECK(all[2].name.volume == "pvc-2");
+  CHECK(volumes.find("root", kNow)->size_bytes == kExtent);
+  REQUIRE(volumes.recover(kNow).has_value());
+  CHECK(volume("root") != nullptr);
+}
+
+TEST_CASE_METHOD(Node, "two groups with a volume of one name are not guessed between", "[lvm volumes]") {
+  REQUIRE(volumes.create(request("pvc-1", kMiB), kNow).has_value());
+  lvm.add_group("other", {10});
+  NewVolume twin;
+  twin.name = {"other", "pvc-1"};
+  twin.size_bytes = kExtent;
+  REQUIRE(lvm.create(twin, kNow).has_value());
+  refuses(volumes.remove("pvc-1", kNow), Code::kFailedPrecondition);
+  refuses(volumes.extend("pvc-1", 8 * kMiB, 0, kNow), Code::kFailedPrecondition);
+  refuses(volumes.find("pvc-1", kNow), Code::kFailedPrecondition);
+  CHECK(volume("pvc-1") != nullptr);
+}
+
+TEST_CASE_METHOD(Node, "what another cluster left half made is not removed", "[lvm volumes]") {
+  for (const char* cluster : {"csi.cluster=cluster-2", "csi.cluster=cluster-1"}) {
+    NewVolume half;
+    half.name = {"vg", std::string("pvc-") + cluster[std::string_view(cluster).size() - 1]};
+    half.size_bytes = kExtent;
+    half.tags = {tag(kStateTag, kCreating), cluster};
+    REQUIRE(lvm.create(half, kNow).has_value());
+  }
+  REQUIRE(volumes.recover(kNow).has_value());
+  CHECK(volume("pvc-2") != nullptr);
+  CHECK(volume("pvc-1") == nullptr);
+}
+
+// The n-th change fails, before it is done or after: as a lost answer, or a kill, leaves it.
+struct CutOff {
+  void arm(test::FakeLvm& lvm, int at, bool done, Code code) {
+    left = at;
+    const auto hook = [this, code](std::string_view, const VolumeName&) -> Status {
+      if (--left != 0) return {};
+      return fail(code, "cut off");
+    };
+    (done ? lvm.after : lvm.before) = hook;
+  }
+  static void disarm(test::FakeLvm& lvm) { lvm.before = lvm.after = nullptr; }
+  int left = 0;
+};
+
+TEST_CASE("a create that is cut off anywhere is finished by asking again, or leaves nothing after a start",
+          "[lvm volumes]") {
+  for (int at = 1; at <= 2; ++at) {
+    for (const bool done : {false, true}) {
+      for (const bool restart : {false, true}) {
+        DYNAMIC_SECTION("change " << at << (done ? " done" : " not done")
+                                  << (restart ? ", start" : ", again")) {
+          Node node;
+          CutOff cut;
+          cut.arm(node.lvm, at, done, Code::kAborted);
+          const auto first = node.volumes.create(Node::request("pvc-1", 50 * kMiB), kNow);
+          REQUIRE_FALSE(first.has_value());
+          CHECK(first.error().code == Code::kAborted);
+          CutOff::disarm(node.lvm);
+          if (restart) {
+            REQUIRE(node.volumes.recover(kNow).has_value());
+            const LogicalVolume* left = node.volume("pvc-1");
+            CHECK((left == nullptr || left->tag_value(kStateTag) == kReady));
+          }
+          CHECK(node.volumes.create(Node::request("pvc-1", 50 * kMiB), kNow)->size_bytes == 52 * kMiB);
+          CHECK(node.volume("pvc-1")->tag_value(kStateTag) == kReady);
+          CHECK(node.free_extents() == 200 - 13);
+          CHECK_FALSE(node.cleaner.done.empty());
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a removal that is cut off anywhere is finished by asking again, or by a start", "[lvm volumes]") {
+  for (int at = 1; at <= 3; ++at) {
+    for (const bool done : {false, true}) {
+      for (const bool restart : {false, true}) {
+        DYNAMIC_SECTION("change " << at << (done ? " done" : " not done")
+                                  << (restart ? ", start" : ", again")) {
+          Node node;
+          VolumeRequest wanted = Node::request("pvc-1", 50 * kMiB);
+          wanted.parameters = Node::parameters({{"wipeOnDelete", "zero"}});
+          REQUIRE(node.volumes.create(wanted, kNow).has_value());
+          CutOff cut;
+          cut.arm(node.lvm, at, done, Code::kDeadlineExceeded);
+          CHECK(node.volumes.remove("pvc-1", kNow).error().code == Code::kDeadlineExceeded);
+          CutOff::disarm(node.lvm);
+          const bool begun = at > 1 || done;
+          if (begun && node.volume("pvc-1") != nullptr) {
+            CHECK(node.volumes.create(wanted, kNow).error().code == Code::kAborted);
+            CHECK(node.volumes.find("pvc-1", kNow).error().code == Code::kNotFound);
+          }
+          if (restart && begun) {
+            REQUIRE(node.volumes.recover(kNow).has_value());
+          } else {
+            REQUIRE(node.volumes.remove("pvc-1", kNow).has_value());
+          }
+          CHECK(node.volume("pvc-1") == nullptr);
+          CHECK(node.free_extents() == 200);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE_METHOD(Node, "a volume whose extents cannot be cleaned is never ready", "[lvm volumes]") {
+  cleaner.fault = Error{.code = Code::kDataLoss, .sys_errno = 5, .message = "write at 0: Input/output error"};
+  refuses(volumes.create(request("pvc-1", kMiB), kNow), Code::kAborted);
+  CHECK(volume("pvc-1")->tag_value(kStateTag) == kCreating);
+  CHECK(volumes.list(kNow)->empty());
+  cleaner.fault.reset();
+  REQUIRE(volumes.create(request("pvc-1", kMiB), kNow).has_value());
+  CHECK(volume("pvc-1")->tag_value(kStateTag) == kReady);
+}
+
+TEST_CASE_METHOD(Node, "the last room goes to one of two, and LVM is not asked for the other",
+                 "[lvm volumes]") {
+  int created = 0;
+  lvm.before = [&](std::string_view verb, const VolumeName&) -> Status {
+    if (verb != "create" || ++created > 1) return {};
+    // While the first is under way, another thread asks.
+    const auto other = book.promise({.group = "vg", .size_bytes = 60 * kExtent, .pool = {}});
+    CHECK_FALSE(other.has_value());
+    return {};
+  };
+  REQUIRE(volumes.create(request("pvc-1", 150 * kExtent), kNow).has_value());
+  CHECK(created == 1);
+}
+
+}  // namespace
+}  // namespace holdfast::lvm

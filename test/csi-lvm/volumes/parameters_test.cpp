@@ -1,0 +1,112 @@
+#include "csi-lvm/volumes/parameters.h"
+
+#include "test/catch.h"
+
+namespace holdfast::lvm {
+namespace {
+
+using Given = std::map<std::string, std::string>;
+
+Given with(Given more) {
+  more.emplace("vgName", "volumegroup1");
+  return more;
+}
+
+TEST_CASE("a class that names only its group makes linear ext4 volumes", "[lvm parameters]") {
+  const Parameters parameters = parse_parameters(with({}), false).value();
+  CHECK(parameters.group == "volumegroup1");
+  CHECK(parameters.stripes == 1);
+  CHECK(parameters.pool.empty());
+  CHECK(parameters.fs_type == "ext4");
+  CHECK(parameters.snapshot_percent == 20);
+  CHECK(parameters.wipe == Wipe::kNone);
+  CHECK(parse_parameters(with({}), true)->wipe == Wipe::kDiscard);
+}
+
+TEST_CASE("the class that clusters of today have is taken as it stands", "[lvm parameters]") {
+  const Parameters parameters = parse_parameters({{"volumeType", "LVM"},
+                                                  {"vgName", "volumegroup1"},
+                                                  {"fsType", "ext4"},
+                                                  {"lvmType", "striping"},
+                                                  {"pvType", "clouddisk"},
+                                                  {"nodeAffinity", "true"},
+                                                  {"csi.storage.k8s.io/pv/name", "pvc-1"},
+                                                  {"csi.storage.k8s.io/pvc/namespace", "default"}},
+                                                 false)
+                                    .value();
+  CHECK(parameters.stripes == 0);
+}
+
+TEST_CASE("each parameter has its effect", "[lvm parameters]") {
+  const Parameters striped =
+      parse_parameters(with({{"stripes", "3"}, {"lvmType", "striping"}, {"stripeSize", "128Ki"}}), false)
+          .value();
+  CHECK(striped.stripes == 3);
+  CHECK(striped.stripe_bytes == 131072);
+  const Parameters thin =
+      parse_parameters(with({{"thinPool", "pool0"}, {"thinProvision", "Yes"}}), false).value();
+  CHECK(thin.pool == "pool0");
+  const Parameters more = parse_parameters(with({{"csi.storage.k8s.io/fstype", "xfs"},
+                                                 {"mkfsOptions", " -K  -m bigtime=0 "},
+                                                 {"lvTags", "team=a, site/7"},
+                                                 {"snapshotSize", "1Gi"},
+                                                 {"wipeOnDelete", "zero"}}),
+                                           true)
+                              .value();
+  CHECK(more.fs_type == "xfs");
+  CHECK(more.mkfs_options == std::vector<std::string>{"-K", "-m", "bigtime=0"});
+  CHECK(more.tags == std::vector<std::string>{"team=a", "site/7"});
+  CHECK(more.snapshot_bytes == 1 << 30);
+  CHECK(more.wipe == Wipe::kZero);
+  CHECK(parse_parameters(with({{"snapshotSize", "35%"}}), false)->snapshot_percent == 35);
+}
+
+TEST_CASE("a parameter that cannot be honoured is refused by its name and value", "[lvm parameters]") {
+  struct Case {
+    Given given;
+    const char* told;
+  };
+  const Case cases[] = {
+      {{}, "vgName is missing"},
+      {{{"vgName", "a/b"}}, "a/b"},
+      {with({{"vgname", "x"}}), "there is no parameter vgname"},
+      {with({{"volumeType", "QuotaPath"}}), "'QuotaPath' is not supported"},
+      {with({{"lvmType", "mirror"}}), "'mirror' must be linear or striping"},
+      {with({{"stripes", "0"}}), "stripes: '0' is no number from 1 to 128"},
+      {with({{"stripes", "2x"}}), "'2x'"},
+      {with({{"stripes", "129"}}), "'129'"},
+      {with({{"stripeSize", "5Ki"}}), "'5Ki' must be a power of two"},
+      {with({{"stripeSize", "2Ki"}}), "'2Ki' must be"},
+      {with({{"thinProvision", "true"}}), "thinProvision needs thinPool"},
+      {with({{"thinPool", "p"}, {"lvmType", "striping"}}), "no stripes of its own"},
+      {with({{"thinPool", "p q"}}), "p q"},
+      {with({{"fsType", "ntfs"}}), "'ntfs' must be ext4, ext3 or xfs"},
+      {with({{"lvTags", "a,b c"}}), "b c"},
+      {with({{"lvTags", "csi.state=ready"}}), "the driver's own"},
+      {with({{"snapshotSize", "0%"}}), "snapshotSize"},
+      {with({{"snapshotSize", "101%"}}), "snapshotSize"},
+      {with({{"snapshotSize", "0"}}), "no room"},
+      {with({{"wipeOnDelete", "shred"}}), "'shred' must be none, discard or zero"},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.told) {
+      const auto parsed = parse_parameters(c.given, false);
+      REQUIRE_FALSE(parsed.has_value());
+      CHECK(parsed.error().code == Code::kInvalidArgument);
+      CHECK(parsed.error().message.find(c.told) != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("sizes are read as Kubernetes writes them", "[lvm parameters]") {
+  CHECK(parse_bytes("50Mi") == 52428800);
+  CHECK(parse_bytes("512") == 512);
+  CHECK(parse_bytes("1G") == 1000000000);
+  CHECK(parse_bytes("8Ei").has_value() == false);
+  for (const char* wrong : {"", "Mi", "1.5Gi", "-1", "1 Gi", "1gi", "9223372036854775808", "9000000Ti"}) {
+    CHECK_FALSE(parse_bytes(wrong).has_value());
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::lvm
