@@ -96,8 +96,8 @@ bool FamilyOverlay::device_differs() {
   const Result<std::optional<nl::Link>> there = nl::find_link(socket_, device_name(*device_));
   if (!there || !*there || !link_) return true;
   const nl::Link& now = **there;
-  return now.index != link_->index || now.mac != link_->mac || now.mtu != link_->mtu || !now.up ||
-         now.vxlan != link_->vxlan;
+  return now.index != link_->index || now.mac != link_->mac || now.mtu != link_->mtu ||
+         now.master != link_->master || !now.up || now.vxlan != link_->vxlan;
 }
 
 bool FamilyOverlay::contradicted_by(const nl::Event& event) {

@@ -76,12 +76,7 @@ std::string variable(const char* name) {
 
 /// Those of the links of the overlay and of the CNI plugin's usual bridge. Returns what has changed.
 std::vector<DropIn> settle_drop_ins(Files& files, const Options& options, const NetConf& conf, Logger& log) {
-  std::vector<std::string> links;
-  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
-    links.push_back(vxlan_device_name(family, conf.vxlan.vni));
-  }
-  links.emplace_back("cni0");
-  const std::vector<DropIn> all = drop_ins(options.run_dir, links);
+  const std::vector<DropIn> all = drop_ins(options.run_dir, overlay_links(conf.vxlan.vni));
   DropInNews news = options.network_drop_ins ? put_drop_ins(files, all) : remove_drop_ins(files, all);
   for (const DropIn& one : news.changed) log.info("drop-in file settled", {{"path", one.file.native()}});
   for (const std::string& note : news.notes) log.warning("drop-in files", {{"note", note}});

@@ -33,6 +33,7 @@ OverlayKeeper::OverlayKeeper(const Tools& tools, NetConf conf, UnderlayChoice ch
     : tools_(tools), conf_(std::move(conf)), choice_(std::move(choice)), blackhole_(blackhole) {
   choice_.ipv4 = conf_.ipv4.has_value();
   choice_.ipv6 = conf_.ipv6.has_value();
+  choice_.own_links = overlay_links(conf_.vxlan.vni);
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
     if (!pool(family)) continue;
     families_.push_back(std::make_unique<Family>(family, tools_));
@@ -141,7 +142,12 @@ void OverlayKeeper::tell_device(const Family& family, const FamilyOverlay::Devic
   const std::string name = vxlan_device_name(family.family, conf_.vxlan.vni);
   if (news.created) {
     tools_.metrics.device_made.add();
-    tools_.log.info("device made", {{"device", name}, {"in_place_of_one_because", news.replaced}});
+    if (news.replaced.empty()) {
+      tools_.log.info("device made", {{"device", name}});
+    } else {
+      tools_.log.info("device made in the place of one that could not serve",
+                      {{"device", name}, {"because", news.replaced}});
+    }
   }
   if (news.corrected) {
     tools_.metrics.mac_corrections.add();

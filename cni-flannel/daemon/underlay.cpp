@@ -9,10 +9,15 @@
 namespace holdfast::flannel {
 namespace {
 
+bool is_own(const UnderlayChoice& choice, const std::string& name) {
+  return std::ranges::find(choice.own_links, name) != choice.own_links.end();
+}
+
 /// "eth0 (192.168.1.7), lo (127.0.0.1)"
-std::string list_of(const UnderlayTables& tables) {
+std::string list_of(const UnderlayChoice& choice, const UnderlayTables& tables) {
   std::string out;
   for (const nl::Link& link : tables.links) {
+    if (is_own(choice, link.name)) continue;
     out += (out.empty() ? "" : ", ") + link.name;
     std::string addresses;
     for (const nl::Address& address : tables.addresses) {
@@ -24,16 +29,18 @@ std::string list_of(const UnderlayTables& tables) {
   return out;
 }
 
-const nl::Link* link_of_index(const UnderlayTables& tables, int index) {
-  const auto found =
-      std::ranges::find_if(tables.links, [index](const nl::Link& link) { return link.index == index; });
+const nl::Link* link_of_index(const UnderlayChoice& choice, const UnderlayTables& tables, int index) {
+  const auto found = std::ranges::find_if(
+      tables.links, [&](const nl::Link& link) { return link.index == index && !is_own(choice, link.name); });
   return found == tables.links.end() ? nullptr : &*found;
 }
 
 /// The link of that name, or that has that address.
-const nl::Link* find_link(const UnderlayTables& tables, const std::string& wanted) {
+const nl::Link* find_link(const UnderlayChoice& choice, const UnderlayTables& tables,
+                          const std::string& wanted) {
   const Result<IpAddress> address = IpAddress::parse(wanted);
   for (const nl::Link& link : tables.links) {
+    if (is_own(choice, link.name)) continue;
     if (link.name == wanted) return &link;
     const bool has = address && std::ranges::any_of(tables.addresses, [&](const nl::Address& a) {
                        return a.ifindex == link.index && a.cidr.address() == *address;
@@ -44,25 +51,28 @@ const nl::Link* find_link(const UnderlayTables& tables, const std::string& wante
 }
 
 /// The link of the default route with the lowest metric, of IPv4 before IPv6.
-const nl::Link* default_link(const UnderlayTables& tables, bool ipv4) {
+const nl::Link* default_link(const UnderlayChoice& choice, const UnderlayTables& tables, bool ipv4) {
   const nl::Route* best = nullptr;
   for (const nl::Route& route : tables.routes) {
     const bool candidate = route.dst.prefix() == 0 && route.dst.is_v4() == ipv4 && route.ifindex != 0 &&
                            route.type == nl::RouteType::kUnicast;
-    if (candidate && (best == nullptr || route.priority < best->priority)) best = &route;
+    if (!candidate || link_of_index(choice, tables, route.ifindex) == nullptr) continue;
+    if (best == nullptr || route.priority < best->priority) best = &route;
   }
-  return best == nullptr ? nullptr : link_of_index(tables, best->ifindex);
+  return best == nullptr ? nullptr : link_of_index(choice, tables, best->ifindex);
 }
 
 /// The link of the first address, else the first name, in which `pattern` is found.
-const nl::Link* find_matching(const UnderlayTables& tables, const std::string& pattern) {
+const nl::Link* find_matching(const UnderlayChoice& choice, const UnderlayTables& tables,
+                              const std::string& pattern) {
   const std::regex regex(pattern);  // was checked when it was read
   for (const nl::Address& address : tables.addresses) {
     if (!std::regex_search(address.cidr.address().to_string(), regex)) continue;
-    if (const nl::Link* found = link_of_index(tables, address.ifindex)) return found;
+    if (const nl::Link* found = link_of_index(choice, tables, address.ifindex)) return found;
   }
-  const auto named =
-      std::ranges::find_if(tables.links, [&](const nl::Link& l) { return std::regex_search(l.name, regex); });
+  const auto named = std::ranges::find_if(tables.links, [&](const nl::Link& link) {
+    return !is_own(choice, link.name) && std::regex_search(link.name, regex);
+  });
   return named == tables.links.end() ? nullptr : &*named;
 }
 
@@ -75,20 +85,23 @@ std::string joined(const std::vector<std::string>& texts) {
 /// What was asked for by name, pattern or destination; nullptr when none of it is there.
 const nl::Link* find_asked(const UnderlayChoice& choice, const UnderlayTables& tables) {
   for (const std::string& wanted : choice.interfaces) {
-    if (const nl::Link* found = find_link(tables, wanted)) return found;
+    if (const nl::Link* found = find_link(choice, tables, wanted)) return found;
   }
   for (const std::string& pattern : choice.patterns) {
-    if (const nl::Link* found = find_matching(tables, pattern)) return found;
+    if (const nl::Link* found = find_matching(choice, tables, pattern)) return found;
   }
   if (!choice.can_reach) return nullptr;
   const nl::Route* way = best_route(tables.routes, *choice.can_reach);
-  return way == nullptr ? nullptr : link_of_index(tables, way->ifindex);
+  return way == nullptr ? nullptr : link_of_index(choice, tables, way->ifindex);
 }
 
 /// "no interface eth9 (--iface); no way to 10.0.0.1 (--iface-can-reach)"
 std::string describe_asked(const UnderlayChoice& choice) {
   std::string out;
   const auto add = [&out](const std::string& text) { out += (out.empty() ? "" : "; ") + text; };
+  for (const std::string& name : choice.interfaces) {
+    if (is_own(choice, name)) add(name + " stands on the tunnels itself: name the interface below them");
+  }
   if (!choice.interfaces.empty())
     add("no interface " + joined(choice.interfaces) + " (" + choice.interfaces_flag + ")");
   if (!choice.patterns.empty()) add("none matches " + joined(choice.patterns) + " (--iface-regex)");
@@ -100,16 +113,16 @@ Result<const nl::Link*> choose_link(const UnderlayChoice& choice, const Underlay
   const std::string asked = describe_asked(choice);
   if (!asked.empty()) {
     if (const nl::Link* found = find_asked(choice, tables)) return found;
-    return fail(Code::kNotFound, asked + "; there are: " + list_of(tables));
+    return fail(Code::kNotFound, asked + "; there are: " + list_of(choice, tables));
   }
   const nl::Link* found = nullptr;
-  if (choice.public_ip) found = find_link(tables, choice.public_ip->to_string());
-  if (found == nullptr && choice.ipv4) found = default_link(tables, true);
-  if (found == nullptr && choice.ipv6) found = default_link(tables, false);
+  if (choice.public_ip) found = find_link(choice, tables, choice.public_ip->to_string());
+  if (found == nullptr && choice.ipv4) found = default_link(choice, tables, true);
+  if (found == nullptr && choice.ipv6) found = default_link(choice, tables, false);
   if (found == nullptr) {
-    return fail(
-        Code::kNotFound,
-        "no default route tells the external interface; name one by --iface; there are: " + list_of(tables));
+    return fail(Code::kNotFound,
+                "no default route tells the external interface; name one by --iface; there are: " +
+                    list_of(choice, tables));
   }
   return found;
 }

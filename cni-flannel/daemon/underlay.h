@@ -23,6 +23,8 @@ struct UnderlayChoice {
   std::optional<IpAddress> can_reach;  ///< --iface-can-reach
   std::optional<IpAddress> public_ip;  ///< --public-ip: told to the peers in place of the interface's address
   std::optional<IpAddress> public_ipv6;
+  /// Links that stand on the tunnels themselves: none of them is taken, however it was asked for.
+  std::vector<std::string> own_links = {};
   bool ipv4 = true;  ///< families that are in use
   bool ipv6 = false;
 };
@@ -46,7 +48,7 @@ struct UnderlayTables {
 
 /// Pure. Of several addresses on the interface `before` (what was used last) is kept while it is there, else
 /// the first of global scope counts, in the kernel's order. Errors: kNotFound, naming what was asked for and
-/// the interfaces that there are; kFailedPrecondition for an interface without an address of a family.
+/// the interfaces that could be; kFailedPrecondition for an interface without an address of a family.
 [[nodiscard]] Result<Underlay> choose_underlay(const UnderlayChoice& choice, const UnderlayTables& tables,
                                                const Underlay* before = nullptr);
 

@@ -46,6 +46,20 @@ struct Found {
   std::string replaced;
 };
 
+/// Says which link is in the way of ours.
+Error with_holder(nl::Socket& socket, const VxlanDeviceSpec& spec, Error error) {
+  if (error.code != Code::kAlreadyExists) return error;
+  const Result<std::vector<nl::Link>> links = nl::list_links(socket, {.kind = "vxlan"});
+  if (!links) return error;
+  for (const nl::Link& link : *links) {
+    if (!link.vxlan || link.vxlan->vni != spec.conf.vni) continue;
+    error.message += "; " + link.name + " has VNI " + std::to_string(spec.conf.vni) +
+                     ": delete it (ip link del " + link.name +
+                     "), or take another VNI for all nodes (Backend.VNI in net-conf.json)";
+  }
+  return error;
+}
+
 Result<Found> find_or_create(nl::Socket& socket, const VxlanDeviceSpec& spec) {
   Found out;
   const std::string name = name_of(spec);
@@ -63,7 +77,9 @@ Result<Found> find_or_create(nl::Socket& socket, const VxlanDeviceSpec& spec) {
   link.mac = spec.mac;
   link.mtu = spec.mtu;
   link.info = info_of(spec);
-  HOLDFAST_TRY(out.link, nl::create_vxlan(socket, link));
+  Result<nl::Link> made = nl::create_vxlan(socket, link);
+  if (!made) return tl::unexpected(with_holder(socket, spec, std::move(made).error()));
+  out.link = *std::move(made);
   out.created = true;
   return out;
 }
@@ -76,7 +92,8 @@ Result<bool> adjust(nl::Socket& socket, const nl::Link& link, const VxlanDeviceS
   nl::LinkChange change;
   if (link.mtu != spec.mtu) change.mtu = spec.mtu;
   if (link.mac != spec.mac) change.mac = spec.mac;
-  if (change.mtu || change.mac) {
+  if (link.master != 0) change.master = 0;  // a port of a bridge takes packets from nobody else
+  if (change.mtu || change.mac || change.master) {
     HOLDFAST_CHECK(socket.run(nl::change_link(link.index, change)));
   }
   return change.mac.has_value();
@@ -134,6 +151,10 @@ Result<nl::Link> check_outcome(nl::Socket& socket, int ifindex, const VxlanDevic
 
 std::string vxlan_device_name(IpFamily family, std::uint32_t vni) {
   return (family == IpFamily::kV4 ? "flannel." : "flannel-v6.") + std::to_string(vni);
+}
+
+std::vector<std::string> overlay_links(std::uint32_t vni) {
+  return {vxlan_device_name(IpFamily::kV4, vni), vxlan_device_name(IpFamily::kV6, vni), "cni0"};
 }
 
 std::string vxlan_mismatch(const nl::Link& link, const VxlanDeviceSpec& spec) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cni-flannel/daemon/net_conf.h"
 #include "common/base/cidr.h"
@@ -15,6 +16,9 @@ namespace holdfast::flannel {
 
 /// flannel.<VNI>, or flannel-v6.<VNI> in IPv6. Errors: none; a VNI of 24 bits leaves a valid name.
 [[nodiscard]] std::string vxlan_device_name(IpFamily family, std::uint32_t vni);
+
+/// The devices of both families, and the CNI plugin's usual bridge.
+[[nodiscard]] std::vector<std::string> overlay_links(std::uint32_t vni);
 
 /// How one family's device is to be.
 struct VxlanDeviceSpec {
@@ -39,8 +43,9 @@ struct VxlanDevice {
 
 /// Makes the device be as told: one that is there is used if type, VNI, external interface, local address,
 /// port, GBP and l2miss agree, else it is deleted and made anew. MAC, MTU and learning of one that is used
-/// are set. Then: accept_ra off, address <subnet base>/32 (/128), no other address of the cluster's network
-/// (IPv6: none but link-local), up. Repeating it changes nothing and loses no packet.
+/// are set, and it is taken out of a bridge. Then: accept_ra off, address <subnet base>/32 (/128), no other
+/// address of the cluster's network (IPv6: none but link-local), up. Repeating it changes nothing and loses
+/// no packet.
 ///
 /// To be called in the network namespace of `socket`. Errors: the kernel's; kAborted when the device has
 /// another MAC in the end than was set, because someone else sets it too.

@@ -34,6 +34,7 @@ std::string device_trouble(const std::optional<nl::Link>& link, const PeerEnd& o
     return "has MAC " + (link->mac ? link->mac->to_string() : "none") + ", the lease has " +
            own.vtep_mac.to_string();
   }
+  if (link->master != 0) return "is a port of a bridge, which takes its packets";
   return link->up ? "" : "is down";
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cni-flannel/daemon/underlay.h"
+#include "cni-flannel/daemon/vxlan_device.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -21,6 +22,7 @@ Finding choice_of(nl::Socket& socket, const OverlayReport& overlay, const std::o
   if (daemon && daemon->options) choice = daemon->options->underlay;
   choice.ipv4 = overlay.conf.ipv4.has_value();
   choice.ipv6 = overlay.conf.ipv6.has_value();
+  choice.own_links = overlay_links(overlay.conf.vxlan.vni);
   const Result<Underlay> chosen = choose_underlay(choice, *tables);
   if (!chosen) return {Verdict::kWrong, kWhat, chosen.error().message};
   if (!chosen->link.up) return {Verdict::kWrong, kWhat, chosen->link.name + " is down"};

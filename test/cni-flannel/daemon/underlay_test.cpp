@@ -90,6 +90,29 @@ TEST_CASE("A pattern, a destination or the public address tells the interface to
   CHECK(choose_underlay(choice, machine())->link.name == "eth0");
 }
 
+TEST_CASE("What stands on the tunnels is never the interface that they run by", "[flanneld]") {
+  UnderlayTables tables = machine();
+  tables.links.insert(tables.links.begin(), link(9, "flannel.1"));
+  tables.addresses.insert(tables.addresses.begin(), address(9, "10.244.1.0/32"));
+  tables.routes.insert(tables.routes.begin(), default_route("0.0.0.0/0", 9, 0));
+  UnderlayChoice choice;
+  choice.own_links = {"flannel.1", "flannel-v6.1", "cni0"};
+  CHECK(choose_underlay(choice, tables)->link.name == "eth0");
+  choice.can_reach = ip("8.8.8.8");
+  CHECK_FALSE(choose_underlay(choice, tables).has_value());
+  choice.patterns = {"^10\\.", "flannel"};
+  CHECK(choose_underlay(choice, tables)->link.name == "wwan0");
+  choice.can_reach.reset();
+  choice.patterns.clear();
+  choice.interfaces = {"10.244.1.0", "wwan0"};
+  CHECK(choose_underlay(choice, tables)->link.name == "wwan0");
+  choice.interfaces = {"flannel.1"};
+  CHECK(choose_underlay(choice, tables).error().message ==
+        "flannel.1 stands on the tunnels itself: name the interface below them; no interface flannel.1 "
+        "(--iface); "
+        "there are: lo, eth0 (192.168.1.7 192.168.1.200 2001:db8::7), wwan0 (10.9.0.2)");
+}
+
 TEST_CASE("Both families are served where both are in use", "[flanneld]") {
   UnderlayChoice choice;
   choice.ipv6 = true;

@@ -184,6 +184,25 @@ TEST_CASE_METHOD(Node, "A device that cannot serve is made anew, with the reason
   }
 }
 
+TEST_CASE_METHOD(Node, "A link of somebody that has the VNI is named, with what to do about it",
+                 "[flanneld]") {
+  REQUIRE(ensure_vxlan_device(socket, spec()).has_value());
+  output_of("ip link set flannel.1 down && ip link set flannel.1 name foo");
+  CHECK_THAT(
+      ensure_vxlan_device(socket, spec()).error().message,
+      Catch::EndsWith("; foo has VNI 1: delete it (ip link del foo), or take another VNI for all nodes "
+                      "(Backend.VNI in net-conf.json)"));
+}
+
+TEST_CASE_METHOD(Node, "A device that somebody has put into a bridge is taken out", "[flanneld]") {
+  REQUIRE(ensure_vxlan_device(socket, spec()).has_value());
+  output_of("ip link add br9 type bridge && ip link set flannel.1 master br9");
+  const auto made = ensure_vxlan_device(socket, spec());
+  REQUIRE(made.has_value());
+  CHECK(made->link.master == 0);
+  CHECK_FALSE(made->created);
+}
+
 TEST_CASE_METHOD(Node, "IPv6 has a device of its own, with its address usable at once", "[flanneld]") {
   REQUIRE(ensure_vxlan_device(socket, spec()).has_value());
   output_of("ip link set u0 up");
