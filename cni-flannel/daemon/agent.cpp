@@ -225,6 +225,10 @@ bool Agent::renew_lease() {
               overlay_.device_mac(IpFamily::kV4), overlay_.device_mac(IpFamily::kV6), overlay_.underlay()});
   tools_.conditions.set(kLeaseKnown, found.lease ? "ToldUnusable" : "NoLease", found.fault);
   has_lease_ = found.lease.has_value();
+  // elsewhere we write what is told of us
+  if (has_lease_ && told != nullptr && options_.source == SourceKind::kDir) {
+    tools_.conditions.set(kPublicAddressWrong, "ToldOtherwise", address_fault(told->network, *found.lease));
+  }
   if (has_lease_ && own_ != *found.lease) {
     own_ = *found.lease;
     state_.changed();
@@ -289,15 +293,6 @@ void Agent::rules_told(const RulesKeeper::Outcome& outcome) {
         outcome.guard ? "" : "VXLAN packets are taken from everybody: " + outcome.guard.error().message);
   }
   tools_.conditions.set(kRulesInPlace, "RulesFailed", outcome.done ? "" : outcome.done.error().message);
-}
-
-void Agent::publish() {
-  if (!source_ || !own_) return;
-  if (published_ == own_ && published_transitions_ == tools_.conditions.transitions()) return;
-  published_ = own_;
-  published_transitions_ = tools_.conditions.transitions();
-  const NodeNetworkObject* told = known_.find(options_.node_name);
-  source_->publish(*own_, {told == nullptr ? 0 : told->identity.generation, tools_.conditions.list()});
 }
 
 OverlayState Agent::snapshot() const {

@@ -1,10 +1,19 @@
-// What an Agent makes of what its source tells.
+// What an Agent makes of what its source tells, and what it tells it.
 #include <algorithm>
 #include <utility>
 
 #include "cni-flannel/daemon/agent.h"
 
 namespace holdfast::flannel {
+
+void Agent::publish() {
+  if (!source_ || !own_) return;
+  if (published_ == own_ && published_transitions_ == tools_.conditions.transitions()) return;
+  published_ = own_;
+  published_transitions_ = tools_.conditions.transitions();
+  const NodeNetworkObject* told = known_.find(options_.node_name);
+  source_->publish(*own_, {told == nullptr ? 0 : told->identity.generation, tools_.conditions.list()});
+}
 
 void Agent::set_forget_timer() {
   const auto next = known_.next_forget(options_.peer_removal_delay);
@@ -73,8 +82,12 @@ void Agent::crd_seen() {
 
 void Agent::health(const SourceHealth& health) {
   tools_.metrics.source_reachable.set(health.reachable ? 1 : 0);
-  tools_.conditions.set(kSourceReachable, health.reachable ? "PartlyUsable" : kUnreachableReason,
-                        health.detail);
+  if (health.reachable) {
+    tools_.conditions.well(kSourceReachable);
+    tools_.conditions.set(kObjectsUnusable, "PartlyUsable", health.detail);
+  } else {
+    tools_.conditions.unwell(kSourceReachable, kUnreachableReason, health.detail);
+  }
   publish();
 }
 

@@ -3,15 +3,23 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/text.h"
+
 namespace holdfast::flannel {
+namespace {
+
+constexpr std::size_t kMostShown = 2000;  // bytes of a message
+
+}  // namespace
+
 Conditions::Conditions(Logger& log, Clock& clock) : log_(log), clock_(clock) {
   for (const ConditionKind& kind :
        {kInterfaceFound, kLeaseKnown, kDeviceRight, kPeersProgrammed, kRulesInPlace, kSubnetFileWritten,
         kPeersGuarded, kStateStored, kSourceReachable}) {
     states_[kind] = {false, std::string(kStartingReason), "not yet", clock_.now()};
   }
-  for (const ConditionKind& kind :
-       {kPeersRejected, kVtepMacContested, kCidrConflict, kPathMtuTooSmall, kChecksumOffloadBroken}) {
+  for (const ConditionKind& kind : {kPeersRejected, kVtepMacContested, kCidrConflict, kPathMtuTooSmall,
+                                    kChecksumOffloadBroken, kObjectsUnusable, kPublicAddressWrong}) {
     states_[kind] = {true, "", "", clock_.now()};
   }
 }
@@ -21,17 +29,19 @@ void Conditions::well(const ConditionKind& kind) {
   if (state.well) return;
   state = {true, "", "", clock_.now()};
   ++transitions_;
-  log_.info("condition is well", {{"condition", kind.type}});
+  log_.info("condition is as it should be", {{"condition", kind.type}});
   if (told_) told_();
 }
 
-void Conditions::unwell(const ConditionKind& kind, std::string_view reason, const std::string& message) {
+void Conditions::unwell(const ConditionKind& kind, std::string_view reason, const std::string& told) {
+  const std::string message = printable(told, kMostShown);
   State& state = states_[kind];
   if (!state.well && state.message == message) return;
   if (state.well) state.since = clock_.now();
   state = {false, std::string(reason), message, state.since};
   ++transitions_;
-  log_.warning("condition is not well", {{"condition", kind.type}, {"reason", reason}, {"why", message}});
+  log_.warning("condition is not as it should be",
+               {{"condition", kind.type}, {"reason", reason}, {"why", message}});
   if (told_) told_();
 }
 
@@ -66,7 +76,8 @@ std::string Conditions::report() const {
   std::string out;
   for (const auto& [kind, state] : states_) {
     out += (state.well ? "[+]" : "[-]") + std::string(kind.type);
-    out += state.well ? " ok" : " failed: " + state.message;
+    out +=
+        state.well ? (kind.good ? " ok" : " none") : (kind.good ? " failed: " : " found: ") + state.message;
     out += kind.for_ready || state.well ? "\n" : " (ready all the same)\n";
   }
   return out;

@@ -32,6 +32,8 @@ inline constexpr ConditionKind kSubnetFileWritten{"SubnetFileWritten"};
 inline constexpr ConditionKind kStateStored{"StateStored", true, false};
 inline constexpr ConditionKind kSourceReachable{"SourceReachable", true, false};
 inline constexpr ConditionKind kPeersGuarded{"PeersGuarded", true, false};
+inline constexpr ConditionKind kObjectsUnusable{"ObjectsUnusable", false, false};
+inline constexpr ConditionKind kPublicAddressWrong{"PublicAddressWrong", false, false};
 inline constexpr ConditionKind kPeersRejected{"PeersRejected", false, false};
 inline constexpr ConditionKind kVtepMacContested{"VtepMacContested", false, false};
 inline constexpr ConditionKind kCidrConflict{"CidrConflict", false, false};
@@ -52,7 +54,8 @@ class Conditions {
   void on_transition(std::function<void()> told) { told_ = std::move(told); }
 
   void well(const ConditionKind& kind);
-  /// `reason` is one word in CamelCase; `message` says what is wrong, with which object, and the cure.
+  /// `reason` is one word in CamelCase; `message` says what is wrong, with which object, and the cure. Of it
+  /// is shown what is printable, of a very long one the beginning: names and values in it come from outside.
   void unwell(const ConditionKind& kind, std::string_view reason, const std::string& message);
   /// unwell with `message` unless it is empty.
   void set(const ConditionKind& kind, std::string_view reason, const std::string& message);
@@ -61,7 +64,8 @@ class Conditions {
   [[nodiscard]] bool ready() const;
   /// As an object's status has them.
   [[nodiscard]] std::vector<Condition> list() const;
-  /// For people: a line each, "[+]DeviceRight ok" or "[-]DeviceRight failed: WHY".
+  /// For people: a line each, "[+]DeviceRight ok" or "[-]DeviceRight failed: WHY", and of those that are good
+  /// when they are false "[+]CidrConflict none" or "[-]CidrConflict found: WHAT".
   [[nodiscard]] std::string report() const;
   /// The first message of what keeps the node from being ready; empty when it is.
   [[nodiscard]] std::string first_trouble() const;

@@ -12,10 +12,15 @@ constexpr std::chrono::milliseconds kGather{1};
 // Of the time at most a fifth goes into reading a folder that does not stop changing.
 constexpr int kRestFactor = 4;
 
-std::string joined(const std::vector<std::string>& notes) {
+constexpr std::size_t kNotesTold = 3;
+
+/// Of what could not be used the first, how many more, and what follows from it.
+std::string summary(const std::vector<std::string>& notes) {
+  if (notes.empty()) return "";
   std::string out;
-  for (const std::string& note : notes) out += (out.empty() ? "" : "; ") + note;
-  return out;
+  for (std::size_t i = 0; i < std::min(notes.size(), kNotesTold); ++i) out += notes[i] + "; ";
+  if (notes.size() > kNotesTold) out += std::to_string(notes.size() - kNotesTold) + " more; ";
+  return out + "until that is mended no node counts as removed";
 }
 
 }  // namespace
@@ -77,7 +82,7 @@ void DirLeaseSource::read() {
 void DirLeaseSource::tell(FolderContent content) {
   for (NodeNetworkObject& node : content.changed) consumer_->upsert(std::move(node));
   if (content.whole) consumer_->listed(content.names);
-  consumer_->health({true, joined(content.notes)});
+  consumer_->health({true, summary(content.notes)});
 }
 
 }  // namespace holdfast::flannel

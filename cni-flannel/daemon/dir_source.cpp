@@ -35,6 +35,16 @@ void derive_missing(NodeNetwork& network) {
   }
 }
 
+/// Why nobody can be its peer; empty when nothing is lacking, or nobody is to be.
+std::string lack_of(const NodeNetworkObject& document) {
+  const NodeNetwork& network = document.network;
+  if (!network.managed || !document.removed_at.empty() || !network.pod_cidrs.empty()) return "";
+  if (network.public_ip || network.public_ipv6)
+    return "has no podCidr below spec.flannel, so nobody is its peer";
+  return "has neither podCidr nor publicIP below spec.flannel, so nobody is its peer; is the line 'flannel:' "
+         "missing?";
+}
+
 /// Leaves of each node the last.
 void keep_last_of_each(std::vector<NodeNetworkObject>& nodes) {
   NodeNames seen;
@@ -60,7 +70,12 @@ std::optional<NodeFolder::Stamp> NodeFolder::stamp_of(const fs::path& path) {
 void NodeFolder::read_file(const fs::path& path, File& file, std::vector<NodeNetworkObject>& out) {
   const auto note = [&](const std::string& why) { file.notes.push_back(path.native() + ": " + why); };
   const Result<std::optional<std::string>> text = files_.read(path, kMaxFileBytes);
-  if (!text) return note(text.error().message);
+  if (!text) {  // names the path itself
+    const bool other_kind = text.error().code == Code::kFailedPrecondition;
+    file.notes.push_back(text.error().message +
+                         (other_kind ? " (links are not followed: put the file itself there)" : ""));
+    return;
+  }
   if (!text->has_value()) return;  // gone since the folder was listed
   Result<std::vector<DecodedDocument>> documents = decode_node_network_documents(**text);
   if (!documents) return note(documents.error().message);
@@ -69,6 +84,8 @@ void NodeFolder::read_file(const fs::path& path, File& file, std::vector<NodeNet
       note(document.error().message);
       continue;
     }
+    const std::string lack = lack_of(*document);
+    if (!lack.empty()) note("node " + document->identity.name + " " + lack);
     derive_missing(document->network);
     file.names.push_back(document->identity.name);
     out.push_back(*std::move(document));

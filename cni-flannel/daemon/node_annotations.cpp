@@ -90,7 +90,7 @@ Result<Annotations> annotations_of(const JsonObject& object) {
 
 Result<std::optional<NodeNetworkObject>> decode_node(const JsonObject& node, const AnnotationKeys& keys) {
   NodeNetworkObject out;
-  HOLDFAST_TRY(out.identity, decode_identity(node));
+  HOLDFAST_TRY(out.identity, decode_node_identity(node));
   HOLDFAST_TRY(const JsonObject spec, node["spec"].object_or_empty());
   HOLDFAST_TRY(const Annotations annotations, annotations_of(node));
   HOLDFAST_TRY(const std::vector<Cidr> pod_cidrs, decode_pod_cidrs(spec, "podCIDR"));

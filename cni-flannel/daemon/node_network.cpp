@@ -9,7 +9,8 @@ tl::unexpected<Error> unusable(const NodeNetwork& peer, const std::string& why) 
   return fail(Code::kFailedPrecondition, "node " + peer.node + " " + why);
 }
 
-/// Not so: RFC 1122 section 3.2.1.3 and RFC 1112 section 4, RFC 4291 section 2.
+}  // namespace
+
 bool is_host_address(const IpAddress& address) {
   static const std::vector<Cidr> blocks = [] {
     std::vector<Cidr> out;
@@ -21,8 +22,6 @@ bool is_host_address(const IpAddress& address) {
   }();
   return std::ranges::none_of(blocks, [&](const Cidr& block) { return block.contains(address); });
 }
-
-}  // namespace
 
 const Cidr* NodeNetwork::pod_cidr(IpFamily family) const {
   const auto found =

@@ -48,6 +48,10 @@ struct NodeNetwork {
 /// Checks and sets pod_cidrs: host bits are cleared. Errors: kInvalidArgument for a second one of a family.
 Result<std::vector<Cidr>> checked_pod_cidrs(const std::vector<Cidr>& cidrs);
 
+/// Not a loopback, multicast or reserved address, nor one of "this network".
+/// Source: RFC 1122 section 3.2.1.3, RFC 1112 section 4, RFC 4291 section 2.
+[[nodiscard]] bool is_host_address(const IpAddress& address);
+
 /// What the kernel must know of one peer to send one family's pod traffic to it.
 struct PeerEnd {
   Cidr subnet;  ///< host bits cleared

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cni-flannel/daemon/backend_data.h"
+#include "cni-flannel/daemon/node_name.h"
 #include "cni-flannel/daemon/node_network_names.h"
 #include "common/yaml/yaml.h"
 
@@ -129,6 +130,14 @@ Result<ObjectIdentity> decode_identity(const JsonObject& object) {
   return out;
 }
 
+Result<ObjectIdentity> decode_node_identity(const JsonObject& object) {
+  HOLDFAST_TRY(ObjectIdentity out, decode_identity(object));
+  const std::string fault = node_name_fault(out.name);
+  if (fault.empty()) return out;
+  HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object());
+  return metadata["name"].refuse(fault);
+}
+
 Result<std::vector<Cidr>> decode_pod_cidrs(const JsonObject& object, std::string_view single_key) {
   std::vector<Cidr> cidrs;
   const JsonField several = object["podCIDRs"];
@@ -151,7 +160,7 @@ Result<std::vector<Cidr>> decode_pod_cidrs(const JsonObject& object, std::string
 Result<NodeNetworkObject> decode_node_network(const JsonObject& object) {
   HOLDFAST_CHECK(check_kind(object));
   NodeNetworkObject out;
-  HOLDFAST_TRY(out.identity, decode_identity(object));
+  HOLDFAST_TRY(out.identity, decode_node_identity(object));
   HOLDFAST_TRY(const JsonObject spec, object["spec"].object_or_empty());
   HOLDFAST_TRY(const JsonObject flannel, spec["flannel"].object_or_empty());
   Result<NodeNetwork> network = decode_spec(out.identity.name, flannel);

@@ -67,6 +67,9 @@ struct NodeNetworkStatus {
 /// metadata of any Kubernetes object. Errors: kInvalidArgument, also for no name.
 [[nodiscard]] Result<ObjectIdentity> decode_identity(const JsonObject& object);
 
+/// The same of what is named after a Node. Errors: also for what is no name of one (node_name.h).
+[[nodiscard]] Result<ObjectIdentity> decode_node_identity(const JsonObject& object);
+
 /// podCIDRs of `object`, or where there are none the one under `single_key`. Errors: kInvalidArgument, as
 /// checked_pod_cidrs too.
 [[nodiscard]] Result<std::vector<Cidr>> decode_pod_cidrs(const JsonObject& object,

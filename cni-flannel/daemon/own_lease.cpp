@@ -69,6 +69,21 @@ NodeNetwork own_lease(const NetConf& conf, const LeaseParts& parts) {
   return out;
 }
 
+std::string address_fault(const NodeNetwork& told, const NodeNetwork& own) {
+  std::string out;
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    const std::optional<IpAddress>& theirs = told.public_address(family);
+    const std::optional<IpAddress>& ours = own.public_address(family);
+    if (own.pod_cidr(family) == nullptr || !ours || theirs == ours) continue;
+    out += (out.empty() ? "" : "; ") +
+           (theirs ? "peers send to " + theirs->to_string() : std::string("peers are told no address")) +
+           ", and this node receives at " + ours->to_string();
+  }
+  if (out.empty()) return "";
+  return out + ": correct what is told of node " + own.node +
+         " (its document), or tell --public-ip where another address leads here";
+}
+
 UsableLease usable_lease(const NetConf& conf, const LeaseParts& parts) {
   const auto fault_of = [&conf](const NodeNetwork& lease) {
     const Result<SubnetFile> file = subnet_file_of(conf, lease, 0, false);

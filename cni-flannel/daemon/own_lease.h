@@ -25,6 +25,9 @@ struct LeaseParts {
 /// change.
 [[nodiscard]] NodeNetwork own_lease(const NetConf& conf, const LeaseParts& parts);
 
+/// Where the peers are told to send, if that is not where we receive (`own`); empty when it is.
+[[nodiscard]] std::string address_fault(const NodeNetwork& told, const NodeNetwork& own);
+
 /// A lease that the plugin can be told, and what is wrong with the one that the source tells.
 struct UsableLease {
   std::optional<NodeNetwork> lease;  ///< unset: there is none

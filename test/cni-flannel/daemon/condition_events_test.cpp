@@ -70,8 +70,8 @@ TEST_CASE("What comes and goes is no Event, nor what nobody there could read", "
       {"well", "DeviceRight", "True", "AsWanted", "", ""},
       {"starting", "DeviceRight", "False", "Starting", "not yet", ""},
       {"out of reach", "SourceReachable", "False", "Unreachable", "refused", ""},
-      {"objects of no use", "SourceReachable", "False", "PartlyUsable", "b: no CIDR",
-       "PartlyUsable: SourceReachable: b: no CIDR\n"},
+      {"objects of no use", "ObjectsUnusable", "True", "PartlyUsable", "b: no CIDR",
+       "ObjectsUnusable: ObjectsUnusable: b: no CIDR\n"},
       {"a type that says it", "VtepMacContested", "True", "SetBySomebodyElse", "find it",
        "VtepMacContested: VtepMacContested: find it\n"},
   };

@@ -39,9 +39,9 @@ TEST_CASE_METHOD(Node, "A transition is one line in the log, however often it is
   conditions.set(kDeviceRight, "", "");
   CHECK(log.all().size() == 3);
   CHECK(conditions.transitions() == 3);
-  CHECK(
-      log.all()[0] ==
-      "level=warning msg=\"condition is not well\" condition=DeviceRight reason=DeviceWrong why=\"why one\"");
+  CHECK(log.all()[0] ==
+        "level=warning msg=\"condition is not as it should be\" condition=DeviceRight reason=DeviceWrong "
+        "why=\"why one\"");
 }
 
 TEST_CASE_METHOD(Node, "The list is what an object's status holds, and the report what a person reads",
@@ -60,7 +60,17 @@ TEST_CASE_METHOD(Node, "The list is what an object's status holds, and the repor
   }
   CHECK_THAT(conditions.report(),
              Catch::Contains("[+]DeviceRight ok\n") && Catch::Contains("[-]LeaseKnown failed: not yet\n") &&
-                 Catch::Contains("[-]VtepMacContested failed: by 02:00:00:00:00:01 (ready all the same)\n"));
+                 Catch::Contains("[-]VtepMacContested found: by 02:00:00:00:00:01 (ready all the same)\n") &&
+                 Catch::Contains("[+]CidrConflict none\n"));
+}
+
+TEST_CASE_METHOD(Node, "What comes from outside can end no line of the report, and not fill it",
+                 "[flanneld]") {
+  conditions.unwell(kPeersRejected, "NodesConflict",
+                    "node a\n[+]PeersRejected none\x1b[2J" + std::string(9000, 'x'));
+  CHECK_THAT(conditions.report(),
+             Catch::Contains("[-]PeersRejected found: node a\\x0a[+]PeersRejected none\\x1b[2Jxx"));
+  CHECK(conditions.report().size() < 3000);
 }
 
 TEST_CASE_METHOD(Node, "How long something lasts is counted from when it began", "[flanneld]") {

@@ -54,10 +54,37 @@ TEST_CASE("A file that cannot be used makes the list partial and hides no other"
   const auto listing = NodeFolder(folder.files, folder.path()).read();
   REQUIRE(listing.has_value());
   CHECK_FALSE(listing->whole);
-  CHECK(listing->notes.size() == 3);
+  REQUIRE(listing->notes.size() == 4);
   CHECK_THAT(listing->notes[0], Catch::Contains("a.yaml: line 1, column"));
+  CHECK_THAT(listing->notes[2],
+             Catch::EndsWith("c.json: node c has neither podCidr nor publicIP below spec.flannel, "
+                             "so nobody is its peer; is the line 'flannel:' missing?"));
+  CHECK_THAT(listing->notes[3],
+             Catch::StartsWith("read /") && Catch::Contains("z.yaml: not a regular file (links are"));
   REQUIRE(listing->changed.size() == 2);
   CHECK(listing->changed[0].identity.name == "b");
+}
+
+TEST_CASE("A document by which a node is nobody's peer is told, unless that is meant", "[flanneld]") {
+  const std::string head =
+      "apiVersion: net.holdfast.dev/v1alpha1\nkind: NodeNetworkConfiguration\nmetadata: {name: a}\n";
+  const std::pair<const char*, const char*> rows[] = {
+      {"spec: {publicIP: 192.168.0.1, podCidr: 10.244.1.0/24}\n", "neither podCidr nor publicIP"},
+      {"spec: {flannel: {publicIP: 192.168.0.1}}\n", "no podCidr below spec.flannel"},
+      {"spec: {flannel: {podCidr: 10.244.1.0/24}}\n", ""},  // wanted_peers() tells of the address
+      {"spec: {flannel: {subnetKubeManaged: false}}\n", ""},
+      {"spec: {removedAt: \"2026-01-01T00:00:00Z\"}\n", ""},
+  };
+  for (const auto& [spec, note] : rows) {
+    DYNAMIC_SECTION(spec) {
+      Folder folder;
+      folder.write("a.yaml", head + spec);
+      const auto listing = NodeFolder(folder.files, folder.path()).read();
+      CHECK(listing->names.contains("a"));
+      REQUIRE(listing->notes.size() == (note[0] == '\0' ? 0 : 1));
+      if (!listing->notes.empty()) CHECK_THAT(listing->notes[0], Catch::Contains(note));
+    }
+  }
 }
 
 TEST_CASE("Of a node in two files the later file counts", "[flanneld]") {

@@ -38,6 +38,30 @@ TEST_CASE_METHOD(Cluster, "A second flanneld in one network namespace does not s
   static_cast<void>(one.run("kill $(cat " + one.path("pid").native() + ")"));
 }
 
+TEST_CASE_METHOD(Cluster,
+                 "What files tell wrongly is told, of this node and of others, and ready it is all the same",
+                 "[flanneld]") {
+  one.start({"--iface=flannel.1", "--iface=eth0"});
+  until([&] { return one.ready(); });
+  CHECK_THAT(one.get("/readyz?verbose"), Catch::Contains("[+]PublicAddressWrong none\n"));
+  const std::string own = (home.path() / "nodes/node1.yaml").native();
+  const auto tells = [&](const std::string& line) {
+    return one.get("/readyz?verbose").find(line) != std::string::npos;
+  };
+  static_cast<void>(one.run("sed -i s/192.168.77.1$/192.168.77.99/ " + own));
+  until([&] {
+    return tells(
+        "[-]PublicAddressWrong found: peers send to 192.168.77.99, and this node receives at 192.168.77.1:");
+  });
+  static_cast<void>(one.run("sed -i s/192.168.77.99$/192.168.77.1/ " + own));
+  until([&] { return tells("[+]PublicAddressWrong none\n"); });
+  std::ofstream(home.path() / "nodes/z.yaml") << "a\x1b[2J: [";
+  until([&] { return tells("; until that is mended no node counts as removed (ready all the same)\n"); });
+  CHECK(tells("[+]SourceReachable ok\n"));
+  CHECK(one.ready());
+  CHECK(one.get("/readyz?verbose").find('\x1b') == std::string::npos);
+}
+
 /// Ways in which a file is spoiled, as shell commands on "$0".
 constexpr std::array<const char*, 4> kDamages{
     "truncate -s 100 $0", "truncate -s 0 $0",
@@ -165,7 +189,7 @@ TEST_CASE_METHOD(Cluster, "Who fights over the MAC is told after three correctio
   CHECK(one.metric("flanneld_vtep_mac_corrections_total") == 3);
   CHECK_THAT(one.vtep_mac(), Catch::Contains("02:00:00:00:01:04"));
   CHECK_THAT(one.get("/readyz?verbose"),
-             Catch::Contains("[-]VtepMacContested failed: flannel.1 is given MAC 02:00:00:00:01:04"));
+             Catch::Contains("[-]VtepMacContested found: flannel.1 is given MAC 02:00:00:00:01:04"));
   // all but the MAC is kept right
   until([&] { return has_peers(one, 2); });
 }
@@ -261,7 +285,7 @@ TEST_CASE_METHOD(Cluster, "What the program cannot start with is told with the c
        1,
        "/nowhere/net-conf.json is not there; it holds"},
       {{}, R"({"Network":"10.244.0.0/16","Backend":{"Type":"host-gw"}})", 1, "host-gw"},
-      {{"--source=crd"}, "", 1, "this is no pod; give a kubeconfig file"},
+      {{"--source=crd"}, "", 1, "this is no pod; give a kubeconfig file; --kubeconfig-file or "},
       {{"--healthz-port=x"}, "", 2, "--healthz-port 'x': is not a whole number from 0 to 65535"},
   };
   for (const Case& c : cases) {

@@ -35,7 +35,7 @@ TEST_CASE_METHOD(Conflict, "It joins when that is accepted, and tells of it", "[
   one.start({"--accept-cidr-conflicts"});
   until([&] { return one.ready(); });
   CHECK(one.metric("flanneld_cidr_conflicts") == 2);  // the address and the gateway
-  CHECK_THAT(one.get("/readyz?verbose"), Catch::Contains("[-]CidrConflict failed: the pod network"));
+  CHECK_THAT(one.get("/readyz?verbose"), Catch::Contains("[-]CidrConflict found: the pod network"));
 }
 
 TEST_CASE_METHOD(Cluster, "A node that has joined is not stopped by a conflict that comes later",

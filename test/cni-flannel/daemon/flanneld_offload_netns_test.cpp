@@ -109,7 +109,7 @@ TEST_CASE_METHOD(Cluster,
   until([&] { return one.metric("flanneld_checksum_offload_off") == 1 && says(one, "arrive=wrong"); });
   CHECK_FALSE(offloads(one));
   CHECK_THAT(one.get("/readyz?verbose"),
-             Catch::Contains("[-]ChecksumOffloadBroken failed: UDP and TCP checksums that "
+             Catch::Contains("[-]ChecksumOffloadBroken found: UDP and TCP checksums that "
                              "the overlay leaves to eth0 arrive wrong"));
   CHECK(one.ready());
   // the others ask it through the same card and are not deceived

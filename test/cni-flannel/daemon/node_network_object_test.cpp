@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cni-flannel/daemon/node_name.h"
 #include "common/yaml/yaml.h"
 #include "test/catch.h"
 
@@ -118,6 +119,10 @@ TEST_CASE("An object that cannot be used is refused by name, member and value", 
   const Case cases[] = {
       {"another group", "/apiVersion", R"("apps/v1")", "apiVersion: 'apps/v1' is not a version of the group"},
       {"no name", "/metadata/name", R"("")", "metadata.name: '' names nothing"},
+      {"a name that turns a terminal over", "/metadata/name", R"("a\u001b[2J")",
+       "metadata.name: 'a\\u001b[2J' is no name of a Node: these are lower-case letters, digits, '-' and "
+       "'.', and "
+       "begin and end with a letter or digit"},
       {"second CIDR of a family", "/spec/flannel/podCIDRs", R"(["10.1.0.0/24","10.2.0.0/24"])",
        "edge-1: spec.flannel.podCIDRs: '10.2.0.0/24' is a second pod CIDR"},
       {"bad CIDR", "/spec/flannel/podCIDRs", R"(["10.1/24"])",
@@ -146,6 +151,19 @@ TEST_CASE("Status and its conditions come back as they were written", "[flanneld
   const nlohmann::json document{{"status", encode_node_network_status(status)}};
   CHECK(decode_node_network_status(JsonObject::of(document).value()).value() == status);
   CHECK(decode_node_network_status(JsonObject(nullptr, "")).value() == NodeNetworkStatus{});
+}
+
+TEST_CASE("A node's name is an RFC 1123 subdomain", "[flanneld]") {
+  for (const std::string& name :
+       {std::string("a"), std::string("edge-1.site.example"), std::string("0"), std::string(253, 'a')}) {
+    CHECK(node_name_fault(name).empty());
+  }
+  for (const char* name :
+       {"", ".", "a.", ".a", "a..b", "-a", "a-", "a.-b", "Edge-1", "a_b", "a b", "a\n", "\xc3\xb6"}) {
+    INFO(name);
+    CHECK_THAT(node_name_fault(name), Catch::StartsWith("is no name of a Node: these are"));
+  }
+  CHECK_THAT(node_name_fault(std::string(254, 'a')), Catch::Contains("more than 253 bytes"));
 }
 
 }  // namespace

@@ -132,5 +132,24 @@ TEST_CASE("The operator's overwrite is published before the interface's address"
   CHECK(lease.backend_v6_data->vtep_mac == derived_vtep_mac("edge-1", IpFamily::kV6));
 }
 
+TEST_CASE("Where peers are told to send is held against where the node receives", "[flanneld]") {
+  NodeNetwork own = told();
+  own.public_ip = ip("192.168.0.1");
+  own.public_ipv6 = ip("2001:db8::1");  // of a family without pod CIDR: it does not count
+  NodeNetwork source = own;
+  source.public_ipv6.reset();
+  CHECK(address_fault(source, own).empty());
+  source.public_ip = ip("192.168.0.99");
+  CHECK(address_fault(source, own) ==
+        "peers send to 192.168.0.99, and this node receives at 192.168.0.1: correct what is told of node "
+        "edge-1 "
+        "(its document), or tell --public-ip where another address leads here");
+  source.public_ip.reset();
+  CHECK_THAT(address_fault(source, own),
+             Catch::StartsWith("peers are told no address, and this node receives"));
+  own.public_ip.reset();  // not known yet
+  CHECK(address_fault(source, own).empty());
+}
+
 }  // namespace
 }  // namespace holdfast::flannel
