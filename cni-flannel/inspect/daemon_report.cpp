@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "cni-flannel/daemon/conditions.h"
 #include "cni-flannel/inspect/page_reader.h"
 #include "common/base/text.h"
 
@@ -13,8 +14,6 @@ namespace {
 constexpr std::chrono::seconds kPatience{1};
 constexpr std::uint16_t kUsualPort = 8081;
 constexpr std::string_view kAllTheSame = " (ready all the same)";
-// Of what is unmet, this alone does no harm today and takes the network away at the next start.
-constexpr std::string_view kStored = "StateStored";
 
 /// Where it is asked; nullopt when it serves nothing.
 struct Place {
@@ -91,7 +90,8 @@ std::vector<Finding> daemon_findings(const DaemonReport& daemon) {
   std::vector<Finding> out = {{daemon.ready ? Verdict::kWell : Verdict::kWrong, "flanneld",
                                process(daemon) + (daemon.ready ? ", ready" : ", and is not ready:")}};
   for (const UnmetCondition& one : daemon.unmet) {
-    const bool harmless = one.ready_all_the_same && one.type != kStored;
+    // this alone does no harm today, and takes the network away at the next start
+    const bool harmless = one.ready_all_the_same && one.type != kStateStored.type;
     out.push_back({harmless ? Verdict::kDoubtful : Verdict::kWrong, "flanneld: " + one.type, one.why});
   }
   return out;

@@ -1,18 +1,21 @@
 #include "cni-flannel/inspect/doctor.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "cni-flannel/daemon/conditions.h"
 #include "cni-flannel/daemon/net_conf.h"
+#include "cni-flannel/daemon/own_lease.h"
 #include "cni-flannel/inspect/conflict_findings.h"
 #include "cni-flannel/inspect/daemon_report.h"
+#include "cni-flannel/inspect/host_findings.h"
 #include "cni-flannel/inspect/reach_findings.h"
 #include "cni-flannel/inspect/rules_findings.h"
 #include "cni-flannel/inspect/state_findings.h"
 #include "cni-flannel/inspect/underlay_findings.h"
 #include "cni-flannel/plugin/subnet_env.h"
 #include "common/netlink/link.h"
-#include "common/netlink/sysctl.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -29,7 +32,6 @@ class Doctor {
     look_at_daemon();
     look_at_lease();
     look_at_overlay();
-    look_at_sysctls();
     return std::move(findings_);
   }
 
@@ -45,11 +47,11 @@ class Doctor {
   void look_at_daemon();
   void look_at_lease();
   void look_at_overlay();
+  void look_at_own_address(const OverlayReport& report);
   void look_at_family(const FamilyReport& family);
   void look_at_peers(const FamilyReport& family);
   void look_at_mtu(const FamilyReport& family, const nl::Link& device);
   void look_at_rules(const OverlayReport& report);
-  void look_at_sysctls();
 
   Files& files_;
   Clock& clock_;
@@ -88,15 +90,26 @@ void Doctor::look_at_overlay() {
   add(std::move(state.findings));
   state_is_current_ = state.current;
   add(underlay_findings(socket_, *report, places_.daemon));
+  add(host_findings(socket_, *report));
   if (!report->own) {
     return add(Verdict::kWrong, "stored state",
                "no lease of " + report->node + " in " + places_.overlay.state_dir.native() +
                    ": a reboot without the cloud would leave the node without network");
   }
+  look_at_own_address(*report);
   for (const FamilyReport& family : report->families) look_at_family(family);
   look_at_rules(*report);
   add(conflict_findings(socket_, *report, places_.service_cidrs));
   if (places_.probe) add(reach_findings(clock_, *report));
+}
+
+/// As it was told when something was stored last.
+void Doctor::look_at_own_address(const OverlayReport& report) {
+  if (daemon_.lacks(kPublicAddressWrong.type)) return;  // told already, and by who knows better
+  const auto told = std::ranges::find(report.nodes, report.node, &NodeNetwork::node);
+  if (told == report.nodes.end()) return;
+  const std::string fault = address_fault(*told, *report.own);
+  if (!fault.empty()) add(Verdict::kWrong, "own public address", fault);
 }
 
 void Doctor::look_at_family(const FamilyReport& family) {
@@ -168,22 +181,6 @@ void Doctor::look_at_rules(const OverlayReport& report) {
   }
   SystemExecutor executor;
   add(rules_findings(files_, executor, report, expected));
-}
-
-void Doctor::look_at_sysctls() {
-  const auto forward = nl::get_sysctl("net/ipv4/ip_forward");
-  if (!forward) {
-    failed("net.ipv4.ip_forward", forward.error());
-  } else if (*forward != "1") {
-    add(Verdict::kWrong, "net.ipv4.ip_forward", "is " + *forward + ": nothing is forwarded; set it to 1");
-  } else {
-    add(Verdict::kWell, "net.ipv4.ip_forward", "1");
-  }
-  const auto filter = nl::get_sysctl("net/ipv4/conf/all/rp_filter");
-  if (filter && *filter == "1") {
-    add(Verdict::kDoubtful, "net.ipv4.conf.all.rp_filter",
-        "is 1 (strict): packets that come another way than answers go are dropped; 2 (loose) is enough");
-  }
 }
 
 }  // namespace

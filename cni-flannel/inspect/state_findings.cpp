@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "cni-flannel/daemon/conditions.h"
 #include "cni-flannel/daemon/dir_source.h"
 
 namespace holdfast::flannel {
@@ -57,7 +58,7 @@ class StateLook {
     look_at_damaged();
     look_at_file();
     look_at_documents();
-    out_.current = out_.current && !daemon_.lacks("StateStored");
+    out_.current = out_.current && !daemon_.lacks(kStateStored.type);
     return std::move(out_);
   }
 

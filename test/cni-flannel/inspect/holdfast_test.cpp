@@ -6,8 +6,8 @@
 #include "cni-flannel/inspect/daemon_report.h"
 #include "common/base/read_only_files.h"
 #include "test/catch.h"
-#include "test/cni-flannel/daemon/log_lines.h"
 #include "test/fakes/fake_clock.h"
+#include "test/fakes/log_lines.h"
 #include "test/fakes/temporary_folder.h"
 
 namespace holdfast::flannel {
@@ -58,7 +58,7 @@ TEST_CASE("A configuration that is not there is named, with the flag that tells 
 }
 
 TEST_CASE("What flanneld reports of its conditions is read as it was meant", "[inspect]") {
-  holdfast::flannel::test::LogLines log;
+  holdfast::test::LogLines log;
   holdfast::test::FakeClock clock;
   Conditions conditions(log, clock);
   for (const ConditionKind& kind :

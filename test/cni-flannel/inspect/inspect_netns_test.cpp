@@ -31,10 +31,19 @@ std::string ask(const FlanneldNode& node, const std::string& words) {
   return ask_plainly(node, words + " --node-name=node1" + files_of(node));
 }
 
+/// Waits until flanneld has nothing more to do or to tell.
+void settle(const FlanneldNode& node) {
+  until([&] {
+    const std::string page = node.get("/readyz?verbose");
+    return page.find(" 200 OK") != std::string::npos && page.find("[-]") == std::string::npos;
+  });
+}
+
 /// Three nodes whose states are stored.
 struct Site : Cluster {
   Site() {
     start_all({"--ip-masq"});
+    settle(one);
     until([&] { return ask(one, "status").find("node3") != std::string::npos; });
   }
 };
@@ -100,6 +109,7 @@ struct Ailment {
 /// One behind the other on one node.
 constexpr Ailment kAilments[] = {
     {"sysctl -qw net.ipv4.ip_forward=0", "net.ipv4.ip_forward +is 0"},
+    {"ip link set cni0 down", "cni0 +is down"},
     {"iptables -F FLANNEL-FWD", "chain FLANNEL-FWD has 0 of ours instead of 2"},
     {"iptables -t nat -F POSTROUTING", "chain POSTROUTING lacks ours"},
     {"iptables -I INPUT -p udp --dport 8472 -j DROP",
@@ -114,7 +124,7 @@ constexpr Ailment kDeviceAilments[] = {
     {"ip link set flannel.1 down", "flannel.1 +is down"},
     {"ip link set flannel.1 address 02:00:00:00:00:09", "has MAC 02:00:00:00:00:09"},
     {"ip link del flannel.1", "flannel.1 +is not there"},
-    {"ip link del eth0", "external interface +no default route tells[^\n]*: lo, cni0 "},
+    {"ip link del eth0", "external interface +no default route tells[^\n]*there are: lo\n"},
 };
 
 /// That each is found once it is there, and not before.
@@ -142,18 +152,22 @@ TEST_CASE_METHOD(Site, "doctor names what is wrong with the interfaces of a node
 
 TEST_CASE_METHOD(Site, "doctor tells what flanneld itself is not content with, and that it does not answer",
                  "[inspect]") {
+  static_cast<void>(
+      one.run("sed -i s/192.168.77.1$/192.168.77.99/ " + (home.path() / "nodes/node1.yaml").native()));
+  until([&] { return one.can("grep -q 192.168.77.99 " + one.path("state/overlay.json").native()); });
   static_cast<void>(one.run("ip link set eth0 down"));
   until([&] { return !one.ready(); });
   const std::string report = ask_plainly(one, "doctor --probe=false");
   CHECK_THAT(report, Catch::Contains(", and is not ready:\n") &&
                          Catch::Matches("(.|\n)*WRONG +flanneld: InterfaceFound +no default route(.|\n)*") &&
-                         Catch::EndsWith("status 1\n"));
+                         Catch::Contains("flanneld: PublicAddressWrong") && Catch::EndsWith("status 1\n"));
   CHECK_THAT(ask_plainly(one, "status"), Catch::Contains("flanneld  not ready: InterfaceFound: no default") &&
                                              Catch::Contains("WRONG: eth0 is down") &&
                                              Catch::EndsWith("status 1\n"));
   ::kill(one.pid(), SIGSTOP);
   CHECK_THAT(ask_plainly(one, "doctor --probe=false"),
-             Catch::Contains("it does not answer at 127.0.0.1 port 8081"));
+             Catch::Contains("it does not answer at 127.0.0.1 port 8081") &&
+                 Catch::Matches("(.|\n)*WRONG +own public address +peers send to 192.168.77.99(.|\n)*"));
 }
 
 TEST_CASE_METHOD(Site, "A store that is not what the files tell is no measure of the kernel", "[inspect]") {
@@ -188,6 +202,7 @@ TEST_CASE_METHOD(Cluster, "doctor looks at the rules in nftables, and at the pol
                  "[inspect]") {
   one.net_conf = R"({"Network": "10.244.0.0/16", "EnableNFTables": true, "Backend": {"Type": "vxlan"}})";
   start_all({"--ip-masq"});
+  settle(one);
   CHECK_THAT(
       ask_plainly(one, "doctor --probe=false"),
       Catch::Matches("(.|\n)*rules in nftables, IPv4 +as wanted(.|\n)*") && Catch::EndsWith("status 0\n"));
