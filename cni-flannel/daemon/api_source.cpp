@@ -53,11 +53,16 @@ std::optional<std::string> variable(const std::string& name) {
 Result<std::unique_ptr<LeaseSource>> make_api_source(const Options& options, EventLoop& loop, Files& files,
                                                      Metrics& metrics) {
   HOLDFAST_TRY(AnnotationKeys keys, AnnotationKeys::with_prefix(options.kube_annotation_prefix));
-  HOLDFAST_TRY(const kube::Config config, kube::load_config(files, {.kubeconfig = options.kubeconfig_file,
-                                                                    .server = options.kube_api_url,
-                                                                    .environment = variable}));
+  Result<kube::Config> config = kube::load_config(
+      files,
+      {.kubeconfig = options.kubeconfig_file, .server = options.kube_api_url, .environment = variable});
+  if (!config) {
+    config.error().message +=
+        "; --kubeconfig-file or --kube-api-url tells the API server, and --source=dir does without one";
+    return tl::unexpected(std::move(config).error());
+  }
   HOLDFAST_TRY(std::unique_ptr<kube::Http> http,
-               kube::CurlHttp::create(loop, config, files, metrics, kProgram));
+               kube::CurlHttp::create(loop, *config, files, metrics, kProgram));
   std::random_device random;
   ApiLeaseOptions lease{.objects = objects_of(options),
                         .node = options.node_name,

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "cni-flannel/daemon/node_network.h"
 #include "common/base/json.h"
 
 namespace holdfast::flannel {
@@ -57,6 +58,9 @@ Result<std::optional<AddressPool>> read_pool(const JsonObject& conf, IpFamily fa
     return network.refuse(std::string("is not an ") + rules.name + " network");
   }
   pool.network = pool.network.network();
+  if (!is_host_address(pool.network.address())) {
+    return network.refuse("is of loopback, multicast or other special addresses, which no pod can have");
+  }
   HOLDFAST_TRY(const std::int64_t length,
                conf[rules.subnet_len].integer_or(0, 0, family == IpFamily::kV4 ? 32 : 128));
   if (length != 0) pool.subnet_len = static_cast<unsigned>(length);

@@ -224,7 +224,10 @@ Result<std::vector<std::string>> JsonField::strings_or_empty() const {
   return out;
 }
 
-Result<JsonObject> JsonObject::of(const json& document) { return JsonField(&document, "").object(); }
+Result<JsonObject> JsonObject::of(const json& document) {
+  if (document.is_null()) return fail(Code::kInvalidArgument, "the text is null, not an object");
+  return JsonField(&document, "").object();
+}
 
 JsonObject::JsonObject(const json* value, std::string path) : value_(value), path_(std::move(path)) {}
 
