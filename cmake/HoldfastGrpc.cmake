@@ -37,7 +37,7 @@ function(holdfast_proto name)
     endforeach()
     list(APPEND sources ${made}/${stem}.pb.cc ${made}/${stem}.grpc.pb.cc)
   endforeach()
-  add_library(${name} STATIC ${sources})
+  add_library(${name} STATIC EXCLUDE_FROM_ALL ${sources})
   target_include_directories(${name} SYSTEM PUBLIC ${made})
   target_link_libraries(${name} PUBLIC holdfast_grpc)
   # Not ours to warn of, to step through or to sanitize. Optimising it doubles the time that it takes to build.

@@ -21,6 +21,7 @@
 #include "common/base/service_manager.h"
 #include "common/base/text.h"
 #include "common/base/version.h"
+#include "common/http/patient_page_server.h"
 #include "common/kube/linked_file.h"
 
 namespace holdfast::flannel {
@@ -83,40 +84,6 @@ std::vector<DropIn> settle_drop_ins(Files& files, const Options& options, const 
   return std::move(news.changed);
 }
 
-/// The pages, if a port is told. Somebody else's port is no reason for a node without network: it is told,
-/// and tried again.
-class HealthServer {
- public:
-  HealthServer(EventLoop& loop, const Options& options, http::PageServer::Handler handler, Logger& log)
-      : loop_(loop), options_(options), handler_(std::move(handler)), log_(log) {}
-
-  void start() {
-    if (options_.healthz_port == 0) return;
-    Result<std::unique_ptr<http::PageServer>> server =
-        http::PageServer::listen(loop_, options_.healthz_ip, options_.healthz_port, handler_);
-    if (server) {
-      server_ = *std::move(server);
-      return;
-    }
-    if (!std::exchange(told_, true)) {
-      log_.warning("no health pages and metrics yet; see who has the port (ss -ltnp), or tell another one",
-                   {{"flags", "--healthz-ip, --healthz-port"}, {"error", server.error().message}});
-    }
-    next_ = loop_.after(kAgain, [this] { start(); });
-  }
-
- private:
-  static constexpr std::chrono::seconds kAgain{5};
-
-  EventLoop& loop_;
-  const Options& options_;
-  http::PageServer::Handler handler_;
-  Logger& log_;
-  bool told_ = false;
-  std::unique_ptr<http::PageServer> server_;
-  EventLoop::Timer next_;
-};
-
 }  // namespace
 
 Status run_flanneld(Options options, Logger& log) {
@@ -155,8 +122,8 @@ Status run_flanneld(Options options, Logger& log) {
                 std::move(conf));
   agent = &running;
   PodAddresses addresses(files, {.data_dir = options.ipam_dir, .state_dir = options.state_dir});
-  HealthServer server(
-      *loop, options,
+  http::PatientPageServer server(
+      *loop, {options.healthz_ip, options.healthz_port},
       [&](const http::RequestHead& head) {
         if (head.path == kMetricsPath) {
           running.refresh_metrics();
@@ -164,7 +131,7 @@ Status run_flanneld(Options options, Logger& log) {
         }
         return health_page(head, conditions, metrics);
       },
-      log);
+      log, "--healthz-ip, --healthz-port");
   server.start();
   ServiceManager manager(variable("NOTIFY_SOCKET"));
   conditions.on_transition([&] {

@@ -7,6 +7,7 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <thread>
+#include <vector>
 
 #include "common/csi/proto/csi.grpc.pb.h"
 #include "common/csi/proto/pluginregistration.grpc.pb.h"
@@ -33,14 +34,14 @@ struct SlowNode final : NodeDriver {
   }
   Status unpublish_volume(const Call& call, const v1::NodeUnpublishVolumeRequest& /*request*/,
                           v1::NodeUnpublishVolumeResponse& /*response*/) override {
-    inside = true;
+    ++inside;
     inside.notify_all();
     go_on.wait(false);
     cancelled = call.cancelled();
     return fail(Code::kUnavailable, "the server of the share does not answer");
   }
 
-  std::atomic<bool> inside{false};
+  std::atomic<int> inside{0};
   std::atomic<bool> go_on{false};
   std::atomic<bool> cancelled{false};
   std::chrono::nanoseconds time_left{};
@@ -216,7 +217,7 @@ TEST_CASE("The end removes both sockets, waits for calls, and names those that h
     v1::NodeUnpublishVolumeResponse response;
     answered = Scene::call(*stub, &v1::Node::Stub::NodeUnpublishVolume, request, response);
   });
-  scene.node.inside.wait(false);
+  scene.node.inside.wait(0);
 
   const Status hanging = scene.on_loop([&] { return scene.server->stop(std::chrono::milliseconds(1)); });
   REQUIRE_FALSE(hanging.has_value());
@@ -231,6 +232,37 @@ TEST_CASE("The end removes both sockets, waits for calls, and names those that h
   CHECK(scene.on_loop([&] { return scene.server->stop(std::chrono::seconds(20)); }).has_value());
   caller.join();
   CHECK(answered.error_message() == "the server of the share does not answer");
+}
+
+TEST_CASE("Calls that block hold up no others", "[csi]") {
+  constexpr int kBlocked = 24;
+  Scene scene;
+  scene.start();
+  const auto stub = scene.node_stub();
+  std::atomic<int> answered{0};
+  std::vector<std::thread> callers;
+  callers.reserve(kBlocked);
+  for (int i = 0; i < kBlocked; ++i) {
+    callers.emplace_back([&, i] {
+      v1::NodeUnpublishVolumeRequest request;
+      request.set_volume_id("pvc-" + std::to_string(i));
+      request.set_target_path("/pods/1/mount");
+      v1::NodeUnpublishVolumeResponse response;
+      const grpc::Status done = Scene::call(*stub, &v1::Node::Stub::NodeUnpublishVolume, request, response);
+      if (done.error_code() == grpc::StatusCode::UNAVAILABLE) ++answered;
+    });
+  }
+  for (int now = 0; (now = scene.node.inside) < kBlocked;) scene.node.inside.wait(now);
+  v1::ProbeResponse probe;
+  const auto identity = Scene::stub<v1::Identity>(scene.driver.socket);
+  CHECK(Scene::call(*identity, &v1::Identity::Stub::Probe, v1::ProbeRequest(), probe).ok());
+  CHECK(scene.holds.count() == kBlocked);
+
+  scene.node.go_on = true;
+  scene.node.go_on.notify_all();
+  for (std::thread& caller : callers) caller.join();
+  CHECK(answered == kBlocked);
+  CHECK(scene.holds.count() == 0);
 }
 
 TEST_CASE("A place that is taken is an error of the start", "[csi]") {

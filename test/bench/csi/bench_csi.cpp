@@ -20,7 +20,7 @@
 #include "common/csi/proto/csi.grpc.pb.h"
 #include "common/csi/proto/pluginregistration.grpc.pb.h"
 #include "common/csi/server.h"
-#include "common/http/page_server.h"
+#include "common/http/patient_page_server.h"
 
 namespace holdfast::csi {
 namespace {
@@ -31,6 +31,7 @@ using Milliseconds = std::chrono::duration<double, std::milli>;
 constexpr std::array kDrivers{"localplugin.csi.alibabacloud.com", "nasplugin.csi.alibabacloud.com",
                               "diskplugin.csi.alibabacloud.com"};
 constexpr int kCalls = 1000;
+constexpr std::uint16_t kPagesPort = 11260;
 constexpr std::chrono::seconds kIdle{5};
 
 struct Node final : NodeDriver {
@@ -75,11 +76,10 @@ Status serve(const fs::path& kubelet) {
                  DriverServer::start({*loop, files, log, metrics, clock, holds.at(i)}, std::move(driver)));
     servers.push_back(std::move(server));
   }
-  HOLDFAST_TRY(
-      const std::unique_ptr<http::PageServer> pages,
-      http::PageServer::listen(*loop, IpAddress::v4({127, 0, 0, 1}), 0, [&](const http::RequestHead& head) {
-        return health_page(head, probed, metrics);
-      }));
+  http::PatientPageServer pages(
+      *loop, {IpAddress::v4({127, 0, 0, 1}), kPagesPort},
+      [&](const http::RequestHead& head) { return health_page(head, probed, metrics); }, log, "none");
+  pages.start();
   HOLDFAST_CHECK(loop->run());
   for (const std::unique_ptr<DriverServer>& server : servers) HOLDFAST_CHECK(server->stop(kIdle));
   return {};
