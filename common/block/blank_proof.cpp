@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "common/base/fd.h"
 #include "common/block/proof_places.h"
@@ -120,19 +121,23 @@ Result<std::optional<Content>> probe_copy(const Copy& copy, std::uint32_t sector
   return Content(Signature{std::move(type), value_of(probe.get(), "UUID")});
 }
 
-// Reads one place, keeps what is not zero, and tells the first of it.
-Result<std::optional<Content>> read_place(BlockDevice& device, const Extent& place,
-                                          const AlignedBuffer& buffer, Copy& copy) {
+// Reads the places in turn and keeps what is not zero. Tells the first of it, or the place that cannot be
+// read.
+Result<std::optional<Content>> read_places(BlockDevice& device, std::span<const Extent> places, Copy& copy) {
+  const AlignedBuffer buffer(kPiece);
   std::optional<Content> found;
-  for (std::uint64_t offset = place.offset; offset < place.end(); offset += kPiece) {
-    const auto piece = buffer.span().first(static_cast<std::size_t>(std::min(kPiece, place.end() - offset)));
-    if (const Status done = device.read(offset, piece); !done) {
-      return Content(unreadable(offset, done.error()));
-    }
-    if (all_zero(piece)) continue;
-    HOLDFAST_CHECK(copy.put(offset, piece));
-    if (!found) {
-      found = HoldsData{offset + *first_nonzero(piece), name_of_data(device.size_bytes(), offset, piece)};
+  for (const Extent& place : places) {
+    for (std::uint64_t offset = place.offset; offset < place.end(); offset += kPiece) {
+      const auto piece =
+          buffer.span().first(static_cast<std::size_t>(std::min(kPiece, place.end() - offset)));
+      if (const Status done = device.read(offset, piece); !done) {
+        return Content(unreadable(offset, done.error()));
+      }
+      if (all_zero(piece)) continue;
+      HOLDFAST_CHECK(copy.put(offset, piece));
+      if (!found) {
+        found = HoldsData{offset + *first_nonzero(piece), name_of_data(device.size_bytes(), offset, piece)};
+      }
     }
   }
   return found;
@@ -163,16 +168,23 @@ std::string describe(const Content& content) {
 Result<Content> look_at(BlockDevice& device) {
   if (device.size_bytes() == 0) return Content(kNoMedium);
   HOLDFAST_TRY(Copy copy, Copy::make(device.size_bytes()));
-  const AlignedBuffer buffer(kPiece);
-  std::optional<Content> first;
-  for (const Extent& place : proof_places(device.size_bytes())) {
-    HOLDFAST_TRY(const std::optional<Content> found, read_place(device, place, buffer, copy));
-    if (found && std::holds_alternative<Unreadable>(*found)) return *found;
-    if (!first) first = found;
+  std::vector<Extent> places = proof_places(device.size_bytes());
+  // Both ends first: mostly they tell.
+  if (places.size() > 2) std::rotate(places.begin() + 1, places.end() - 1, places.end());
+  const auto ends = std::span(places).first(std::min<std::size_t>(places.size(), 2));
+  HOLDFAST_TRY(const std::optional<Content> at_ends, read_places(device, ends, copy));
+  if (at_ends && std::holds_alternative<Unreadable>(*at_ends)) return *at_ends;
+  if (at_ends) {
+    HOLDFAST_TRY(const std::optional<Content> known, probe_copy(copy, device.sector_bytes()));
+    if (known && std::holds_alternative<Signature>(*known)) return *known;
   }
-  if (!first) return Content(Blank{});
+  HOLDFAST_TRY(const std::optional<Content> between,
+               read_places(device, std::span(places).subspan(ends.size()), copy));
+  if (between && std::holds_alternative<Unreadable>(*between)) return *between;
+  if (!at_ends && !between) return Content(Blank{});
   HOLDFAST_TRY(const std::optional<Content> known, probe_copy(copy, device.sector_bytes()));
-  return known ? *known : *first;
+  if (known) return *known;
+  return at_ends ? *at_ends : *between;
 }
 
 ZeroScan whole_device_is_zero(BlockDevice& device, std::uint64_t from,

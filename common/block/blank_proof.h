@@ -44,10 +44,12 @@ using Content = std::variant<Blank, Signature, HoldsData, Unreadable>;
 /// "holds ext4", "is blank", "cannot be read at byte 4096 (Input/output error)".
 [[nodiscard]] std::string describe(const Content& content);
 
-/// What is on the device. Every place of proof_places() is read from the medium, and libblkid judges a copy
-/// of what was read, so that no error of a read can be taken for emptiness. Blank means: all of it is zero;
-/// anything else than zeros is at least HoldsData, also where no format is known. A device of no size is
-/// Unreadable. Errors: errno of making the copy (ENOMEM), kInternal when libblkid fails.
+/// What is on the device. The places of proof_places() are read from the medium, and libblkid judges a copy
+/// of what was read, so that no error of a read can be taken for emptiness. Both ends are read first, and a
+/// format that is recognised there is the answer: a bad sector in a backup superblock must not keep a good
+/// file system from being mounted. Blank means: all places are zero; anything else than zeros is at least
+/// HoldsData, also where no format is known. A device of no size is Unreadable. Errors: errno of making the
+/// copy (ENOMEM), kInternal when libblkid fails.
 [[nodiscard]] Result<Content> look_at(BlockDevice& device);
 
 /// How far the reading of a whole device came.

@@ -115,6 +115,15 @@ TEST_CASE("A place that cannot be read is never blank, and its errno is kept", "
   CHECK(std::holds_alternative<Unreadable>(content_of(device)));
 }
 
+TEST_CASE("What is recognised at an end is told, also when a backup cannot be read", "[block]") {
+  FakeBlockDevice device(1 * kGiB);
+  device.put(0, std::string("LUKS\xba\xbe\x00\x01", 8));
+  device.bad[128 * kMiB] = EIO;
+  CHECK(std::get<Signature>(content_of(device)).type == "crypto_LUKS");
+  device.bad[1 * kGiB - kAlignment] = EIO;
+  CHECK(std::get<Unreadable>(content_of(device)).sys_errno == EIO);
+}
+
 TEST_CASE("A device of no size is not blank", "[block]") {
   FakeBlockDevice device(0);
   CHECK(content_of(device) == Content(Unreadable{0, ENOMEDIUM}));
