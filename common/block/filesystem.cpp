@@ -7,10 +7,12 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <optional>
 #include <utility>
 
 #include "common/base/text.h"
 #include "common/block/block_device.h"
+#include "common/block/ext_superblock.h"
 
 namespace holdfast::block {
 namespace {
@@ -229,6 +231,10 @@ Result<CheckOutcome> FileSystems::check(const std::string& device, FsType type,
   HOLDFAST_CHECK(check_device(device));
   if (type == FsType::kXfs) return CheckOutcome::kNotChecked;
   const bool vfat = type == FsType::kVfat;
+  if (!vfat) {
+    HOLDFAST_TRY(const std::optional<ExtSuperblock> super, read_ext_superblock(device));
+    if (super && super->clean) return CheckOutcome::kClean;
+  }
   const auto result = run(vfat ? "fsck.vfat" : "e2fsck", {vfat ? "-a" : "-p", device}, deadline);
   if (!result && result.error().code == Code::kNotFound) return CheckOutcome::kNotChecked;
   if (!result) return tl::unexpected(result.error());

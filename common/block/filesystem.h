@@ -73,8 +73,10 @@ class FileSystems {
   /// when the program is not installed, kDeadlineExceeded, kInternal with what the program wrote.
   Status make(const std::string& device, const FileSystemSpec& spec, std::chrono::milliseconds deadline);
 
-  /// Replays the journal and mends what can be mended without asking. kNotChecked when the program is not
-  /// installed, or the type has none.
+  /// Replays the journal and mends what can be mended without asking. Of an ext file system whose superblock
+  /// says that it is clean nothing more is read, as e2fsck -p itself would do, and no program is run.
+  /// kNotChecked when the program is not installed, or the type has none. Errors: those of judge_check();
+  /// errno of reading; kDeadlineExceeded.
   Result<CheckOutcome> check(const std::string& device, FsType type, std::chrono::milliseconds deadline);
 
   /// Gives an XFS another uuid, so that a clone can be mounted beside its source. Only for a clone of ours

@@ -4,12 +4,11 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/statfs.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
 
 #include "common/base/fd.h"
+#include "common/block/ext_superblock.h"
 
 namespace holdfast::block {
 namespace {
@@ -69,32 +68,10 @@ Status grow_xfs(int mount, const std::string& path, std::uint64_t device_bytes) 
   return only_a_rest ? Status{} : Status(fail_errno(error, "grow xfs at " + path));
 }
 
-std::uint32_t little_endian32(const unsigned char* bytes) {
-  return bytes[0] | std::uint32_t{bytes[1]} << 8U | std::uint32_t{bytes[2]} << 16U |
-         std::uint32_t{bytes[3]} << 24U;
-}
-
-// Whether the superblock, which the kernel's page cache of the device holds as it is now, counts all of the
-// device. Asking it first spares a node without CAP_SYS_RESOURCE a refusal. Source: the kernel's
-// Documentation/filesystems/ext4/super.rst.
-bool ext_fills(const std::string& device, std::uint64_t device_bytes) {
-  std::array<unsigned char, 1024> super{};
-  const Fd fd(::open(device.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd.valid() ||
-      ::pread(fd.get(), super.data(), super.size(), 1024) != static_cast<ssize_t>(super.size())) {
-    return false;
-  }
-  constexpr std::uint32_t k64Bit = 0x80;
-  const bool wide = (little_endian32(&super[0x60]) & k64Bit) != 0;
-  const std::uint64_t blocks =
-      little_endian32(&super[0x4]) | (wide ? std::uint64_t{little_endian32(&super[0x150])} << 32U : 0);
-  const std::uint32_t log_block = little_endian32(&super[0x18]);
-  constexpr std::uint32_t kLargestLog = 6;  // 64 KiB
-  return log_block <= kLargestLog && blocks >= device_bytes >> (10U + log_block);
-}
-
 Status grow_ext(int mount, const std::string& path, const std::string& device, std::uint64_t device_bytes) {
-  if (ext_fills(device, device_bytes)) return {};
+  // Asked first, as the ioctl refuses a node without CAP_SYS_RESOURCE even where nothing is to be done.
+  const auto super = read_ext_superblock(device);
+  if (super && *super && (*super)->size_bytes + (*super)->block_bytes > device_bytes) return {};
   struct statfs info {};
   if (::fstatfs(mount, &info) != 0) return fail_errno(errno, "statfs " + path);
   std::uint64_t blocks = device_bytes / static_cast<std::uint64_t>(info.f_bsize);

@@ -122,6 +122,56 @@ TEST_CASE("A check tells a clean file system from a mended one and from one that
   CHECK(check(FsType::kXfs).value() == CheckOutcome::kNotChecked);
 }
 
+/// Runs nothing, and counts what it was asked to run.
+struct NoExecutor final : Executor {
+  Result<CommandResult> run(const Command&) override {
+    ++asked;
+    return CommandResult{};
+  }
+  int asked = 0;
+};
+
+TEST_CASE("e2fsck is run only when the superblock does not say that all is well", "[block]") {
+  Tools tools;
+  const FreshMounts mounts;
+  const LoopDevice disk(64 * kMiB);
+  const auto is_run = [&] {
+    NoExecutor none;
+    REQUIRE(FileSystems(none).check(disk.path(), FsType::kExt4, kAmple));
+    return none.asked > 0;
+  };
+  const FsType type = GENERATE(FsType::kExt4, FsType::kExt3);
+  REQUIRE(tools.make(disk, {.type = type, .uuid = new_uuid()}));
+  CHECK_FALSE(is_run());
+  const std::string path = FreshMounts::folder("m");
+  REQUIRE(mount_errno(disk, path, "ext4") == 0);
+  LoopDevice crashed(64 * kMiB);
+  crashed.copy_from(disk);
+  REQUIRE(::umount(path.c_str()) == 0);
+  CHECK_FALSE(is_run());
+
+  NoExecutor none;
+  REQUIRE(FileSystems(none).check(crashed.path(), FsType::kExt4, kAmple));
+  CHECK(none.asked == 1);
+  for (const char* change :
+       {"set_super_value state 3", "set_super_value error_count 1", "set_super_value state 0",
+        "set_super_value last_orphan 12", "set_super_value checkinterval 60"}) {
+    CAPTURE(change);
+    REQUIRE(tools.make(disk, {.type = type, .uuid = new_uuid()}));
+    on(disk, std::string("debugfs -w -R '") + change + "' $D");
+    CHECK(is_run());
+  }
+  REQUIRE(tools.make(disk, {.type = type, .uuid = new_uuid()}));
+  on(disk, "tune2fs -c 3 -C 3 $D");
+  CHECK(is_run());
+  on(disk, "tune2fs -C 2 $D");
+  CHECK_FALSE(is_run());
+  if (type == FsType::kExt4) {
+    on(disk, "printf x | dd of=$D bs=1 seek=1150 conv=notrunc");  // its checksum is wrong now
+    CHECK(is_run());
+  }
+}
+
 TEST_CASE("xfs grows while it is mounted, and only after its device has grown", "[block]") {
   Tools tools;
   const FreshMounts mounts;
