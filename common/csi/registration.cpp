@@ -24,13 +24,18 @@ Registration::Registration(EventLoop& loop, Logger& log, Metrics& metrics, KeptS
 void Registration::notified(bool registered, std::string error) {
   loop_.post([weak = std::weak_ptr(self_), registered, error = std::move(error)] {
     const std::shared_ptr<Registration*> self = weak.lock();
-    if (!self) return;
+    if (!self || (*self)->ended_) return;
     if (registered) {
       (*self)->registered();
     } else {
       (*self)->refused(error);
     }
   });
+}
+
+void Registration::end() {
+  ended_ = true;
+  again_.end();
 }
 
 void Registration::registered() {

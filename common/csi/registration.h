@@ -39,6 +39,8 @@ class Registration {
   [[nodiscard]] const Driver& driver() const { return driver_; }
   /// What kubelet tells; `error` when not `registered`. From any thread; acted upon in the loop's next turn.
   void notified(bool registered, std::string error);
+  /// From now on what kubelet tells is not acted upon, and the socket may end.
+  void end();
 
  private:
   void registered();
@@ -51,6 +53,7 @@ class Registration {
   const Driver driver_;
   Backoff backoff_;
   EventLoop::Timer again_;
+  bool ended_ = false;
   // What is posted may be called after this has ended: it looks here first.
   std::shared_ptr<Registration*> self_;
 };

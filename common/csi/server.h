@@ -46,7 +46,8 @@ struct ServedDriver {
 ///
 /// The sockets are of mode 0600, kept by KeptSocket, and removed by stop() or at the end. Connections are
 /// taken on the event loop, so nothing is served while it does not turn; calls then run on gRPC's threads.
-/// Several of them in one process serve several drivers.
+/// Several of them in one process serve several drivers. Started, stopped and destroyed on the loop's thread,
+/// or when the loop does not turn.
 class DriverServer {
  public:
   static constexpr int kMaxThreads = 64;

@@ -231,6 +231,15 @@ TEST_CASE("A refused registration is tried again by a new socket, and shown mean
 
 TEST_CASE("What kubelet tells after the end is not acted upon", "[csi]") {
   RegistrationScene scene;
+  scene.registration.notified(false, "in time");
+  scene.turn();
+  scene.registration.end();
+  scene.registration.notified(false, "late");
+  const ino_t first = status_of(scene.path).st_ino;
+  fs::create_hard_link(scene.path, scene.folder / "keeps-inode");
+  scene.clock.advance(std::chrono::minutes(3));
+  scene.turn();
+  CHECK(status_of(scene.path).st_ino == first);
   {
     Registration gone(*scene.loop, scene.log, scene.metrics, scene.socket, {"gone", "/csi.sock"}, 1);
     gone.notified(false, "late");

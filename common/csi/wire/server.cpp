@@ -87,6 +87,7 @@ class DriverServer::State {
   }
 
   void close_sockets() {
+    if (registration_) registration_->end();
     registration_socket_.reset();
     csi_socket_.reset();
   }
