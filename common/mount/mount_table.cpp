@@ -73,15 +73,18 @@ std::optional<MountEntry> parse_line(std::string_view rest) {
   return entry;
 }
 
-}  // namespace
-
-bool MountEntry::read_only() const {
-  std::string_view rest = options;
-  while (!rest.empty()) {
-    if (take_until(rest, ',') == "ro") return true;
+bool holds_option(std::string_view options, std::string_view option) {
+  while (!options.empty()) {
+    if (take_until(options, ',') == option) return true;
   }
   return false;
 }
+
+}  // namespace
+
+bool MountEntry::read_only() const { return holds_option(options, "ro"); }
+
+bool MountEntry::turned_read_only() const { return !read_only() && holds_option(super_options, "ro"); }
 
 Result<Mounts> parse_mountinfo(std::string_view text) {
   Mounts mounts;

@@ -28,7 +28,11 @@ struct MountEntry {
   std::uint32_t master = 0;   ///< the peer group it receives from; 0: none
   bool unbindable = false;
 
+  /// This mount cannot be written; the file system may be by others.
   [[nodiscard]] bool read_only() const;
+  /// The mount may be written, but its file system refuses: as ext4 does after an error (errors=remount-ro),
+  /// which makes a volume's condition abnormal.
+  [[nodiscard]] bool turned_read_only() const;
   bool operator==(const MountEntry&) const = default;
 };
 

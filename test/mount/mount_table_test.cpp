@@ -59,6 +59,17 @@ TEST_CASE("A file that is not mountinfo is refused as a whole", "[mount]") {
   }
 }
 
+TEST_CASE("A file system that turned read-only is told from a mount that is", "[mount]") {
+  const auto mounts = parse_mountinfo(
+      "1 0 8:1 / /a rw - ext4 x rw,errors=remount-ro\n2 1 8:1 / /b ro - ext4 x ro\n3 1 8:1 / /c rw - ext4 x "
+      "ro,prjquota\n"
+      "4 1 8:1 / /d ro - ext4 x rw\n");
+  REQUIRE(mounts);
+  std::string turned;
+  for (const MountEntry& entry : *mounts) turned += entry.turned_read_only() ? entry.target : "";
+  CHECK(turned == "/c");
+}
+
 TEST_CASE("The topmost mount of a target counts", "[mount]") {
   const auto mounts = parse_mountinfo(
       "1 0 8:1 / /a rw - ext4 x rw\n2 1 8:2 / /a rw - ext4 y rw\n3 1 8:3 / /ab rw - ext4 z rw\n");
