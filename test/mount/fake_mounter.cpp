@@ -27,8 +27,8 @@ bool FakeMounter::has_content(const std::string& folder) const {
 Status FakeMounter::put(MountEntry entry) {
   HOLDFAST_CHECK(before("mount", entry.target));
   if (const MountEntry* there = mounted_at(mounts_, entry.target)) {
-    const bool same =
-        there->minor == entry.minor && there->root == entry.root && there->options == entry.options;
+    const bool same = there->minor == entry.minor && there->root == entry.root &&
+                      there->options == entry.options && there->type == entry.type;
     return same ? Status{} : Status(fail(Code::kAlreadyExists, entry.target + " has something else mounted"));
   }
   if (has_content(entry.target)) return fail(Code::kFailedPrecondition, entry.target + " is not empty");

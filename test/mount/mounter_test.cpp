@@ -112,6 +112,9 @@ TEST_CASE("A device is staged once, however often it is asked for", "[mount]") {
 
   CHECK(mounter.stage(stage_of(world->other_disk(), kStage)).error().code == Code::kAlreadyExists);
   CHECK(mounter.stage(stage_of(world->disk(), kStage, MS_RDONLY)).error().code == Code::kAlreadyExists);
+  StageRequest as_another = stage_of(world->disk(), kStage);
+  as_another.fs_type = "ext3";
+  CHECK(mounter.stage(as_another).error().code == Code::kAlreadyExists);
 }
 
 TEST_CASE("A staged volume is published to several targets, each as it was asked for", "[mount]") {
@@ -232,9 +235,10 @@ TEST_CASE("No symbolic link is followed, whichever part of a target is one", "[m
   REQUIRE(mounter.stage(stage_of(world->disk(), kStage)));
   output_of(
       "mkdir -p /mnt/victim/inside && ln -s /mnt/victim /mnt/kubelet/pods/link && ln -s inside "
-      "/mnt/victim/relative");
+      "/mnt/victim/relative && mkdir /mnt/kubelet/pods/real && ln -s real /mnt/kubelet/pods/beside");
   for (const char* path :
-       {"/mnt/kubelet/pods/link", "/mnt/kubelet/pods/link/inside", "/mnt/kubelet/pods/link/new"}) {
+       {"/mnt/kubelet/pods/link", "/mnt/kubelet/pods/link/inside", "/mnt/kubelet/pods/link/new",
+        "/mnt/kubelet/pods/beside", "/mnt/kubelet/pods/beside/new"}) {
     CAPTURE(path);
     CHECK(mounter.publish({kStage, path}).error().code == Code::kInvalidArgument);
     CHECK(mounter.publish_device({world->disk(), path}).error().code == Code::kInvalidArgument);
