@@ -6,7 +6,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -70,8 +72,6 @@ class StateLook {
   void look_at_damaged();
   void look_at_file();
   void look_at_documents();
-  [[nodiscard]] bool is_stored(const NodeNetwork& told) const;
-
   Files& files_;
   Clock& clock_;
   fs::path folder_;
@@ -116,10 +116,6 @@ void StateLook::look_at_file() {
              : "not behind the stored state");
 }
 
-bool StateLook::is_stored(const NodeNetwork& told) const {
-  return std::ranges::find(overlay_.nodes, told) != overlay_.nodes.end();
-}
-
 void StateLook::look_at_documents() {
   const std::optional<DaemonRun>& run = daemon_.run;
   if (!run || !run->same_files || !run->options || run->options->source != SourceKind::kDir) return;
@@ -128,10 +124,13 @@ void StateLook::look_at_documents() {
   const Result<FolderContent> told = documents.read();
   if (!told) return add(Verdict::kWrong, folder.native(), told.error().message);
   for (const std::string& note : told->notes) add(Verdict::kWrong, "documents", note);
+  std::map<std::string_view, const NodeNetwork*> stored;
+  for (const NodeNetwork& node : overlay_.nodes) stored[node.node] = &node;
   std::string others;
   std::size_t count = 0;
   for (const NodeNetworkObject& node : told->changed) {
-    if (!node.removed_at.empty() || is_stored(node.network)) continue;
+    const auto known = stored.find(node.identity.name);
+    if (!node.removed_at.empty() || (known != stored.end() && *known->second == node.network)) continue;
     if (count++ < kMostNamed) others += (others.empty() ? "" : ", ") + node.identity.name;
   }
   if (count == 0) return;

@@ -1,5 +1,7 @@
 #include "cni-flannel/inspect/holdfast.h"
 
+#include <filesystem>
+#include <fstream>
 #include <vector>
 
 #include "cni-flannel/daemon/conditions.h"
@@ -74,6 +76,73 @@ TEST_CASE("What flanneld reports of its conditions is read as it was meant", "[i
             {"CidrConflict", "10.0.0.0/8 is all over", true},
             {"DeviceRight", "it is gone: [-]why not (ready all the same), or: not", false}});
   CHECK(parse_unmet("<html>\n[-]\n[-] \n").size() == 2);
+}
+
+/// One flanneld, as /proc shows it.
+struct FakeProc : TemporaryFolder {
+  FakeProc() {
+    namespace fs = std::filesystem;
+    for (const char* one : {"7", "self"}) {
+      fs::create_directories(*this / one / "ns");
+      fs::create_symlink("mnt:[1]", *this / one / "ns/mnt");
+    }
+    fs::create_symlink(fs::read_symlink("/proc/self/ns/net"), *this / "7/ns/net");
+    std::ofstream(*this / "7/comm") << "flanneld\n";
+  }
+  void write(const std::string& name, const std::vector<std::string>& words) const {
+    std::ofstream file(*this / name);
+    for (const std::string& word : words) file << word << '\0';
+  }
+};
+
+TEST_CASE("What a running flanneld was told is read from its command line and environment", "[inspect]") {
+  FakeProc proc;
+  proc.write("7/cmdline", {"/bin/flanneld", "--healthz-port=9", "--state-dir=/told"});
+  proc.write("7/environ",
+             {"PATH=/", "NODE_NAME=edge-1", "FLANNELD_IP_MASQ=true", "FLANNELD_STATE_DIR=/other"});
+  std::optional<DaemonRun> run = find_daemon_run(proc.path());
+  REQUIRE(run.has_value());
+  CHECK(run->pid == 7);
+  REQUIRE(run->options.has_value());
+  CHECK(run->options->healthz_port == 9);
+  CHECK(run->options->state_dir == "/told");
+  CHECK(run->options->node_name == "edge-1");
+  CHECK(run->options->ip_masq);
+  CHECK(run->same_files);
+
+  // in a container its paths mean other files
+  std::filesystem::remove(proc / "7/ns/mnt");
+  std::filesystem::create_symlink("mnt:[2]", proc / "7/ns/mnt");
+  CHECK_FALSE(find_daemon_run(proc.path())->same_files);
+  // another program of that name
+  proc.write("7/cmdline", {"/bin/flanneld", "--no-such-flag"});
+  run = find_daemon_run(proc.path());
+  REQUIRE(run.has_value());
+  CHECK_FALSE(run->options.has_value());
+  std::ofstream(proc / "7/comm") << "sleep\n";
+  CHECK_FALSE(find_daemon_run(proc.path()).has_value());
+}
+
+TEST_CASE("A flanneld that cannot be asked is told apart from one that is not well", "[inspect]") {
+  DaemonReport report;
+  CHECK(state_of(report) == "does not run");
+  CHECK(daemon_findings(report).front().verdict == Verdict::kDoubtful);
+  report.run = DaemonRun{.pid = 7, .options = Options{}};
+  report.silence = "it serves nothing";
+  CHECK_FALSE(report.told());
+  CHECK(daemon_findings(report).front().verdict == Verdict::kWell);  // as it was started
+  report.run->options->healthz_port = 8081;
+  CHECK(daemon_findings(report).front().verdict == Verdict::kDoubtful);
+  report.silence.clear();
+  report.unmet = {
+      {"CidrConflict", "one", true}, {"StateStored", "two", true}, {"DeviceRight", "three", false}};
+  CHECK(state_of(report) == "not ready: DeviceRight: three");
+  std::vector<Verdict> verdicts;
+  for (const Finding& finding : daemon_findings(report)) verdicts.push_back(finding.verdict);
+  CHECK(verdicts ==
+        std::vector<Verdict>{Verdict::kWrong, Verdict::kDoubtful, Verdict::kWrong, Verdict::kWrong});
+  report.ready = true;
+  CHECK(state_of(report) == "ready");
 }
 
 TEST_CASE("Files that are only looked at refuse every change and stay as they are", "[files]") {
