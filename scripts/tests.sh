@@ -58,7 +58,7 @@ tier_kernel() {
   need_packages kernel
   build_preset release
   build_preset bench syscall_killer
-  build_preset bench netlink_kernel_test netlink_netns_test csi_lvm_contract_test # a guest has no room for sanitizers
+  build_preset bench netlink_kernel_test netlink_netns_test csi_lvm_guest_test # a guest has no room for sanitizers
   tap_tier kernel "$(job_count)" "$HOLDFAST_ROOT/test/kernel/run_test.sh" "$HOLDFAST_ROOT"/test/kernel/{guest,lab}/*.sh
 }
 

@@ -95,6 +95,15 @@ void CapacityBook::release(Key key) {
   promises_.erase(key);
 }
 
+std::uint64_t CapacityBook::available_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  std::uint64_t sum = 0;
+  for (const VolumeGroup& reported : inventory_.groups) {
+    if (const auto now = group_now(reported.name)) sum += thick_capacity(*now, 1, false).available_bytes;
+  }
+  return sum;
+}
+
 Result<Capacity> CapacityBook::capacity(const std::string& group, std::uint32_t stripes,
                                         const std::string& pool) const {
   const std::scoped_lock lock(mutex_);

@@ -58,6 +58,9 @@ class CapacityBook {
   /// what is free.
   Result<Promise> promise(const Room& room);
 
+  /// Of all groups together, for thick volumes.
+  [[nodiscard]] std::uint64_t available_bytes() const;
+
   /// Of volumes with so many stripes (0: all disks), or of the pool. Errors: kNotFound for the group or pool.
   [[nodiscard]] Result<Capacity> capacity(const std::string& group, std::uint32_t stripes,
                                           const std::string& pool) const;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/first_error.h"
+#include "common/csi/answers.h"
 #include "csi-lvm/lvm/lvm_command.h"
 #include "csi-lvm/lvm/lvm_faults.h"
 #include "csi-lvm/volumes/volume_tags.h"
@@ -14,13 +15,6 @@ namespace {
 
 constexpr std::uint64_t kSmallestXfs = std::uint64_t{300} << 20;  // mkfs.xfs refuses less
 constexpr std::uint64_t kWhole = 100;
-
-// Something may have been left: the caller must ask again and not go elsewhere.
-Error in_doubt(Error error) {
-  const bool told = error.code == Code::kDeadlineExceeded || error.code == Code::kUnavailable;
-  if (!told) error.code = Code::kAborted;
-  return error;
-}
 
 std::string_view state_of(const LogicalVolume& volume) { return volume.tag_value(kStateTag); }
 
@@ -194,12 +188,12 @@ Result<LocalVolume> LocalVolumes::make(const VolumeRequest& wanted, Patience pat
 
 Status LocalVolumes::make_ready(const VolumeName& name, bool thick, bool block, Patience patience) {
   Status ready;
-  if (thick) ready = block ? cleaner_.wipe(name, Wipe::kZero) : cleaner_.zero_superblocks(name);
+  if (thick) ready = block ? cleaner_.wipe(name, patience) : cleaner_.zero_superblocks(name);
   if (ready) {
     ready = lvm_.change_tags(name, {tag(kStateTag, kCreating)}, {tag(kStateTag, kReady)}, patience);
   }
   if (ready) return {};
-  return tl::unexpected(in_doubt(std::move(ready).error()));
+  return tl::unexpected(csi::may_be_left(std::move(ready).error()));
 }
 
 Status LocalVolumes::remove(const std::string& id, Patience patience) {
@@ -212,7 +206,8 @@ Status LocalVolumes::remove(const std::string& id, Patience patience) {
   alone.groups.push_back(found->group);
   HOLDFAST_CHECK(may_remove(alone, found->name));
   const Status gone = give_up(found->name, wipe_of(found->volume), patience);
-  if (!gone && gone.error().code != Code::kFailedPrecondition) return tl::unexpected(in_doubt(gone.error()));
+  if (!gone && gone.error().code != Code::kFailedPrecondition)
+    return tl::unexpected(csi::may_be_left(gone.error()));
   HOLDFAST_CHECK(gone);
   return refresh(patience);
 }
@@ -222,7 +217,7 @@ Status LocalVolumes::give_up(const VolumeName& name, Wipe wipe, Patience patienc
                                   {tag(kStateTag, kDeleting)}, patience));
   if (wipe != Wipe::kNone) {
     HOLDFAST_CHECK(lvm_.activate(name, patience));
-    HOLDFAST_CHECK(cleaner_.wipe(name, wipe));
+    HOLDFAST_CHECK(cleaner_.wipe(name, patience));
   }
   return lvm_.remove(name, patience);
 }
@@ -246,7 +241,7 @@ Result<std::uint64_t> LocalVolumes::extend(const std::string& id, std::uint64_t 
 }
 
 Result<LocalVolume> LocalVolumes::snapshot(const std::string& name, const std::string& source,
-                                           const Parameters& parameters, Patience patience) {
+                                           const SnapshotRoom& room, Patience patience) {
   HOLDFAST_TRY(const std::optional<Found> there, search(name, patience));
   if (there) {
     if (!is_snapshot(there->volume) || there->volume.tag_value(kSourceTag) != source) {
@@ -260,9 +255,8 @@ Result<LocalVolume> LocalVolumes::snapshot(const std::string& name, const std::s
   wanted.origin = origin->name;
   wanted.name = name;
   if (origin->volume.layout != Layout::kThin) {
-    const std::uint64_t share = origin->volume.size_bytes / kWhole * parameters.snapshot_percent;
-    wanted.room_bytes =
-        parameters.snapshot_bytes > 0 ? parameters.snapshot_bytes : std::max<std::uint64_t>(share, 1);
+    const std::uint64_t share = origin->volume.size_bytes / kWhole * room.percent;
+    wanted.room_bytes = room.bytes > 0 ? room.bytes : std::max<std::uint64_t>(share, 1);
   }
   return take(wanted, *origin, patience);
 }

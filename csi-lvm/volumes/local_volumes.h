@@ -25,9 +25,9 @@ class ExtentCleaner {
 
   /// Zeroes every place where a file system could be found by its superblocks, and makes that durable.
   virtual Status zero_superblocks(const VolumeName& name) = 0;
-  /// Makes all of it read as zeros, or gives it back to the disk when that is enough. Errors: kAborted when
-  /// it was cut off: call again.
-  virtual Status wipe(const VolumeName& name, Wipe how) = 0;
+  /// Makes all of it read as zeros. Errors: kAborted when `patience` ended before: call again, and it goes on
+  /// from there.
+  virtual Status wipe(const VolumeName& name, Lvm::Patience patience) = 0;
 };
 
 /// A volume that is asked for.
@@ -86,8 +86,8 @@ class LocalVolumes {
 
   /// Errors: kNotFound for the volume; kAlreadyExists when the name is taken by a snapshot of another;
   /// kResourceExhausted.
-  Result<LocalVolume> snapshot(const std::string& name, const std::string& source,
-                               const Parameters& parameters, Patience patience);
+  Result<LocalVolume> snapshot(const std::string& name, const std::string& source, const SnapshotRoom& room,
+                               Patience patience);
 
   /// Volumes and snapshots that are ready, sorted by name.
   Result<std::vector<LocalVolume>> list(Patience patience);

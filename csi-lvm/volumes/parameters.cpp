@@ -113,19 +113,6 @@ Status take_tags(Parameters& parameters, const std::string& value) {
   return {};
 }
 
-Status take_snapshot_size(Parameters& parameters, const std::string& value) {
-  constexpr std::uint64_t kWhole = 100;
-  if (value.ends_with('%')) {
-    HOLDFAST_TRY(const std::uint64_t percent,
-                 parse_count("snapshotSize", value.substr(0, value.size() - 1), kWhole));
-    parameters.snapshot_percent = static_cast<std::uint32_t>(percent);
-    return {};
-  }
-  HOLDFAST_TRY(parameters.snapshot_bytes, parse_bytes(value));
-  if (parameters.snapshot_bytes == 0) return refuse("snapshotSize", value, "leaves a snapshot no room");
-  return {};
-}
-
 Status take_wipe(Parameters& parameters, const std::string& value) {
   HOLDFAST_TRY(parameters.wipe, parse_wipe(value));
   return {};
@@ -135,7 +122,7 @@ Status skip(Parameters& /*parameters*/, const std::string& /*value*/) { return {
 
 using Take = Status (*)(Parameters&, const std::string&);
 // In the order of their taking: stripes before what it overrules.
-constexpr std::array<std::pair<std::string_view, Take>, 14> kKeys{{{"vgName", take_group},
+constexpr std::array<std::pair<std::string_view, Take>, 13> kKeys{{{"vgName", take_group},
                                                                    {"volumeType", take_volume_type},
                                                                    {"stripes", take_stripes},
                                                                    {"lvmType", take_lvm_type},
@@ -146,7 +133,6 @@ constexpr std::array<std::pair<std::string_view, Take>, 14> kKeys{{{"vgName", ta
                                                                    {kFsTypeOfKubernetes, take_fs_type},
                                                                    {"mkfsOptions", take_mkfs_options},
                                                                    {"lvTags", take_tags},
-                                                                   {"snapshotSize", take_snapshot_size},
                                                                    {"wipeOnDelete", take_wipe},
                                                                    {"pvType", skip}}};
 
@@ -203,6 +189,26 @@ Result<Parameters> parse_parameters(const std::map<std::string, std::string>& gi
   }
   HOLDFAST_CHECK(check_whole(parameters, given));
   return parameters;
+}
+
+Result<SnapshotRoom> parse_snapshot_parameters(const std::map<std::string, std::string>& given) {
+  constexpr std::string_view kKey = "snapshotSize";
+  constexpr std::uint64_t kWhole = 100;
+  SnapshotRoom room;
+  for (const auto& [key, value] : given) {
+    if (key.starts_with(kOthersPrefix)) continue;
+    if (key != kKey)
+      return fail(Code::kInvalidArgument,
+                  "there is no parameter " + key + " of snapshots; there is: snapshotSize");
+    if (value.ends_with('%')) {
+      HOLDFAST_TRY(const std::uint64_t percent, parse_count(kKey, value.substr(0, value.size() - 1), kWhole));
+      room.percent = static_cast<std::uint32_t>(percent);
+      continue;
+    }
+    HOLDFAST_TRY(room.bytes, parse_bytes(value));
+    if (room.bytes == 0) return refuse(kKey, value, "leaves a snapshot no room");
+  }
+  return room;
 }
 
 Result<std::uint64_t> parse_bytes(const std::string& text) {

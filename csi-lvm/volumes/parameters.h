@@ -30,7 +30,6 @@ Result<Wipe> parse_wipe(std::string_view word);
 ///     fsType, csi.storage.k8s.io/fstype   ext4 | ext3 | xfs                            ext4
 ///     mkfsOptions         words for mkfs
 ///     lvTags              tags for the volume, comma-separated
-///     snapshotSize        room of a thick volume's snapshot: a size, or N% of it       20%
 ///     wipeOnDelete        none | discard | zero                      Block: discard, file system: none
 ///     pvType, nodeAffinity   accepted: they direct the provisioner, not the node
 ///
@@ -45,14 +44,22 @@ struct Parameters {
   std::string fs_type = "ext4";
   std::vector<std::string> mkfs_options;
   std::vector<std::string> tags;
-  std::uint64_t snapshot_bytes = 0;     ///< 0: by snapshot_percent
-  std::uint32_t snapshot_percent = 20;  ///< of the volume, 1..100
   Wipe wipe = Wipe::kNone;
 };
 
 /// `block`: the volume is for raw block access. Errors: kInvalidArgument, naming the parameter, its value and
 /// what it may be.
 Result<Parameters> parse_parameters(const std::map<std::string, std::string>& given, bool block);
+
+/// The room that a thick volume's snapshot gets for what changes after it.
+struct SnapshotRoom {
+  std::uint64_t bytes = 0;     ///< 0: by percent
+  std::uint32_t percent = 20;  ///< of the volume, 1..100
+};
+
+/// What a VolumeSnapshotClass asks for: snapshotSize, a size or N%. Keys of csi.storage.k8s.io/ are skipped.
+/// Errors: kInvalidArgument, as parse_parameters().
+Result<SnapshotRoom> parse_snapshot_parameters(const std::map<std::string, std::string>& given);
 
 /// A quantity of bytes as Kubernetes writes it: "50Mi", "1G", "512". Errors: kInvalidArgument.
 /// Source: Kubernetes API, resource.Quantity (whole numbers and the suffixes k M G T P, Ki Mi Gi Ti Pi).

@@ -18,9 +18,7 @@ constexpr Lvm::Patience kNow{1000};
 class RememberingCleaner final : public ExtentCleaner {
  public:
   Status zero_superblocks(const VolumeName& name) override { return note("zero " + name.text()); }
-  Status wipe(const VolumeName& name, Wipe how) override {
-    return note("wipe " + name.text() + " " + std::string(to_string(how)));
-  }
+  Status wipe(const VolumeName& name, Lvm::Patience) override { return note("wipe " + name.text()); }
   std::vector<std::string> done;
   std::optional<Error> fault;
 
@@ -140,7 +138,7 @@ TEST_CASE_METHOD(Node, "a raw volume shows nobody's data: all of it is wiped, be
   wanted.block = true;
   REQUIRE(volumes.create(wanted, kNow).has_value());
   REQUIRE(volumes.remove("pvc-1", kNow).has_value());
-  CHECK(cleaner.done == std::vector<std::string>{"wipe vg/pvc-1 zero", "wipe vg/pvc-1 discard"});
+  CHECK(cleaner.done == std::vector<std::string>{"wipe vg/pvc-1", "wipe vg/pvc-1"});
 }
 
 TEST_CASE_METHOD(Node, "a volume is removed as its class asked, also when the class is gone",
@@ -150,7 +148,7 @@ TEST_CASE_METHOD(Node, "a volume is removed as its class asked, also when the cl
   REQUIRE(volumes.create(wanted, kNow).has_value());
   cleaner.done.clear();
   for (int i = 0; i < 2; ++i) REQUIRE(volumes.remove("pvc-1", kNow).has_value());
-  CHECK(cleaner.done == std::vector<std::string>{"wipe vg/pvc-1 zero"});
+  CHECK(cleaner.done == std::vector<std::string>{"wipe vg/pvc-1"});
   CHECK(free_extents() == 200);
 }
 
@@ -159,7 +157,7 @@ TEST_CASE_METHOD(Node, "a volume that is in use or has a snapshot stays, and sta
   lvm.set_open({"vg", "pvc-1"}, true);
   refuses(volumes.remove("pvc-1", kNow), Code::kFailedPrecondition);
   lvm.set_open({"vg", "pvc-1"}, false);
-  REQUIRE(volumes.snapshot("snap-1", "pvc-1", parameters(), kNow).has_value());
+  REQUIRE(volumes.snapshot("snap-1", "pvc-1", SnapshotRoom{}, kNow).has_value());
   refuses(volumes.remove("pvc-1", kNow), Code::kFailedPrecondition);
   CHECK(volume("pvc-1")->tag_value(kStateTag) == kReady);
   REQUIRE(volumes.remove("snap-1", kNow).has_value());
@@ -178,19 +176,19 @@ TEST_CASE_METHOD(Node, "a volume grows to whole extents, and once", "[lvm volume
 TEST_CASE_METHOD(Node, "a snapshot is of its volume's size, and knows its volume and its time",
                  "[lvm volumes]") {
   REQUIRE(volumes.create(request("pvc-1", 100 * kMiB), kNow).has_value());
-  const LocalVolume taken = volumes.snapshot("snap-1", "pvc-1", parameters(), kNow).value();
+  const LocalVolume taken = volumes.snapshot("snap-1", "pvc-1", SnapshotRoom{}, kNow).value();
   CHECK(taken.size_bytes == 100 * kMiB);
   CHECK(taken.source == "pvc-1");
   CHECK(taken.taken == clock.now().time_since_epoch().count());
   CHECK(volume("snap-1")->size_bytes == 20 * kMiB);
   CHECK(volume("snap-1")->tag_value(kContentTag) == "new");
-  const LocalVolume again = volumes.snapshot("snap-1", "pvc-1", parameters(), kNow).value();
+  const LocalVolume again = volumes.snapshot("snap-1", "pvc-1", SnapshotRoom{}, kNow).value();
   CHECK(again.taken == taken.taken);
   CHECK(again.size_bytes == taken.size_bytes);
   REQUIRE(volumes.create(request("pvc-2", kMiB), kNow).has_value());
-  refuses(volumes.snapshot("snap-1", "pvc-2", parameters(), kNow), Code::kAlreadyExists);
-  refuses(volumes.snapshot("pvc-2", "pvc-1", parameters(), kNow), Code::kAlreadyExists);
-  refuses(volumes.snapshot("snap-2", "pvc-3", parameters(), kNow), Code::kNotFound);
+  refuses(volumes.snapshot("snap-1", "pvc-2", SnapshotRoom{}, kNow), Code::kAlreadyExists);
+  refuses(volumes.snapshot("pvc-2", "pvc-1", SnapshotRoom{}, kNow), Code::kAlreadyExists);
+  refuses(volumes.snapshot("snap-2", "pvc-3", SnapshotRoom{}, kNow), Code::kNotFound);
 }
 
 TEST_CASE_METHOD(Node, "volumes and snapshots are listed, not what others made", "[lvm volumes]") {
@@ -200,7 +198,7 @@ TEST_CASE_METHOD(Node, "volumes and snapshots are listed, not what others made",
   REQUIRE(lvm.create(foreign, kNow).has_value());
   REQUIRE(volumes.create(request("pvc-2", kMiB), kNow).has_value());
   REQUIRE(volumes.create(request("pvc-1", kMiB), kNow).has_value());
-  REQUIRE(volumes.snapshot("a-snap", "pvc-1", parameters(), kNow).has_value());
+  REQUIRE(volumes.snapshot("a-snap", "pvc-1", SnapshotRoom{}, kNow).has_value());
   const std::vector<LocalVolume> all = volumes.list(kNow).value();
   REQUIRE(all.size() == 3);
   CHECK(all[0].name.volume == "a-snap");

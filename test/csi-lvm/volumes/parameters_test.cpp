@@ -18,7 +18,6 @@ TEST_CASE("a class that names only its group makes linear ext4 volumes", "[lvm p
   CHECK(parameters.stripes == 1);
   CHECK(parameters.pool.empty());
   CHECK(parameters.fs_type == "ext4");
-  CHECK(parameters.snapshot_percent == 20);
   CHECK(parameters.wipe == Wipe::kNone);
   CHECK(parse_parameters(with({}), true)->wipe == Wipe::kDiscard);
 }
@@ -49,16 +48,13 @@ TEST_CASE("each parameter has its effect", "[lvm parameters]") {
   const Parameters more = parse_parameters(with({{"csi.storage.k8s.io/fstype", "xfs"},
                                                  {"mkfsOptions", " -K  -m bigtime=0 "},
                                                  {"lvTags", "team=a, site/7"},
-                                                 {"snapshotSize", "1Gi"},
                                                  {"wipeOnDelete", "zero"}}),
                                            true)
                               .value();
   CHECK(more.fs_type == "xfs");
   CHECK(more.mkfs_options == std::vector<std::string>{"-K", "-m", "bigtime=0"});
   CHECK(more.tags == std::vector<std::string>{"team=a", "site/7"});
-  CHECK(more.snapshot_bytes == 1 << 30);
   CHECK(more.wipe == Wipe::kZero);
-  CHECK(parse_parameters(with({{"snapshotSize", "35%"}}), false)->snapshot_percent == 35);
 }
 
 TEST_CASE("a parameter that cannot be honoured is refused by its name and value", "[lvm parameters]") {
@@ -83,9 +79,6 @@ TEST_CASE("a parameter that cannot be honoured is refused by its name and value"
       {with({{"fsType", "ntfs"}}), "'ntfs' must be ext4, ext3 or xfs"},
       {with({{"lvTags", "a,b c"}}), "b c"},
       {with({{"lvTags", "csi.state=ready"}}), "the driver's own"},
-      {with({{"snapshotSize", "0%"}}), "snapshotSize"},
-      {with({{"snapshotSize", "101%"}}), "snapshotSize"},
-      {with({{"snapshotSize", "0"}}), "no room"},
       {with({{"wipeOnDelete", "shred"}}), "'shred' must be none, discard or zero"},
   };
   for (const Case& c : cases) {
@@ -96,6 +89,17 @@ TEST_CASE("a parameter that cannot be honoured is refused by its name and value"
       CHECK(parsed.error().message.find(c.told) != std::string::npos);
     }
   }
+}
+
+TEST_CASE("a snapshot's room is a size or a share of the volume", "[lvm parameters]") {
+  CHECK(parse_snapshot_parameters({})->percent == 20);
+  CHECK(parse_snapshot_parameters({{"snapshotSize", "35%"}})->percent == 35);
+  CHECK(parse_snapshot_parameters({{"snapshotSize", "1Gi"}, {"csi.storage.k8s.io/x", "y"}})->bytes ==
+        1 << 30);
+  for (const char* wrong : {"0%", "101%", "0", "", "x%", "1.5Gi"}) {
+    CHECK_FALSE(parse_snapshot_parameters({{"snapshotSize", wrong}}).has_value());
+  }
+  CHECK_FALSE(parse_snapshot_parameters({{"snapshotsize", "1Gi"}}).has_value());
 }
 
 TEST_CASE("sizes are read as Kubernetes writes them", "[lvm parameters]") {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# LVM as csi-lvm uses it: the contract of its port, held against LVM itself by both runners.
+# LVM as csi-lvm uses it: the contract of its port, held against LVM itself by both runners, and volumes made of it.
 source "$(dirname "$0")/../../tap.sh"
 
 tree=$(cd "$(dirname "$0")/../../.." && pwd)
@@ -17,7 +17,10 @@ make_group() {
     --devicesfile holdfast.devices --yes contract "${disks[@]}"
 }
 
-plan 3
+guest_test() { env HOLDFAST_BIN="$tree/build/bin" "$programs/csi_lvm_guest_test" "$@"; }
+
+plan 4
 check "a group of two disks is made" make_group
-check "what the port promises holds" env HOLDFAST_BIN="$tree/build/bin" "$programs/csi_lvm_contract_test"
+check "what the port promises holds" guest_test '[lvm contract]'
+check "volumes are made, cleaned and removed, many at once" guest_test '[lvm volumes]'
 check "LVM's own list of the host's devices was not made" fails test -e /etc/lvm/devices/system.devices

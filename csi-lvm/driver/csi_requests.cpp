@@ -1,0 +1,89 @@
+#include "csi-lvm/driver/csi_requests.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/csi/proto/csi.pb.h"
+
+namespace holdfast::lvm {
+namespace {
+
+constexpr Lvm::Patience kLongest{std::chrono::minutes(5)};
+constexpr std::string_view kTokenPrefix = "after:";
+constexpr std::array<std::string_view, 4> kFileSystems{"", "ext4", "ext3", "xfs"};
+
+using AccessMode = csi::v1::VolumeCapability::AccessMode;
+
+bool is_of_one_node(AccessMode::Mode mode) {
+  return mode == AccessMode::SINGLE_NODE_WRITER || mode == AccessMode::SINGLE_NODE_READER_ONLY ||
+         mode == AccessMode::SINGLE_NODE_SINGLE_WRITER || mode == AccessMode::SINGLE_NODE_MULTI_WRITER;
+}
+
+}  // namespace
+
+Lvm::Patience patience_of(const csi::Call& call) {
+  return std::min(kLongest, std::chrono::duration_cast<Lvm::Patience>(call.time_left()));
+}
+
+Status check_capability(const csi::v1::VolumeCapability& capability) {
+  const AccessMode::Mode mode = capability.access_mode().mode();
+  if (!is_of_one_node(mode)) {
+    return fail(Code::kInvalidArgument, "a local volume is for one node; the access mode " +
+                                            AccessMode::Mode_Name(mode) + " is not supported");
+  }
+  const std::string& fs_type = capability.mount().fs_type();
+  if (capability.has_mount() && std::ranges::find(kFileSystems, fs_type) == kFileSystems.end()) {
+    return fail(Code::kInvalidArgument,
+                "the file system '" + fs_type + "' is not supported: use ext4, ext3 or xfs");
+  }
+  return {};
+}
+
+Status check_topology(const csi::v1::TopologyRequirement& wanted, const std::string& key,
+                      const std::string& node) {
+  if (wanted.requisite().empty()) return {};
+  const auto here = [&](const csi::v1::Topology& place) {
+    const auto found = place.segments().find(key);
+    return found == place.segments().end() || found->second == node;
+  };
+  if (std::ranges::any_of(wanted.requisite(), here)) return {};
+  return fail(Code::kResourceExhausted,
+              "this node, " + node + ", is none of those that the volume may be on");
+}
+
+void tell(const LocalVolume& volume, const std::string& topology_key, const std::string& node,
+          csi::v1::Volume& into) {
+  into.set_volume_id(volume.name.volume);
+  into.set_capacity_bytes(static_cast<std::int64_t>(volume.size_bytes));
+  (*into.mutable_volume_context())["vgName"] = volume.name.group;
+  (*into.add_accessible_topology()->mutable_segments())[topology_key] = node;
+}
+
+void tell(const LocalVolume& snapshot, csi::v1::Snapshot& into) {
+  into.set_snapshot_id(snapshot.name.volume);
+  into.set_source_volume_id(snapshot.source);
+  into.set_size_bytes(static_cast<std::int64_t>(snapshot.size_bytes));
+  into.mutable_creation_time()->set_seconds(snapshot.taken);
+  into.set_ready_to_use(true);
+}
+
+Result<Page> page_of(const std::vector<LocalVolume>& sorted, std::int32_t most, const std::string& token) {
+  Page page{.begin = 0, .end = sorted.size(), .next_token = {}};
+  if (!token.empty()) {
+    if (!token.starts_with(kTokenPrefix)) {
+      return fail(Code::kAborted, "the starting_token '" + token + "' is not one that was given out");
+    }
+    const std::string last = token.substr(kTokenPrefix.size());
+    const auto next =
+        std::ranges::upper_bound(sorted, last, {}, [](const LocalVolume& each) { return each.name.volume; });
+    page.begin = static_cast<std::size_t>(next - sorted.begin());
+  }
+  const auto room = static_cast<std::size_t>(std::max(most, 0));
+  if (room > 0 && page.end - page.begin > room) {
+    page.end = page.begin + room;
+    page.next_token = std::string(kTokenPrefix) + sorted[page.end - 1].name.volume;
+  }
+  return page;
+}
+
+}  // namespace holdfast::lvm

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/csi/driver.h"
+#include "csi-lvm/volumes/local_volumes.h"
+
+namespace csi::v1 {
+class CapacityRange;
+class Snapshot;
+class TopologyRequirement;
+class Volume;
+class VolumeCapability;
+}  // namespace csi::v1
+
+/// What CSI's messages mean to csi-lvm.
+namespace holdfast::lvm {
+
+/// How long a call may take: until its caller gives up, and not for ever.
+[[nodiscard]] Lvm::Patience patience_of(const csi::Call& call);
+
+/// Whether a volume of ours can be used so: by one node, mounted as ext4, ext3 or xfs, or raw. Errors:
+/// kInvalidArgument, saying what cannot be.
+Status check_capability(const csi::v1::VolumeCapability& capability);
+
+/// Whether a volume on this node can be reached from where it is asked for. Errors: kResourceExhausted, which
+/// makes the scheduler choose another node.
+Status check_topology(const csi::v1::TopologyRequirement& wanted, const std::string& key,
+                      const std::string& node);
+
+void tell(const LocalVolume& volume, const std::string& topology_key, const std::string& node,
+          csi::v1::Volume& into);
+void tell(const LocalVolume& snapshot, csi::v1::Snapshot& into);
+
+/// One page of a list that is sorted by name.
+struct Page {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::string next_token;  ///< empty after the last page
+};
+
+/// Where a page begins and ends. A token names the last one of the page before; one that has gone meanwhile
+/// is no harm. `most` 0: all. Errors: kAborted for a token that is none of ours.
+Result<Page> page_of(const std::vector<LocalVolume>& sorted, std::int32_t most, const std::string& token);
+
+}  // namespace holdfast::lvm

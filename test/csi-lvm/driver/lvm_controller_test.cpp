@@ -1,0 +1,248 @@
+#include "csi-lvm/driver/lvm_controller.h"
+
+#include <google/protobuf/text_format.h>
+
+#include "common/csi/proto/csi.pb.h"
+#include "test/catch.h"
+#include "test/csi-lvm/lvm/fake_lvm.h"
+#include "test/fakes/fake_clock.h"
+
+namespace holdfast::lvm {
+namespace {
+
+constexpr std::int64_t kMiB = 1 << 20;
+constexpr const char* kKey = "kubernetes.io/hostname";
+
+class PatientCall final : public csi::Call {
+ public:
+  [[nodiscard]] bool cancelled() const override { return false; }
+  [[nodiscard]] std::chrono::nanoseconds time_left() const override {
+    return std::chrono::nanoseconds::max();
+  }
+};
+
+class NoCleaner final : public ExtentCleaner {
+ public:
+  Status zero_superblocks(const VolumeName&) override { return {}; }
+  Status wipe(const VolumeName&, Lvm::Patience) override { return {}; }
+};
+
+template <class Message>
+Message message(const std::string& text) {
+  Message out;
+  REQUIRE(google::protobuf::TextFormat::ParseFromString(text, &out));
+  return out;
+}
+
+// The driver on node "edge-1" with the group "vg" of two disks, 100 extents of 4 MiB each.
+struct Driver {
+  Driver() {
+    lvm.add_group("vg", {100, 100});
+    REQUIRE(volumes.recover(Lvm::Patience{1000}).has_value());
+  }
+
+  static std::string volume_request(const std::string& name, std::int64_t bytes,
+                                    const std::string& more = {}) {
+    return "name: '" + name + "' capacity_range { required_bytes: " + std::to_string(bytes) +
+           " } volume_capabilities { mount { fs_type: 'ext4' } access_mode { mode: SINGLE_NODE_WRITER } }" +
+           " parameters { key: 'vgName' value: 'vg' } " + more;
+  }
+  Result<csi::v1::CreateVolumeResponse> create(const std::string& request) {
+    csi::v1::CreateVolumeResponse response;
+    HOLDFAST_CHECK(controller.create_volume(call, message<csi::v1::CreateVolumeRequest>(request), response));
+    return response;
+  }
+  void make(const std::string& name) { REQUIRE(create(volume_request(name, kMiB)).has_value()); }
+  csi::v1::CreateSnapshotResponse take(const std::string& name, const std::string& source) {
+    csi::v1::CreateSnapshotResponse response;
+    const std::string request = "name: '" + name + "' source_volume_id: '" + source + "'";
+    REQUIRE(controller.create_snapshot(call, message<csi::v1::CreateSnapshotRequest>(request), response)
+                .has_value());
+    return response;
+  }
+  Result<csi::v1::ListVolumesResponse> list(const std::string& request) {
+    csi::v1::ListVolumesResponse response;
+    HOLDFAST_CHECK(controller.list_volumes(call, message<csi::v1::ListVolumesRequest>(request), response));
+    return response;
+  }
+  csi::v1::GetCapacityResponse room(const std::string& request) {
+    csi::v1::GetCapacityResponse response;
+    REQUIRE(controller.capacity(call, message<csi::v1::GetCapacityRequest>(request), response).has_value());
+    return response;
+  }
+  static void refuses(const Status& done, Code code) {
+    REQUIRE_FALSE(done.has_value());
+    INFO(done.error().message);
+    CHECK(done.error().code == code);
+  }
+  template <class T>
+  static void refuses(const Result<T>& done, Code code) {
+    refuses(done ? Status{} : Status(tl::unexpected(done.error())), code);
+  }
+
+  PatientCall call;
+  test::FakeLvm lvm;
+  NoCleaner cleaner;
+  holdfast::test::FakeClock clock;
+  CapacityBook book{PoolLimits{}, {}};
+  LocalVolumes volumes{lvm, book, cleaner, clock, ""};
+  LvmController controller{volumes, book, kKey, "edge-1"};
+};
+
+TEST_CASE_METHOD(Driver, "a volume is told with its size, its group and its node", "[lvm driver]") {
+  const auto made =
+      create(volume_request("pvc-1", 50 * kMiB, "parameters { key: 'mkfsOptions' value: '-m 0' }"));
+  const csi::v1::Volume& volume = made->volume();
+  CHECK(volume.volume_id() == "pvc-1");
+  CHECK(volume.capacity_bytes() == 52 * kMiB);
+  CHECK(volume.volume_context().at("vgName") == "vg");
+  CHECK(volume.volume_context().at("mkfsOptions") == "-m 0");
+  REQUIRE(volume.accessible_topology_size() == 1);
+  CHECK(volume.accessible_topology(0).segments().at(kKey) == "edge-1");
+}
+
+TEST_CASE_METHOD(Driver, "what a local volume cannot be is refused before anything is made", "[lvm driver]") {
+  struct Case {
+    const char* name;
+    std::string more;
+    Code code;
+  };
+  const Case cases[] = {
+      {"written by many nodes",
+       "volume_capabilities { mount {} access_mode { mode: MULTI_NODE_MULTI_WRITER } }",
+       Code::kInvalidArgument},
+      {"of another file system",
+       "volume_capabilities { mount { fs_type: 'ntfs' } access_mode { mode: SINGLE_NODE_WRITER } }",
+       Code::kInvalidArgument},
+      {"with a parameter that is not known", "parameters { key: 'iops' value: '5' }", Code::kInvalidArgument},
+      {"on another node",
+       "accessibility_requirements { requisite { segments { key: 'kubernetes.io/hostname' value: 'edge-2' } "
+       "} }",
+       Code::kResourceExhausted},
+      {"from a snapshot", "volume_content_source { snapshot { snapshot_id: 's' } }", Code::kInvalidArgument},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      refuses(create(volume_request("pvc-1", kMiB, c.more)), c.code);
+      CHECK(list("")->entries().empty());
+    }
+  }
+}
+
+TEST_CASE_METHOD(Driver, "a volume larger than the disks goes elsewhere", "[lvm driver]") {
+  refuses(create(volume_request("pvc-1", 1 << 30)), Code::kResourceExhausted);
+}
+
+TEST_CASE_METHOD(Driver, "a volume for this node among others is made here", "[lvm driver]") {
+  const std::string places =
+      "accessibility_requirements { requisite { segments { key: 'kubernetes.io/hostname' value: 'edge-2' } }"
+      " requisite { segments { key: 'kubernetes.io/hostname' value: 'edge-1' } } }";
+  CHECK(create(volume_request("pvc-1", kMiB, places)).has_value());
+}
+
+TEST_CASE_METHOD(Driver, "volumes are listed by pages, without snapshots", "[lvm driver]") {
+  for (const char* name : {"pvc-3", "pvc-1", "pvc-2"}) make(name);
+  take("snap-1", "pvc-1");
+  CHECK(list("")->entries_size() == 3);
+  const auto first = list("max_entries: 2");
+  REQUIRE(first->entries_size() == 2);
+  CHECK(first->entries(1).volume().volume_id() == "pvc-2");
+  // The last of the page before goes meanwhile.
+  REQUIRE(volumes.remove("pvc-2", Lvm::Patience{1000}).has_value());
+  const auto second = list("max_entries: 2 starting_token: '" + first->next_token() + "'");
+  REQUIRE(second->entries_size() == 1);
+  CHECK(second->entries(0).volume().volume_id() == "pvc-3");
+  CHECK(second->next_token().empty());
+  refuses(list("starting_token: 'made up'"), Code::kAborted);
+}
+
+TEST_CASE_METHOD(Driver, "capacity is told by class, by node, and in all", "[lvm driver]") {
+  const std::string of_group = "parameters { key: 'vgName' value: 'vg' } ";
+  make("pvc-1");
+  CHECK(room("").available_capacity() == 199 * 4 * kMiB);
+  CHECK(room(of_group).maximum_volume_size().value() == 199 * 4 * kMiB);
+  CHECK(room(of_group).minimum_volume_size().value() == 4 * kMiB);
+  CHECK(room(of_group + "parameters { key: 'lvmType' value: 'striping' }").maximum_volume_size().value() ==
+        198 * 4 * kMiB);
+  CHECK(room("accessible_topology { segments { key: 'kubernetes.io/hostname' value: 'edge-2' } }")
+            .available_capacity() == 0);
+}
+
+TEST_CASE_METHOD(Driver, "a snapshot is ready at once, and found by its name and by its volume",
+                 "[lvm driver]") {
+  make("pvc-1");
+  make("pvc-2");
+  const csi::v1::CreateSnapshotResponse taken = take("snap-1", "pvc-1");
+  CHECK(taken.snapshot().ready_to_use());
+  CHECK(taken.snapshot().source_volume_id() == "pvc-1");
+  CHECK(taken.snapshot().creation_time().seconds() > 0);
+  take("snap-2", "pvc-2");
+  for (const auto& [asked, found] : std::map<std::string, int>{{"", 2},
+                                                               {"snapshot_id: 'snap-1'", 1},
+                                                               {"source_volume_id: 'pvc-2'", 1},
+                                                               {"source_volume_id: 'pvc-3'", 0},
+                                                               {"snapshot_id: 'pvc-1'", 0}}) {
+    csi::v1::ListSnapshotsResponse response;
+    REQUIRE(
+        controller.list_snapshots(call, message<csi::v1::ListSnapshotsRequest>(asked), response).has_value());
+    CHECK(response.entries_size() == found);
+  }
+}
+
+TEST_CASE_METHOD(Driver, "deleting takes what it is called for, and what is not there is gone already",
+                 "[lvm driver]") {
+  make("pvc-1");
+  take("snap-1", "pvc-1");
+  const auto delete_volume = [this](const std::string& id) {
+    csi::v1::DeleteVolumeRequest request;
+    csi::v1::DeleteVolumeResponse response;
+    request.set_volume_id(id);
+    return controller.delete_volume(call, request, response);
+  };
+  const auto delete_snapshot = [this](const std::string& id) {
+    csi::v1::DeleteSnapshotRequest request;
+    csi::v1::DeleteSnapshotResponse response;
+    request.set_snapshot_id(id);
+    return controller.delete_snapshot(call, request, response);
+  };
+  refuses(delete_snapshot("pvc-1"), Code::kInvalidArgument);
+  refuses(delete_volume("pvc-1"), Code::kFailedPrecondition);
+  CHECK(delete_snapshot("snap-1").has_value());
+  CHECK(delete_volume("pvc-1").has_value());
+  CHECK(delete_volume("pvc-1").has_value());
+  CHECK(delete_volume("not/a/name").has_value());
+  CHECK(delete_snapshot("not/a/name").has_value());
+}
+
+TEST_CASE_METHOD(Driver, "a volume that grows needs its node only for a file system", "[lvm driver]") {
+  make("pvc-1");
+  for (const bool block : {false, true}) {
+    csi::v1::ControllerExpandVolumeResponse response;
+    const auto request = message<csi::v1::ControllerExpandVolumeRequest>(
+        "volume_id: 'pvc-1' capacity_range { required_bytes: 9000000 } volume_capability { " +
+        std::string(block ? "block" : "mount") + " {} access_mode { mode: SINGLE_NODE_WRITER } }");
+    REQUIRE(controller.expand_volume(call, request, response).has_value());
+    CHECK(response.capacity_bytes() == 12 * kMiB);
+    CHECK(response.node_expansion_required() == !block);
+  }
+}
+
+TEST_CASE_METHOD(Driver, "capabilities are confirmed, or it is said which cannot be", "[lvm driver]") {
+  make("pvc-1");
+  for (const bool fits : {true, false}) {
+    csi::v1::ValidateVolumeCapabilitiesResponse response;
+    const auto request = message<csi::v1::ValidateVolumeCapabilitiesRequest>(
+        "volume_id: 'pvc-1' volume_capabilities { mount {} access_mode { mode: " +
+        std::string(fits ? "SINGLE_NODE_MULTI_WRITER" : "MULTI_NODE_READER_ONLY") + " } }");
+    REQUIRE(controller.validate_capabilities(call, request, response).has_value());
+    CHECK(response.has_confirmed() == fits);
+    CHECK(response.message().empty() == fits);
+  }
+  csi::v1::ValidateVolumeCapabilitiesResponse response;
+  refuses(controller.validate_capabilities(
+              call, message<csi::v1::ValidateVolumeCapabilitiesRequest>("volume_id: 'pvc-9'"), response),
+          Code::kNotFound);
+}
+
+}  // namespace
+}  // namespace holdfast::lvm
