@@ -152,16 +152,6 @@ TEST_CASE("What is left of a file system whose head is gone is called by its nam
   }
 }
 
-TEST_CASE("A partition table is found by the sector size of the device", "[block]") {
-  FakeBlockDevice device(64 * kMiB, 4096);
-  device.put(510, "\x55\xaa");
-  const std::string protective("\x00\x00\x02\x00\xee\xff\xff\xff\x01\x00\x00\x00\xff\xff\xff\xff", 16);
-  device.put(446, protective);
-  device.put(4096, "EFI PART");
-  // Its checksums are wrong, so it is no valid one; what is there stays data of somebody.
-  CHECK_FALSE(std::holds_alternative<Blank>(content_of(device)));
-}
-
 TEST_CASE("The whole device is proven zero only by reading all of it", "[block]") {
   FakeBlockDevice device(10 * kMiB + 512);
   CHECK(whole_device_is_zero(device, 0, never).found == Content(Blank{.throughout = true}));

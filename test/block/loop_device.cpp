@@ -19,11 +19,13 @@ namespace {
 
 }  // namespace
 
-LoopDevice::LoopDevice(std::uint64_t bytes) : file_(::memfd_create("disk", MFD_CLOEXEC)) {
+LoopDevice::LoopDevice(std::uint64_t bytes, std::uint32_t sector_bytes)
+    : file_(::memfd_create("disk", MFD_CLOEXEC)) {
   if (::ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) give_up("make a file in memory");
   const Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
   loop_config config{};
   config.fd = static_cast<__u32>(file_.get());
+  config.block_size = sector_bytes;
   config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
   // Another test may take the free one first.
   for (int tries = 0; tries < 50; ++tries) {

@@ -11,7 +11,7 @@ namespace holdfast::test {
 /// test is killed. Failing to make one ends the case.
 class LoopDevice {
  public:
-  explicit LoopDevice(std::uint64_t bytes);
+  explicit LoopDevice(std::uint64_t bytes, std::uint32_t sector_bytes = 512);
 
   [[nodiscard]] const std::string& path() const { return path_; }
   /// Makes it larger, as a cloud disk grows.

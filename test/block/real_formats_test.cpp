@@ -70,6 +70,18 @@ TEST_CASE("What real tools make is recognised, and never called blank", "[block]
   }
 }
 
+TEST_CASE("A disk with sectors of 4 KiB is read, and what is on it is recognised", "[block]") {
+  const LoopDevice disk(kDisk, 4096);
+  CHECK(SystemBlockDevice::open(disk.path(), Access::kRead).value()->sector_bytes() == 4096);
+  CHECK(look(disk.path()).value() == Content(Blank{}));
+  // Its header stands in the second sector, so it is another place than on a disk with sectors of 512 bytes.
+  on(disk, "echo 'label: gpt' | sfdisk -q --no-reread --no-tell-kernel $D");
+  CHECK(std::get<Signature>(look(disk.path()).value()).type == "gpt");
+  const auto device = SystemBlockDevice::open(disk.path(), Access::kExclusive).value();
+  REQUIRE(device->zero(0, kMiB));
+  CHECK(std::holds_alternative<HoldsData>(look(disk.path()).value()));
+}
+
 TEST_CASE("A physical volume of LVM is recognised", "[block]") {
   const LoopDevice disk(kDisk);
   const test::TemporaryFolder folder;
