@@ -51,6 +51,29 @@ void CapacityBook::update(Inventory inventory) {
   inventory_ = std::move(inventory);
 }
 
+void CapacityBook::add(const NewVolume& made) {
+  const std::scoped_lock lock(mutex_);
+  const auto group = std::ranges::find(inventory_.groups, made.name.group, &VolumeGroup::name);
+  if (group == inventory_.groups.end()) return;
+  LogicalVolume volume;
+  volume.name = made.name.volume;
+  volume.size_bytes = made.size_bytes;
+  volume.stripes = made.stripes;
+  volume.tags = made.tags;
+  volume.pool = made.pool;
+  volume.layout = !made.pool.empty() ? Layout::kThin : made.stripes > 1 ? Layout::kStriped : Layout::kLinear;
+  if (made.pool.empty()) {
+    take_extents(*group, extents_of(made.size_bytes, group->extent_bytes, made.stripes), made.stripes);
+  }
+  group->volumes.push_back(std::move(volume));
+}
+
+bool CapacityBook::has_volume(std::string_view name) const {
+  const std::scoped_lock lock(mutex_);
+  return std::ranges::any_of(inventory_.groups,
+                             [name](const VolumeGroup& group) { return group.volume(name) != nullptr; });
+}
+
 Result<VolumeGroup> CapacityBook::group(const std::string& name) const {
   const std::scoped_lock lock(mutex_);
   return reported(name);

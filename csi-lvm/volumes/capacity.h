@@ -4,9 +4,11 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "csi-lvm/lvm/inventory.h"
+#include "csi-lvm/lvm/lvm.h"
 
 namespace holdfast::lvm {
 
@@ -50,8 +52,13 @@ class CapacityBook {
   /// What LVM reports now.
   void update(Inventory inventory);
 
-  /// As it was last reported. Errors: kNotFound.
+  /// What we have made since, so that LVM need not be asked for it.
+  void add(const NewVolume& made);
+
+  /// As it was last reported, with what was made since. Errors: kNotFound.
   [[nodiscard]] Result<VolumeGroup> group(const std::string& name) const;
+  /// Whether a volume of this name is in any group.
+  [[nodiscard]] bool has_volume(std::string_view name) const;
 
   /// Takes the room out of the book until the Promise ends, which must be before the book does; end it after
   /// update() has told what came of it. Errors: kNotFound for the group or pool; kResourceExhausted, with

@@ -137,6 +137,12 @@ Status LocalVolumes::recover(Patience patience) {
 Result<LocalVolume> LocalVolumes::create(const VolumeRequest& wanted, Patience patience) {
   HOLDFAST_CHECK(check_volume_name(wanted.parameters.group, wanted.name));
   HOLDFAST_CHECK(check_bounds(wanted));
+  if (!book_.group(wanted.parameters.group)) HOLDFAST_CHECK(refresh(patience));
+  if (!book_.has_volume(wanted.name)) {
+    // The common case, without asking LVM what there is: that would take longer than the making.
+    auto made = make(wanted, patience);
+    if (made || made.error().code != Code::kAlreadyExists) return made;
+  }
   HOLDFAST_TRY(const std::optional<Found> found, search(wanted.name, patience));
   return found ? again(wanted, *found, patience) : make(wanted, patience);
 }
@@ -178,10 +184,8 @@ Result<LocalVolume> LocalVolumes::make(const VolumeRequest& wanted, Patience pat
                                                                    .pool = parameters.pool,
                                                                    .of_spare = false}));
   HOLDFAST_CHECK(lvm_.create(volume, patience));
+  book_.add(volume);
   HOLDFAST_CHECK(make_ready(volume.name, parameters.pool.empty(), wanted.block, patience));
-  // A book that is not renewed shows this volume as promised no more and not yet as there: until the next
-  // look.
-  const auto after = look(patience);
   const LogicalVolume none;
   return told(volume.name, none, volume.size_bytes);
 }

@@ -82,6 +82,7 @@ bool FakeLvm::allocate(VolumeGroup& of, const std::string& volume_name, std::uin
 
 Result<Inventory> FakeLvm::look(Patience /*patience*/) {
   const std::scoped_lock lock(mutex_);
+  ++looks;
   return state_;
 }
 

@@ -22,6 +22,8 @@ class FakeLvm final : public Lvm {
   /// Called after each change: an error is answered although it was done.
   std::function<Status(std::string_view verb, const VolumeName& name)> after;
 
+  int looks = 0;  ///< how often look() was called
+
   void add_group(const std::string& name, const std::vector<std::uint64_t>& extents_of_disks,
                  std::uint64_t extent_bytes = 4 << 20);
   /// As a mount or a pod's file descriptor does.

@@ -80,6 +80,36 @@ TEST_CASE_METHOD(Node, "a volume is ready when it was made, cleaned and tagged",
   CHECK(cleaner.done == std::vector<std::string>{"zero vg/pvc-1"});
 }
 
+TEST_CASE_METHOD(Node, "a new volume costs LVM no report, and the book knows of it", "[lvm volumes]") {
+  REQUIRE(volumes.recover(kNow).has_value());
+  lvm.looks = 0;
+  REQUIRE(volumes.create(request("pvc-1", 50 * kMiB), kNow).has_value());
+  VolumeRequest striped = request("pvc-2", 40 * kMiB);
+  striped.parameters = parameters({{"lvmType", "striping"}});
+  REQUIRE(volumes.create(striped, kNow).has_value());
+  CHECK(lvm.looks == 0);
+  const Capacity foretold = book.capacity("vg", 1, "").value();
+  REQUIRE(volumes.list(kNow).has_value());
+  const Capacity reported = book.capacity("vg", 1, "").value();
+  CHECK(foretold.available_bytes == reported.available_bytes);
+  CHECK(book.capacity("vg", 0, "")->largest_bytes > 0);
+}
+
+TEST_CASE_METHOD(Node, "a volume and a group that came unseen are found all the same", "[lvm volumes]") {
+  REQUIRE(volumes.recover(kNow).has_value());
+  NewVolume unseen;
+  unseen.name = {"vg", "pvc-1"};
+  unseen.size_bytes = 52 * kMiB;
+  unseen.tags = {tag(kStateTag, kCreating)};
+  REQUIRE(lvm.create(unseen, kNow).has_value());
+  REQUIRE(volumes.create(request("pvc-1", 50 * kMiB), kNow).has_value());
+  CHECK(volume("pvc-1")->tag_value(kStateTag) == kReady);
+  lvm.add_group("late", {10});
+  VolumeRequest late = request("pvc-2", kMiB);
+  late.parameters.group = "late";
+  CHECK(volumes.create(late, kNow).has_value());
+}
+
 TEST_CASE_METHOD(Node, "the smallest volume is one extent", "[lvm volumes]") {
   CHECK(volumes.create(request("pvc-1", 0), kNow)->size_bytes == kExtent);
 }
