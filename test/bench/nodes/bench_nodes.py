@@ -3,7 +3,7 @@
 
     bench_nodes [--gate]
 
-Throughput from pod to pod, by iperf3, of the one pair and the other in turn (five runs each); and how soon after
+Throughput from pod to pod, by iperf3, of the one pair and the other in turn (nine runs each); and how soon after
 flanneld's start the first packet to a pod of the other node is answered, on a node that booted from its disk with no
 cloud (three boots). Prints one JSON line on standard output and the figures beside their bars on standard error. Exit
 status: 0; 1 when something failed, and with --gate also when a bar is missed.
@@ -27,7 +27,7 @@ import edge_site  # noqa: E402
 WORK = ROOT / "out/bench/nodes"
 IN_NAMESPACES = "HOLDFAST_BENCH_INSIDE"
 POD = "pod"
-RUNS = 5
+RUNS = 9
 SECONDS_A_RUN = 2
 BOOTS = 3
 
