@@ -76,7 +76,8 @@ class Call {
 
   /// The caller has gone away, or waits no longer.
   [[nodiscard]] virtual bool cancelled() const = 0;
-  /// Until the caller waits no longer; nanoseconds::max() when it waits for ever, 0 when it no longer does.
+  /// Until the caller waits no longer, rounded up on the wire (30 s came as 30.1 s); nanoseconds::max() when
+  /// it waits for ever, 0 when it no longer does.
   [[nodiscard]] virtual std::chrono::nanoseconds time_left() const = 0;
 };
 

@@ -135,7 +135,7 @@ TEST_CASE("Calls reach the driver, with their deadline, and errors come back wit
   REQUIRE(Scene::call(*stub, &v1::Node::Stub::NodeGetInfo, v1::NodeGetInfoRequest(), info).ok());
   CHECK(info.node_id() == "node-1");
   CHECK(scene.node.time_left > std::chrono::seconds(1));
-  CHECK(scene.node.time_left <= std::chrono::seconds(30));
+  CHECK(scene.node.time_left < std::chrono::seconds(31));
 
   v1::NodeUnpublishVolumeRequest unpublish;
   unpublish.set_volume_id("pvc-1");
@@ -195,7 +195,8 @@ TEST_CASE("A registry that is made anew gets the socket again, and calls go on",
   Scene scene;
   scene.start();
   const fs::path registry = scene.kubelet / "plugins_registry";
-  fs::remove_all(registry);
+  // at once: emptied name by name it would get its socket again in between
+  fs::rename(registry, scene.folder / "old");
   fs::create_directory(registry);
   using Registration = pluginregistration::Registration;
   const auto stub = Scene::stub<Registration>(*scene.driver.registration_socket);
