@@ -1,0 +1,89 @@
+#include "common/block/preparer.h"
+
+#include <memory>
+#include <utility>
+
+#include "common/block/blank_proof.h"
+#include "common/block/block_device.h"
+
+namespace holdfast::block {
+namespace {
+
+Result<Content> content_of(const std::string& device_path) {
+  HOLDFAST_TRY(const auto device, SystemBlockDevice::open(device_path, Access::kRead));
+  return look_at(*device);
+}
+
+FormatDecision decide(const PrepareRequest& request, FsType type, Content content) {
+  return decide_format({.volume = request.volume,
+                        .fs_type = std::string(to_string(type)),
+                        .provenance = request.provenance,
+                        .content = std::move(content),
+                        .format_if_blank = request.format_if_blank,
+                        .read_only = request.read_only});
+}
+
+}  // namespace
+
+Result<std::string> Preparer::prepare(const PrepareRequest& request, ProvenanceRecord& record,
+                                      std::chrono::milliseconds deadline,
+                                      const std::function<bool()>& cancelled) {
+  HOLDFAST_TRY(const FsType type, parse_fs_type(request.fs_type));
+  HOLDFAST_CHECK(check_mkfs_options(type, request.mkfs_options));
+  HOLDFAST_TRY(Content content, content_of(request.device));
+  FormatDecision decision = decide(request, type, std::move(content));
+  if (std::holds_alternative<NeedWholeDeviceProof>(decision)) {
+    HOLDFAST_TRY(Content whole, whole_content(request, cancelled));
+    decision = decide(request, type, std::move(whole));
+  }
+  if (auto* refused = std::get_if<Refuse>(&decision)) return tl::unexpected(std::move(refused->error));
+  if (std::holds_alternative<Format>(decision)) {
+    HOLDFAST_CHECK(format(request, type, record, deadline));
+    return std::string(to_string(type));
+  }
+  const auto* mount = std::get_if<Mount>(&decision);
+  if (mount == nullptr) {
+    return fail(Code::kInternal,
+                "volume " + request.volume + ": the whole device was read and proves nothing");
+  }
+  const auto found = parse_fs_type(mount->fs_type);
+  if (found && wants_check(*found, request.omit_fsck, request.read_only)) {
+    HOLDFAST_CHECK(file_systems_.check(request.device, *found, deadline));
+  }
+  return mount->fs_type;
+}
+
+Result<Content> Preparer::whole_content(const PrepareRequest& request,
+                                        const std::function<bool()>& cancelled) {
+  HOLDFAST_TRY(const auto device, SystemBlockDevice::open(request.device, Access::kRead));
+  std::uint64_t from = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto reached = reached_.find(request.volume);
+    if (reached != reached_.end()) from = reached->second;
+  }
+  ZeroScan scan = whole_device_is_zero(*device, from, cancelled);
+  const std::scoped_lock lock(mutex_);
+  if (scan.found) {
+    reached_.erase(request.volume);
+    return std::move(*scan.found);
+  }
+  reached_[request.volume] = scan.next;
+  return fail(Code::kAborted, "volume " + request.volume +
+                                  " is being read to prove that it is empty: " + std::to_string(scan.next) +
+                                  " of " + std::to_string(device->size_bytes()) + " bytes are; ask again");
+}
+
+Status Preparer::format(const PrepareRequest& request, FsType type, ProvenanceRecord& record,
+                        std::chrono::milliseconds deadline) {
+  FileSystemSpec spec;
+  spec.type = type;
+  spec.uuid = new_uuid();
+  spec.options = request.mkfs_options;
+  spec.legacy = request.legacy;
+  HOLDFAST_CHECK(record.write({.kind = Provenance::Kind::kFormatting, .uuid = {}}));
+  HOLDFAST_CHECK(file_systems_.make(request.device, spec, deadline));
+  return record.write({.kind = Provenance::Kind::kFormatted, .uuid = uuid_as_found(type, spec.uuid)});
+}
+
+}  // namespace holdfast::block

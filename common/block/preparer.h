@@ -1,0 +1,70 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/block/filesystem.h"
+#include "common/block/format_decision.h"
+
+namespace holdfast::block {
+
+/// Where the provenance of one volume is kept, so that it outlives us: tags of LVM, or of a cloud's disk.
+class ProvenanceRecord {
+ public:
+  ProvenanceRecord() = default;
+  ProvenanceRecord(const ProvenanceRecord&) = delete;
+  ProvenanceRecord& operator=(const ProvenanceRecord&) = delete;
+  virtual ~ProvenanceRecord() = default;
+
+  /// Durable when it returns.
+  virtual Status write(const Provenance& provenance) = 0;
+};
+
+/// A volume that is about to be mounted.
+struct PrepareRequest {
+  std::string volume;     ///< for the sentences
+  std::string device;     ///< "/dev/vg/pvc-1"
+  Provenance provenance;  ///< as its record tells it now
+  std::string fs_type;    ///< that is wanted; "" for ext4
+  std::vector<std::string> mkfs_options;
+  bool format_if_blank = true;
+  bool omit_fsck = false;
+  bool read_only = false;
+  bool legacy = false;  ///< FileSystemSpec
+};
+
+/// Brings a volume to where it can be mounted: proves what is on it, makes its file system when there is none
+/// and there never was, checks it. The record is ahead of the deed:
+///
+///     new --record: formatting--> mkfs --record: formatted:<uuid>--> (mounted)
+///
+/// so that after a cut at any point the same call goes on, and nothing that was mounted once is ever
+/// formatted. May be used from any thread; one volume at a time needs the caller's hold.
+class Preparer {
+ public:
+  /// `file_systems` outlives it.
+  explicit Preparer(FileSystems& file_systems) : file_systems_(file_systems) {}
+
+  /// The type to mount. Errors: those of decide_format(), kAborted while the whole device is read (ask again,
+  /// and it goes on from there), kInvalidArgument for the type or an option, and those of look_at(),
+  /// FileSystems and the record. `cancelled` is asked while the device is read.
+  Result<std::string> prepare(const PrepareRequest& request, ProvenanceRecord& record,
+                              std::chrono::milliseconds deadline, const std::function<bool()>& cancelled);
+
+ private:
+  Result<Content> whole_content(const PrepareRequest& request, const std::function<bool()>& cancelled);
+  Status format(const PrepareRequest& request, FsType type, ProvenanceRecord& record,
+                std::chrono::milliseconds deadline);
+
+  FileSystems& file_systems_;
+  std::mutex mutex_;                              // guards reached_
+  std::map<std::string, std::uint64_t> reached_;  // how far reading whole devices came, by volume
+};
+
+}  // namespace holdfast::block
