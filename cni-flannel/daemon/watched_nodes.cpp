@@ -121,6 +121,7 @@ void WatchedNodes::list_begun() {
   names_.clear();
   unusable_.clear();
   whole_ = false;
+  listing_ = true;
 }
 
 void WatchedNodes::put(const kube::ObjectId& id, const nlohmann::json& object) {
@@ -138,7 +139,11 @@ void WatchedNodes::removed(const kube::ObjectId& id) {
   callbacks_.removed(id);
 }
 
-void WatchedNodes::list_read() { set_trouble(""); }
+void WatchedNodes::list_read() {
+  listing_ = false;
+  trouble_.clear();
+  callbacks_.health();
+}
 
 void WatchedNodes::list_authoritative() {
   whole_ = true;
@@ -165,7 +170,7 @@ void WatchedNodes::set_unusable(const std::string& name, const std::string& why)
   } else {
     unusable_[name] = why;
   }
-  callbacks_.health();
+  if (!listing_) callbacks_.health();
 }
 
 std::string WatchedNodes::unusable() const {

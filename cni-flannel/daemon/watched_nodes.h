@@ -91,6 +91,7 @@ class WatchedNodes final : public kube::WatchConsumer {
   Callbacks callbacks_;
   NodeNames names_;
   bool whole_ = false;
+  bool listing_ = false;  // what cannot be used is told when the list is read
   std::string trouble_ = "no answer yet";
   std::map<std::string, std::string> unusable_;  // why, by name
   std::unique_ptr<kube::Watcher> watcher_;

@@ -17,6 +17,8 @@ constexpr const char* kObjects = "application/json";
 constexpr const char* kRowsOrObjects = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 constexpr int kOk = 200;
 constexpr unsigned kMaxRefusals = 3;
+// Of a server that goes on for ever: a million objects in pages of 500.
+constexpr unsigned kMaxPages = 2000;
 constexpr std::size_t kMaxFailureBytes = std::size_t{64} << 10;
 constexpr seconds kServerIsLate{15};  // in ending a watch by its timeoutSeconds
 constexpr seconds kShortButWhole{5};  // a watch that lasted less and told nothing is not begun again at once
@@ -78,6 +80,7 @@ std::string Watcher::query(const std::string& more) const {
 void Watcher::begin_list() {
   list_version_.clear();
   continue_.clear();
+  pages_ = 0;
   next_list_.end();
   consumer_.list_begun();
   get_page();
@@ -130,7 +133,6 @@ void Watcher::page_ended(Status how) {
     get_page();
     return;
   }
-  backoff_.reset();
   version_ = list_version_;
   unconfirmed_ = version_number(version_);
   consumer_.list_read();
@@ -155,7 +157,11 @@ Status Watcher::take_page() {
   }
   list_connection_ = first || head_.connection == list_connection_ ? head_.connection : 0;
   list_version_ = page_version;
-  continue_ = text_of(*metadata, "continue");
+  std::string next = text_of(*metadata, "continue");
+  if (!next.empty() && (next == continue_ || ++pages_ == kMaxPages)) {
+    return bad("the list does not come to its end (pages read: " + std::to_string(pages_) + ")");
+  }
+  continue_ = std::move(next);
   return {};
 }
 
@@ -243,6 +249,9 @@ void Watcher::watch_ended(Status how) {
   }
   if (how) {
     const bool whole = told_something_ || loop_.clock().since_boot() - watch_began_ >= kShortButWhole;
+    if (whole) {
+      backoff_.reset();
+    }
     go_on(whole);
     return;
   }

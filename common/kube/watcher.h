@@ -142,6 +142,7 @@ class Watcher {
   std::string version_;  // empty: a list is needed
   std::string list_version_;
   std::string continue_;
+  unsigned pages_ = 0;
   std::uint64_t list_connection_ = 0;         // 0: not all pages came by one
   std::optional<std::uint64_t> unconfirmed_;  // the last list's version, waiting for its watch
   bool moved_ = false;  // another list was asked for because the watch came by another connection

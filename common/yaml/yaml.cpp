@@ -45,15 +45,57 @@ json plain_scalar(const std::string& text) {
   return number_of(text).value_or(json(text));
 }
 
-std::string at(const YAML::Mark& mark) {
-  if (mark.is_null()) return "";
-  return "line " + std::to_string(mark.line + 1) + ", column " + std::to_string(mark.column + 1) + ": ";
+/// Whether a line begins a document. In a text without directives no other line can look like it.
+/// Source: YAML 1.2, 9.1.2
+bool is_document_start(std::string_view line) {
+  return line.starts_with("---") && line.substr(3).find_first_not_of(" \t\r\n") != 0;
+}
+
+struct Piece {
+  std::string_view text;
+  int first_line = 0;  // from 0
+};
+
+/// Each document by itself, so that only one is held as a tree, of many times its length. Of a text with
+/// directives, which may stand before a document, one piece.
+std::vector<Piece> pieces_of(std::string_view text) {
+  std::vector<Piece> out{{text, 0}};
+  int line_number = 0;
+  for (std::size_t at = 0; at < text.size(); ++line_number) {
+    const std::size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
+    const std::string_view line = text.substr(at, end - at);
+    if (line.starts_with('%')) return {{text, 0}};
+    if (at != 0 && is_document_start(line)) {
+      Piece& before = out.back();
+      before.text = before.text.substr(0, before.text.size() - (text.size() - at));
+      out.push_back({text.substr(at), line_number});
+    }
+    at = end;
+  }
+  return out;
 }
 
 class Converter {
  public:
   explicit Converter(const YamlLimits& limits) : limits_(limits) {}
 
+  /// Adds the documents of a piece, without those that are empty.
+  Status convert(const Piece& piece, std::vector<json>& out) {
+    first_line_ = piece.first_line;
+    for (const YAML::Node& document : YAML::LoadAll(std::string(piece.text))) {
+      HOLDFAST_TRY(json converted, convert(document));
+      if (!converted.is_null()) out.push_back(std::move(converted));
+    }
+    return {};
+  }
+  /// Where in the whole text a place of the piece is.
+  [[nodiscard]] std::string at(const YAML::Mark& mark) const {
+    if (mark.is_null()) return "";
+    return "line " + std::to_string(first_line_ + mark.line + 1) + ", column " +
+           std::to_string(mark.column + 1) + ": ";
+  }
+
+ private:
   Result<json> convert(const YAML::Node& node, std::size_t depth = 0) {
     if (depth > limits_.max_depth) {
       return fail(Code::kInvalidArgument, at(node.Mark()) + "more than " + std::to_string(limits_.max_depth) +
@@ -69,8 +111,6 @@ class Converter {
     if (node.IsScalar()) return node.Tag() == "!" ? json(node.Scalar()) : plain_scalar(node.Scalar());
     return json(nullptr);
   }
-
- private:
   Result<json> convert_map(const YAML::Node& node, std::size_t depth) {
     json out = json::object();
     for (const auto& entry : node) {
@@ -92,6 +132,7 @@ class Converter {
 
   const YamlLimits& limits_;
   std::size_t nodes_ = 0;
+  int first_line_ = 0;
 };
 
 void emit(YAML::Emitter& out, const json& value) {
@@ -128,14 +169,11 @@ Result<std::vector<json>> parse_yaml(std::string_view text, const YamlLimits& li
   if (text.size() > limits.max_bytes) {
     return fail(Code::kInvalidArgument, "longer than " + std::to_string(limits.max_bytes) + " bytes");
   }
+  Converter converter(limits);
   try {
-    Converter converter(limits);
-    for (const YAML::Node& document : YAML::LoadAll(std::string(text))) {
-      HOLDFAST_TRY(json converted, converter.convert(document));
-      if (!converted.is_null()) out.push_back(std::move(converted));
-    }
+    for (const Piece& piece : pieces_of(text)) HOLDFAST_CHECK(converter.convert(piece, out));
   } catch (const YAML::Exception& error) {
-    return fail(Code::kInvalidArgument, at(error.mark) + error.msg);
+    return fail(Code::kInvalidArgument, converter.at(error.mark) + error.msg);
   }
   return out;
 }

@@ -145,6 +145,42 @@ TEST_CASE("pages at one version, then a watch from it, which makes the list auth
   CHECK(scene.server.accepted == 1);
 }
 
+TEST_CASE("a list that does not end is given up, and begun anew after a wait", "[kube]") {
+  Scene scene;
+  SECTION("the same page again") {
+    scene.run({whole(200, list(object("a", 1), 7, "x")), whole(200, list(object("b", 2), 7, "x")),
+               whole(200, list(object("a", 1), 7)), stream("")},
+              "read ", 4);
+    CHECK(scene.asked == std::vector<std::string>{"list", "list after x", "list", "watch from 7"});
+    CHECK(scene.diary.text == "begin a=1 b=2 trouble begin a=1 read ");
+  }
+  SECTION("another page each time") {
+    std::deque<Answer> pages;
+    for (int i = 0; i < 2000; ++i) pages.push_back(whole(200, list("", 7, std::to_string(i))));
+    pages.push_back(whole(200, list("", 7)));
+    pages.push_back(stream(""));
+    scene.run(std::move(pages), "read ", 2002);
+    CHECK(scene.diary.text == "begin trouble begin read ");
+  }
+  CHECK_THAT(scene.diary.last_trouble, Catch::Contains("does not come to its end"));
+}
+
+TEST_CASE("a server that lists well and refuses every watch is asked less and less often", "[kube]") {
+  Scene scene;
+  scene.options.first_wait = 16ms;
+  scene.options.longest_wait = 10s;
+  std::deque<Answer> rounds;
+  constexpr int kRounds = 8;
+  for (int i = 0; i < kRounds; ++i) {
+    rounds.push_back(whole(200, list("", 7)));
+    rounds.push_back(ended_stream(kTooOld));
+  }
+  const auto begun = scene.clock.since_boot();
+  scene.run(std::move(rounds), "trouble ", 2 * kRounds);
+  // full jitter: without growth all waits together could not be so long
+  CHECK(scene.clock.since_boot() - begun > (kRounds - 1) * 16ms);
+}
+
 TEST_CASE("a bookmark makes a list authoritative and moves where a watch is resumed", "[kube]") {
   Scene scene;
   scene.run({whole(200, list("", 7)), ended_stream(event("BOOKMARK", "", 7)),

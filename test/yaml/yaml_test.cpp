@@ -57,9 +57,40 @@ TEST_CASE("Documents come apart, empty ones fall out, JSON is read as JSON", "[y
   CHECK_FALSE(parse_yaml("{\"a\": 1} trailing").has_value());
 }
 
+TEST_CASE("A document ends where the next one begins, and nowhere else", "[yaml]") {
+  struct Case {
+    const char* name;
+    const char* text;
+    std::vector<json> documents;
+  };
+  const Case cases[] = {
+      {"content behind the mark",
+       "a: 1\n--- {b: 2}\n--- |\n  text\n--- 3",
+       {{{"a", 1}}, {{"b", 2}}, "text\n", 3}},
+      {"a word that begins like it", "--- a\n---b\n", {"a ---b"}},
+      {"indented, in a text", "a: |\n  x\n  ---\n  y\nb: 1\n", {{{"a", "x\n---\ny\n"}, {"b", 1}}}},
+      {"remarks before it", "# one\n---\na: 1\n# two\n---\n# three\nb: 2\n", {{{"a", 1}}, {{"b", 2}}}},
+      {"an end of its own", "a: 1\n...\n---\nb: 2\n...\n", {{{"a", 1}}, {{"b", 2}}}},
+      {"a directive", "%YAML 1.2\n---\na: 1\n...\n%YAML 1.2\n---\nb: 2\n", {{{"a", 1}}, {{"b", 2}}}},
+      {"carriage returns", "---\r\na: 1\r\n---\r\nb: 2\r\n", {{{"a", 1}}, {{"b", 2}}}},
+      {"names of the same anchor", "- &x 1\n- *x\n---\n- &x 2\n- *x\n", {{1, 1}, {2, 2}}},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      const auto documents = parse_yaml(c.text);
+      INFO((documents ? "" : documents.error().message));
+      REQUIRE(documents.has_value());
+      CHECK(*documents == c.documents);
+    }
+  }
+}
+
 TEST_CASE("What is wrong is told with its place", "[yaml]") {
   CHECK_THAT(parse_yaml("a: 1\nb: [1,\n").error().message, Catch::StartsWith("line 3, column 1: "));
   CHECK_THAT(parse_yaml("a: 1\n? [x]\n: 2\n").error().message, Catch::Contains("a key must be a string"));
+  CHECK_THAT(parse_yaml("a: 1\n---\nc: 2\n---\nb: [1,\n").error().message,
+             Catch::StartsWith("line 6, column 1: "));
+  CHECK_THAT(parse_yaml("---\na: 1\n---\n? [x]\n: 2\n").error().message, Catch::StartsWith("line 4, "));
 }
 
 TEST_CASE("A text that would grow without bound is refused", "[yaml]") {

@@ -20,6 +20,7 @@ struct LeaseDiary final : flannel::LeaseConsumer {
   std::string cluster_id;
   std::string last_position;
   flannel::SourceHealth last_health;
+  int healths = 0;  ///< how often it was told
   bool saw_crd = false;
   flannel::SourceMemory stored;
 
@@ -30,7 +31,10 @@ struct LeaseDiary final : flannel::LeaseConsumer {
   void position(const std::string& version) override { last_position = version; }
   void crd_seen() override { saw_crd = true; }
   [[nodiscard]] flannel::SourceMemory memory() const override { return stored; }
-  void health(const flannel::SourceHealth& health) override { last_health = health; }
+  void health(const flannel::SourceHealth& health) override {
+    last_health = health;
+    ++healths;
+  }
 };
 
 /// An API server with nodes in it, and one source.

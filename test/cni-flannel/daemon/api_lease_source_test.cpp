@@ -212,6 +212,21 @@ TEST_CASE("an object that cannot be used does not hide the others, and is told o
   CHECK_THAT(cluster.diary.last_health.detail, Catch::Contains("bad: spec.flannel.podCidr: '10.244.3.0/99'"));
 }
 
+TEST_CASE("many objects that cannot be used are told of together, when the list is read", "[flannel]") {
+  CrdCluster cluster;
+  for (int i = 100; i < 400; ++i) {
+    cluster.server.put("/apis/net.holdfast.dev/v1alpha1/nodenetworkconfigurations/bad" + std::to_string(i),
+                       {{"apiVersion", "net.holdfast.dev/v1alpha1"},
+                        {"kind", "NodeNetworkConfiguration"},
+                        {"spec", {{"flannel", {{"podCidr", "10.244.3.0/99"}}}}}});
+  }
+  cluster.start();
+  cluster.turn_until([&] { return cluster.diary.last_health.reachable; });
+  CHECK(cluster.diary.healths == 1);
+  CHECK_THAT(cluster.diary.last_health.detail,
+             Catch::StartsWith("bad100: ") && Catch::EndsWith("; and 297 more"));
+}
+
 TEST_CASE("a server that does not answer is told of, and asked until it does", "[flannel]") {
   CrdCluster cluster;
   cluster.put_object("b", "10.244.2.0/24", kMacB, "192.0.2.2");
