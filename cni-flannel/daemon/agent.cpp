@@ -9,7 +9,6 @@
 
 #include "cni-flannel/daemon/own_lease.h"
 #include "cni-flannel/daemon/rules_wanted.h"
-#include "cni-flannel/daemon/subnet_file.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -19,12 +18,11 @@ using namespace std::chrono_literals;
 // Events of the kernel come in floods: they are taken together, and leave the loop its time.
 constexpr auto kGather = 1ms;
 constexpr auto kRoundDistance = 30ms;
-// Two who write one file, each after the other, leave the node its time.
-constexpr auto kFileDelay = 100ms;
 // Pods come with addresses and routes of their own, which are no news to us.
 constexpr auto kConflictDelay = 1s;
 // Not urgent: the first second is for what is.
 constexpr auto kWaysDelay = 1s;
+constexpr RoundWaits kRoundWaits{.retry = 100ms, .contest = 1s};
 
 AddressPlan cluster_plan(const Options& options, const NetConf& conf) {
   AddressPlan out = address_plan(conf, options.service_cidrs, options.api_host);
@@ -46,6 +44,8 @@ Agent::Agent(const Tools& tools, Options options, NetConf conf)
                options_.underlay, options_.ip_blackhole_route),
       rules_(tools_.loop, tools_.worker, tools_.executor, options_.iptables_resync,
              [this](const RulesKeeper::Outcome& outcome) { rules_told(outcome); }),
+      subnet_env_({tools_.loop, tools_.files, tools_.conditions}, conf_, options_.subnet_file,
+                  options_.ip_masq),
       state_(
           tools_.loop, tools_.worker, tools_.store, [this] { return snapshot(); },
           [this](const Status& done) {
@@ -59,18 +59,22 @@ Agent::Agent(const Tools& tools, Options options, NetConf conf)
       offload_({tools_.loop, tools_.log, tools_.conditions, tools_.metrics.checksum_offload_off,
                 [this] { state_.changed(); }},
                options_.checksum_offload, seed_of(options_.node_name)),
+      known_(options_.node_name, options_.peer_removal_delay),
       retry_(200ms, 30s, seed_of(options_.node_name)) {}
 
 Agent::~Agent() = default;
 
 Status Agent::start(std::unique_ptr<LeaseSource> source) {
   HOLDFAST_CHECK(read_store());
-  joining_ = !own_ && !overlay_.device_mac(IpFamily::kV4) && !overlay_.device_mac(IpFamily::kV6);
+  const NodeNetwork* lease = known_.lease();
+  HOLDFAST_TRY(const bool has_device, overlay_.has_device());
+  joining_ = lease == nullptr && !has_device;
   // before the first look, so that nothing happens between the two unseen
   HOLDFAST_CHECK(watch_kernel());
-  HOLDFAST_CHECK(watch_folders());
+  HOLDFAST_CHECK(watch_ranges());
+  HOLDFAST_CHECK(subnet_env_.start());
   // pods can start as soon as this file is there, also while there is no external interface
-  if (own_ && mtu_ != 0) write_subnet_env();
+  if (lease != nullptr && subnet_env_.mtu() != 0) subnet_env_.put(*lease, nullptr);
   round();
   source_ = std::move(source);
   if (!refusal_) return source_->start(*this);
@@ -81,17 +85,12 @@ Status Agent::start(std::unique_ptr<LeaseSource> source) {
 Status Agent::read_store() {
   HOLDFAST_TRY(OverlayStore::Loaded loaded, tools_.store.load());
   for (const std::string& note : loaded.notes) tools_.log.warning("store", {{"note", note}});
-  cluster_id_ = std::move(loaded.state.cluster_id);
-  own_ = std::move(loaded.state.own);
-  known_ = KnownPeers(std::move(loaded.state.peers));
-  peers_known_ = !known_.nodes().empty();
-  position_ = std::move(loaded.state.resource_version);
-  crd_seen_ = loaded.state.crd_seen;
-  mtu_ = loaded.state.mtu;
+  subnet_env_.recall_mtu(loaded.state.mtu);
   offload_.recall(std::move(loaded.state.checksum_broken_with));
+  known_.recall(std::move(loaded.state), now());
   tools_.log.info("store read", {{"path", tools_.store.path().native()},
-                                 {"nodes", known_.nodes().size()},
-                                 {"own_lease", own_.has_value()}});
+                                 {"nodes", known_.nodes().nodes().size()},
+                                 {"own_lease", known_.lease() != nullptr}});
   if (loaded.notes.empty()) tools_.conditions.well(kStateStored);
   return {};
 }
@@ -105,28 +104,14 @@ Status Agent::watch_kernel() {
   return {};
 }
 
-Status Agent::watch_folders() {
+Status Agent::watch_ranges() {
   read_ranges();
   HOLDFAST_TRY(no_masquerade_folder_,
                FollowedFolder::start(tools_.loop, options_.no_masq_dir, [this](const FolderNews&) {
                  read_ranges();
                  want_rules();
                }));
-  const std::string name = options_.subnet_file.filename();
-  HOLDFAST_TRY(subnet_file_folder_, FollowedFolder::start(tools_.loop, options_.subnet_file.parent_path(),
-                                                          [this, name](const FolderNews& news) {
-                                                            if (news.all || news.names.contains(name))
-                                                              subnet_file_touched();
-                                                          }));
   return {};
-}
-
-/// By ourselves, or by somebody without whom no pod waits for the next look at everything.
-void Agent::subnet_file_touched() {
-  if (!has_lease_ || subnet_file_timer_.pending()) return;
-  subnet_file_timer_ = tools_.loop.after(kFileDelay, [this] {
-    if (has_lease_) write_subnet_env();
-  });
 }
 
 void Agent::read_ranges() {
@@ -177,96 +162,85 @@ void Agent::round() {
   if (refusal_) return;
   round_timer_.end();
   peers_timer_.end();
-  const bool whole = round_succeeds();
+  const RoundEnd end = put_all_right();
+  if (refusal_) return;
   round_ended_ = now();
-  after_round(whole);
+  if (end.whole) retry_.reset();
+  joining_ = joining_ && !end.whole;
+  const auto backoff = is_retried(end) ? retry_.next() : std::chrono::nanoseconds{};
+  round_after(next_round_in(end, round_ended_, options_.resync, backoff, kRoundWaits));
 }
 
-bool Agent::round_succeeds() {
+RoundEnd Agent::put_all_right() {
   const Status found = overlay_.find_underlay();
   tools_.conditions.set(kInterfaceFound, "NoInterface", found ? "" : found.error().message);
-  if (joining_) {
-    if (Status joins = conflicts_.may_join(overlay_); !joins) {
-      refuse_to_join(std::move(joins).error());
-      return false;
-    }
+  const Status joins = joining_ ? conflicts_.may_join(overlay_) : Status{};
+  if (!joins) {
+    refuse_to_join(joins.error());
+    return {};
   }
-  if (!renew_lease()) return false;
+  const Status renewed = renew_lease();
+  if (!renewed) tools_.conditions.unwell(kLeaseKnown, "KernelUnread", renewed.error().message);
+  if (!known_.has_lease()) return {.whole = false, .can_try = !renewed};
   read_ranges();
   want_rules();
-  if (!found) return false;
-  const std::vector<const NodeNetwork*> nodes = known_.networks();
-  conflicts_.look(*own_, nodes, overlay_);
-  const bool whole = overlay_.put_right(*own_, nodes, strangers());
+  if (!found) return {.whole = false, .can_try = overlay_.underlay() != nullptr};
+  const bool whole = put_overlay_right();
+  return {.whole = whole && renewed, .can_try = true, .contest_look = overlay_.next_contest_look()};
+}
+
+/// There is a lease, and an external interface.
+bool Agent::put_overlay_right() {
+  const NodeNetwork& lease = *known_.lease();
+  const std::vector<const NodeNetwork*> nodes = known_.nodes().networks();
+  conflicts_.look(lease, nodes, overlay_);
+  const bool whole = overlay_.put_right(lease, nodes, strangers());
   offload_.apply(overlay_.underlay()->link.name, overlay_.devices());
   follow_peers();
-  const bool written = write_subnet_env();
+  const bool written = put_subnet_env();
   publish();
   return whole && written;
 }
 
-void Agent::after_round(bool whole) {
-  if (whole) retry_.reset();
-  joining_ = joining_ && !whole;
-  // without a lease or an interface there is nothing to try again before something is told
-  const bool hopeless = !has_lease_ || !tools_.conditions.is_well(kInterfaceFound);
-  round_after(whole || hopeless ? std::chrono::nanoseconds(options_.resync)
-                                : std::chrono::nanoseconds(100ms) + retry_.next());
-  if (const auto look = overlay_.next_contest_look()) {
-    round_after(std::max<std::chrono::nanoseconds>(1s, *look - now()));
-  }
+bool Agent::put_subnet_env() {
+  const std::uint32_t before = subnet_env_.mtu();
+  const bool written = subnet_env_.put(*known_.lease(), overlay_.underlay());
+  if (subnet_env_.mtu() != before) state_.changed();
+  return written;
 }
 
-/// Returns whether there is a lease.
-bool Agent::renew_lease() {
-  const NodeNetworkObject* told = known_.find(options_.node_name);
-  const UsableLease found = usable_lease(
-      conf_, {options_.node_name, own_ ? &*own_ : nullptr, told == nullptr ? nullptr : &told->network,
-              overlay_.device_mac(IpFamily::kV4), overlay_.device_mac(IpFamily::kV6), overlay_.underlay()});
+Status Agent::renew_lease() {
+  const NodeNetworkObject* told = known_.told_of_us();
+  // who we are is not decided by what cannot be read
+  HOLDFAST_TRY(const auto mac, overlay_.device_mac(IpFamily::kV4));
+  HOLDFAST_TRY(const auto mac6, overlay_.device_mac(IpFamily::kV6));
+  UsableLease found =
+      usable_lease(conf_, {options_.node_name, known_.lease(), told == nullptr ? nullptr : &told->network,
+                           mac, mac6, overlay_.underlay()});
   tools_.conditions.set(kLeaseKnown, found.lease ? "ToldUnusable" : "NoLease", found.fault);
-  has_lease_ = found.lease.has_value();
   // elsewhere we write what is told of us
-  if (has_lease_ && told != nullptr && options_.source == SourceKind::kDir) {
+  if (found.lease && told != nullptr && options_.source == SourceKind::kDir) {
     tools_.conditions.set(kPublicAddressWrong, "ToldOtherwise", address_fault(told->network, *found.lease));
   }
-  if (has_lease_ && own_ != *found.lease) {
-    own_ = *found.lease;
-    state_.changed();
+  if (!found.lease) subnet_env_.leave();
+  const KnownCluster::Todo todo = known_.use_lease(std::move(found.lease));
+  if (todo.store) {
     std::string cidrs;
-    for (const Cidr& cidr : own_->pod_cidrs) cidrs += (cidrs.empty() ? "" : ",") + cidr.to_string();
-    tools_.log.info("own lease", {{"pod_cidrs", cidrs}, {"epoch", own_->lease_epoch}});
+    for (const Cidr& cidr : known_.lease()->pod_cidrs) cidrs += (cidrs.empty() ? "" : ",") + cidr.to_string();
+    tools_.log.info("own lease", {{"pod_cidrs", cidrs}, {"epoch", known_.lease()->lease_epoch}});
   }
-  return has_lease_;
-}
-
-/// Returns whether the file is as it should be.
-bool Agent::write_subnet_env() {
-  Status done;
-  if (const Underlay* underlay = overlay_.underlay()) {
-    const Result<std::uint32_t> mtu = overlay_mtu(conf_, underlay->link.mtu);
-    if (!mtu) done = tl::unexpected(mtu.error());
-    if (mtu && mtu_ != *mtu) {
-      mtu_ = *mtu;
-      state_.changed();
-    }
-  }
-  if (done) {
-    const Result<SubnetFile> file = subnet_file_of(conf_, *own_, mtu_, options_.ip_masq);
-    done = file ? write_subnet_file(tools_.files, options_.subnet_file, *file)
-                : Status(tl::unexpected(file.error()));
-  }
-  tools_.conditions.set(kSubnetFileWritten, "WriteFailed", done ? "" : done.error().message);
-  return done.has_value();
+  follow_up(todo);
+  return {};
 }
 
 void Agent::want_rules() {
-  if (own_) rules_.want(rules_wanted(conf_, options_, *own_, no_masquerade_.ranges, guard_));
+  if (known_.lease() == nullptr) return;
+  rules_.want(rules_wanted(conf_, options_, *known_.lease(), no_masquerade_.ranges, guard_));
 }
 
 /// The peers are programmed as they are known: now their packets are let in.
 void Agent::follow_peers() {
-  // with neither store nor list nobody is known yet, and everybody would be a stranger
-  if (peers_known_) guard_ = PeerGuard{conf_.vxlan.port, overlay_.peer_addresses()};
+  if (known_.peers_known()) guard_ = PeerGuard{conf_.vxlan.port, overlay_.peer_addresses()};
   want_rules();
   if (!ways_timer_.pending()) {
     ways_timer_ = tools_.loop.after(kWaysDelay, [this] { look_at_ways(); });
@@ -275,9 +249,9 @@ void Agent::follow_peers() {
 
 void Agent::look_at_ways() {
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
-    std::optional<PathMtuKeeper::Ways> ways = tunnel_ways(overlay_, family, mtu_);
+    std::optional<PathMtuKeeper::Ways> ways = tunnel_ways(overlay_, family, subnet_env_.mtu());
     if (options_.path_mtu_check && ways) path_mtu_.follow(*std::move(ways));
-    const Cidr* subnet = own_ ? own_->pod_cidr(family) : nullptr;
+    const Cidr* subnet = known_.lease() == nullptr ? nullptr : known_.lease()->pod_cidr(family);
     if (subnet != nullptr) offload_.look(subnet->first(), tunnel_ends(overlay_.peers(family)));
   }
 }
@@ -296,22 +270,17 @@ void Agent::rules_told(const RulesKeeper::Outcome& outcome) {
 }
 
 OverlayState Agent::snapshot() const {
-  return {cluster_id_,         own_, {known_.nodes().begin(), known_.nodes().end()},
-          position_,           mtu_, crd_seen_,
-          offload_.remembers()};
-}
-
-void Agent::peers_changed() {
-  state_.changed();
-  if (!peers_timer_.pending()) peers_timer_ = tools_.loop.after({}, [this] { put_peers(); });
+  OverlayState out = known_.state(now());
+  out.mtu = subnet_env_.mtu();
+  out.checksum_broken_with = offload_.remembers();
+  return out;
 }
 
 void Agent::put_peers() {
-  if (!has_lease_ || !tools_.conditions.is_well(kDeviceRight)) return round_after({});
-  const std::vector<const NodeNetwork*> nodes = known_.networks();
-  const bool whole = overlay_.put_peers(*own_, nodes, strangers());
+  if (!known_.has_lease() || !overlay_.is_set_up()) return round_after({});
+  const bool whole = overlay_.put_peers(*known_.lease(), known_.nodes().networks(), strangers());
   follow_peers();
-  if (!whole) round_after(100ms + retry_.next());
+  if (!whole) round_after(kRoundWaits.retry + retry_.next());
 }
 
 void Agent::finish() {
@@ -320,10 +289,9 @@ void Agent::finish() {
 }
 
 void Agent::refresh_metrics() {
-  tools_.metrics.peers_known.set(static_cast<double>(known_.nodes().size()));
-  tools_.metrics.peers_leaving.set(static_cast<double>(known_.gone_count()));
-  const std::chrono::duration<double> age = now() - listed_at_.value_or(now() + 1s);
-  tools_.metrics.list_age.set(age.count());
+  tools_.metrics.peers_known.set(static_cast<double>(known_.nodes().nodes().size()));
+  tools_.metrics.peers_leaving.set(static_cast<double>(known_.nodes().gone_count()));
+  tools_.metrics.list_age.set(known_.list_age(now()));
   tools_.metrics.ready.set(tools_.conditions.ready() ? 1 : 0);
 }
 

@@ -10,7 +10,7 @@
 #include "cni-flannel/daemon/conflict_keeper.h"
 #include "cni-flannel/daemon/daemon_metrics.h"
 #include "cni-flannel/daemon/followed_folder.h"
-#include "cni-flannel/daemon/known_peers.h"
+#include "cni-flannel/daemon/known_cluster.h"
 #include "cni-flannel/daemon/lease_source.h"
 #include "cni-flannel/daemon/net_conf.h"
 #include "cni-flannel/daemon/no_masquerade.h"
@@ -19,8 +19,10 @@
 #include "cni-flannel/daemon/overlay_keeper.h"
 #include "cni-flannel/daemon/overlay_store.h"
 #include "cni-flannel/daemon/path_mtu_keeper.h"
+#include "cni-flannel/daemon/round_timing.h"
 #include "cni-flannel/daemon/rules_keeper.h"
 #include "cni-flannel/daemon/state_keeper.h"
+#include "cni-flannel/daemon/subnet_env_keeper.h"
 #include "common/base/backoff.h"
 #include "common/base/event_loop.h"
 #include "common/base/worker.h"
@@ -64,7 +66,9 @@ class Agent final : public LeaseConsumer {
   /// the source has told that.
   [[nodiscard]] const std::optional<Error>& refusal() const { return refusal_; }
   /// Of our lease; none without one.
-  [[nodiscard]] std::vector<Cidr> pod_cidrs() const { return own_ ? own_->pod_cidrs : std::vector<Cidr>(); }
+  [[nodiscard]] std::vector<Cidr> pod_cidrs() const {
+    return known_.lease() == nullptr ? std::vector<Cidr>() : known_.lease()->pod_cidrs;
+  }
   /// A look at everything soon, and at the source.
   void look_again();
   /// A condition is another than before.
@@ -81,62 +85,55 @@ class Agent final : public LeaseConsumer {
   void position(const std::string& resource_version) override;
   void crd_seen() override;
   void health(const SourceHealth& health) override;
-  [[nodiscard]] SourceMemory memory() const override {
-    return {cluster_id_, position_, crd_seen_, has_lease_};
-  }
+  [[nodiscard]] SourceMemory memory() const override { return known_.memory(); }
 
  private:
   Status read_store();
   Status watch_kernel();
-  Status watch_folders();
-  void subnet_file_touched();
+  Status watch_ranges();
   void read_ranges();
   void kernel_told();
 
   void round_after(std::chrono::nanoseconds delay);
   void round();
-  bool round_succeeds();
-  void after_round(bool whole);
-  void peers_changed();
-  void put_peers();
-  void set_forget_timer();
-  void forget();
-
-  void refuse_to_join(Error why);
-  void tell_refusal();
-  bool renew_lease();
-  bool write_subnet_env();
+  RoundEnd put_all_right();
+  /// Each returns whether all of it is as it should be.
+  bool put_overlay_right();
+  bool put_subnet_env();
+  /// Errors: the kernel's; without a lease it succeeds.
+  Status renew_lease();
   void want_rules();
   void follow_peers();
   void look_at_ways();
+  void put_peers();
+
+  void follow_up(const KnownCluster::Todo& todo);
+  void forget();
+  void refuse_to_join(Error why);
+  void tell_refusal();
   void rules_told(const RulesKeeper::Outcome& outcome);
   void publish();
   [[nodiscard]] OverlayState snapshot() const;
   [[nodiscard]] std::chrono::nanoseconds now() const { return tools_.loop.clock().since_boot(); }
-  [[nodiscard]] Strangers strangers() const { return listed_at_ ? Strangers::kRemove : Strangers::kKeep; }
+  [[nodiscard]] Strangers strangers() const {
+    return known_.was_listed() ? Strangers::kRemove : Strangers::kKeep;
+  }
 
   Tools tools_;
   Options options_;
   NetConf conf_;
   OverlayKeeper overlay_;
   RulesKeeper rules_;
+  SubnetEnvKeeper subnet_env_;
   StateKeeper state_;
   ConflictKeeper conflicts_;
   PathMtuKeeper path_mtu_;
   OffloadKeeper offload_;
   std::unique_ptr<LeaseSource> source_;
 
-  std::string cluster_id_;
-  std::optional<NodeNetwork> own_;
-  KnownPeers known_;
-  std::string position_;
-  bool crd_seen_ = false;
-  bool has_lease_ = false;  // that can be used; own_ may be of another configuration
-  bool joining_ = false;    // nothing of the overlay was ever here
+  KnownCluster known_;
+  bool joining_ = false;  // nothing of the overlay was ever here
   std::optional<Error> refusal_;
-  std::uint32_t mtu_ = 0;  // of the pods; 0: not known
-  std::optional<std::chrono::nanoseconds> listed_at_;
-  bool peers_known_ = false;  // a store or a list has told who they are
   std::optional<PeerGuard> guard_;
   NoMasqueradeRanges no_masquerade_;
   std::optional<NodeNetwork> published_;
@@ -144,9 +141,7 @@ class Agent final : public LeaseConsumer {
 
   std::optional<nl::Monitor> monitor_;
   std::unique_ptr<FollowedFolder> no_masquerade_folder_;
-  std::unique_ptr<FollowedFolder> subnet_file_folder_;
   EventLoop::Watch monitor_events_;
-  EventLoop::Timer subnet_file_timer_;
   Backoff retry_;
   EventLoop::Timer round_timer_;
   std::chrono::nanoseconds round_due_{};  // when round_timer_ is pending

@@ -7,17 +7,21 @@
 namespace holdfast::flannel {
 
 void Agent::publish() {
-  if (!source_ || !own_) return;
-  if (published_ == own_ && published_transitions_ == tools_.conditions.transitions()) return;
-  published_ = own_;
+  const NodeNetwork* lease = known_.lease();
+  if (!source_ || lease == nullptr) return;
+  if (published_ == *lease && published_transitions_ == tools_.conditions.transitions()) return;
+  published_ = *lease;
   published_transitions_ = tools_.conditions.transitions();
-  const NodeNetworkObject* told = known_.find(options_.node_name);
-  source_->publish(*own_, {told == nullptr ? 0 : told->identity.generation, tools_.conditions.list()});
+  const NodeNetworkObject* told = known_.told_of_us();
+  source_->publish(*lease, {told == nullptr ? 0 : told->identity.generation, tools_.conditions.list()});
 }
 
-void Agent::set_forget_timer() {
-  const auto next = known_.next_forget(options_.peer_removal_delay);
-  if (next == KnownPeers::Time::max()) {
+void Agent::follow_up(const KnownCluster::Todo& todo) {
+  if (todo.store) state_.changed();
+  if (todo.peers && !peers_timer_.pending()) peers_timer_ = tools_.loop.after({}, [this] { put_peers(); });
+  if (todo.all) round_after({});
+  const auto next = known_.next_forget();
+  if (next == KnownCluster::Time::max()) {
     forget_timer_.end();
   } else {
     forget_timer_ = tools_.loop.after(next - now(), [this] { forget(); });
@@ -25,62 +29,36 @@ void Agent::set_forget_timer() {
 }
 
 void Agent::forget() {
-  for (const std::string& name : known_.forget(now(), options_.peer_removal_delay)) {
-    tools_.log.info("node is gone", {{"node", name}});
-    peers_changed();
-  }
-  set_forget_timer();
+  const std::vector<std::string> names = known_.forget(now());
+  for (const std::string& name : names) tools_.log.info("node is gone", {{"node", name}});
+  follow_up({.store = !names.empty(), .peers = !names.empty()});
 }
 
 void Agent::cluster(const std::string& id) {
-  if (id == cluster_id_) return;
-  if (!cluster_id_.empty()) {
+  const std::string was = known_.memory().cluster_id;
+  const KnownCluster::Todo todo = known_.cluster(id);
+  if (todo.store && !was.empty()) {
     tools_.log.warning("this is another cluster: what is known of the last one is forgotten",
-                       {{"cluster", id}, {"was", cluster_id_}});
-    own_.reset();
-    has_lease_ = false;
-    known_ = KnownPeers();
-    listed_at_.reset();
-    peers_known_ = false;
-    position_.clear();
-    crd_seen_ = false;
+                       {{"cluster", id}, {"was", was}});
+    subnet_env_.leave();
   }
-  cluster_id_ = id;
-  state_.changed();
+  follow_up(todo);
 }
 
-void Agent::upsert(NodeNetworkObject node) {
-  const bool ours = node.identity.name == options_.node_name;
-  if (!known_.put(std::move(node), now())) return;
-  peers_changed();
-  set_forget_timer();
-  if (ours) round_after({});
-}
+void Agent::upsert(NodeNetworkObject node) { follow_up(known_.upsert(std::move(node), now())); }
 
 void Agent::removed(const std::string& name, const std::string& uid) {
-  known_.gone(name, uid, now());
-  set_forget_timer();
+  follow_up(known_.removed(name, uid, now()));
 }
 
-void Agent::listed(const NodeNames& names) {
-  known_.keep_only(names, now());
-  const bool first = !listed_at_;
-  if (!names.empty()) {
-    listed_at_ = now();
-    peers_known_ = true;
-  }
-  if (first) round_after({});
-  set_forget_timer();
-}
+void Agent::listed(const NodeNames& names) { follow_up(known_.listed(names, now())); }
 
-void Agent::position(const std::string& resource_version) { position_ = resource_version; }
+void Agent::position(const std::string& resource_version) { known_.position(resource_version); }
 
-void Agent::crd_seen() {
-  crd_seen_ = true;
-  state_.changed();
-}
+void Agent::crd_seen() { follow_up(known_.crd_seen()); }
 
 void Agent::health(const SourceHealth& health) {
+  if (health.reachable) known_.reached(now());
   tools_.metrics.source_reachable.set(health.reachable ? 1 : 0);
   if (health.reachable) {
     tools_.conditions.well(kSourceReachable);
@@ -88,6 +66,7 @@ void Agent::health(const SourceHealth& health) {
   } else {
     tools_.conditions.unwell(kSourceReachable, kUnreachableReason, health.detail);
   }
+  follow_up({});
   publish();
 }
 

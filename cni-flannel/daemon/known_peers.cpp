@@ -60,6 +60,20 @@ void KnownPeers::keep_only(const NodeNames& listed, Time now) {
   }
 }
 
+GoneFor KnownPeers::gone_for(Time now) const {
+  GoneFor out;
+  for (const auto& [name, since] : gone_since_) {
+    out[name] = std::chrono::duration_cast<std::chrono::seconds>(now - since);
+  }
+  return out;
+}
+
+void KnownPeers::recall_gone(const GoneFor& gone, Time now) {
+  for (const auto& [name, time] : gone) {
+    if (by_name_.contains(name)) gone_since_.try_emplace(name, now - time);
+  }
+}
+
 std::vector<std::string> KnownPeers::forget(Time now, Time delay) {
   std::vector<std::string> out;
   for (const auto& [name, since] : gone_since_) {

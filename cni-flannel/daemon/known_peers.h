@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cni-flannel/daemon/node_network_object.h"
+#include "cni-flannel/daemon/overlay_store.h"
 
 namespace holdfast::flannel {
 
@@ -42,6 +43,11 @@ class KnownPeers {
   /// A whole list holds these nodes: the others are gone from `now`. An empty one says nothing: it is what a
   /// cache answers that has lost its data.
   void keep_only(const NodeNames& listed, Time now);
+
+  /// Since when nodes are gone, told as for how long, which a restart of the machine does not change.
+  [[nodiscard]] GoneFor gone_for(Time now) const;
+  /// The same of an earlier life; of nodes that are not known it means nothing.
+  void recall_gone(const GoneFor& gone, Time now);
 
   /// Forgets nodes that have been gone for `delay` and returns their names.
   std::vector<std::string> forget(Time now, Time delay);

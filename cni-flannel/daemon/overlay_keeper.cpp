@@ -25,6 +25,10 @@ void append(std::string& out, const std::string& text) {
   if (!text.empty()) out += (out.empty() ? "" : "; ") + text;
 }
 
+void append(std::string& out, const Status& done) {
+  if (!done) append(out, done.error().message);
+}
+
 std::string name_of(IpFamily family) { return family == IpFamily::kV4 ? "IPv4" : "IPv6"; }
 
 }  // namespace
@@ -63,43 +67,51 @@ Status OverlayKeeper::find_underlay() {
   return {};
 }
 
-std::optional<MacAddress> OverlayKeeper::device_mac(IpFamily family) {
-  const Result<std::optional<MacAddress>> mac =
-      device_vtep_mac(tools_.socket, vxlan_device_name(family, conf_.vxlan.vni));
-  return mac ? *mac : std::nullopt;
+Result<std::optional<MacAddress>> OverlayKeeper::device_mac(IpFamily family) {
+  return device_vtep_mac(tools_.socket, vxlan_device_name(family, conf_.vxlan.vni));
 }
 
-std::optional<VxlanDeviceSpec> OverlayKeeper::device_of(const NodeNetwork& own, IpFamily family) const {
+Result<bool> OverlayKeeper::has_device() {
+  HOLDFAST_TRY(const auto mac, device_mac(IpFamily::kV4));
+  HOLDFAST_TRY(const auto mac6, device_mac(IpFamily::kV6));
+  return mac.has_value() || mac6.has_value();
+}
+
+Result<VxlanDeviceSpec> OverlayKeeper::device_of(const NodeNetwork& own, IpFamily family) const {
   const Cidr* subnet = own.pod_cidr(family);
+  if (subnet == nullptr || !own.backend(family)) {
+    return fail(Code::kFailedPrecondition, name_of(family) + ": this node has no pod CIDR of it");
+  }
   const std::optional<IpAddress>& local = family == IpFamily::kV4 ? underlay_->local : underlay_->local6;
-  if (subnet == nullptr || !own.backend(family) || !local) return std::nullopt;
-  const Result<std::uint32_t> mtu = overlay_mtu(conf_, underlay_->link.mtu);
-  if (!mtu) return std::nullopt;
-  return VxlanDeviceSpec{conf_.vxlan, *mtu,    own.backend(family)->vtep_mac, underlay_->link.index,
+  if (!local) {
+    return fail(Code::kFailedPrecondition,
+                name_of(family) + ": " + underlay_->link.name + " has no address of it");
+  }
+  HOLDFAST_TRY(const std::uint32_t mtu, overlay_mtu(conf_, underlay_->link.mtu));
+  return VxlanDeviceSpec{conf_.vxlan, mtu,     own.backend(family)->vtep_mac, underlay_->link.index,
                          *local,      *subnet, pool(family)->network};
 }
 
-WantedPeers OverlayKeeper::wanted(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes,
-                                  Family& family) const {
-  const Result<std::optional<PeerEnd>> end = peer_end(own, family.family);
-  if (!end || !*end) return {};
-  WantedPeers out = wanted_peers({own.node, pool(family.family)->network, **end, conf_.vxlan.vni}, nodes);
+Result<WantedPeers> OverlayKeeper::wanted(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes,
+                                          Family& family) const {
+  HOLDFAST_TRY(const std::optional<PeerEnd> end, peer_end(own, family.family));
+  if (!end) return fail(Code::kFailedPrecondition, name_of(family.family) + ": our own lease is not whole");
+  WantedPeers out = wanted_peers({own.node, pool(family.family)->network, *end, conf_.vxlan.vni}, nodes);
   if (conf_.vxlan.direct_routing) route_directly(out, tables_.routes, family.overlay.ifindex());
   return out;
 }
 
-/// Returns what is wrong, empty when nothing is.
-std::string OverlayKeeper::put_family(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes,
-                                      Family& family, Strangers strangers) {
-  const std::optional<VxlanDeviceSpec> device = device_of(own, family.family);
-  if (!device) return name_of(family.family) + " has no pod CIDR, or its MTU leaves no room";
-  const Result<FamilyOverlay::DeviceNews> news =
-      family.overlay.put_right(*device, wanted(own, nodes, family), strangers);
-  if (!news) return news.error().message;
-  tell_device(family, *news);
-  if (family.overlay.device_right()) return "";
-  return vxlan_device_name(family.family, conf_.vxlan.vni) + " has MAC " +
-         family.overlay.contest().contested_by()->to_string() + ", which somebody else sets";
+Status OverlayKeeper::put_family(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes,
+                                 Family& family, Strangers strangers) {
+  HOLDFAST_TRY(const VxlanDeviceSpec device, device_of(own, family.family));
+  HOLDFAST_TRY(WantedPeers peers, wanted(own, nodes, family));
+  HOLDFAST_TRY(const FamilyOverlay::DeviceNews news,
+               family.overlay.put_right(device, std::move(peers), strangers));
+  tell_device(family, news);
+  if (family.overlay.device_right()) return {};
+  return fail(Code::kAborted, vxlan_device_name(family.family, conf_.vxlan.vni) + " has MAC " +
+                                  family.overlay.contest().contested_by()->to_string() +
+                                  ", which somebody else sets");
 }
 
 bool OverlayKeeper::put_right(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes,
@@ -107,23 +119,30 @@ bool OverlayKeeper::put_right(const NodeNetwork& own, std::span<const NodeNetwor
   const auto begun = tools_.clock.since_boot();
   std::string trouble;
   for (const auto& family : families_) append(trouble, put_family(own, nodes, *family, strangers));
-  if (blackhole_) {
-    const Status put = put_blackhole(own);
-    if (!put) append(trouble, put.error().message);
-  }
+  if (blackhole_) append(trouble, put_blackhole(own));
+  set_up_ = trouble.empty();
   tools_.conditions.set(kDeviceRight, "DeviceWrong", trouble);
   const std::chrono::duration<double> took = tools_.clock.since_boot() - begun;
   tools_.metrics.whole_seconds.observe(took.count());
-  return tell_conditions() && trouble.empty();
+  return tell_conditions() && set_up_;
 }
 
 bool OverlayKeeper::put_peers(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes,
                               Strangers strangers) {
   const auto begun = tools_.clock.since_boot();
-  for (const auto& family : families_) family->overlay.put_peers(wanted(own, nodes, *family), strangers);
+  std::string trouble;
+  for (const auto& family : families_) {
+    Result<WantedPeers> peers = wanted(own, nodes, *family);
+    if (peers) {
+      family->overlay.put_peers(*std::move(peers), strangers);
+    } else {
+      append(trouble, peers.error().message);
+    }
+  }
   const std::chrono::duration<double> took = tools_.clock.since_boot() - begun;
   tools_.metrics.change_seconds.observe(took.count());
-  return tell_conditions();
+  if (!trouble.empty()) tools_.conditions.unwell(kDeviceRight, "DeviceWrong", trouble);
+  return tell_conditions() && trouble.empty();
 }
 
 Status OverlayKeeper::put_blackhole(const NodeNetwork& own) {
@@ -156,7 +175,6 @@ void OverlayKeeper::tell_device(const Family& family, const FamilyOverlay::Devic
   }
 }
 
-/// Returns whether every peer is programmed.
 bool OverlayKeeper::tell_conditions() {
   std::string trouble;
   std::map<std::string, std::string> rejected;

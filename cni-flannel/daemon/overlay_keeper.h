@@ -36,12 +36,16 @@ class OverlayKeeper {
   [[nodiscard]] const Underlay* underlay() const { return underlay_ ? &*underlay_ : nullptr; }
   /// What was read for that.
   [[nodiscard]] const UnderlayTables& tables() const { return tables_; }
-  /// MAC of the family's device, if there is one.
-  [[nodiscard]] std::optional<MacAddress> device_mac(IpFamily family);
+  /// MAC of the family's device, if there is one. Errors: the kernel's.
+  [[nodiscard]] Result<std::optional<MacAddress>> device_mac(IpFamily family);
+  /// Whether there is a device of either family. Errors: the kernel's.
+  [[nodiscard]] Result<bool> has_device();
 
   /// Makes all be as told. `own` has pod CIDRs; find_underlay() succeeded. Returns whether all is right.
   bool put_right(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes, Strangers strangers);
-  /// Other peers are wanted, all else is as it was. Returns whether all is right.
+  /// Whether the last put_right() left all devices as they should be, so that peers can be put.
+  [[nodiscard]] bool is_set_up() const { return set_up_; }
+  /// Other peers are wanted, all else is as it was. is_set_up(). Returns whether all is right.
   bool put_peers(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes, Strangers strangers);
 
   /// Whether an event of the kernel tells that put_right() may have something to do.
@@ -63,13 +67,16 @@ class OverlayKeeper {
     std::size_t errors_told = 0;
   };
   [[nodiscard]] const std::optional<AddressPool>& pool(IpFamily family) const;
-  [[nodiscard]] WantedPeers wanted(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes,
-                                   Family& family) const;
-  [[nodiscard]] std::optional<VxlanDeviceSpec> device_of(const NodeNetwork& own, IpFamily family) const;
-  std::string put_family(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes, Family& family,
-                         Strangers strangers);
+  [[nodiscard]] Result<WantedPeers> wanted(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes,
+                                           Family& family) const;
+  [[nodiscard]] Result<VxlanDeviceSpec> device_of(const NodeNetwork& own, IpFamily family) const;
+  Status put_family(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes, Family& family,
+                    Strangers strangers);
   Status put_blackhole(const NodeNetwork& own);
+  /// In log and metrics, what was done to the device.
   void tell_device(const Family& family, const FamilyOverlay::DeviceNews& news);
+  /// The conditions of the peers and the contest, and the metrics, as the families are now. Returns whether
+  /// every peer is programmed.
   bool tell_conditions();
   void tell_metrics();
   [[nodiscard]] bool underlay_concerned_by(const nl::Event& event) const;
@@ -81,6 +88,7 @@ class OverlayKeeper {
   std::optional<Underlay> underlay_;
   UnderlayTables tables_;                          // as read last: with DirectRouting the routes decide
   std::vector<std::unique_ptr<Family>> families_;  // those in use
+  bool set_up_ = false;
 };
 
 }  // namespace holdfast::flannel

@@ -38,7 +38,19 @@ struct Header {
   bool has_own = false;
   std::uint32_t mtu = 0;
   std::string checksum_broken_with;
+  GoneFor gone;
 };
+
+Result<GoneFor> decode_gone(const JsonField& field) {
+  constexpr std::int64_t kLongest = std::int64_t{100} * 365 * 86400;
+  HOLDFAST_TRY(const JsonObject object, field.object_or_empty());
+  GoneFor out;
+  for (const std::string& name : object.keys()) {
+    HOLDFAST_TRY(const std::int64_t seconds, object[name].integer_or(0, 0, kLongest));
+    out[name] = std::chrono::seconds(seconds);
+  }
+  return out;
+}
 
 Result<Header> decode_header(std::string_view line) {
   HOLDFAST_TRY(const json document, parse_json(line));
@@ -53,10 +65,13 @@ Result<Header> decode_header(std::string_view line) {
   HOLDFAST_TRY(const std::int64_t mtu, object["mtu"].integer_or(0, 0, kMaxMtu));
   out.mtu = static_cast<std::uint32_t>(mtu);
   HOLDFAST_TRY(out.checksum_broken_with, object["checksumBrokenWith"].string_or(""));
+  HOLDFAST_TRY(out.gone, decode_gone(object["gone"]));
   return out;
 }
 
 std::string encode_header(const StoreOwner& owner, const OverlayState& state) {
+  json gone = json::object();
+  for (const auto& [name, time] : state.gone) gone[name] = time.count();
   return dump_json({{"clusterID", state.cluster_id},
                     {"nodeName", owner.node_name},
                     {"machineID", owner.machine_id},
@@ -64,7 +79,8 @@ std::string encode_header(const StoreOwner& owner, const OverlayState& state) {
                     {"crdSeen", state.crd_seen},
                     {"ownLease", state.own.has_value()},
                     {"mtu", state.mtu},
-                    {"checksumBrokenWith", state.checksum_broken_with}});
+                    {"checksumBrokenWith", state.checksum_broken_with},
+                    {"gone", std::move(gone)}});
 }
 
 Result<NodeNetworkObject> decode_line(std::string_view line) {
@@ -141,6 +157,7 @@ Result<OverlayStore::Loaded> OverlayStore::load() {
   out.state.crd_seen = header->crd_seen;
   out.state.mtu = header->mtu;
   out.state.checksum_broken_with = header->checksum_broken_with;
+  out.state.gone = header->gone;
   decode_objects(rest, header->has_own, out);
   if (out.notes.empty()) saved_digest_ = sha512_hex(*file.content);
   return out;

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +24,9 @@ struct StoreOwner {
   bool operator==(const StoreOwner&) const = default;
 };
 
+/// For how long nodes were gone when that was stored, by name.
+using GoneFor = std::map<std::string, std::chrono::seconds>;
+
 /// All that flanneld must know to bring the overlay up with no API server.
 struct OverlayState {
   std::string cluster_id;          ///< empty: not known yet
@@ -31,6 +36,7 @@ struct OverlayState {
   std::uint32_t mtu = 0;         ///< of the pods, as it was last; 0: not known
   bool crd_seen = false;         ///< the cluster has NodeNetworkConfigurations: never back to annotations
   std::string checksum_broken_with = {};  ///< as OffloadKeeper::remembers()
+  GoneFor gone = {};                      ///< peers that wait for their removal delay to end
 
   bool operator==(const OverlayState&) const = default;
 };
@@ -43,7 +49,7 @@ Result<std::optional<StoreOwner>> stored_owner(Files& files, const std::filesyst
 /// the envelope of state_file.h each line is one JSON text, so that reading holds one peer at a time:
 ///
 ///     {"clusterID":..,"nodeName":..,"machineID":..,"resourceVersion":..,"crdSeen":..,"ownLease":..,
-///      "mtu":..,"checksumBrokenWith":..}
+///      "mtu":..,"checksumBrokenWith":..,"gone":{NAME: SECONDS, ..}}
 ///     a NodeNetworkConfiguration                 our own lease, if there is one
 ///     a NodeNetworkConfiguration                 one a peer
 ///

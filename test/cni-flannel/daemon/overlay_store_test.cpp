@@ -36,6 +36,7 @@ OverlayState state_with(int peers) {
   state.own = network("edge-1", 200);
   state.resource_version = "77";
   state.crd_seen = true;
+  state.gone = {{"peer-1", std::chrono::seconds(90)}};
   for (int i = 1; i <= peers; ++i) {
     NodeNetworkObject peer;
     peer.network = network("peer-" + std::to_string(i), i);
