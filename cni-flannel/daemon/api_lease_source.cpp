@@ -11,7 +11,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::milliseconds kTellOfSilence{10'000};
+// Then it is told that nobody answers, and asked again.
+constexpr std::chrono::milliseconds kPatience{10'000};
 constexpr std::chrono::milliseconds kFirstRetry{500};
 constexpr std::chrono::seconds kLongestRetry{60};
 
@@ -43,7 +44,8 @@ ApiLeaseSource::ApiLeaseSource(EventLoop& loop, kube::Http& http, kube::ObjectCl
            options_.seed + 1),
       recorder_(loop, client, "flanneld", options_.node, options_.seed + 2),
       events_(loop, recorder_, options_.node, options_.status_settles),
-      retry_(kFirstRetry, kLongestRetry, options_.seed + 3) {}
+      next_seed_(options_.seed + 4),
+      cluster_retry_(kFirstRetry, kLongestRetry, options_.seed + 3) {}
 
 Status ApiLeaseSource::start(LeaseConsumer& consumer) {
   consumer_ = &consumer;
@@ -54,13 +56,12 @@ Status ApiLeaseSource::start(LeaseConsumer& consumer) {
 
 void ApiLeaseSource::ask_for_cluster() {
   call_ = client_.get(name_spaces(), "kube-system", [this](const Result<json>& read) { cluster_read(read); },
-                      {.deadline = kTellOfSilence});
+                      {.deadline = kPatience});
 }
 
 void ApiLeaseSource::look_again() {
-  // the timer is pending between one answer without the kind and the next question
-  if (node_networks_ || !next_.pending()) return;
-  next_.end();
+  if (state_ != State::kNodesUntilKind || call_) return;
+  ask_for_kind_.end();
   ask_for_kind();
 }
 
@@ -82,26 +83,55 @@ void ApiLeaseSource::cluster_read(const Result<json>& name_space) {
   if (!cluster_trouble_.empty()) {
     tell_health();
     // what answers may be somebody else: a captive portal, a proxy that wants a login
-    retry_timer_ = loop_.after(kFirstRetry + retry_.next(), [this] { ask_for_cluster(); });
+    ask_for_cluster_ = loop_.after(kFirstRetry + cluster_retry_.next(), [this] { ask_for_cluster(); });
     return;
   }
-  const auto id = name_space ? kube::id_of(*name_space) : Result<kube::ObjectId>(kube::ObjectId{});
-  if (id && !id->uid.empty()) {
-    if (!memory_.cluster_id.empty() && id->uid != memory_.cluster_id) {
-      memory_.resource_version.clear();
-      memory_.crd_seen = false;
-    }
-    consumer_->cluster(id->uid);
+  if (name_space) take_cluster(*name_space);
+  enter(first_state());
+}
+
+/// An answer that tells no uid tells of no other cluster either.
+void ApiLeaseSource::take_cluster(const json& name_space) {
+  const Result<kube::ObjectId> id = kube::id_of(name_space);
+  if (!id || id->uid.empty()) return;
+  if (!memory_.cluster_id.empty() && id->uid != memory_.cluster_id) {
+    memory_.resource_version.clear();
+    memory_.crd_seen = false;
   }
-  const bool crd_only = options_.objects == ApiObjects::kNodeNetworks ||
-                        (options_.objects == ApiObjects::kAuto && memory_.crd_seen);
-  own_.set_watched(!crd_only);
-  if (crd_only) {
-    watch_node_networks(/*resumes=*/true);
-    return;
+  consumer_->cluster(id->uid);
+}
+
+ApiLeaseSource::State ApiLeaseSource::first_state() const {
+  if (options_.objects == ApiObjects::kNodes) return State::kNodes;
+  const bool kind_only = options_.objects == ApiObjects::kNodeNetworks || memory_.crd_seen;
+  return kind_only ? State::kNodeNetworks : State::kNodesUntilKind;
+}
+
+void ApiLeaseSource::enter(State state) {
+  const State before = std::exchange(state_, state);
+  switch (state) {
+    case State::kAsksForCluster:
+      break;
+    case State::kNodes:
+      own_.set_watched(true);
+      watch_nodes(/*resumes=*/true);
+      break;
+    case State::kNodesUntilKind:
+      own_.set_watched(true);
+      watch_nodes(/*resumes=*/true);
+      ask_for_kind();
+      break;
+    case State::kBoth:
+      managed_.clear();
+      watch_nodes(/*resumes=*/false);  // which nodes there are is to be known
+      watch_node_networks(/*resumes=*/false);
+      break;
+    case State::kNodeNetworks:
+      nodes_.reset();
+      own_.set_watched(false);
+      if (before != State::kBoth) watch_node_networks(/*resumes=*/true);
+      break;
   }
-  watch_nodes(/*resumes=*/true);
-  if (options_.objects == ApiObjects::kAuto) ask_for_kind();
 }
 
 void ApiLeaseSource::ask_for_kind() {
@@ -111,23 +141,18 @@ void ApiLeaseSource::ask_for_kind() {
 
 void ApiLeaseSource::kind_read(const Result<json>& discovery) {
   call_.reset();
-  if (!discovery || !has_node_networks(*discovery)) {
-    next_ = loop_.after(kAskForKindEvery, [this] { ask_for_kind(); });
-    return;
-  }
-  managed_.clear();
-  watch_nodes(/*resumes=*/false);  // which nodes there are is to be known
-  watch_node_networks(/*resumes=*/false);
+  if (discovery && has_node_networks(*discovery)) return enter(State::kBoth);
+  ask_for_kind_ = loop_.after(kAskForKindEvery, [this] { ask_for_kind(); });
 }
 
 std::unique_ptr<WatchedNodes> ApiLeaseSource::watch(NodeDecoder decoder, WatchedNodes::Callbacks callbacks,
                                                     bool resumes) {
-  callbacks.listed = [this] { listed(); };
+  callbacks.listed = [this] { look_at_lists(); };
   callbacks.health = [this] { tell_health(); };
-  options_.seed += 2;
   auto watched =
       std::make_unique<WatchedNodes>(loop_, http_, std::move(decoder), options_.node, std::move(callbacks),
-                                     WatchedNodes::Past{memory_.resource_version, resumes}, options_.seed);
+                                     WatchedNodes::Past{memory_.resource_version, resumes}, next_seed_);
+  next_seed_ += 2;
   watched->start();
   return watched;
 }
@@ -165,7 +190,7 @@ void ApiLeaseSource::node_network_put(NodeNetworkObject node) {
   }
   const bool tombstone = !node.removed_at.empty();
   consumer_->upsert(std::move(node));
-  if (nodes_ && !tombstone) listed();
+  if (state_ == State::kBoth && !tombstone) look_at_lists();
 }
 
 void ApiLeaseSource::node_removed(const kube::ObjectId& id) {
@@ -181,34 +206,36 @@ void ApiLeaseSource::node_network_removed(const kube::ObjectId& id) {
   }
 }
 
-/// One of the lists is whole, or has changed while both are looked at.
-void ApiLeaseSource::listed() {
-  const bool both = nodes_ && node_networks_;
-  if ((nodes_ && !nodes_->is_whole()) || (node_networks_ && !node_networks_->is_whole())) return;
-  const NodeNames& in_objects = node_networks_ ? node_networks_->names() : nodes_->names();
+/// One of the lists is whole, or has changed while both are watched.
+void ApiLeaseSource::look_at_lists() {
+  if (state_ == State::kBoth) return look_at_both_lists();
+  const WatchedNodes& only = state_ == State::kNodeNetworks ? *node_networks_ : *nodes_;
+  if (only.is_whole()) consumer_->listed(only.names());
+}
+
+void ApiLeaseSource::look_at_both_lists() {
+  if (!nodes_->is_whole() || !node_networks_->is_whole()) return;
+  const NodeNames& in_objects = node_networks_->names();
   const bool covered =
       std::ranges::all_of(managed_, [&](const std::string& name) { return in_objects.contains(name); });
-  if (!both) {
-    consumer_->listed(in_objects);
-  } else if (covered && !managed_.empty()) {
-    // Not from within a call of a watch that ends by it.
-    next_ = loop_.after({}, [this] { leave_nodes(); });
-  } else {
-    NodeNames all = in_objects;
-    all.insert(nodes_->names().begin(), nodes_->names().end());
-    consumer_->listed(all);
+  if (covered && !managed_.empty()) {
+    // not from within a call of a watch that ends by it
+    leave_nodes_ = loop_.after({}, [this] { leave_nodes(); });
+    return;
   }
+  NodeNames all = in_objects;
+  all.insert(nodes_->names().begin(), nodes_->names().end());
+  consumer_->listed(all);
 }
 
 void ApiLeaseSource::leave_nodes() {
-  nodes_.reset();
-  own_.set_watched(false);
+  enter(State::kNodeNetworks);
   consumer_->crd_seen();
   consumer_->listed(node_networks_->names());
 }
 
 void ApiLeaseSource::position(bool of_nodes, const std::string& resource_version) {
-  if (of_nodes != (nodes_ != nullptr)) return;
+  if (of_nodes == (state_ == State::kNodeNetworks)) return;
   memory_.resource_version = resource_version;
   consumer_->position(resource_version);
 }
@@ -216,7 +243,7 @@ void ApiLeaseSource::position(bool of_nodes, const std::string& resource_version
 void ApiLeaseSource::tell_health() {
   // Not before a list has its watch or has failed: the watch must come by the list's connection, to confirm
   // it.
-  if (nodes_ || node_networks_) own_.start(options_.status_settles);
+  if (state_ != State::kAsksForCluster) own_.start(options_.status_settles);
   SourceHealth health{.reachable = cluster_trouble_.empty(), .detail = cluster_trouble_};
   const auto add = [&](const std::string& text) {
     if (!text.empty()) health.detail += (health.detail.empty() ? "" : "; ") + text;

@@ -36,14 +36,17 @@ struct ApiLeaseOptions {
   std::uint64_t seed = 0;  ///< another for every process
 };
 
-/// The cluster's nodes by its API server, ourselves written by OwnObjects.
+/// The cluster's nodes by its API server, ourselves written by OwnObjects. Its states, and what leads from
+/// one to the next:
 ///
-///     which cluster? -> kNodes:        watches Nodes
-///                       kNodeNetworks: watches NodeNetworkConfigurations
-///                       kAuto:         watches Nodes, and asks now and then whether there is the kind; then
-///                                      both: a node counts as its NodeNetworkConfiguration says where it
-///                                      has one, and gone is what both lists leave out; and when no managed
-///                                      node is without one, NodeNetworkConfigurations alone, for good
+///     kAsksForCluster --kNodes-----------------------------------> kNodes
+///       |      |  kAuto
+///       |      +-> kNodesUntilKind --there is the kind--> kBoth --no managed node is without--+
+///       |          (asks now and then)                                                       v
+///       +--kNodeNetworks, or the kind was seen in an earlier life----------------> kNodeNetworks
+///
+/// In kBoth a node counts as its NodeNetworkConfiguration says where it has one, and gone is what both lists
+/// leave out. kNodeNetworks is for good.
 ///
 /// A resumed watch costs no list; a position of another cluster counts for nothing.
 class ApiLeaseSource final : public LeaseSource {
@@ -64,8 +67,13 @@ class ApiLeaseSource final : public LeaseSource {
   void refuse(const Condition& why, std::function<void()> done) override;
 
  private:
+  enum class State : std::uint8_t { kAsksForCluster, kNodes, kNodesUntilKind, kBoth, kNodeNetworks };
+
   void ask_for_cluster();
   void cluster_read(const Result<nlohmann::json>& name_space);
+  void take_cluster(const nlohmann::json& name_space);
+  [[nodiscard]] State first_state() const;
+  void enter(State state);
   void ask_for_kind();
   void kind_read(const Result<nlohmann::json>& discovery);
   void watch_nodes(bool resumes);
@@ -77,7 +85,8 @@ class ApiLeaseSource final : public LeaseSource {
   void node_network_put(NodeNetworkObject node);
   void node_removed(const kube::ObjectId& id);
   void node_network_removed(const kube::ObjectId& id);
-  void listed();
+  void look_at_lists();
+  void look_at_both_lists();
   void leave_nodes();
   void position(bool of_nodes, const std::string& resource_version);
   void tell_health();
@@ -95,13 +104,16 @@ class ApiLeaseSource final : public LeaseSource {
   std::string cluster_trouble_;
   SourceHealth told_health_;
   bool health_told_ = false;
-  NodeNames managed_;  // Nodes with annotations, while both kinds are watched
-  std::unique_ptr<WatchedNodes> nodes_;
-  std::unique_ptr<WatchedNodes> node_networks_;
-  kube::ObjectClient::CallPtr call_;
-  EventLoop::Timer next_;
-  Backoff retry_;  // of the question for the cluster
-  EventLoop::Timer retry_timer_;
+  State state_ = State::kAsksForCluster;
+  NodeNames managed_;                            // Nodes with annotations, in kBoth
+  std::unique_ptr<WatchedNodes> nodes_;          // but in kNodeNetworks
+  std::unique_ptr<WatchedNodes> node_networks_;  // in kBoth and kNodeNetworks
+  std::uint64_t next_seed_;
+  kube::ObjectClient::CallPtr call_;  // for the cluster or the kind
+  Backoff cluster_retry_;
+  EventLoop::Timer ask_for_cluster_;
+  EventLoop::Timer ask_for_kind_;
+  EventLoop::Timer leave_nodes_;
 };
 
 }  // namespace holdfast::flannel

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cni-flannel/daemon/own_documents.h"
+#include "cni-flannel/daemon/own_objects_known.h"
 #include "cni-flannel/daemon/watched_nodes.h"
 #include "common/base/clock.h"
 
@@ -14,27 +15,9 @@ namespace {
 using nlohmann::json;
 using std::chrono::nanoseconds;
 
-constexpr std::chrono::seconds kFirstWait{2};
 constexpr std::chrono::minutes kLongestWait{5};
-constexpr std::chrono::milliseconds kOneCall{60'000};
 
 }  // namespace
-
-/// What the cluster has, as far as it was read; nullopt: it has none.
-struct OwnObjects::Known {
-  bool object_read = false;
-  std::optional<NodeNetworkObject> object;
-  NodeNetworkStatus status;
-  std::optional<json> applied;  // last, by us, in this life
-  nanoseconds applied_at{};
-  std::string leased_uid;  // life of the Node that the object's pod CIDRs are for; empty: not told
-  bool node_read = false;
-  bool whole_node_needed = false;  // its metadata did not tell what is needed
-  std::string node_uid;
-  Annotations annotations;
-  bool network_up = false;
-  std::vector<Cidr> pod_cidrs;  // of the Node
-};
 
 OwnObjects::OwnObjects(EventLoop& loop, kube::ObjectClient& client, std::string node, AnnotationKeys keys,
                        bool set_condition, Callbacks callbacks, std::uint64_t seed)
@@ -44,7 +27,7 @@ OwnObjects::OwnObjects(EventLoop& loop, kube::ObjectClient& client, std::string 
       keys_(std::move(keys)),
       set_condition_(set_condition),
       callbacks_(std::move(callbacks)),
-      backoff_(kFirstWait, kLongestWait, seed),
+      backoff_(kOwnObjectWait, kLongestWait, seed),
       known_(std::make_unique<Known>()) {}
 
 OwnObjects::~OwnObjects() = default;
@@ -132,94 +115,8 @@ void OwnObjects::ended(const Status& how, const std::string& what) {
     step_after({});
   } else {
     callbacks_.trouble(what + ": " + how.error().message);
-    step_after(kFirstWait + backoff_.next());
+    step_after(kOwnObjectWait + backoff_.next());
   }
-}
-
-void OwnObjects::read_object() {
-  const auto done = [this](Result<json> read) { object_read(std::move(read)); };
-  call_ =
-      client_.get(node_networks(), node_, done,
-                  {.kept = {"apiVersion", "metadata.annotations", "metadata.generation", "spec", "status"},
-                   .deadline = kOneCall});
-}
-
-void OwnObjects::object_read(Result<json> read) {
-  if (!read && read.error().code != Code::kNotFound) {
-    return ended(tl::unexpected(read.error()), "read our NodeNetworkConfiguration");
-  }
-  known_->object_read = true;
-  if (read) {
-    const JsonObject fields(&*read, "");
-    const auto object = decode_node_network(fields);
-    if (object) known_->object = *object;
-    known_->leased_uid = leased_uid_of(fields);
-    known_->status = decode_node_network_status(fields).value_or(NodeNetworkStatus{});
-    if (object) callbacks_.told(completed(*object));
-  }
-  ended({}, "");
-}
-
-/// Of a Node that is the same as when our object was written its metadata is enough: it never gets other pod
-/// CIDRs, and the rest of it is some 10 kB.
-bool OwnObjects::knows_pod_cidrs() const {
-  return known_->object && !known_->leased_uid.empty() && !known_->whole_node_needed && wanted_ &&
-         !wanted_->pod_cidrs.empty() && wanted_->pod_cidrs == known_->object->network.pod_cidrs;
-}
-
-void OwnObjects::read_node() {
-  const bool metadata_only = knows_pod_cidrs();
-  const auto done = [this, metadata_only](const Result<json>& read) {
-    metadata_only ? node_metadata_read(read) : node_read(read);
-  };
-  call_ = client_.get(nodes(), node_, done,
-                      {.kept = {"metadata.annotations", "spec.podCIDR", "spec.podCIDRs", "status.conditions"},
-                       .deadline = kOneCall,
-                       .metadata_only = metadata_only});
-}
-
-void OwnObjects::node_metadata_read(const Result<json>& read) {
-  if (!read) return ended(tl::unexpected(read.error()), "read our Node's metadata");
-  const JsonObject fields(&*read, "");
-  const auto identity = decode_identity(fields);
-  if (!identity || identity->uid != known_->leased_uid) {
-    known_->whole_node_needed = true;
-    return ended({}, "");
-  }
-  node_told(fields);
-  known_->network_up = true;  // since we wrote our annotations
-  known_->pod_cidrs = wanted_->pod_cidrs;
-  callbacks_.told(completed(*known_->object));
-  look_at_node_later();
-  ended({}, "");
-}
-
-void OwnObjects::node_read(const Result<json>& read) {
-  if (!read) return ended(tl::unexpected(read.error()), "read our Node");
-  known_->whole_node_needed = false;
-  const JsonObject fields(&*read, "");
-  node_told(fields);
-  const auto decoded = node_decoder(keys_, node_).decode(fields);
-  if (decoded && *decoded) {
-    NodeNetworkObject told = **decoded;
-    if (known_->object) {  // the Node adds its pod CIDRs to what the object says
-      told = completed(*known_->object);
-    }
-    callbacks_.told(std::move(told));
-  }
-  look_at_node_later();
-  ended(decoded ? Status{} : Status(tl::unexpected(decoded.error())), "our Node");
-  if (known_->pod_cidrs.empty() && !(known_->object && !known_->object->network.pod_cidrs.empty())) {
-    known_->node_read = false;  // its pod CIDRs are given soon
-    step_after(kFirstWait + backoff_.next());
-  }
-}
-
-void OwnObjects::look_at_node_later() {
-  look_ = loop_.after(kLookAtNode, [this] {
-    known_->node_read = false;
-    step_after({});
-  });
 }
 
 json OwnObjects::wanted_object() const {
@@ -251,9 +148,9 @@ void OwnObjects::apply_object() {
     }
     ended(kept ? Status{} : Status(tl::unexpected(kept.error())), "write our NodeNetworkConfiguration");
   };
-  call_ = client_.apply(
-      node_networks(), wanted, done,
-      {.kept = {"apiVersion", "metadata.annotations", "metadata.generation", "spec"}, .deadline = kOneCall});
+  call_ = client_.apply(node_networks(), wanted, done,
+                        {.kept = {"apiVersion", "metadata.annotations", "metadata.generation", "spec"},
+                         .deadline = kOwnObjectCall});
 }
 
 bool OwnObjects::node_differs() const {
@@ -274,13 +171,13 @@ void OwnObjects::patch_node() {
   json patch = json::object();
   if (!changed.empty()) patch["metadata"]["annotations"] = changed;
   if (!set_condition_ || known_->network_up) {
-    call_ =
-        client_.merge(nodes(), node_, patch, done, {.deadline = kOneCall, .metadata_only = true}, "status");
+    call_ = client_.merge(nodes(), node_, patch, done, {.deadline = kOwnObjectCall, .metadata_only = true},
+                          "status");
     return;
   }
   patch["status"] = network_up_status(utc_text(loop_.clock().now()));
-  call_ = client_.strategic_merge(nodes(), node_, patch, done, {.deadline = kOneCall, .metadata_only = true},
-                                  "status");
+  call_ = client_.strategic_merge(nodes(), node_, patch, done,
+                                  {.deadline = kOwnObjectCall, .metadata_only = true}, "status");
 }
 
 bool OwnObjects::status_differs() const {
@@ -298,7 +195,7 @@ void OwnObjects::write_status() {
   };
   status_not_before_ = now() + kStatusEvery;
   call_ = client_.merge(node_networks(), node_, {{"status", encode_node_network_status(wanted_status_)}},
-                        done, {.deadline = kOneCall}, "status");
+                        done, {.deadline = kOwnObjectCall}, "status");
 }
 
 }  // namespace holdfast::flannel
