@@ -91,6 +91,18 @@ TEST_CASE_METHOD(Node, "Doing it again changes nothing", "[flanneld]") {
   CHECK_FALSE(output_of("ip route show 10.244.1.0/24").empty());
 }
 
+TEST_CASE_METHOD(Node, "A port that is left to the kernel is right whatever the kernel takes", "[flanneld]") {
+  VxlanDeviceSpec any_port = spec();
+  any_port.conf.port = 0;
+  const auto first = ensure_vxlan_device(socket, any_port);
+  REQUIRE(first.has_value());
+  REQUIRE(first->link.vxlan->port != 0);
+  const auto second = ensure_vxlan_device(socket, any_port);
+  REQUIRE(second.has_value());
+  CHECK_FALSE(second->created);
+  CHECK(second->link.index == first->link.index);
+}
+
 TEST_CASE_METHOD(Node, "The device of a running upstream is used as it is when told its MAC", "[flanneld]") {
   output_of(
       "ip link add flannel.1 address b6:a7:69:ca:f0:e3 mtu 1450 type vxlan id 1 dev u0 local 192.168.77.1 "
