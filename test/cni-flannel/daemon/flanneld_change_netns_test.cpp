@@ -109,6 +109,16 @@ TEST_CASE_METHOD(Cluster, "The external interface's new address is followed by t
   until([&] { return pings(two, 1) && pings(one, 2); });
 }
 
+TEST_CASE_METHOD(Cluster, "Another MTU of the external interface is followed by tunnel and subnet.env",
+                 "[flanneld]") {
+  one.start();
+  until([&] { return one.ready(); });
+  static_cast<void>(one.run("ip link set eth0 mtu 1400"));
+  until([&] { return one.can("ip link show flannel.1 | grep -q 'mtu 1350 '"); });
+  until([&] { return one.can("grep -q FLANNEL_MTU=1350 " + one.path("run/subnet.env").native()); });
+  CHECK(one.ready());
+}
+
 TEST_CASE_METHOD(Cluster, "A node without a network comes up when the network does", "[flanneld]") {
   start_all();
   until([&] { return std::filesystem::exists(one.path("state/overlay.json")); });
