@@ -58,7 +58,8 @@ tier_kernel() {
   need_packages kernel
   build_preset release
   build_preset bench syscall_killer
-  build_preset bench netlink_kernel_test netlink_netns_test csi_lvm_guest_test # a guest has no room for sanitizers
+  # A guest has no room for sanitizers.
+  build_preset bench netlink_kernel_test netlink_netns_test block_kernel_test csi_lvm_guest_test
   tap_tier kernel "$(job_count)" "$HOLDFAST_ROOT/test/kernel/run_test.sh" "$HOLDFAST_ROOT"/test/kernel/{guest,lab}/*.sh
 }
 

@@ -50,6 +50,7 @@ std::vector<std::string> words_to_create(const NewVolume& wanted) {
 std::string settings_text(const LvmSettings& settings) {
   std::string text =
       "devices/use_devicesfile=1 devices/issue_discards=0 activation/monitoring=0 global/use_lvmpolld=0 "
+      "activation/retry_deactivation=0 "  // five seconds in which nothing else is done; the caller asks again
       "backup/backup=0";
   if (!settings.udev) {
     text += " activation/udev_sync=0 activation/udev_rules=0 devices/obtain_device_list_from_udev=0";

@@ -1,6 +1,5 @@
 #include <fcntl.h>
 
-#include <cstdlib>
 #include <stdexcept>
 
 #include "common/base/exec.h"
@@ -9,24 +8,20 @@
 #include "csi-lvm/lvm/exec_runner.h"
 #include "csi-lvm/lvm/worker_runner.h"
 #include "test/csi-lvm/lvm/lvm_contract.h"
+#include "test/csi-lvm/lvm/real_group.h"
 
-// LVM itself, by both of its runners. test/kernel/guest/lvm.sh has made the group; this empties it.
+// LVM itself, by both of its runners. test/kernel/guest/lvm.sh has made the group.
 namespace holdfast::lvm::test {
 namespace {
 
-constexpr Lvm::Patience kAmple{60000};
 constexpr const char* kByWorker = "through lvmcmd";
 constexpr const char* kByExec = "through lvm(8)";
 
-std::string program_folder() {
-  const char* folder = std::getenv("HOLDFAST_BIN");
-  if (folder == nullptr) throw std::runtime_error("HOLDFAST_BIN does not tell where lvmcmd is");
-  return folder;
-}
-
 class RealSetting final : public ContractSetting {
  public:
-  explicit RealSetting(const std::string& name) : queue_(runner(name)), lvm_(queue_, settings()) { empty(); }
+  explicit RealSetting(const std::string& name) : queue_(runner(name)), lvm_(queue_, guest_settings()) {
+    empty_group(lvm_);
+  }
   Lvm& lvm() override { return lvm_; }
   void set_open(const VolumeName& name, bool open) override {
     open_.reset(open ? ::open(("/dev/" + name.text()).c_str(), O_RDONLY | O_CLOEXEC) : -1);
@@ -35,31 +30,9 @@ class RealSetting final : public ContractSetting {
 
  private:
   std::unique_ptr<LvmRunner> runner(const std::string& name) {
-    if (name == kByWorker) return std::make_unique<WorkerRunner>(program_folder() + "/lvmcmd");
+    if (name == kByWorker) return std::make_unique<WorkerRunner>(lvmcmd_path());
     return std::make_unique<ExecRunner>(executor_, find_system_program("lvm"));
   }
-  static LvmSettings settings() {
-    LvmSettings settings;
-    settings.udev = false;  // the guest has no udevd
-    return settings;
-  }
-  // Snapshots go before their origins and thin volumes before their pool, so that some rounds may be needed.
-  void empty() {
-    for (int round = 0; round < 4; ++round) {
-      const Inventory inventory = lvm_.look(kAmple).value();
-      const VolumeGroup* group = inventory.group(kContractGroup);
-      if (group == nullptr) throw std::runtime_error("there is no group for the contract");
-      if (group->volumes.empty()) return;
-      for (const LogicalVolume& volume : group->volumes) {
-        const Status removed = lvm_.remove({kContractGroup, volume.name}, kAmple);
-        if (!removed && removed.error().code != Code::kFailedPrecondition) {
-          throw std::runtime_error(removed.error().message);
-        }
-      }
-    }
-    throw std::runtime_error("the group of the contract cannot be emptied");
-  }
-
   SystemExecutor executor_;
   LvmQueue queue_;
   CommandsLvm lvm_;

@@ -24,6 +24,7 @@ holdfast::lvm::LvmAnswer answer_to(const std::string& line) {
     std::this_thread::sleep_for(std::chrono::milliseconds(std::stoi(line.substr(6))));
   }
   if (line.starts_with("leave ")) {
+    std::ofstream(line.substr(6) + ".begun") << "begun";
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     std::ofstream(line.substr(6)) << "done";
   }

@@ -93,19 +93,17 @@ TEST_CASE("a change goes on when the one who asked dies", "[lvm]") {
   const pid_t asker = ::fork();
   if (asker == 0) {
     WorkerRunner runner(TEST_WORKER);
-    std::thread([&runner] {
-      while (runner.process() == 0) std::this_thread::sleep_for(milliseconds{1});
-      std::this_thread::sleep_for(milliseconds{50});
-      ::kill(::getpid(), SIGKILL);
-    }).detach();
     const auto answer = runner.run(change({"leave", left}), kAmple);
     ::_exit(answer ? 0 : 1);
   }
-  int status = 0;
-  REQUIRE(::waitpid(asker, &status, 0) == asker);
-  REQUIRE(WIFSIGNALED(status));
-  for (int i = 0; i < 1000 && ::access(left.c_str(), F_OK) != 0; ++i)
-    std::this_thread::sleep_for(milliseconds{10});
+  const auto await = [](const std::string& path) {
+    for (int i = 0; i < 2000 && ::access(path.c_str(), F_OK) != 0; ++i)
+      std::this_thread::sleep_for(milliseconds{5});
+  };
+  await(left + ".begun");
+  REQUIRE(::kill(asker, SIGKILL) == 0);
+  REQUIRE(::waitpid(asker, nullptr, 0) == asker);
+  await(left);
   CHECK(PosixFiles().read(left, 100).value() == "done");
 }
 

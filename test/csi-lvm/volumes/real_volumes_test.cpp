@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <future>
 #include <iostream>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "csi-lvm/volumes/local_volumes.h"
 #include "test/catch.h"
 #include "test/csi-lvm/lvm/lvm_contract.h"
+#include "test/csi-lvm/lvm/real_group.h"
 
 // Volumes on LVM itself, in the guest that test/kernel/guest/lvm.sh prepares.
 namespace holdfast::lvm {
@@ -27,19 +27,8 @@ constexpr Lvm::Patience kAmple{60000};
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::string_view kMarker = "the earlier tenant's secret";
 
-LvmSettings settings_of_guest() {
-  LvmSettings settings;
-  settings.udev = false;
-  return settings;
-}
-
 struct Node {
-  Node() {
-    const Inventory inventory = lvm.look(kAmple).value();
-    for (const LogicalVolume& volume : inventory.group(test::kContractGroup)->volumes) {
-      REQUIRE(lvm.remove({test::kContractGroup, volume.name}, kAmple).has_value());
-    }
-  }
+  Node() { test::empty_group(lvm); }
 
   static VolumeRequest request(const std::string& name, std::uint64_t bytes, bool block = false) {
     VolumeRequest wanted;
@@ -57,8 +46,8 @@ struct Node {
   }
 
   SystemClock clock;
-  LvmQueue queue{std::make_unique<WorkerRunner>(std::string(std::getenv("HOLDFAST_BIN")) + "/lvmcmd")};
-  CommandsLvm lvm{queue, settings_of_guest()};
+  LvmQueue queue{std::make_unique<WorkerRunner>(test::lvmcmd_path())};
+  CommandsLvm lvm{queue, test::guest_settings()};
   CapacityBook book{PoolLimits{}, {}};
   BlockCleaner cleaner{clock};
   LocalVolumes volumes{lvm, book, cleaner, clock, "guest"};
@@ -105,7 +94,7 @@ TEST_CASE_METHOD(Node, "64 volumes asked for at once are all made, at the first 
   };
   const auto begin = SteadyClock::now();
   all([this](const std::string& name) -> Status {
-    HOLDFAST_CHECK(volumes.create(request(name, 4 * kMiB), Lvm::Patience{15000}));
+    HOLDFAST_CHECK(volumes.create(request(name, 4 * kMiB), kAmple));
     return {};
   });
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - begin);
@@ -148,7 +137,7 @@ TEST_CASE_METHOD(Node, "a volume made through the worker costs less than one mad
       Command lvcreate;
       lvcreate.argv = {find_system_program("lvcreate"),
                        "--config",
-                       settings_text(settings_of_guest()),
+                       settings_text(test::guest_settings()),
                        "--devicesfile",
                        "holdfast.devices",
                        "--yes",
