@@ -18,6 +18,11 @@ if(HOLDFAST_SANITIZE)
     target_compile_options(holdfast_options INTERFACE -Wno-maybe-uninitialized -Wno-null-dereference)
   endif()
 endif()
+# Instrumented programs are large, and the default linker takes several times as long for each as this one.
+find_program(HOLDFAST_LLD ld.lld)
+if(HOLDFAST_SANITIZE AND HOLDFAST_LLD)
+  target_link_options(holdfast_options INTERFACE -fuse-ld=lld)
+endif()
 if(HOLDFAST_FUZZ)
   # Coverage feedback for libFuzzer in all that is linked; the driver itself comes with the programs' link options.
   target_compile_options(holdfast_options INTERFACE -fsanitize=fuzzer-no-link)
