@@ -57,9 +57,7 @@ tier_release() {
 tier_kernel() {
   need_packages kernel
   build_preset release
-  build_preset bench syscall_killer
-  # A guest has no room for sanitizers.
-  build_preset bench netlink_kernel_test netlink_netns_test block_kernel_test csi_lvm_guest_test
+  build_preset bench syscall_killer guest_tests
   tap_tier kernel "$(job_count)" "$HOLDFAST_ROOT/test/kernel/run_test.sh" "$HOLDFAST_ROOT"/test/kernel/{guest,lab}/*.sh
 }
 

@@ -64,7 +64,7 @@ Status LvmController::create_volume(const csi::Call& call, const csi::v1::Create
                                     csi::v1::CreateVolumeResponse& response) {
   HOLDFAST_TRY(const VolumeRequest wanted, read(request));
   if (request.has_volume_content_source()) {
-    return fail(Code::kInvalidArgument, "csi-lvm makes no volume from a snapshot or another volume yet");
+    return fail(Code::kInvalidArgument, "csi-lvm makes no volume from a snapshot or another volume");
   }
   HOLDFAST_CHECK(check_topology(request.accessibility_requirements(), topology_key_, node_));
   HOLDFAST_TRY(const LocalVolume made, volumes_.create(wanted, patience_of(call)));

@@ -186,8 +186,7 @@ Result<LocalVolume> LocalVolumes::make(const VolumeRequest& wanted, Patience pat
   HOLDFAST_CHECK(lvm_.create(volume, patience));
   book_.add(volume);
   HOLDFAST_CHECK(make_ready(volume.name, parameters.pool.empty(), wanted.block, patience));
-  const LogicalVolume none;
-  return told(volume.name, none, volume.size_bytes);
+  return LocalVolume{.name = volume.name, .size_bytes = volume.size_bytes, .source = {}, .taken = 0};
 }
 
 Status LocalVolumes::make_ready(const VolumeName& name, bool thick, bool block, Patience patience) {

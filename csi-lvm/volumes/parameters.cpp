@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "common/block/mkfs_options.h"
 #include "csi-lvm/lvm/lvm_command.h"
 
 namespace holdfast::lvm {
@@ -42,10 +43,10 @@ Result<std::uint64_t> parse_count(std::string_view key, const std::string& value
   return count;
 }
 
-std::vector<std::string> split(std::string_view text, char separator) {
+std::vector<std::string> split_at_commas(std::string_view text) {
   std::vector<std::string> words;
   while (!text.empty()) {
-    const std::string_view word = trim(take_until(text, separator));
+    const std::string_view word = trim(take_until(text, ','));
     if (!word.empty()) words.emplace_back(word);
   }
   return words;
@@ -100,12 +101,12 @@ Status take_fs_type(Parameters& parameters, const std::string& value) {
 }
 
 Status take_mkfs_options(Parameters& parameters, const std::string& value) {
-  parameters.mkfs_options = split(value, ' ');
+  parameters.mkfs_options = block::split_words(value);
   return {};
 }
 
 Status take_tags(Parameters& parameters, const std::string& value) {
-  parameters.tags = split(value, ',');
+  parameters.tags = split_at_commas(value);
   for (const std::string& each : parameters.tags) {
     HOLDFAST_CHECK(check_tag(each));
     if (each.starts_with("csi.")) return refuse("lvTags", value, "may not begin with csi., the driver's own");

@@ -5,6 +5,7 @@
 #include "common/block/filesystem.h"
 #include "common/block/grow.h"
 #include "common/block/proof_places.h"
+#include "test/block/disk_tools.h"
 #include "test/block/loop_device.h"
 #include "test/catch.h"
 #include "test/fakes/shell.h"
@@ -16,29 +17,13 @@ namespace holdfast::block {
 namespace {
 
 using test::FreshMounts;
+using test::kMiB;
 using test::LoopDevice;
+using test::mount_errno;
+using test::total_bytes;
+using Tools = test::DiskTools;
 
-constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kDisk = 160 * kMiB;
-constexpr std::chrono::minutes kAmple{1};
-
-struct Tools {
-  SystemExecutor executor;
-  FileSystems file_systems{executor};
-  Status make(const LoopDevice& disk, const FileSystemSpec& spec) {
-    return file_systems.make(disk.path(), spec, kAmple);
-  }
-};
-
-std::uint64_t total_bytes(const std::string& path) {
-  struct statfs info {};
-  REQUIRE(::statfs(path.c_str(), &info) == 0);
-  return info.f_blocks * static_cast<std::uint64_t>(info.f_bsize);
-}
-
-int mount_errno(const LoopDevice& disk, const std::string& path, const char* type) {
-  return ::mount(disk.path().c_str(), path.c_str(), type, 0, nullptr) == 0 ? 0 : errno;
-}
 
 TEST_CASE("ext4 grows while it is mounted", "[block]") {
   Tools tools;
@@ -62,7 +47,7 @@ TEST_CASE("vfat is made and mounted", "[block]") {
   const FreshMounts mounts;
   const LoopDevice disk(64 * kMiB);
   REQUIRE(tools.make(disk, {.type = FsType::kVfat, .uuid = new_uuid()}));
-  CHECK(tools.file_systems.check(disk.path(), FsType::kVfat, kAmple).value() == CheckOutcome::kClean);
+  CHECK(tools.file_systems.check(disk.path(), FsType::kVfat, Tools::kAmple).value() == CheckOutcome::kClean);
   CHECK(mount_errno(disk, FreshMounts::folder("m"), "vfat") == 0);
 }
 

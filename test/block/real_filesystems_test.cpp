@@ -9,6 +9,7 @@
 #include "common/block/filesystem.h"
 #include "common/block/grow.h"
 #include "common/block/wipe.h"
+#include "test/block/disk_tools.h"
 #include "test/block/loop_device.h"
 #include "test/catch.h"
 #include "test/fakes/shell.h"
@@ -19,19 +20,13 @@ namespace holdfast::block {
 namespace {
 
 using test::FreshMounts;
+using test::kMiB;
 using test::LoopDevice;
+using test::mount_errno;
+using test::total_bytes;
+using Tools = test::DiskTools;
 
-constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kDisk = 320 * kMiB;
-constexpr std::chrono::minutes kAmple{1};
-
-struct Tools {
-  SystemExecutor executor;
-  FileSystems file_systems{executor};
-  Status make(const LoopDevice& disk, const FileSystemSpec& spec) {
-    return file_systems.make(disk.path(), spec, kAmple);
-  }
-};
 
 Content content_of(const LoopDevice& disk) {
   return look_at(*SystemBlockDevice::open(disk.path(), Access::kRead).value()).value();
@@ -39,17 +34,6 @@ Content content_of(const LoopDevice& disk) {
 
 std::string on(const LoopDevice& disk, const std::string& script) {
   return test::output_of("D=" + disk.path() + "; " + script);
-}
-
-std::uint64_t total_bytes(const std::string& path) {
-  struct statfs info {};
-  REQUIRE(::statfs(path.c_str(), &info) == 0);
-  return info.f_blocks * static_cast<std::uint64_t>(info.f_bsize);
-}
-
-int mount_errno(const LoopDevice& disk, const std::string& path, const char* type,
-                const char* options = nullptr) {
-  return ::mount(disk.path().c_str(), path.c_str(), type, 0, options) == 0 ? 0 : errno;
 }
 
 TEST_CASE("A file system is made with the uuid that was chosen, also for old kernels, also over a torn one",
@@ -89,9 +73,11 @@ TEST_CASE("mkfs is refused before it writes", "[block]") {
   CHECK(tools.make(small, {.type = FsType::kXfs, .uuid = new_uuid()}).error().code == Code::kOutOfRange);
   CHECK(tools.make(small, {.type = FsType::kExt4, .uuid = new_uuid(), .options = {"-F"}}).error().code ==
         Code::kInvalidArgument);
-  CHECK(tools.file_systems.make("-F", {.uuid = new_uuid()}, kAmple).error().code == Code::kInvalidArgument);
-  CHECK(tools.file_systems.make("/dev/none", {.uuid = new_uuid()}, kAmple).error().code == Code::kNotFound);
-  CHECK(tools.file_systems.make("/etc/hostname", {.uuid = new_uuid()}, kAmple).error().code ==
+  CHECK(tools.file_systems.make("-F", {.uuid = new_uuid()}, Tools::kAmple).error().code ==
+        Code::kInvalidArgument);
+  CHECK(tools.file_systems.make("/dev/none", {.uuid = new_uuid()}, Tools::kAmple).error().code ==
+        Code::kNotFound);
+  CHECK(tools.file_systems.make("/etc/hostname", {.uuid = new_uuid()}, Tools::kAmple).error().code ==
         Code::kInvalidArgument);
   CHECK(content_of(small) == Content(Blank{}));
 }
@@ -107,7 +93,7 @@ TEST_CASE("mkfs that fails says what it said", "[block]") {
 TEST_CASE("A check tells a clean file system from a mended one and from one that is beyond it", "[block]") {
   Tools tools;
   const LoopDevice disk(64 * kMiB);
-  const auto check = [&](FsType type) { return tools.file_systems.check(disk.path(), type, kAmple); };
+  const auto check = [&](FsType type) { return tools.file_systems.check(disk.path(), type, Tools::kAmple); };
   REQUIRE(tools.make(disk, {.type = FsType::kExt4, .uuid = new_uuid()}));
   CHECK(check(FsType::kExt4).value() == CheckOutcome::kClean);
   on(disk,
@@ -137,7 +123,7 @@ TEST_CASE("e2fsck is run only when the superblock does not say that all is well"
   const LoopDevice disk(64 * kMiB);
   const auto is_run = [&] {
     NoExecutor none;
-    REQUIRE(FileSystems(none).check(disk.path(), FsType::kExt4, kAmple));
+    REQUIRE(FileSystems(none).check(disk.path(), FsType::kExt4, Tools::kAmple));
     return none.asked > 0;
   };
   const FsType type = GENERATE(FsType::kExt4, FsType::kExt3);
@@ -151,7 +137,7 @@ TEST_CASE("e2fsck is run only when the superblock does not say that all is well"
   CHECK_FALSE(is_run());
 
   NoExecutor none;
-  REQUIRE(FileSystems(none).check(crashed.path(), FsType::kExt4, kAmple));
+  REQUIRE(FileSystems(none).check(crashed.path(), FsType::kExt4, Tools::kAmple));
   CHECK(none.asked == 1);
   for (const char* change :
        {"set_super_value state 3", "set_super_value error_count 1", "set_super_value state 0",
@@ -219,15 +205,15 @@ TEST_CASE("A clone of an xfs is mounted beside its source after it got another u
   test::output_of("echo kept >" + there + "/file; sync -f " + there + "/file");
   clone.copy_from(source);  // while it is in use
   CHECK(mount_errno(clone, here, "xfs") != 0);
-  CHECK(tools.file_systems.change_xfs_uuid(clone.path(), new_uuid(), kAmple).error().code ==
+  CHECK(tools.file_systems.change_xfs_uuid(clone.path(), new_uuid(), Tools::kAmple).error().code ==
         Code::kFailedPrecondition);
   CHECK(mount_errno(clone, here, "xfs", "nouuid") == 0);
-  CHECK(tools.file_systems.change_xfs_uuid(clone.path(), new_uuid(), kAmple).error().code ==
+  CHECK(tools.file_systems.change_xfs_uuid(clone.path(), new_uuid(), Tools::kAmple).error().code ==
         Code::kUnavailable);
   REQUIRE(::umount(here.c_str()) == 0);
 
   const std::string uuid = new_uuid();
-  REQUIRE(tools.file_systems.change_xfs_uuid(clone.path(), uuid, kAmple));
+  REQUIRE(tools.file_systems.change_xfs_uuid(clone.path(), uuid, Tools::kAmple));
   CHECK(content_of(clone) == Content(Signature{"xfs", uuid}));
   CHECK(mount_errno(clone, here, "xfs") == 0);
   CHECK(test::output_of("cat " + here + "/file") == "kept\n");

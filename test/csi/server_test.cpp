@@ -48,6 +48,10 @@ struct SlowNode final : NodeDriver {
 };
 
 /// A driver served as csi-node does it, with an event loop that turns on a thread of its own.
+// What gRPC's generated code calls a service's caller.
+template <class Service>
+using Client = typename Service::Stub;
+
 struct Scene {
   Scene() {
     fs::create_directories(kubelet / "plugins_registry");
@@ -78,12 +82,14 @@ struct Scene {
     return done.get_future().get();
   }
   template <class Service>
-  static std::unique_ptr<typename Service::Stub> stub(const fs::path& path) {
+  static std::unique_ptr<Client<Service>> client(const fs::path& path) {
     return Service::NewStub(grpc::CreateChannel("unix:" + path.native(), grpc::InsecureChannelCredentials()));
   }
-  [[nodiscard]] std::unique_ptr<v1::Node::Stub> node_stub() const { return stub<v1::Node>(driver.socket); }
-  template <class Method, class Stub, class Request, class Response>
-  static grpc::Status call(Stub& to, Method method, const Request& request, Response& response) {
+  [[nodiscard]] std::unique_ptr<Client<v1::Node>> node_client() const {
+    return client<v1::Node>(driver.socket);
+  }
+  template <class Method, class To, class Request, class Response>
+  static grpc::Status call(To& to, Method method, const Request& request, Response& response) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
     context.set_wait_for_ready(true);
@@ -107,14 +113,15 @@ struct Scene {
 TEST_CASE("A driver tells who it is and what it can do", "[csi]") {
   Scene scene;
   scene.start();
-  const auto identity = Scene::stub<v1::Identity>(scene.driver.socket);
+  const auto identity = Scene::client<v1::Identity>(scene.driver.socket);
   v1::GetPluginInfoResponse info;
-  REQUIRE(Scene::call(*identity, &v1::Identity::Stub::GetPluginInfo, v1::GetPluginInfoRequest(), info).ok());
+  REQUIRE(
+      Scene::call(*identity, &Client<v1::Identity>::GetPluginInfo, v1::GetPluginInfoRequest(), info).ok());
   CHECK(info.name() == "driver.example.com");
   CHECK_FALSE(info.vendor_version().empty());
 
   v1::GetPluginCapabilitiesResponse capabilities;
-  REQUIRE(Scene::call(*identity, &v1::Identity::Stub::GetPluginCapabilities,
+  REQUIRE(Scene::call(*identity, &Client<v1::Identity>::GetPluginCapabilities,
                       v1::GetPluginCapabilitiesRequest(), capabilities)
               .ok());
   CHECK(capabilities.ShortDebugString() ==
@@ -122,7 +129,7 @@ TEST_CASE("A driver tells who it is and what it can do", "[csi]") {
         "VOLUME_ACCESSIBILITY_CONSTRAINTS } } capabilities { volume_expansion { type: ONLINE } }");
 
   v1::ProbeResponse probe;
-  REQUIRE(Scene::call(*identity, &v1::Identity::Stub::Probe, v1::ProbeRequest(), probe).ok());
+  REQUIRE(Scene::call(*identity, &Client<v1::Identity>::Probe, v1::ProbeRequest(), probe).ok());
   CHECK(probe.ready().value());
 }
 
@@ -130,9 +137,9 @@ TEST_CASE("Calls reach the driver, with their deadline, and errors come back wit
   Scene scene;
   scene.node.go_on = true;
   scene.start();
-  const auto stub = scene.node_stub();
+  const auto client = scene.node_client();
   v1::NodeGetInfoResponse info;
-  REQUIRE(Scene::call(*stub, &v1::Node::Stub::NodeGetInfo, v1::NodeGetInfoRequest(), info).ok());
+  REQUIRE(Scene::call(*client, &Client<v1::Node>::NodeGetInfo, v1::NodeGetInfoRequest(), info).ok());
   CHECK(info.node_id() == "node-1");
   CHECK(scene.node.time_left > std::chrono::seconds(1));
   CHECK(scene.node.time_left < std::chrono::seconds(31));
@@ -142,12 +149,12 @@ TEST_CASE("Calls reach the driver, with their deadline, and errors come back wit
   unpublish.set_target_path("/pods/1/mount");
   v1::NodeUnpublishVolumeResponse unpublished;
   const grpc::Status refused =
-      Scene::call(*stub, &v1::Node::Stub::NodeUnpublishVolume, unpublish, unpublished);
+      Scene::call(*client, &Client<v1::Node>::NodeUnpublishVolume, unpublish, unpublished);
   CHECK(refused.error_code() == grpc::StatusCode::UNAVAILABLE);
   CHECK(refused.error_message() == "the server of the share does not answer");
 
   unpublish.set_target_path("pods/../1");
-  CHECK(Scene::call(*stub, &v1::Node::Stub::NodeUnpublishVolume, unpublish, unpublished).error_code() ==
+  CHECK(Scene::call(*client, &Client<v1::Node>::NodeUnpublishVolume, unpublish, unpublished).error_code() ==
         grpc::StatusCode::INVALID_ARGUMENT);
   v1::NodeStageVolumeResponse staged;
   v1::NodeStageVolumeRequest stage;
@@ -156,11 +163,11 @@ TEST_CASE("Calls reach the driver, with their deadline, and errors come back wit
   stage.mutable_volume_capability()->mutable_block();
   stage.mutable_volume_capability()->mutable_access_mode()->set_mode(
       v1::VolumeCapability::AccessMode::SINGLE_NODE_WRITER);
-  CHECK(Scene::call(*stub, &v1::Node::Stub::NodeStageVolume, stage, staged).error_code() ==
+  CHECK(Scene::call(*client, &Client<v1::Node>::NodeStageVolume, stage, staged).error_code() ==
         grpc::StatusCode::UNIMPLEMENTED);
-  const auto controller = Scene::stub<v1::Controller>(scene.driver.socket);
+  const auto controller = Scene::client<v1::Controller>(scene.driver.socket);
   v1::ControllerGetCapabilitiesResponse none;
-  CHECK(Scene::call(*controller, &v1::Controller::Stub::ControllerGetCapabilities,
+  CHECK(Scene::call(*controller, &Client<v1::Controller>::ControllerGetCapabilities,
                     v1::ControllerGetCapabilitiesRequest(), none)
             .error_code() == grpc::StatusCode::UNIMPLEMENTED);
 }
@@ -173,9 +180,9 @@ TEST_CASE("Kubelet registers the driver by the other socket, and both are only f
           (fs::perms::owner_read | fs::perms::owner_write));
   }
   using Registration = pluginregistration::Registration;
-  const auto stub = Scene::stub<Registration>(*scene.driver.registration_socket);
+  const auto client = Scene::client<Registration>(*scene.driver.registration_socket);
   pluginregistration::PluginInfo info;
-  REQUIRE(Scene::call(*stub, &Registration::Stub::GetInfo, pluginregistration::InfoRequest(), info).ok());
+  REQUIRE(Scene::call(*client, &Client<Registration>::GetInfo, pluginregistration::InfoRequest(), info).ok());
   CHECK(info.type() == "CSIPlugin");
   CHECK(info.name() == "driver.example.com");
   CHECK(info.endpoint() == "/host" + scene.driver.socket.native());
@@ -185,7 +192,7 @@ TEST_CASE("Kubelet registers the driver by the other socket, and both are only f
   pluginregistration::RegistrationStatus told;
   told.set_plugin_registered(true);
   pluginregistration::RegistrationStatusResponse response;
-  REQUIRE(Scene::call(*stub, &Registration::Stub::NotifyRegistrationStatus, told, response).ok());
+  REQUIRE(Scene::call(*client, &Client<Registration>::NotifyRegistrationStatus, told, response).ok());
   REQUIRE(scene.on_loop([] { return Status(); }).has_value());
   CHECK(scene.metrics.render().find("holdfast_csi_registered{driver_name=\"driver.example.com\"} 1") !=
         std::string::npos);
@@ -199,24 +206,25 @@ TEST_CASE("A registry that is made anew gets the socket again, and calls go on",
   fs::rename(registry, scene.folder / "old");
   fs::create_directory(registry);
   using Registration = pluginregistration::Registration;
-  const auto stub = Scene::stub<Registration>(*scene.driver.registration_socket);
+  const auto client = Scene::client<Registration>(*scene.driver.registration_socket);
   pluginregistration::PluginInfo info;
-  CHECK(Scene::call(*stub, &Registration::Stub::GetInfo, pluginregistration::InfoRequest(), info).ok());
+  CHECK(Scene::call(*client, &Client<Registration>::GetInfo, pluginregistration::InfoRequest(), info).ok());
   v1::NodeGetInfoResponse node;
-  CHECK(Scene::call(*scene.node_stub(), &v1::Node::Stub::NodeGetInfo, v1::NodeGetInfoRequest(), node).ok());
+  CHECK(
+      Scene::call(*scene.node_client(), &Client<v1::Node>::NodeGetInfo, v1::NodeGetInfoRequest(), node).ok());
 }
 
 TEST_CASE("The end removes both sockets, waits for calls, and names those that hang", "[csi]") {
   Scene scene;
   scene.start();
-  const auto stub = scene.node_stub();
+  const auto client = scene.node_client();
   v1::NodeUnpublishVolumeRequest request;
   request.set_volume_id("pvc-1");
   request.set_target_path("/pods/1/mount");
   grpc::Status answered;
   std::thread caller([&] {
     v1::NodeUnpublishVolumeResponse response;
-    answered = Scene::call(*stub, &v1::Node::Stub::NodeUnpublishVolume, request, response);
+    answered = Scene::call(*client, &Client<v1::Node>::NodeUnpublishVolume, request, response);
   });
   scene.node.inside.wait(0);
 
@@ -239,7 +247,7 @@ TEST_CASE("Calls that block hold up no others", "[csi]") {
   constexpr int kBlocked = 24;
   Scene scene;
   scene.start();
-  const auto stub = scene.node_stub();
+  const auto client = scene.node_client();
   std::atomic<int> answered{0};
   std::vector<std::thread> callers;
   callers.reserve(kBlocked);
@@ -249,14 +257,15 @@ TEST_CASE("Calls that block hold up no others", "[csi]") {
       request.set_volume_id("pvc-" + std::to_string(i));
       request.set_target_path("/pods/1/mount");
       v1::NodeUnpublishVolumeResponse response;
-      const grpc::Status done = Scene::call(*stub, &v1::Node::Stub::NodeUnpublishVolume, request, response);
+      const grpc::Status done =
+          Scene::call(*client, &Client<v1::Node>::NodeUnpublishVolume, request, response);
       if (done.error_code() == grpc::StatusCode::UNAVAILABLE) ++answered;
     });
   }
   for (int now = 0; (now = scene.node.inside) < kBlocked;) scene.node.inside.wait(now);
   v1::ProbeResponse probe;
-  const auto identity = Scene::stub<v1::Identity>(scene.driver.socket);
-  CHECK(Scene::call(*identity, &v1::Identity::Stub::Probe, v1::ProbeRequest(), probe).ok());
+  const auto identity = Scene::client<v1::Identity>(scene.driver.socket);
+  CHECK(Scene::call(*identity, &Client<v1::Identity>::Probe, v1::ProbeRequest(), probe).ok());
   CHECK(scene.holds.count() == kBlocked);
 
   scene.node.go_on = true;

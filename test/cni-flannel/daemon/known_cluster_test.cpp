@@ -10,15 +10,8 @@ namespace holdfast::flannel {
 namespace {
 
 using namespace std::chrono_literals;
+using test::node;
 using Todo = KnownCluster::Todo;
-
-NodeNetworkObject node(const std::string& name, int subnet = 1) {
-  NodeNetworkObject out;
-  out.identity = {name, "uid-" + name, "", 0};
-  out.network.node = name;
-  out.network.pod_cidrs = {test::cidr("10.244." + std::to_string(subnet) + ".0/24")};
-  return out;
-}
 
 /// Node "me" with the lease and the peers "a" and "b" stored, of cluster "one".
 struct Stored {

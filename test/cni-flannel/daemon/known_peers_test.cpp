@@ -7,14 +7,7 @@ namespace holdfast::flannel {
 namespace {
 
 using namespace std::chrono_literals;
-
-NodeNetworkObject node(const std::string& name, int subnet = 1) {
-  NodeNetworkObject out;
-  out.identity = {name, "uid-" + name, "", 0};
-  out.network.node = name;
-  out.network.pod_cidrs = {test::cidr("10.244." + std::to_string(subnet) + ".0/24")};
-  return out;
-}
+using test::node;
 
 std::vector<std::string> names(const KnownPeers& known) {
   std::vector<std::string> out;

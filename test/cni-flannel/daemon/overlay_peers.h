@@ -3,12 +3,22 @@
 #include <string>
 #include <vector>
 
+#include "cni-flannel/daemon/node_network_object.h"
 #include "cni-flannel/daemon/wanted_peers.h"
 
 namespace holdfast::flannel::test {
 
 inline IpAddress ip(const std::string& text) { return IpAddress::parse(text).value(); }
 inline Cidr cidr(const std::string& text) { return Cidr::parse(text).value(); }
+
+/// A node as a source tells of it, with the pod CIDR 10.244.<subnet>.0/24 and nothing else.
+inline NodeNetworkObject node(const std::string& name, int subnet = 1) {
+  NodeNetworkObject out;
+  out.identity = {name, "uid-" + name, "", 0};
+  out.network.node = name;
+  out.network.pod_cidrs = {cidr("10.244." + std::to_string(subnet) + ".0/24")};
+  return out;
+}
 inline MacAddress mac(const std::string& text) { return MacAddress::parse(text).value(); }
 
 inline std::vector<const NodeNetwork*> pointers(const std::vector<NodeNetwork>& nodes) {
