@@ -1,6 +1,6 @@
 #include <cstdio>
 
-#include "csi-lvm/lvmcmd/frames.h"
+#include "csi-lvm/lvm/frames.h"
 #include "csi-lvm/lvmcmd/lvm_library.h"
 #include "csi-lvm/lvmcmd/serve.h"
 

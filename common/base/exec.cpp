@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -17,13 +16,13 @@
 #include <utility>
 
 #include "common/base/fd.h"
+#include "common/base/spawn.h"
 
 namespace holdfast {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr int kFirstFreeFd = 3;
 constexpr std::chrono::milliseconds kLookAgain{
     20};  // for the end of a program whose children keep its outputs
 constexpr std::chrono::microseconds kShortestWait{50};  // for the end of a program that closed its outputs
@@ -33,48 +32,6 @@ constexpr std::chrono::milliseconds kKillPatience{1000};  // a killed process ma
 struct Pipe {
   Fd read_end;
   Fd write_end;
-};
-
-// What posix_spawn(3) does to the child between its making and its program.
-class SpawnSettings {
- public:
-  SpawnSettings() {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawnattr_init(&attributes_);
-  }
-  SpawnSettings(const SpawnSettings&) = delete;
-  SpawnSettings& operator=(const SpawnSettings&) = delete;
-  ~SpawnSettings() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-
-  // Our own 0..2 may be closed, so that the arguments are among them. As long as they were opened in this
-  // order (the lowest free number first), no dup2(2) overwrites the source of a later one. Returns 0 or an
-  // errno (ENOMEM).
-  int prepare(int input, int output, int errors) {
-    sigset_t all;
-    sigset_t none;
-    ::sigfillset(&all);
-    ::sigemptyset(&none);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setpgroup(&attributes_, 0);
-    ::posix_spawnattr_setflags(&attributes_,
-                               POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    const std::array failures{::posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO),
-                              ::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO),
-                              ::posix_spawn_file_actions_adddup2(&actions_, errors, STDERR_FILENO),
-                              ::posix_spawn_file_actions_addclosefrom_np(&actions_, kFirstFreeFd)};
-    return *std::ranges::max_element(failures);
-  }
-
-  [[nodiscard]] const posix_spawn_file_actions_t* actions() const { return &actions_; }
-  [[nodiscard]] const posix_spawnattr_t* attributes() const { return &attributes_; }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-  posix_spawnattr_t attributes_{};
 };
 
 Result<Pipe> make_pipe() {
@@ -99,16 +56,6 @@ Result<Fd> make_input(const std::string& bytes) {
   }
   ::lseek(fd.get(), 0, SEEK_SET);  // the program shares the offset
   return fd;
-}
-
-std::vector<char*> pointers_to(std::vector<std::string>& strings) {
-  std::vector<char*> out;
-  out.reserve(strings.size() + 1);
-  for (std::string& text : strings) {
-    out.push_back(text.data());
-  }
-  out.push_back(nullptr);
-  return out;
 }
 
 // Reads once what is there. False at the end of the output.
@@ -238,23 +185,14 @@ Result<CommandResult> SystemExecutor::run(const Command& command) {
     return fail(Code::kInvalidArgument, "run '" + (command.argv.empty() ? "" : command.argv.front()) +
                                             "': not the path of a program");
   }
-  const std::string what = "run " + command.argv.front();
   HOLDFAST_TRY(const Fd input, make_input(command.input));
   HOLDFAST_TRY(Pipe output, make_pipe());
   HOLDFAST_TRY(Pipe errors, make_pipe());
-  SpawnSettings settings;
-  if (const int error = settings.prepare(input.get(), output.write_end.get(), errors.write_end.get());
-      error != 0) {
-    return fail_errno(error, what);
-  }
-  std::vector<std::string> argv = command.argv;
-  std::vector<std::string> environment = command.environment;
-  pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, argv.front().c_str(), settings.actions(), settings.attributes(),
-                                  pointers_to(argv).data(), pointers_to(environment).data());
-  if (error != 0) {
-    return fail_errno(error, what);
-  }
+  Spawn spawn;
+  spawn.give(input.get(), STDIN_FILENO);
+  spawn.give(output.write_end.get(), STDOUT_FILENO);
+  spawn.give(errors.write_end.get(), STDERR_FILENO);
+  HOLDFAST_TRY(const pid_t pid, spawn.start(command.argv, command.environment));
   output.write_end.reset();
   errors.write_end.reset();
   return Child(command, pid, std::move(output.read_end), std::move(errors.read_end)).finish();

@@ -1,7 +1,5 @@
 #include "csi-lvm/lvm/worker_runner.h"
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,8 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/spawn.h"
+#include "csi-lvm/lvm/frames.h"
 #include "csi-lvm/lvm/lvm_environment.h"
-#include "csi-lvm/lvmcmd/frames.h"
 
 namespace holdfast::lvm {
 namespace {
@@ -31,45 +30,6 @@ Result<Channel> make_channel() {
   }
   Channel channel{.ours = Fd(ends[0]), .workers = Fd(ends[1])};
   return channel;
-}
-
-// The worker has no input, so that LVM can ask nobody anything; its errors go where ours go.
-Result<pid_t> spawn(const std::string& program, int channel) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawnattr_init(&attributes);
-  sigset_t all;
-  sigset_t none;
-  ::sigfillset(&all);
-  ::sigemptyset(&none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setpgroup(&attributes, 0);  // a Ctrl-C on our terminal is not for it
-  const std::array failures{
-      ::posix_spawnattr_setflags(&attributes,
-                                 POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK),
-      ::posix_spawn_file_actions_adddup2(&actions, channel, kWorkerFd),
-      ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0),
-      ::posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO),
-      ::posix_spawn_file_actions_addclosefrom_np(&actions, kWorkerFd + 1)};
-  int error = *std::ranges::max_element(failures);
-  std::vector<std::string> environment = lvm_environment();
-  std::vector<char*> variables;
-  variables.reserve(environment.size() + 1);
-  for (std::string& variable : environment) variables.push_back(variable.data());
-  variables.push_back(nullptr);
-  std::string name = program;
-  const std::array<char*, 2> arguments{name.data(), nullptr};
-  pid_t process = 0;
-  if (error == 0) {
-    error =
-        ::posix_spawn(&process, program.c_str(), &actions, &attributes, arguments.data(), variables.data());
-  }
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
-  if (error != 0) return fail_errno(error, "start " + program);
-  return process;
 }
 
 }  // namespace
@@ -101,7 +61,11 @@ Result<LvmAnswer> WorkerRunner::run(const LvmCommand& command, std::chrono::mill
 Status WorkerRunner::start() {
   if (channel_.valid()) return {};
   HOLDFAST_TRY(Channel channel, make_channel());
-  HOLDFAST_TRY(process_, spawn(program_, channel.workers.get()));
+  Spawn spawn;
+  spawn.give(channel.workers.get(), kWorkerFd);
+  spawn.give_nothing(STDIN_FILENO);  // LVM can ask nobody anything
+  spawn.give(STDERR_FILENO, STDOUT_FILENO);
+  HOLDFAST_TRY(process_, spawn.start({program_}, lvm_environment()));
   channel_ = std::move(channel.ours);
   return {};
 }

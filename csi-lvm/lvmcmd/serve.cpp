@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "csi-lvm/lvmcmd/frames.h"
+#include "csi-lvm/lvm/frames.h"
 
 namespace holdfast::lvm {
 

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <thread>
 
-#include "csi-lvm/lvmcmd/frames.h"
+#include "csi-lvm/lvm/frames.h"
 #include "csi-lvm/lvmcmd/serve.h"
 
 // Stands in for lvmcmd, to do what LVM does only in bad times: sleep, die, answer half.

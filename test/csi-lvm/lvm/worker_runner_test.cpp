@@ -10,7 +10,7 @@
 
 #include "common/base/fd.h"
 #include "common/base/files.h"
-#include "csi-lvm/lvmcmd/frames.h"
+#include "csi-lvm/lvm/frames.h"
 #include "csi-lvm/lvmcmd/serve.h"
 #include "test/catch.h"
 #include "test/fakes/temporary_folder.h"

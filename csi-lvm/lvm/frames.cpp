@@ -1,4 +1,4 @@
-#include "csi-lvm/lvmcmd/frames.h"
+#include "csi-lvm/lvm/frames.h"
 
 #include <poll.h>
 #include <sys/socket.h>
