@@ -40,22 +40,35 @@ struct PrepareRequest {
 };
 
 /// Brings a volume to where it can be mounted: proves what is on it, makes its file system when there is none
-/// and there never was, checks it. The record is ahead of the deed:
+/// and there never was, checks it. The tests' one of a driver only remembers.
+class VolumePreparer {
+ public:
+  VolumePreparer() = default;
+  VolumePreparer(const VolumePreparer&) = delete;
+  VolumePreparer& operator=(const VolumePreparer&) = delete;
+  virtual ~VolumePreparer() = default;
+
+  /// The type to mount. Errors: those of decide_format(), kAborted while the whole device is read (ask again,
+  /// and it goes on from there), kInvalidArgument for the type or an option, and those of look_at(),
+  /// FileSystems and the record. `cancelled` is asked while the device is read.
+  virtual Result<std::string> prepare(const PrepareRequest& request, ProvenanceRecord& record,
+                                      std::chrono::milliseconds deadline,
+                                      const std::function<bool()>& cancelled) = 0;
+};
+
+/// The real one. The record is ahead of the deed:
 ///
 ///     new --record: formatting--> mkfs --record: formatted:<uuid>--> (mounted)
 ///
 /// so that after a cut at any point the same call goes on, and nothing that was mounted once is ever
 /// formatted. May be used from any thread; one volume at a time needs the caller's hold.
-class Preparer {
+class Preparer final : public VolumePreparer {
  public:
   /// `file_systems` outlives it.
   explicit Preparer(FileSystems& file_systems) : file_systems_(file_systems) {}
-
-  /// The type to mount. Errors: those of decide_format(), kAborted while the whole device is read (ask again,
-  /// and it goes on from there), kInvalidArgument for the type or an option, and those of look_at(),
-  /// FileSystems and the record. `cancelled` is asked while the device is read.
   Result<std::string> prepare(const PrepareRequest& request, ProvenanceRecord& record,
-                              std::chrono::milliseconds deadline, const std::function<bool()>& cancelled);
+                              std::chrono::milliseconds deadline,
+                              const std::function<bool()>& cancelled) override;
 
  private:
   Result<Content> whole_content(const PrepareRequest& request, const std::function<bool()>& cancelled);

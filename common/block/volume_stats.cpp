@@ -30,7 +30,8 @@ struct VolumeStats::State {
   VolumeStatsOptions options;
   mutable std::mutex mutex;  // guards all below
   std::condition_variable news;
-  Clock* clock = nullptr;  // unset at the end, when stuck looks may still return
+  std::condition_variable looked;  // a look has ended
+  Clock* clock = nullptr;          // unset at the end, when stuck looks may still return
   std::map<std::string, Volume> volumes;
   std::map<std::uint64_t, std::chrono::nanoseconds>
       looks;  // under way, by generation; also of removed volumes
@@ -78,6 +79,7 @@ void VolumeStats::State::keep(const Job& job, Result<VolumeLook> seen) {
   volume.started.reset();
   volume.due = now + options.interval;
   volume.sample.trouble = seen ? "" : seen.error().message;
+  looked.notify_all();
   if (!seen) return;
   volume.sample.usage = seen->usage;
   volume.sample.io_errors = seen->io_errors;
@@ -157,6 +159,24 @@ std::optional<VolumeSample> VolumeStats::latest(const std::string& volume) const
                      std::to_string(seconds) + " s";
   }
   return sample;
+}
+
+std::optional<VolumeSample> VolumeStats::first(const std::string& volume,
+                                               std::chrono::milliseconds patience) {
+  const auto seen = [&] {
+    const auto found = state_->volumes.find(volume);
+    return found == state_->volumes.end() || found->second.sample.usage ||
+           !found->second.sample.trouble.empty();
+  };
+  std::unique_lock lock(state_->mutex);
+  if (!seen()) {
+    lock.unlock();
+    tick();
+    lock.lock();
+    state_->looked.wait_for(lock, patience, seen);
+  }
+  lock.unlock();
+  return latest(volume);
 }
 
 std::size_t VolumeStats::stuck() const {

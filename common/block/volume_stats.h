@@ -84,6 +84,10 @@ class VolumeStats {
 
   /// nullopt: no such volume.
   [[nodiscard]] std::optional<VolumeSample> latest(const std::string& volume) const;
+  /// The same; when nothing has been seen of it yet, its first look is begun and waited for, `patience` at
+  /// most. None may wait when this ends.
+  [[nodiscard]] std::optional<VolumeSample> first(const std::string& volume,
+                                                  std::chrono::milliseconds patience);
   /// How many looks have taken longer than the patience and go on, for the metrics.
   [[nodiscard]] std::size_t stuck() const;
 

@@ -141,4 +141,9 @@ Result<std::string> Beneath::resolved(const std::string& path) const {
   return (real_root_ == "/" ? "" : real_root_) + "/" + below;
 }
 
+std::string Beneath::told(const std::string& path) const {
+  if (!path.starts_with(real_root_ + "/")) return path;
+  return root_ + path.substr(real_root_.size());
+}
+
 }  // namespace holdfast::mount

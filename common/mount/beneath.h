@@ -44,6 +44,8 @@ class Beneath {
 
   /// `path` as the kernel tells it in mountinfo: with the links in the root's own name resolved.
   [[nodiscard]] Result<std::string> resolved(const std::string& path) const;
+  /// The other way round: a path of mountinfo as it is called here. One that is not below the root stays.
+  [[nodiscard]] std::string told(const std::string& path) const;
 
  private:
   Beneath(std::string root, std::string real_root, Fd fd, Method method);

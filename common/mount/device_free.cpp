@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <iterator>
 #include <thread>
 
 #include "common/base/fd.h"
@@ -20,24 +21,38 @@ constexpr std::chrono::milliseconds kBetweenLooks{20};
 
 bool is_gone(int error) { return error == ENOENT || error == ENXIO || error == ENODEV; }
 
-bool shows(const MountEntry& entry, const struct stat& device, const std::string& path) {
-  if (entry.major == major(device.st_rdev) && entry.minor == minor(device.st_rdev)) return true;
-  // A raw volume's node, bound at a pod's path.
-  return entry.type == "devtmpfs" && entry.root != "/" && path == "/dev" + entry.root;
+bool shows(const MountEntry& entry, dev_t device) {
+  if (entry.major == major(device) && entry.minor == minor(device)) return true;
+  if (entry.type != "devtmpfs" || entry.root == "/") return false;
+  struct stat node {};
+  return ::stat(("/dev" + entry.root).c_str(), &node) == 0 && S_ISBLK(node.st_mode) && node.st_rdev == device;
 }
 
 }  // namespace
 
-Status check_device_is_free(const Mounts& mounts, const std::string& device) {
+Result<std::optional<dev_t>> device_number(const std::string& device) {
   struct stat info {};
   if (::stat(device.c_str(), &info) != 0) {
-    return is_gone(errno) ? Status{} : Status(fail_errno(errno, "look at " + device));
+    if (is_gone(errno)) return std::optional<dev_t>{};
+    return fail_errno(errno, "look at " + device);
   }
   if (!S_ISBLK(info.st_mode)) return fail(Code::kInvalidArgument, device + " is not a block device");
-  const auto left =
-      std::ranges::find_if(mounts, [&](const MountEntry& entry) { return shows(entry, info, device); });
-  if (left != mounts.end()) {
-    return fail(Code::kFailedPrecondition, device + " is still mounted at " + left->target);
+  return std::optional(info.st_rdev);
+}
+
+Mounts mounts_of_device(const Mounts& mounts, dev_t device) {
+  Mounts found;
+  std::ranges::copy_if(mounts, std::back_inserter(found),
+                       [device](const MountEntry& entry) { return shows(entry, device); });
+  return found;
+}
+
+Status check_device_is_free(const Mounts& mounts, const std::string& device) {
+  HOLDFAST_TRY(const std::optional<dev_t> number, device_number(device));
+  if (!number) return {};
+  const Mounts left = mounts_of_device(mounts, *number);
+  if (!left.empty()) {
+    return fail(Code::kFailedPrecondition, device + " is still mounted at " + left.front().target);
   }
   for (int looks = 1;; ++looks) {
     const Fd fd(::open(device.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK));

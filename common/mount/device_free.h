@@ -1,11 +1,22 @@
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 
 #include "common/base/result.h"
 #include "common/mount/mount_table.h"
 
 namespace holdfast::mount {
+
+/// Of a device file or a link to one; nullopt when it is gone. Errors: kInvalidArgument when it is no block
+/// device; errno.
+Result<std::optional<dev_t>> device_number(const std::string& device);
+
+/// The mounts of what is on the device, and of its node, which is what a raw volume is: by whatever name the
+/// node was bound, it is known by the number that it has below /dev.
+[[nodiscard]] Mounts mounts_of_device(const Mounts& mounts, dev_t device);
 
 /// Whether nobody uses the device any more: no mount of it, nor of its node, in `mounts`, and open(O_EXCL)
 /// succeeds, which other mount namespaces and holders (device-mapper, md, swap) prevent. A device that is

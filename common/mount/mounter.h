@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,6 +84,12 @@ class Mounter {
   virtual Status unstage(const std::string& target, const std::string& device) = 0;
 
   virtual Result<TargetState> look(const std::string& target) = 0;
+  /// What is mounted at the target; nullopt: nothing.
+  virtual Result<std::optional<MountEntry>> entry_at(const std::string& target) = 0;
+  /// Every mount by which a block device is in use: of what is on it, also of a part of that, and of its node
+  /// (a raw volume: type "devtmpfs"). Targets below the folder are told by the folder's name as it was given.
+  /// None when there is no such device. Errors: kInvalidArgument when it is no block device.
+  virtual Result<Mounts> mounts_of(const std::string& device) = 0;
   virtual Result<std::shared_ptr<const Mounts>> mounts() = 0;
 };
 

@@ -126,6 +126,15 @@ Result<std::optional<MountEntry>> SystemMounter::entry_at(const std::string& tar
   return entry != nullptr ? std::optional(*entry) : std::nullopt;
 }
 
+Result<Mounts> SystemMounter::mounts_of(const std::string& device) {
+  HOLDFAST_TRY(const std::optional<dev_t> number, device_number(device));
+  if (!number) return Mounts{};
+  HOLDFAST_TRY(const auto mounts, table_->now());
+  Mounts of_device = mounts_of_device(*mounts, *number);
+  for (MountEntry& entry : of_device) entry.target = beneath_.told(entry.target);
+  return of_device;
+}
+
 Status SystemMounter::stage(const StageRequest& request) {
   HOLDFAST_TRY(const Place place, beneath_.make_place(request.target));
   struct stat device {};

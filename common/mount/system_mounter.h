@@ -22,13 +22,13 @@ class SystemMounter final : public Mounter {
   Status unpublish(const std::string& target) override;
   Status unstage(const std::string& target, const std::string& device) override;
   Result<TargetState> look(const std::string& target) override;
+  Result<std::optional<MountEntry>> entry_at(const std::string& target) override;
+  Result<Mounts> mounts_of(const std::string& device) override;
   Result<std::shared_ptr<const Mounts>> mounts() override { return table_->now(); }
 
  private:
   SystemMounter(Beneath beneath, std::unique_ptr<MountTable> table, BindMethod binds);
 
-  /// What is mounted at the target now; nullopt: nothing.
-  Result<std::optional<MountEntry>> entry_at(const std::string& target);
   Status unmount_all(const std::string& target, const Place& place);
 
   Beneath beneath_;

@@ -122,6 +122,23 @@ TEST_CASE("A volume is looked at once an interval, and asking for it never looks
   CHECK(node.probe->looks("/v") == 2);
 }
 
+TEST_CASE("Who asks before the first look waits for it, and not for ever", "[block]") {
+  constexpr std::chrono::minutes kAmple{1};
+  Node node;
+  node.stats.add("v", "/v");
+  CHECK(node.stats.first("v", kAmple)->usage->total_bytes == 100);
+  CHECK(node.stats.first("v", kAmple)->usage->total_bytes == 100);
+  CHECK(node.probe->looks("/v") == 1);
+  CHECK_FALSE(node.stats.first("w", kAmple));
+  node.probe->fail_at("/bad");
+  node.stats.add("bad", "/bad");
+  CHECK_FALSE(node.stats.first("bad", kAmple)->trouble.empty());
+  node.probe->block("/dead");
+  node.stats.add("dead", "/dead");
+  CHECK_FALSE(node.stats.first("dead", std::chrono::milliseconds(1))->usage);
+  node.probe->release("/dead");
+}
+
 TEST_CASE("A file system that does not answer holds up only itself, and its last usage stays", "[block]") {
   Node node;
   node.stats.add("dead", "/dead");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 namespace holdfast::test {
 
@@ -114,6 +115,31 @@ Result<mount::TargetState> FakeMounter::look(const std::string& target) {
   const bool there =
       std::ranges::any_of(devices, [&](const auto& device) { return device.second == entry->minor; });
   return there ? mount::TargetState::kMounted : mount::TargetState::kBroken;
+}
+
+Result<std::optional<MountEntry>> FakeMounter::entry_at(const std::string& target) {
+  HOLDFAST_CHECK(check_path(target));
+  const MountEntry* entry = mounted_at(mounts_, target);
+  return entry == nullptr ? std::nullopt : std::optional(*entry);
+}
+
+Result<mount::Mounts> FakeMounter::mounts_of(const std::string& device) {
+  mount::Mounts found;
+  const auto known = devices.find(device);
+  if (known == devices.end() && device.starts_with("/dev/null")) {
+    return fail(Code::kInvalidArgument, device + " is not a block device");
+  }
+  if (known == devices.end()) return found;
+  std::ranges::copy_if(mounts_, std::back_inserter(found),
+                       [&](const MountEntry& entry) { return entry.minor == known->second; });
+  return found;
+}
+
+void FakeMounter::turn_read_only(const std::string& device) {
+  const std::uint32_t minor = devices.at(device);
+  for (MountEntry& entry : mounts_) {
+    if (entry.minor == minor) entry.super_options = "ro";
+  }
 }
 
 Result<std::shared_ptr<const mount::Mounts>> FakeMounter::mounts() {

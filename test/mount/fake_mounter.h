@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -34,7 +35,11 @@ class FakeMounter final : public mount::Mounter {
   Status unpublish(const std::string& target) override;
   Status unstage(const std::string& target, const std::string& device) override;
   Result<mount::TargetState> look(const std::string& target) override;
+  Result<std::optional<mount::MountEntry>> entry_at(const std::string& target) override;
+  Result<mount::Mounts> mounts_of(const std::string& device) override;
   Result<std::shared_ptr<const mount::Mounts>> mounts() override;
+  /// As ext4 does after an error: every mount of the device stays as it is and refuses writes.
+  void turn_read_only(const std::string& device);
 
  private:
   [[nodiscard]] Status check_path(const std::string& path) const;

@@ -156,6 +156,30 @@ TEST_CASE("A block device is published as a file", "[mount]") {
   CHECK(mounter.unstage(kStage, world->disk()));
 }
 
+TEST_CASE("Every place at which a device is used is known, and nothing else", "[mount]") {
+  const auto world = any_world();
+  Mounter& mounter = world->mounter();
+  const auto targets = [&](const std::string& device) {
+    std::vector<std::string> out;
+    const Mounts mounts = mounter.mounts_of(device).value();
+    std::ranges::transform(mounts, std::back_inserter(out), &MountEntry::target);
+    return out;
+  };
+  CHECK(targets(world->disk()).empty());
+  CHECK_FALSE(mounter.entry_at(kStage).value().has_value());
+  REQUIRE(mounter.stage(stage_of(world->disk(), kStage)));
+  REQUIRE(mounter.publish({kStage, kTarget, true}));
+  REQUIRE(mounter.publish_device({world->other_disk(), kOther}));
+  CHECK(targets(world->disk()) == std::vector<std::string>{kStage, kTarget});
+  CHECK(targets(world->other_disk()) == std::vector<std::string>{kOther});
+  CHECK(targets("/dev/gone").empty());
+  CHECK(mounter.mounts_of("/dev/null").error().code == Code::kInvalidArgument);
+  CHECK(mounter.entry_at(kStage).value()->source == world->disk());
+  CHECK(mounter.entry_at(kTarget).value()->read_only());
+  CHECK(mounter.entry_at(kOther).value()->type == "devtmpfs");
+  CHECK(mounter.entry_at("/mnt/elsewhere").error().code == Code::kInvalidArgument);
+}
+
 TEST_CASE("What is not a block device is neither staged nor published", "[mount]") {
   const auto world = any_world();
   CHECK(world->mounter().stage(stage_of("/dev/null", kStage)).error().code == Code::kInvalidArgument);
@@ -259,6 +283,7 @@ TEST_CASE("The root may be a link itself", "[mount]") {
   for (int again = 0; again < 2; ++again) REQUIRE(mounter->stage(stage_of(disk.path(), kStage)));
   CHECK(mounter->look(kStage).value() == TargetState::kMounted);
   CHECK(mounted_at(*mounter->mounts().value(), "/mnt/data/plugins/csi/v1/globalmount") != nullptr);
+  CHECK(mounter->mounts_of(disk.path()).value().at(0).target == kStage);
   CHECK(mounter->unstage(kStage, disk.path()));
 }
 
@@ -281,6 +306,11 @@ TEST_CASE("A published device is the device", "[mount]") {
   REQUIRE(world->mounter().publish_device({world->disk(), kTarget}));
   output_of(std::string("printf raw | dd oflag=direct conv=sync bs=4096 of=") + kTarget);
   CHECK(output_of("head -c 3 " + world->disk()) == "raw");
+  // As LVM names its volumes below /dev, while the node that is bound has another name.
+  output_of("ln -s " + world->disk() + " /mnt/link");
+  CHECK(world->mounter().mounts_of("/mnt/link").value().size() == 1);
+  const Status early = world->mounter().unstage(kStage, "/mnt/link");
+  CHECK(early.error().code == Code::kFailedPrecondition);
 }
 
 TEST_CASE("Everything that is stacked on a target is taken away", "[mount]") {
