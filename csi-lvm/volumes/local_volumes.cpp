@@ -58,7 +58,9 @@ LocalVolume told(const VolumeName& name, const LogicalVolume& volume, std::uint6
   LocalVolume out{.name = name,
                   .size_bytes = size_bytes,
                   .source = std::string(volume.tag_value(kSourceTag)),
-                  .taken = 0};
+                  .taken = 0,
+                  .content = std::string(volume.tag_value(kContentTag)),
+                  .active = volume.active};
   const std::string_view taken = volume.tag_value(kTakenTag);
   std::from_chars(taken.data(), taken.data() + taken.size(), out.taken);
   return out;
@@ -281,7 +283,8 @@ Result<LocalVolume> LocalVolumes::take(const NewSnapshot& wanted, const Found& s
   LocalVolume made{.name = {source.name.group, wanted.name},
                    .size_bytes = source.volume.size_bytes,
                    .source = source.name.volume,
-                   .taken = clock_.now().time_since_epoch().count()};
+                   .taken = clock_.now().time_since_epoch().count(),
+                   .content = std::string(content)};
   return made;
 }
 

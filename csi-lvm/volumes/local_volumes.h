@@ -45,6 +45,8 @@ struct LocalVolume {
   std::uint64_t size_bytes = 0;  ///< of a thick snapshot that of its origin
   std::string source;            ///< of a snapshot the volume that it was taken of
   std::int64_t taken = 0;        ///< of a snapshot, seconds since 1970
+  std::string content = {};      ///< what is known of its content, as its tag says it
+  bool active = true;            ///< its device is there
 };
 
 /// The logical volumes of this node that are volumes of the driver: made, grown and removed in steps whose

@@ -28,12 +28,6 @@ tl::unexpected<Error> refuse(std::string_view key, const std::string& value, std
               "the parameter " + std::string(key) + ": '" + value + "' " + std::string(why));
 }
 
-bool is_true(std::string text) {
-  std::ranges::transform(text, text.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text == "yes" || text == "true" || text == "1";
-}
-
 Result<std::uint64_t> parse_count(std::string_view key, const std::string& value, std::uint64_t most) {
   std::uint64_t count = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), count);
@@ -169,6 +163,12 @@ Status check_whole(const Parameters& parameters, const std::map<std::string, std
 }
 
 }  // namespace
+
+bool is_true(std::string text) {
+  std::ranges::transform(text, text.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text == "yes" || text == "true" || text == "1";
+}
 
 std::string_view to_string(Wipe wipe) {
   return std::ranges::find(kWipes, wipe, &std::pair<std::string_view, Wipe>::second)->first;

@@ -1,9 +1,8 @@
 #include "csi-lvm/driver/lvm_controller.h"
 
-#include <google/protobuf/text_format.h>
+#include <map>
 
-#include "common/csi/proto/csi.pb.h"
-#include "test/catch.h"
+#include "test/csi-lvm/driver/driver_tests.h"
 #include "test/csi-lvm/lvm/fake_lvm.h"
 #include "test/fakes/fake_clock.h"
 
@@ -13,26 +12,8 @@ namespace {
 constexpr std::int64_t kMiB = 1 << 20;
 constexpr const char* kKey = "kubernetes.io/hostname";
 
-class PatientCall final : public csi::Call {
- public:
-  [[nodiscard]] bool cancelled() const override { return false; }
-  [[nodiscard]] std::chrono::nanoseconds time_left() const override {
-    return std::chrono::nanoseconds::max();
-  }
-};
-
-class NoCleaner final : public ExtentCleaner {
- public:
-  Status zero_superblocks(const VolumeName&) override { return {}; }
-  Status wipe(const VolumeName&, Lvm::Patience) override { return {}; }
-};
-
-template <class Message>
-Message message(const std::string& text) {
-  Message out;
-  REQUIRE(google::protobuf::TextFormat::ParseFromString(text, &out));
-  return out;
-}
+using test::message;
+using test::refuses;
 
 // The driver on node "edge-1" with the group "vg" of two disks, 100 extents of 4 MiB each.
 struct Driver {
@@ -70,19 +51,9 @@ struct Driver {
     REQUIRE(controller.capacity(call, message<csi::v1::GetCapacityRequest>(request), response).has_value());
     return response;
   }
-  static void refuses(const Status& done, Code code) {
-    REQUIRE_FALSE(done.has_value());
-    INFO(done.error().message);
-    CHECK(done.error().code == code);
-  }
-  template <class T>
-  static void refuses(const Result<T>& done, Code code) {
-    refuses(done ? Status{} : Status(tl::unexpected(done.error())), code);
-  }
-
-  PatientCall call;
+  test::PatientCall call;
   test::FakeLvm lvm;
-  NoCleaner cleaner;
+  test::NoCleaner cleaner;
   holdfast::test::FakeClock clock;
   CapacityBook book{PoolLimits{}, {}};
   LocalVolumes volumes{lvm, book, cleaner, clock, ""};

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "common/block/preparer.h"
+#include "common/block/volume_stats.h"
+#include "common/csi/driver.h"
+#include "common/mount/mounter.h"
+#include "csi-lvm/driver/volume_condition.h"
+#include "csi-lvm/volumes/local_volumes.h"
+
+namespace holdfast::lvm {
+
+/// What LvmNode stands on. All outlive it.
+struct NodeParts {
+  LocalVolumes& volumes;
+  const CapacityBook& book;
+  Lvm& lvm;
+  mount::Mounter& mounter;
+  block::VolumePreparer& preparer;
+  block::VolumeStats& stats;
+  /// block::grow_file_system().
+  std::function<Status(const std::string& fs_type, const std::string& mount_path, const std::string& device,
+                       std::uint64_t wanted_bytes)>
+      grow;
+  /// mount::give_to_group().
+  std::function<Status(const std::string& folder, gid_t group, const std::function<bool()>& cancelled)>
+      give_to_group;
+};
+
+/// The node's side of csi-lvm. Needs no API server: what it has to know is in LVM's tags and in the kernel's
+/// mount table, so that no record of its own can disagree with them.
+///
+///     stage       finds the volume, activates it, formats it if it may, mounts it, grows what is on it
+///     publish     binds it where a pod wants it; a raw volume's device without staging
+///     unpublish   takes that away; of what it is not told whose it is only what is the volume's
+///     unstage     succeeds when nobody has the device any more; the device stays active
+///
+/// Where a volume is in use is read from the mount table at every call. A second publish is judged by what
+/// that tells: file system or raw, read-only or not. A raw volume that is published read-only has the same
+/// node as the others; kubelet denies its containers writing by their devices' cgroup.
+///
+/// A group (VOLUME_MOUNT_GROUP) gets the content of a volume as from kubelet, which leaves it to us then.
+class LvmNode final : public csi::NodeDriver {
+ public:
+  LvmNode(NodeParts parts, std::string topology_key, std::string node);
+
+  Status capabilities(const csi::Call& call, const csi::v1::NodeGetCapabilitiesRequest& request,
+                      csi::v1::NodeGetCapabilitiesResponse& response) override;
+  Status info(const csi::Call& call, const csi::v1::NodeGetInfoRequest& request,
+              csi::v1::NodeGetInfoResponse& response) override;
+  Status stage_volume(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
+                      csi::v1::NodeStageVolumeResponse& response) override;
+  Status unstage_volume(const csi::Call& call, const csi::v1::NodeUnstageVolumeRequest& request,
+                        csi::v1::NodeUnstageVolumeResponse& response) override;
+  Status publish_volume(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
+                        csi::v1::NodePublishVolumeResponse& response) override;
+  Status unpublish_volume(const csi::Call& call, const csi::v1::NodeUnpublishVolumeRequest& request,
+                          csi::v1::NodeUnpublishVolumeResponse& response) override;
+  /// Answers from what was seen last; only the first time of a volume waits, kFirstLook at most.
+  Status volume_stats(const csi::Call& call, const csi::v1::NodeGetVolumeStatsRequest& request,
+                      csi::v1::NodeGetVolumeStatsResponse& response) override;
+  Status volume_health(const csi::Call& call, const csi::v1::NodeGetVolumeHealthRequest& request,
+                       csi::v1::NodeGetVolumeHealthResponse& response) override;
+  Status expand_volume(const csi::Call& call, const csi::v1::NodeExpandVolumeRequest& request,
+                       csi::v1::NodeExpandVolumeResponse& response) override;
+
+ private:
+  /// As LVM tells it now. Errors: those of LocalVolumes::find(); kNotFound for a snapshot.
+  Result<LocalVolume> find(const csi::Call& call, const std::string& id);
+  /// Of one that was found before as it was then: LVM is not asked.
+  Result<VolumeName> name_of(const csi::Call& call, const std::string& id);
+  void forget(const std::string& id);
+
+  Status mount(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
+               const LocalVolume& volume);
+  Status mount_again(const csi::v1::NodeStageVolumeRequest& request, const LocalVolume& volume,
+                     const std::string& fs_type);
+  Status settle(const LocalVolume& volume, const std::string& fs_type, const std::string& target,
+                bool read_only);
+  Result<bool> is_broken(const std::string& target);
+  Status bind(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
+              const mount::MountEntry& staged);
+  /// What can be seen of a volume, beside its usage.
+  [[nodiscard]] VolumeSigns signs_of(const VolumeName& name, const mount::Mounts& mounts,
+                                     const block::VolumeSample& sample);
+
+  NodeParts parts_;
+  std::string topology_key_;
+  std::string node_;
+  std::mutex mutex_;                         // guards names_
+  std::map<std::string, VolumeName> names_;  // of volumes that were found, by id
+};
+
+}  // namespace holdfast::lvm

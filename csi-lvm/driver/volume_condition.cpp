@@ -1,0 +1,53 @@
+#include "csi-lvm/driver/volume_condition.h"
+
+#include "common/csi/proto/csi.pb.h"
+
+namespace holdfast::lvm {
+namespace {
+
+constexpr Ailment::Kind kGone = Ailment::Kind::kInaccessible;
+constexpr Ailment::Kind kWorse = Ailment::Kind::kDegraded;
+
+}  // namespace
+
+std::vector<Ailment> ailments_of(const VolumeSigns& signs) {
+  std::vector<Ailment> found;
+  if (signs.missing_disk) {
+    found.push_back(
+        {kGone, "DiskMissing", "a disk that the volume lies on is missing; vgs -o +devices shows which"});
+  }
+  if (signs.broken_mount) {
+    found.push_back({kGone, "DeviceGone", "the volume is mounted, and its device is gone"});
+  }
+  if (!signs.trouble.empty()) found.push_back({kGone, "NoAnswer", signs.trouble});
+  if (signs.turned_read_only) {
+    found.push_back(
+        {kWorse, "ReadOnly",
+         "the file system has made itself read-only after an error; the kernel's log tells more"});
+  }
+  if (signs.io_errors > 0) {
+    found.push_back({kWorse, "Errors",
+                     "the file system has met " + std::to_string(signs.io_errors) +
+                         " errors; stage the volume anew to have it checked"});
+  }
+  return found;
+}
+
+void tell(const std::vector<Ailment>& ailments, csi::v1::VolumeCondition& into) {
+  into.set_abnormal(!ailments.empty());
+  std::string message = ailments.empty() ? "nothing is known to be wrong" : "";
+  for (const Ailment& each : ailments) message.append(message.empty() ? "" : "; ").append(each.message);
+  into.set_message(message);
+}
+
+void tell(const std::string& volume_id, const std::vector<Ailment>& ailments, csi::v1::VolumeHealth& into) {
+  into.set_volume_id(volume_id);
+  for (const Ailment& each : ailments) {
+    auto& entry = *into.add_health_statuses();
+    entry.set_status(each.kind == kGone ? csi::v1::INACCESSIBLE : csi::v1::DEGRADED);
+    entry.set_reason(each.reason);
+    entry.set_message(each.message);
+  }
+}
+
+}  // namespace holdfast::lvm

@@ -1,0 +1,453 @@
+#include "csi-lvm/driver/lvm_node.h"
+
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "csi-lvm/driver/node_requests.h"
+#include "csi-lvm/volumes/volume_tags.h"
+#include "test/csi-lvm/driver/driver_tests.h"
+#include "test/csi-lvm/lvm/fake_lvm.h"
+#include "test/fakes/fake_clock.h"
+#include "test/mount/fake_mounter.h"
+
+namespace holdfast::lvm {
+namespace {
+
+using test::message;
+using test::refuses;
+
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr Lvm::Patience kNow{1000};
+const std::string kStaging = "/kubelet/plugins/csi/1/globalmount";
+const std::string kTarget = "/kubelet/pods/a";
+const std::string kOther = "/kubelet/pods/b";
+
+/// Formats what is new, and remembers what it was asked for.
+class FakePreparer final : public block::VolumePreparer {
+ public:
+  Result<std::string> prepare(const block::PrepareRequest& request, block::ProvenanceRecord& record,
+                              std::chrono::milliseconds, const std::function<bool()>&) override {
+    asked.push_back(request);
+    if (fault) return tl::unexpected(*fault);
+    if (request.provenance.kind == block::Provenance::Kind::kNew) {
+      HOLDFAST_CHECK(record.write({block::Provenance::Kind::kFormatting, {}}));
+      HOLDFAST_CHECK(record.write({block::Provenance::Kind::kFormatted, "u-1"}));
+    }
+    return request.fs_type;
+  }
+  std::vector<block::PrepareRequest> asked;
+  std::optional<Error> fault;
+};
+
+class FakeProbe final : public block::VolumeProbe {
+ public:
+  Result<block::VolumeLook> look(const std::string& path) override {
+    if (dead) return fail(Code::kInternal, "statvfs " + path + ": Input/output error");
+    return block::VolumeLook{.usage = {.total_bytes = 100,
+                                       .available_bytes = 60,
+                                       .used_bytes = 40,
+                                       .total_inodes = 10,
+                                       .available_inodes = 7,
+                                       .used_inodes = 3},
+                             .io_errors = 0};
+  }
+  std::atomic<bool> dead{false};
+};
+
+// Node "edge-1" with the group "vg", and the volume pvc-1 of 8 MiB in it.
+struct NodeScene {
+  NodeScene() {
+    lvm.add_group("vg", {100, 100});
+    make("pvc-1");
+    mounter.make_folder("/kubelet/pods");
+  }
+
+  void make(const std::string& name) {
+    VolumeRequest wanted;
+    wanted.name = name;
+    wanted.parameters = parse_parameters({{"vgName", "vg"}}, false).value();
+    wanted.required_bytes = 8 * kMiB;
+    REQUIRE(volumes.create(wanted, kNow).has_value());
+    mounter.devices["/dev/vg/" + name] = ++last_minor;
+  }
+  static std::string use(const std::string& kind, const std::string& mode) {
+    return " volume_capability { " + kind + " access_mode { mode: " + mode + " } } ";
+  }
+  Status stage(const std::string& id, const std::string& capability = use("mount {}", "SINGLE_NODE_WRITER"),
+               const std::string& path = kStaging) {
+    csi::v1::NodeStageVolumeResponse response;
+    return node.stage_volume(call,
+                             message<csi::v1::NodeStageVolumeRequest>(
+                                 "volume_id: '" + id + "' staging_target_path: '" + path + "' " + capability),
+                             response);
+  }
+  Status unstage(const std::string& id, const std::string& path = kStaging) {
+    csi::v1::NodeUnstageVolumeResponse response;
+    return node.unstage_volume(call,
+                               message<csi::v1::NodeUnstageVolumeRequest>(
+                                   "volume_id: '" + id + "' staging_target_path: '" + path + "'"),
+                               response);
+  }
+  Status publish(const std::string& id, const std::string& target,
+                 const std::string& more = use("mount {}", "SINGLE_NODE_WRITER"),
+                 const std::string& path = kStaging) {
+    csi::v1::NodePublishVolumeResponse response;
+    return node.publish_volume(
+        call,
+        message<csi::v1::NodePublishVolumeRequest>("volume_id: '" + id + "' staging_target_path: '" + path +
+                                                   "' target_path: '" + target + "' " + more),
+        response);
+  }
+  Status unpublish(const std::string& id, const std::string& target) {
+    csi::v1::NodeUnpublishVolumeResponse response;
+    return node.unpublish_volume(
+        call,
+        message<csi::v1::NodeUnpublishVolumeRequest>("volume_id: '" + id + "' target_path: '" + target + "'"),
+        response);
+  }
+  Result<csi::v1::NodeGetVolumeStatsResponse> usage(const std::string& id, const std::string& path) {
+    csi::v1::NodeGetVolumeStatsResponse response;
+    HOLDFAST_CHECK(node.volume_stats(
+        call,
+        message<csi::v1::NodeGetVolumeStatsRequest>("volume_id: '" + id + "' volume_path: '" + path + "'"),
+        response));
+    return response;
+  }
+  Result<std::int64_t> expand(const std::string& id, const std::string& path, std::uint64_t bytes) {
+    csi::v1::NodeExpandVolumeResponse response;
+    HOLDFAST_CHECK(
+        node.expand_volume(call,
+                           message<csi::v1::NodeExpandVolumeRequest>(
+                               "volume_id: '" + id + "' volume_path: '" + path +
+                               "' capacity_range { required_bytes: " + std::to_string(bytes) + " }"),
+                           response));
+    return response.capacity_bytes();
+  }
+  std::string content_tag(const std::string& id) {
+    return std::string(lvm.look(kNow)->group("vg")->volume(id)->tag_value(kContentTag));
+  }
+
+  const std::string as_block = use("block {}", "SINGLE_NODE_WRITER");
+  std::uint32_t last_minor = 0;
+  test::PatientCall call;
+  test::FakeLvm lvm;
+  test::NoCleaner cleaner;
+  holdfast::test::FakeClock clock;
+  CapacityBook book{PoolLimits{}, {}};
+  LocalVolumes volumes{lvm, book, cleaner, clock, ""};
+  holdfast::test::FakeMounter mounter{"/kubelet"};
+  FakePreparer preparer;
+  std::shared_ptr<FakeProbe> probe = std::make_shared<FakeProbe>();
+  SystemClock real_clock;
+  block::VolumeStats stats{probe, real_clock};
+  std::vector<std::string> grown;
+  std::vector<std::string> given;
+  std::optional<Error> fault_of_grow;
+  std::optional<Error> fault_of_group;
+  LvmNode node{{volumes, book, lvm, mounter, preparer, stats,
+                [this](const std::string& type, const std::string& path, const std::string& device,
+                       std::uint64_t bytes) -> Status {
+                  grown.push_back(type + " " + path + " " + device + " " + std::to_string(bytes / kMiB));
+                  return fault_of_grow ? Status(tl::unexpected(*fault_of_grow)) : Status();
+                },
+                [this](const std::string& folder, gid_t group, const std::function<bool()>&) -> Status {
+                  given.push_back(folder + " " + std::to_string(group));
+                  return fault_of_group ? Status(tl::unexpected(*fault_of_group)) : Status();
+                }},
+               "kubernetes.io/hostname",
+               "edge-1"};
+};
+
+TEST_CASE_METHOD(NodeScene, "a node tells where it is and what it can do", "[lvm driver]") {
+  csi::v1::NodeGetInfoResponse info;
+  REQUIRE(node.info(call, {}, info).has_value());
+  CHECK(info.node_id() == "edge-1");
+  CHECK(info.accessible_topology().segments().at("kubernetes.io/hostname") == "edge-1");
+  csi::v1::NodeGetCapabilitiesResponse capabilities;
+  REQUIRE(node.capabilities(call, {}, capabilities).has_value());
+  CHECK(capabilities.capabilities_size() == 6);
+}
+
+TEST_CASE_METHOD(NodeScene, "a volume is formatted and staged once, and its tag tells", "[lvm driver]") {
+  REQUIRE(stage("pvc-1").has_value());
+  CHECK(content_tag("pvc-1") == "formatted:u-1");
+  CHECK(grown == std::vector<std::string>{"ext4 " + kStaging + " /dev/vg/pvc-1 8"});
+  REQUIRE(stage("pvc-1").has_value());
+  CHECK(preparer.asked.size() == 1);
+  CHECK(mounter.mounts_of("/dev/vg/pvc-1").value().size() == 1);
+}
+
+TEST_CASE_METHOD(NodeScene, "what cannot be staged is refused, and nothing is mounted", "[lvm driver]") {
+  REQUIRE(volumes.snapshot("snap-1", "pvc-1", {}, kNow).has_value());
+  const std::string context = "volume_context { key: 'volumeType' value: 'Device' }";
+  struct Case {
+    const char* name;
+    const char* id;
+    std::string more;
+    Code code;
+  };
+  const Case cases[] = {
+      {"not there", "pvc-9", use("mount {}", "SINGLE_NODE_WRITER"), Code::kNotFound},
+      {"no name", "not/a/name", use("mount {}", "SINGLE_NODE_WRITER"), Code::kNotFound},
+      {"a snapshot", "snap-1", use("mount {}", "SINGLE_NODE_WRITER"), Code::kNotFound},
+      {"many nodes", "pvc-1", use("mount {}", "MULTI_NODE_MULTI_WRITER"), Code::kInvalidArgument},
+      {"another file system", "pvc-1", use("mount { fs_type: 'ntfs' }", "SINGLE_NODE_WRITER"),
+       Code::kInvalidArgument},
+      {"an option", "pvc-1", use("mount { mount_flags: 'loop' }", "SINGLE_NODE_WRITER"),
+       Code::kInvalidArgument},
+      {"a group", "pvc-1", use("mount { volume_mount_group: 'users' }", "SINGLE_NODE_WRITER"),
+       Code::kInvalidArgument},
+      {"another kind", "pvc-1", use("mount {}", "SINGLE_NODE_WRITER") + context, Code::kInvalidArgument},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      refuses(stage(c.id, c.more), c.code);
+      CHECK(preparer.asked.empty());
+      CHECK(mounter.mounts().value()->empty());
+    }
+  }
+}
+
+TEST_CASE_METHOD(NodeScene, "a volume that may not be formatted is not mounted", "[lvm driver]") {
+  preparer.fault = Error{Code::kFailedPrecondition, 0, "holds something else"};
+  refuses(stage("pvc-1"), Code::kFailedPrecondition);
+  CHECK(mounter.mounts().value()->empty());
+}
+
+TEST_CASE_METHOD(NodeScene, "a volume that is staged otherwise is not staged again", "[lvm driver]") {
+  make("pvc-2");
+  REQUIRE(stage("pvc-1").has_value());
+  refuses(stage("pvc-2"), Code::kAlreadyExists);
+  refuses(stage("pvc-1", use("mount { fs_type: 'xfs' }", "SINGLE_NODE_WRITER")), Code::kAlreadyExists);
+  refuses(stage("pvc-1", use("mount {}", "SINGLE_NODE_READER_ONLY")), Code::kAlreadyExists);
+  CHECK(mounter.mounts_of("/dev/vg/pvc-1").value().size() == 1);
+}
+
+TEST_CASE_METHOD(NodeScene, "a volume that somebody has mounted is staged without being looked at",
+                 "[lvm driver]") {
+  REQUIRE(stage("pvc-1").has_value());
+  REQUIRE(publish("pvc-1", kTarget).has_value());
+  REQUIRE(mounter.unpublish(kStaging).has_value());
+  REQUIRE(stage("pvc-1").has_value());
+  CHECK(preparer.asked.size() == 1);
+  CHECK(mounter.entry_at(kStaging).value().has_value());
+}
+
+TEST_CASE_METHOD(NodeScene, "a volume that could not be grown is grown when it is staged again",
+                 "[lvm driver]") {
+  fault_of_grow = Error{Code::kUnavailable, 0, "not now"};
+  refuses(stage("pvc-1"), Code::kUnavailable);
+  fault_of_grow.reset();
+  REQUIRE(stage("pvc-1").has_value());
+  CHECK(grown.size() == 2);
+  REQUIRE(unstage("pvc-1").has_value());
+  REQUIRE(stage("pvc-1", use("mount {}", "SINGLE_NODE_READER_ONLY")).has_value());
+  CHECK(grown.size() == 2);
+}
+
+TEST_CASE_METHOD(NodeScene, "a mount whose device is gone is taken away and made anew", "[lvm driver]") {
+  REQUIRE(stage("pvc-1").has_value());
+  REQUIRE(publish("pvc-1", kTarget).has_value());
+  mounter.devices["/dev/vg/pvc-1"] = 77;  // it came back under another number
+  REQUIRE(stage("pvc-1").has_value());
+  CHECK(mounter.entry_at(kStaging).value()->minor == 77);
+  REQUIRE(publish("pvc-1", kTarget).has_value());
+  CHECK(mounter.entry_at(kTarget).value()->minor == 77);
+}
+
+TEST_CASE_METHOD(NodeScene, "a volume without its device is activated", "[lvm driver]") {
+  REQUIRE(lvm.deactivate({"vg", "pvc-1"}, kNow).has_value());
+  REQUIRE(stage("pvc-1").has_value());
+  CHECK(lvm.look(kNow)->group("vg")->volume("pvc-1")->active);
+}
+
+TEST_CASE_METHOD(NodeScene, "a second publish is answered by the table of the specification",
+                 "[lvm driver]") {
+  struct Case {
+    const char* name;
+    const char* mode;
+    std::string target;
+    bool read_only;
+    std::optional<Code> code;
+  };
+  const Case cases[] = {
+      {"the same again", "SINGLE_NODE_WRITER", kTarget, false, std::nullopt},
+      {"otherwise", "SINGLE_NODE_WRITER", kTarget, true, Code::kAlreadyExists},
+      {"elsewhere", "SINGLE_NODE_WRITER", kOther, false, Code::kFailedPrecondition},
+      {"elsewhere, one writer", "SINGLE_NODE_SINGLE_WRITER", kOther, false, Code::kFailedPrecondition},
+      {"the same again, of many", "SINGLE_NODE_MULTI_WRITER", kTarget, false, std::nullopt},
+      {"otherwise, of many", "SINGLE_NODE_MULTI_WRITER", kTarget, true, Code::kAlreadyExists},
+      {"elsewhere, of many", "SINGLE_NODE_MULTI_WRITER", kOther, false, std::nullopt},
+      {"elsewhere and otherwise, of many", "SINGLE_NODE_MULTI_WRITER", kOther, true, std::nullopt},
+  };
+  for (const char* kind : {"mount {}", "block {}"}) {
+    const bool raw = std::string_view(kind) == "block {}";
+    for (const Case& c : cases) {
+      if (raw && c.read_only) continue;  // the node of a raw volume is the same for both
+      DYNAMIC_SECTION(kind << " " << c.name) {
+        REQUIRE(stage("pvc-1", use(kind, c.mode)).has_value());
+        REQUIRE(publish("pvc-1", kTarget, use(kind, c.mode)).has_value());
+        const Status again =
+            publish("pvc-1", c.target, use(kind, c.mode) + (c.read_only ? "readonly: true" : ""));
+        if (c.code)
+          refuses(again, *c.code);
+        else
+          CHECK(again.has_value());
+        CHECK(mounter.entry_at(kOther).value().has_value() == (!c.code && c.target == kOther));
+      }
+    }
+  }
+}
+
+TEST_CASE_METHOD(NodeScene, "what was staged read-only is published read-only", "[lvm driver]") {
+  const std::string reader = use("mount {}", "SINGLE_NODE_READER_ONLY");
+  REQUIRE(stage("pvc-1", reader).has_value());
+  for (int again = 0; again < 2; ++again) REQUIRE(publish("pvc-1", kTarget, reader).has_value());
+  CHECK(mounter.entry_at(kTarget).value()->read_only());
+}
+
+TEST_CASE_METHOD(NodeScene, "only what is staged is published, and only from there", "[lvm driver]") {
+  make("pvc-2");
+  refuses(publish("pvc-1", kTarget), Code::kFailedPrecondition);
+  REQUIRE(stage("pvc-2").has_value());
+  refuses(publish("pvc-1", kTarget), Code::kFailedPrecondition);
+  refuses(publish("pvc-9", kTarget), Code::kNotFound);
+  refuses(publish("pvc-2", "/kubelet/pods/none/mount"), Code::kNotFound);
+  CHECK_FALSE(mounter.entry_at(kTarget).value().has_value());
+}
+
+TEST_CASE_METHOD(NodeScene, "a part of a volume that is bound for a container is no publication",
+                 "[lvm driver]") {
+  REQUIRE(stage("pvc-1").has_value());
+  mount::Mounts mounts = mounter.mounts_of("/dev/vg/pvc-1").value();
+  REQUIRE(mounts.size() == 1);
+  mounts.push_back(mounts[0]);
+  mounts.back().root = "/sub";
+  mounts.back().target = "/kubelet/pods/a/volume-subpaths/0";
+  CHECK(publications(mounts, kStaging).empty());
+}
+
+TEST_CASE_METHOD(NodeScene, "a group gets the volume before a pod sees it, unless it is read-only",
+                 "[lvm driver]") {
+  const std::string grouped = use("mount { volume_mount_group: '2000' }", "SINGLE_NODE_WRITER");
+  REQUIRE(stage("pvc-1", grouped).has_value());
+  fault_of_group = Error{Code::kAborted, 0, "ask again"};
+  refuses(publish("pvc-1", kTarget, grouped), Code::kAborted);
+  CHECK_FALSE(mounter.entry_at(kTarget).value().has_value());
+  fault_of_group.reset();
+  REQUIRE(publish("pvc-1", kTarget, grouped).has_value());
+  CHECK(given == std::vector<std::string>(2, kStaging + " 2000"));
+  REQUIRE(unpublish("pvc-1", kTarget).has_value());
+  REQUIRE(unstage("pvc-1").has_value());
+  const std::string reader = use("mount { volume_mount_group: '2000' }", "SINGLE_NODE_READER_ONLY");
+  REQUIRE(stage("pvc-1", reader).has_value());
+  REQUIRE(publish("pvc-1", kTarget, reader).has_value());
+  CHECK(given.size() == 2);
+}
+
+TEST_CASE_METHOD(NodeScene, "unpublishing takes away what is the volume's, without asking LVM",
+                 "[lvm driver]") {
+  make("pvc-2");
+  REQUIRE(stage("pvc-1").has_value());
+  REQUIRE(publish("pvc-1", kTarget).has_value());
+  const int looks = lvm.looks;
+  refuses(unpublish("pvc-2", kTarget), Code::kFailedPrecondition);
+  for (int again = 0; again < 2; ++again) CHECK(unpublish("pvc-1", kTarget).has_value());
+  CHECK(unpublish("pvc-9", kTarget).has_value());
+  refuses(unpublish("pvc-1", "/etc"), Code::kInvalidArgument);
+  CHECK(lvm.looks == looks);
+  CHECK_FALSE(mounter.entry_at(kTarget).value().has_value());
+}
+
+TEST_CASE_METHOD(NodeScene, "unstaging succeeds when nobody has the device any more", "[lvm driver]") {
+  make("pvc-2");
+  REQUIRE(stage("pvc-1").has_value());
+  REQUIRE(publish("pvc-1", kTarget).has_value());
+  refuses(unstage("pvc-2"), Code::kFailedPrecondition);
+  refuses(unstage("pvc-1"), Code::kFailedPrecondition);
+  CHECK(mounter.entry_at(kStaging).value().has_value());
+  REQUIRE(unpublish("pvc-1", kTarget).has_value());
+  mounter.held.insert("/dev/vg/pvc-1");
+  refuses(unstage("pvc-1"), Code::kFailedPrecondition);
+  mounter.held.clear();
+  for (int again = 0; again < 2; ++again) CHECK(unstage("pvc-1").has_value());
+  CHECK_FALSE(stats.latest("pvc-1").has_value());
+  CHECK(lvm.look(kNow)->group("vg")->volume("pvc-1")->active);
+  CHECK(unstage("pvc-9").has_value());
+}
+
+TEST_CASE_METHOD(NodeScene, "a raw volume is published as its device, and unstaged behind that",
+                 "[lvm driver]") {
+  REQUIRE(stage("pvc-1", as_block).has_value());
+  CHECK(preparer.asked.empty());
+  REQUIRE(publish("pvc-1", kTarget, as_block).has_value());
+  CHECK(mounter.entry_at(kTarget).value()->type == "devtmpfs");
+  const auto told = usage("pvc-1", kTarget).value();
+  REQUIRE(told.usage_size() == 1);
+  CHECK(told.usage(0).total() == 100);
+  CHECK(told.usage(0).used() == 0);
+  CHECK(expand("pvc-1", kTarget, kMiB).value() == 8 * kMiB);
+  CHECK(grown.empty());
+  refuses(unstage("pvc-1"), Code::kFailedPrecondition);
+  REQUIRE(unpublish("pvc-1", kTarget).has_value());
+  CHECK(unstage("pvc-1").has_value());
+}
+
+TEST_CASE_METHOD(NodeScene, "usage is told at once, of what is at the path, without asking LVM again",
+                 "[lvm driver]") {
+  REQUIRE(stage("pvc-1").has_value());
+  REQUIRE(publish("pvc-1", kTarget).has_value());
+  const int looks = lvm.looks;
+  for (const std::string& path : {kTarget, kStaging}) {
+    const auto told = usage("pvc-1", path).value();
+    REQUIRE(told.usage_size() == 2);
+    CHECK(told.usage(0).unit() == csi::v1::VolumeUsage::BYTES);
+    CHECK(told.usage(0).total() == 100);
+    CHECK(told.usage(0).available() == 60);
+    CHECK(told.usage(1).unit() == csi::v1::VolumeUsage::INODES);
+    CHECK(told.usage(1).used() == 3);
+    CHECK_FALSE(told.volume_condition().abnormal());
+  }
+  for (const char* path : {"/kubelet/pods/b", "/etc", "relative", "/"}) {
+    CAPTURE(path);
+    refuses(usage("pvc-1", path), Code::kNotFound);
+  }
+  CHECK(lvm.looks == looks);
+  refuses(usage("pvc-9", kTarget), Code::kNotFound);
+}
+
+TEST_CASE_METHOD(NodeScene, "a file system that turned read-only is told as an abnormal condition",
+                 "[lvm driver]") {
+  REQUIRE(stage("pvc-1").has_value());
+  mounter.turn_read_only("/dev/vg/pvc-1");
+  CHECK(usage("pvc-1", kStaging)->volume_condition().abnormal());
+  csi::v1::NodeGetVolumeHealthResponse health;
+  REQUIRE(node.volume_health(call, message<csi::v1::NodeGetVolumeHealthRequest>("volume_id: 'pvc-1'"), health)
+              .has_value());
+  REQUIRE(health.volume_health().health_statuses_size() == 1);
+  CHECK(health.volume_health().health_statuses(0).reason() == "ReadOnly");
+}
+
+TEST_CASE_METHOD(NodeScene, "a volume that never answered is unavailable", "[lvm driver]") {
+  probe->dead = true;
+  REQUIRE(stage("pvc-1").has_value());
+  refuses(usage("pvc-1", kStaging), Code::kUnavailable);
+}
+
+TEST_CASE_METHOD(NodeScene, "what is on a volume grows when the volume has grown", "[lvm driver]") {
+  REQUIRE(stage("pvc-1").has_value());
+  REQUIRE(publish("pvc-1", kTarget).has_value());
+  grown.clear();
+  refuses(expand("pvc-1", kOther, kMiB), Code::kNotFound);
+  refuses(expand("pvc-9", kTarget, kMiB), Code::kNotFound);
+  refuses(expand("pvc-1", kTarget, 16 * kMiB), Code::kUnavailable);
+  CHECK(grown.empty());
+  REQUIRE(volumes.extend("pvc-1", 16 * kMiB, 0, kNow).has_value());
+  CHECK(expand("pvc-1", kTarget, 16 * kMiB).value() == 16 * kMiB);
+  CHECK(grown == std::vector<std::string>{"ext4 " + kStaging + " /dev/vg/pvc-1 16"});
+}
+
+}  // namespace
+}  // namespace holdfast::lvm
