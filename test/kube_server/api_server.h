@@ -19,7 +19,8 @@ namespace holdfast::test {
 /// A Kubernetes API server in memory, for tests: nodes, namespaces, events, leases and whatever
 /// a CustomResourceDefinition brings; list (pages, selectors, tables), watch (bookmarks, resume, initial
 /// events), get, create, update, apply, merge and strategic merge patch, the status subresource, delete and
-/// discovery. test/kube_server/contract_test.cpp holds it against answers of a real server.
+/// discovery. An object with finalizers that is deleted stays until the last of them goes.
+/// test/kube_server/contract_test.cpp holds it against answers of a real server.
 ///
 /// What goes wrong is asked for by fault(). Belongs to the loop's thread.
 class ApiServer {

@@ -228,5 +228,25 @@ TEST_CASE("a server on a thread of its own is asked through its loop", "[kube]")
         std::vector<std::string>{"get nodes/b"});
 }
 
+TEST_CASE_METHOD(Scene, "an object with finalizers that is deleted stays until the last of them goes",
+                 "[kube]") {
+  server.put("/api/v1/nodes/b", {{"metadata", {{"finalizers", {"x", "y"}}}}});
+  const auto patch = [this](const json& finalizers) {
+    return ask({.method = "PATCH",
+                .path = "/api/v1/nodes/b",
+                .content_type = "application/merge-patch+json",
+                .body = json{{"metadata", {{"finalizers", finalizers}}}}.dump()});
+  };
+  CHECK(ask({.method = "DELETE", .path = "/api/v1/nodes/b"}).status() == 200);
+  const json marked = json::parse(get("/api/v1/nodes/b").body);
+  CHECK(marked["metadata"]["deletionTimestamp"].is_string());
+  CHECK(ask({.method = "DELETE", .path = "/api/v1/nodes/b"}).status() == 200);
+  CHECK(patch({"y"}).status() == 200);
+  CHECK(json::parse(get("/api/v1/nodes/b").body)["metadata"]["deletionTimestamp"] ==
+        marked["metadata"]["deletionTimestamp"]);
+  CHECK(patch(json::array()).status() == 200);
+  CHECK(get("/api/v1/nodes/b").status() == 404);
+}
+
 }  // namespace
 }  // namespace holdfast::test

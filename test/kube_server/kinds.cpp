@@ -16,6 +16,7 @@ ServedKind built_in(const char* group, const char* plural, const char* kind, boo
   out.kind = kind;
   out.namespaced = namespaced;
   out.has_status = has_status;
+  out.names = json::object();
   return out;
 }
 
@@ -53,9 +54,12 @@ void set_definition_defaults(json& object) {
 
 std::vector<ServedKind> built_in_kinds() {
   return {
-      built_in("", "nodes", "Node", false, true), built_in("", "namespaces", "Namespace", false, true),
+      built_in("", "nodes", "Node", false, true),
+      built_in("", "namespaces", "Namespace", false, true),
       built_in("", "events", "Event", true, false),
       built_in("coordination.k8s.io", "leases", "Lease", true, false),
+      built_in("storage.k8s.io", "storageclasses", "StorageClass", false, false),
+      built_in("storage.k8s.io", "csistoragecapacities", "CSIStorageCapacity", true, false),
       built_in("apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition", false, true)};
 }
 

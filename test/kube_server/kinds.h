@@ -17,7 +17,7 @@ struct ServedKind {
   bool has_status = false;
   bool custom = false;          ///< defined by a CustomResourceDefinition
   nlohmann::json definition{};  ///< of a custom one: its entry of spec.versions; else null
-  nlohmann::json names{};       ///< of a custom one: spec.names
+  nlohmann::json names{};       ///< of a custom one: spec.names; else an empty object
 
   [[nodiscard]] std::string collection() const { return group + "/" + plural; }
   /// "net.holdfast.dev/v1alpha1", or "v1".
@@ -26,7 +26,8 @@ struct ServedKind {
   [[nodiscard]] std::string qualified() const { return group.empty() ? plural : plural + "." + group; }
 };
 
-/// What is there without any definition: nodes, namespaces, events, leases and CustomResourceDefinitions.
+/// What is there without any definition: nodes, namespaces, events, leases, storage classes, capacities and
+/// CustomResourceDefinitions.
 [[nodiscard]] std::vector<ServedKind> built_in_kinds();
 /// The kinds of a CustomResourceDefinition, one a served version.
 [[nodiscard]] std::vector<ServedKind> kinds_of_definition(const nlohmann::json& definition);

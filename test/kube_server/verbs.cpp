@@ -67,9 +67,14 @@ json without(json object, const char* path) {
   return object;
 }
 
+bool has_finalizers(const json& object) {
+  return !object["metadata"].value("finalizers", json::array()).empty();
+}
+
 // What a write to the main resource or to its status may not change stays as it was.
 void keep_what_is_not_written(const ApiCall& call, const json& before, json& after) {
-  for (const char* member : {"uid", "name", "namespace", "creationTimestamp", "generation"}) {
+  for (const char* member :
+       {"uid", "name", "namespace", "creationTimestamp", "deletionTimestamp", "generation"}) {
     if (before["metadata"].contains(member)) {
       after["metadata"][member] = before["metadata"][member];
     }
@@ -303,7 +308,23 @@ Reply Verbs::keep_changed(const ApiCall& call, const json& before, json after) {
   if (call.kind.custom && after.value("spec", json()) != before.value("spec", json())) {
     after["metadata"]["generation"] = before["metadata"].value("generation", 0) + 1;
   }
+  if (after["metadata"].contains("deletionTimestamp") && !has_finalizers(after)) {
+    store_.remove(call.key());
+    return reply_with_object(call, 200, after);
+  }
   return reply_with_object(call, 200, *store_.put(call.key(), std::move(after)));
+}
+
+// It stays until its last finalizer goes.
+Reply Verbs::mark_deleted(const ApiCall& call, json object) {
+  json& metadata = object["metadata"];
+  if (metadata.contains("deletionTimestamp")) {
+    return reply_with_object(call, 200, object);
+  }
+  metadata["deletionTimestamp"] = utc_text(clock_.now());
+  metadata["deletionGracePeriodSeconds"] = 0;
+  metadata["generation"] = metadata.value("generation", 0) + 1;
+  return reply_with_object(call, 200, *store_.put(call.key(), std::move(object)));
 }
 
 Reply Verbs::remove(const ApiCall& call) {
@@ -324,6 +345,9 @@ Reply Verbs::remove(const ApiCall& call) {
                     uid + "). The object might have been deleted and then recreated");
     body["details"] = {{"name", call.path.name}, {"group", call.kind.group}, {"kind", call.kind.kind}};
     return reply_with(kConflict, body);
+  }
+  if (has_finalizers(*object)) {
+    return mark_deleted(call, *object);
   }
   store_.remove(call.key());
   json details{{"name", call.path.name}, {"kind", call.kind.plural}, {"uid", uid}};

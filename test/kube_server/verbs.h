@@ -46,6 +46,7 @@ class Verbs {
   Reply update(const ApiCall& call);
   Reply patch(const ApiCall& call);
   Reply remove(const ApiCall& call);
+  Reply mark_deleted(const ApiCall& call, nlohmann::json object);
 
   /// What a patch makes of `object`; nothing when `refused` was set.
   void apply_patch(const ApiCall& call, const nlohmann::json& patch, nlohmann::json& object,
