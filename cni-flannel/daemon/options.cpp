@@ -52,16 +52,6 @@ Status set_pattern(const std::string& value, std::vector<std::string>& patterns)
   return {};
 }
 
-Status set_log_level(const std::string& value, Options& out) {
-  for (const LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
-    if (value == to_string(level)) {
-      out.log_level = level;
-      return {};
-    }
-  }
-  return fail(Code::kInvalidArgument, "is none of debug, info, warning, error");
-}
-
 Status set_checksum_offload(const std::string& value, Options& out) {
   const std::pair<const char*, ChecksumOffload> ways[] = {
       {"test", ChecksumOffload::kTest}, {"off", ChecksumOffload::kOff}, {"leave", ChecksumOffload::kLeave}};
@@ -71,14 +61,6 @@ Status set_checksum_offload(const std::string& value, Options& out) {
     return {};
   }
   return fail(Code::kInvalidArgument, "is none of test, off, leave");
-}
-
-Flags::Set to_path(std::filesystem::path& target) {
-  return [&target](const std::string& value) -> Status {
-    if (!value.starts_with('/')) return fail(Code::kInvalidArgument, "is not a path that begins with '/'");
-    target = value;
-    return {};
-  };
 }
 
 /// Empty text unsets: manifests give flags from variables that may be empty.
@@ -136,9 +118,9 @@ void add_interface_flags(Flags& flags, Options& out) {
 void add_file_flags(Flags& flags, Options& out) {
   flags.heading("Files");
   flags.value("net-config-path", "FILE", "the network's configuration [/etc/kube-flannel/net-conf.json]",
-              to_path(out.net_config_path));
+              Flags::to_path(out.net_config_path));
   flags.value("subnet-file", "FILE", "what the CNI plugin reads [/run/flannel/subnet.env]",
-              to_path(out.subnet_file));
+              Flags::to_path(out.subnet_file));
 }
 
 void add_rule_flags(Flags& flags, Options& out) {
@@ -185,12 +167,12 @@ void add_own_flags(Flags& flags, Options& out, JoinInterfaces& join) {
   flags.value("source", "auto|crd|node|dir", "who tells of the cluster's nodes [auto]",
               [&out](const std::string& value) { return set_source(value, out); });
   flags.value("config-dir", "FOLDER", "their files, for --source=dir [/etc/kube-flannel/nodes]",
-              to_path(out.config_dir));
+              Flags::to_path(out.config_dir));
   flags.text("node-name", "NAME", "this node's name [$NODE_NAME, or the host's name]", out.node_name);
   flags.value("state-dir", "FOLDER", "what outlives a reboot [/var/lib/cni/flannel-state]",
-              to_path(out.state_dir));
+              Flags::to_path(out.state_dir));
   flags.value("ipam-dir", "FOLDER", "the plugin's ipam.dataDir, for the metrics [/var/lib/cni/networks]",
-              to_path(out.ipam_dir));
+              Flags::to_path(out.ipam_dir));
   add_seconds(flags, "peer-removal-delay", "from a peer's removal to its end in the kernel [600]", 0,
               out.peer_removal_delay);
   add_seconds(flags, "resync", "how often all is looked at that no event told of [300]", 1, out.resync);
@@ -201,7 +183,7 @@ void add_own_flags(Flags& flags, Options& out, JoinInterfaces& join) {
   flags.boolean("accept-cidr-conflicts", "join although the node's own network is in the pods' range",
                 out.accept_cidr_conflicts);
   flags.value("no-masq-dir", "FOLDER", "files with more of them [/run/flannel/no-masq.d]",
-              to_path(out.no_masq_dir));
+              Flags::to_path(out.no_masq_dir));
   flags.value(
       "checksum-offload", "test|off|leave",
       "checksums of the tunnels' contents: tested, and off where they arrive wrong; always off [test]",
@@ -212,11 +194,11 @@ void add_own_flags(Flags& flags, Options& out, JoinInterfaces& join) {
   flags.boolean("network-drop-ins",
                 "files that keep udev, systemd-networkd and NetworkManager off our links [true]",
                 out.network_drop_ins);
-  flags.value("run-dir", "FOLDER", "the host's, for these files [/run]", to_path(out.run_dir));
+  flags.value("run-dir", "FOLDER", "the host's, for these files [/run]", Flags::to_path(out.run_dir));
   flags.boolean("accept-unknown-peers", "take VXLAN packets from everybody, as upstream does",
                 out.accept_unknown_peers);
   flags.value("log-level", "LEVEL", "debug, info, warning or error [info]",
-              [&out](const std::string& value) { return set_log_level(value, out); });
+              Flags::to_log_level(out.log_level));
 }
 
 /// What upstream takes and has no meaning here: etcd, and klog's.

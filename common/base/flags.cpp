@@ -60,6 +60,25 @@ void Flags::boolean(std::string name, std::string help, bool& target) {
   });
 }
 
+Flags::Set Flags::to_path(std::filesystem::path& target) {
+  return [&target](const std::string& given) -> Status {
+    if (!given.starts_with('/')) return fail(Code::kInvalidArgument, "is not a path that begins with '/'");
+    target = given;
+    return {};
+  };
+}
+
+Flags::Set Flags::to_log_level(LogLevel& target) {
+  return [&target](const std::string& given) -> Status {
+    for (const LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
+      if (given != to_string(level)) continue;
+      target = level;
+      return {};
+    }
+    return fail(Code::kInvalidArgument, "is none of debug, info, warning, error");
+  };
+}
+
 void Flags::heading(std::string text) { flags_.push_back({"", "", std::move(text), nullptr, false}); }
 
 Flags::Flag* Flags::find(std::string_view name) {

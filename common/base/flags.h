@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/log.h"
 #include "common/base/result.h"
 
 namespace holdfast {
@@ -28,6 +30,10 @@ class Flags {
   void integer(std::string name, std::string placeholder, std::string help, std::int64_t min,
                std::int64_t max, std::function<void(std::int64_t)> set);
   void boolean(std::string name, std::string help, bool& target);
+  /// Takes a path that begins with '/'.
+  [[nodiscard]] static Set to_path(std::filesystem::path& target);
+  /// Takes debug, info, warning or error.
+  [[nodiscard]] static Set to_log_level(LogLevel& target);
   /// A line of the help between groups of flags.
   void heading(std::string text);
 

@@ -132,6 +132,16 @@ Version running_kernel() {
   return ::uname(&names) == 0 ? find_version(names.release) : Version{};
 }
 
+Status check_kernel(Version kernel) {
+  if (kernel >= kOldestKernel) return {};
+  const auto text = [](Version version) {
+    return std::to_string(version.major) + "." + std::to_string(version.minor);
+  };
+  return fail(Code::kFailedPrecondition, "Linux " + text(kernel) +
+                                             " runs on this machine, and volumes need Linux " +
+                                             text(kOldestKernel) + " or later");
+}
+
 std::string new_uuid() {
   std::array<unsigned char, 16> bytes{};
   // Never fails for so few bytes once the machine has booted, and waits until then.

@@ -26,6 +26,9 @@ struct Version {
 /// The oldest kernel that we serve; volumes made with `legacy` can be mounted by it.
 inline constexpr Version kOldestKernel{4, 18};
 
+/// Errors: kFailedPrecondition for an older one than kOldestKernel, naming both.
+Status check_kernel(Version kernel);
+
 /// What to make.
 struct FileSystemSpec {
   FsType type = FsType::kExt4;

@@ -73,6 +73,21 @@ Result<Profile> parse_profile(const nlohmann::json& document) {
   return out;
 }
 
+Result<std::vector<Profile>> parse_profiles(const nlohmann::json& configuration) {
+  HOLDFAST_TRY(const JsonObject object, JsonObject::of(configuration));
+  HOLDFAST_TRY(const std::vector<JsonField> given, object["profiles"].array_or_empty());
+  std::vector<Profile> out;
+  for (const JsonField& field : given) {
+    auto profile = parse_profile(field.raw());
+    if (!profile) return tl::unexpected(std::move(profile).error().within(field.path()));
+    if (std::ranges::find(out, profile->driver_name, &Profile::driver_name) != out.end()) {
+      return fail(Code::kInvalidArgument, field.path() + ": " + profile->driver_name + " is told twice");
+    }
+    out.push_back(*std::move(profile));
+  }
+  return out;
+}
+
 std::filesystem::path csi_socket(const std::filesystem::path& kubelet_folder, const Profile& profile) {
   return kubelet_folder / profile.plugins_folder / profile.driver_name / "csi.sock";
 }

@@ -45,6 +45,10 @@ struct Profile {
 /// told for a name that is not known. Errors: kInvalidArgument, naming the key.
 [[nodiscard]] Result<Profile> parse_profile(const nlohmann::json& document);
 
+/// Those of a configuration, under its key "profiles"; none when it has none. Errors: as parse_profile();
+/// kInvalidArgument for a driver that is told twice.
+[[nodiscard]] Result<std::vector<Profile>> parse_profiles(const nlohmann::json& configuration);
+
 /// <kubelet>/<plugins folder>/<driver>/csi.sock
 [[nodiscard]] std::filesystem::path csi_socket(const std::filesystem::path& kubelet_folder,
                                                const Profile& profile);

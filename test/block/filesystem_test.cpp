@@ -190,6 +190,13 @@ TEST_CASE("Versions are found in what programs say", "[block]") {
   CHECK(running_kernel() >= kOldestKernel);
 }
 
+TEST_CASE("A kernel older than those that are served is refused by name", "[block]") {
+  CHECK(check_kernel({4, 18}).has_value());
+  CHECK(check_kernel({6, 1}).has_value());
+  CHECK(check_kernel({4, 14}).error().message ==
+        "Linux 4.14 runs on this machine, and volumes need Linux 4.18 or later");
+}
+
 TEST_CASE("A new uuid is random, and vfat keeps a part of it", "[block]") {
   std::set<std::string> seen;
   for (int i = 0; i < 100; ++i) {

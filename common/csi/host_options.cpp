@@ -1,0 +1,78 @@
+#include "common/csi/host_options.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "common/base/version.h"
+
+namespace holdfast::csi {
+namespace {
+
+constexpr int kWrongUse = 2;
+
+std::string machine_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "";
+  return name.data();
+}
+
+}  // namespace
+
+void add_host_flags(Flags& flags, HostOptions& out) {
+  flags.heading("The node");
+  flags.text("node-id", "NAME", "this node's name in the cluster [$NODE_NAME, or the machine's name]",
+             out.node_id);
+  flags.value("kubelet-dir", "FOLDER", "kubelet's [/var/lib/kubelet]", Flags::to_path(out.kubelet_dir));
+  flags.value("state-dir", "FOLDER", "ours, that outlives a reboot [/var/lib/holdfast/csi]",
+              Flags::to_path(out.state_dir));
+  flags.value("config", "FILE", "profiles of drivers and settings, as JSON", Flags::to_path(out.config));
+  flags.heading("What it tells");
+  flags.value("metrics-address", "ADDRESS:PORT", "where /healthz, /readyz and /metrics are served [nowhere]",
+              [&out](const std::string& value) -> Status {
+                out.metrics_address.reset();
+                if (value.empty()) return {};
+                HOLDFAST_TRY(out.metrics_address, http::parse_listen_address(value));
+                return {};
+              });
+  flags.value("log-level", "LEVEL", "debug, info, warning or error [info]",
+              Flags::to_log_level(out.log_level));
+  flags.heading("Other");
+  flags.boolean("help", "this text", out.help);
+  flags.boolean("version", "the version", out.version);
+}
+
+void complete(HostOptions& options, const Flags::Lookup& environment) {
+  if (options.node_id.empty()) options.node_id = environment("NODE_NAME").value_or("");
+  if (options.node_id.empty()) options.node_id = machine_name();
+}
+
+Result<std::filesystem::path> parse_endpoint(const std::string& text) {
+  std::string_view path = text;
+  if (path.starts_with("unix:")) path.remove_prefix(std::string_view("unix:").size());
+  if (path.starts_with("//")) path.remove_prefix(2);
+  if (!path.starts_with('/') || path.ends_with('/')) {
+    return fail(Code::kInvalidArgument, "is not the path of a UNIX socket, unix:///run/csi.sock");
+  }
+  return std::filesystem::path(path);
+}
+
+std::optional<std::string> environment_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+std::optional<int> answer_before_start(std::string_view program, const Status& parsed,
+                                       const HostOptions& options, const std::string& help, std::ostream& out,
+                                       std::ostream& error) {
+  if (!parsed) {
+    error << program << ": " << parsed.error().message << "\n";
+    return kWrongUse;
+  }
+  if (!options.help && !options.version) return std::nullopt;
+  out << (options.help ? help : std::string(version()) + "\n");
+  return 0;
+}
+
+}  // namespace holdfast::csi

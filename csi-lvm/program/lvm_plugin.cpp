@@ -1,0 +1,238 @@
+#include "csi-lvm/program/lvm_plugin.h"
+
+#include <unistd.h>
+
+#include <system_error>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/base/first_error.h"
+#include "common/block/filesystem.h"
+#include "common/block/grow.h"
+#include "common/block/preparer.h"
+#include "common/block/uevents.h"
+#include "common/block/volume_stats.h"
+#include "common/mount/group_access.h"
+#include "common/mount/kubelet_inventory.h"
+#include "common/mount/mounter.h"
+#include "csi-lvm/driver/activation.h"
+#include "csi-lvm/driver/lvm_controller.h"
+#include "csi-lvm/driver/lvm_node.h"
+#include "csi-lvm/lvm/commands_lvm.h"
+#include "csi-lvm/lvm/exec_runner.h"
+#include "csi-lvm/lvm/worker_runner.h"
+#include "csi-lvm/volumes/block_cleaner.h"
+
+namespace holdfast::lvm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Lvm::Patience kAtStart{std::chrono::minutes(1)};
+constexpr std::chrono::milliseconds kLockPatience{100};
+constexpr std::chrono::milliseconds kDisksSettle{500};  // they come in crowds
+constexpr const char* kUdevControl = "/run/udev/control";
+
+Result<std::unique_ptr<LvmRunner>> make_runner(Executor& executor, const fs::path& told) {
+  std::error_code error;
+  const fs::path worker =
+      told.empty() ? fs::read_symlink("/proc/self/exe", error).parent_path() / "lvmcmd" : told;
+  if (::access(worker.c_str(), X_OK) == 0)
+    return std::unique_ptr<LvmRunner>(new WorkerRunner(worker.native()));
+  if (!told.empty()) return fail(Code::kNotFound, "--lvmcmd " + told.native() + " is no program");
+  const std::string lvm = find_system_program("lvm");
+  if (!lvm.empty()) return std::unique_ptr<LvmRunner>(new ExecRunner(executor, lvm));
+  return fail(Code::kNotFound, "there is neither " + worker.native() + " nor the host's lvm; install lvm2");
+}
+
+LvmSettings settings_of(const Configuration& configuration, const fs::path& archive) {
+  LvmSettings settings;
+  settings.devices_file = configuration.devices_file;
+  settings.udev = configuration.udev.value_or(::access(kUdevControl, F_OK) == 0);
+  settings.archive_folder = archive.native();
+  return settings;
+}
+
+// What the parts stand on that can fail to be made.
+struct Ground {
+  Fd lock;
+  fs::path archive;
+  std::unique_ptr<LvmRunner> runner;
+  std::unique_ptr<mount::Mounter> mounter;
+};
+
+Result<Ground> make_ground(const csi::HostContext& context, const PluginOptions& options) {
+  Ground ground;
+  const fs::path folder = options.state_dir / options.profile.driver_name;
+  ground.archive = folder / "archive";
+  HOLDFAST_CHECK(context.files.make_folders(ground.archive, 0700));
+  auto lock = context.files.lock(folder / "lock", kLockPatience);
+  if (!lock)
+    return tl::unexpected(std::move(lock).error().within("another csi-lvm runs with this --state-dir"));
+  ground.lock = *std::move(lock);
+  HOLDFAST_TRY(ground.runner, make_runner(context.executor, options.lvmcmd));
+  auto mounter = mount::make_mounter(options.kubelet_dir.native());
+  if (!mounter) return tl::unexpected(std::move(mounter).error().within("--kubelet-dir"));
+  ground.mounter = *std::move(mounter);
+  return ground;
+}
+
+class LvmPlugin final : public csi::HostedDriver {
+ public:
+  LvmPlugin(const csi::HostContext& context, PluginOptions options, const Configuration& configuration,
+            Ground ground)
+      : context_(context),
+        options_(std::move(options)),
+        ground_(std::move(ground)),
+        queue_(std::move(ground_.runner)),
+        lvm_(queue_, settings_of(configuration, ground_.archive)),
+        book_(PoolLimits{}, configuration.spare_bytes),
+        cleaner_(context.clock),
+        volumes_(lvm_, book_, cleaner_, context.clock, ""),
+        file_systems_(context.executor),
+        preparer_(file_systems_),
+        stats_(std::make_shared<block::SystemVolumeProbe>(), context.clock),
+        controller_(volumes_, book_, topology_key(), options_.node_id),
+        node_({volumes_, book_, lvm_, *ground_.mounter, preparer_, stats_, block::grow_file_system,
+               mount::give_to_group},
+              topology_key(), options_.node_id),
+        free_(gauge("holdfast_lvm_free_bytes", "Room of all groups that volumes can still be made of")),
+        waiting_(gauge("holdfast_lvm_commands_waiting", "Commands of LVM that have not begun")),
+        stuck_(gauge("holdfast_volume_stats_stuck", "Looks at volumes that do not end")) {}
+
+  // Hears of disks from before it looks at those that are there.
+  Status watch_disks() {
+    HOLDFAST_TRY(auto monitor, block::UeventMonitor::open());
+    uevents_.emplace(std::move(monitor));
+    HOLDFAST_TRY(disk_news_, context_.loop.watch(uevents_->fd(), {.readable = true, .writable = false},
+                                                 [this](Readiness) { hear_of_disks(); }));
+    return {};
+  }
+
+  Status prepare() override {
+    FirstError first;
+    first.add(volumes_.recover(kAtStart));
+    first.add(activate());
+    first.add(take_inventory());
+    return first.result();
+  }
+
+  [[nodiscard]] csi::ServedDriver served() override {
+    csi::ServedDriver out;
+    out.profile = options_.profile;
+    out.capabilities = {.controller = true, .topology = true, .online_expansion = true};
+    out.socket =
+        options_.socket.empty() ? csi::csi_socket(options_.kubelet_dir, options_.profile) : options_.socket;
+    out.registration_socket = csi::registration_socket(options_.kubelet_dir, options_.profile);
+    out.endpoint = out.socket;
+    out.stages = true;
+    if (options_.mode == Mode::kAll) out.controller = &controller_;
+    out.node = &node_;
+    return out;
+  }
+
+  void tick() override { stats_.tick(); }
+
+  void refresh_metrics() override {
+    free_.set(static_cast<double>(book_.available_bytes()));
+    waiting_.set(static_cast<double>(queue_.load().waiting));
+    stuck_.set(static_cast<double>(stats_.stuck()));
+  }
+
+ private:
+  [[nodiscard]] const std::string& topology_key() const { return options_.profile.topology_keys.front(); }
+
+  Gauge& gauge(std::string_view name, std::string_view help, Labels labels = {}) {
+    labels["driver_name"] = options_.profile.driver_name;
+    return context_.metrics.gauge(name, help, labels);
+  }
+
+  Status activate() {
+    HOLDFAST_TRY(const std::size_t activated, activate_volumes(volumes_, lvm_, kAtStart));
+    if (activated > 0) context_.log.info("volumes activated", {{"count", activated}});
+    return {};
+  }
+
+  // Only looks: what is wrong is mended inside the next call for that place.
+  Status take_inventory() {
+    HOLDFAST_TRY(const auto mounts, ground_.mounter->mounts());
+    HOLDFAST_TRY(
+        const std::vector<mount::KubeletPlace> places,
+        mount::take_inventory(options_.kubelet_dir.native(), {options_.profile.driver_name}, *mounts));
+    using State = mount::KubeletPlace::State;
+    std::map<State, double> counts;
+    for (const mount::KubeletPlace& place : places) {
+      counts[place.state] += 1;
+      if (place.state == State::kMounted) {
+        if (place.kind == mount::KubeletPlace::Kind::kStaged) stats_.add(place.volume, place.path);
+        continue;
+      }
+      context_.log.warning("a place of kubelet's is not as it should be",
+                           {{"path", place.path},
+                            {"kind", mount::to_string(place.kind)},
+                            {"state", mount::to_string(place.state)},
+                            {"volume", place.volume}});
+    }
+    for (const State state : {State::kMounted, State::kLeftOver, State::kShadowed, State::kBroken}) {
+      gauge("holdfast_kubelet_places", "Places of volumes below kubelet's folder, as found at the start",
+            {{"state", std::string(mount::to_string(state))}})
+          .set(counts[state]);
+    }
+    return {};
+  }
+
+  void hear_of_disks() {
+    const auto news = uevents_->read();
+    if (!news) return context_.log.warning("cannot hear of disks", {{"error", news.error().message}});
+    for (const block::Uevent& event : *news) {
+      const auto* device = std::get_if<block::DeviceEvent>(&event);
+      // Of device-mapper's own devices most are ours, of volumes that are activated.
+      if (device != nullptr && (device->action != "add" || device->kernel_name.starts_with("dm-"))) continue;
+      if (!settled_.pending()) settled_ = context_.loop.after(kDisksSettle, [this] { take_disks(); });
+    }
+  }
+
+  void take_disks() {
+    context_.worker.run(
+        [this] { activated_ = activate(); },
+        [this] {
+          if (activated_) return;
+          context_.log.warning("not all volumes are active", {{"error", activated_.error().message}});
+        });
+  }
+
+  csi::HostContext context_;
+  PluginOptions options_;
+  Ground ground_;
+  LvmQueue queue_;
+  CommandsLvm lvm_;
+  CapacityBook book_;
+  BlockCleaner cleaner_;
+  LocalVolumes volumes_;
+  block::FileSystems file_systems_;
+  block::Preparer preparer_;
+  block::VolumeStats stats_;
+  LvmController controller_;
+  LvmNode node_;
+  Gauge& free_;
+  Gauge& waiting_;
+  Gauge& stuck_;
+  std::optional<block::UeventMonitor> uevents_;
+  EventLoop::Watch disk_news_;
+  EventLoop::Timer settled_;
+  Status activated_;  // of the worker until its job is done
+};
+
+}  // namespace
+
+Result<std::unique_ptr<csi::HostedDriver>> make_lvm_plugin(const csi::HostContext& context,
+                                                           const PluginOptions& options,
+                                                           const Configuration& configuration) {
+  HOLDFAST_TRY(Ground ground, make_ground(context, options));
+  auto plugin = std::make_unique<LvmPlugin>(context, options, configuration, std::move(ground));
+  HOLDFAST_CHECK(plugin->watch_disks());
+  return std::unique_ptr<csi::HostedDriver>(std::move(plugin));
+}
+
+}  // namespace holdfast::lvm

@@ -1,0 +1,141 @@
+#include "csi-lvm/program/options.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "common/base/files.h"
+#include "common/base/json.h"
+#include "common/kube/linked_file.h"
+#include "csi-lvm/volumes/parameters.h"
+
+namespace holdfast::lvm {
+namespace {
+
+constexpr std::size_t kMostConfigBytes = std::size_t{1} << 20;
+constexpr std::string_view kVariables = "CSI_";
+
+Status set_mode(const std::string& value, Mode& mode) {
+  constexpr std::pair<std::string_view, Mode> kModes[] = {
+      {"all", Mode::kAll}, {"node", Mode::kNode}, {"controller", Mode::kController}};
+  for (const auto& [name, each] : kModes) {
+    if (value != name) continue;
+    mode = each;
+    return {};
+  }
+  return fail(Code::kInvalidArgument, "is none of all, node, controller");
+}
+
+void add_flags(Flags& flags, Options& out) {
+  flags.heading("The driver");
+  flags.value("mode", "all|node|controller",
+              "all: node and controller of this machine; node: what kubelet calls [all]",
+              [&out](const std::string& value) { return set_mode(value, out.mode); });
+  flags.text("driver-name", "NAME", "[localplugin.csi.alibabacloud.com]", out.driver_name);
+  flags.value("endpoint", "unix://PATH", "its socket [csi.sock in the driver's folder below kubelet's]",
+              [&out](const std::string& value) -> Status {
+                HOLDFAST_TRY(out.socket, csi::parse_endpoint(value));
+                return {};
+              });
+  add_lvmcmd_flag(flags, out.lvmcmd);
+  csi::add_host_flags(flags, out.host);
+}
+
+Status check_keys(const JsonObject& object, std::initializer_list<std::string_view> known) {
+  for (const std::string& key : object.keys()) {
+    if (std::ranges::find(known, key) != known.end()) continue;
+    return fail(Code::kInvalidArgument,
+                (object.path().empty() ? key : object.path() + "." + key) + " is not known");
+  }
+  return {};
+}
+
+Status read_lvm(const JsonObject& lvm, Configuration& out) {
+  HOLDFAST_CHECK(check_keys(lvm, {"devicesFile", "udev", "spare"}));
+  HOLDFAST_TRY(out.devices_file, lvm["devicesFile"].string_or(out.devices_file));
+  const bool plain = !out.devices_file.empty() && out.devices_file.find('/') == std::string::npos;
+  if (!plain || out.devices_file == "system.devices") {
+    return lvm["devicesFile"].refuse("is not the name of a file of ours in /etc/lvm/devices");
+  }
+  if (lvm["udev"].present()) {
+    HOLDFAST_TRY(out.udev, lvm["udev"].boolean());
+  }
+  HOLDFAST_TRY(const JsonObject spare, lvm["spare"].object_or_empty());
+  for (const std::string& group : spare.keys()) {
+    HOLDFAST_TRY(const std::string size, spare[group].string());
+    const auto bytes = parse_bytes(size);
+    if (!bytes) return spare[group].refuse("is not a size, 10Gi");
+    out.spare_bytes[group] = *bytes;
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_lvmcmd_flag(Flags& flags, std::filesystem::path& target) {
+  flags.value("lvmcmd", "FILE", "LVM's worker [lvmcmd beside this program; the host's lvm(8) if it has none]",
+              Flags::to_path(target));
+}
+
+Status parse_options(std::span<const std::string> arguments, const Flags::Lookup& environment,
+                     Options& options) {
+  Flags flags;
+  add_flags(flags, options);
+  HOLDFAST_CHECK(flags.parse(arguments));
+  if (options.host.help || options.host.version) return {};
+  HOLDFAST_CHECK(flags.parse_environment(kVariables, environment));
+  csi::complete(options.host, environment);
+  if (options.mode == Mode::kController) {
+    return fail(Code::kUnimplemented,
+                "--mode controller: volumes are made on the node that keeps them, by --mode all there");
+  }
+  return {};
+}
+
+std::string options_help() {
+  Options options;
+  Flags flags;
+  add_flags(flags, options);
+  return "csi-lvm: volumes on this machine's own disks, by LVM, for whoever speaks CSI.\n"
+         "Every flag may also be set in the environment, as CSI_ENDPOINT=unix:///run/csi-lvm.sock.\n" +
+         flags.help();
+}
+
+Result<Configuration> parse_configuration(const nlohmann::json& document) {
+  HOLDFAST_TRY(const JsonObject object, JsonObject::of(document));
+  HOLDFAST_CHECK(check_keys(object, {"profiles", "lvm"}));
+  Configuration out;
+  HOLDFAST_TRY(out.profiles, csi::parse_profiles(document));
+  HOLDFAST_TRY(const JsonObject lvm, object["lvm"].object_or_empty());
+  HOLDFAST_CHECK(read_lvm(lvm, out));
+  return out;
+}
+
+Result<Configuration> read_configuration(const std::filesystem::path& file) {
+  if (file.empty()) return Configuration{};
+  PosixFiles files;
+  HOLDFAST_TRY(const std::string text, kube::read_linked_file(files, file, kMostConfigBytes));
+  auto document = parse_json(text);
+  if (!document) return tl::unexpected(std::move(document).error().within(file.native()));
+  auto configuration = parse_configuration(*document);
+  if (!configuration) return tl::unexpected(std::move(configuration).error().within(file.native()));
+  return configuration;
+}
+
+Result<csi::Profile> local_profile(const Configuration& configuration, const std::string& driver_name) {
+  const auto told = std::ranges::find(configuration.profiles, driver_name, &csi::Profile::driver_name);
+  csi::Profile out{.driver_name = driver_name, .topology_keys = {"kubernetes.io/hostname"}};
+  if (told != configuration.profiles.end()) {
+    out = *told;
+  } else if (auto known = csi::known_profile(driver_name)) {
+    out = *std::move(known);
+  }
+  if (out.kind != csi::DriverKind::kLocal) {
+    return fail(Code::kInvalidArgument, driver_name + " is not a driver of volumes on the node's own disks");
+  }
+  if (out.topology_keys.empty()) out.topology_keys = {"kubernetes.io/hostname"};
+  return out;
+}
+
+}  // namespace holdfast::lvm

@@ -1,0 +1,129 @@
+#include "programs/csi_node/csi_node.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "common/base/version.h"
+#include "common/block/filesystem.h"
+#include "csi-lvm/program/lvm_plugin.h"
+#include "csi-lvm/program/options.h"
+
+namespace holdfast {
+namespace {
+
+using Drivers = std::vector<std::unique_ptr<csi::HostedDriver>>;
+
+void add_flags(Flags& flags, CsiNodeOptions& out) {
+  flags.heading("Drivers");
+  flags.value("profile", "NAME", "a driver to serve; may be repeated [all of --config]",
+              [&out](const std::string& value) {
+                if (!value.empty()) out.profiles.push_back(value);
+                return Status{};
+              });
+  lvm::add_lvmcmd_flag(flags, out.lvmcmd);
+  csi::add_host_flags(flags, out.host);
+}
+
+Result<csi::Profile> profile_named(const std::string& name, const std::vector<csi::Profile>& configured) {
+  const auto told = std::ranges::find(configured, name, &csi::Profile::driver_name);
+  if (told != configured.end()) return *told;
+  if (auto known = csi::known_profile(name)) return *std::move(known);
+  return fail(Code::kInvalidArgument,
+              "--profile '" + name + "' is neither known nor in the file that --config names");
+}
+
+Result<Drivers> make_drivers(const csi::HostContext& context, const CsiNodeOptions& options,
+                             const std::vector<csi::Profile>& profiles,
+                             const lvm::Configuration& configuration) {
+  Drivers drivers;
+  for (const csi::Profile& profile : profiles) {
+    lvm::PluginOptions plugin;
+    HOLDFAST_TRY(plugin.profile, lvm::local_profile(configuration, profile.driver_name));
+    plugin.mode = lvm::Mode::kNode;
+    plugin.node_id = options.host.node_id;
+    plugin.kubelet_dir = options.host.kubelet_dir;
+    plugin.state_dir = options.host.state_dir;
+    plugin.lvmcmd = options.lvmcmd;
+    HOLDFAST_TRY(auto driver, lvm::make_lvm_plugin(context, plugin, configuration));
+    drivers.push_back(std::move(driver));
+  }
+  return drivers;
+}
+
+Status run(const CsiNodeOptions& options, Logger& log) {
+  HOLDFAST_CHECK(block::check_kernel(block::running_kernel()));
+  HOLDFAST_TRY(const lvm::Configuration configuration, lvm::read_configuration(options.host.config));
+  HOLDFAST_TRY(const auto profiles, chosen_profiles(options.profiles, configuration.profiles));
+  csi::HostSettings settings;
+  settings.metrics_address = options.host.metrics_address;
+  log.info("csi-node begins", {{"version", version()}, {"node", options.host.node_id}});
+  return csi::host_drivers(
+      settings,
+      [&](const csi::HostContext& context) {
+        return make_drivers(context, options, profiles, configuration);
+      },
+      log, ::_exit);
+}
+
+}  // namespace
+
+Status parse_csi_node_options(std::span<const std::string> arguments, const Flags::Lookup& environment,
+                              CsiNodeOptions& options) {
+  Flags flags;
+  add_flags(flags, options);
+  HOLDFAST_CHECK(flags.parse(arguments));
+  if (options.host.help || options.host.version) return {};
+  HOLDFAST_CHECK(flags.parse_environment("CSI_", environment));
+  csi::complete(options.host, environment);
+  return {};
+}
+
+std::string csi_node_help() {
+  CsiNodeOptions options;
+  Flags flags;
+  add_flags(flags, options);
+  return "csi-node: the node's side of all CSI drivers of a machine, in one process.\n"
+         "Every flag may also be set in the environment, as CSI_NODE_ID=edge-1.\n" +
+         flags.help();
+}
+
+Result<std::vector<csi::Profile>> chosen_profiles(const std::vector<std::string>& names,
+                                                  const std::vector<csi::Profile>& configured) {
+  std::vector<csi::Profile> out = names.empty() ? configured : std::vector<csi::Profile>{};
+  for (const std::string& name : names) {
+    HOLDFAST_TRY(csi::Profile profile, profile_named(name, configured));
+    if (std::ranges::find(out, name, &csi::Profile::driver_name) != out.end()) {
+      return fail(Code::kInvalidArgument, "--profile '" + name + "' is told twice");
+    }
+    out.push_back(std::move(profile));
+  }
+  if (out.empty()) {
+    return fail(Code::kInvalidArgument, "no driver to serve: name one by --profile, or several by --config");
+  }
+  for (const csi::Profile& profile : out) {
+    if (profile.kind == csi::DriverKind::kLocal) continue;
+    return fail(Code::kUnimplemented,
+                "the profile " + profile.driver_name +
+                    " is of NAS volumes or cloud disks; this program serves profiles of "
+                    "the kind 'local' alone");
+  }
+  return out;
+}
+
+int csi_node(std::span<const std::string> arguments, const Flags::Lookup& environment, std::ostream& out,
+             std::ostream& error) {
+  CsiNodeOptions options;
+  const Status parsed = parse_csi_node_options(arguments, environment, options);
+  const auto answer = csi::answer_before_start("csi-node", parsed, options.host, csi_node_help(), out, error);
+  if (answer) return *answer;
+  SystemClock clock;
+  FdLogger log(options.host.log_level, clock);
+  const Status ended = run(options, log);
+  if (!ended) log.error("csi-node cannot go on", {{"error", ended.error().message}});
+  return ended ? 0 : 1;
+}
+
+}  // namespace holdfast

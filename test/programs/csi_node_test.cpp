@@ -1,0 +1,60 @@
+#include "programs/csi_node/csi_node.h"
+
+#include <sstream>
+
+#include "test/catch.h"
+
+namespace holdfast {
+namespace {
+
+std::optional<std::string> no_environment(const std::string& /*name*/) { return std::nullopt; }
+
+constexpr const char* kLocal = "localplugin.csi.alibabacloud.com";
+
+TEST_CASE("csi-node serves the profiles that it is told, or all that are configured", "[csi-node]") {
+  const std::vector<csi::Profile> configured{{.driver_name = "one.example.com"},
+                                             {.driver_name = "two.example.com"}};
+  CHECK(chosen_profiles({}, configured).value() == configured);
+  CHECK(chosen_profiles({"two.example.com", kLocal}, configured)->size() == 2);
+  CHECK(chosen_profiles({kLocal}, {})->front().plugins_folder == "csi-plugins");
+}
+
+TEST_CASE("csi-node refuses profiles that it cannot serve, and names them", "[csi-node]") {
+  struct Case {
+    const char* name;
+    std::vector<std::string> names;
+    const char* said;
+  };
+  const Case cases[] = {
+      {"none", {}, "name one by --profile"},
+      {"not known", {"new.example.com"}, "'new.example.com' is neither known"},
+      {"twice", {kLocal, kLocal}, "is told twice"},
+      {"of another kind",
+       {kLocal, "nasplugin.csi.alibabacloud.com"},
+       "the profile nasplugin.csi.alibabacloud.com"},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      const auto chosen = chosen_profiles(c.names, {});
+      REQUIRE_FALSE(chosen.has_value());
+      CHECK(chosen.error().message.find(c.said) != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("csi-node tells of its flags, and refuses others", "[csi-node]") {
+  std::ostringstream out;
+  std::ostringstream error;
+  CHECK(csi_node(std::vector<std::string>{"--help"}, no_environment, out, error) == 0);
+  CHECK(out.str().find("  --profile NAME ") != std::string::npos);
+  CHECK(csi_node(std::vector<std::string>{"--mode=all"}, no_environment, out, error) == 2);
+  CHECK(error.str() == "csi-node: there is no flag --mode; see --help\n");
+  CsiNodeOptions options;
+  const std::vector<std::string> arguments{"--profile=a", "--profile", "b", "--node-id=edge-1"};
+  REQUIRE(parse_csi_node_options(arguments, no_environment, options).has_value());
+  CHECK(options.profiles == std::vector<std::string>{"a", "b"});
+  CHECK(options.host.node_id == "edge-1");
+}
+
+}  // namespace
+}  // namespace holdfast
