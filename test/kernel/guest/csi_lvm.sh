@@ -1,0 +1,49 @@
+#!/bin/bash
+# csi-lvm as it is shipped, by its socket, as kubelet and the provisioner call it; and the public test suite of CSI
+# drivers, if $CSI_SANITY or /usr/local/bin has it.
+source "$(dirname "$0")/../../tap.sh"
+source "$(dirname "$0")/../volume_group.sh"
+
+tree=$(cd "$(dirname "$0")/../../.." && pwd)
+sanity=${CSI_SANITY:-/usr/local/bin/csi-sanity}
+kubelet=/var/lib/kubelet
+
+story() { env HOLDFAST_BIN="$tree/build/bin" "$tree/build/bench/bin/csi_lvm_program_test" "$@"; }
+
+# Its figures are for people to read, also when they are good.
+cost() { story '[cost]' >/out/cost || { cat /out/cost && return 1; }; }
+
+# public_suite mount|block
+public_suite() {
+  local access=$1 status=0 driver
+  printf 'vgName: suite\nvolumeType: LVM\n' >/tmp/parameters
+  "$tree/build/bin/csi-lvm" --node-id=edge-1 --endpoint=unix:///run/sanity/csi.sock 2>/tmp/driver.log &
+  driver=$!
+  within 20 test -S /run/sanity/csi.sock &&
+    "$sanity" --csi.endpoint=/run/sanity/csi.sock --csi.testvolumeparameters=/tmp/parameters \
+      --csi.testvolumeaccesstype="$access" --csi.mountdir=$kubelet/sanity-target --csi.stagingdir=$kubelet/sanity-staging \
+      --csi.testvolumesize=$((64 << 20)) --csi.testvolumeexpandsize=$((128 << 20)) || status=$?
+  kill "$driver"
+  wait "$driver"
+  ((status == 0)) || tail -n 20 /tmp/driver.log
+  return "$status"
+}
+
+# suite_check NAME COMMAND...: as check, or told as skipped where there is no suite.
+suite_check() {
+  if [[ -x $sanity ]]; then
+    check "$@"
+  else
+    echo "ok $1 # SKIP there is no $sanity"
+  fi
+}
+
+plan 6
+check "a group of two disks is made" make_group suite 512M
+mkdir -p $kubelet/{pods,plugins_registry}
+check "volumes live their life through the socket" story '[life]'
+check "killed at any time, the program goes on where it was" story '[killed]'
+check "staging costs hardly more than mount(8)" cost
+grep '^# ' /out/cost
+suite_check "the public suite passes on file systems" public_suite mount
+suite_check "the public suite passes on raw volumes" public_suite block

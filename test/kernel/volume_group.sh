@@ -1,0 +1,14 @@
+# shellcheck shell=bash
+# A volume group in a guest, on two disks in memory. Sourced by scripts of guest/.
+
+# make_group NAME SIZE: two disks of SIZE each, of which LVM keeps 1 MiB and gives the rest in extents of 4 MiB.
+make_group() {
+  local name=$1 size=$2 disk
+  local -a disks=()
+  modprobe -a dm-mod dm-thin-pool dm-snapshot loop && mkdir -p /run/lvm /run/lock/lvm || return
+  for disk in 0 1; do
+    truncate -s "$size" "/tmp/disk$disk" && disks+=("$(losetup --find --show "/tmp/disk$disk")") || return
+  done
+  vgcreate --config 'activation/udev_sync=0 devices/obtain_device_list_from_udev=0 devices/use_devicesfile=1' \
+    --devicesfile holdfast.devices --yes "$name" "${disks[@]}"
+}
