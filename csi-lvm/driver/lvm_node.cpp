@@ -8,6 +8,7 @@
 #include "common/csi/proto/csi.pb.h"
 #include "common/csi/wire/publish_arguments.h"
 #include "csi-lvm/driver/csi_requests.h"
+#include "csi-lvm/driver/inline_volume.h"
 #include "csi-lvm/driver/node_requests.h"
 #include "csi-lvm/driver/volume_record.h"
 #include "csi-lvm/lvm/lvm_command.h"
@@ -170,6 +171,10 @@ Status LvmNode::unstage_volume(const csi::Call& call, const csi::v1::NodeUnstage
 
 Status LvmNode::publish_volume(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
                                csi::v1::NodePublishVolumeResponse& /*response*/) {
+  return csi::is_inline(request) ? publish_inline(call, request) : publish_staged(call, request);
+}
+
+Status LvmNode::publish_staged(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request) {
   const csi::v1::VolumeCapability& capability = request.volume_capability();
   HOLDFAST_CHECK(check_capability(capability));
   HOLDFAST_TRY(const VolumeName name, name_of(call, request.volume_id()));
@@ -203,8 +208,7 @@ Status LvmNode::bind(const csi::Call& call, const csi::v1::NodePublishVolumeRequ
                                  .read_only = request.readonly() || staged.read_only()});
 }
 
-Status LvmNode::unpublish_volume(const csi::Call& /*call*/,
-                                 const csi::v1::NodeUnpublishVolumeRequest& request,
+Status LvmNode::unpublish_volume(const csi::Call& call, const csi::v1::NodeUnpublishVolumeRequest& request,
                                  csi::v1::NodeUnpublishVolumeResponse& /*response*/) {
   const std::string& target = request.target_path();
   HOLDFAST_TRY(const auto there, parts_.mounter.entry_at(target));
@@ -213,7 +217,8 @@ Status LvmNode::unpublish_volume(const csi::Call& /*call*/,
     return fail(Code::kFailedPrecondition,
                 target + " has something else mounted: " + there->source + there->root);
   }
-  return parts_.mounter.unpublish(target);
+  HOLDFAST_CHECK(parts_.mounter.unpublish(target));
+  return may_be_inline(request.volume_id()) ? end_inline(call, request.volume_id()) : Status();
 }
 
 }  // namespace holdfast::lvm

@@ -30,6 +30,8 @@ struct NodeParts {
   /// mount::give_to_group().
   std::function<Status(const std::string& folder, gid_t group, const std::function<bool()>& cancelled)>
       give_to_group;
+  /// Below kubelet's folder: where volumes are staged that pods' own definitions ask for.
+  std::string inline_folder;
 };
 
 /// The node's side of csi-lvm. Needs no API server: what it has to know is in LVM's tags and in the kernel's
@@ -43,6 +45,10 @@ struct NodeParts {
 /// Where a volume is in use is read from the mount table at every call. A second publish is judged by what
 /// that tells: file system or raw, read-only or not. A raw volume that is published read-only has the same
 /// node as the others; kubelet denies its containers writing by their devices' cgroup.
+///
+/// A volume that a pod's own definition asks for is made, staged and published by its publish, and ends with
+/// its unpublish; until then it is told by a tag, so that one that was cut off is finished by the same call
+/// again.
 ///
 /// A group (VOLUME_MOUNT_GROUP) gets the content of a volume as from kubelet, which leaves it to us then.
 class LvmNode final : public csi::NodeDriver {
@@ -82,6 +88,10 @@ class LvmNode final : public csi::NodeDriver {
                      const std::string& fs_type);
   Status settle(const LocalVolume& volume, const std::string& fs_type, const std::string& target,
                 bool read_only);
+  Status publish_staged(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request);
+  Status publish_inline(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request);
+  Status end_inline(const csi::Call& call, const std::string& id);
+  [[nodiscard]] std::string inline_path(const std::string& id) const;
   Result<bool> is_broken(const std::string& target);
   Status bind(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
               const mount::MountEntry& staged);

@@ -60,7 +60,8 @@ LocalVolume told(const VolumeName& name, const LogicalVolume& volume, std::uint6
                   .source = std::string(volume.tag_value(kSourceTag)),
                   .taken = 0,
                   .content = std::string(volume.tag_value(kContentTag)),
-                  .active = volume.active};
+                  .active = volume.active,
+                  .of_pod = volume.tag_value(kLifeTag) == kPodsLife};
   const std::string_view taken = volume.tag_value(kTakenTag);
   std::from_chars(taken.data(), taken.data() + taken.size(), out.taken);
   return out;

@@ -47,6 +47,7 @@ struct LocalVolume {
   std::int64_t taken = 0;        ///< of a snapshot, seconds since 1970
   std::string content = {};      ///< what is known of its content, as its tag says it
   bool active = true;            ///< its device is there
+  bool of_pod = false;           ///< it ends with its pod
 };
 
 /// The logical volumes of this node that are volumes of the driver: made, grown and removed in steps whose

@@ -32,6 +32,10 @@ inline constexpr std::string_view kSourceTag = "csi.source";
 /// Of a snapshot: the time of its making, seconds since 1970.
 inline constexpr std::string_view kTakenTag = "csi.taken";
 
+/// Of a volume that lives as long as its pod: pod.
+inline constexpr std::string_view kLifeTag = "csi.life";
+inline constexpr std::string_view kPodsLife = "pod";
+
 /// "KEY=VALUE".
 [[nodiscard]] inline std::string tag(std::string_view key, std::string_view value) {
   return std::string(key) + "=" + std::string(value);

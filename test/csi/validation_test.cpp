@@ -251,6 +251,9 @@ TEST_CASE("A driver that stages is not asked to publish what was not staged", "[
   dynamic_cast<v1::NodePublishVolumeRequest&>(*request).clear_staging_target_path();
   CHECK(checked(*request, false).has_value());
   CHECK(checked(*request, true).error().code == Code::kFailedPrecondition);
+  auto& attributes = *dynamic_cast<v1::NodePublishVolumeRequest&>(*request).mutable_volume_context();
+  attributes["csi.storage.k8s.io/ephemeral"] = "true";  // a pod's own volume is never staged before
+  CHECK(checked(*request, true).has_value());
 }
 
 TEST_CASE("What is long but allowed passes", "[csi]") {

@@ -28,6 +28,11 @@ AccessMode access_mode_of(const ::csi::v1::VolumeCapability& capability) {
   return static_cast<AccessMode>(capability.access_mode().mode());
 }
 
+bool is_inline(const ::csi::v1::NodePublishVolumeRequest& request) {
+  const auto told = request.volume_context().find("csi.storage.k8s.io/ephemeral");
+  return told != request.volume_context().end() && told->second == "true";
+}
+
 Publication publication_of(const ::csi::v1::NodePublishVolumeRequest& request) {
   ::csi::v1::NodePublishVolumeRequest arguments = request;
   arguments.clear_target_path();

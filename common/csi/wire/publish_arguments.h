@@ -18,4 +18,7 @@ namespace holdfast::csi {
 /// that is published.
 [[nodiscard]] Publication publication_of(const ::csi::v1::NodePublishVolumeRequest& request);
 
+/// Whether a pod's own definition asks for the volume (ephemeral inline): it is not staged before.
+[[nodiscard]] bool is_inline(const ::csi::v1::NodePublishVolumeRequest& request);
+
 }  // namespace holdfast::csi

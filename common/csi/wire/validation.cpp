@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/csi/proto/csi.pb.h"
+#include "common/csi/wire/publish_arguments.h"
 #include "common/csi/wire/text_checks.h"
 
 namespace holdfast::csi {
@@ -196,7 +197,8 @@ Status check_message(const pb::Message& message, const std::string& path) {
 Status validate(const pb::Message& request, const Validation& options) {
   HOLDFAST_CHECK(check_message(request, ""));
   if (!options.stages || request.GetDescriptor() != v1::NodePublishVolumeRequest::descriptor()) return {};
-  if (!static_cast<const v1::NodePublishVolumeRequest&>(request).staging_target_path().empty()) return {};
+  const auto& publish = static_cast<const v1::NodePublishVolumeRequest&>(request);
+  if (!publish.staging_target_path().empty() || is_inline(publish)) return {};
   return fail(Code::kFailedPrecondition, "staging_target_path: is missing; the volume must be staged first");
 }
 

@@ -155,7 +155,8 @@ struct NodeScene {
                 [this](const std::string& folder, gid_t group, const std::function<bool()>&) -> Status {
                   given.push_back(folder + " " + std::to_string(group));
                   return fault_of_group ? Status(tl::unexpected(*fault_of_group)) : Status();
-                }},
+                },
+                "/kubelet/plugins/driver/inline"},
                "kubernetes.io/hostname",
                "edge-1"};
 };
@@ -447,6 +448,89 @@ TEST_CASE_METHOD(NodeScene, "what is on a volume grows when the volume has grown
   REQUIRE(volumes.extend("pvc-1", 16 * kMiB, 0, kNow).has_value());
   CHECK(expand("pvc-1", kTarget, 16 * kMiB).value() == 16 * kMiB);
   CHECK(grown == std::vector<std::string>{"ext4 " + kStaging + " /dev/vg/pvc-1 16"});
+}
+
+const std::string kInlineId = "csi-" + std::string(64, 'a');
+
+std::string attribute(const std::string& key, const std::string& value) {
+  return " volume_context { key: '" + key + "' value: '" + value + "' } ";
+}
+
+struct InlineScene : NodeScene {
+  InlineScene() { mounter.devices["/dev/vg/" + kInlineId] = 50; }
+  Status begin(const std::string& more = attribute("size", "8Mi")) {
+    return publish(kInlineId, kTarget,
+                   use("mount {}", "SINGLE_NODE_WRITER") + attribute("csi.storage.k8s.io/ephemeral", "true") +
+                       attribute("csi.storage.k8s.io/pod.name", "a") + attribute("vgName", "vg") + more,
+                   "");
+  }
+  const LogicalVolume* volume() {
+    state = lvm.look(kNow).value();
+    return state.group("vg")->volume(kInlineId);
+  }
+  const std::string staged = "/kubelet/plugins/driver/inline/" + kInlineId;
+  Inventory state;
+};
+
+TEST_CASE_METHOD(InlineScene, "a volume that a pod's definition asks for begins and ends with the pod",
+                 "[lvm driver]") {
+  for (int again = 0; again < 2; ++again) REQUIRE(begin().has_value());
+  REQUIRE(volume() != nullptr);
+  CHECK(volume()->tag_value(kLifeTag) == kPodsLife);
+  CHECK(volume()->tag_value(kContentTag) == "formatted:u-1");
+  CHECK(preparer.asked.size() == 1);
+  CHECK(mounter.mounts_of("/dev/vg/" + kInlineId).value().size() == 2);
+  CHECK(usage(kInlineId, kTarget)->usage(0).total() == 100);
+  for (int again = 0; again < 2; ++again) REQUIRE(unpublish(kInlineId, kTarget).has_value());
+  CHECK(volume() == nullptr);
+  CHECK_FALSE(mounter.exists(staged));
+}
+
+TEST_CASE_METHOD(InlineScene, "a pod's volume that was cut off anywhere is finished by the same call again",
+                 "[lvm driver]") {
+  const std::string verb = GENERATE("create", "change_tags", "remove");
+  CAPTURE(verb);
+  int faults = 1;
+  lvm.after = [&](std::string_view done, const VolumeName&) -> Status {
+    if (done == verb && faults-- > 0) return fail(Code::kAborted, "cut off");
+    return {};
+  };
+  const bool at_begin = verb != "remove";
+  CHECK(begin().has_value() != at_begin);
+  REQUIRE(begin().has_value());
+  CHECK(unpublish(kInlineId, kTarget).has_value() == at_begin);
+  REQUIRE(unpublish(kInlineId, kTarget).has_value());
+  CHECK(volume() == nullptr);
+}
+
+TEST_CASE_METHOD(InlineScene, "who may make a pod may not choose everything of its volume", "[lvm driver]") {
+  struct Case {
+    const char* name;
+    std::string attributes;
+  };
+  const Case cases[] = {
+      {"no size", ""},
+      {"no size that is one", attribute("size", "much")},
+      {"tags", attribute("size", "8Mi") + attribute("lvTags", "csi.state=deleting")},
+      {"what becomes of it", attribute("size", "8Mi") + attribute("wipeOnDelete", "none")},
+      {"what is not known", attribute("size", "8Mi") + attribute("iops", "5")},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      refuses(begin(c.attributes), Code::kInvalidArgument);
+      CHECK(volume() == nullptr);
+    }
+  }
+}
+
+TEST_CASE_METHOD(InlineScene, "a volume of a claim outlives its unpublish, whatever its name",
+                 "[lvm driver]") {
+  make(kInlineId);
+  REQUIRE(stage(kInlineId).has_value());
+  REQUIRE(publish(kInlineId, kTarget).has_value());
+  REQUIRE(unpublish(kInlineId, kTarget).has_value());
+  CHECK(volume() != nullptr);
+  CHECK(mounter.entry_at(kStaging).value().has_value());
 }
 
 }  // namespace
