@@ -47,9 +47,10 @@ std::vector<std::string> words_to_create(const NewVolume& wanted) {
 
 }  // namespace
 
-std::string settings_text(const LvmSettings& settings) {
-  std::string text =
-      "devices/use_devicesfile=1 devices/issue_discards=0 activation/monitoring=0 global/use_lvmpolld=0 "
+std::string settings_text(const LvmSettings& settings, Scope scope) {
+  std::string text = scope == Scope::kOurs ? "devices/use_devicesfile=1" : "devices/use_devicesfile=0";
+  text +=
+      " devices/issue_discards=0 activation/monitoring=0 global/use_lvmpolld=0 "
       "activation/retry_deactivation=0 "  // five seconds in which nothing else is done; the caller asks again
       "backup/backup=0";
   if (!settings.udev) {
@@ -61,7 +62,10 @@ std::string settings_text(const LvmSettings& settings) {
 }
 
 CommandsLvm::CommandsLvm(LvmQueue& queue, LvmSettings settings)
-    : queue_(queue), settings_(settings_text(settings)), devices_file_(std::move(settings.devices_file)) {}
+    : queue_(queue),
+      settings_(settings_text(settings)),
+      host_settings_(settings_text(settings, Scope::kHost)),
+      devices_file_(std::move(settings.devices_file)) {}
 
 LvmCommand CommandsLvm::command(Effect effect, std::vector<std::string> words) const {
   words.insert(words.begin() + 1, {"--config", settings_, "--devicesfile", devices_file_});
@@ -76,7 +80,11 @@ Result<std::string> CommandsLvm::run(std::vector<std::string> words, Patience pa
 }
 
 Result<Inventory> CommandsLvm::look(Patience patience) {
-  HOLDFAST_TRY(const LvmAnswer answer, queue_.run(command(Effect::kReports, inventory_command()), patience));
+  return report(command(Effect::kReports, inventory_command()), patience);
+}
+
+Result<Inventory> CommandsLvm::report(LvmCommand command, Patience patience) {
+  HOLDFAST_TRY(const LvmAnswer answer, queue_.run(std::move(command), patience));
   // A group with a missing disk makes the command fail, and all is told nevertheless.
   auto inventory = parse_inventory(answer.output);
   if (!inventory && !answer.succeeded) return fail(Code::kUnavailable, "LVM cannot report: " + answer.talk);

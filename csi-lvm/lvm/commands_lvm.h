@@ -20,8 +20,11 @@ struct LvmSettings {
   std::string archive_folder;
 };
 
+/// Which disks LVM looks at.
+enum class Scope { kOurs, kHost };
+
 /// The settings as LVM takes them on its command line.
-[[nodiscard]] std::string settings_text(const LvmSettings& settings);
+[[nodiscard]] std::string settings_text(const LvmSettings& settings, Scope scope = Scope::kOurs);
 
 /// LVM by its commands.
 class CommandsLvm final : public Lvm {
@@ -39,14 +42,21 @@ class CommandsLvm final : public Lvm {
   Status activate(const VolumeName& name, Patience patience) override;
   Status deactivate(const VolumeName& name, Patience patience) override;
   Status remove(const VolumeName& name, Patience patience) override;
+  Result<Inventory> look_around(Patience patience) override;
+  Status create_group(const GroupDisks& wanted, Patience patience) override;
+  Status extend_group(const GroupDisks& wanted, Patience patience) override;
+  Status adopt_group(const GroupDisks& wanted, Patience patience) override;
 
  private:
+  Status change_group(std::vector<std::string> words, const GroupDisks& wanted, Patience patience);
+  Result<Inventory> report(LvmCommand command, Patience patience);
   [[nodiscard]] LvmCommand command(Effect effect, std::vector<std::string> words) const;
   /// What LVM said when the command failed; "" when it succeeded.
   Result<std::string> run(std::vector<std::string> words, Patience patience);
 
   LvmQueue& queue_;
   std::string settings_;
+  std::string host_settings_;  // for looking at all of the host's disks
   std::string devices_file_;
 };
 

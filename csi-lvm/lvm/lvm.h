@@ -40,6 +40,12 @@ struct NewSnapshot {
   std::vector<std::string> tags;
 };
 
+/// A volume group with disks or partitions for it.
+struct GroupDisks {
+  std::string group;
+  std::vector<std::string> devices;  ///< "/dev/vdb"
+};
+
 /// LVM on this node, at the level of what the driver means. One real implementation (CommandsLvm) and one in
 /// memory (the tests' FakeLvm), under one contract test. Thread-safe.
 ///
@@ -87,6 +93,18 @@ class Lvm {
   /// kFailedPrecondition when it is in use, or is the origin of a thick snapshot or a pool with volumes:
   /// these would go with it.
   virtual Status remove(const VolumeName& name, Patience patience) = 0;
+
+  /// All that LVM finds on the host's disks, not only on those that are ours to look at.
+  virtual Result<Inventory> look_around(Patience patience) = 0;
+  /// A group of these disks, which become ours. LVM is not told to overwrite anything: a disk on which it
+  /// finds a signature is refused. Errors: kAlreadyExists; kFailedPrecondition for a disk that cannot be
+  /// taken, and then none is.
+  virtual Status create_group(const GroupDisks& wanted, Patience patience) = 0;
+  /// The same for a group that is there; disks that are in it already do no harm.
+  virtual Status extend_group(const GroupDisks& wanted, Patience patience) = 0;
+  /// Makes the disks of a group that the host has ours to look at; nothing on them changes. `devices` are all
+  /// of its disks. Errors: kFailedPrecondition when the group does not appear.
+  virtual Status adopt_group(const GroupDisks& wanted, Patience patience) = 0;
 };
 
 }  // namespace holdfast::lvm

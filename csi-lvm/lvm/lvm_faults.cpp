@@ -149,6 +149,24 @@ Status why_not_removed(const Inventory& after, const VolumeName& name, std::stri
   return told_by_lvm("remove " + name.text(), said);
 }
 
+Status why_no_group(const Inventory& after, const GroupDisks& wanted, std::string_view said) {
+  if (after.group(wanted.group) != nullptr) {
+    return fail(Code::kAlreadyExists, "there is a volume group " + wanted.group);
+  }
+  return fail(Code::kFailedPrecondition,
+              "make the volume group " + wanted.group + ": " + std::string(trim(said)));
+}
+
+Status why_not_in_group(const Inventory& after, const GroupDisks& wanted, std::string_view said) {
+  HOLDFAST_TRY(const VolumeGroup* group, find_group(after, wanted.group));
+  const auto outside = std::ranges::find_if(wanted.devices, [group](const std::string& device) {
+    return std::ranges::find(group->disks, device, &PhysicalVolume::device) == group->disks.end();
+  });
+  if (outside == wanted.devices.end()) return {};
+  return fail(Code::kFailedPrecondition,
+              *outside + " is not in the volume group " + wanted.group + ": " + std::string(trim(said)));
+}
+
 Status may_remove(const Inventory& before, const VolumeName& name) {
   HOLDFAST_TRY(const VolumeGroup* group, find_group(before, name.group));
   const LogicalVolume* volume = group->volume(name.volume);

@@ -21,6 +21,12 @@ Status why_not_switched(const Inventory& after, const VolumeName& name, bool act
 /// OK when it is gone.
 Status why_not_removed(const Inventory& after, const VolumeName& name, std::string_view said);
 
+/// kAlreadyExists when there is a group of this name; else kFailedPrecondition with what LVM said of the
+/// disks.
+Status why_no_group(const Inventory& after, const GroupDisks& wanted, std::string_view said);
+/// OK when all of the disks are in the group by now; kNotFound for the group; kFailedPrecondition.
+Status why_not_in_group(const Inventory& after, const GroupDisks& wanted, std::string_view said);
+
 /// Whether it may be removed without anything else going with it. Errors: kNotFound for the group;
 /// kFailedPrecondition.
 Status may_remove(const Inventory& before, const VolumeName& name);

@@ -26,6 +26,10 @@ class FakeLvm final : public Lvm {
 
   void add_group(const std::string& name, const std::vector<std::uint64_t>& extents_of_disks,
                  std::uint64_t extent_bytes = 4 << 20);
+  /// A blank disk that a group can take: "/dev/vdb".
+  void add_disk(const std::string& device, std::uint64_t extents);
+  /// A group of one disk that only the host's LVM sees.
+  void add_host_group(const std::string& name, const std::string& device);
   /// As a mount or a pod's file descriptor does.
   void set_open(const VolumeName& name, bool open);
 
@@ -39,8 +43,17 @@ class FakeLvm final : public Lvm {
   Status activate(const VolumeName& name, Patience patience) override;
   Status deactivate(const VolumeName& name, Patience patience) override;
   Status remove(const VolumeName& name, Patience patience) override;
+  Result<Inventory> look_around(Patience patience) override;
+  Status create_group(const GroupDisks& wanted, Patience patience) override;
+  Status extend_group(const GroupDisks& wanted, Patience patience) override;
+  Status adopt_group(const GroupDisks& wanted, Patience patience) override;
 
  private:
+  // Moves blank disks into a group; false, and nothing is moved, when one is none.
+  bool take_disks(VolumeGroup& group, const std::vector<std::string>& devices);
+  Status perform_group(std::string_view verb, const GroupDisks& wanted,
+                       const std::function<Status()>& change);
+
   // Of each disk of a volume's group, by its place, the extents that the volume takes.
   using Share = std::vector<std::uint64_t>;
 
@@ -54,7 +67,9 @@ class FakeLvm final : public Lvm {
 
   std::mutex mutex_;
   Inventory state_;
-  std::map<std::string, Share> shares_;  // by "group/volume"
+  Inventory host_;                               // what is not ours to look at
+  std::map<std::string, PhysicalVolume> blank_;  // by path
+  std::map<std::string, Share> shares_;          // by "group/volume"
 };
 
 }  // namespace holdfast::lvm::test

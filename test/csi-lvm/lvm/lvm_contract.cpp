@@ -61,6 +61,7 @@ class Contract {
   std::uint64_t free_extents() const { return now().group(kContractGroup)->free_bytes / kExtent; }
   void make(const NewVolume& wanted) const { REQUIRE(lvm.create(wanted, kAmple).has_value()); }
   void set_open(const std::string& name, bool open) const { setting_->set_open(named(name), open); }
+  std::vector<std::string> spare_disks() const { return setting_->spare_disks(); }
   void refuses(const Status& done, Code code) const {
     REQUIRE_FALSE(done.has_value());
     INFO(done.error().message);
@@ -233,6 +234,34 @@ TEST_CASE_METHOD(Contract, "thin volumes share a pool, and a snapshot of one out
   CHECK(volume("snap-1").active);
   REQUIRE(lvm.extend(named("snap-1"), 150 * kExtent, kAmple).has_value());
   CHECK(volume("snap-1").size_bytes == 150 * kExtent);
+}
+
+TEST_CASE_METHOD(InEverySetting, "a group is made of blank disks, and takes more of them, each once",
+                 "[lvm contract]") {
+  const std::vector<std::string> disks = spare_disks();
+  const auto disks_of_group = [this] { return now().group(kSpareGroup)->disks.size(); };
+  refuses(lvm.create_group({kSpareGroup, {"/dev/nowhere"}}, kAmple), Code::kFailedPrecondition);
+  refuses(lvm.extend_group({kSpareGroup, {disks[0]}}, kAmple), Code::kNotFound);
+  REQUIRE(lvm.create_group({kSpareGroup, {disks[0]}}, kAmple).has_value());
+  CHECK(disks_of_group() == 1);
+  refuses(lvm.create_group({kSpareGroup, {disks[1]}}, kAmple), Code::kAlreadyExists);
+  const std::string taken = now().group(kContractGroup)->disks[0].device;
+  refuses(lvm.extend_group({kSpareGroup, {taken}}, kAmple), Code::kFailedPrecondition);
+  for (int i = 0; i < 2; ++i) REQUIRE(lvm.extend_group({kSpareGroup, {disks[1]}}, kAmple).has_value());
+  CHECK(disks_of_group() == 2);
+  CHECK(now().group(kContractGroup)->disks.size() == 2);
+}
+
+TEST_CASE_METHOD(Contract, "the host's groups are seen beside ours", "[lvm contract]") {
+  const Inventory around = lvm.look_around(kAmple).value();
+  REQUIRE(around.group(kContractGroup) != nullptr);
+  CHECK(around.group(kContractGroup)->disks.size() == 2);
+}
+
+TEST_CASE_METHOD(Contract, "names and paths that LVM would not take are refused for groups too",
+                 "[lvm contract]") {
+  refuses(lvm.create_group({"a b", spare_disks()}, kAmple), Code::kInvalidArgument);
+  refuses(lvm.extend_group({kContractGroup, {"--yes"}}, kAmple), Code::kInvalidArgument);
 }
 
 }  // namespace

@@ -19,6 +19,8 @@ class ContractSetting {
   virtual Lvm& lvm() = 0;
   /// Holds the volume's device open, as a mount does; false lets it go.
   virtual void set_open(const VolumeName& name, bool open) = 0;
+  /// Two blank disks beside it.
+  [[nodiscard]] virtual std::vector<std::string> spare_disks() const = 0;
 };
 
 /// The settings that this test program runs the contract in, by name.
@@ -26,5 +28,6 @@ std::vector<std::string> contract_settings();
 std::unique_ptr<ContractSetting> make_contract_setting(const std::string& name);
 
 inline constexpr const char* kContractGroup = "contract";
+inline constexpr const char* kSpareGroup = "spare";  ///< what a case makes of the spare disks
 
 }  // namespace holdfast::lvm::test

@@ -21,6 +21,7 @@ class RealSetting final : public ContractSetting {
  public:
   explicit RealSetting(const std::string& name) : queue_(runner(name)), lvm_(queue_, guest_settings()) {
     empty_group(lvm_);
+    clear_spare_disks();
   }
   Lvm& lvm() override { return lvm_; }
   void set_open(const VolumeName& name, bool open) override {
@@ -28,7 +29,25 @@ class RealSetting final : public ContractSetting {
     if (open && !open_.valid()) throw std::runtime_error("/dev/" + name.text() + " does not open");
   }
 
+  [[nodiscard]] std::vector<std::string> spare_disks() const override { return test::spare_disks(); }
+
  private:
+  // The port removes no group.
+  void clear_spare_disks() {
+    const auto run = [this](std::vector<std::string> words) {
+      words.insert(words.begin(), find_system_program("lvm"));
+      words.insert(words.end(),
+                   {"--config", settings_text(guest_settings()), "--devicesfile", "holdfast.devices"});
+      return executor_.run(
+          {.argv = words, .environment = {}, .input = {}, .deadline = std::chrono::minutes(1)});
+    };
+    if (!run({"vgs", kSpareGroup})->succeeded()) return;
+    std::vector<std::string> words{"pvremove"};
+    for (const std::string& disk : test::spare_disks()) words.push_back(disk);
+    if (!run({"vgremove", "--yes", kSpareGroup})->succeeded()) throw std::runtime_error("vgremove fails");
+    static_cast<void>(run(words));  // one of them may be none
+  }
+
   std::unique_ptr<LvmRunner> runner(const std::string& name) {
     if (name == kByWorker) return std::make_unique<WorkerRunner>(lvmcmd_path());
     return std::make_unique<ExecRunner>(executor_, find_system_program("lvm"));

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "common/base/text.h"
 #include "test/csi-lvm/lvm/lvm_contract.h"
 
 namespace holdfast::lvm::test {
@@ -23,6 +24,14 @@ std::string lvmcmd_path() {
   const char* folder = std::getenv("HOLDFAST_BIN");
   if (folder == nullptr) throw std::runtime_error("HOLDFAST_BIN does not tell where lvmcmd is");
   return std::string(folder) + "/lvmcmd";
+}
+
+std::vector<std::string> spare_disks() {
+  const char* names = std::getenv("HOLDFAST_SPARE_DISKS");
+  if (names == nullptr) throw std::runtime_error("HOLDFAST_SPARE_DISKS does not name two blank disks");
+  std::vector<std::string> disks;
+  for (std::string_view rest = names; !rest.empty();) disks.emplace_back(take_until(rest, ' '));
+  return disks;
 }
 
 // Snapshots go before their origins and thin volumes before their pool, so that some rounds may be needed.

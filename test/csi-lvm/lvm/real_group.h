@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "csi-lvm/lvm/commands_lvm.h"
 
@@ -12,6 +13,9 @@ namespace holdfast::lvm::test {
 
 /// In the folder that HOLDFAST_BIN names.
 [[nodiscard]] std::string lvmcmd_path();
+
+/// Those that HOLDFAST_SPARE_DISKS names, separated by blanks.
+[[nodiscard]] std::vector<std::string> spare_disks();
 
 /// Removes all volumes of the contract's group. Throws when it cannot.
 void empty_group(Lvm& lvm);

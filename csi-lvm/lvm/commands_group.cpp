@@ -1,0 +1,58 @@
+#include <utility>
+
+#include "csi-lvm/lvm/commands_lvm.h"
+#include "csi-lvm/lvm/lvm_command.h"
+#include "csi-lvm/lvm/lvm_faults.h"
+
+// What CommandsLvm does to groups and their disks. No command has --yes: a question about what is on a disk
+// is answered with no, and the disk stays as it is.
+namespace holdfast::lvm {
+namespace {
+
+Status check(const GroupDisks& wanted) {
+  HOLDFAST_CHECK(check_name(wanted.group));
+  if (wanted.devices.empty()) return fail(Code::kInvalidArgument, "no disks for the group " + wanted.group);
+  for (const std::string& device : wanted.devices) HOLDFAST_CHECK(check_device_path(device));
+  return {};
+}
+
+}  // namespace
+
+Result<Inventory> CommandsLvm::look_around(Patience patience) {
+  std::vector<std::string> words = inventory_command();
+  words.insert(words.begin() + 1, {"--config", host_settings_});
+  return report({.effect = Effect::kReports, .words = std::move(words)}, patience);
+}
+
+Status CommandsLvm::change_group(std::vector<std::string> words, const GroupDisks& wanted,
+                                 Patience patience) {
+  const bool create = words.front() == "vgcreate";
+  HOLDFAST_CHECK(check(wanted));
+  words.push_back(wanted.group);
+  words.insert(words.end(), wanted.devices.begin(), wanted.devices.end());
+  HOLDFAST_TRY(const std::string said, run(std::move(words), patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return create ? why_no_group(after, wanted, said) : why_not_in_group(after, wanted, said);
+}
+
+Status CommandsLvm::create_group(const GroupDisks& wanted, Patience patience) {
+  return change_group({"vgcreate"}, wanted, patience);
+}
+
+Status CommandsLvm::extend_group(const GroupDisks& wanted, Patience patience) {
+  return change_group({"vgextend"}, wanted, patience);
+}
+
+Status CommandsLvm::adopt_group(const GroupDisks& wanted, Patience patience) {
+  HOLDFAST_CHECK(check(wanted));
+  std::string said;
+  for (const std::string& device : wanted.devices) {
+    HOLDFAST_TRY(const std::string more, run({"lvmdevices", "--adddev", device}, patience));
+    said += more;
+  }
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_not_in_group(after, wanted, said);
+}
+
+}  // namespace holdfast::lvm
