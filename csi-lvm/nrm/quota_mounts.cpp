@@ -1,0 +1,52 @@
+#include "csi-lvm/nrm/quota_mounts.h"
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+#include "common/mount/mount_options.h"
+#include "common/mount/mount_table.h"
+#include "common/mount/mounter.h"
+
+namespace holdfast::nrm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::minutes kPatience{10};  // for mkfs or a check of a large disk
+constexpr std::chrono::seconds kStep{5};       // of the reading of a whole device, between other work
+
+}  // namespace
+
+Result<std::string> SystemQuotaMounts::mounted_at(const std::string& path) {
+  HOLDFAST_TRY(const auto table, mount::MountTable::open());
+  HOLDFAST_TRY(const auto mounts, table->now());
+  const mount::MountEntry* entry = mount::mounted_at(*mounts, path);
+  if (entry == nullptr) return "";
+  std::error_code error;
+  const std::string number = std::to_string(entry->major) + ":" + std::to_string(entry->minor);
+  const fs::path link = fs::read_symlink(fs::path("/sys/dev/block") / number, error);
+  return error ? entry->source : link.filename().string();
+}
+
+Status SystemQuotaMounts::mount(const QuotaMount& wanted, block::ProvenanceRecord& record) {
+  block::PrepareRequest request;
+  request.volume = wanted.path;
+  request.device = wanted.device;
+  request.provenance = wanted.provenance;
+  request.fs_type = wanted.fs_type;
+  if (wanted.fs_type == "ext4") request.mkfs_options = {"-O", "project,quota"};
+  const auto until = std::chrono::steady_clock::now() + kStep;
+  const auto is_late = [until] { return std::chrono::steady_clock::now() >= until; };
+  HOLDFAST_TRY(const std::string fs_type, preparer_.prepare(request, record, kPatience, is_late));
+  HOLDFAST_TRY(mount::MountOptions options, mount::parse_mount_options(fs_type, {"prjquota"}));
+  HOLDFAST_TRY(const auto mounter, mount::make_mounter(fs::path(wanted.path).parent_path().string()));
+  return mounter->stage(
+      {.device = wanted.device, .fs_type = fs_type, .target = wanted.path, .options = std::move(options)});
+}
+
+}  // namespace holdfast::nrm

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/base/exec.h"
+#include "common/base/result.h"
+#include "common/block/format_decision.h"
+#include "common/block/preparer.h"
+
+namespace holdfast::nrm {
+
+/// A folder with project quotas that is to be there.
+struct QuotaMount {
+  std::string path;
+  std::string device;   ///< "/dev/vdb"
+  std::string fs_type;  ///< "ext4" or "xfs"
+  block::Provenance provenance;
+};
+
+/// Where file systems with project quotas are mounted. The tests' one is test/csi-lvm/nrm/fake_disks.h.
+class QuotaMounts {
+ public:
+  QuotaMounts() = default;
+  QuotaMounts(const QuotaMounts&) = delete;
+  QuotaMounts& operator=(const QuotaMounts&) = delete;
+  virtual ~QuotaMounts() = default;
+
+  /// What is mounted at exactly this path: its device's kernel name, or the source's name of one without a
+  /// device; "" for nothing.
+  virtual Result<std::string> mounted_at(const std::string& path) = 0;
+  /// Makes the file system when the device is proved empty, and mounts it with prjquota. `record` keeps the
+  /// provenance. Errors: kAborted while the whole device is read: ask again, it goes on; those of
+  /// block::Preparer and mount(2); kFailedPrecondition when the folder holds files.
+  virtual Status mount(const QuotaMount& wanted, block::ProvenanceRecord& record) = 0;
+};
+
+/// The real one.
+class SystemQuotaMounts final : public QuotaMounts {
+ public:
+  SystemQuotaMounts() : file_systems_(executor_), preparer_(file_systems_) {}
+
+  Result<std::string> mounted_at(const std::string& path) override;
+  Status mount(const QuotaMount& wanted, block::ProvenanceRecord& record) override;
+
+ private:
+  SystemExecutor executor_;
+  block::FileSystems file_systems_;
+  block::Preparer preparer_;
+};
+
+}  // namespace holdfast::nrm

@@ -1,0 +1,118 @@
+#include "csi-lvm/nrm/quota_plan.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast::nrm {
+namespace {
+
+using block::DeviceIdentity;
+
+/// The pin of one folder's device, as the place where its provenance is kept.
+class PinnedProvenance final : public block::ProvenanceRecord {
+ public:
+  PinnedProvenance(Files& files, const std::filesystem::path& state_dir, Pins& pins, Pin pin)
+      : files_(files), state_dir_(state_dir), pins_(pins), pin_(std::move(pin)) {}
+
+  Status write(const block::Provenance& provenance) override {
+    pin_.provenance = block::to_string(provenance);
+    remember(pins_, pin_);
+    return save_pins(files_, state_dir_, pins_);
+  }
+
+ private:
+  Files& files_;
+  const std::filesystem::path& state_dir_;
+  Pins& pins_;
+  Pin pin_;
+};
+
+PlanRow row_of(const QuotaPathEntry& entry) {
+  return {.entry = entry.path,
+          .selector = {},
+          .device = {},
+          .identity = {},
+          .action = Action::kMissing,
+          .reason = {}};
+}
+
+// What was mounted there once, else the first that is there.
+const Target* choose(const std::vector<Target>& targets) {
+  const auto pinned =
+      std::ranges::find_if(targets, [](const Target& target) { return target.pin.has_value(); });
+  if (pinned != targets.end()) return &*pinned;
+  const auto there =
+      std::ranges::find_if(targets, [](const Target& target) { return !target.kernel_name.empty(); });
+  if (there != targets.end()) return &*there;
+  return targets.empty() ? nullptr : &targets.front();
+}
+
+// Of this device, also where nothing of it lasts and its name must do.
+std::string known_provenance(const Pins& pins, const Target& target) {
+  if (target.pin) return target.pin->provenance;
+  for (const Pin& pin : pins) {
+    if (pin.entry == target.entry && pin.selector == target.selector) return pin.provenance;
+  }
+  return "";
+}
+
+}  // namespace
+
+QuotaPlan plan_quota_path(const QuotaPathEntry& entry, const NodeFacts& facts, const Pins& pins,
+                          const std::string& mounted) {
+  QuotaPlan plan{.row = row_of(entry), .kernel_name = {}, .provenance = {}};
+  const std::vector<Target> targets = find_targets(entry.path, entry.devices, facts, pins);
+  const Target* target = choose(targets);
+  if (target == nullptr) {
+    plan.row.reason = "no disk fits";
+    return plan;
+  }
+  plan.row.selector = target->selector;
+  plan.row.reason = target->why;
+  const DeviceIdentity* device = facts.device(target->kernel_name);
+  if (device == nullptr) return plan;
+  plan.row.device = device_path(device->kernel_name);
+  plan.row.identity = identity_text(*device);
+  plan.row.action = Action::kRefuse;
+  if (mounted == device->kernel_name) {
+    plan.row.action = Action::kKept;
+  } else if (!mounted.empty()) {
+    plan.row.reason = "has " + mounted + " mounted, which is another";
+  } else if (const Member* member = facts.member(device->kernel_name); member != nullptr) {
+    plan.row.reason =
+        "is a physical volume of LVM's" + (member->group.empty() ? "" : ", in " + member->group);
+  } else if (plan.row.reason = why_not_usable(facts, *device, entry.fs_type); plan.row.reason.empty()) {
+    plan.row.action = Action::kMount;
+    plan.kernel_name = device->kernel_name;
+    plan.provenance = block::parse_provenance(known_provenance(pins, *target));
+  }
+  return plan;
+}
+
+PlanRow QuotaPathKeeper::settle(const QuotaPathEntry& entry, const NodeFacts& facts, bool dry_run) {
+  const auto mounted = mounts_.mounted_at(entry.path);
+  if (!mounted) {
+    PlanRow row = row_of(entry);
+    row.action = Action::kFailed;
+    row.reason = mounted.error().message;
+    return row;
+  }
+  QuotaPlan plan = plan_quota_path(entry, facts, pins_, *mounted);
+  if (plan.row.action != Action::kMount || dry_run) return std::move(plan.row);
+  PinnedProvenance record(files_, state_dir_, pins_,
+                          make_pin(entry.path, plan.row.selector, *facts.device(plan.kernel_name)));
+  Status done = record.write(plan.provenance);
+  if (done) {
+    done = mounts_.mount({.path = entry.path,
+                          .device = device_path(plan.kernel_name),
+                          .fs_type = entry.fs_type,
+                          .provenance = plan.provenance},
+                         record);
+  }
+  if (done) return std::move(plan.row);
+  plan.row.action = done.error().code == Code::kAborted ? Action::kWait : Action::kFailed;
+  plan.row.reason = done.error().message;
+  return std::move(plan.row);
+}
+
+}  // namespace holdfast::nrm
