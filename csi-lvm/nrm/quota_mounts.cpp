@@ -44,7 +44,8 @@ Status SystemQuotaMounts::mount(const QuotaMount& wanted, block::ProvenanceRecor
   const auto is_late = [until] { return std::chrono::steady_clock::now() >= until; };
   HOLDFAST_TRY(const std::string fs_type, preparer_.prepare(request, record, kPatience, is_late));
   HOLDFAST_TRY(mount::MountOptions options, mount::parse_mount_options(fs_type, {"prjquota"}));
-  HOLDFAST_TRY(const auto mounter, mount::make_mounter(fs::path(wanted.path).parent_path().string()));
+  // below the first folder, which is there; those between are made
+  HOLDFAST_TRY(const auto mounter, mount::make_mounter(wanted.path.substr(0, wanted.path.find('/', 1))));
   return mounter->stage(
       {.device = wanted.device, .fs_type = fs_type, .target = wanted.path, .options = std::move(options)});
 }

@@ -69,6 +69,9 @@ Status check_folder(const std::string& path) {
                      !holds("/./") && !holds("/../") && !path.ends_with("/.") && !path.ends_with("/..") &&
                      std::ranges::all_of(path, [](char c) { return c > ' ' && c != '\x7f'; });
   if (!plain) return refuse("the folder " + in_quotes(path) + " must be a plain absolute path");
+  if (path.find('/', 1) == std::string::npos) {
+    return refuse("the folder " + in_quotes(path) + " must be within another, as /mnt/path1 is");
+  }
   if (is_system_folder(path)) return refuse("the folder " + in_quotes(path) + " is one of the system's");
   return {};
 }

@@ -56,6 +56,7 @@ std::vector<ServedKind> built_in_kinds() {
   return {
       built_in("", "nodes", "Node", false, true),
       built_in("", "namespaces", "Namespace", false, true),
+      built_in("", "configmaps", "ConfigMap", true, false),
       built_in("", "events", "Event", true, false),
       built_in("coordination.k8s.io", "leases", "Lease", true, false),
       built_in("storage.k8s.io", "storageclasses", "StorageClass", false, false),

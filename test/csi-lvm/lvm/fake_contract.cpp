@@ -8,11 +8,11 @@ class FakeSetting final : public ContractSetting {
  public:
   FakeSetting() {
     lvm_.add_group(kContractGroup, {63, 63});
-    for (const std::string& disk : spare_disks()) lvm_.add_disk(disk, 15);
+    for (const std::string& disk : FakeSetting::spare_disks()) lvm_.add_disk(disk, 15);
   }
   Lvm& lvm() override { return lvm_; }
   void set_open(const VolumeName& name, bool open) override { lvm_.set_open(name, open); }
-  [[nodiscard]] std::vector<std::string> spare_disks() const override { return {"/dev/vdx", "/dev/vdy"}; }
+  [[nodiscard]] std::vector<std::string> spare_disks() override { return {"/dev/vdx", "/dev/vdy"}; }
 
  private:
   FakeLvm lvm_;

@@ -237,7 +237,7 @@ TEST_CASE_METHOD(Contract, "thin volumes share a pool, and a snapshot of one out
 }
 
 TEST_CASE_METHOD(InEverySetting, "a group is made of blank disks, and takes more of them, each once",
-                 "[lvm contract]") {
+                 "[lvm groups]") {
   const std::vector<std::string> disks = spare_disks();
   const auto disks_of_group = [this] { return now().group(kSpareGroup)->disks.size(); };
   refuses(lvm.create_group({kSpareGroup, {"/dev/nowhere"}}, kAmple), Code::kFailedPrecondition);
@@ -252,14 +252,14 @@ TEST_CASE_METHOD(InEverySetting, "a group is made of blank disks, and takes more
   CHECK(now().group(kContractGroup)->disks.size() == 2);
 }
 
-TEST_CASE_METHOD(Contract, "the host's groups are seen beside ours", "[lvm contract]") {
+TEST_CASE_METHOD(Contract, "the host's groups are seen beside ours", "[lvm groups]") {
   const Inventory around = lvm.look_around(kAmple).value();
   REQUIRE(around.group(kContractGroup) != nullptr);
   CHECK(around.group(kContractGroup)->disks.size() == 2);
 }
 
 TEST_CASE_METHOD(Contract, "names and paths that LVM would not take are refused for groups too",
-                 "[lvm contract]") {
+                 "[lvm groups]") {
   refuses(lvm.create_group({"a b", spare_disks()}, kAmple), Code::kInvalidArgument);
   refuses(lvm.extend_group({kContractGroup, {"--yes"}}, kAmple), Code::kInvalidArgument);
 }

@@ -19,8 +19,8 @@ class ContractSetting {
   virtual Lvm& lvm() = 0;
   /// Holds the volume's device open, as a mount does; false lets it go.
   virtual void set_open(const VolumeName& name, bool open) = 0;
-  /// Two blank disks beside it.
-  [[nodiscard]] virtual std::vector<std::string> spare_disks() const = 0;
+  /// Two blank disks beside it; what another case made of them is gone.
+  [[nodiscard]] virtual std::vector<std::string> spare_disks() = 0;
 };
 
 /// The settings that this test program runs the contract in, by name.

@@ -21,7 +21,6 @@ class RealSetting final : public ContractSetting {
  public:
   explicit RealSetting(const std::string& name) : queue_(runner(name)), lvm_(queue_, guest_settings()) {
     empty_group(lvm_);
-    clear_spare_disks();
   }
   Lvm& lvm() override { return lvm_; }
   void set_open(const VolumeName& name, bool open) override {
@@ -29,7 +28,10 @@ class RealSetting final : public ContractSetting {
     if (open && !open_.valid()) throw std::runtime_error("/dev/" + name.text() + " does not open");
   }
 
-  [[nodiscard]] std::vector<std::string> spare_disks() const override { return test::spare_disks(); }
+  [[nodiscard]] std::vector<std::string> spare_disks() override {
+    clear_spare_disks();
+    return test::spare_disks();
+  }
 
  private:
   // The port removes no group.

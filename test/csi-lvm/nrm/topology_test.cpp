@@ -198,7 +198,8 @@ TEST_CASE("What of an entry cannot be used is told, and the others stand", "[nrm
 }
 
 TEST_CASE("Folders of the system are no quotapaths", "[nrm]") {
-  for (const char* path : {"/", "/usr", "/etc/x", "mnt", "/mnt/../etc", "/mnt/", "/proc", "/mnt/a b"}) {
+  for (const char* path :
+       {"/", "/usr", "/quota", "/etc/x", "mnt", "/mnt/../etc", "/mnt/", "/proc", "/mnt/a b"}) {
     DYNAMIC_SECTION(path) {
       const Topology topology =
           parse_topology({{"quotapath", "quotapath:\n- {name: '" + std::string(path) +

@@ -1,0 +1,34 @@
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "common/base/version.h"
+#include "csi-lvm/nrm/manager_program.h"
+
+// The manager's binary. Everything that can be tested is in the library.
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of write(2), not our death
+  holdfast::SystemClock clock;
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const auto environment = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  const auto options = holdfast::nrm::parse_manager_options(arguments, environment);
+  if (!options) {
+    std::fprintf(stderr, "node-resource-manager: %s\n", options.error().message.c_str());
+    return 2;
+  }
+  if (options->help) {
+    std::fputs(holdfast::nrm::manager_help().c_str(), stdout);
+    return 0;
+  }
+  if (options->version) {
+    std::fprintf(stderr, "%s\n", std::string(holdfast::version()).c_str());
+    return 0;
+  }
+  holdfast::FdLogger log(options->log_level, clock);
+  const holdfast::Status ended = holdfast::nrm::run_node_resource_manager(*options, log);
+  if (!ended) log.error("node-resource-manager cannot go on", {{"error", ended.error().message}});
+  return ended ? 0 : 1;
+}
