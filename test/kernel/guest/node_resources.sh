@@ -1,0 +1,120 @@
+#!/bin/bash
+# The node-resource-manager on real disks: groups from a file, refusals, names exchanged while nobody looks.
+source "$(dirname "$0")/../../tap.sh"
+
+program=$(cd "$(dirname "$0")/../../.." && pwd)/build/bin/node-resource-manager
+config=/tmp/topology.yaml
+state=/tmp/state
+lvm_words=(--config devices/use_devicesfile=1 --devicesfile holdfast.devices)
+
+pass() {
+  "$program" --once --node-id n1 --config-file "$config" --state-dir "$state" --log-level warning "$@" >/tmp/table 2>/tmp/log ||
+    { cat /tmp/table /tmp/log; return 1; }
+}
+
+# row DEVICE ACTION [REASON]: the last pass's table says so.
+row() { grep -E "^[^ ]+ +$1 .* $2( |\$).*${3-}" /tmp/table || { cat /tmp/table /tmp/log; return 1; }; }
+
+# plug N DISK: the disk becomes /dev/loopN.
+plug() { losetup "/dev/loop$1" "/tmp/$2"; }
+
+make_disks() {
+  modprobe -a dm-mod loop && mkdir -p /run/lvm /run/lock/lvm || return
+  truncate -s 64M /tmp/a /tmp/b /tmp/c /tmp/full /tmp/table_disk && plug 1 a && plug 2 b && plug 3 c && plug 4 full || return
+  mkfs.ext4 -q -F /dev/loop4 &&
+    printf 'label: gpt\nstart=2048, size=40960\nstart=43008\n' | sfdisk -q /tmp/table_disk &&
+    losetup -P /dev/loop5 /tmp/table_disk && [[ -b /dev/loop5p2 ]]
+}
+
+group() { printf '    - {name: %s, key: kubernetes.io/hostname, operator: In, value: n1, topology: {type: device, devices: [%s]}}\n' "$@"; }
+
+configure() {
+  printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: node-resource-topo}\ndata:\n  volumegroup: |\n    volumegroup:\n'
+  cat
+}
+
+disks_of() { pvs --noheadings -o pv_name,vg_name,pv_uuid "${lvm_words[@]}" | awk -v group="$1" '$2 == group {print $1, $3}' | sort; }
+count_disks() { [[ $(disks_of "$1" | wc -l) == "$2" ]]; }
+checksum() { sha256sum <"$1"; }
+
+make_first() {
+  { group vg1 /dev/loop1 /dev/loop9 && group vg2 "/dev/loop2, /dev/loop3"; } | configure >"$config"
+  pass --dry-run && row /dev/loop1 create && ! vgs vg1 "${lvm_words[@]}" && pass && count_disks vg1 1 && count_disks vg2 2
+}
+
+changes_nothing() {
+  local before after
+  before=$(vgs --noheadings -o vg_name,vg_seqno "${lvm_words[@]}") && pass && row /dev/loop1 kept && row /dev/loop3 kept || return
+  after=$(vgs --noheadings -o vg_name,vg_seqno "${lvm_words[@]}") && [[ $before == "$after" ]]
+}
+
+refuses() {
+  local before
+  before=$(checksum /tmp/full)
+  { group vg1 "/dev/loop1, /dev/loop4, /dev/loop5"; } | configure >"$config"
+  pass && row /dev/loop4 refused 'holds ext4' && row /dev/loop5 refused 'has partitions' &&
+    [[ $(checksum /tmp/full) == "$before" ]] && count_disks vg1 1
+}
+
+takes_partition() {
+  local before
+  before=$(head -c 1M /tmp/table_disk | sha256sum)
+  { group vg1 "/dev/loop1, /dev/loop5p2"; } | configure >"$config"
+  pass && row /dev/loop5p2 kept && count_disks vg1 2 && [[ $(head -c 1M /tmp/table_disk | sha256sum) == "$before" ]]
+}
+
+in_use_is_refused() {
+  mount /dev/loop4 /mnt && { group vg9 /dev/loop4; } | configure >"$config"
+  pass && row /dev/loop4 refused 'mounted at /mnt' && umount /mnt
+}
+
+# As a reboot that finds the disks in another order: vg1's disk is called as one of vg2's was, and a blank one took its name.
+exchange_names() {
+  { group vg1 /dev/loop1 && group vg2 "/dev/loop2, /dev/loop3"; } | configure >"$config"
+  pass && disks_of vg1 | grep -v loop5 | cut -d' ' -f2 >/tmp/vg1 && disks_of vg2 | cut -d' ' -f2 | sort >/tmp/vg2 || return
+  vgchange -an "${lvm_words[@]}" && losetup -d /dev/loop1 /dev/loop2 /dev/loop3 && truncate -s 64M /tmp/new || return
+  plug 1 new && plug 2 a && plug 3 b && plug 6 c
+}
+
+keeps_groups() {
+  pass && row /dev/loop2 kept && row /dev/loop6 kept || return
+  [[ $(disks_of vg1 | grep -v loop5 | cut -d' ' -f2) == "$(</tmp/vg1)" ]] &&
+    [[ $(disks_of vg2 | cut -d' ' -f2 | sort) == "$(</tmp/vg2)" ]] && cmp -n 67108864 /tmp/new /dev/zero
+}
+
+# A group made by hand, which our list of disks does not have, and a blank disk for it.
+takes_in_group() {
+  truncate -s 64M /tmp/host /tmp/more && plug 7 host && plug 10 more &&
+    vgcreate --config devices/use_devicesfile=0 -q byhand /dev/loop7 || return
+  { group byhand "/dev/loop7, /dev/loop10"; } | configure >"$config"
+  ! vgs byhand "${lvm_words[@]}" && pass && row /dev/loop7 kept && row /dev/loop10 kept && count_disks byhand 2
+}
+
+quota_path() {
+  printf '  quotapath: |\n    quotapath:\n    - {name: /mnt/path1, key: kubernetes.io/hostname, operator: In, value: n1, '
+  printf 'topology: {type: device, options: prjquota, fstype: ext4, devices: [/dev/loop11, /dev/loop12]}}\n'
+}
+
+mounts_quota_path() {
+  local uuid
+  modprobe quota_v2 && truncate -s 64M /tmp/quota && plug 12 quota || return
+  { configure </dev/null && quota_path; } >"$config"
+  pass --dry-run && row /dev/loop12 mount && ! mountpoint -q /mnt/path1 && pass && row /dev/loop12 mount || return
+  grep -q '^/dev/loop12 /mnt/path1 ext4 .*prjquota' /proc/mounts && uuid=$(blkid -o value -s UUID /dev/loop12) || return
+  pass && row /dev/loop12 kept && umount /mnt/path1 && pass && row /dev/loop12 mount &&
+    [[ $(blkid -o value -s UUID /dev/loop12) == "$uuid" ]]
+}
+
+plan 12
+check "disks are made" make_disks
+check "groups are made of the disks that are there, after a dry run that makes none" make_first
+check "a second pass changes nothing" changes_nothing
+check "a disk with a file system and one with partitions are refused, and stay as they are" refuses
+check "a partition that is named is taken, and the table stays" takes_partition
+check "a mounted disk is refused" in_use_is_refused
+check "names are exchanged" exchange_names
+check "the groups keep their disks, and the disk that took a name is not touched" keeps_groups
+check "a group that the host's LVM has is taken in and extended" takes_in_group
+check "a quotapath's disk is formatted once, and mounted with project quotas" mounts_quota_path
+check "the plan can be read" grep -q '"action": "mount"' "$state/plan.json"
+check "LVM's own list of the host's devices was not made" fails test -e /etc/lvm/devices/system.devices
