@@ -33,13 +33,6 @@ std::optional<std::size_t> first_nonzero(std::span<const std::byte> bytes) {
   return static_cast<std::size_t>(found - bytes.begin());
 }
 
-bool all_zero(std::span<const std::byte> bytes) {
-  // A row that begins with zero and equals itself one byte further on is zero; memcmp(3) is much faster than
-  // a loop.
-  return bytes.empty() ||
-         (bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
-}
-
 Unreadable unreadable(std::uint64_t offset, const Error& error) {
   return {offset, error.sys_errno != 0 ? error.sys_errno : EIO};
 }

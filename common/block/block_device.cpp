@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -23,6 +24,13 @@ tl::unexpected<Error> fail_at(int sys_errno, std::string_view verb, const std::s
 }
 
 }  // namespace
+
+bool all_zero(std::span<const std::byte> bytes) {
+  // A row that begins with zero and equals itself one byte further on is zero; memcmp(3) is much faster than
+  // a loop.
+  return bytes.empty() ||
+         (bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
 
 AlignedBuffer::AlignedBuffer(std::size_t bytes)
     : bytes_(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlignment}))), size_(bytes) {}
@@ -64,6 +72,22 @@ Status SystemBlockDevice::read(std::uint64_t offset, std::span<std::byte> into) 
     if (n < 0) return fail_at(errno, "read", name_, offset + done);
     if (n == 0)
       return fail(Code::kOutOfRange, "read " + name_ + ": it ends at byte " + std::to_string(offset + done));
+    done += static_cast<std::size_t>(n);
+  }
+  return {};
+}
+
+Status SystemBlockDevice::write(std::uint64_t offset, std::span<const std::byte> from) {
+  if (offset + from.size() > size_bytes_) {
+    return fail(Code::kOutOfRange, "write " + name_ + ": it ends at byte " + std::to_string(size_bytes_));
+  }
+  std::size_t done = 0;
+  while (done < from.size()) {
+    const ssize_t n =
+        ::pwrite(fd_.get(), from.data() + done, from.size() - done, static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_at(errno, "write", name_, offset + done);
+    if (n == 0) return fail_at(EIO, "write", name_, offset + done);
     done += static_cast<std::size_t>(n);
   }
   return {};

@@ -29,6 +29,9 @@ class AlignedBuffer {
   std::size_t size_;
 };
 
+/// Whether there is nothing but zeros.
+[[nodiscard]] bool all_zero(std::span<const std::byte> bytes);
+
 /// A block device as a row of bytes. The tests' one is a map of bytes in which places can be made bad
 /// (test/block/fake_block_device.h). Errors carry the errno, and name the device and the offset.
 class BlockDevice {
@@ -47,9 +50,11 @@ class BlockDevice {
   /// Fills all of `into` from the medium, never from a cache. `into` is aligned memory. Errors: errno of
   /// pread(2), EIO for a bad sector; reading beyond the end is kOutOfRange.
   virtual Status read(std::uint64_t offset, std::span<std::byte> into) = 0;
+  /// `from` is aligned memory. Errors: errno of pwrite(2); writing beyond the end is kOutOfRange.
+  virtual Status write(std::uint64_t offset, std::span<const std::byte> from) = 0;
   /// Afterwards this range reads as zeros; the storage below may be given back. Errors: errno.
   virtual Status zero(std::uint64_t offset, std::uint64_t length) = 0;
-  /// What was zeroed survives a power cut from here on.
+  /// What was written and zeroed survives a power cut from here on.
   virtual Status flush() = 0;
 };
 
@@ -70,6 +75,7 @@ class SystemBlockDevice final : public BlockDevice {
   [[nodiscard]] std::uint64_t size_bytes() const override { return size_bytes_; }
   [[nodiscard]] std::uint32_t sector_bytes() const override { return sector_bytes_; }
   Status read(std::uint64_t offset, std::span<std::byte> into) override;
+  Status write(std::uint64_t offset, std::span<const std::byte> from) override;
   /// By releasing the range where the device promises that it reads as zeros then, else by writing zeros.
   /// Source: fallocate(2) with FALLOC_FL_PUNCH_HOLE on a block device; BLKZEROOUT. Never BLKDISCARD, after
   /// which a device may return anything.

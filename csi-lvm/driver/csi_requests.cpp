@@ -51,12 +51,25 @@ Status check_topology(const csi::v1::TopologyRequirement& wanted, const std::str
               "this node, " + node + ", is none of those that the volume may be on");
 }
 
+Result<ContentSource> read_source(const csi::v1::VolumeContentSource& source) {
+  if (source.has_snapshot()) return ContentSource{.id = source.snapshot().snapshot_id(), .snapshot = true};
+  if (source.has_volume()) return ContentSource{.id = source.volume().volume_id(), .snapshot = false};
+  return fail(Code::kInvalidArgument, "the volume_content_source is neither a snapshot nor a volume");
+}
+
 void tell(const LocalVolume& volume, const std::string& topology_key, const std::string& node,
           csi::v1::Volume& into) {
   into.set_volume_id(volume.name.volume);
   into.set_capacity_bytes(static_cast<std::int64_t>(volume.size_bytes));
   (*into.mutable_volume_context())["vgName"] = volume.name.group;
   (*into.add_accessible_topology()->mutable_segments())[topology_key] = node;
+  if (volume.source.empty()) return;
+  csi::v1::VolumeContentSource& source = *into.mutable_content_source();
+  if (volume.from_snapshot) {
+    source.mutable_snapshot()->set_snapshot_id(volume.source);
+  } else {
+    source.mutable_volume()->set_volume_id(volume.source);
+  }
 }
 
 void tell(const LocalVolume& snapshot, csi::v1::Snapshot& into) {
@@ -64,7 +77,8 @@ void tell(const LocalVolume& snapshot, csi::v1::Snapshot& into) {
   into.set_source_volume_id(snapshot.source);
   into.set_size_bytes(static_cast<std::int64_t>(snapshot.size_bytes));
   into.mutable_creation_time()->set_seconds(snapshot.taken);
-  into.set_ready_to_use(true);
+  into.set_ready_to_use(std::ranges::none_of(
+      snapshot.ailments, [](const Ailment& each) { return each.kind == Ailment::Kind::kDataLoss; }));
 }
 
 Result<Page> page_of(const std::vector<LocalVolume>& sorted, std::int32_t most, const std::string& token) {

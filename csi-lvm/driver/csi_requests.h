@@ -17,6 +17,7 @@ class Snapshot;
 class TopologyRequirement;
 class Volume;
 class VolumeCapability;
+class VolumeContentSource;
 }  // namespace csi::v1
 
 /// What CSI's messages mean to csi-lvm.
@@ -33,6 +34,9 @@ Status check_capability(const csi::v1::VolumeCapability& capability);
 /// makes the scheduler choose another node.
 Status check_topology(const csi::v1::TopologyRequirement& wanted, const std::string& key,
                       const std::string& node);
+
+/// Errors: kInvalidArgument when it is neither a snapshot nor a volume.
+Result<ContentSource> read_source(const csi::v1::VolumeContentSource& source);
 
 void tell(const LocalVolume& volume, const std::string& topology_key, const std::string& node,
           csi::v1::Volume& into);

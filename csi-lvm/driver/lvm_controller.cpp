@@ -7,17 +7,17 @@
 
 #include "common/csi/proto/csi.pb.h"
 #include "csi-lvm/driver/csi_requests.h"
-#include "csi-lvm/lvm/lvm_command.h"
+#include "csi-lvm/driver/volume_condition.h"
 
 namespace holdfast::lvm {
 namespace {
 
 using Capability = csi::v1::ControllerServiceCapability::RPC;
 constexpr Capability::Type kCapabilities[] = {
-    Capability::CREATE_DELETE_VOLUME, Capability::LIST_VOLUMES,
-    Capability::GET_CAPACITY,         Capability::CREATE_DELETE_SNAPSHOT,
-    Capability::LIST_SNAPSHOTS,       Capability::EXPAND_VOLUME,
-    Capability::GET_VOLUME,           Capability::SINGLE_NODE_MULTI_WRITER};
+    Capability::CREATE_DELETE_VOLUME,    Capability::LIST_VOLUMES,   Capability::GET_CAPACITY,
+    Capability::CREATE_DELETE_SNAPSHOT,  Capability::LIST_SNAPSHOTS, Capability::CLONE_VOLUME,
+    Capability::EXPAND_VOLUME,           Capability::GET_VOLUME,     Capability::VOLUME_CONDITION,
+    Capability::SINGLE_NODE_MULTI_WRITER};
 
 template <class Map>
 std::map<std::string, std::string> to_map(const Map& map) {
@@ -41,10 +41,11 @@ Result<VolumeRequest> read(const csi::v1::CreateVolumeRequest& request) {
     if (!capability.mount().fs_type().empty()) parameters["fsType"] = capability.mount().fs_type();
   }
   HOLDFAST_TRY(wanted.parameters, parse_parameters(parameters, wanted.block));
+  if (request.has_volume_content_source()) {
+    HOLDFAST_TRY(wanted.source, read_source(request.volume_content_source()));
+  }
   return wanted;
 }
-
-bool is_snapshot(const LocalVolume& volume) { return volume.taken != 0; }
 
 }  // namespace
 
@@ -63,9 +64,6 @@ Status LvmController::capabilities(const csi::Call& /*call*/,
 Status LvmController::create_volume(const csi::Call& call, const csi::v1::CreateVolumeRequest& request,
                                     csi::v1::CreateVolumeResponse& response) {
   HOLDFAST_TRY(const VolumeRequest wanted, read(request));
-  if (request.has_volume_content_source()) {
-    return fail(Code::kInvalidArgument, "csi-lvm makes no volume from a snapshot or another volume");
-  }
   HOLDFAST_CHECK(check_topology(request.accessibility_requirements(), topology_key_, node_));
   HOLDFAST_TRY(const LocalVolume made, volumes_.create(wanted, patience_of(call)));
   csi::v1::Volume& volume = *response.mutable_volume();
@@ -78,14 +76,13 @@ Status LvmController::create_volume(const csi::Call& call, const csi::v1::Create
 
 Status LvmController::delete_volume(const csi::Call& call, const csi::v1::DeleteVolumeRequest& request,
                                     csi::v1::DeleteVolumeResponse& /*response*/) {
-  if (!check_name(request.volume_id())) return {};  // no volume has such a name
   return volumes_.remove(request.volume_id(), patience_of(call));
 }
 
 Status LvmController::validate_capabilities(const csi::Call& call,
                                             const csi::v1::ValidateVolumeCapabilitiesRequest& request,
                                             csi::v1::ValidateVolumeCapabilitiesResponse& response) {
-  HOLDFAST_CHECK(volumes_.find(request.volume_id(), patience_of(call)));
+  HOLDFAST_CHECK(find_volume(call, request.volume_id()));
   for (const csi::v1::VolumeCapability& capability : request.volume_capabilities()) {
     if (const Status fits = check_capability(capability); !fits) {
       response.set_message(fits.error().message);
@@ -101,13 +98,33 @@ Status LvmController::validate_capabilities(const csi::Call& call,
 
 Status LvmController::list_volumes(const csi::Call& call, const csi::v1::ListVolumesRequest& request,
                                    csi::v1::ListVolumesResponse& response) {
-  HOLDFAST_TRY(std::vector<LocalVolume> all, volumes_.list(patience_of(call)));
-  std::erase_if(all, is_snapshot);
+  HOLDFAST_TRY(const std::vector<LocalVolume> all, list(call, false));
   HOLDFAST_TRY(const Page page, page_of(all, request.max_entries(), request.starting_token()));
   for (std::size_t i = page.begin; i < page.end; ++i) {
-    tell(all[i], topology_key_, node_, *response.add_entries()->mutable_volume());
+    csi::v1::ListVolumesResponse::Entry& entry = *response.add_entries();
+    tell(all[i], topology_key_, node_, *entry.mutable_volume());
+    tell(all[i].ailments, *entry.mutable_status()->mutable_volume_condition());
   }
   response.set_next_token(page.next_token);
+  return {};
+}
+
+Status LvmController::list_volume_health(const csi::Call& call,
+                                         const csi::v1::ControllerListVolumeHealthRequest& request,
+                                         csi::v1::ControllerListVolumeHealthResponse& response) {
+  HOLDFAST_TRY(const std::vector<LocalVolume> all, list(call, false));
+  HOLDFAST_TRY(const Page page, page_of(all, request.max_entries(), request.starting_token()));
+  for (std::size_t i = page.begin; i < page.end; ++i)
+    tell(all[i].name.volume, all[i].ailments, *response.add_entries());
+  response.set_next_token(page.next_token);
+  return {};
+}
+
+Status LvmController::volume_health(const csi::Call& call,
+                                    const csi::v1::ControllerGetVolumeHealthRequest& request,
+                                    csi::v1::ControllerGetVolumeHealthResponse& response) {
+  HOLDFAST_TRY(const LocalVolume found, find_volume(call, request.volume_id()));
+  tell(found.name.volume, found.ailments, *response.mutable_volume_health());
   return {};
 }
 
@@ -140,21 +157,15 @@ Status LvmController::create_snapshot(const csi::Call& call, const csi::v1::Crea
 
 Status LvmController::delete_snapshot(const csi::Call& call, const csi::v1::DeleteSnapshotRequest& request,
                                       csi::v1::DeleteSnapshotResponse& /*response*/) {
-  if (!check_name(request.snapshot_id())) return {};
-  const auto found = volumes_.find(request.snapshot_id(), patience_of(call));
-  if (found && !is_snapshot(*found)) {
-    return fail(Code::kInvalidArgument, request.snapshot_id() + " is a volume, not a snapshot");
-  }
-  return volumes_.remove(request.snapshot_id(), patience_of(call));
+  return volumes_.remove_snapshot(request.snapshot_id(), patience_of(call));
 }
 
 Status LvmController::list_snapshots(const csi::Call& call, const csi::v1::ListSnapshotsRequest& request,
                                      csi::v1::ListSnapshotsResponse& response) {
-  HOLDFAST_TRY(std::vector<LocalVolume> all, volumes_.list(patience_of(call)));
+  HOLDFAST_TRY(std::vector<LocalVolume> all, list(call, true));
   std::erase_if(all, [&request](const LocalVolume& each) {
     const bool other = !request.snapshot_id().empty() && each.name.volume != request.snapshot_id();
-    const bool of_other = !request.source_volume_id().empty() && each.source != request.source_volume_id();
-    return !is_snapshot(each) || other || of_other;
+    return other || (!request.source_volume_id().empty() && each.source != request.source_volume_id());
   });
   HOLDFAST_TRY(const Page page, page_of(all, request.max_entries(), request.starting_token()));
   for (std::size_t i = page.begin; i < page.end; ++i)
@@ -166,8 +177,6 @@ Status LvmController::list_snapshots(const csi::Call& call, const csi::v1::ListS
 Status LvmController::expand_volume(const csi::Call& call,
                                     const csi::v1::ControllerExpandVolumeRequest& request,
                                     csi::v1::ControllerExpandVolumeResponse& response) {
-  if (!check_name(request.volume_id()))
-    return fail(Code::kNotFound, "there is no volume " + request.volume_id());
   const csi::v1::CapacityRange& range = request.capacity_range();
   HOLDFAST_TRY(const std::uint64_t size, volumes_.extend(request.volume_id(), bytes(range.required_bytes()),
                                                          bytes(range.limit_bytes()), patience_of(call)));
@@ -178,9 +187,22 @@ Status LvmController::expand_volume(const csi::Call& call,
 
 Status LvmController::volume(const csi::Call& call, const csi::v1::ControllerGetVolumeRequest& request,
                              csi::v1::ControllerGetVolumeResponse& response) {
-  HOLDFAST_TRY(const LocalVolume found, volumes_.find(request.volume_id(), patience_of(call)));
+  HOLDFAST_TRY(const LocalVolume found, find_volume(call, request.volume_id()));
   tell(found, topology_key_, node_, *response.mutable_volume());
+  tell(found.ailments, *response.mutable_status()->mutable_volume_condition());
   return {};
+}
+
+Result<std::vector<LocalVolume>> LvmController::list(const csi::Call& call, bool snapshots) {
+  HOLDFAST_TRY(std::vector<LocalVolume> all, volumes_.list(patience_of(call)));
+  std::erase_if(all, [snapshots](const LocalVolume& each) { return each.is_snapshot() != snapshots; });
+  return all;
+}
+
+Result<LocalVolume> LvmController::find_volume(const csi::Call& call, const std::string& id) {
+  HOLDFAST_TRY(LocalVolume found, volumes_.find(id, patience_of(call)));
+  if (found.is_snapshot()) return fail(Code::kNotFound, "there is no volume " + id + "; it is a snapshot");
+  return found;
 }
 
 }  // namespace holdfast::lvm

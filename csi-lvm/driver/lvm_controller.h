@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/csi/driver.h"
 #include "csi-lvm/volumes/local_volumes.h"
@@ -25,6 +26,12 @@ class LvmController final : public csi::ControllerDriver {
                                csi::v1::ValidateVolumeCapabilitiesResponse& response) override;
   Status list_volumes(const csi::Call& call, const csi::v1::ListVolumesRequest& request,
                       csi::v1::ListVolumesResponse& response) override;
+  /// These two are CSI 1.13's. They are served and not told of: a capability that 1.12 does not know is an
+  /// error to its tests.
+  Status list_volume_health(const csi::Call& call, const csi::v1::ControllerListVolumeHealthRequest& request,
+                            csi::v1::ControllerListVolumeHealthResponse& response) override;
+  Status volume_health(const csi::Call& call, const csi::v1::ControllerGetVolumeHealthRequest& request,
+                       csi::v1::ControllerGetVolumeHealthResponse& response) override;
   Status capacity(const csi::Call& call, const csi::v1::GetCapacityRequest& request,
                   csi::v1::GetCapacityResponse& response) override;
   Status create_snapshot(const csi::Call& call, const csi::v1::CreateSnapshotRequest& request,
@@ -39,6 +46,11 @@ class LvmController final : public csi::ControllerDriver {
                 csi::v1::ControllerGetVolumeResponse& response) override;
 
  private:
+  /// Volumes, or snapshots, of list().
+  Result<std::vector<LocalVolume>> list(const csi::Call& call, bool snapshots);
+  /// Errors: kNotFound, for a snapshot too.
+  Result<LocalVolume> find_volume(const csi::Call& call, const std::string& id);
+
   LocalVolumes& volumes_;
   const CapacityBook& book_;
   std::string topology_key_;

@@ -8,6 +8,11 @@ namespace {
 constexpr Ailment::Kind kGone = Ailment::Kind::kInaccessible;
 constexpr Ailment::Kind kWorse = Ailment::Kind::kDegraded;
 
+csi::v1::VolumeHealthErrorType status_of(Ailment::Kind kind) {
+  if (kind == Ailment::Kind::kDataLoss) return csi::v1::DATA_LOSS;
+  return kind == kGone ? csi::v1::INACCESSIBLE : csi::v1::DEGRADED;
+}
+
 }  // namespace
 
 std::vector<Ailment> ailments_of(const VolumeSigns& signs) {
@@ -44,7 +49,7 @@ void tell(const std::string& volume_id, const std::vector<Ailment>& ailments, cs
   into.set_volume_id(volume_id);
   for (const Ailment& each : ailments) {
     auto& entry = *into.add_health_statuses();
-    entry.set_status(each.kind == kGone ? csi::v1::INACCESSIBLE : csi::v1::DEGRADED);
+    entry.set_status(status_of(each.kind));
     entry.set_reason(each.reason);
     entry.set_message(each.message);
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/csi/driver.h"
+#include "csi-lvm/volumes/volume_health.h"
 
 namespace csi::v1 {
 class VolumeCondition;
@@ -20,15 +21,6 @@ struct VolumeSigns {
   bool turned_read_only = false;  ///< its file system refuses writes that its mount allows, as after an error
   std::uint64_t io_errors = 0;    ///< that its file system counted
   std::string trouble;            ///< why it could not be looked at lately; empty when it could
-};
-
-/// One thing that is wrong with a volume.
-struct Ailment {
-  enum class Kind : std::uint8_t { kDegraded, kInaccessible };
-  Kind kind = Kind::kDegraded;
-  std::string reason;   ///< one word for programs: "DiskMissing"
-  std::string message;  ///< for people
-  bool operator==(const Ailment&) const = default;
 };
 
 /// The gravest first; none for a volume of which nothing is known to be wrong.

@@ -115,14 +115,20 @@ Status CommandsLvm::create_snapshot(const NewSnapshot& wanted, Patience patience
   return why_no_snapshot(after, wanted, said);
 }
 
-Status CommandsLvm::create_pool(const VolumeName& name, std::uint64_t size_bytes, Patience patience) {
-  HOLDFAST_CHECK(check(name));
-  HOLDFAST_TRY(const std::string said, run({"lvcreate", "--yes", "--type", "thin-pool", "--name", name.volume,
-                                            "--size", bytes(size_bytes), name.group},
-                                           patience));
+Status CommandsLvm::create_pool(const NewPool& wanted, Patience patience) {
+  HOLDFAST_CHECK(check(wanted.name));
+  HOLDFAST_CHECK(check_tags(wanted.tags));
+  std::vector<std::string> words{"lvcreate", "--yes",
+                                 "--type",   "thin-pool",
+                                 "--name",   wanted.name.volume,
+                                 "--size",   bytes(wanted.size_bytes)};
+  append_each(words, "--addtag", wanted.tags);
+  words.push_back(wanted.name.group);
+  HOLDFAST_TRY(const std::string said, run(std::move(words), patience));
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
-  return why_not_created(after, {.name = name, .size_bytes = size_bytes, .pool = {}, .tags = {}}, said);
+  return why_not_created(
+      after, {.name = wanted.name, .size_bytes = wanted.size_bytes, .pool = {}, .tags = {}}, said);
 }
 
 Status CommandsLvm::extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) {
@@ -131,6 +137,15 @@ Status CommandsLvm::extend(const VolumeName& name, std::uint64_t size_bytes, Pat
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_not_extended(after, name, size_bytes, said);
+}
+
+Status CommandsLvm::extend_metadata(const VolumeName& pool, std::uint64_t size_bytes, Patience patience) {
+  HOLDFAST_CHECK(check(pool));
+  HOLDFAST_TRY(const std::string said,
+               run({"lvextend", "--poolmetadatasize", bytes(size_bytes), pool.text()}, patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_metadata_not_extended(after, pool, size_bytes, said);
 }
 
 Status CommandsLvm::change_tags(const VolumeName& name, const std::vector<std::string>& remove,

@@ -35,8 +35,9 @@ class CommandsLvm final : public Lvm {
   Result<Inventory> look(Patience patience) override;
   Status create(const NewVolume& wanted, Patience patience) override;
   Status create_snapshot(const NewSnapshot& wanted, Patience patience) override;
-  Status create_pool(const VolumeName& name, std::uint64_t size_bytes, Patience patience) override;
+  Status create_pool(const NewPool& wanted, Patience patience) override;
   Status extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) override;
+  Status extend_metadata(const VolumeName& pool, std::uint64_t size_bytes, Patience patience) override;
   Status change_tags(const VolumeName& name, const std::vector<std::string>& remove,
                      const std::vector<std::string>& add, Patience patience) override;
   Status activate(const VolumeName& name, Patience patience) override;

@@ -103,8 +103,9 @@ Result<LogicalVolume> read_volume(const Row& row) {
   HOLDFAST_TRY(const std::string active, row.text("lv_active"));
   volume.active = active == "active";
   HOLDFAST_TRY(volume.open, row.flag("lv_device_open"));
-  HOLDFAST_TRY(const std::string health, row.text("lv_health_status"));
-  volume.partial = health == "partial";
+  HOLDFAST_TRY(volume.health, row.text("lv_health_status"));
+  volume.partial = volume.health == "partial";
+  HOLDFAST_TRY(volume.lost, row.flag("lv_snapshot_invalid"));
   HOLDFAST_TRY(volume.major, row.number<std::uint32_t>("lv_kernel_major"));
   HOLDFAST_TRY(volume.minor, row.number<std::uint32_t>("lv_kernel_minor"));
   HOLDFAST_TRY(volume.data_percent, row.percent("data_percent"));
@@ -226,7 +227,8 @@ std::vector<std::string> inventory_command() {
            table("pv", "pv_name,pv_uuid,pv_size,pv_pe_count,pv_pe_alloc_count,pv_missing,pv_allocatable"),
            table("lv",
                  "lv_name,lv_uuid,lv_layout,lv_size,lv_tags,pool_lv,origin,lv_active,lv_device_open,"
-                 "lv_health_status,lv_kernel_major,lv_kernel_minor,data_percent,metadata_percent,"
+                 "lv_health_status,lv_snapshot_invalid,lv_kernel_major,lv_kernel_minor,data_percent,metadata_"
+                 "percent,"
                  "lv_metadata_size"),
            table("seg", "lv_uuid,stripes"),
            table("pvseg", "pvseg_size"),

@@ -36,7 +36,10 @@ struct LogicalVolume {
   std::string origin;  ///< of a snapshot
   bool active = false;
   bool open = false;
-  bool partial = false;     ///< a disk of it is missing
+  bool partial = false;  ///< a disk of it is missing
+  bool lost = false;     ///< a thick snapshot for which more changed than it had room for
+  std::string
+      health;  ///< LVM's word for what ails it; of a thin pool "out_of_data", "metadata_read_only", "failed"
   std::uint32_t major = 0;  ///< of its device, when active
   std::uint32_t minor = 0;
   std::optional<double> data_percent;      ///< in use of a thin pool, thin volume or copy-on-write snapshot

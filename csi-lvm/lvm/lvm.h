@@ -31,6 +31,14 @@ struct NewVolume {
   std::vector<std::string> tags;
 };
 
+/// A pool for thin volumes to make. LVM gives it metadata by its size, and takes room for as much again to
+/// mend them with.
+struct NewPool {
+  VolumeName name;
+  std::uint64_t size_bytes = 0;
+  std::vector<std::string> tags;
+};
+
 /// A snapshot to make, of a volume as it is at one moment. A thin volume's shares the pool with it; a thick
 /// one's keeps the blocks that change afterwards, and is lost when more of them change than it has room for.
 struct NewSnapshot {
@@ -71,13 +79,18 @@ class Lvm {
   /// may show. Errors: kAlreadyExists; kResourceExhausted when the group or its disks have no room;
   /// kNotFound for the pool.
   virtual Status create(const NewVolume& wanted, Patience patience) = 0;
-  /// Errors: kAlreadyExists; kNotFound for the origin; kResourceExhausted.
+  /// Errors: kAlreadyExists; kNotFound for the origin; kResourceExhausted; kFailedPrecondition for a thick
+  /// snapshot of a thick snapshot.
   virtual Status create_snapshot(const NewSnapshot& wanted, Patience patience) = 0;
-  /// A pool for thin volumes. Errors: kAlreadyExists; kResourceExhausted.
-  virtual Status create_pool(const VolumeName& name, std::uint64_t size_bytes, Patience patience) = 0;
+  /// Errors: kAlreadyExists; kResourceExhausted.
+  virtual Status create_pool(const NewPool& wanted, Patience patience) = 0;
 
-  /// To `size_bytes` at least; one that is as large succeeds. Errors: kNotFound; kResourceExhausted.
+  /// To `size_bytes` at least; one that is as large succeeds. A pool grows for all its volumes, a thick
+  /// snapshot by room for changes. Errors: kNotFound; kResourceExhausted; kFailedPrecondition for an active
+  /// volume that has thick snapshots.
   virtual Status extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) = 0;
+  /// A pool's metadata, likewise. Errors: kNotFound for the pool; kResourceExhausted.
+  virtual Status extend_metadata(const VolumeName& pool, std::uint64_t size_bytes, Patience patience) = 0;
 
   /// In one write. Removing a tag that is not there and adding one that is succeed. Errors: kNotFound.
   virtual Status change_tags(const VolumeName& name, const std::vector<std::string>& remove,

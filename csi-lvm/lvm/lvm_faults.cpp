@@ -42,6 +42,13 @@ Result<const LogicalVolume*> find_volume(const Inventory& inventory, const Volum
   return volume;
 }
 
+const LogicalVolume* thick_snapshot_of(const VolumeGroup& group, std::string_view volume) {
+  const auto found = std::ranges::find_if(group.volumes, [volume](const LogicalVolume& other) {
+    return other.origin == volume && other.layout != Layout::kThin;
+  });
+  return found == group.volumes.end() ? nullptr : &*found;
+}
+
 std::uint64_t extents_of(std::uint64_t size_bytes, std::uint64_t extent_bytes, std::uint32_t stripes) {
   if (extent_bytes == 0) return 0;
   const std::uint64_t extents = size_bytes / extent_bytes + (size_bytes % extent_bytes == 0 ? 0 : 1);
@@ -103,10 +110,14 @@ Status why_not_created(const Inventory& after, const NewVolume& wanted, std::str
 }
 
 Status why_no_snapshot(const Inventory& after, const NewSnapshot& wanted, std::string_view said) {
-  HOLDFAST_CHECK(find_volume(after, wanted.origin));
+  HOLDFAST_TRY(const LogicalVolume* origin, find_volume(after, wanted.origin));
   const VolumeGroup& group = *after.group(wanted.origin.group);
   if (group.volume(wanted.name) != nullptr) {
     return fail(Code::kAlreadyExists, "the volume " + group.name + "/" + wanted.name + " exists already");
+  }
+  if (!origin->origin.empty() && origin->layout != Layout::kThin) {
+    return fail(Code::kFailedPrecondition,
+                wanted.origin.text() + " is a snapshot, and LVM takes no thick snapshot of a snapshot");
   }
   if (!has_room(group, extents_of(wanted.room_bytes, group.extent_bytes, 1), 1)) {
     return no_room(group, wanted.room_bytes, 1);
@@ -120,11 +131,30 @@ Status why_not_extended(const Inventory& after, const VolumeName& name, std::uin
   if (volume->size_bytes >= size_bytes) return {};
   const VolumeGroup& group = *after.group(name.group);
   const std::uint64_t more = size_bytes - volume->size_bytes;
+  const LogicalVolume* snapshot = thick_snapshot_of(group, name.volume);
+  if (snapshot != nullptr && volume->active) {
+    return fail(Code::kFailedPrecondition, "the volume " + name.text() + " has the snapshot " +
+                                               snapshot->name +
+                                               " and does not grow while it is active; delete the snapshot");
+  }
   if (volume->layout != Layout::kThin &&
       !has_room(group, extents_of(more, group.extent_bytes, volume->stripes), volume->stripes)) {
     return no_room(group, more, volume->stripes);
   }
   return told_by_lvm("extend " + name.text(), said);
+}
+
+Status why_metadata_not_extended(const Inventory& after, const VolumeName& pool, std::uint64_t size_bytes,
+                                 std::string_view said) {
+  HOLDFAST_TRY(const LogicalVolume* found, find_volume(after, pool));
+  if (found->layout != Layout::kThinPool) {
+    return fail(Code::kNotFound, "the volume " + pool.text() + " is no thin pool");
+  }
+  if (found->metadata_bytes >= size_bytes) return {};
+  const VolumeGroup& group = *after.group(pool.group);
+  const std::uint64_t more = size_bytes - found->metadata_bytes;
+  if (!has_room(group, extents_of(more, group.extent_bytes, 1), 1)) return no_room(group, more, 1);
+  return told_by_lvm("extend the metadata of " + pool.text(), said);
 }
 
 Status why_not_switched(const Inventory& after, const VolumeName& name, bool active, std::string_view said) {
@@ -176,10 +206,10 @@ Status may_remove(const Inventory& before, const VolumeName& name) {
       return fail(Code::kFailedPrecondition,
                   "the pool " + name.text() + " holds the volume " + other.name + "; remove that first");
     }
-    if (other.origin == name.volume && other.layout != Layout::kThin) {
-      return fail(Code::kFailedPrecondition,
-                  "the volume " + name.text() + " has the snapshot " + other.name + "; remove that first");
-    }
+  }
+  if (const LogicalVolume* snapshot = thick_snapshot_of(*group, name.volume); snapshot != nullptr) {
+    return fail(Code::kFailedPrecondition,
+                "the volume " + name.text() + " has the snapshot " + snapshot->name + "; remove that first");
   }
   return {};
 }

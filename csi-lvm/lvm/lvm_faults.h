@@ -16,6 +16,8 @@ Status why_no_snapshot(const Inventory& after, const NewSnapshot& wanted, std::s
 /// OK when it has the size by now.
 Status why_not_extended(const Inventory& after, const VolumeName& name, std::uint64_t size_bytes,
                         std::string_view said);
+Status why_metadata_not_extended(const Inventory& after, const VolumeName& pool, std::uint64_t size_bytes,
+                                 std::string_view said);
 /// OK when it is active (or not) as it was to be.
 Status why_not_switched(const Inventory& after, const VolumeName& name, bool active, std::string_view said);
 /// OK when it is gone.
@@ -30,6 +32,9 @@ Status why_not_in_group(const Inventory& after, const GroupDisks& wanted, std::s
 /// Whether it may be removed without anything else going with it. Errors: kNotFound for the group;
 /// kFailedPrecondition.
 Status may_remove(const Inventory& before, const VolumeName& name);
+
+/// The thick snapshot of this volume, the first of several; null when it has none. They live by it.
+[[nodiscard]] const LogicalVolume* thick_snapshot_of(const VolumeGroup& group, std::string_view volume);
 
 /// kNotFound when there is no such volume, naming the group or the volume.
 Result<const LogicalVolume*> find_volume(const Inventory& inventory, const VolumeName& name);

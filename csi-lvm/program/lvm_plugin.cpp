@@ -23,6 +23,7 @@
 #include "csi-lvm/lvm/exec_runner.h"
 #include "csi-lvm/lvm/worker_runner.h"
 #include "csi-lvm/volumes/block_cleaner.h"
+#include "csi-lvm/volumes/content_copy.h"
 
 namespace holdfast::lvm {
 namespace {
@@ -32,6 +33,7 @@ namespace fs = std::filesystem;
 constexpr Lvm::Patience kAtStart{std::chrono::minutes(1)};
 constexpr std::chrono::milliseconds kLockPatience{100};
 constexpr std::chrono::milliseconds kDisksSettle{500};  // they come in crowds
+constexpr std::chrono::seconds kBetweenTending{10};
 constexpr const char* kUdevControl = "/run/udev/control";
 
 Result<std::unique_ptr<LvmRunner>> make_runner(Executor& executor, const fs::path& told) {
@@ -89,7 +91,8 @@ class LvmPlugin final : public csi::HostedDriver {
         lvm_(queue_, settings_of(configuration, ground_.archive)),
         book_(PoolLimits{}, configuration.spare_bytes),
         cleaner_(context.clock),
-        volumes_(lvm_, book_, cleaner_, context.clock, ""),
+        copier_(context.clock),
+        volumes_(lvm_, book_, cleaner_, copier_, context.clock, ""),
         file_systems_(context.executor),
         preparer_(file_systems_),
         stats_(std::make_shared<block::SystemVolumeProbe>(), context.clock),
@@ -133,7 +136,10 @@ class LvmPlugin final : public csi::HostedDriver {
     return out;
   }
 
-  void tick() override { stats_.tick(); }
+  void tick() override {
+    stats_.tick();
+    tend_pools();
+  }
 
   void refresh_metrics() override {
     free_.set(static_cast<double>(book_.available_bytes()));
@@ -194,6 +200,21 @@ class LvmPlugin final : public csi::HostedDriver {
     }
   }
 
+  // Without a pool LVM is not asked, so that its worker may rest.
+  void tend_pools() {
+    const std::chrono::nanoseconds now = context_.clock.since_boot();
+    if (tending_ || now < tend_next_ || !book_.has_pools()) return;
+    tending_ = true;
+    tend_next_ = now + kBetweenTending;
+    context_.worker.run([this] { tended_ = volumes_.tend(kAtStart); },
+                        [this] {
+                          tending_ = false;
+                          if (tended_) return;
+                          context_.log.warning("not all thin pools are as they should be",
+                                               {{"error", tended_.error().message}});
+                        });
+  }
+
   void take_disks() {
     context_.worker.run(
         [this] { activated_ = activate(); },
@@ -210,6 +231,7 @@ class LvmPlugin final : public csi::HostedDriver {
   CommandsLvm lvm_;
   CapacityBook book_;
   BlockCleaner cleaner_;
+  BlockCopier copier_;
   LocalVolumes volumes_;
   block::FileSystems file_systems_;
   block::Preparer preparer_;
@@ -223,6 +245,9 @@ class LvmPlugin final : public csi::HostedDriver {
   EventLoop::Watch disk_news_;
   EventLoop::Timer settled_;
   Status activated_;  // of the worker until its job is done
+  Status tended_;     // likewise
+  bool tending_ = false;
+  std::chrono::nanoseconds tend_next_{};
 };
 
 }  // namespace

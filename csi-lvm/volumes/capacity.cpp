@@ -1,6 +1,7 @@
 #include "csi-lvm/volumes/capacity.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "csi-lvm/lvm/lvm_faults.h"
 
@@ -19,11 +20,6 @@ Result<const LogicalVolume*> find_pool(const VolumeGroup& group, const std::stri
   return pool;
 }
 
-bool is_full(const LogicalVolume& pool, const PoolLimits& limits) {
-  return pool.data_percent.value_or(100) >= limits.data_percent ||
-         pool.metadata_percent.value_or(100) >= limits.metadata_percent;
-}
-
 // What the volumes of the pool pretend to have.
 std::uint64_t pretended_bytes(const VolumeGroup& group, const std::string& pool) {
   std::uint64_t sum = 0;
@@ -33,7 +29,21 @@ std::uint64_t pretended_bytes(const VolumeGroup& group, const std::string& pool)
   return sum;
 }
 
-std::string not_enough(const Room& room, const Capacity& capacity) {
+std::string percent(const std::optional<double>& used) {
+  return used ? std::to_string(std::lround(*used)) + " %" : "an unknown part";
+}
+
+std::string too_full(const VolumeGroup& group, const LogicalVolume& pool, const PoolLimits& limits) {
+  return "the thin pool " + group.name + "/" + pool.name +
+         " is too full for anything more: " + percent(pool.data_percent) + " of its data and " +
+         percent(pool.metadata_percent) + " of its metadata are in use, and the limits are " +
+         percent(limits.data_percent) + " and " + percent(limits.metadata_percent);
+}
+
+std::string not_enough(const VolumeGroup& group, const Room& room, const Capacity& capacity,
+                       const PoolLimits& limits) {
+  const LogicalVolume* pool = group.volume(room.pool);
+  if (pool != nullptr && at_watermark(*pool, limits)) return too_full(group, *pool, limits);
   std::string message = "the volume group " + room.group;
   if (!room.pool.empty()) message += ", thin pool " + room.pool + ",";
   return message + " has no room for " + std::to_string(room.size_bytes) +
@@ -42,6 +52,11 @@ std::string not_enough(const Room& room, const Capacity& capacity) {
 }
 
 }  // namespace
+
+bool at_watermark(const LogicalVolume& pool, const PoolLimits& limits) {
+  return pool.data_percent.value_or(100) >= limits.data_percent ||
+         pool.metadata_percent.value_or(100) >= limits.metadata_percent;
+}
 
 CapacityBook::CapacityBook(PoolLimits limits, std::map<std::string, std::uint64_t> spare_bytes)
     : limits_(limits), spare_bytes_(std::move(spare_bytes)) {}
@@ -72,6 +87,13 @@ bool CapacityBook::has_volume(std::string_view name) const {
   const std::scoped_lock lock(mutex_);
   return std::ranges::any_of(inventory_.groups,
                              [name](const VolumeGroup& group) { return group.volume(name) != nullptr; });
+}
+
+bool CapacityBook::has_pools() const {
+  const std::scoped_lock lock(mutex_);
+  return std::ranges::any_of(inventory_.groups, [](const VolumeGroup& group) {
+    return std::ranges::find(group.volumes, Layout::kThinPool, &LogicalVolume::layout) != group.volumes.end();
+  });
 }
 
 Result<VolumeGroup> CapacityBook::group(const std::string& name) const {
@@ -108,7 +130,7 @@ Result<CapacityBook::Promise> CapacityBook::promise(const Room& room) {
   HOLDFAST_TRY(const VolumeGroup group, group_now(room.group));
   HOLDFAST_TRY(const Capacity capacity, capacity_of(group, room));
   if (room.size_bytes > capacity.largest_bytes)
-    return fail(Code::kResourceExhausted, not_enough(room, capacity));
+    return fail(Code::kResourceExhausted, not_enough(group, room, capacity, limits_));
   promises_.emplace(++last_key_, room);
   return Promise(*this, last_key_);
 }
@@ -129,12 +151,16 @@ std::uint64_t CapacityBook::available_bytes() const {
 
 Result<Capacity> CapacityBook::capacity(const std::string& group, std::uint32_t stripes,
                                         const std::string& pool) const {
-  const std::scoped_lock lock(mutex_);
-  HOLDFAST_TRY(const VolumeGroup now, group_now(group));
   Room room;
   room.group = group;
   room.stripes = stripes;
   room.pool = pool;
+  return capacity(room);
+}
+
+Result<Capacity> CapacityBook::capacity(const Room& room) const {
+  const std::scoped_lock lock(mutex_);
+  HOLDFAST_TRY(const VolumeGroup now, group_now(room.group));
   return capacity_of(now, room);
 }
 
@@ -162,7 +188,7 @@ Result<Capacity> CapacityBook::thin_capacity(const VolumeGroup& group, const std
   HOLDFAST_TRY(const LogicalVolume* pool, find_pool(group, pool_name));
   Capacity capacity;
   capacity.smallest_bytes = group.extent_bytes;
-  if (is_full(*pool, limits_)) return capacity;
+  if (at_watermark(*pool, limits_)) return capacity;
   const auto most = static_cast<std::uint64_t>(static_cast<double>(pool->size_bytes) * limits_.overcommit);
   const std::uint64_t pretended = pretended_bytes(group, pool_name);
   const std::uint64_t left = most - std::min(pretended, most);

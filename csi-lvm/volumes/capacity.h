@@ -23,10 +23,13 @@ struct Room {
 
 /// Limits that keep a pool from running full: LVM then fails writes of every volume in it.
 struct PoolLimits {
-  double data_percent = 90;  ///< above it nothing more is made in the pool
+  double data_percent = 90;  ///< from it on nothing more is made in the pool
   double metadata_percent = 80;
   double overcommit = 2;  ///< the volumes of a pool may pretend to so many times its size
 };
+
+/// Whether the pool is as full as it may be, of data or of metadata; one that tells nothing is.
+[[nodiscard]] bool at_watermark(const LogicalVolume& pool, const PoolLimits& limits);
 
 /// What a group or pool can still give.
 struct Capacity {
@@ -60,6 +63,9 @@ class CapacityBook {
   /// Whether a volume of this name is in any group.
   [[nodiscard]] bool has_volume(std::string_view name) const;
 
+  /// Whether any group has a thin pool.
+  [[nodiscard]] bool has_pools() const;
+
   /// Takes the room out of the book until the Promise ends, which must be before the book does; end it after
   /// update() has told what came of it. Errors: kNotFound for the group or pool; kResourceExhausted, with
   /// what is free.
@@ -71,6 +77,10 @@ class CapacityBook {
   /// Of volumes with so many stripes (0: all disks), or of the pool. Errors: kNotFound for the group or pool.
   [[nodiscard]] Result<Capacity> capacity(const std::string& group, std::uint32_t stripes,
                                           const std::string& pool) const;
+  /// Where the room's size does not matter.
+  [[nodiscard]] Result<Capacity> capacity(const Room& room) const;
+
+  [[nodiscard]] const PoolLimits& limits() const { return limits_; }
 
  private:
   using Key = std::uint64_t;

@@ -3,14 +3,18 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "csi-lvm/lvm/lvm.h"
 #include "csi-lvm/volumes/capacity.h"
+#include "csi-lvm/volumes/content_copy.h"
+#include "csi-lvm/volumes/local_volume.h"
 #include "csi-lvm/volumes/parameters.h"
+#include "csi-lvm/volumes/thin_pools.h"
+#include "csi-lvm/volumes/volume_copies.h"
+#include "csi-lvm/volumes/volume_request.h"
 
 namespace holdfast::lvm {
 
@@ -28,26 +32,6 @@ class ExtentCleaner {
   /// Makes all of it read as zeros. Errors: kAborted when `patience` ended before: call again, and it goes on
   /// from there.
   virtual Status wipe(const VolumeName& name, Lvm::Patience patience) = 0;
-};
-
-/// A volume that is asked for.
-struct VolumeRequest {
-  std::string name;
-  Parameters parameters;
-  std::uint64_t required_bytes = 0;  ///< 0: the smallest there is
-  std::uint64_t limit_bytes = 0;     ///< 0: none
-  bool block = false;                ///< for raw access: its old content matters wherever it is
-};
-
-/// A volume or snapshot that is there.
-struct LocalVolume {
-  VolumeName name;
-  std::uint64_t size_bytes = 0;  ///< of a thick snapshot that of its origin
-  std::string source;            ///< of a snapshot the volume that it was taken of
-  std::int64_t taken = 0;        ///< of a snapshot, seconds since 1970
-  std::string content = {};      ///< what is known of its content, as its tag says it
-  bool active = true;            ///< its device is there
-  bool of_pod = false;           ///< it ends with its pod
 };
 
 /// The logical volumes of this node that are volumes of the driver: made, grown and removed in steps whose
@@ -68,27 +52,38 @@ class LocalVolumes {
   using Patience = Lvm::Patience;
 
   /// All outlive it. `cluster` is the uid that new volumes bear, empty without a cluster.
-  LocalVolumes(Lvm& lvm, CapacityBook& book, ExtentCleaner& cleaner, Clock& clock, std::string cluster);
+  LocalVolumes(Lvm& lvm, CapacityBook& book, ExtentCleaner& cleaner, ContentCopier& copier, Clock& clock,
+               std::string cluster);
 
-  /// After a start: removes what was left half made or half deleted by this cluster. Goes on after a failure;
-  /// returns the first.
+  /// After a start: removes what was left half made or half deleted by this cluster, the temporary snapshots
+  /// of copies too. Goes on after a failure; returns the first.
   Status recover(Patience patience);
 
-  /// The same again is the same volume. Errors: kInvalidArgument for a name; kAlreadyExists when it is there
-  /// with another size or group; kNotFound for the group or pool; kResourceExhausted; kOutOfRange when no
-  /// size of whole extents lies between the two bounds.
+  /// Every few seconds, from any thread: ThinPools::tend().
+  Status tend(Patience patience) { return pools_.tend(patience); }
+
+  /// The same again is the same volume. Its LVM name is lv_name_of() that of the request. A volume with a
+  /// source is ready when it holds all of that: kAborted until then, and the same call goes on. Errors:
+  /// kInvalidArgument for a name; kAlreadyExists when it is there with another size, group or source;
+  /// kNotFound for the group, pool or source; kResourceExhausted; kOutOfRange when no size of whole extents
+  /// lies between the two bounds, or the source is larger.
   Result<LocalVolume> create(const VolumeRequest& wanted, Patience patience);
 
   /// One that is not there succeeds; its content is wiped as its class asked for. Errors: kFailedPrecondition
-  /// when it is in use, has snapshots, or two groups have one of this name.
+  /// when it is in use, has thick snapshots, or two groups have one of this name; kInvalidArgument for a
+  /// snapshot.
   Status remove(const std::string& id, Patience patience);
+  /// Likewise. Errors: kFailedPrecondition when it is in use, being copied for instance; kInvalidArgument for
+  /// a volume.
+  Status remove_snapshot(const std::string& id, Patience patience);
 
-  /// The new size. Errors: kNotFound; kResourceExhausted; kOutOfRange.
+  /// The new size. Errors: kNotFound; kResourceExhausted; kOutOfRange; kFailedPrecondition when it is active
+  /// and has thick snapshots.
   Result<std::uint64_t> extend(const std::string& id, std::uint64_t required_bytes, std::uint64_t limit_bytes,
                                Patience patience);
 
-  /// Errors: kNotFound for the volume; kAlreadyExists when the name is taken by a snapshot of another;
-  /// kResourceExhausted.
+  /// Errors: kNotFound for the volume; kInvalidArgument when that is a snapshot; kAlreadyExists when the name
+  /// is taken by a snapshot of another; kResourceExhausted.
   Result<LocalVolume> snapshot(const std::string& name, const std::string& source, const SnapshotRoom& room,
                                Patience patience);
 
@@ -100,27 +95,31 @@ class LocalVolumes {
   Result<LocalVolume> find(const std::string& id, Patience patience);
 
  private:
-  struct Found {
-    VolumeName name;
-    LogicalVolume volume;
-    VolumeGroup group;
-  };
-
-  /// Every look at LVM brings the book up to date.
-  Result<Inventory> look(Patience patience);
+  Result<Inventory> look(Patience patience) { return lvm::look(lvm_, book_, patience); }
   Status refresh(Patience patience);
-  Result<std::optional<Found>> search(const std::string& id, Patience patience);
-  Result<LocalVolume> make(const VolumeRequest& wanted, Patience patience);
-  Result<LocalVolume> again(const VolumeRequest& wanted, const Found& found, Patience patience);
+  Result<std::optional<FoundVolume>> search(const std::string& id, Patience patience);
+  Result<LocalVolume> make(const VolumeRequest& wanted, const VolumeName& name, Patience patience);
+  Result<LocalVolume> make_copy(const VolumeRequest& wanted, const VolumeName& name, const Inventory& now,
+                                Patience patience);
+  Result<LocalVolume> again(const VolumeRequest& wanted, const Inventory& now, const FoundVolume& found,
+                            Patience patience);
+  Result<LocalVolume> finish_copy(const Inventory& now, const FoundVolume& found, std::uint64_t size_bytes,
+                                  Patience patience);
+  Result<NewVolume> plan(const VolumeRequest& wanted, const VolumeName& name, Patience patience);
+  Result<CapacityBook::Promise> promise(const NewVolume& volume);
   Status make_ready(const VolumeName& name, bool thick, bool block, Patience patience);
+  Status remove_found(const FoundVolume& found, Patience patience);
   Status give_up(const VolumeName& name, Wipe wipe, Patience patience);
-  Result<LocalVolume> take(const NewSnapshot& wanted, const Found& source, Patience patience);
+  Result<LocalVolume> take(const std::string& name, const FoundVolume& source, const SnapshotRoom& room,
+                           Patience patience);
 
   Lvm& lvm_;
   CapacityBook& book_;
   ExtentCleaner& cleaner_;
   Clock& clock_;
   std::string cluster_;
+  ThinPools pools_;
+  VolumeCopies copies_;
 };
 
 }  // namespace holdfast::lvm

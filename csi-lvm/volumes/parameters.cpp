@@ -85,6 +85,12 @@ Status take_pool(Parameters& parameters, const std::string& value) {
   return {};
 }
 
+Status take_pool_size(Parameters& parameters, const std::string& value) {
+  HOLDFAST_TRY(parameters.pool_bytes, parse_bytes(value));
+  if (parameters.pool_bytes == 0) return refuse("thinPoolSize", value, "leaves a pool no room");
+  return {};
+}
+
 Status take_fs_type(Parameters& parameters, const std::string& value) {
   if (value.empty()) return {};
   if (value != "ext4" && value != "ext3" && value != "xfs") {
@@ -117,12 +123,13 @@ Status skip(Parameters& /*parameters*/, const std::string& /*value*/) { return {
 
 using Take = Status (*)(Parameters&, const std::string&);
 // In the order of their taking: stripes before what it overrules.
-constexpr std::array<std::pair<std::string_view, Take>, 13> kKeys{{{"vgName", take_group},
+constexpr std::array<std::pair<std::string_view, Take>, 14> kKeys{{{"vgName", take_group},
                                                                    {"volumeType", take_volume_type},
                                                                    {"stripes", take_stripes},
                                                                    {"lvmType", take_lvm_type},
                                                                    {"stripeSize", take_stripe_size},
                                                                    {"thinPool", take_pool},
+                                                                   {"thinPoolSize", take_pool_size},
                                                                    {"thinProvision", skip},
                                                                    {"fsType", take_fs_type},
                                                                    {kFsTypeOfKubernetes, take_fs_type},
@@ -154,6 +161,9 @@ Status check_whole(const Parameters& parameters, const std::map<std::string, std
   if (thin != given.end() && is_true(thin->second) && parameters.pool.empty()) {
     return fail(Code::kInvalidArgument,
                 "the parameter thinProvision needs thinPool, the pool to make volumes in");
+  }
+  if (parameters.pool_bytes > 0 && parameters.pool.empty()) {
+    return fail(Code::kInvalidArgument, "the parameter thinPoolSize needs thinPool, the pool's name");
   }
   if (!parameters.pool.empty() && parameters.stripes != 1) {
     return fail(Code::kInvalidArgument,

@@ -29,6 +29,7 @@ Result<Wipe> parse_wipe(std::string_view word);
 ///     stripes             over so many disks; more than 1 means striping
 ///     stripeSize          4Ki..., a power of two                                       64Ki
 ///     thinPool            a pool of the group: the volume is thin
+///     thinPoolSize        10Gi...: how large to make the pool when it is not there     it must be there
 ///     thinProvision       true | false; true needs a thinPool
 ///     fsType, csi.storage.k8s.io/fstype   ext4 | ext3 | xfs                            ext4
 ///     mkfsOptions         words for mkfs
@@ -44,6 +45,7 @@ struct Parameters {
   std::uint32_t stripes = 1;       ///< 0: all disks of the group
   std::uint64_t stripe_bytes = 0;  ///< 0: LVM's default
   std::string pool;                ///< empty: thick
+  std::uint64_t pool_bytes = 0;    ///< 0: the pool must be there
   std::string fs_type = "ext4";
   std::vector<std::string> mkfs_options;
   std::vector<std::string> tags;

@@ -15,9 +15,14 @@ inline constexpr std::string_view kDeleting = "deleting";
 
 /// What is known of its content (common/block/format_decision.h, Provenance).
 inline constexpr std::string_view kContentTag = "csi.fs";
+inline constexpr std::string_view kFormatted = "formatted:";
+inline constexpr std::string_view kMaybe = "maybe";
 
 /// The uid of the cluster that it belongs to; of none in a node without one.
 inline constexpr std::string_view kClusterTag = "csi.cluster";
+
+/// The name that it was asked for by, where LVM could not take that as it is (lv_name_of()).
+inline constexpr std::string_view kNameTag = "csi.name";
 
 /// What becomes of its content when it is deleted: none, discard or zero. Its class may be gone by then.
 inline constexpr std::string_view kWipeTag = "csi.wipe";
@@ -29,12 +34,28 @@ inline constexpr std::string_view kBlock = "block";
 /// The volume or snapshot that it was made from.
 inline constexpr std::string_view kSourceTag = "csi.source";
 
+/// Of a volume that was made from another's content: what its source is.
+inline constexpr std::string_view kFromTag = "csi.from";
+inline constexpr std::string_view kVolume = "volume";
+inline constexpr std::string_view kSnapshot = "snapshot";
+
+/// Of a volume whose content is still to be copied from its source.
+inline constexpr std::string_view kFillTag = "csi.fill";
+inline constexpr std::string_view kBlocks = "blocks";
+
+/// Of a temporary snapshot: the volume into which it is being copied.
+inline constexpr std::string_view kForTag = "csi.for";
+
 /// Of a snapshot: the time of its making, seconds since 1970.
 inline constexpr std::string_view kTakenTag = "csi.taken";
 
 /// Of a volume that lives as long as its pod: pod.
 inline constexpr std::string_view kLifeTag = "csi.life";
 inline constexpr std::string_view kPodsLife = "pod";
+
+/// Of a thin pool that was made because a volume was asked for in it: made.
+inline constexpr std::string_view kPoolTag = "csi.pool";
+inline constexpr std::string_view kMade = "made";
 
 /// "KEY=VALUE".
 [[nodiscard]] inline std::string tag(std::string_view key, std::string_view value) {

@@ -33,6 +33,19 @@ Status FakeBlockDevice::read(std::uint64_t offset, std::span<std::byte> into) {
   return {};
 }
 
+Status FakeBlockDevice::write(std::uint64_t offset, std::span<const std::byte> from) {
+  const std::string what = "write " + name_ + " at byte " + std::to_string(offset);
+  if (offset + from.size() > size_bytes_) return fail(Code::kOutOfRange, what + ": it ends before");
+  if (offset % kAlignment != 0 || from.size() % sector_bytes_ != 0) return fail_errno(EINVAL, what);
+  flushed_ = false;
+  written_bytes += from.size();
+  for (std::size_t done = 0; done < from.size(); done += kAlignment) {
+    const auto piece = from.subspan(done, std::min<std::size_t>(kAlignment, from.size() - done));
+    std::ranges::copy(piece, blocks_[offset + done].begin());
+  }
+  return {};
+}
+
 Status FakeBlockDevice::zero(std::uint64_t offset, std::uint64_t length) {
   if (offset + length > size_bytes_ || offset % kAlignment != 0) {
     return fail_errno(EINVAL, "zero " + name_ + " at byte " + std::to_string(offset));

@@ -19,6 +19,7 @@ class FakeBlockDevice final : public block::BlockDevice {
 
   std::map<std::uint64_t, int> bad;  ///< errno of reading the block of 4096 that has this offset
   std::function<void()> before_read = [] {};
+  std::uint64_t written_bytes = 0;  ///< by write()
 
   void put(std::uint64_t offset, std::string_view bytes);
   [[nodiscard]] bool zero_throughout() const { return blocks_.empty(); }
@@ -28,6 +29,7 @@ class FakeBlockDevice final : public block::BlockDevice {
   [[nodiscard]] std::uint64_t size_bytes() const override { return size_bytes_; }
   [[nodiscard]] std::uint32_t sector_bytes() const override { return sector_bytes_; }
   Status read(std::uint64_t offset, std::span<std::byte> into) override;
+  Status write(std::uint64_t offset, std::span<const std::byte> from) override;
   Status zero(std::uint64_t offset, std::uint64_t length) override;
   Status flush() override;
 

@@ -6,7 +6,6 @@
 
 #include "common/csi/driver.h"
 #include "common/csi/proto/csi.pb.h"
-#include "csi-lvm/volumes/local_volumes.h"
 #include "test/catch.h"
 
 /// What the tests of both sides of the driver share.
@@ -18,12 +17,6 @@ class PatientCall final : public csi::Call {
   [[nodiscard]] std::chrono::nanoseconds time_left() const override {
     return std::chrono::nanoseconds::max();
   }
-};
-
-class NoCleaner final : public ExtentCleaner {
- public:
-  Status zero_superblocks(const VolumeName&) override { return {}; }
-  Status wipe(const VolumeName&, Lvm::Patience) override { return {}; }
 };
 
 template <class Message>

@@ -3,8 +3,7 @@
 #include <map>
 
 #include "test/csi-lvm/driver/driver_tests.h"
-#include "test/csi-lvm/lvm/fake_lvm.h"
-#include "test/fakes/fake_clock.h"
+#include "test/csi-lvm/volumes/fake_node.h"
 
 namespace holdfast::lvm {
 namespace {
@@ -53,10 +52,11 @@ struct Driver {
   }
   test::PatientCall call;
   test::FakeLvm lvm;
-  test::NoCleaner cleaner;
+  test::RememberingCleaner cleaner;
+  test::RememberingCopier copier;
   holdfast::test::FakeClock clock;
   CapacityBook book{PoolLimits{}, {}};
-  LocalVolumes volumes{lvm, book, cleaner, clock, ""};
+  LocalVolumes volumes{lvm, book, cleaner, copier, clock, ""};
   LvmController controller{volumes, book, kKey, "edge-1"};
 };
 
@@ -90,7 +90,9 @@ TEST_CASE_METHOD(Driver, "what a local volume cannot be is refused before anythi
        "accessibility_requirements { requisite { segments { key: 'kubernetes.io/hostname' value: 'edge-2' } "
        "} }",
        Code::kResourceExhausted},
-      {"from a snapshot", "volume_content_source { snapshot { snapshot_id: 's' } }", Code::kInvalidArgument},
+      {"from a snapshot that is not there", "volume_content_source { snapshot { snapshot_id: 's' } }",
+       Code::kNotFound},
+      {"from nothing", "volume_content_source {}", Code::kInvalidArgument},
   };
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.name) {
@@ -183,6 +185,68 @@ TEST_CASE_METHOD(Driver, "deleting takes what it is called for, and what is not 
   CHECK(delete_volume("pvc-1").has_value());
   CHECK(delete_volume("not/a/name").has_value());
   CHECK(delete_snapshot("not/a/name").has_value());
+}
+
+TEST_CASE_METHOD(Driver, "a copy tells what it is a copy of, also when it is listed", "[lvm driver]") {
+  make("pvc-1");
+  take("snap-1", "pvc-1");
+  const std::string of_volume = "volume_content_source { volume { volume_id: 'pvc-1' } }";
+  const std::string of_snapshot = "volume_content_source { snapshot { snapshot_id: 'snap-1' } }";
+  CHECK(create(volume_request("pvc-2", kMiB, of_volume)).error().code == Code::kOutOfRange);
+  CHECK(
+      create(volume_request("pvc-2", 4 * kMiB, of_volume))->volume().content_source().volume().volume_id() ==
+      "pvc-1");
+  REQUIRE(create(volume_request("pvc-3", 4 * kMiB, of_snapshot)).has_value());
+  const auto listed = list("");
+  REQUIRE(listed->entries_size() == 3);
+  CHECK_FALSE(listed->entries(0).volume().has_content_source());
+  CHECK(listed->entries(2).volume().content_source().snapshot().snapshot_id() == "snap-1");
+  CHECK_FALSE(listed->entries(2).status().volume_condition().abnormal());
+}
+
+TEST_CASE_METHOD(Driver, "what is wrong with a volume is told by each call that can", "[lvm driver]") {
+  make("pvc-1");
+  take("snap-1", "pvc-1");
+  lvm.change({"vg", "pvc-1"}, [](LogicalVolume& volume) { volume.partial = true; });
+  lvm.change({"vg", "snap-1"}, [](LogicalVolume& volume) { volume.lost = true; });
+  CHECK(list("")->entries(0).status().volume_condition().abnormal());
+  csi::v1::ControllerGetVolumeResponse got;
+  const auto of_volume = [](const std::string& id) {
+    return message<csi::v1::ControllerGetVolumeRequest>("volume_id: '" + id + "'");
+  };
+  REQUIRE(controller.volume(call, of_volume("pvc-1"), got).has_value());
+  CHECK(got.status().volume_condition().message().find("is missing") != std::string::npos);
+  refuses(controller.volume(call, of_volume("snap-1"), got), Code::kNotFound);
+  refuses(controller.volume(call, of_volume("snapshot-1/.."), got), Code::kNotFound);
+  csi::v1::ControllerGetVolumeHealthResponse health;
+  REQUIRE(controller
+              .volume_health(call, message<csi::v1::ControllerGetVolumeHealthRequest>("volume_id: 'pvc-1'"),
+                             health)
+              .has_value());
+  REQUIRE(health.volume_health().health_statuses_size() == 2);
+  CHECK(health.volume_health().health_statuses(0).status() == csi::v1::INACCESSIBLE);
+  CHECK(health.volume_health().health_statuses(1).reason() == "SnapshotLost");
+  csi::v1::ControllerListVolumeHealthResponse all;
+  REQUIRE(controller.list_volume_health(call, {}, all).has_value());
+  CHECK(all.entries_size() == 1);
+  csi::v1::ListSnapshotsResponse snapshots;
+  REQUIRE(controller.list_snapshots(call, {}, snapshots).has_value());
+  CHECK_FALSE(snapshots.entries(0).snapshot().ready_to_use());
+}
+
+TEST_CASE_METHOD(Driver, "names as long as CSI allows, and those that LVM reserves, are taken",
+                 "[lvm driver]") {
+  const std::string longest(128, 'a');
+  const auto made = create(volume_request(longest, kMiB));
+  REQUIRE(made.has_value());
+  CHECK(made->volume().volume_id().size() <= 80);
+  CHECK(create(volume_request(longest, kMiB))->volume().volume_id() == made->volume().volume_id());
+  CHECK(create(volume_request(longest.substr(1) + "b", kMiB))->volume().volume_id() !=
+        made->volume().volume_id());
+  const std::string reserved = "snapshot-0f5f3d5a-6a11-4d7e-9a43-6b2c0e5e3a4b";
+  const std::string id = take(reserved, made->volume().volume_id()).snapshot().snapshot_id();
+  CHECK(id == "csi-" + reserved);
+  CHECK(take(reserved, made->volume().volume_id()).snapshot().snapshot_id() == id);
 }
 
 TEST_CASE_METHOD(Driver, "a volume that grows needs its node only for a file system", "[lvm driver]") {

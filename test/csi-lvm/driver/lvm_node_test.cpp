@@ -9,6 +9,7 @@
 #include "csi-lvm/volumes/volume_tags.h"
 #include "test/csi-lvm/driver/driver_tests.h"
 #include "test/csi-lvm/lvm/fake_lvm.h"
+#include "test/csi-lvm/volumes/fake_node.h"
 #include "test/fakes/fake_clock.h"
 #include "test/mount/fake_mounter.h"
 
@@ -133,10 +134,11 @@ struct NodeScene {
   std::uint32_t last_minor = 0;
   test::PatientCall call;
   test::FakeLvm lvm;
-  test::NoCleaner cleaner;
+  test::RememberingCleaner cleaner;
+  test::RememberingCopier copier;
   holdfast::test::FakeClock clock;
   CapacityBook book{PoolLimits{}, {}};
-  LocalVolumes volumes{lvm, book, cleaner, clock, ""};
+  LocalVolumes volumes{lvm, book, cleaner, copier, clock, ""};
   holdfast::test::FakeMounter mounter{"/kubelet"};
   FakePreparer preparer;
   std::shared_ptr<FakeProbe> probe = std::make_shared<FakeProbe>();

@@ -42,9 +42,13 @@ void FakeLvm::add_group(const std::string& name, const std::vector<std::uint64_t
   state_.groups.push_back(std::move(group));
 }
 
-void FakeLvm::set_open(const VolumeName& name, bool open) {
+void FakeLvm::change(const VolumeName& name, const std::function<void(LogicalVolume&)>& happens) {
   const std::scoped_lock lock(mutex_);
-  volume(name)->open = open;
+  happens(*volume(name));
+}
+
+void FakeLvm::set_open(const VolumeName& name, bool open) {
+  change(name, [open](LogicalVolume& volume) { volume.open = open; });
 }
 
 VolumeGroup* FakeLvm::group(const std::string& name) {
@@ -120,6 +124,7 @@ Status FakeLvm::create_snapshot(const NewSnapshot& wanted, Patience /*patience*/
     if (origin == nullptr || volume(name) != nullptr) return why_no_snapshot(state_, wanted, kRefused);
     VolumeGroup& of = *group(name.group);
     const bool thin = origin->layout == Layout::kThin && wanted.room_bytes == 0;
+    if (!thin && !origin->origin.empty()) return why_no_snapshot(state_, wanted, kRefused);
     LogicalVolume made = *origin;
     made.name = wanted.name;
     made.uuid = "uuid-" + made.name;
@@ -139,18 +144,20 @@ Status FakeLvm::create_snapshot(const NewSnapshot& wanted, Patience /*patience*/
   });
 }
 
-Status FakeLvm::create_pool(const VolumeName& name, std::uint64_t size_bytes, Patience /*patience*/) {
+Status FakeLvm::create_pool(const NewPool& wanted, Patience /*patience*/) {
+  const VolumeName& name = wanted.name;
   return perform("create_pool", name, [&]() -> Status {
-    const NewVolume wanted{.name = name, .size_bytes = size_bytes, .pool = {}, .tags = {}};
+    const NewVolume asked{.name = name, .size_bytes = wanted.size_bytes, .pool = {}, .tags = {}};
     VolumeGroup* of = group(name.group);
-    if (of == nullptr || volume(name) != nullptr) return why_not_created(state_, wanted, kRefused);
-    const std::uint64_t extents = extents_of(size_bytes, of->extent_bytes, 1);
+    if (of == nullptr || volume(name) != nullptr) return why_not_created(state_, asked, kRefused);
+    const std::uint64_t extents = extents_of(wanted.size_bytes, of->extent_bytes, 1);
     // Its metadata and their spare, an extent each.
-    if (!allocate(*of, name.volume, extents + 2, 1)) return why_not_created(state_, wanted, kRefused);
+    if (!allocate(*of, name.volume, extents + 2, 1)) return why_not_created(state_, asked, kRefused);
     LogicalVolume made;
     made.name = name.volume;
     made.uuid = "uuid-" + made.name;
     made.layout = Layout::kThinPool;
+    made.tags = wanted.tags;
     made.size_bytes = extents * of->extent_bytes;
     made.metadata_bytes = of->extent_bytes;
     made.data_percent = 0.0;
@@ -168,11 +175,31 @@ Status FakeLvm::extend(const VolumeName& name, std::uint64_t size_bytes, Patienc
       return why_not_extended(state_, name, size_bytes, kRefused);
     }
     VolumeGroup& of = *group(name.group);
+    if (found->active && thick_snapshot_of(of, name.volume) != nullptr) {
+      return why_not_extended(state_, name, size_bytes, kRefused);
+    }
     const std::uint64_t more = extents_of(size_bytes - found->size_bytes, of.extent_bytes, found->stripes);
     if (found->layout != Layout::kThin && !allocate(of, name.volume, more, found->stripes)) {
       return why_not_extended(state_, name, size_bytes, kRefused);
     }
     found->size_bytes += more * of.extent_bytes;
+    return {};
+  });
+}
+
+Status FakeLvm::extend_metadata(const VolumeName& pool, std::uint64_t size_bytes, Patience /*patience*/) {
+  return perform("extend_metadata", pool, [&]() -> Status {
+    LogicalVolume* found = volume(pool);
+    if (found == nullptr || found->layout != Layout::kThinPool || found->metadata_bytes >= size_bytes) {
+      return why_metadata_not_extended(state_, pool, size_bytes, kRefused);
+    }
+    VolumeGroup& of = *group(pool.group);
+    const std::uint64_t more = extents_of(size_bytes - found->metadata_bytes, of.extent_bytes, 1);
+    // Their spare grows with them.
+    if (!allocate(of, pool.volume, 2 * more, 1)) {
+      return why_metadata_not_extended(state_, pool, size_bytes, kRefused);
+    }
+    found->metadata_bytes += more * of.extent_bytes;
     return {};
   });
 }

@@ -30,14 +30,17 @@ class FakeLvm final : public Lvm {
   void add_disk(const std::string& device, std::uint64_t extents);
   /// A group of one disk that only the host's LVM sees.
   void add_host_group(const std::string& name, const std::string& device);
+  /// What happens to a volume without our doing: a pool fills, a snapshot is lost, a disk goes.
+  void change(const VolumeName& name, const std::function<void(LogicalVolume&)>& happens);
   /// As a mount or a pod's file descriptor does.
   void set_open(const VolumeName& name, bool open);
 
   Result<Inventory> look(Patience patience) override;
   Status create(const NewVolume& wanted, Patience patience) override;
   Status create_snapshot(const NewSnapshot& wanted, Patience patience) override;
-  Status create_pool(const VolumeName& name, std::uint64_t size_bytes, Patience patience) override;
+  Status create_pool(const NewPool& wanted, Patience patience) override;
   Status extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) override;
+  Status extend_metadata(const VolumeName& pool, std::uint64_t size_bytes, Patience patience) override;
   Status change_tags(const VolumeName& name, const std::vector<std::string>& remove,
                      const std::vector<std::string>& add, Patience patience) override;
   Status activate(const VolumeName& name, Patience patience) override;

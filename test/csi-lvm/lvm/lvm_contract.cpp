@@ -42,6 +42,10 @@ NewSnapshot snapshot(const std::string& origin, const std::string& name, std::ui
   return wanted;
 }
 
+NewPool pool(const std::string& name, std::uint64_t bytes) {
+  return {.name = named(name), .size_bytes = bytes, .tags = {"csi.pool=made"}};
+}
+
 // The one setting of a section, and shorthand for what the cases ask of it.
 class Contract {
  public:
@@ -215,10 +219,11 @@ TEST_CASE_METHOD(Contract, "a volume with a snapshot is not removed, for the sna
 
 TEST_CASE_METHOD(Contract, "thin volumes share a pool, and a snapshot of one outlives it", "[lvm contract]") {
   refuses(lvm.create(thin("pvc-1", 100 * kExtent, "pool0"), kAmple), Code::kNotFound);
-  REQUIRE(lvm.create_pool(named("pool0"), 20 * kExtent, kAmple).has_value());
-  refuses(lvm.create_pool(named("pool0"), 20 * kExtent, kAmple), Code::kAlreadyExists);
-  refuses(lvm.create_pool(named("pool1"), 500 * kExtent, kAmple), Code::kResourceExhausted);
+  REQUIRE(lvm.create_pool(pool("pool0", 20 * kExtent), kAmple).has_value());
+  refuses(lvm.create_pool(pool("pool0", 20 * kExtent), kAmple), Code::kAlreadyExists);
+  refuses(lvm.create_pool(pool("pool1", 500 * kExtent), kAmple), Code::kResourceExhausted);
   CHECK(volume("pool0").layout == Layout::kThinPool);
+  CHECK(volume("pool0").has_tag("csi.pool=made"));
   CHECK(volume("pool0").data_percent.has_value());
   CHECK(volume("pool0").metadata_percent.has_value());
   const std::uint64_t free = free_extents();
@@ -262,6 +267,41 @@ TEST_CASE_METHOD(Contract, "names and paths that LVM would not take are refused 
                  "[lvm groups]") {
   refuses(lvm.create_group({"a b", spare_disks()}, kAmple), Code::kInvalidArgument);
   refuses(lvm.extend_group({kContractGroup, {"--yes"}}, kAmple), Code::kInvalidArgument);
+}
+
+TEST_CASE_METHOD(Contract, "a pool grows by data and by metadata, as far as there is room",
+                 "[lvm contract]") {
+  REQUIRE(lvm.create_pool(pool("pool0", 20 * kExtent), kAmple).has_value());
+  const std::uint64_t metadata = volume("pool0").metadata_bytes;
+  REQUIRE(metadata > 0);
+  const std::uint64_t free = free_extents();
+  for (int i = 0; i < 2; ++i) REQUIRE(lvm.extend(named("pool0"), 30 * kExtent, kAmple).has_value());
+  CHECK(volume("pool0").size_bytes == 30 * kExtent);
+  CHECK(free_extents() == free - 10);
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(lvm.extend_metadata(named("pool0"), metadata + 2 * kExtent, kAmple).has_value());
+  }
+  CHECK(volume("pool0").metadata_bytes == metadata + 2 * kExtent);
+  CHECK(free_extents() == free - 14);
+  refuses(lvm.extend(named("pool0"), 500 * kExtent, kAmple), Code::kResourceExhausted);
+  refuses(lvm.extend_metadata(named("pool0"), 500 * kExtent, kAmple), Code::kResourceExhausted);
+  refuses(lvm.extend_metadata(named("pool1"), 500 * kExtent, kAmple), Code::kNotFound);
+  make(linear("pvc-1", kExtent));
+  refuses(lvm.extend_metadata(named("pvc-1"), 2 * kExtent, kAmple), Code::kNotFound);
+}
+
+TEST_CASE_METHOD(Contract,
+                 "a volume with a thick snapshot grows no more, and the snapshot by room for changes",
+                 "[lvm contract]") {
+  make(linear("pvc-1", 4 * kExtent));
+  REQUIRE(lvm.create_snapshot(snapshot("pvc-1", "snap-1", kExtent), kAmple).has_value());
+  CHECK_FALSE(volume("snap-1").lost);
+  refuses(lvm.create_snapshot(snapshot("snap-1", "snap-2", kExtent), kAmple), Code::kFailedPrecondition);
+  refuses(lvm.extend(named("pvc-1"), 6 * kExtent, kAmple), Code::kFailedPrecondition);
+  REQUIRE(lvm.extend(named("snap-1"), 2 * kExtent, kAmple).has_value());
+  CHECK(volume("snap-1").size_bytes == 2 * kExtent);
+  REQUIRE(lvm.remove(named("snap-1"), kAmple).has_value());
+  REQUIRE(lvm.extend(named("pvc-1"), 6 * kExtent, kAmple).has_value());
 }
 
 }  // namespace

@@ -125,7 +125,8 @@ TEST_CASE("what is not there is told", "[lvm capacity]") {
 
 struct Pool : Book {
   Pool() : Book({100}) {
-    REQUIRE(lvm.create_pool({"vg", "pool0"}, 20 * kExtent, kNow).has_value());
+    REQUIRE(
+        lvm.create_pool({.name = {"vg", "pool0"}, .size_bytes = 20 * kExtent, .tags = {}}, kNow).has_value());
     refresh();
   }
   void fill(double data, double metadata) {

@@ -1,72 +1,19 @@
 #include "csi-lvm/volumes/local_volumes.h"
 
 #include <map>
-#include <set>
 
 #include "csi-lvm/volumes/volume_tags.h"
 #include "test/catch.h"
-#include "test/csi-lvm/lvm/fake_lvm.h"
-#include "test/fakes/fake_clock.h"
+#include "test/csi-lvm/volumes/fake_node.h"
 
 namespace holdfast::lvm {
 namespace {
 
-constexpr std::uint64_t kMiB = 1 << 20;
-constexpr std::uint64_t kExtent = 4 * kMiB;
-constexpr Lvm::Patience kNow{1000};
-
-class RememberingCleaner final : public ExtentCleaner {
- public:
-  Status zero_superblocks(const VolumeName& name) override { return note("zero " + name.text()); }
-  Status wipe(const VolumeName& name, Lvm::Patience) override { return note("wipe " + name.text()); }
-  std::vector<std::string> done;
-  std::optional<Error> fault;
-
- private:
-  Status note(std::string what) {
-    if (fault) return tl::unexpected(*fault);
-    done.push_back(std::move(what));
-    return {};
-  }
-};
-
-// A node with the group "vg" of two disks, 100 extents each.
-struct Node {
-  Node() { lvm.add_group("vg", {100, 100}); }
-
-  static Parameters parameters(std::map<std::string, std::string> more = {}, bool block = false) {
-    more.emplace("vgName", "vg");
-    return parse_parameters(more, block).value();
-  }
-  static VolumeRequest request(const std::string& name, std::uint64_t bytes) {
-    VolumeRequest wanted;
-    wanted.name = name;
-    wanted.parameters = parameters();
-    wanted.required_bytes = bytes;
-    return wanted;
-  }
-  const LogicalVolume* volume(const std::string& name) {
-    state = lvm.look(kNow).value();
-    return state.group("vg")->volume(name);
-  }
-  std::uint64_t free_extents() { return lvm.look(kNow)->group("vg")->free_bytes / kExtent; }
-  void refuses(const Status& done, Code code) const {
-    REQUIRE_FALSE(done.has_value());
-    INFO(done.error().message);
-    CHECK(done.error().code == code);
-  }
-  template <class T>
-  void refuses(const Result<T>& done, Code code) const {
-    refuses(done ? Status{} : Status(tl::unexpected(done.error())), code);
-  }
-
-  test::FakeLvm lvm;
-  RememberingCleaner cleaner;
-  holdfast::test::FakeClock clock;
-  CapacityBook book{PoolLimits{}, {}};
-  LocalVolumes volumes{lvm, book, cleaner, clock, "cluster-1"};
-  Inventory state;
-};
+using test::CutOff;
+using test::kExtent;
+using test::kMiB;
+using test::kNow;
+using test::Node;
 
 TEST_CASE_METHOD(Node, "a volume is ready when it was made, cleaned and tagged", "[lvm volumes]") {
   const LocalVolume made = volumes.create(request("pvc-1", 50 * kMiB), kNow).value();
@@ -150,7 +97,8 @@ TEST_CASE_METHOD(Node, "sizes that cannot be are told apart", "[lvm volumes]") {
   VolumeRequest nowhere = request("pvc-1", kMiB);
   nowhere.parameters.group = "nowhere";
   refuses(volumes.create(nowhere, kNow), Code::kNotFound);
-  refuses(volumes.create(request("a/b", kMiB), kNow), Code::kInvalidArgument);
+  nowhere.parameters.group = "a/b";
+  refuses(volumes.create(nowhere, kNow), Code::kInvalidArgument);
   CHECK(free_extents() == 200);
 }
 
@@ -190,7 +138,9 @@ TEST_CASE_METHOD(Node, "a volume that is in use or has a snapshot stays, and sta
   REQUIRE(volumes.snapshot("snap-1", "pvc-1", SnapshotRoom{}, kNow).has_value());
   refuses(volumes.remove("pvc-1", kNow), Code::kFailedPrecondition);
   CHECK(volume("pvc-1")->tag_value(kStateTag) == kReady);
-  REQUIRE(volumes.remove("snap-1", kNow).has_value());
+  refuses(volumes.remove("snap-1", kNow), Code::kInvalidArgument);
+  refuses(volumes.remove_snapshot("pvc-1", kNow), Code::kInvalidArgument);
+  for (int i = 0; i < 2; ++i) REQUIRE(volumes.remove_snapshot("snap-1", kNow).has_value());
   REQUIRE(volumes.remove("pvc-1", kNow).has_value());
 }
 
@@ -219,6 +169,9 @@ TEST_CASE_METHOD(Node, "a snapshot is of its volume's size, and knows its volume
   refuses(volumes.snapshot("snap-1", "pvc-2", SnapshotRoom{}, kNow), Code::kAlreadyExists);
   refuses(volumes.snapshot("pvc-2", "pvc-1", SnapshotRoom{}, kNow), Code::kAlreadyExists);
   refuses(volumes.snapshot("snap-2", "pvc-3", SnapshotRoom{}, kNow), Code::kNotFound);
+  refuses(volumes.snapshot("snap-2", "snap-1", SnapshotRoom{}, kNow), Code::kInvalidArgument);
+  refuses(volumes.extend("snap-1", 300 * kMiB, 0, kNow), Code::kNotFound);
+  refuses(volumes.extend("pvc-1", 300 * kMiB, 0, kNow), Code::kFailedPrecondition);
 }
 
 TEST_CASE_METHOD(Node, "volumes and snapshots are listed, not what others made", "[lvm volumes]") {
@@ -264,20 +217,6 @@ TEST_CASE_METHOD(Node, "what another cluster left half made is not removed", "[l
   CHECK(volume("pvc-2") != nullptr);
   CHECK(volume("pvc-1") == nullptr);
 }
-
-// The n-th change fails, before it is done or after: as a lost answer, or a kill, leaves it.
-struct CutOff {
-  void arm(test::FakeLvm& lvm, int at, bool done, Code code) {
-    left = at;
-    const auto hook = [this, code](std::string_view, const VolumeName&) -> Status {
-      if (--left != 0) return {};
-      return fail(code, "cut off");
-    };
-    (done ? lvm.after : lvm.before) = hook;
-  }
-  static void disarm(test::FakeLvm& lvm) { lvm.before = lvm.after = nullptr; }
-  int left = 0;
-};
 
 TEST_CASE("a create that is cut off anywhere is finished by asking again, or leaves nothing after a start",
           "[lvm volumes]") {

@@ -45,6 +45,9 @@ TEST_CASE("each parameter has its effect", "[lvm parameters]") {
   const Parameters thin =
       parse_parameters(with({{"thinPool", "pool0"}, {"thinProvision", "Yes"}}), false).value();
   CHECK(thin.pool == "pool0");
+  CHECK(thin.pool_bytes == 0);
+  CHECK(parse_parameters(with({{"thinPool", "pool0"}, {"thinPoolSize", "10Gi"}}), false)->pool_bytes ==
+        std::uint64_t{10} << 30);
   const Parameters more = parse_parameters(with({{"csi.storage.k8s.io/fstype", "xfs"},
                                                  {"mkfsOptions", " -K  -m bigtime=0 "},
                                                  {"lvTags", "team=a, site/7"},
@@ -74,6 +77,8 @@ TEST_CASE("a parameter that cannot be honoured is refused by its name and value"
       {with({{"stripeSize", "5Ki"}}), "'5Ki' must be a power of two"},
       {with({{"stripeSize", "2Ki"}}), "'2Ki' must be"},
       {with({{"thinProvision", "true"}}), "thinProvision needs thinPool"},
+      {with({{"thinPoolSize", "1Gi"}}), "thinPoolSize needs thinPool"},
+      {with({{"thinPool", "pool0"}, {"thinPoolSize", "0"}}), "thinPoolSize: '0' leaves a pool no room"},
       {with({{"thinPool", "p"}, {"lvmType", "striping"}}), "no stripes of its own"},
       {with({{"thinPool", "p q"}}), "p q"},
       {with({{"fsType", "ntfs"}}), "'ntfs' must be ext4, ext3 or xfs"},

@@ -5,10 +5,14 @@
 #include <chrono>
 #include <future>
 #include <iostream>
+#include <map>
+#include <variant>
 #include <vector>
 
 #include "common/base/exec.h"
 #include "common/base/fd.h"
+#include "common/block/blank_proof.h"
+#include "common/block/block_device.h"
 #include "csi-lvm/lvm/commands_lvm.h"
 #include "csi-lvm/lvm/worker_runner.h"
 #include "csi-lvm/volumes/block_cleaner.h"
@@ -30,19 +34,35 @@ constexpr std::string_view kMarker = "the earlier tenant's secret";
 struct Node {
   Node() { test::empty_group(lvm); }
 
-  static VolumeRequest request(const std::string& name, std::uint64_t bytes, bool block = false) {
+  static VolumeRequest request(const std::string& name, std::uint64_t bytes, bool block = false,
+                               std::map<std::string, std::string> more = {}) {
     VolumeRequest wanted;
     wanted.name = name;
-    wanted.parameters = parse_parameters({{"vgName", test::kContractGroup}}, block).value();
+    more.emplace("vgName", test::kContractGroup);
+    wanted.parameters = parse_parameters(more, block).value();
     wanted.required_bytes = bytes;
     wanted.block = block;
     return wanted;
   }
-  std::string create(const std::string& name, std::uint64_t bytes, bool block = false) {
-    const auto made = volumes.create(request(name, bytes, block), kAmple);
+  std::string create(const VolumeRequest& wanted) {
+    const auto made = volumes.create(wanted, kAmple);
     INFO((made ? "" : made.error().message));
     REQUIRE(made.has_value());
+    REQUIRE(lvm.activate(made->name, kAmple).has_value());
     return "/dev/" + made->name.text();
+  }
+  std::string create(const std::string& name, std::uint64_t bytes, bool block = false) {
+    return create(request(name, bytes, block));
+  }
+  void take(const std::string& name, const std::string& source) {
+    const auto taken = volumes.snapshot(name, source, SnapshotRoom{}, kAmple);
+    INFO((taken ? "" : taken.error().message));
+    REQUIRE(taken.has_value());
+  }
+  void remove(const std::string& name) {
+    const Status gone = volumes.remove(name, kAmple);
+    INFO((gone ? "" : gone.error().message));
+    REQUIRE(gone.has_value());
   }
 
   SystemClock clock;
@@ -50,15 +70,34 @@ struct Node {
   CommandsLvm lvm{queue, test::guest_settings()};
   CapacityBook book{PoolLimits{}, {}};
   BlockCleaner cleaner{clock};
-  LocalVolumes volumes{lvm, book, cleaner, clock, "guest"};
+  BlockCopier copier{clock};
+  LocalVolumes volumes{lvm, book, cleaner, copier, clock, "guest"};
 };
+
+std::string marked(std::size_t bytes) {
+  std::string block;
+  while (block.size() < bytes) block += kMarker;
+  block.resize(bytes);
+  return block;
+}
+
+// Marks a block of each MiB, as much as a small guest's memory has room for.
+void sprinkle(const std::string& device, std::uint64_t bytes) {
+  constexpr std::uint64_t kBetween = 300 << 10;
+  const Fd fd(::open(device.c_str(), O_WRONLY | O_CLOEXEC));
+  REQUIRE(fd.valid());
+  const std::string block = marked(block::kAlignment);
+  for (std::uint64_t at = kBetween; at < bytes; at += kMiB) {
+    REQUIRE(::pwrite(fd.get(), block.data(), block.size(), static_cast<off_t>(at)) ==
+            static_cast<ssize_t>(block.size()));
+  }
+  REQUIRE(::fsync(fd.get()) == 0);
+}
 
 void fill(const std::string& device, std::uint64_t bytes) {
   const Fd fd(::open(device.c_str(), O_WRONLY | O_CLOEXEC));
   REQUIRE(fd.valid());
-  std::string block;
-  while (block.size() < kMiB) block += kMarker;
-  block.resize(kMiB);
+  const std::string block = marked(kMiB);
   for (std::uint64_t at = 0; at < bytes; at += kMiB) {
     REQUIRE(::pwrite(fd.get(), block.data(), block.size(), static_cast<off_t>(at)) ==
             static_cast<ssize_t>(kMiB));
@@ -117,6 +156,120 @@ TEST_CASE_METHOD(Node, "a raw volume never shows what an earlier volume held on 
     const std::string next = create("next", kSize);
     CHECK_FALSE(shows_marker(next, kSize));
     REQUIRE(volumes.remove("next", kAmple).has_value());
+  }
+}
+
+TEST_CASE_METHOD(Node, "copies hold what their source held then, whatever becomes of it", "[lvm content]") {
+  constexpr std::uint64_t kSize = 16 * kMiB;
+  struct Case {
+    const char* name;
+    std::map<std::string, std::string> source;
+    std::map<std::string, std::string> copy;
+  };
+  const std::map<std::string, std::string> pool{{"thinPool", "pool0"}, {"thinPoolSize", "100Mi"}};
+  for (const Case& c : {Case{"thick to striped", {}, {{"lvmType", "striping"}}}, Case{"thin", pool, pool},
+                        Case{"thick to thin", {}, pool}}) {
+    DYNAMIC_SECTION(c.name) {
+      const std::string source = create(request("source", kSize, true, c.source));
+      fill(source, 8 * kMiB);
+      take("snapshot-1", "source");
+      VolumeRequest clone = request("clone", kSize + 4 * kMiB, true, c.copy);
+      clone.source = ContentSource{.id = "source", .snapshot = false};
+      VolumeRequest restored = request("restored", kSize, true, c.copy);
+      restored.source = ContentSource{.id = "csi-snapshot-1", .snapshot = true};
+      const std::string cloned = create(clone);
+      sprinkle(source, kSize);
+      const std::string old = create(restored);
+      const std::string content = marked(kMiB);
+      for (const std::string& device : {cloned, old}) {
+        std::string read(kMiB, '\0');
+        const Fd fd(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
+        REQUIRE(::pread(fd.get(), read.data(), kMiB, 7 * kMiB) == static_cast<ssize_t>(kMiB));
+        CHECK((read == content));
+        REQUIRE(::pread(fd.get(), read.data(), kMiB, 8 * kMiB) == static_cast<ssize_t>(kMiB));
+        CHECK((read == std::string(kMiB, '\0')));
+      }
+      CHECK(volumes.list(kAmple)->size() == 4);
+      REQUIRE(volumes.remove_snapshot("csi-snapshot-1", kAmple).has_value());
+      for (const char* name : {"source", "clone", "restored"}) remove(name);
+    }
+  }
+}
+
+TEST_CASE_METHOD(Node, "a thick snapshot for which too much changes is told as lost, its volume as abnormal",
+                 "[lvm content]") {
+  const std::string source = create("source", 32 * kMiB);
+  take("snap-1", "source");
+  fill(source, 16 * kMiB);
+  CHECK(volumes.find("snap-1", kAmple)->ailments.at(0).kind == Ailment::Kind::kDataLoss);
+  CHECK(volumes.find("source", kAmple)->ailments.at(0).reason == "SnapshotLost");
+  VolumeRequest restored = request("restored", 32 * kMiB);
+  restored.source = ContentSource{.id = "snap-1", .snapshot = true};
+  CHECK(volumes.create(restored, kAmple).error().code == Code::kFailedPrecondition);
+  REQUIRE(volumes.remove_snapshot("snap-1", kAmple).has_value());
+  CHECK(volumes.find("source", kAmple)->ailments.empty());
+}
+
+TEST_CASE_METHOD(Node, "a pool filled to its watermark takes nothing new, keeps what it has, and grows",
+                 "[lvm content]") {
+  const auto thin = [](const std::string& name) {
+    return request(name, 60 * kMiB, true, {{"thinPool", "pool0"}, {"thinPoolSize", "64Mi"}});
+  };
+  const std::string first = create(thin("first"));
+  const Capacity room = book.capacity(test::kContractGroup, 1, "").value();
+  create("rest", room.largest_bytes);
+  fill(first, 59 * kMiB);
+  REQUIRE(volumes.tend(kAmple).has_value());
+  CHECK(volumes.create(thin("second"), kAmple).error().code == Code::kResourceExhausted);
+  CHECK(volumes.find("first", kAmple)->ailments.at(0).reason == "PoolNearlyFull");
+  CHECK(shows_marker(first, 59 * kMiB));
+  remove("rest");
+  REQUIRE(volumes.tend(kAmple).has_value());
+  CHECK(volumes.find("first", kAmple)->ailments.empty());
+  create(thin("second"));
+  remove("second");
+}
+
+// A tenant's file system, or none; all of them begin at the first extent of the group.
+struct Tenant {
+  std::vector<std::string> mkfs;
+  std::uint64_t bytes = 0;
+};
+
+void format(const std::vector<std::string>& words, const std::string& device) {
+  SystemExecutor executor;
+  Command mkfs;
+  mkfs.argv = words;
+  mkfs.argv[0] = find_system_program(words[0]);
+  mkfs.argv.push_back(device);
+  mkfs.environment = {"LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+  mkfs.deadline = kAmple;
+  REQUIRE(executor.run(mkfs).value().succeeded());
+}
+
+TEST_CASE_METHOD(Node, "20 tenants in turn on the same extents, formatted or raw, find nothing of each other",
+                 "[lvm tenants]") {
+  constexpr int kRounds = 20;
+  constexpr std::uint64_t kMarked = 32 * kMiB;
+  // No xfs is smaller than 300 MiB.
+  const std::vector<Tenant> tenants{
+      {{"mkfs.ext4", "-q", "-F"}, kMarked}, {{"mkfs.xfs", "-q"}, 304 * kMiB}, {{}, kMarked}};
+  for (int round = 0; round < kRounds; ++round) {
+    const Tenant& tenant = tenants[static_cast<std::size_t>(round) % tenants.size()];
+    const bool raw = tenant.mkfs.empty();
+    INFO("round " << round);
+    const std::string device = create("tenant", tenant.bytes, raw);
+    {
+      const auto opened = block::SystemBlockDevice::open(device, block::Access::kRead);
+      CHECK(std::holds_alternative<block::Blank>(block::look_at(**opened).value()));
+    }
+    if (raw) {
+      CHECK_FALSE(shows_marker(device, kMarked));
+    } else {
+      format(tenant.mkfs, device);
+    }
+    sprinkle(device, kMarked);
+    remove("tenant");
   }
 }
 

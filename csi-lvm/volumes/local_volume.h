@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+#include "csi-lvm/lvm/lvm.h"
+#include "csi-lvm/volumes/capacity.h"
+#include "csi-lvm/volumes/parameters.h"
+#include "csi-lvm/volumes/volume_health.h"
+
+namespace holdfast::lvm {
+
+/// A volume or snapshot that is there.
+struct LocalVolume {
+  VolumeName name;
+  std::uint64_t size_bytes = 0;  ///< of a thick snapshot that of its origin
+  /// Of a snapshot the volume that it was taken of, of a copy what it was made from: of an xfs that has a
+  /// source there may be another with the same UUID on this node (mount it with nouuid).
+  std::string source{};
+  bool from_snapshot = false;  ///< the copy's source is a snapshot
+  std::int64_t taken = 0;      ///< of a snapshot, seconds since 1970; of a volume 0
+  std::string content{};       ///< what is known of its content, as its tag says it
+  bool active = true;          ///< its device is there
+  bool of_pod = false;         ///< it ends with its pod
+  std::vector<Ailment> ailments{};
+
+  [[nodiscard]] bool is_snapshot() const { return taken != 0; }
+};
+
+/// A volume as LVM reports it, in its group.
+struct FoundVolume {
+  VolumeName name;
+  LogicalVolume volume;
+  VolumeGroup group;
+};
+
+/// The name that LVM gets for the volume or snapshot that CSI calls `name`, of up to 128 bytes of any
+/// characters. As it is, where LVM takes it and has room for the group's name beside it; else with "csi-"
+/// before it ("snapshot-..." is reserved by LVM), or "csi-" and a hash. Two names do not get the same one,
+/// but for those that begin with "csi-" (kNameTag tells them apart).
+[[nodiscard]] std::string lv_name_of(const std::string& name);
+
+/// The one volume of this name; pools are none. Errors: kFailedPrecondition when two groups have one.
+Result<std::optional<FoundVolume>> find_in(const Inventory& inventory, const std::string& id);
+
+/// Asks LVM, and brings the book up to date.
+Result<Inventory> look(Lvm& lvm, CapacityBook& book, Lvm::Patience patience);
+
+[[nodiscard]] std::string_view state_of(const LogicalVolume& volume);
+[[nodiscard]] bool is_thick(const LogicalVolume& volume);
+/// Half made, or half deleted: nobody's.
+[[nodiscard]] bool is_half(const LogicalVolume& volume);
+[[nodiscard]] bool is_snapshot(const LogicalVolume& volume);
+
+/// What it shows: of a thick snapshot the size of its origin, as its own is its room for changes.
+[[nodiscard]] std::uint64_t shown_size(const VolumeGroup& group, const LogicalVolume& volume);
+
+/// What a snapshot of it gets for changes, by what its class asks for; 0 of a thin one, whose pool has it.
+[[nodiscard]] std::uint64_t room_for_changes(const LogicalVolume& volume, const SnapshotRoom& room);
+/// What the snapshot takes of the group or the pool. A thin one may come to be as large as its volume.
+[[nodiscard]] Room room_of(const NewSnapshot& snapshot, const FoundVolume& source);
+
+/// What its tags and its group tell of it.
+[[nodiscard]] LocalVolume told(const VolumeGroup& group, const LogicalVolume& volume,
+                               const PoolLimits& limits);
+
+}  // namespace holdfast::lvm

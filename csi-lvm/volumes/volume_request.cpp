@@ -1,0 +1,142 @@
+#include "csi-lvm/volumes/volume_request.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "csi-lvm/lvm/lvm_command.h"
+#include "csi-lvm/lvm/lvm_faults.h"
+#include "csi-lvm/volumes/volume_tags.h"
+
+namespace holdfast::lvm {
+namespace {
+
+constexpr std::uint64_t kSmallestXfs = std::uint64_t{300} << 20;  // mkfs.xfs refuses less
+
+std::uint32_t stripes_of(const Parameters& parameters, const VolumeGroup& group) {
+  if (parameters.stripes > 0) return parameters.stripes;
+  return static_cast<std::uint32_t>(std::max<std::size_t>(group.disks.size(), 1));
+}
+
+// The name that was asked for, where LVM has another and takes this as a tag.
+void add_name_tag(const std::string& name, const std::string& lv_name, std::vector<std::string>& tags) {
+  std::string kept = tag(kNameTag, name);
+  if (lv_name != name && check_tag(kept)) tags.push_back(std::move(kept));
+}
+
+std::vector<std::string> first_tags(const VolumeRequest& wanted, const std::string& lv_name,
+                                    const std::string& cluster) {
+  std::vector<std::string> tags = wanted.parameters.tags;
+  tags.push_back(tag(kStateTag, kCreating));
+  tags.push_back(tag(kWipeTag, to_string(wanted.parameters.wipe)));
+  if (!wanted.source) tags.push_back(tag(kContentTag, "new"));
+  if (wanted.block) tags.push_back(tag(kModeTag, kBlock));
+  if (!cluster.empty()) tags.push_back(tag(kClusterTag, cluster));
+  add_name_tag(wanted.name, lv_name, tags);
+  return tags;
+}
+
+bool same_source(const VolumeRequest& wanted, const LogicalVolume& volume) {
+  const std::string_view from = volume.tag_value(kFromTag);
+  if (!wanted.source) return from.empty();
+  return from == (wanted.source->snapshot ? kSnapshot : kVolume) &&
+         volume.tag_value(kSourceTag) == wanted.source->id;
+}
+
+bool same_size(const VolumeRequest& wanted, const LogicalVolume& volume) {
+  const bool large = volume.size_bytes >= wanted.required_bytes || is_unfinished_copy(volume);
+  return large && (wanted.limit_bytes == 0 || volume.size_bytes <= wanted.limit_bytes);
+}
+
+}  // namespace
+
+Status check_bounds(const VolumeRequest& wanted) {
+  if (wanted.limit_bytes > 0 && wanted.required_bytes > wanted.limit_bytes) {
+    return fail(Code::kInvalidArgument, "the required size is larger than the limit");
+  }
+  const bool xfs = !wanted.block && wanted.parameters.fs_type == "xfs" && !wanted.source;
+  if (xfs && wanted.required_bytes < kSmallestXfs) {
+    return fail(Code::kOutOfRange, "an xfs file system needs " + std::to_string(kSmallestXfs) +
+                                       " bytes; ask for more, or for ext4");
+  }
+  return {};
+}
+
+Status check_mode(const VolumeRequest& wanted, const LogicalVolume& source) {
+  if (!wanted.block || source.layout == Layout::kThin || source.tag_value(kModeTag) == kBlock) return {};
+  return fail(Code::kInvalidArgument, "the raw volume " + wanted.name + " cannot be made from " +
+                                          source.name +
+                                          ", which has a file system: what earlier volumes left between its "
+                                          "files would show");
+}
+
+Result<VolumeRequest> sized_for(const VolumeRequest& wanted, std::uint64_t source_bytes) {
+  const std::uint64_t most = wanted.limit_bytes == 0 ? source_bytes : wanted.limit_bytes;
+  if ((wanted.required_bytes > 0 && wanted.required_bytes < source_bytes) || most < source_bytes) {
+    return fail(Code::kOutOfRange, "the volume " + wanted.name + " is asked for with less than the " +
+                                       std::to_string(source_bytes) + " bytes of its source");
+  }
+  VolumeRequest sized = wanted;
+  sized.required_bytes = std::max(wanted.required_bytes, source_bytes);
+  return sized;
+}
+
+Result<std::uint64_t> fitting_size(std::uint64_t required, std::uint64_t limit, std::uint64_t extent_bytes,
+                                   std::uint32_t stripes) {
+  const std::uint64_t size =
+      extents_of(std::max<std::uint64_t>(required, 1), extent_bytes, stripes) * extent_bytes;
+  if (limit > 0 && size > limit) {
+    return fail(Code::kOutOfRange, "no size of whole extents lies between " + std::to_string(required) +
+                                       " and " + std::to_string(limit) + " bytes: the next is " +
+                                       std::to_string(size));
+  }
+  return size;
+}
+
+Result<NewVolume> planned(const VolumeRequest& wanted, const VolumeName& name, const VolumeGroup& group,
+                          const std::string& cluster) {
+  NewVolume volume;
+  volume.name = name;
+  volume.stripes = stripes_of(wanted.parameters, group);
+  volume.stripe_bytes = wanted.parameters.stripe_bytes;
+  volume.pool = wanted.parameters.pool;
+  volume.tags = first_tags(wanted, name.volume, cluster);
+  HOLDFAST_TRY(volume.size_bytes,
+               fitting_size(wanted.required_bytes, wanted.limit_bytes, group.extent_bytes, volume.stripes));
+  return volume;
+}
+
+NewSnapshot planned_snapshot(const std::string& name, const FoundVolume& source, const SnapshotRoom& room,
+                             std::int64_t taken, const std::string& cluster) {
+  const LogicalVolume& volume = source.volume;
+  NewSnapshot wanted{
+      .origin = source.name,
+      .name = lv_name_of(name),
+      .room_bytes = room_for_changes(volume, room),
+      .tags = {tag(kStateTag, kReady), tag(kSourceTag, volume.name), tag(kTakenTag, std::to_string(taken))}};
+  add_name_tag(name, wanted.name, wanted.tags);
+  for (const std::string_view key : {kContentTag, kModeTag}) {
+    const std::string_view value = volume.tag_value(key);
+    if (!value.empty()) wanted.tags.push_back(tag(key, value));
+  }
+  if (!cluster.empty()) wanted.tags.push_back(tag(kClusterTag, cluster));
+  return wanted;
+}
+
+Status check_same(const VolumeRequest& wanted, const FoundVolume& found) {
+  const LogicalVolume& volume = found.volume;
+  const std::string_view name = volume.tag_value(kNameTag);
+  const bool same_name = name.empty() || name == wanted.name;
+  const bool same_mode = state_of(volume).empty() || (volume.tag_value(kModeTag) == kBlock) == wanted.block;
+  if (found.name.group == wanted.parameters.group && volume.pool == wanted.parameters.pool && same_name &&
+      same_mode && same_size(wanted, volume) && same_source(wanted, volume) && !is_snapshot(volume)) {
+    return {};
+  }
+  return fail(Code::kAlreadyExists, "there is another volume " + found.name.text() + ", of " +
+                                        std::to_string(volume.size_bytes) + " bytes");
+}
+
+bool is_unfinished_copy(const LogicalVolume& volume) {
+  return state_of(volume) == kCreating && !volume.tag_value(kFromTag).empty();
+}
+
+}  // namespace holdfast::lvm
