@@ -1,10 +1,9 @@
 #include "test/tools/change_points.h"
 
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/ethtool.h>
-#include <linux/fs.h>
 #include <linux/genetlink.h>
-#include <linux/if_tun.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -12,18 +11,17 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <climits>
 #include <cstring>
 #include <vector>
 
-#include "common/base/fd.h"
+#include "test/tools/change_ioctls.h"
+#include "test/tools/traced_process.h"
 
 namespace holdfast::test {
 namespace {
@@ -36,12 +34,15 @@ enum class Shape : std::uint8_t {
   kTwoAtPaths,  ///< args[0] folder, args[1] path, args[2] folder, args[3] path
   kPathAtPath,  ///< args[0] path, args[1] folder, args[2] path (symlinkat)
   kMadeAtPath,  ///< kAtPath with flags in args[2]; a change when the flags create or truncate
-  kFile,        ///< args[0] descriptor of a regular file
-  kAnyFile,     ///< args[0] descriptor of a regular file or a folder
+  kFile,        ///< args[0] descriptor of a regular file, a block device or another process's end
+  kAnyFile,     ///< args[0] descriptor of a regular file, a block device or a folder
   kMappedFile,  ///< mmap: args[4] descriptor; a change when shared and writable
   kNetlink,     ///< args[0] descriptor of a netlink socket; a change when a message is no lookup
   kIoctl,       ///< args[1] request
   kSockopt,     ///< args[1] level, args[2] option
+  kConfig,      ///< fsconfig: a change when args[1] makes or alters a file system's instance
+  kAsync,       ///< io_submit: args[1] requests at args[2]; a change when one of them writes
+  kAll,         ///< of the whole system
   kUnseen,      ///< can not be followed
 };
 
@@ -81,6 +82,9 @@ constexpr Traced kTraced[] = {
     {SYS_lsetxattr, "lsetxattr", Shape::kPath},
     {SYS_mount, "mount", Shape::kTwoPaths},
     {SYS_umount2, "umount2", Shape::kPath},
+    {SYS_fsconfig, "fsconfig", Shape::kConfig},
+    {SYS_move_mount, "move_mount", Shape::kTwoAtPaths},
+    {SYS_mount_setattr, "mount_setattr", Shape::kAtPath},
     {SYS_write, "write", Shape::kFile},
     {SYS_pwrite64, "pwrite64", Shape::kFile},
     {SYS_pwritev, "pwritev", Shape::kFile},
@@ -101,72 +105,12 @@ constexpr Traced kTraced[] = {
     {SYS_sendmsg, "sendmsg", Shape::kNetlink},
     {SYS_ioctl, "ioctl", Shape::kIoctl},
     {SYS_setsockopt, "setsockopt", Shape::kSockopt},
+    {SYS_sync, "sync", Shape::kAll},
+    {SYS_io_submit, "io_submit", Shape::kAsync},
     {SYS_io_uring_enter, "io_uring_enter", Shape::kUnseen},
 };
 
 constexpr std::size_t kMaxMessageBytes = 1U << 20;
-
-// ---- what the stopped thread's memory and descriptors say ----
-
-std::string proc_path(pid_t thread, const std::string& rest) {
-  return "/proc/" + std::to_string(thread) + "/" + rest;
-}
-
-/// Fewer bytes than asked for when the memory ends; none when there is none.
-std::string read_memory(pid_t thread, std::uint64_t address, std::size_t bytes) {
-  const Fd memory(::open(proc_path(thread, "mem").c_str(), O_RDONLY | O_CLOEXEC));
-  std::string content(bytes, '\0');
-  const ssize_t got = ::pread(memory.get(), content.data(), bytes, static_cast<off_t>(address));
-  content.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  return content;
-}
-
-std::string read_text(pid_t thread, std::uint64_t address) {
-  std::string text = read_memory(thread, address, PATH_MAX);
-  text.resize(std::min(text.size(), text.find('\0')));
-  return text;
-}
-
-template <class T>
-T read_value(pid_t thread, std::uint64_t address) {
-  T value{};
-  const std::string bytes = read_memory(thread, address, sizeof value);
-  std::memcpy(&value, bytes.data(), bytes.size());
-  return value;
-}
-
-std::string read_link(const std::string& path) {
-  std::array<char, PATH_MAX> target{};
-  const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
-  return length > 0 ? std::string(target.data(), static_cast<std::size_t>(length)) : std::string();
-}
-
-std::string fd_path(pid_t thread, std::uint64_t fd) {
-  return proc_path(thread, "fd/" + std::to_string(static_cast<int>(fd)));
-}
-
-/// Whether the descriptor is a file (or also a folder) that others can see; memfds and pipes are not.
-bool is_lasting_file(pid_t thread, std::uint64_t fd, bool folder_too) {
-  const std::string path = fd_path(thread, fd);
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return false;
-  const bool wanted = S_ISREG(info.st_mode) || (folder_too && S_ISDIR(info.st_mode));
-  return wanted && read_link(path).rfind("/memfd:", 0) != 0;
-}
-
-std::string absolute(const std::string& folder, const std::string& path) {
-  return path.rfind('/', 0) == 0 ? path : folder + "/" + path;
-}
-
-std::string path_at(pid_t thread, std::uint64_t folder, std::uint64_t path) {
-  const bool from_cwd = static_cast<int>(folder) == AT_FDCWD;
-  return absolute(read_link(from_cwd ? proc_path(thread, "cwd") : fd_path(thread, folder)),
-                  read_text(thread, path));
-}
-
-std::string plain_path(pid_t thread, std::uint64_t path) {
-  return absolute(read_link(proc_path(thread, "cwd")), read_text(thread, path));
-}
 
 // ---- netlink ----
 
@@ -233,12 +177,7 @@ std::string route_type_name(std::uint16_t type) {
 // ---- ioctl and setsockopt ----
 
 bool is_changing_ioctl(pid_t thread, const SyscallRegisters& regs) {
-  constexpr std::uint64_t kChanging[] = {
-      SIOCADDRT,      SIOCDELRT,       SIOCSIFFLAGS,  SIOCSIFADDR,   SIOCSIFDSTADDR, SIOCSIFBRDADDR,
-      SIOCSIFNETMASK, SIOCSIFMETRIC,   SIOCSIFMTU,    SIOCSIFNAME,   SIOCSIFHWADDR,  SIOCDIFADDR,
-      SIOCSARP,       SIOCDARP,        SIOCSIFTXQLEN, SIOCBRADDBR,   SIOCBRDELBR,    SIOCBRADDIF,
-      SIOCBRDELIF,    FS_IOC_SETFLAGS, TUNSETIFF,     TUNSETPERSIST, FICLONE};
-  if (std::find(std::begin(kChanging), std::end(kChanging), regs.args[1]) != std::end(kChanging)) return true;
+  if (is_changing_request(regs.args[1])) return true;
   if (regs.args[1] != SIOCETHTOOL) return false;
   const auto request = read_value<ifreq>(thread, regs.args[2]);
   const auto command = read_value<std::uint32_t>(thread, reinterpret_cast<std::uint64_t>(request.ifr_data));
@@ -268,6 +207,23 @@ bool is_device(const std::string& path) { return path.rfind("/dev/", 0) == 0; }
 std::optional<std::string> file_target(pid_t thread, std::uint64_t fd, bool folder_too) {
   if (!is_lasting_file(thread, fd, folder_too)) return std::nullopt;
   return read_link(fd_path(thread, fd));
+}
+
+/// A file system's instance is made, or changed, by these; everything before them only prepares.
+bool is_changing_config(std::uint64_t command) {
+  return command == FSCONFIG_CMD_CREATE || command == FSCONFIG_CMD_RECONFIGURE;
+}
+
+/// What the first of the requests writes to; nullopt when all of them only read.
+std::optional<std::string> async_target(pid_t thread, const SyscallRegisters& regs) {
+  for (std::uint64_t i = 0; i < regs.args[1]; ++i) {
+    const auto address = read_value<std::uint64_t>(thread, regs.args[2] + i * sizeof(std::uint64_t));
+    const auto request = read_value<iocb>(thread, address);
+    if (request.aio_lio_opcode != IOCB_CMD_PREAD && request.aio_lio_opcode != IOCB_CMD_PREADV) {
+      return file_target(thread, request.aio_fildes, /*folder_too=*/false);
+    }
+  }
+  return std::nullopt;
 }
 
 /// The target of a call that names it by path or descriptor; nullopt when it changes nothing.
@@ -300,6 +256,12 @@ std::optional<std::string> target_of(pid_t thread, const SyscallRegisters& regs,
                                              : std::nullopt;
     case Shape::kSockopt:
       return is_changing_sockopt(regs) ? std::optional<std::string>("iptables") : std::nullopt;
+    case Shape::kConfig:
+      return is_changing_config(args[1]) ? std::optional(read_link(fd_path(thread, args[0]))) : std::nullopt;
+    case Shape::kAsync:
+      return async_target(thread, regs);
+    case Shape::kAll:
+      return "everything";
     case Shape::kNetlink:
     case Shape::kUnseen:
       break;
@@ -307,10 +269,18 @@ std::optional<std::string> target_of(pid_t thread, const SyscallRegisters& regs,
   return std::nullopt;
 }
 
+/// Both ends that socketpair(2) has made.
+std::array<std::string, 2> pair_made(pid_t thread, const SyscallRegisters& entry) {
+  const auto ends = read_value<std::array<int, 2>>(thread, entry.args[3]);
+  return {read_link(fd_path(thread, static_cast<std::uint64_t>(ends[0]))),
+          read_link(fd_path(thread, static_cast<std::uint64_t>(ends[1])))};
+}
+
 }  // namespace
 
-std::optional<std::string> ChangeSpotter::netlink_change(pid_t thread, const SyscallRegisters& regs) const {
+std::optional<std::string> ChangeSpotter::message_change(pid_t thread, const SyscallRegisters& regs) const {
   const std::string socket = read_link(fd_path(thread, regs.args[0]));
+  if (pair_sockets_.contains(socket)) return "message";
   const bool route = route_sockets_.contains(socket);
   if (!route && !netlink_sockets_.contains(socket)) return std::nullopt;
   for (const std::uint16_t type : message_types(outgoing(thread, regs))) {
@@ -318,6 +288,12 @@ std::optional<std::string> ChangeSpotter::netlink_change(pid_t thread, const Sys
     if (!route && is_other_change(type)) return "netlink: type " + std::to_string(type);
   }
   return std::nullopt;
+}
+
+std::optional<ChangePoint> exec_point(pid_t thread, const SyscallRegisters& regs) {
+  if (regs.number == SYS_execve) return ChangePoint{thread, "execve", plain_path(thread, regs.args[0])};
+  if (regs.number != SYS_execveat) return std::nullopt;
+  return ChangePoint{thread, "execveat", path_at(thread, regs.args[0], regs.args[1])};
 }
 
 Result<std::optional<ChangePoint>> ChangeSpotter::at_entry(pid_t thread, const SyscallRegisters& regs) {
@@ -328,13 +304,16 @@ Result<std::optional<ChangePoint>> ChangeSpotter::at_entry(pid_t thread, const S
     return fail(Code::kUnimplemented, std::string(traced->name) + ": its operations can not be traced");
   }
   std::optional<std::string> target = target_of(thread, regs, traced->shape);
-  const bool may_be_netlink = traced->shape == Shape::kNetlink || traced->shape == Shape::kFile;
-  if (!target && may_be_netlink) target = netlink_change(thread, regs);
+  const bool may_be_message = traced->shape == Shape::kNetlink || traced->shape == Shape::kFile;
+  if (!target && may_be_message) target = message_change(thread, regs);
   if (!target) return std::optional<ChangePoint>();
   return std::optional(ChangePoint{thread, traced->name, std::move(*target)});
 }
 
 void ChangeSpotter::at_exit(pid_t thread, const SyscallRegisters& entry, std::int64_t result) {
+  if (entry.number == SYS_socketpair && result == 0) {
+    for (std::string& end : pair_made(thread, entry)) pair_sockets_.insert(std::move(end));
+  }
   if (entry.number != SYS_socket || entry.args[0] != AF_NETLINK || result < 0) return;
   const std::string socket = read_link(fd_path(thread, static_cast<std::uint64_t>(result)));
   (entry.args[2] == NETLINK_ROUTE ? route_sockets_ : netlink_sockets_).insert(socket);

@@ -18,23 +18,29 @@ struct ChangePoint {
   std::string target;  ///< files by name, netlink messages by type: "/a -> /b", "route: RTM_DELLINK"
 };
 
-/// Tells which system calls are change points: creating opens, writes to regular files (and so to /proc/sys),
-/// renames, links, removals, sizes, modes, syncs, mounts, netlink requests that are not lookups, device
-/// ioctls and legacy iptables. Reads the stopped thread's memory and descriptors under /proc.
+/// The start of another program, as a change point; nullopt for any other call.
+[[nodiscard]] std::optional<ChangePoint> exec_point(pid_t thread, const SyscallRegisters& regs);
+
+/// Tells which system calls are change points: creating opens, writes to regular files (and so to /proc/sys)
+/// and block devices, renames, links, removals, sizes, modes, syncs, mounts, netlink requests that are not
+/// lookups, device ioctls, legacy iptables, and messages over socket pairs, by which a program lets another
+/// one change something. Reads the stopped thread's memory and descriptors under /proc.
 class ChangeSpotter {
  public:
   /// At the entry stop. nullopt when the call changes nothing.
   /// Errors: kUnimplemented for io_uring, whose operations no tracer sees.
   Result<std::optional<ChangePoint>> at_entry(pid_t thread, const SyscallRegisters& regs);
-  /// At the exit stop: learns which descriptors are netlink sockets, and of which family.
+  /// At the exit stop: learns which descriptors are socket pairs or netlink sockets, and of which family.
   void at_exit(pid_t thread, const SyscallRegisters& entry, std::int64_t result);
 
  private:
   /// "socket:[INODE]" of route and of all other netlink sockets seen so far.
   std::set<std::string> route_sockets_;
   std::set<std::string> netlink_sockets_;
+  std::set<std::string> pair_sockets_;
 
-  std::optional<std::string> netlink_change(pid_t thread, const SyscallRegisters& regs) const;
+  /// Of a socket: a change of netlink's, or a message to another process.
+  [[nodiscard]] std::optional<std::string> message_change(pid_t thread, const SyscallRegisters& regs) const;
 };
 
 }  // namespace holdfast::test

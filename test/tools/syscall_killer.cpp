@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -16,13 +18,14 @@ namespace {
 
 using holdfast::test::ChangePoint;
 using holdfast::test::KillAt;
+using holdfast::test::Stretch;
 using holdfast::test::TraceEnd;
 using holdfast::test::TraceRequest;
 
 constexpr char kUsage[] =
     "usage: syscall_killer [--json FILE] [--kill-before N | --kill-after N | --halt-before N | --halt-after "
     "N]\n"
-    "                      [--] PROGRAM [ARGUMENT...]\n"
+    "                      [--control FILE] [--kill all|program] [--leave NAME] [--] PROGRAM [ARGUMENT...]\n"
     "\n"
     "Runs PROGRAM and numbers the system calls by which it and its children change anything, from 1. The "
     "list goes\n"
@@ -31,8 +34,16 @@ constexpr char kUsage[] =
     "--halt-* instead prints \"HALT N\" on standard output, keeps everything stopped there and waits: for a "
     "tester\n"
     "that takes the power away.\n"
+    "--control is for a daemon: FILE says \"NAME\" or \"NAME before|after N\" whenever a point is reached. "
+    "Another\n"
+    "NAME than before counts from 1 again, and starts of programs are points too. Each is written to "
+    "FILE.points as\n"
+    "it is reached: name, number, call, target. --kill program kills PROGRAM alone. --leave NAME: a started "
+    "program\n"
+    "of this name is neither counted nor killed.\n"
     "Exit status: PROGRAM's; 77 when it was killed as asked, 78 when it ended before call N, 2 for bad "
     "usage.\n";
+constexpr std::chrono::hours kDaemonPatience(12);
 constexpr int kKilled = 77;
 constexpr int kNotReached = 78;
 constexpr int kBadUsage = 2;
@@ -47,6 +58,44 @@ bool parse_number(const char* text, std::size_t& number) {
   const char* const end = text + std::strlen(text);
   const auto [rest, error] = std::from_chars(text, end, number);
   return error == std::errc() && rest == end && number > 0;
+}
+
+/// A file that is not there, or says nothing of use, is a stretch without a name.
+Stretch read_stretch(const std::string& control_file) {
+  std::ifstream file(control_file);
+  Stretch stretch;
+  std::string side;
+  KillAt at;
+  file >> stretch.name;
+  if (file >> side >> at.number) {
+    at.after = side == "after";
+    stretch.kill_at = at;
+  }
+  return stretch;
+}
+
+void obey(const std::string& control_file, TraceRequest& request) {
+  request.count_execs = true;
+  request.patience = kDaemonPatience;
+  request.stretch = [control_file] { return read_stretch(control_file); };
+  request.on_point = [list = control_file + ".points"](const Stretch& stretch, std::size_t number,
+                                                       const ChangePoint& point) {
+    std::ofstream(list, std::ios::app)
+        << stretch.name << '\t' << number << '\t' << point.call << '\t' << point.target << '\n';
+  };
+}
+
+bool parse_daemon_option(const std::string& option, const std::string& value, TraceRequest& request) {
+  if (option == "--control") {
+    obey(value, request);
+  } else if (option == "--leave") {
+    request.leave = value;
+  } else if (option == "--kill" && (value == "all" || value == "program")) {
+    request.kill_program_only = value == "program";
+  } else {
+    return false;
+  }
+  return true;
 }
 
 bool parse_point(const std::string& option, const char* value, Options& options) {
@@ -72,7 +121,8 @@ bool parse(int argc, char** argv, Options& options) {
     }
     if (option == "--json") {
       options.json_file = argv[at + 1];
-    } else if (!parse_point(option, argv[at + 1], options)) {
+    } else if (!parse_daemon_option(option, argv[at + 1], options.request) &&
+               !parse_point(option, argv[at + 1], options)) {
       return false;
     }
   }
@@ -121,7 +171,7 @@ int main(int argc, char** argv) {
     std::cerr << "syscall_killer: " << end.error().message << '\n';
     return 1;
   }
-  if (!report(*end, options.json_file)) {
+  if (!options.request.stretch && !report(*end, options.json_file)) {
     std::cerr << "syscall_killer: can not write " << options.json_file << '\n';
     return 1;
   }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "test/tools/child_wait.h"
+#include "test/tools/traced_process.h"
 
 namespace holdfast::test {
 namespace {
@@ -59,10 +61,14 @@ std::uint64_t peak_rss_of(pid_t thread) {
 /// see.
 bool is_to_start_again(std::int64_t result) { return result >= -516 && result <= -512 && result != -515; }
 
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
 class Tracer {
  public:
   explicit Tracer(const TraceRequest& request)
-      : request_(request), deadline_(Clock::now() + request.patience) {}
+      : request_(request),
+        deadline_(Clock::now() + request.patience),
+        stretch_{.name = {}, .kill_at = request.kill_at} {}
 
   Result<TraceEnd> run();
 
@@ -78,6 +84,7 @@ class Tracer {
 
   const TraceRequest& request_;
   Clock::time_point deadline_;
+  Stretch stretch_;
   ChangeSpotter spotter_;
   std::map<pid_t, Thread> threads_;
   pid_t main_ = -1;
@@ -87,12 +94,22 @@ class Tracer {
   Status follow();
   Status on_stop(pid_t thread, int status);
   Status on_syscall(pid_t thread);
+  Status on_entry(pid_t thread, const SyscallRegisters& regs);
+  Result<std::optional<ChangePoint>> point_at(pid_t thread, const SyscallRegisters& regs);
+  void begin_stretch();
+  /// The call that it is in is done.
+  void finish_point(Thread& state);
+  void strike(const ChangePoint& point);
+  /// After its exec: whether it is one to be left alone, and now is.
+  bool leave(pid_t thread);
   void kill_all();
+  /// Lets go of all that is still traced, as if it never had been.
+  void release();
   /// Waits until all that was killed is gone.
   void drain();
   [[nodiscard]] bool is_target(std::size_t point, bool after) const {
-    return request_.kill_at && point != 0 && request_.kill_at->number == point &&
-           request_.kill_at->after == after;
+    return stretch_.kill_at && point != 0 && stretch_.kill_at->number == point &&
+           stretch_.kill_at->after == after;
   }
 };
 
@@ -119,7 +136,55 @@ Status Tracer::start() {
 }
 
 void Tracer::kill_all() {
+  if (request_.kill_program_only) {
+    ::kill(main_, SIGKILL);
+    return;
+  }
   for (const auto& [thread, state] : threads_) ::kill(thread, SIGKILL);
+}
+
+void Tracer::strike(const ChangePoint& point) {
+  end_.killed = true;
+  if (request_.before_kill) request_.before_kill(point);
+  kill_all();
+}
+
+void Tracer::finish_point(Thread& state) {
+  const std::size_t point = std::exchange(state.point, 0);
+  if (is_target(point, /*after=*/true)) strike(end_.points[point - 1]);
+}
+
+void Tracer::begin_stretch() {
+  if (!request_.stretch) return;
+  Stretch now = request_.stretch();
+  if (now.name == stretch_.name) return;
+  stretch_ = std::move(now);
+  end_.points.clear();
+  for (auto& [thread, state] : threads_) state.point = state.again = 0;  // they were numbers of the last one
+}
+
+Result<std::optional<ChangePoint>> Tracer::point_at(pid_t thread, const SyscallRegisters& regs) {
+  HOLDFAST_TRY(std::optional<ChangePoint> point, spotter_.at_entry(thread, regs));
+  if (!point && request_.count_execs) point = exec_point(thread, regs);
+  return point;
+}
+
+Status Tracer::on_entry(pid_t thread, const SyscallRegisters& regs) {
+  Thread& state = threads_[thread];
+  state.entry = regs;
+  // A signal's handler may run in between.
+  if (state.again != 0 && regs.number == state.again_entry.number && regs.args == state.again_entry.args) {
+    state.point = std::exchange(state.again, 0);
+    return {};
+  }
+  HOLDFAST_TRY(const std::optional<ChangePoint> point, point_at(thread, regs));
+  if (!point || end_.killed) return {};
+  begin_stretch();
+  end_.points.push_back(*point);
+  state.point = end_.points.size();
+  if (request_.on_point) request_.on_point(stretch_, state.point, *point);
+  if (is_target(state.point, /*after=*/false)) strike(*point);
+  return {};
 }
 
 Status Tracer::on_syscall(pid_t thread) {
@@ -127,35 +192,23 @@ Status Tracer::on_syscall(pid_t thread) {
   const auto regs = read_syscall_registers(thread);
   if (!regs) return {};  // killed meanwhile
   state.in_call = !state.in_call;
-  if (!state.in_call) {
-    spotter_.at_exit(thread, state.entry, regs->result);
-    const std::size_t point = std::exchange(state.point, 0);
-    if (is_to_start_again(regs->result)) {
-      state.again = point;
-      state.again_entry = state.entry;
-      return {};
-    }
-    if (!is_target(point, /*after=*/true)) return {};
-    end_.killed = true;
-    if (request_.before_kill) request_.before_kill(end_.points[point - 1]);
-    kill_all();
+  if (state.in_call) return on_entry(thread, *regs);
+  spotter_.at_exit(thread, state.entry, regs->result);
+  if (is_to_start_again(regs->result)) {
+    state.again = std::exchange(state.point, 0);
+    state.again_entry = state.entry;
     return {};
   }
-  state.entry = *regs;
-  // A signal's handler may run in between.
-  if (state.again != 0 && regs->number == state.again_entry.number && regs->args == state.again_entry.args) {
-    state.point = std::exchange(state.again, 0);
-    return {};
-  }
-  HOLDFAST_TRY(const std::optional<ChangePoint> point, spotter_.at_entry(thread, *regs));
-  if (!point || end_.killed) return {};
-  end_.points.push_back(*point);
-  state.point = end_.points.size();
-  if (!is_target(state.point, /*after=*/false)) return {};
-  end_.killed = true;
-  if (request_.before_kill) request_.before_kill(*point);
-  kill_all();
+  finish_point(state);
   return {};
+}
+
+bool Tracer::leave(pid_t thread) {
+  if (request_.leave.empty() || name_of(program_of(thread)) != request_.leave) return false;
+  finish_point(threads_[thread]);
+  threads_.erase(thread);
+  ::ptrace(PTRACE_DETACH, thread, nullptr, nullptr);
+  return true;
 }
 
 Status Tracer::on_stop(pid_t thread, int status) {
@@ -163,10 +216,12 @@ Status Tracer::on_stop(pid_t thread, int status) {
   const int event = status >> 16;
   const bool attached_now = signal == SIGSTOP && std::exchange(threads_[thread].fresh, false);
   int deliver = 0;
-  if (end_.killed) ::kill(thread, SIGKILL);  // it was being made when the others were killed
+  if (end_.killed && !request_.kill_program_only)
+    ::kill(thread, SIGKILL);  // it was being made when the others were killed
   if (signal == kSyscallStop) {
     HOLDFAST_CHECK(on_syscall(thread));
   } else if (event == PTRACE_EVENT_EXEC) {
+    if (leave(thread)) return {};
     threads_[thread].in_call = true;  // the exit stop of execve(2) follows, under this id
   } else if (event == PTRACE_EVENT_EXIT) {
     end_.peak_rss_bytes = std::max(end_.peak_rss_bytes, peak_rss_of(thread));
@@ -187,7 +242,24 @@ Status Tracer::follow() {
       continue;
     }
     threads_.erase(thread);
-    if (thread == main_) end_.exit_code = exit_code_of(status);
+    if (thread != main_) continue;
+    end_.exit_code = exit_code_of(status);
+    if (!end_.killed || !request_.kill_program_only) continue;
+    release();
+    return {};
+  }
+}
+
+void Tracer::release() {
+  for (const auto& [thread, state] : threads_) ::syscall(SYS_tkill, thread, SIGSTOP);
+  for (;;) {
+    const auto change = wait_child(__WALL, Clock::now() + std::chrono::seconds(10));
+    if (!change || !*change) return;
+    const auto [thread, status, usage] = **change;
+    if (!WIFSTOPPED(status)) continue;
+    // Only at this stop: let go before it, it would stop for good.
+    const bool stopped = WSTOPSIG(status) == SIGSTOP && status >> 16 == 0;
+    ::ptrace(stopped ? PTRACE_DETACH : PTRACE_CONT, thread, nullptr, nullptr);
   }
 }
 

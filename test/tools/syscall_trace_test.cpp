@@ -3,9 +3,12 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "test/catch.h"
@@ -90,6 +93,90 @@ TEST_CASE("killing takes children of the program with it", "[trace]") {
   CHECK(end->killed);
   CHECK(fs::exists(folder.path() / "now"));
   CHECK_FALSE(fs::exists(folder.path() / "late"));
+}
+
+TEST_CASE("starts of programs are points where that is asked for", "[trace]") {
+  TraceRequest request = shell("/bin/true; exec /bin/true");
+  request.count_execs = true;
+  const auto end = trace(request);
+  REQUIRE(end.has_value());
+  CHECK(texts(*end) == std::vector<std::string>{"execve /bin/sh", "execve /bin/true", "execve /bin/true"});
+}
+
+TEST_CASE("what a program killed alone has started goes on, and is no longer traced", "[trace]") {
+  const Folder folder;
+  const std::string at = folder.path().string();
+  TraceRequest request = shell("cd " + at + "; mkfifo done; (mkdir a; mkdir b; : <done) & wait; mkdir c");
+  request.kill_program_only = true;
+  request.kill_at = KillAt{2, false};
+  const auto end = trace(request);
+  REQUIRE(end.has_value());
+  CHECK(end->killed);
+  CHECK(end->exit_code == 128 + SIGKILL);
+  { const std::ofstream told(at + "/done"); }  // waits until the child reads, so it has made both
+  CHECK(fs::exists(folder.path() / "a"));
+  CHECK(fs::exists(folder.path() / "b"));
+  CHECK_FALSE(fs::exists(folder.path() / "c"));
+}
+
+TEST_CASE("a program that is left alone is neither counted nor killed, its start is counted", "[trace]") {
+  const Folder folder;
+  const std::string at = folder.path().string();
+  fs::copy("/bin/dash", folder.path() / "worker");
+  TraceRequest request = shell("cd " + at +
+                               "; mkfifo go done; ./worker -c 'mkdir a; echo >go; : <done; mkdir b' &"
+                               " : <go; mkdir c");
+  request.leave = "worker";
+  request.count_execs = true;
+  std::vector<std::string> told;
+  request.stretch = [&] {
+    if (!fs::exists(folder.path() / "a")) return Stretch{.name = "before", .kill_at = std::nullopt};
+    return Stretch{.name = "after", .kill_at = KillAt{1, false}};
+  };
+  request.on_point = [&](const Stretch& stretch, std::size_t, const ChangePoint& point) {
+    told.push_back(stretch.name + " " + point.call + " " + fs::path(point.target).filename().string());
+  };
+  const auto end = trace(request);
+  REQUIRE(end.has_value());
+  CHECK(end->killed);
+  CHECK(std::count(told.begin(), told.end(), "before execve worker") == 1);
+  CHECK(std::count(told.begin(), told.end(), "before mkdir a") == 0);
+  CHECK(told.back() == "after execve mkdir");
+  { const std::ofstream told_to_end(at + "/done"); }  // waits until it reads
+  for (int i = 0; i < 500 && !fs::exists(folder.path() / "b"); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  CHECK(fs::exists(folder.path() / "b"));
+  CHECK_FALSE(fs::exists(folder.path() / "c"));
+}
+
+TEST_CASE("points of each stretch are numbered anew, and its own kill is obeyed", "[trace]") {
+  const Folder folder;
+  const std::string at = folder.path().string();
+  TraceRequest request = shell("cd " + at + "; mkdir a; mkdir b; mkdir c; mkdir d");
+  std::vector<std::string> told;
+  request.stretch = [&] {
+    if (!fs::exists(folder.path() / "b")) return Stretch{.name = "first", .kill_at = std::nullopt};
+    return Stretch{.name = "second", .kill_at = KillAt{1, true}};
+  };
+  request.on_point = [&](const Stretch& stretch, std::size_t number, const ChangePoint& point) {
+    told.push_back(stretch.name + " " + std::to_string(number) + " " +
+                   fs::path(point.target).filename().string());
+  };
+  const auto end = trace(request);
+  REQUIRE(end.has_value());
+  CHECK(end->killed);
+  CHECK(told == std::vector<std::string>{"first 1 a", "first 2 b", "second 1 c"});
+  CHECK(fs::exists(folder.path() / "c"));
+  CHECK_FALSE(fs::exists(folder.path() / "d"));
+}
+
+TEST_CASE("a message to another process is a point", "[trace]") {
+  const auto end = trace(shell(
+      "exec /usr/bin/python3 -c 'import socket; a, b = socket.socketpair(); a.send(b\"x\"); b.recv(1)'"));
+  REQUIRE(end.has_value());
+  CHECK(end->exit_code == 0);
+  CHECK(texts(*end) == std::vector<std::string>{"sendto message"});
 }
 
 TEST_CASE("a point that the program does not reach kills nothing", "[trace]") {
