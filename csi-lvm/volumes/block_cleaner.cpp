@@ -33,6 +33,11 @@ Status BlockCleaner::wipe(const VolumeName& name, Lvm::Patience patience) {
                                   " of " + std::to_string(device->size_bytes()) + " bytes are; ask again");
 }
 
+void BlockCleaner::forget(const VolumeName& name) {
+  const std::scoped_lock lock(mutex_);
+  reached_.erase(name.text());
+}
+
 std::uint64_t BlockCleaner::reached(const std::string& volume) {
   const std::scoped_lock lock(mutex_);
   const auto found = reached_.find(volume);

@@ -17,6 +17,7 @@ class BlockCleaner final : public ExtentCleaner {
   explicit BlockCleaner(Clock& clock) : clock_(clock) {}
   Status zero_superblocks(const VolumeName& name) override;
   Status wipe(const VolumeName& name, Lvm::Patience patience) override;
+  void forget(const VolumeName& name) override;
 
  private:
   std::uint64_t reached(const std::string& volume);

@@ -122,6 +122,7 @@ Result<LocalVolume> LocalVolumes::make(const VolumeRequest& wanted, const Volume
   HOLDFAST_TRY(const NewVolume volume, plan(wanted, name, patience));
   HOLDFAST_TRY(const CapacityBook::Promise promised, promise(volume));
   HOLDFAST_CHECK(lvm_.create(volume, patience));
+  cleaner_.forget(name);
   book_.add(volume);
   HOLDFAST_CHECK(make_ready(name, volume.pool.empty(), wanted.block, patience));
   return LocalVolume{.name = name, .size_bytes = volume.size_bytes};

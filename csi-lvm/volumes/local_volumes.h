@@ -32,6 +32,8 @@ class ExtentCleaner {
   /// Makes all of it read as zeros. Errors: kAborted when `patience` ended before: call again, and it goes on
   /// from there.
   virtual Status wipe(const VolumeName& name, Lvm::Patience patience) = 0;
+  /// What has this name now is another volume: its wipe begins at the beginning.
+  virtual void forget(const VolumeName& name) = 0;
 };
 
 /// The logical volumes of this node that are volumes of the driver: made, grown and removed in steps whose

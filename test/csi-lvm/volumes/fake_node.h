@@ -24,7 +24,9 @@ class RememberingCleaner final : public ExtentCleaner {
  public:
   Status zero_superblocks(const VolumeName& name) override { return note("zero " + name.text()); }
   Status wipe(const VolumeName& name, Lvm::Patience) override { return note("wipe " + name.text()); }
+  void forget(const VolumeName& name) override { forgotten.push_back(name.text()); }
   std::vector<std::string> done;
+  std::vector<std::string> forgotten;
   std::optional<Error> fault;
 
  private:

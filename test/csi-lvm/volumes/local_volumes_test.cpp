@@ -119,6 +119,20 @@ TEST_CASE_METHOD(Node, "a raw volume shows nobody's data: all of it is wiped, be
   CHECK(cleaner.done == std::vector<std::string>{"wipe vg/pvc-1", "wipe vg/pvc-1"});
 }
 
+TEST_CASE_METHOD(Node, "a volume of a name that was wiped in part before is wiped from its beginning",
+                 "[lvm volumes]") {
+  VolumeRequest wanted = request("pvc-1", 5 * kMiB);
+  wanted.parameters = parameters({{"wipeOnDelete", "none"}}, true);
+  wanted.block = true;
+  cleaner.fault = Error{.code = Code::kAborted, .sys_errno = 0, .message = "half of it"};
+  for (int i = 0; i < 2; ++i) refuses(volumes.create(wanted, kNow), Code::kAborted);
+  CHECK(cleaner.forgotten.size() == 1);
+  REQUIRE(volumes.remove("pvc-1", kNow).has_value());
+  cleaner.fault.reset();
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+  CHECK(cleaner.forgotten == std::vector<std::string>{"vg/pvc-1", "vg/pvc-1"});
+}
+
 TEST_CASE_METHOD(Node, "a volume is removed as its class asked, also when the class is gone",
                  "[lvm volumes]") {
   VolumeRequest wanted = request("pvc-1", 5 * kMiB);
