@@ -131,6 +131,13 @@ class Planner {
 
   [[nodiscard]] Pin pin_of(const Target& target, const DeviceIdentity& device) const {
     Pin pin = make_pin(target.entry, target.selector, device);
+    // some drivers and makers give all disks one serial number: then only what is on them tells
+    const auto is_this = [&pin](const DeviceIdentity& other) { return is_of(pin, other); };
+    if (std::ranges::count_if(facts_.devices, is_this) > 1) {
+      pin.wwn.clear();
+      pin.serial.clear();
+      pin.partition_uuid.clear();
+    }
     if (const Member* member = facts_.member(target.kernel_name); member != nullptr)
       pin.pv_uuid = member->uuid;
     return pin;

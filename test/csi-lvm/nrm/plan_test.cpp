@@ -163,6 +163,24 @@ TEST_CASE("Disks that swapped their names stay in their groups", "[nrm]") {
   }
 }
 
+TEST_CASE("Disks of one serial number are told apart by what is on them", "[nrm]") {
+  Node node;
+  node.disk("ubdb", "").serial = "(null)";
+  node.disk("ubdc", "").serial = "(null)";
+  const std::vector<GroupEntry> entries{entry("vg1", {"/dev/ubdb"}), entry("vg2", {"/dev/ubdc"})};
+  CHECK(node.plan(entries).changes.size() == 2);
+  node.member("ubdb", "vg1", "pv-b");
+  node.member("ubdc", "vg2", "pv-c");
+  check_row(node.plan(entries), 0, Action::kKept);
+  node.facts.members.clear();
+  node.member("ubdb", "vg2", "pv-c");
+  node.member("ubdc", "vg1", "pv-b");
+  const Plan plan = node.plan(entries);
+  CHECK(plan.changes.empty());
+  check_row(plan, 0, Action::kKept);
+  check_row(plan, 1, Action::kKept);
+}
+
 TEST_CASE("A blank disk that took the name of a taken one is not taken in its place", "[nrm]") {
   Node node;
   node.disk("vdb", "b");
