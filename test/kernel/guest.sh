@@ -6,7 +6,8 @@
 #   guest.sh boot OUT NAME [ARG...]      boots a guest that serves commands (lab.sh); ARGs go to its kernel
 #
 # The guest lives in a pid namespace of its own: whatever ends this script, also by SIGKILL, ends the guest.
-# Environment: GUEST_MEMORY (512M), GUEST_SECONDS, the time after which a guest is killed (300).
+# Environment: GUEST_MEMORY (512M), GUEST_SECONDS, the time after which a guest is killed (300), and GUEST_KILLS, which the
+# script sees (guest/csi_lvm_kill.sh).
 set -euo pipefail
 
 tree=$(cd "$(dirname "$0")/../.." && pwd)
@@ -28,7 +29,8 @@ boot() {
   exec "${deadly[@]}" unshare --pid --fork --kill-child=KILL timeout --kill-after=5 "${GUEST_SECONDS:-300}" \
     linux.uml mem="${GUEST_MEMORY:-512M}" root=none rootfstype=hostfs rootflags=/ ro quiet noreboot \
     init="$tree/test/kernel/init.sh" con=null con0=null,fd:1 ssl=null uml_dir="$out/uml" umid=guest \
-    GUEST_RUN="$run" GUEST_OUT="$out" GUEST_TREE="$tree" GUEST_MODULES="$modules" GUEST_NAME="$name" "$@" \
+    GUEST_RUN="$run" GUEST_OUT="$out" GUEST_TREE="$tree" GUEST_MODULES="$modules" GUEST_NAME="$name" \
+    GUEST_KILLS="${GUEST_KILLS:-}" "$@" \
     </dev/null >"$out/console" 2>&1
 }
 

@@ -1,0 +1,67 @@
+"""What a node's volumes, devices, mounts and folders are, in a form that is equal after equal calls."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+KUBELET = pathlib.Path("/var/lib/kubelet")
+LVM = ("--devicesfile", "holdfast.devices", "--config",
+       "activation/udev_sync=0 devices/obtain_device_list_from_udev=0 devices/use_devicesfile=1")
+# What differs from one life to the next: the uuid that mkfs has drawn, and when a snapshot was taken.
+DRAWN = re.compile(r"(?<=formatted:)[^,\s]*|(?<=csi\.taken=)\d+")
+
+
+def volumes():
+    """A line for each logical volume, hidden ones too, and what is free."""
+    done = subprocess.run(["lvs", *LVM, "--all", "--noheadings", "--units", "b", "-o", "lv_name,lv_size,lv_tags,lv_attr"],
+                          capture_output=True, text=True, timeout=60, check=True)
+    return sorted(" ".join(DRAWN.sub("*", line).split()) for line in done.stdout.splitlines())
+
+
+def devices():
+    """name, size in sectors and whether writes to it are held up, of each device of device-mapper."""
+    found = []
+    for device in pathlib.Path("/sys/block").glob("dm-*"):
+        name, size, held = (
+            (device / part).read_text().strip() for part in ("dm/name", "size", "dm/suspended"))
+        found.append(f"{name} {size} {'suspended' if held == '1' else 'in use'}")
+    return sorted(found)
+
+
+def mounts():
+    """root, place, options and type of each mount below kubelet's folder."""
+    found = []
+    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+        words = line.split(" ")
+        if words[4].startswith(str(KUBELET)):
+            found.append(" ".join((words[3], words[4], words[5], words[words.index("-") + 1])))
+    return sorted(found)
+
+
+def folders():
+    """What is below kubelet's folder, but for what is mounted there."""
+    found = []
+    for place, inner, files in os.walk(KUBELET):
+        inner[:] = [name for name in inner if not os.path.ismount(os.path.join(place, name))]
+        found += [os.path.join(place, name) for name in files if not name.endswith(".sock")] + [place]
+    return sorted(found)
+
+
+def state():
+    return {"volumes": volumes(), "devices": devices(), "mounts": mounts(), "folders": folders()}
+
+
+def clear():
+    """Takes everything away, for the next life; what is amiss was told before."""
+    for line in reversed(mounts()):
+        subprocess.run(["umount", line.split(" ")[1]], check=False)
+    for device in pathlib.Path("/sys/block").glob("dm-*"):
+        subprocess.run(["dmsetup", "resume", (device / "dm/name").read_text().strip()], check=False)
+    for line in volumes():
+        subprocess.run(["lvremove", *LVM, "--yes", "--force", "suite/" + line.split(" ")[0]], check=False)
+    for line in devices():
+        subprocess.run(["dmsetup", "remove", "--force", line.split(" ")[0]], check=False)
+    for folder in ("plugins/csi", "pods"):
+        shutil.rmtree(KUBELET / folder, ignore_errors=True)
