@@ -1,7 +1,9 @@
 #include <utility>
 
+#include "common/base/files.h"
 #include "csi-lvm/lvm/commands_lvm.h"
 #include "csi-lvm/lvm/lvm_command.h"
+#include "csi-lvm/lvm/lvm_environment.h"
 #include "csi-lvm/lvm/lvm_faults.h"
 
 // What CommandsLvm does to groups and their disks. No command has --yes: a question about what is on a disk
@@ -14,6 +16,17 @@ Status check(const GroupDisks& wanted) {
   if (wanted.devices.empty()) return fail(Code::kInvalidArgument, "no disks for the group " + wanted.group);
   for (const std::string& device : wanted.devices) HOLDFAST_CHECK(check_device_path(device));
   return {};
+}
+
+// LVM replaces the file and does not wait for the disk: after a loss of power it was found empty, and the
+// groups gone from our sight.
+Status make_durable(const std::string& devices_file) {
+  PosixFiles files;
+  const std::filesystem::path folder = devices_folder();
+  const Status synced = files.sync_file(folder / devices_file);
+  if (!synced && synced.error().code == Code::kNotFound) return {};  // LVM does without it
+  HOLDFAST_CHECK(synced);
+  return files.sync_folder(folder);
 }
 
 }  // namespace
@@ -31,7 +44,7 @@ Status CommandsLvm::change_group(std::vector<std::string> words, const GroupDisk
   words.push_back(wanted.group);
   words.insert(words.end(), wanted.devices.begin(), wanted.devices.end());
   HOLDFAST_TRY(const std::string said, run(std::move(words), patience));
-  if (said.empty()) return {};
+  if (said.empty()) return make_durable(devices_file_);
   HOLDFAST_TRY(const Inventory after, look(patience));
   return create ? why_no_group(after, wanted, said) : why_not_in_group(after, wanted, said);
 }
@@ -51,6 +64,7 @@ Status CommandsLvm::adopt_group(const GroupDisks& wanted, Patience patience) {
     HOLDFAST_TRY(const std::string more, run({"lvmdevices", "--adddev", device}, patience));
     said += more;
   }
+  HOLDFAST_CHECK(make_durable(devices_file_));
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_not_in_group(after, wanted, said);
 }

@@ -14,4 +14,9 @@ std::vector<std::string> lvm_environment() {
   return environment;
 }
 
+std::filesystem::path devices_folder() {
+  const char* folder = std::getenv("LVM_SYSTEM_DIR");
+  return std::filesystem::path(folder == nullptr ? "/etc/lvm" : folder) / "devices";
+}
+
 }  // namespace holdfast::lvm

@@ -44,11 +44,12 @@ std::vector<Target> targets_of(const Topology& own, const NodeFacts& facts, cons
   return targets;
 }
 
-// Whether all that is wanted is in our own groups already, so that the host's need not be looked at.
+// Whether all that is wanted is in our own groups already, so that the host's need not be looked at. What was
+// not found may be on a disk that our devices file has lost.
 bool all_ours(const std::vector<Target>& targets, const NodeFacts& facts) {
   return std::ranges::all_of(targets, [&facts](const Target& target) {
     const Member* member = facts.member(target.kernel_name);
-    return target.kernel_name.empty() || (member != nullptr && member->group == target.entry);
+    return member != nullptr && member->group == target.entry;
   });
 }
 

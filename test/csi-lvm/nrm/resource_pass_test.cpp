@@ -116,6 +116,26 @@ TEST_CASE_METHOD(Node, "A group of the host's is taken in, and extended in the s
   CHECK(disks_of("vg1") == 2);
 }
 
+TEST_CASE_METHOD(Node,
+                 "A group that our devices file has lost is found by its disks, which may share a serial",
+                 "[nrm]") {
+  for (const char* name : {"vdb", "vdc"}) {
+    add_disk(name, "");
+    disks.devices.back().serial = "0000";
+  }
+  REQUIRE(run(group("vg1", "/dev/vdb")).rows.at(0).action == Action::kKept);
+
+  lvm::test::FakeLvm after;
+  after.add_disk("/dev/vdc", 255);
+  after.add_host_group("vg1", "/dev/vdb");
+  ResourcePass pass({after, disks, mounts, files}, state);
+  const PassResult found =
+      pass.run(parse_topology({{"volumegroup", "volumegroup:\n" + group("vg1", "/dev/vdb")}}),
+               /*dry_run=*/false);
+  CHECK(found.done == std::vector<std::string>{"took in the host's volume group vg1 with /dev/vdb"});
+  CHECK(found.rows.at(0).action == Action::kKept);
+}
+
 TEST_CASE_METHOD(Node, "Names that were exchanged while the node was off change nothing", "[nrm]") {
   add_disk("vdb", "b");
   add_disk("vdc", "c");
