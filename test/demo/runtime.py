@@ -1,12 +1,11 @@
 """Speaks CRI to a container runtime, as a kubelet does: the runtime calls the CNI plugin with the pod's names."""
 
-import importlib
 import pathlib
-import subprocess
-import sys
 import time
 
 import grpc
+
+import proto
 
 RPC_SECONDS = 60
 
@@ -15,7 +14,7 @@ class Runtime:
     """A connection to the runtime that listens on the UNIX socket `socket`. Methods are CRI's calls."""
 
     def __init__(self, socket, work_folder):
-        self._messages = _compiled_messages(work_folder)
+        self._messages = proto.compiled(pathlib.Path(__file__).with_name("cri.proto"), work_folder)
         self._channel = grpc.insecure_channel(f"unix://{socket}")
 
     def _call(self, method, request, response="Empty"):
@@ -99,11 +98,3 @@ class Runtime:
 
     def close(self):
         self._channel.close()
-
-
-def _compiled_messages(work_folder):
-    source = pathlib.Path(__file__).with_name("cri.proto")
-    subprocess.run(["protoc", f"--proto_path={source.parent}", f"--python_out={work_folder}", source], check=True)
-    if str(work_folder) not in sys.path:
-        sys.path.insert(0, str(work_folder))
-    return importlib.import_module("cri_pb2")

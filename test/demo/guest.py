@@ -1,0 +1,79 @@
+"""A machine with a kernel and disks of its own: a guest of test/kernel, driven from here."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+GUEST = pathlib.Path(__file__).resolve().parents[1] / "kernel/guest.sh"
+BOOT_SECONDS = 60
+POLL_SECONDS = 0.02
+
+
+class Guest:
+    """`disks` are files of this machine, in the order of the guest's /dev/ubda, ubdb and so on. They outlive it."""
+
+    def __init__(self, folder, name):
+        self.folder = folder  # the guest's /out, from its boot on
+        self._name = name
+        self._process = None
+        self._commands = 0
+
+    def boot(self, disks):
+        """Seconds until it took commands."""
+        started = time.monotonic()
+        letters = "abcdefgh"
+        arguments = [f"ubd{letters[number]}={disk}" for number, disk in enumerate(disks)]
+        # setpriv: whatever ends this program ends the guest. The file of an earlier boot is not this one's.
+        (self.folder / "ready").unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "bash", GUEST, "boot", self.folder, self._name, *arguments],
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )
+        while not (self.folder / "ready").exists():
+            if self._process.poll() is not None or time.monotonic() - started > BOOT_SECONDS:
+                raise RuntimeError(f"the guest did not boot; its console is {self.folder}/console")
+            time.sleep(POLL_SECONDS)
+        return time.monotonic() - started
+
+    def run(self, command, seconds, each_line=print):
+        """Runs it in the guest; each line that it writes is handed over as it comes. RuntimeError when it fails."""
+        self._commands += 1
+        queue = self.folder / "queue"
+        part = queue / f"{self._commands}.part"
+        part.write_text(command + "\n")
+        part.rename(part.with_suffix(".cmd"))
+        deadline = time.monotonic() + seconds
+        output, status, told = part.with_suffix(".out"), part.with_suffix(".status"), 0
+        while True:
+            ended = status.exists()
+            told += _tell_lines(output, told, each_line, ended)
+            if ended:
+                break
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the guest gave no answer to: {command}")
+            time.sleep(POLL_SECONDS)
+        if status.read_text().strip() != "0":
+            raise RuntimeError(f"failed in the guest: {command}")
+
+    def cut_power(self):
+        """What it did not write to its disks is gone."""
+        if self._process is None:
+            return
+        # guest.sh has become unshare(1), which ends the guest's whole pid namespace with itself.
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(timeout=20)
+        self._process = None
+
+
+def _tell_lines(path, start, each_line, ended):
+    """Hands over the lines of `path` from byte `start` on that are whole; how many bytes these were."""
+    try:
+        text = path.read_bytes()[start:]
+    except FileNotFoundError:
+        return 0
+    whole = len(text) if ended else text.rfind(b"\n") + 1
+    for line in text[:whole].decode(errors="replace").splitlines():
+        each_line(line)
+    return whole
