@@ -91,6 +91,11 @@ Status LvmNode::stage_volume(const csi::Call& call, const csi::v1::NodeStageVolu
   if (!volume.active) HOLDFAST_CHECK(parts_.lvm.activate(volume.name, patience_of(call)));
   const std::string device = device_path(volume.name);
   if (request.volume_capability().has_block()) {
+    // From now on nobody can tell what is on it; a cluster's controller must not take it for unused.
+    if (volume.content == "new") {
+      VolumeRecord record(parts_.lvm, volume, patience_of(call));
+      HOLDFAST_CHECK(record.write({block::Provenance::Kind::kMaybe, {}}));
+    }
     parts_.stats.add(request.volume_id(), device);
     return {};
   }

@@ -385,6 +385,7 @@ TEST_CASE_METHOD(NodeScene, "a raw volume is published as its device, and unstag
                  "[lvm driver]") {
   REQUIRE(stage("pvc-1", as_block).has_value());
   CHECK(preparer.asked.empty());
+  CHECK(content_tag("pvc-1") == "maybe");  // whatever the pod writes
   REQUIRE(publish("pvc-1", kTarget, as_block).has_value());
   CHECK(mounter.entry_at(kTarget).value()->type == "devtmpfs");
   const auto told = usage("pvc-1", kTarget).value();
