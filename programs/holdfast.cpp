@@ -6,6 +6,19 @@
 #include <string>
 #include <vector>
 
+#include "csi-lvm/cluster/forget_node.h"
+
+namespace {
+
+template <class Answer>
+int print(const Answer& answer) {
+  std::fputs(answer.out.c_str(), stdout);
+  std::fputs(answer.error.c_str(), stderr);
+  return answer.status;
+}
+
+}  // namespace
+
 // The command line for people at a node. Everything that can be tested is in the library.
 int main(int argc, char** argv) {
   holdfast::PosixFiles files;
@@ -15,8 +28,7 @@ int main(int argc, char** argv) {
     const char* value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
-  const holdfast::flannel::Answer answer = holdfast::flannel::answer(files, clock, arguments, environment);
-  std::fputs(answer.out.c_str(), stdout);
-  std::fputs(answer.error.c_str(), stderr);
-  return answer.status;
+  const bool of_storage = !arguments.empty() && arguments.front() == "node";
+  if (of_storage) return print(holdfast::lvm::answer_node_command(files, clock, arguments, environment));
+  return print(holdfast::flannel::answer(files, clock, arguments, environment));
 }

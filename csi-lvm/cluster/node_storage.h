@@ -18,6 +18,7 @@
 ///     spec: {topology: {kubernetes.io/hostname: edge-1}}
 ///     status:
 ///       heartbeatTime      for people: who judges whether it is stale counts from when he saw it change
+///       heartbeats         grows with each write, also where a clock stands still
 ///       groups:
 ///       - name, uuid, extentBytes, sizeBytes, freeBytes, missingDisks
 ///         spareBytes       what new volumes must leave

@@ -127,7 +127,8 @@ VolumeFacts facts_of(const LogicalVolumeObject& object, const Inventory& invento
 }
 
 bool is_ready_of(const LogicalVolume& volume, std::string_view cluster) {
-  return volume.tag_value(kStateTag) == kReady && volume.tag_value(kClusterTag) == cluster;
+  const bool of_pod = volume.tag_value(kLifeTag) == kPodsLife;
+  return volume.tag_value(kStateTag) == kReady && volume.tag_value(kClusterTag) == cluster && !of_pod;
 }
 
 }  // namespace holdfast::lvm

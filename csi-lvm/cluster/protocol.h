@@ -87,7 +87,8 @@ inline constexpr std::string_view kPublishedTag = "csi.published";
 [[nodiscard]] VolumeFacts facts_of(const LogicalVolumeObject& object, const Inventory& inventory,
                                    std::string_view cluster);
 
-/// What of an object an LV of the same cluster must be covered by; else it is an orphan.
+/// Whether it is a volume that was given out in this cluster, which an object must tell of; else it is an
+/// orphan. Volumes of a pod's own definition have no objects.
 [[nodiscard]] bool is_ready_of(const LogicalVolume& volume, std::string_view cluster);
 
 }  // namespace holdfast::lvm

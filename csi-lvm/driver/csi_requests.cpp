@@ -39,6 +39,20 @@ Status check_capability(const csi::v1::VolumeCapability& capability) {
   return {};
 }
 
+void confirm(const csi::v1::ValidateVolumeCapabilitiesRequest& request,
+             csi::v1::ValidateVolumeCapabilitiesResponse& response) {
+  for (const csi::v1::VolumeCapability& capability : request.volume_capabilities()) {
+    if (const Status fits = check_capability(capability); !fits) {
+      response.set_message(fits.error().message);
+      return;
+    }
+  }
+  csi::v1::ValidateVolumeCapabilitiesResponse::Confirmed& confirmed = *response.mutable_confirmed();
+  *confirmed.mutable_volume_capabilities() = request.volume_capabilities();
+  *confirmed.mutable_volume_context() = request.volume_context();
+  *confirmed.mutable_parameters() = request.parameters();
+}
+
 Status check_topology(const csi::v1::TopologyRequirement& wanted, const std::string& key,
                       const std::string& node) {
   if (wanted.requisite().empty()) return {};

@@ -15,6 +15,8 @@ namespace csi::v1 {
 class CapacityRange;
 class Snapshot;
 class TopologyRequirement;
+class ValidateVolumeCapabilitiesRequest;
+class ValidateVolumeCapabilitiesResponse;
 class Volume;
 class VolumeCapability;
 class VolumeContentSource;
@@ -29,6 +31,10 @@ namespace holdfast::lvm {
 /// Whether a volume of ours can be used so: by one node, mounted as ext4, ext3 or xfs, or raw. Errors:
 /// kInvalidArgument, saying what cannot be.
 Status check_capability(const csi::v1::VolumeCapability& capability);
+
+/// Confirms what is asked of a volume that is there, or says what of it cannot be.
+void confirm(const csi::v1::ValidateVolumeCapabilitiesRequest& request,
+             csi::v1::ValidateVolumeCapabilitiesResponse& response);
 
 /// Whether a volume on this node can be reached from where it is asked for. Errors: kResourceExhausted, which
 /// makes the scheduler choose another node.

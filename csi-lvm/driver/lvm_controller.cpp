@@ -83,16 +83,7 @@ Status LvmController::validate_capabilities(const csi::Call& call,
                                             const csi::v1::ValidateVolumeCapabilitiesRequest& request,
                                             csi::v1::ValidateVolumeCapabilitiesResponse& response) {
   HOLDFAST_CHECK(find_volume(call, request.volume_id()));
-  for (const csi::v1::VolumeCapability& capability : request.volume_capabilities()) {
-    if (const Status fits = check_capability(capability); !fits) {
-      response.set_message(fits.error().message);
-      return {};
-    }
-  }
-  csi::v1::ValidateVolumeCapabilitiesResponse::Confirmed& confirmed = *response.mutable_confirmed();
-  *confirmed.mutable_volume_capabilities() = request.volume_capabilities();
-  *confirmed.mutable_volume_context() = request.volume_context();
-  *confirmed.mutable_parameters() = request.parameters();
+  confirm(request, response);
   return {};
 }
 

@@ -1,0 +1,316 @@
+// CSI's calls in a cluster, from other threads, and what the scheduler is told.
+#include "csi-lvm/cluster/cluster_controller.h"
+
+#include <atomic>
+#include <google/protobuf/text_format.h>
+#include <thread>
+
+#include "common/csi/proto/csi.pb.h"
+#include "csi-lvm/cluster/cluster_mode.h"
+#include "test/catch.h"
+#include "test/csi-lvm/cluster/cluster_scene.h"
+
+namespace holdfast::lvm::test {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+constexpr const char* kDriver = "localplugin.csi.alibabacloud.com";
+constexpr const char* kClasses = "/apis/storage.k8s.io/v1/storageclasses/";
+constexpr const char* kCapacities = "/apis/storage.k8s.io/v1/namespaces/kube-system/csistoragecapacities";
+
+class HastyCall final : public csi::Call {
+ public:
+  [[nodiscard]] bool cancelled() const override { return false; }
+  [[nodiscard]] std::chrono::nanoseconds time_left() const override { return 10s; }
+};
+
+template <class Message>
+Message message(const std::string& text) {
+  Message out;
+  REQUIRE(google::protobuf::TextFormat::ParseFromString(text, &out));
+  return out;
+}
+
+std::string at_node(const std::string& node) {
+  return "segments { key: '" + std::string(kTopologyKey) + "' value: '" + node + "' } ";
+}
+
+std::string volume_request(const std::string& name, std::uint64_t bytes, const std::string& more = {}) {
+  return "name: '" + name + "' capacity_range { required_bytes: " + std::to_string(bytes) +
+         " } volume_capabilities { mount { fs_type: 'ext4' } access_mode { mode: SINGLE_NODE_WRITER } }" +
+         " parameters { key: 'vgName' value: 'vg' } " + more;
+}
+
+// Two nodes, and a controller that answers on other threads.
+struct Driver : ClusterScene {
+  ClusterNode one{*this, "edge-1"};
+  ClusterNode two{*this, "edge-2"};
+  ClusterMode mode{{.loop = *loop, .http = *watches, .client = *client, .log = log}, options()};
+  csi::ControllerDriver& driver = mode.driver();
+  HastyCall call;
+
+  Driver() {
+    server.put("/api/v1/namespaces/kube-system", {{"metadata", json::object()}});
+    server.put(std::string(kClasses) + "local",
+               {{"provisioner", kDriver}, {"parameters", {{"vgName", "vg"}, {"volumeType", "LVM"}}}});
+    server.put(std::string(kClasses) + "striped",
+               {{"provisioner", kDriver}, {"parameters", {{"vgName", "vg"}, {"lvmType", "striping"}}}});
+    server.put(std::string(kClasses) + "other", {{"provisioner", "other.example"}});
+    server.put(std::string(kCapacities) + "/theirs",
+               {{"storageClassName", "other"}, {"metadata", {{"labels", {{"a", "b"}}}}}});
+    one.start();
+    two.start();
+    mode.start();
+    turn_until([this] {
+      const auto& storages = mode.state().storages();
+      return mode.state().is_known() && storages.size() == 2 && knows("edge-1") && knows("edge-2");
+    });
+  }
+  [[nodiscard]] bool knows(const std::string& node) const {
+    return !mode.state().storages().at(node).status.groups.empty() && !mode.state().life(node).stale;
+  }
+  static ClusterMode::Options options() {
+    return {.driver = kDriver,
+            .topology_key = kTopologyKey,
+            .name_space = "kube-system",
+            .identity = "test",
+            .state = ClusterCalls::quick(),
+            .seed = 900};
+  }
+
+  /// Calls on another thread while the loop turns here.
+  Status wait_for(const std::function<Status()>& rpc) {
+    Status out;
+    std::atomic<bool> done = false;
+    const std::jthread thread([&] {
+      out = rpc();
+      done = true;
+    });
+    turn_until([&] { return done.load(); });
+    return out;
+  }
+  Result<csi::v1::Volume> create(const std::string& request) {
+    csi::v1::CreateVolumeResponse response;
+    const auto wanted = message<csi::v1::CreateVolumeRequest>(request);
+    HOLDFAST_CHECK(wait_for([&] { return driver.create_volume(call, wanted, response); }));
+    return response.volume();
+  }
+  Status remove(const std::string& id) {
+    csi::v1::DeleteVolumeResponse response;
+    csi::v1::DeleteVolumeRequest request;
+    request.set_volume_id(id);
+    return wait_for([&] { return driver.delete_volume(call, request, response); });
+  }
+  csi::v1::GetCapacityResponse room(const std::string& request) {
+    csi::v1::GetCapacityResponse response;
+    const auto wanted = message<csi::v1::GetCapacityRequest>(request);
+    REQUIRE(wait_for([&] { return driver.capacity(call, wanted, response); }).has_value());
+    return response;
+  }
+  csi::v1::ListVolumesResponse list(const std::string& request) {
+    csi::v1::ListVolumesResponse response;
+    const auto wanted = message<csi::v1::ListVolumesRequest>(request);
+    REQUIRE(wait_for([&] { return driver.list_volumes(call, wanted, response); }).has_value());
+    return response;
+  }
+  Result<csi::v1::ControllerGetVolumeResponse> get(const std::string& id) {
+    csi::v1::ControllerGetVolumeResponse response;
+    csi::v1::ControllerGetVolumeRequest request;
+    request.set_volume_id(id);
+    HOLDFAST_CHECK(wait_for([&] { return driver.volume(call, request, response); }));
+    return response;
+  }
+  /// Of a class and node: what the scheduler is told; null: nothing.
+  json told(const std::string& storage_class, const std::string& node) {
+    for (const auto& object : server.store().list("storage.k8s.io/csistoragecapacities", "kube-system")) {
+      const json& capacity = *object;
+      if (capacity["storageClassName"] == storage_class &&
+          capacity.value(json::json_pointer("/nodeTopology/matchLabels"), json::object())
+                  .value(kTopologyKey, "") == node) {
+        return capacity;
+      }
+    }
+    return nullptr;
+  }
+  std::size_t count_told() {
+    return server.store().list("storage.k8s.io/csistoragecapacities", "kube-system").size();
+  }
+};
+
+TEST_CASE_METHOD(Driver, "CSI's calls make, tell and remove a volume on the node that is asked for",
+                 "[lvm cluster]") {
+  const std::string where = "accessibility_requirements { requisite { " + at_node("edge-1") +
+                            "} requisite { " + at_node("edge-2") + "} preferred { " + at_node("edge-2") +
+                            "} }";
+  const auto made =
+      create(volume_request("pvc-1", 50 * kMiB, where + " parameters { key: 'mkfsOptions' value: '-m 0' }"));
+  REQUIRE(made.has_value());
+  CHECK(made->volume_id() == "pvc-1");
+  CHECK(made->capacity_bytes() == 52 * kMiB);
+  CHECK(made->volume_context().at("vgName") == "vg");
+  CHECK(made->volume_context().at("mkfsOptions") == "-m 0");
+  REQUIRE(made->accessible_topology_size() == 1);
+  CHECK(made->accessible_topology(0).segments().at(kTopologyKey) == "edge-2");
+  CHECK(two.volume("pvc-1") != nullptr);
+  REQUIRE(create(volume_request("pvc-2", kMiB)).has_value());
+
+  const auto first = list("max_entries: 1");
+  REQUIRE(first.entries_size() == 1);
+  CHECK(first.entries(0).volume().volume_id() == "pvc-1");
+  CHECK(list("starting_token: '" + first.next_token() + "'").entries(0).volume().volume_id() == "pvc-2");
+  const auto got = get("pvc-1");
+  REQUIRE(got.has_value());
+  CHECK_FALSE(got->status().volume_condition().abnormal());
+  CHECK(get("pvc-3").error().code == Code::kNotFound);
+
+  csi::v1::ControllerExpandVolumeResponse grown;
+  const auto more = message<csi::v1::ControllerExpandVolumeRequest>(
+      "volume_id: 'pvc-1' capacity_range { required_bytes: 62914560 }");
+  REQUIRE(wait_for([&] { return driver.expand_volume(call, more, grown); }).has_value());
+  CHECK(grown.capacity_bytes() == 60 * kMiB);
+  CHECK(grown.node_expansion_required());
+
+  CHECK(remove("pvc-1").has_value());
+  CHECK(two.volume("pvc-1") == nullptr);
+  CHECK(remove("pvc-1").has_value());
+}
+
+TEST_CASE_METHOD(Driver, "what cannot be in a cluster is refused with the code that sidecars need",
+                 "[lvm cluster]") {
+  struct Case {
+    const char* name;
+    std::string request;
+    Code code;
+  };
+  const Case cases[] = {
+      {"at a place without us",
+       volume_request("pvc-1", kMiB,
+                      "accessibility_requirements { requisite { " + at_node("cloud-1") + "} }"),
+       Code::kResourceExhausted},
+      {"larger than any node", volume_request("pvc-1", 900 * kMiB), Code::kResourceExhausted},
+      {"of a class that is misspelt", volume_request("pvc-1", kMiB, "parameters { key: 'iops' value: '5' }"),
+       Code::kInvalidArgument},
+      {"under a name that LVM would not take", volume_request("-y", kMiB), Code::kInvalidArgument},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      const auto made = create(c.request);
+      REQUIRE_FALSE(made.has_value());
+      CHECK(made.error().code == c.code);
+      CHECK(count_requests("create logicalvolumes") == 0);
+    }
+  }
+}
+
+TEST_CASE_METHOD(Driver, "snapshots are taken, told and deleted beside their volume", "[lvm cluster]") {
+  REQUIRE(create(volume_request("pvc-1", 8 * kMiB)).has_value());
+  csi::v1::CreateSnapshotResponse taken;
+  auto wanted = message<csi::v1::CreateSnapshotRequest>("name: 'snap-1' source_volume_id: 'pvc-1'");
+  const auto take = [&] { return wait_for([&] { return driver.create_snapshot(call, wanted, taken); }); };
+  REQUIRE(take().has_value());
+  CHECK(taken.snapshot().source_volume_id() == "pvc-1");
+  CHECK(taken.snapshot().ready_to_use());
+  CHECK(take().has_value());
+  wanted.set_source_volume_id("pvc-9");
+  CHECK(take().error().code == Code::kAlreadyExists);
+  wanted.set_name("snap-2");
+  CHECK(take().error().code == Code::kNotFound);
+  csi::v1::ListSnapshotsResponse all;
+  const csi::v1::ListSnapshotsRequest every;
+  REQUIRE(wait_for([&] { return driver.list_snapshots(call, every, all); }).has_value());
+  CHECK(all.entries_size() == 1);
+  csi::v1::DeleteSnapshotResponse gone;
+  const auto which = message<csi::v1::DeleteSnapshotRequest>("snapshot_id: 'snap-1'");
+  CHECK(wait_for([&] { return driver.delete_snapshot(call, which, gone); }).has_value());
+  CHECK(remove("pvc-1").has_value());
+}
+
+TEST_CASE_METHOD(Driver, "capacity is that of the place and class, and falls by what was asked for",
+                 "[lvm cluster]") {
+  const std::string here = "accessible_topology { " + at_node("edge-1") + "}";
+  const std::string of_class = "parameters { key: 'vgName' value: 'vg' } ";
+  CHECK(room(here).available_capacity() == 800 * kMiB);
+  CHECK(room("").available_capacity() == 1600 * kMiB);
+  CHECK(room(of_class + here).maximum_volume_size().value() == 800 * kMiB);
+  REQUIRE(create(volume_request("pvc-1", 40 * kMiB,
+                                "accessibility_requirements { requisite { " + at_node("edge-1") + "} }"))
+              .has_value());
+  CHECK(room(of_class + here).available_capacity() == 760 * kMiB);
+  CHECK(room(of_class + "parameters { key: 'lvmType' value: 'striping' } " + here)
+            .maximum_volume_size()
+            .value() == 720 * kMiB);
+  CHECK(room("accessible_topology { " + at_node("cloud-1") + "}").available_capacity() == 0);
+}
+
+TEST_CASE_METHOD(Driver, "the scheduler is told each node's room for each class within a second of a change",
+                 "[lvm cluster]") {
+  turn_until([this] { return count_told() == 5; });  // two classes on two nodes, and another's
+  turn_until([this] { return told("local", "edge-1")["capacity"] == std::to_string(800 * kMiB); });
+  turn_until([this] { return told("striped", "edge-1")["maximumVolumeSize"] == std::to_string(800 * kMiB); });
+  CHECK(told("local", "edge-1")["metadata"]["labels"]["csi.storage.k8s.io/managed-by"] == "csi-lvm");
+  REQUIRE(one.lvm.create({.name = {"vg", "big"}, .size_bytes = 400 * kMiB, .pool = {}, .tags = {}}, 1s)
+              .has_value());
+  one.agent->look_soon();
+  const auto changed = clock.since_boot();
+  turn_until([this] { return told("local", "edge-1")["capacity"] == std::to_string(400 * kMiB); });
+  CHECK(clock.since_boot() - changed < 1s);
+  SECTION("a node that dies gives nothing, and one that is forgotten is not told of") {
+    two.die();
+    turn_until([this] { return told("local", "edge-2")["capacity"] == "0"; });
+    server.remove(std::string(kStoragesPath) + "edge-2");
+    turn_until([this] { return count_told() == 3; });
+  }
+  SECTION("a class that is deleted is not told of") {
+    server.remove(std::string(kClasses) + "striped");
+    turn_until([this] { return count_told() == 3; });
+    CHECK(told("striped", "edge-1").is_null());
+  }
+  SECTION("what somebody changes is put right") {
+    const std::string name = told("local", "edge-1")["metadata"]["name"];
+    server.put(std::string(kCapacities) + "/" + name, {{"capacity", "1"}});
+    turn_until([this] { return told("local", "edge-1")["capacity"] == std::to_string(400 * kMiB); });
+  }
+  CHECK(server.find(std::string(kCapacities) + "/theirs") != nullptr);
+}
+
+TEST_CASE_METHOD(Driver, "the condition of a volume is that of its node and of its LV", "[lvm cluster]") {
+  REQUIRE(create(volume_request("pvc-1", 8 * kMiB,
+                                "accessibility_requirements { requisite { " + at_node("edge-1") + "} }"))
+              .has_value());
+  SECTION("its node is silent") {
+    one.die();
+    turn_until([this] { return mode.state().life("edge-1").stale; });
+    CHECK(get("pvc-1")->status().volume_condition().abnormal());
+  }
+  SECTION("LVM has lost it") {
+    REQUIRE(one.lvm.remove({"vg", "pvc-1"}, 1s).has_value());
+    one.agent->look_soon();
+    turn_until([this] { return volume_object("pvc-1", "edge-1")["status"].contains("abnormal"); });
+    turn_until([this] { return get("pvc-1")->status().volume_condition().abnormal(); });
+    CHECK(get("pvc-1")->status().volume_condition().message() == "LVM does not have it");
+  }
+}
+
+TEST_CASE_METHOD(Driver, "calls on many threads at once are all answered", "[lvm cluster]") {
+  constexpr int kCalls = 24;
+  std::atomic<int> made = 0;
+  std::atomic<int> ended = 0;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < kCalls; ++i) {
+    threads.emplace_back([this, i, &made, &ended] {
+      csi::v1::CreateVolumeResponse response;
+      csi::v1::CreateVolumeRequest request;
+      google::protobuf::TextFormat::ParseFromString(volume_request("pvc-" + std::to_string(i), kMiB),
+                                                    &request);
+      if (driver.create_volume(call, request, response)) ++made;
+      ++ended;
+    });
+  }
+  turn_until([&] { return ended == kCalls; });
+  CHECK(made == kCalls);
+}
+
+}  // namespace
+}  // namespace holdfast::lvm::test
