@@ -240,7 +240,12 @@ Result<std::uint64_t> LocalVolumes::extend(const std::string& id, std::uint64_t 
 Result<LocalVolume> LocalVolumes::snapshot(const std::string& name, const std::string& source,
                                            const SnapshotRoom& room, Patience patience) {
   HOLDFAST_TRY(const Inventory now, look(patience));
-  HOLDFAST_TRY(const std::optional<FoundVolume> there, find_in(now, lv_name_of(name)));
+  HOLDFAST_TRY(std::optional<FoundVolume> there, find_in(now, lv_name_of(name)));
+  if (there && is_snapshot(there->volume) && is_half(there->volume)) {
+    // LVM makes a plain volume, then a snapshot of it, then a device: cut off, it may be any of these.
+    HOLDFAST_CHECK(give_up(there->name, Wipe::kNone, patience));
+    there.reset();
+  }
   if (there) {
     const std::string_view first_name = there->volume.tag_value(kNameTag);
     if (!is_snapshot(there->volume) || there->volume.tag_value(kSourceTag) != source ||
@@ -263,6 +268,7 @@ Result<LocalVolume> LocalVolumes::take(const std::string& name, const FoundVolum
   const NewSnapshot wanted = planned_snapshot(name, source, room, now, cluster_);
   HOLDFAST_TRY(const CapacityBook::Promise promised, book_.promise(room_of(wanted, source)));
   HOLDFAST_CHECK(lvm_.create_snapshot(wanted, patience));
+  HOLDFAST_CHECK(make_ready({source.name.group, wanted.name}, /*thick=*/false, /*block=*/false, patience));
   const auto after = look(patience);
   return LocalVolume{.name = {source.name.group, wanted.name},
                      .size_bytes = source.volume.size_bytes,

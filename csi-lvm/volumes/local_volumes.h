@@ -84,8 +84,9 @@ class LocalVolumes {
   Result<std::uint64_t> extend(const std::string& id, std::uint64_t required_bytes, std::uint64_t limit_bytes,
                                Patience patience);
 
-  /// Errors: kNotFound for the volume; kInvalidArgument when that is a snapshot; kAlreadyExists when the name
-  /// is taken by a snapshot of another; kResourceExhausted.
+  /// One whose making was cut off is made anew, of the volume as it is now. Errors: kNotFound for the volume;
+  /// kInvalidArgument when that is a snapshot; kAlreadyExists when the name is taken by a snapshot of
+  /// another; kResourceExhausted.
   Result<LocalVolume> snapshot(const std::string& name, const std::string& source, const SnapshotRoom& room,
                                Patience patience);
 

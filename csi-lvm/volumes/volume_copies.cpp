@@ -106,7 +106,8 @@ Result<FoundVolume> VolumeCopies::temporary(const FoundVolume& source, const Fou
                                             Patience patience) {
   const VolumeName name{source.name.group, temporary_name(target.name.volume)};
   const LogicalVolume* there = source.group.volume(name.volume);
-  if (there != nullptr && !there->lost) {
+  // One that has no origin was cut off: LVM makes a plain volume first.
+  if (there != nullptr && !there->lost && there->origin == source.name.volume) {
     return FoundVolume{.name = name, .volume = *there, .group = source.group};
   }
   if (there != nullptr) HOLDFAST_CHECK(lvm_.remove(name, patience));

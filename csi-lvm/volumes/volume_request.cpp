@@ -108,11 +108,11 @@ Result<NewVolume> planned(const VolumeRequest& wanted, const VolumeName& name, c
 NewSnapshot planned_snapshot(const std::string& name, const FoundVolume& source, const SnapshotRoom& room,
                              std::int64_t taken, const std::string& cluster) {
   const LogicalVolume& volume = source.volume;
-  NewSnapshot wanted{
-      .origin = source.name,
-      .name = lv_name_of(name),
-      .room_bytes = room_for_changes(volume, room),
-      .tags = {tag(kStateTag, kReady), tag(kSourceTag, volume.name), tag(kTakenTag, std::to_string(taken))}};
+  NewSnapshot wanted{.origin = source.name,
+                     .name = lv_name_of(name),
+                     .room_bytes = room_for_changes(volume, room),
+                     .tags = {tag(kStateTag, kCreating), tag(kSourceTag, volume.name),
+                              tag(kTakenTag, std::to_string(taken))}};
   add_name_tag(name, wanted.name, wanted.tags);
   for (const std::string_view key : {kContentTag, kModeTag}) {
     const std::string_view value = volume.tag_value(key);

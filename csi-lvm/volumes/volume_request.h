@@ -41,7 +41,8 @@ Result<std::uint64_t> fitting_size(std::uint64_t required, std::uint64_t limit, 
 Result<NewVolume> planned(const VolumeRequest& wanted, const VolumeName& name, const VolumeGroup& group,
                           const std::string& cluster);
 
-/// A snapshot of `source` to take, which is ready at once. `taken`: seconds since 1970.
+/// A snapshot of `source` to take, `creating` until LVM has said that it is there. `taken`: seconds since
+/// 1970.
 [[nodiscard]] NewSnapshot planned_snapshot(const std::string& name, const FoundVolume& source,
                                            const SnapshotRoom& room, std::int64_t taken,
                                            const std::string& cluster);

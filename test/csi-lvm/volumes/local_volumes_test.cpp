@@ -261,6 +261,24 @@ TEST_CASE("a create that is cut off anywhere is finished by asking again, or lea
   }
 }
 
+TEST_CASE("a snapshot that is cut off anywhere is taken when it is asked for again", "[lvm volumes]") {
+  for (int at = 1; at <= 2; ++at) {
+    for (const bool done : {false, true}) {
+      DYNAMIC_SECTION("change " << at << (done ? " done" : " not done")) {
+        Node node;
+        REQUIRE(node.volumes.create(Node::request("pvc-1", 40 * kMiB), kNow).has_value());
+        CutOff cut;
+        cut.arm(node.lvm, at, done, Code::kAborted);
+        CHECK(node.volumes.snapshot("snap-1", "pvc-1", SnapshotRoom{}, kNow).error().code == Code::kAborted);
+        CutOff::disarm(node.lvm);
+        CHECK(node.volumes.snapshot("snap-1", "pvc-1", SnapshotRoom{}, kNow)->size_bytes == 40 * kMiB);
+        CHECK(node.volume("snap-1")->tag_value(kStateTag) == kReady);
+        CHECK(node.free_extents() == 200 - 10 - 2);
+      }
+    }
+  }
+}
+
 TEST_CASE("a removal that is cut off anywhere is finished by asking again, or by a start", "[lvm volumes]") {
   for (int at = 1; at <= 3; ++at) {
     for (const bool done : {false, true}) {
