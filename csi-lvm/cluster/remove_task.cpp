@@ -82,8 +82,8 @@ void RemoveTask::look() {
 // Whether nothing more is to be done about this one.
 bool RemoveTask::take_step(const std::string& name) {
   const LogicalVolumeObject* object = state().volumes().find(name);
-  const NodeLife life = object == nullptr ? NodeLife{} : state().life(object->spec.node);
-  switch (decide_delete(object, life)) {
+  if (object == nullptr) return true;
+  switch (decide_delete(object, state().life(object->spec.node))) {
     case DeleteStep::kAnswer:
       return true;
     case DeleteStep::kReclaim:
