@@ -23,8 +23,9 @@ KUBELET = pathlib.Path("/var/lib/kubelet")
 DISK = pathlib.Path("/data")  # the node's own disk, which holds what a node keeps in /etc and /var
 MIB = 1 << 20
 PARAMETERS = {"vgName": "shop", "volumeType": "LVM", "lvmType": "linear"}
-# For LVM's programs: the disks that are ours, on a node without udev.
-LVM_WORDS = ["--config", "activation/udev_sync=0 devices/obtain_device_list_from_udev=0 devices/use_devicesfile=1",
+# For LVM's programs: the disks that are ours, and what the driver tells LVM on a node without udev.
+LVM_WORDS = ["--config", "devices/use_devicesfile=1 activation/udev_sync=0 activation/udev_rules=0 "
+             "devices/obtain_device_list_from_udev=0 activation/monitoring=0 backup/backup=0",
              "--devicesfile", "holdfast.devices"]
 CONFIGURATION = pathlib.Path("/run/csi-lvm.json")
 SALES, RESTORED = "pvc-sales", "pvc-sales-restored"
