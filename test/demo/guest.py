@@ -1,5 +1,6 @@
 """A machine with a kernel and disks of its own: a guest of test/kernel, driven from here."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -8,6 +9,7 @@ import time
 
 GUEST = pathlib.Path(__file__).resolve().parents[1] / "kernel/guest.sh"
 BOOT_SECONDS = 60
+LIFE_SECONDS = "900"  # then it is ended, whoever forgot it
 POLL_SECONDS = 0.02
 
 
@@ -29,7 +31,7 @@ class Guest:
         (self.folder / "ready").unlink(missing_ok=True)
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "bash", GUEST, "boot", self.folder, self._name, *arguments],
-            stdin=subprocess.DEVNULL, start_new_session=True,
+            stdin=subprocess.DEVNULL, start_new_session=True, env={**os.environ, "GUEST_SECONDS": LIFE_SECONDS},
         )
         while not (self.folder / "ready").exists():
             if self._process.poll() is not None or time.monotonic() - started > BOOT_SECONDS:
@@ -62,7 +64,8 @@ class Guest:
         if self._process is None:
             return
         # guest.sh has become unshare(1), which ends the guest's whole pid namespace with itself.
-        os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(timeout=20)
         self._process = None
 
