@@ -94,6 +94,10 @@ class Node:
              "--kubelet-dir", KUBELET, "--config", CONFIGURATION],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )
+        # A call before the socket is there would make gRPC wait for seconds until it tries again.
+        deadline = time.monotonic() + 30
+        while not SOCKET.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
         self.csi.wait_until_ready(30)
         return "csi-lvm answers; no API server anywhere"
 
