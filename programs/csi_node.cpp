@@ -3,11 +3,11 @@
 #include <csignal>
 #include <iostream>
 
-#include "common/csi/host_options.h"
+#include "common/base/flags.h"
 
 // All drivers of a node in one process. Everything that can be tested is in the library.
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a caller that went away is an error of write(2), not our death
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  return holdfast::csi_node(arguments, holdfast::csi::environment_variable, std::cout, std::cerr);
+  return holdfast::csi_node(arguments, holdfast::environment_variable, std::cout, std::cerr);
 }

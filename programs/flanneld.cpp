@@ -4,8 +4,8 @@
 
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 
+#include "common/base/flags.h"
 #include "common/base/version.h"
 
 namespace {
@@ -23,11 +23,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of write(2), not our death
   holdfast::SystemClock clock;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const auto environment = [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
-  auto options = holdfast::flannel::parse_options(arguments, environment);
+  auto options = holdfast::flannel::parse_options(arguments, holdfast::environment_variable);
   if (!options) {
     std::fprintf(stderr, "flanneld: %s\n", options.error().message.c_str());
     return 2;

@@ -1,11 +1,10 @@
 #include "cni-flannel/inspect/holdfast.h"
 
 #include <cstdio>
-#include <cstdlib>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/base/flags.h"
 #include "csi-lvm/cluster/forget_node.h"
 
 namespace {
@@ -24,11 +23,8 @@ int main(int argc, char** argv) {
   holdfast::PosixFiles files;
   holdfast::SystemClock clock;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const auto environment = [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
   const bool of_storage = !arguments.empty() && arguments.front() == "node";
-  if (of_storage) return print(holdfast::lvm::answer_node_command(files, clock, arguments, environment));
-  return print(holdfast::flannel::answer(files, clock, arguments, environment));
+  if (of_storage)
+    return print(holdfast::lvm::answer_node_command(files, clock, arguments, holdfast::environment_variable));
+  return print(holdfast::flannel::answer(files, clock, arguments, holdfast::environment_variable));
 }

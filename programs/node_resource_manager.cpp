@@ -1,7 +1,7 @@
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 
+#include "common/base/flags.h"
 #include "common/base/version.h"
 #include "csi-lvm/nrm/manager_program.h"
 
@@ -10,11 +10,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of write(2), not our death
   holdfast::SystemClock clock;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const auto environment = [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
-  const auto options = holdfast::nrm::parse_manager_options(arguments, environment);
+  const auto options = holdfast::nrm::parse_manager_options(arguments, holdfast::environment_variable);
   if (!options) {
     std::fprintf(stderr, "node-resource-manager: %s\n", options.error().message.c_str());
     return 2;

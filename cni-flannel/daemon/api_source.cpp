@@ -1,10 +1,10 @@
 #include "cni-flannel/daemon/api_source.h"
 
-#include <cstdlib>
 #include <random>
 #include <utility>
 
 #include "cni-flannel/daemon/api_lease_source.h"
+#include "common/base/flags.h"
 #include "common/kube/config.h"
 #include "common/kube/curl_http.h"
 
@@ -43,19 +43,14 @@ ApiObjects objects_of(const Options& options) {
   return nodes ? ApiObjects::kNodes : ApiObjects::kAuto;
 }
 
-std::optional<std::string> variable(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<LeaseSource>> make_api_source(const Options& options, EventLoop& loop, Files& files,
                                                      Metrics& metrics) {
   HOLDFAST_TRY(AnnotationKeys keys, AnnotationKeys::with_prefix(options.kube_annotation_prefix));
-  Result<kube::Config> config = kube::load_config(
-      files,
-      {.kubeconfig = options.kubeconfig_file, .server = options.kube_api_url, .environment = variable});
+  Result<kube::Config> config = kube::load_config(files, {.kubeconfig = options.kubeconfig_file,
+                                                          .server = options.kube_api_url,
+                                                          .environment = environment_variable});
   if (!config) {
     config.error().message +=
         "; --kubeconfig-file or --kube-api-url tells the API server, and --source=dir does without one";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <utility>
 
 namespace holdfast {
@@ -24,6 +25,11 @@ char to_variable(char c) {
 }
 
 }  // namespace
+
+std::optional<std::string> environment_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
 
 void Flags::value(std::string name, std::string placeholder, std::string help, Set set) {
   flags_.push_back({std::move(name), std::move(placeholder), std::move(help), std::move(set), false});

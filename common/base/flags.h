@@ -14,6 +14,9 @@
 
 namespace holdfast {
 
+/// The value of a variable of this process; nullopt when there is none.
+[[nodiscard]] std::optional<std::string> environment_variable(const std::string& name);
+
 /// The flags of a program, read as Go's flag package reads them, so that the arguments in manifests of the
 /// programs that ours take the place of still work: one dash or two, `--name=value` or `--name value`, a
 /// boolean as `--name` or `--name=false`. A flag given twice is set twice. What a flag's name is in the

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 
 #include "common/base/version.h"
 
@@ -56,11 +55,6 @@ Result<std::filesystem::path> parse_endpoint(const std::string& text) {
     return fail(Code::kInvalidArgument, "is not the path of a UNIX socket, unix:///run/csi.sock");
   }
   return std::filesystem::path(path);
-}
-
-std::optional<std::string> environment_variable(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
 std::optional<int> answer_before_start(std::string_view program, const Status& parsed,

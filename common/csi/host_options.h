@@ -34,9 +34,6 @@ void complete(HostOptions& options, const Flags::Lookup& environment);
 /// The path in "unix:///run/csi.sock", "unix:/run/csi.sock" or "/run/csi.sock". Errors: kInvalidArgument.
 Result<std::filesystem::path> parse_endpoint(const std::string& text);
 
-/// The value of a variable of this process; nullopt when there is none.
-std::optional<std::string> environment_variable(const std::string& name);
-
 /// Says what is wrong with a program's flags, or its help or version, and answers its exit status; nullopt:
 /// it may begin. `options` are of those that were parsed.
 std::optional<int> answer_before_start(std::string_view program, const Status& parsed,

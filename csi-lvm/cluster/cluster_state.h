@@ -59,7 +59,7 @@ class ClusterState {
   [[nodiscard]] Result<const LogicalVolumeObject*> live_object(const std::string& volume) const;
 
   [[nodiscard]] NodeLife life(const std::string& node) const;
-  /// Pointers into this, for now.
+  /// Pointers into this, which hold until the loop turns again.
   [[nodiscard]] NodeFigures figures(const std::string& node) const;
   /// Nodes at `place` (key and value of a topology).
   [[nodiscard]] std::vector<std::string> nodes_at(const std::string& key, const std::string& value) const;

@@ -4,11 +4,11 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <random>
 #include <utility>
 
+#include "common/base/flags.h"
 #include "common/base/service_manager.h"
 #include "common/base/version.h"
 #include "common/http/patient_page_server.h"
@@ -27,11 +27,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kProgram = "node-resource-manager";
 constexpr const char* kArchive = "lvm-archive";  // of metadata, from before each change
-
-std::optional<std::string> variable(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
 
 std::uint64_t random_seed() {
   std::random_device random;
@@ -72,7 +67,7 @@ class Cluster {
   static Result<std::unique_ptr<Cluster>> connect(EventLoop& loop, Files& files, Metrics& metrics,
                                                   const ManagerOptions& options) {
     Result<kube::Config> config =
-        kube::load_config(files, {.kubeconfig = options.kubeconfig, .environment = variable});
+        kube::load_config(files, {.kubeconfig = options.kubeconfig, .environment = environment_variable});
     if (!config) {
       config.error().message += "; --kubeconfig tells the API server, and --config-file does without one";
       return tl::unexpected(std::move(config).error());
@@ -184,7 +179,7 @@ class Program {
   bool once_;
   Status outcome_;
   Metrics metrics_;
-  ServiceManager service_{variable("NOTIFY_SOCKET").value_or("")};
+  ServiceManager service_{environment_variable("NOTIFY_SOCKET").value_or("")};
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<FileConfig> file_;
   NodeResourceManager manager_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "common/base/flags.h"
 #include "common/base/service_manager.h"
 #include "common/base/version.h"
 #include "common/csi/health.h"
