@@ -57,7 +57,7 @@ tier_release() {
 tier_kernel() {
   need_packages kernel
   build_preset release
-  build_preset bench syscall_killer guest_tests
+  build_preset guest syscall_killer guest_tests
   tap_tier kernel "$(job_count)" "$HOLDFAST_ROOT/test/kernel/run_test.sh" "$HOLDFAST_ROOT"/test/kernel/{guest,lab}/*.sh
 }
 

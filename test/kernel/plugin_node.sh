@@ -13,7 +13,7 @@ set -euo pipefail
 
 tree=$(cd "$(dirname "$0")/../.." && pwd)
 plugin=$tree/build/bin/flannel
-tracer=$tree/build/bench/bin/syscall_killer
+tracer=$tree/build/guest/bin/syscall_killer
 config='{"cniVersion":"1.0.0","name":"cbr0","type":"flannel","delegate":{"hairpinMode":true,"isDefaultGateway":true}}'
 
 # Programs start slowly in a guest, so the shell does what it can do itself.

@@ -3,7 +3,7 @@
 # first and the last, and their root the right to do the second.
 source "$(dirname "$0")/../../tap.sh"
 
-test_program=$(cd "$(dirname "$0")/../../.." && pwd)/build/bench/bin/block_kernel_test
+test_program=$(cd "$(dirname "$0")/../../.." && pwd)/build/guest/bin/block_kernel_test
 
 plan 4
 check "the modules load" modprobe -a loop dm-mod vfat nls_cp437 nls_iso8859-1

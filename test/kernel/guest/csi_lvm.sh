@@ -8,7 +8,7 @@ tree=$(cd "$(dirname "$0")/../../.." && pwd)
 sanity=${CSI_SANITY:-/usr/local/bin/csi-sanity}
 kubelet=/var/lib/kubelet
 
-story() { env HOLDFAST_BIN="$tree/build/bin" "$tree/build/bench/bin/csi_lvm_program_test" "$@"; }
+story() { env HOLDFAST_BIN="$tree/build/bin" "$tree/build/guest/bin/csi_lvm_program_test" "$@"; }
 
 # Its figures are for people to read, also when they are good.
 cost() { story '[cost]' >/out/figures || { cat /out/figures && return 1; }; }

@@ -4,7 +4,7 @@ source "$(dirname "$0")/../../tap.sh"
 source "$(dirname "$0")/../volume_group.sh"
 
 tree=$(cd "$(dirname "$0")/../../.." && pwd)
-programs=$tree/build/bench/bin
+programs=$tree/build/guest/bin
 
 guest_test() { env HOLDFAST_BIN="$tree/build/bin" "$programs/csi_lvm_guest_test" "$@"; }
 

@@ -3,7 +3,7 @@
 # no created link). It has no nf_tables families, so those cases stay on the host.
 source "$(dirname "$0")/../../tap.sh"
 
-programs=$(cd "$(dirname "$0")/../../.." && pwd)/build/bench/bin
+programs=$(cd "$(dirname "$0")/../../.." && pwd)/build/guest/bin
 
 plan 3
 check "the modules load" modprobe -a bridge veth vxlan

@@ -38,7 +38,7 @@ class DriverProcess:
         # Its log goes through a pipe: lines in a file would be changes too.
         log = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=open(WORK / "driver.log", "ab"))
         self._tracer = subprocess.Popen(
-            [ROOT / "build/bench/bin/syscall_killer", "--control", CONTROL, *self._options, "--",
+            [ROOT / "build/guest/bin/syscall_killer", "--control", CONTROL, *self._options, "--",
              ROOT / "build/bin/csi-lvm", "--node-id=edge-1", f"--endpoint=unix://{endpoint}"],
             stdin=subprocess.DEVNULL, stdout=log.stdin, stderr=log.stdin)
         log.stdin.close()
