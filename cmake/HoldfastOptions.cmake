@@ -13,6 +13,12 @@ if(HOLDFAST_SANITIZE)
   target_compile_options(holdfast_options INTERFACE
     -fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(holdfast_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
+  if(NOT HOLDFAST_FUZZ)
+    # What is tested is checked for undefined behaviour; the tests' own tables of values are not: a third of the time of a
+    # clean build went there.
+    target_compile_options(holdfast_options INTERFACE
+      $<$<PATH:IS_PREFIX,${PROJECT_SOURCE_DIR}/test,$<TARGET_PROPERTY:SOURCE_DIR>>:-fno-sanitize=undefined>)
+  endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 reports false positives of these two in instrumented standard-library code.
     target_compile_options(holdfast_options INTERFACE -Wno-maybe-uninitialized -Wno-null-dereference)
