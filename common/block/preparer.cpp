@@ -14,9 +14,9 @@ Result<Content> content_of(const std::string& device_path) {
   return look_at(*device);
 }
 
-FormatDecision decide(const PrepareRequest& request, FsType type, Content content) {
+FormatDecision decide_on(const PrepareRequest& request, std::string_view type, Content content) {
   return decide_format({.volume = request.volume,
-                        .fs_type = std::string(to_string(type)),
+                        .fs_type = std::string(type),
                         .provenance = request.provenance,
                         .content = std::move(content),
                         .format_if_blank = request.format_if_blank,
@@ -30,27 +30,53 @@ Result<std::string> Preparer::prepare(const PrepareRequest& request, ProvenanceR
                                       const std::function<bool()>& cancelled) {
   HOLDFAST_TRY(const FsType type, parse_fs_type(request.fs_type));
   HOLDFAST_CHECK(check_mkfs_options(type, request.mkfs_options));
-  HOLDFAST_TRY(Content content, content_of(request.device));
-  FormatDecision decision = decide(request, type, std::move(content));
-  if (std::holds_alternative<NeedWholeDeviceProof>(decision)) {
-    HOLDFAST_TRY(Content whole, whole_content(request, cancelled));
-    decision = decide(request, type, std::move(whole));
-  }
+  HOLDFAST_TRY(FormatDecision decision, decide(request, type, cancelled));
   if (auto* refused = std::get_if<Refuse>(&decision)) return tl::unexpected(std::move(refused->error));
   if (std::holds_alternative<Format>(decision)) {
     HOLDFAST_CHECK(format(request, type, record, deadline));
-    return std::string(to_string(type));
+    return request.raw ? std::string() : std::string(to_string(type));
   }
-  const auto* mount = std::get_if<Mount>(&decision);
-  if (mount == nullptr) {
-    return fail(Code::kInternal,
-                "volume " + request.volume + ": the whole device was read and proves nothing");
+  if (const auto* mount = std::get_if<Mount>(&decision)) {
+    return request.mapping.empty() ? check(request, request.device, mount->fs_type, deadline)
+                                   : open(request, type, deadline);
   }
-  const auto found = parse_fs_type(mount->fs_type);
+  return fail(Code::kInternal, "volume " + request.volume + ": the whole device was read and proves nothing");
+}
+
+Result<FormatDecision> Preparer::decide(const PrepareRequest& request, FsType type,
+                                        const std::function<bool()>& cancelled) {
+  const std::string_view wanted = request.mapping.empty() ? to_string(type) : kEncryptedType;
+  HOLDFAST_TRY(Content content, content_of(request.device));
+  FormatDecision decision = decide_on(request, wanted, std::move(content));
+  if (!std::holds_alternative<NeedWholeDeviceProof>(decision)) return decision;
+  HOLDFAST_TRY(Content whole, whole_content(request, cancelled));
+  return decide_on(request, wanted, std::move(whole));
+}
+
+Result<std::string> Preparer::check(const PrepareRequest& request, const std::string& device,
+                                    const std::string& fs_type, std::chrono::milliseconds deadline) {
+  const auto found = parse_fs_type(fs_type);
   if (found && wants_check(*found, request.omit_fsck, request.read_only)) {
-    HOLDFAST_CHECK(file_systems_.check(request.device, *found, deadline));
+    HOLDFAST_CHECK(file_systems_.check(device, *found, deadline));
   }
-  return mount->fs_type;
+  return fs_type;
+}
+
+Result<std::string> Preparer::open(const PrepareRequest& request, FsType type,
+                                   std::chrono::milliseconds deadline) {
+  HOLDFAST_CHECK(encryption_.open(request.device, request.mapping, request.passphrase, deadline));
+  if (request.raw) return std::string();
+  const std::string clear = clear_path(request.mapping);
+  HOLDFAST_TRY(Content content, content_of(clear));
+  PrepareRequest within = request;
+  within.provenance = {};
+  within.format_if_blank = false;
+  FormatDecision decision = decide_on(within, to_string(type), std::move(content));
+  if (auto* refused = std::get_if<Refuse>(&decision)) return tl::unexpected(std::move(refused->error));
+  const auto* mount = std::get_if<Mount>(&decision);
+  if (mount == nullptr)
+    return fail(Code::kInternal, clear + ": nothing is formatted within an encrypted volume");
+  return check(request, clear, mount->fs_type, deadline);
 }
 
 Result<Content> Preparer::whole_content(const PrepareRequest& request,
@@ -82,8 +108,22 @@ Status Preparer::format(const PrepareRequest& request, FsType type, ProvenanceRe
   spec.options = request.mkfs_options;
   spec.legacy = request.legacy;
   HOLDFAST_CHECK(record.write({.kind = Provenance::Kind::kFormatting, .uuid = {}}));
-  HOLDFAST_CHECK(file_systems_.make(request.device, spec, deadline));
-  return record.write({.kind = Provenance::Kind::kFormatted, .uuid = uuid_as_found(type, spec.uuid)});
+  if (request.mapping.empty()) {
+    HOLDFAST_CHECK(file_systems_.make(request.device, spec, deadline));
+    return record.write({.kind = Provenance::Kind::kFormatted, .uuid = uuid_as_found(type, spec.uuid)});
+  }
+  const std::string uuid = new_uuid();
+  HOLDFAST_CHECK(encrypt(request, uuid, deadline));
+  if (!request.raw) HOLDFAST_CHECK(file_systems_.make(clear_path(request.mapping), spec, deadline));
+  return record.write({.kind = Provenance::Kind::kFormatted, .uuid = uuid});
+}
+
+// Also over one that was cut off, and may be open.
+Status Preparer::encrypt(const PrepareRequest& request, const std::string& uuid,
+                         std::chrono::milliseconds deadline) {
+  HOLDFAST_CHECK(encryption_.close(request.mapping, deadline));
+  HOLDFAST_CHECK(encryption_.format(request.device, uuid, request.passphrase, deadline));
+  return encryption_.open(request.device, request.mapping, request.passphrase, deadline);
 }
 
 }  // namespace holdfast::block

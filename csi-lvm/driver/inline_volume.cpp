@@ -12,8 +12,9 @@ namespace {
 constexpr std::string_view kIdBegins = "csi-";
 constexpr std::size_t kIdDigits = 64;
 constexpr std::string_view kOthersPrefix = "csi.storage.k8s.io/";
-constexpr std::array<std::string_view, 8> kFree{"vgName",     "volumeType", "lvmType", "stripes",
-                                                "stripeSize", "thinPool",   "fsType",  "mkfsOptions"};
+constexpr std::array<std::string_view, 9> kFree{"vgName",   "volumeType", "lvmType",
+                                                "stripes",  "encrypted",  "stripeSize",
+                                                "thinPool", "fsType",     "mkfsOptions"};
 
 }  // namespace
 

@@ -15,8 +15,8 @@ namespace holdfast::lvm {
 
 /// The volume that a pod's definition asks for, by its attributes: `size`, which there must be, and of a
 /// StorageClass's parameters those that whoever may make pods may choose: vgName, volumeType, lvmType,
-/// stripes, stripeSize, thinPool, fsType and mkfsOptions. Keys of csi.storage.k8s.io/ are skipped. Errors:
-/// kInvalidArgument, naming the attribute.
+/// stripes, stripeSize, thinPool, encrypted, fsType and mkfsOptions. Keys of csi.storage.k8s.io/ are skipped.
+/// Errors: kInvalidArgument, naming the attribute.
 Result<VolumeRequest> inline_request(const std::string& volume_id,
                                      const std::map<std::string, std::string>& attributes);
 

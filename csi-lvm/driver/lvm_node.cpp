@@ -58,24 +58,24 @@ Result<LocalVolume> LvmNode::find(const csi::Call& call, const std::string& id) 
   HOLDFAST_TRY(LocalVolume volume, parts_.volumes.find(id, patience_of(call)));
   if (volume.taken != 0) return fail(Code::kNotFound, id + " is a snapshot, not a volume");
   const std::scoped_lock lock(mutex_);
-  names_[id] = volume.name;
+  known_[id] = {volume.name, used_device(volume)};
   return volume;
 }
 
-Result<VolumeName> LvmNode::name_of(const csi::Call& call, const std::string& id) {
+Result<LvmNode::Known> LvmNode::known(const csi::Call& call, const std::string& id) {
   {
     const std::scoped_lock lock(mutex_);
-    const auto known = names_.find(id);
-    if (known != names_.end()) return known->second;
+    const auto found = known_.find(id);
+    if (found != known_.end()) return found->second;
   }
   HOLDFAST_TRY(const LocalVolume volume, find(call, id));
-  return volume.name;
+  return Known{volume.name, used_device(volume)};
 }
 
 void LvmNode::forget(const std::string& id) {
   parts_.stats.remove(id);
   const std::scoped_lock lock(mutex_);
-  names_.erase(id);
+  known_.erase(id);
 }
 
 Result<bool> LvmNode::is_broken(const std::string& target) {
@@ -89,16 +89,8 @@ Status LvmNode::stage_volume(const csi::Call& call, const csi::v1::NodeStageVolu
   HOLDFAST_CHECK(group_of(request.volume_capability()));
   HOLDFAST_TRY(const LocalVolume volume, find(call, request.volume_id()));
   if (!volume.active) HOLDFAST_CHECK(parts_.lvm.activate(volume.name, patience_of(call)));
-  const std::string device = device_path(volume.name);
-  if (request.volume_capability().has_block()) {
-    // From now on nobody can tell what is on it; a cluster's controller must not take it for unused.
-    if (volume.content == "new") {
-      VolumeRecord record(parts_.lvm, volume, patience_of(call));
-      HOLDFAST_CHECK(record.write({block::Provenance::Kind::kMaybe, {}}));
-    }
-    parts_.stats.add(request.volume_id(), device);
-    return {};
-  }
+  if (request.volume_capability().has_block()) return stage_raw(call, request, volume);
+  const std::string device = used_device(volume);
   const std::string& target = request.staging_target_path();
   HOLDFAST_TRY(const bool broken, is_broken(target));
   if (broken) HOLDFAST_CHECK(parts_.mounter.unstage(target, device));
@@ -108,19 +100,34 @@ Status LvmNode::stage_volume(const csi::Call& call, const csi::v1::NodeStageVolu
   return used != nullptr ? mount_again(request, volume, used->type) : mount(call, request, volume);
 }
 
+Status LvmNode::stage_raw(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
+                          const LocalVolume& volume) {
+  VolumeRecord record(parts_.lvm, volume, patience_of(call));
+  if (volume.encrypted) {
+    HOLDFAST_TRY(const block::PrepareRequest wanted, prepare_request_of(request, volume));
+    HOLDFAST_CHECK(
+        parts_.preparer.prepare(wanted, record, patience_of(call), [&call] { return call.cancelled(); }));
+  } else if (volume.content == "new") {
+    // From now on nobody can tell what is on it; a cluster's controller must not take it for unused.
+    HOLDFAST_CHECK(record.write({block::Provenance::Kind::kMaybe, {}}));
+  }
+  parts_.stats.add(request.volume_id(), used_device(volume));
+  return {};
+}
+
 // What is mounted already, here or elsewhere, is not looked at and not checked: somebody uses it.
 Status LvmNode::mount_again(const csi::v1::NodeStageVolumeRequest& request, const LocalVolume& volume,
                             const std::string& fs_type) {
   const std::string& target = request.staging_target_path();
   HOLDFAST_TRY(const block::PrepareRequest wanted, prepare_request_of(request, volume));
   if (!block::mountable_as(wanted.fs_type, fs_type)) {
-    return fail(Code::kAlreadyExists,
-                wanted.device + " or " + target + " is mounted as " + fs_type + ", not as " + wanted.fs_type);
+    return fail(Code::kAlreadyExists, used_device(volume) + " or " + target + " is mounted as " + fs_type +
+                                          ", not as " + wanted.fs_type);
   }
   HOLDFAST_TRY(const mount::MountOptions options,
                mount_options_of(request.volume_capability(), fs_type, volume));
   HOLDFAST_CHECK(parts_.mounter.stage(
-      {.device = wanted.device, .fs_type = fs_type, .target = target, .options = options}));
+      {.device = used_device(volume), .fs_type = fs_type, .target = target, .options = options}));
   return settle(volume, fs_type, target, options.read_only());
 }
 
@@ -134,14 +141,16 @@ Status LvmNode::mount(const csi::Call& call, const csi::v1::NodeStageVolumeReque
   HOLDFAST_TRY(const mount::MountOptions options,
                mount_options_of(request.volume_capability(), fs_type, volume));
   HOLDFAST_CHECK(parts_.mounter.stage(
-      {.device = wanted.device, .fs_type = fs_type, .target = target, .options = options}));
+      {.device = used_device(volume), .fs_type = fs_type, .target = target, .options = options}));
   return settle(volume, fs_type, target, options.read_only());
 }
 
 // The volume may have grown while it was not mounted.
 Status LvmNode::settle(const LocalVolume& volume, const std::string& fs_type, const std::string& target,
                        bool read_only) {
-  if (!read_only) HOLDFAST_CHECK(parts_.grow(fs_type, target, device_path(volume.name), volume.size_bytes));
+  // A clear device is opened as large as it may be.
+  const std::uint64_t size = volume.encrypted ? 0 : volume.size_bytes;
+  if (!read_only) HOLDFAST_CHECK(parts_.grow(fs_type, target, used_device(volume), size));
   parts_.stats.add(volume.name.volume, target);
   return {};
 }
@@ -156,11 +165,11 @@ Status LvmNode::unstage_volume(const csi::Call& call, const csi::v1::NodeUnstage
   }
   std::string device = there ? there->source : "";
   if (!there) {
-    const auto name = name_of(call, request.volume_id());
+    const auto volume = known(call, request.volume_id());
     // One that is gone is staged nowhere.
-    if (!name && name.error().code == Code::kNotFound) return {};
-    if (!name) return tl::unexpected(name.error());
-    device = device_path(*name);
+    if (!volume && volume.error().code == Code::kNotFound) return {};
+    if (!volume) return tl::unexpected(volume.error());
+    device = volume->device;
   }
   // While a pod has it, it stays staged: kubelet may give it to another pod before it unstages it.
   HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
@@ -170,8 +179,16 @@ Status LvmNode::unstage_volume(const csi::Call& call, const csi::v1::NodeUnstage
     return fail(Code::kFailedPrecondition, device + " is still mounted at " + other->target);
   }
   HOLDFAST_CHECK(parts_.mounter.unstage(target, device));
+  HOLDFAST_CHECK(close(device, call));
   forget(request.volume_id());
   return {};
+}
+
+// What is no clear device is left as it is.
+Status LvmNode::close(const std::string& device, const csi::Call& call) {
+  const std::string folder = block::clear_path("");
+  if (!device.starts_with(folder)) return {};
+  return parts_.encryption.close(device.substr(folder.size()), patience_of(call));
 }
 
 Status LvmNode::publish_volume(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
@@ -182,10 +199,10 @@ Status LvmNode::publish_volume(const csi::Call& call, const csi::v1::NodePublish
 Status LvmNode::publish_staged(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request) {
   const csi::v1::VolumeCapability& capability = request.volume_capability();
   HOLDFAST_CHECK(check_capability(capability));
-  HOLDFAST_TRY(const VolumeName name, name_of(call, request.volume_id()));
+  HOLDFAST_TRY(const Known volume, known(call, request.volume_id()));
   HOLDFAST_TRY(const bool broken, is_broken(request.target_path()));
   if (broken) HOLDFAST_CHECK(parts_.mounter.unpublish(request.target_path()));
-  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device_path(name)));
+  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(volume.device));
   std::optional<mount::MountEntry> staged;
   if (!capability.has_block()) {
     HOLDFAST_TRY(staged, parts_.mounter.entry_at(request.staging_target_path()));
@@ -198,7 +215,7 @@ Status LvmNode::publish_staged(const csi::Call& call, const csi::v1::NodePublish
   HOLDFAST_CHECK(csi::second_publish(csi::access_mode_of(capability), wanted,
                                      publications(mounts, request.staging_target_path())));
   if (staged) return bind(call, request, *staged);
-  return parts_.mounter.publish_device({.device = device_path(name), .target = request.target_path()});
+  return parts_.mounter.publish_device({.device = volume.device, .target = request.target_path()});
 }
 
 Status LvmNode::bind(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,

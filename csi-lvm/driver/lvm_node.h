@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "common/block/encryption.h"
 #include "common/block/preparer.h"
 #include "common/block/volume_stats.h"
 #include "common/csi/driver.h"
@@ -22,6 +23,7 @@ struct NodeParts {
   Lvm& lvm;
   mount::Mounter& mounter;
   block::VolumePreparer& preparer;
+  block::DiskEncryption& encryption;
   block::VolumeStats& stats;
   /// block::grow_file_system().
   std::function<Status(const std::string& fs_type, const std::string& mount_path, const std::string& device,
@@ -37,7 +39,9 @@ struct NodeParts {
 /// The node's side of csi-lvm. Needs no API server: what it has to know is in LVM's tags and in the kernel's
 /// mount table, so that no record of its own can disagree with them.
 ///
-///     stage       finds the volume, activates it, formats it if it may, mounts it, grows what is on it
+///     stage       finds the volume, activates it, formats it if it may, mounts it, grows what is on it; of
+///     an
+///                 encrypted one all that is done on its clear device, which it opens, and unstage closes
 ///     publish     binds it where a pod wants it; a raw volume's device without staging
 ///     unpublish   takes that away; of what it is not told whose it is only what is the volume's
 ///     unstage     succeeds when nobody has the device any more; the device stays active
@@ -76,16 +80,26 @@ class LvmNode final : public csi::NodeDriver {
                        csi::v1::NodeExpandVolumeResponse& response) override;
 
  private:
+  /// What is remembered of a volume that was found.
+  struct Known {
+    VolumeName name;
+    std::string device;  ///< used_device()
+  };
+
   /// As LVM tells it now. Errors: those of LocalVolumes::find(); kNotFound for a snapshot.
   Result<LocalVolume> find(const csi::Call& call, const std::string& id);
   /// Of one that was found before as it was then: LVM is not asked.
-  Result<VolumeName> name_of(const csi::Call& call, const std::string& id);
+  Result<Known> known(const csi::Call& call, const std::string& id);
   void forget(const std::string& id);
 
   Status mount(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                const LocalVolume& volume);
   Status mount_again(const csi::v1::NodeStageVolumeRequest& request, const LocalVolume& volume,
                      const std::string& fs_type);
+  Status stage_raw(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
+                   const LocalVolume& volume);
+  Status close(const std::string& device, const csi::Call& call);
+  Status grow(const csi::Call& call, const LocalVolume& volume, const mount::MountEntry* mounted);
   Status settle(const LocalVolume& volume, const std::string& fs_type, const std::string& target,
                 bool read_only);
   Status publish_staged(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request);
@@ -102,8 +116,8 @@ class LvmNode final : public csi::NodeDriver {
   NodeParts parts_;
   std::string topology_key_;
   std::string node_;
-  std::mutex mutex_;                         // guards names_
-  std::map<std::string, VolumeName> names_;  // of volumes that were found, by id
+  std::mutex mutex_;                    // guards known_
+  std::map<std::string, Known> known_;  // volumes that were found, by id
 };
 
 }  // namespace holdfast::lvm

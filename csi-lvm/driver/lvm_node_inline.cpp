@@ -22,6 +22,7 @@ Status LvmNode::publish_inline(const csi::Call& call, const csi::v1::NodePublish
   stage.set_staging_target_path(inline_path(request.volume_id()));
   *stage.mutable_volume_capability() = request.volume_capability();
   *stage.mutable_volume_context() = request.volume_context();
+  *stage.mutable_secrets() = request.secrets();
   csi::v1::NodeStageVolumeResponse staged;
   HOLDFAST_CHECK(stage_volume(call, stage, staged));
   csi::v1::NodePublishVolumeRequest publish = request;
@@ -36,7 +37,8 @@ Status LvmNode::end_inline(const csi::Call& call, const std::string& id) {
   if (!volume) return tl::unexpected(volume.error());
   if (!volume->of_pod) return {};
   const std::string path = inline_path(id);
-  HOLDFAST_CHECK(parts_.mounter.unstage(path, device_path(volume->name)));
+  HOLDFAST_CHECK(parts_.mounter.unstage(path, used_device(*volume)));
+  HOLDFAST_CHECK(close(used_device(*volume), call));
   HOLDFAST_CHECK(parts_.mounter.unpublish(path));  // the empty folder
   forget(id);
   return parts_.volumes.remove(id, patience_of(call));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/csi/proto/csi.pb.h"
+#include "csi-lvm/driver/csi_requests.h"
 #include "csi-lvm/driver/lvm_node.h"
 #include "csi-lvm/driver/node_requests.h"
 
@@ -54,30 +55,30 @@ VolumeSigns LvmNode::signs_of(const VolumeName& name, const mount::Mounts& mount
 
 Status LvmNode::volume_stats(const csi::Call& call, const csi::v1::NodeGetVolumeStatsRequest& request,
                              csi::v1::NodeGetVolumeStatsResponse& response) {
-  HOLDFAST_TRY(const VolumeName name, name_of(call, request.volume_id()));
-  const std::string device = device_path(name);
-  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
+  HOLDFAST_TRY(const Known volume, known(call, request.volume_id()));
+  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(volume.device));
   if (!is_used_at(mounts, request.volume_path())) {
     return fail(Code::kNotFound, "the volume " + request.volume_id() + " is not at " + request.volume_path());
   }
   const mount::MountEntry* mounted = whole_mount(mounts);
-  parts_.stats.add(request.volume_id(), mounted == nullptr ? device : mounted->target);
+  parts_.stats.add(request.volume_id(), mounted == nullptr ? volume.device : mounted->target);
   const auto sample = parts_.stats.first(request.volume_id(), kFirstLook);
   if (!sample || !sample->usage) {
     return fail(Code::kUnavailable, "the volume " + request.volume_id() + " has not been looked at: " +
                                         (sample ? sample->trouble : "it was unstaged meanwhile"));
   }
   tell(*sample->usage, mounted == nullptr, response);
-  tell(ailments_of(signs_of(name, mounts, *sample)), *response.mutable_volume_condition());
+  tell(ailments_of(signs_of(volume.name, mounts, *sample)), *response.mutable_volume_condition());
   return {};
 }
 
 Status LvmNode::volume_health(const csi::Call& call, const csi::v1::NodeGetVolumeHealthRequest& request,
                               csi::v1::NodeGetVolumeHealthResponse& response) {
-  HOLDFAST_TRY(const VolumeName name, name_of(call, request.volume_id()));
-  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device_path(name)));
+  HOLDFAST_TRY(const Known volume, known(call, request.volume_id()));
+  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(volume.device));
   const auto sample = parts_.stats.latest(request.volume_id());
-  tell(request.volume_id(), ailments_of(signs_of(name, mounts, sample.value_or(block::VolumeSample{}))),
+  tell(request.volume_id(),
+       ailments_of(signs_of(volume.name, mounts, sample.value_or(block::VolumeSample{}))),
        *response.mutable_volume_health());
   return {};
 }
@@ -85,20 +86,27 @@ Status LvmNode::volume_health(const csi::Call& call, const csi::v1::NodeGetVolum
 Status LvmNode::expand_volume(const csi::Call& call, const csi::v1::NodeExpandVolumeRequest& request,
                               csi::v1::NodeExpandVolumeResponse& response) {
   HOLDFAST_TRY(const LocalVolume volume, find(call, request.volume_id()));
-  const std::string device = device_path(volume.name);
-  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
+  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(used_device(volume)));
   if (!is_used_at(mounts, request.volume_path()) && !is_used_at(mounts, request.staging_target_path())) {
     return fail(Code::kNotFound, "the volume " + request.volume_id() + " is not at " + request.volume_path());
   }
   const std::int64_t wanted = request.capacity_range().required_bytes();
   if (wanted > signed_count(volume.size_bytes)) {
-    return fail(Code::kUnavailable, device + " has " + std::to_string(volume.size_bytes) + " bytes, not " +
-                                        std::to_string(wanted) + ": the controller makes it larger first");
+    return fail(Code::kUnavailable, device_path(volume.name) + " has " + std::to_string(volume.size_bytes) +
+                                        " bytes, not " + std::to_string(wanted) +
+                                        ": the controller makes it larger first");
   }
   response.set_capacity_bytes(signed_count(volume.size_bytes));
-  const mount::MountEntry* mounted = whole_mount(mounts);
+  return grow(call, volume, whole_mount(mounts));
+}
+
+Status LvmNode::grow(const csi::Call& call, const LocalVolume& volume, const mount::MountEntry* mounted) {
+  if (volume.encrypted) {
+    HOLDFAST_CHECK(parts_.encryption.grow(mapping_of(volume.name), patience_of(call)));
+  }
   if (mounted == nullptr) return {};
-  return parts_.grow(mounted->type, mounted->target, device, volume.size_bytes);
+  const std::uint64_t size = volume.encrypted ? 0 : volume.size_bytes;  // what encrypts takes some of it
+  return parts_.grow(mounted->type, mounted->target, used_device(volume), size);
 }
 
 }  // namespace holdfast::lvm

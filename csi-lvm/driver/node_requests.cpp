@@ -21,16 +21,7 @@ bool is_read_only(const csi::v1::VolumeCapability& capability) {
   return csi::access_mode_of(capability) == csi::AccessMode::kSingleNodeReaderOnly;
 }
 
-// As device-mapper writes a name within one of its own.
-std::string doubled_hyphens(std::string_view name) {
-  std::string out;
-  for (const char c : name) out.append(c == '-' ? 2 : 1, c);
-  return out;
-}
-
 }  // namespace
-
-std::string device_path(const VolumeName& name) { return "/dev/" + name.text(); }
 
 Result<mount::MountOptions> mount_options_of(const csi::v1::VolumeCapability& capability,
                                              const std::string& fs_type, const LocalVolume& volume) {
@@ -62,7 +53,14 @@ Result<block::PrepareRequest> prepare_request_of(const csi::v1::NodeStageVolumeR
   HOLDFAST_TRY(const mount::MountOptions options,
                mount_options_of(request.volume_capability(), out.fs_type, volume));
   out.read_only = options.read_only();
-  return out;
+  if (!volume.encrypted) return out;
+  out.mapping = mapping_of(volume.name);
+  out.passphrase = text_of(request.secrets(), kPassphraseKey);
+  out.raw = request.volume_capability().has_block();
+  if (!out.passphrase.empty()) return out;
+  return fail(Code::kInvalidArgument,
+              "the volume " + out.volume + " is encrypted, and no secret with the key " + kPassphraseKey +
+                  " came with it: name one by csi.storage.k8s.io/node-stage-secret-name in its StorageClass");
 }
 
 Result<std::optional<gid_t>> group_of(const csi::v1::VolumeCapability& capability) {

@@ -22,17 +22,18 @@ class VolumeCapability;
 /// What the messages to a node mean to csi-lvm. All of it is pure.
 namespace holdfast::lvm {
 
-/// "/dev/vg/pvc-1".
-[[nodiscard]] std::string device_path(const VolumeName& name);
-
 /// What a volume is to be mounted with: its options as mount(2) will read them, and those that its mode and
 /// its making ask for. A snapshot of an XFS bears the uuid of what it was taken of, which may be mounted
 /// beside it. Errors: kInvalidArgument, naming the option.
 Result<mount::MountOptions> mount_options_of(const csi::v1::VolumeCapability& capability,
                                              const std::string& fs_type, const LocalVolume& volume);
 
+/// The key of a secret by which an encrypted volume is opened, as in other drivers that encrypt.
+inline constexpr const char* kPassphraseKey = "encryptionPassphrase";
+
 /// What is to be done before a volume can be mounted. Attributes of PersistentVolumes that others made
-/// (volumeType, fsType) count too. Errors: kInvalidArgument, naming the attribute.
+/// (volumeType, fsType) count too. Errors: kInvalidArgument, naming the attribute, or the secret that an
+/// encrypted volume needs.
 Result<block::PrepareRequest> prepare_request_of(const csi::v1::NodeStageVolumeRequest& request,
                                                  const LocalVolume& volume);
 
@@ -51,7 +52,7 @@ Result<std::optional<gid_t>> group_of(const csi::v1::VolumeCapability& capabilit
 [[nodiscard]] const mount::MountEntry* whole_mount(const mount::Mounts& mounts);
 
 /// Whether the source of a mount names a volume: "/dev/vg/pvc-1", or as device-mapper writes it,
-/// "/dev/mapper/vg-pvc--1". The group is free.
+/// "/dev/mapper/vg-pvc--1", or its clear device, "/dev/mapper/luks-vg-pvc--1". The group is free.
 [[nodiscard]] bool is_named_by(std::string_view source, std::string_view volume_id);
 
 }  // namespace holdfast::lvm

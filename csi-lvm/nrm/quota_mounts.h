@@ -39,7 +39,8 @@ class QuotaMounts {
 /// The real one.
 class SystemQuotaMounts final : public QuotaMounts {
  public:
-  SystemQuotaMounts() : file_systems_(executor_), preparer_(file_systems_) {}
+  SystemQuotaMounts()
+      : file_systems_(executor_), encryption_(executor_), preparer_(file_systems_, encryption_) {}
 
   Result<std::string> mounted_at(const std::string& path) override;
   Status mount(const QuotaMount& wanted, block::ProvenanceRecord& record) override;
@@ -47,6 +48,7 @@ class SystemQuotaMounts final : public QuotaMounts {
  private:
   SystemExecutor executor_;
   block::FileSystems file_systems_;
+  block::LuksEncryption encryption_;  // of no quota path
   block::Preparer preparer_;
 };
 

@@ -94,11 +94,12 @@ class LvmPlugin final : public csi::HostedDriver {
         copier_(context.clock),
         volumes_(lvm_, book_, cleaner_, copier_, context.clock, ""),
         file_systems_(context.executor),
-        preparer_(file_systems_),
+        encryption_(context.executor),
+        preparer_(file_systems_, encryption_),
         stats_(std::make_shared<block::SystemVolumeProbe>(), context.clock),
         controller_(volumes_, book_, topology_key(), options_.node_id),
-        node_({volumes_, book_, lvm_, *ground_.mounter, preparer_, stats_, block::grow_file_system,
-               mount::give_to_group,
+        node_({volumes_, book_, lvm_, *ground_.mounter, preparer_, encryption_, stats_,
+               block::grow_file_system, mount::give_to_group,
                (options_.kubelet_dir / "plugins" / options_.profile.driver_name / "inline").native()},
               topology_key(), options_.node_id),
         free_(gauge("holdfast_lvm_free_bytes", "Room of all groups that volumes can still be made of")),
@@ -234,6 +235,7 @@ class LvmPlugin final : public csi::HostedDriver {
   BlockCopier copier_;
   LocalVolumes volumes_;
   block::FileSystems file_systems_;
+  block::LuksEncryption encryption_;
   block::Preparer preparer_;
   block::VolumeStats stats_;
   LvmController controller_;

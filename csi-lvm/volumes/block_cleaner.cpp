@@ -2,13 +2,9 @@
 
 #include "common/block/block_device.h"
 #include "common/block/wipe.h"
+#include "csi-lvm/volumes/local_volume.h"
 
 namespace holdfast::lvm {
-namespace {
-
-std::string device_path(const VolumeName& name) { return "/dev/" + name.text(); }
-
-}  // namespace
 
 Status BlockCleaner::zero_superblocks(const VolumeName& name) {
   HOLDFAST_TRY(const auto device,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/sha.h"
+#include "common/block/encryption.h"
 #include "csi-lvm/lvm/lvm_command.h"
 #include "csi-lvm/volumes/volume_tags.h"
 
@@ -29,6 +30,22 @@ std::string lv_name_of(const std::string& name) {
   std::string marked = std::string(kPrefix) + name;
   if (fits(marked)) return marked;
   return std::string(kPrefix) + sha512_hex(name).substr(0, kHashDigits);
+}
+
+std::string device_path(const VolumeName& name) { return "/dev/" + name.text(); }
+
+std::string doubled_hyphens(std::string_view name) {
+  std::string out;
+  for (const char c : name) out.append(c == '-' ? 2 : 1, c);
+  return out;
+}
+
+std::string mapping_of(const VolumeName& name) {
+  return "luks-" + doubled_hyphens(name.group) + "-" + doubled_hyphens(name.volume);
+}
+
+std::string used_device(const LocalVolume& volume) {
+  return volume.encrypted ? block::clear_path(mapping_of(volume.name)) : device_path(volume.name);
 }
 
 Result<std::optional<FoundVolume>> find_in(const Inventory& inventory, const std::string& id) {
@@ -60,6 +77,8 @@ bool is_thick(const LogicalVolume& volume) {
 bool is_half(const LogicalVolume& volume) {
   return state_of(volume) == kCreating || state_of(volume) == kDeleting;
 }
+
+bool is_encrypted(const LogicalVolume& volume) { return !volume.tag_value(kEncryptedTag).empty(); }
 
 bool is_snapshot(const LogicalVolume& volume) { return !volume.tag_value(kTakenTag).empty(); }
 
@@ -93,6 +112,7 @@ LocalVolume told(const VolumeGroup& group, const LogicalVolume& volume, const Po
                   .content = std::string(volume.tag_value(kContentTag)),
                   .active = volume.active,
                   .of_pod = volume.tag_value(kLifeTag) == kPodsLife,
+                  .encrypted = is_encrypted(volume),
                   .ailments = ailments_of(group, volume, limits)};
   const std::string_view taken = volume.tag_value(kTakenTag);
   std::from_chars(taken.data(), taken.data() + taken.size(), out.taken);

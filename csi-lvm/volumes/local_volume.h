@@ -26,6 +26,7 @@ struct LocalVolume {
   std::string content{};       ///< what is known of its content, as its tag says it
   bool active = true;          ///< its device is there
   bool of_pod = false;         ///< it ends with its pod
+  bool encrypted = false;      ///< what is on its device is clear at used_device() alone
   std::vector<Ailment> ailments{};
 
   [[nodiscard]] bool is_snapshot() const { return taken != 0; }
@@ -44,6 +45,15 @@ struct FoundVolume {
 /// but for those that begin with "csi-" (kNameTag tells them apart).
 [[nodiscard]] std::string lv_name_of(const std::string& name);
 
+/// "/dev/vg/pvc-1".
+[[nodiscard]] std::string device_path(const VolumeName& name);
+/// A name as device-mapper writes it within one of its own: a hyphen is two.
+[[nodiscard]] std::string doubled_hyphens(std::string_view name);
+/// What an encrypted volume's clear device is called below /dev/mapper, "luks-vg-pvc--1".
+[[nodiscard]] std::string mapping_of(const VolumeName& name);
+/// Where a volume's content is: its device, or of an encrypted one the clear device, while that is open.
+[[nodiscard]] std::string used_device(const LocalVolume& volume);
+
 /// The one volume of this name; pools are none. Errors: kFailedPrecondition when two groups have one.
 Result<std::optional<FoundVolume>> find_in(const Inventory& inventory, const std::string& id);
 
@@ -55,6 +65,7 @@ Result<Inventory> look(Lvm& lvm, CapacityBook& book, Lvm::Patience patience);
 /// Half made, or half deleted: nobody's.
 [[nodiscard]] bool is_half(const LogicalVolume& volume);
 [[nodiscard]] bool is_snapshot(const LogicalVolume& volume);
+[[nodiscard]] bool is_encrypted(const LogicalVolume& volume);
 
 /// What it shows: of a thick snapshot the size of its origin, as its own is its room for changes.
 [[nodiscard]] std::uint64_t shown_size(const VolumeGroup& group, const LogicalVolume& volume);

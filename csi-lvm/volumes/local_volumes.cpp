@@ -125,7 +125,7 @@ Result<LocalVolume> LocalVolumes::make(const VolumeRequest& wanted, const Volume
   cleaner_.forget(name);
   book_.add(volume);
   HOLDFAST_CHECK(make_ready(name, volume.pool.empty(), wanted.block, patience));
-  return LocalVolume{.name = name, .size_bytes = volume.size_bytes};
+  return LocalVolume{.name = name, .size_bytes = volume.size_bytes, .encrypted = wanted.parameters.encrypted};
 }
 
 Result<LocalVolume> LocalVolumes::make_copy(const VolumeRequest& wanted, const VolumeName& name,
@@ -275,7 +275,8 @@ Result<LocalVolume> LocalVolumes::take(const std::string& name, const FoundVolum
                      .source = source.name.volume,
                      .from_snapshot = false,
                      .taken = now,
-                     .content = std::string(source.volume.tag_value(kContentTag))};
+                     .content = std::string(source.volume.tag_value(kContentTag)),
+                     .encrypted = is_encrypted(source.volume)};
 }
 
 Result<std::vector<LocalVolume>> LocalVolumes::list(Patience patience) {

@@ -105,6 +105,11 @@ Status take_mkfs_options(Parameters& parameters, const std::string& value) {
   return {};
 }
 
+Status take_encrypted(Parameters& parameters, const std::string& value) {
+  parameters.encrypted = is_true(value);
+  return {};
+}
+
 Status take_tags(Parameters& parameters, const std::string& value) {
   parameters.tags = split_at_commas(value);
   for (const std::string& each : parameters.tags) {
@@ -123,7 +128,7 @@ Status skip(Parameters& /*parameters*/, const std::string& /*value*/) { return {
 
 using Take = Status (*)(Parameters&, const std::string&);
 // In the order of their taking: stripes before what it overrules.
-constexpr std::array<std::pair<std::string_view, Take>, 14> kKeys{{{"vgName", take_group},
+constexpr std::array<std::pair<std::string_view, Take>, 15> kKeys{{{"vgName", take_group},
                                                                    {"volumeType", take_volume_type},
                                                                    {"stripes", take_stripes},
                                                                    {"lvmType", take_lvm_type},
@@ -134,6 +139,7 @@ constexpr std::array<std::pair<std::string_view, Take>, 14> kKeys{{{"vgName", ta
                                                                    {"fsType", take_fs_type},
                                                                    {kFsTypeOfKubernetes, take_fs_type},
                                                                    {"mkfsOptions", take_mkfs_options},
+                                                                   {"encrypted", take_encrypted},
                                                                    {"lvTags", take_tags},
                                                                    {"wipeOnDelete", take_wipe},
                                                                    {"pvType", skip}}};

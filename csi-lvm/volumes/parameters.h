@@ -33,6 +33,7 @@ Result<Wipe> parse_wipe(std::string_view word);
 ///     thinProvision       true | false; true needs a thinPool
 ///     fsType, csi.storage.k8s.io/fstype   ext4 | ext3 | xfs                            ext4
 ///     mkfsOptions         words for mkfs
+///     encrypted           true | false; true: LUKS2, by the passphrase of the node's secret   false
 ///     lvTags              tags for the volume, comma-separated
 ///     wipeOnDelete        none | discard | zero                      Block: discard, file system: none
 ///     pvType, nodeAffinity   accepted: they direct the provisioner, not the node
@@ -48,6 +49,7 @@ struct Parameters {
   std::uint64_t pool_bytes = 0;    ///< 0: the pool must be there
   std::string fs_type = "ext4";
   std::vector<std::string> mkfs_options;
+  bool encrypted = false;
   std::vector<std::string> tags;
   Wipe wipe = Wipe::kNone;
 };

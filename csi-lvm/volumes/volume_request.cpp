@@ -30,6 +30,7 @@ std::vector<std::string> first_tags(const VolumeRequest& wanted, const std::stri
   tags.push_back(tag(kWipeTag, to_string(wanted.parameters.wipe)));
   if (!wanted.source) tags.push_back(tag(kContentTag, "new"));
   if (wanted.block) tags.push_back(tag(kModeTag, kBlock));
+  if (wanted.parameters.encrypted) tags.push_back(tag(kEncryptedTag, kLuks2));
   if (!cluster.empty()) tags.push_back(tag(kClusterTag, cluster));
   add_name_tag(wanted.name, lv_name, tags);
   return tags;
@@ -62,6 +63,12 @@ Status check_bounds(const VolumeRequest& wanted) {
 }
 
 Status check_mode(const VolumeRequest& wanted, const LogicalVolume& source) {
+  const bool encrypted = is_encrypted(source);
+  if (wanted.parameters.encrypted != encrypted) {
+    return fail(Code::kInvalidArgument, "the volume " + wanted.name + " cannot be made from " + source.name +
+                                            ", which is " + (encrypted ? "" : "not ") +
+                                            "encrypted: the class of both must say the same of it");
+  }
   if (!wanted.block || source.layout == Layout::kThin || source.tag_value(kModeTag) == kBlock) return {};
   return fail(Code::kInvalidArgument, "the raw volume " + wanted.name + " cannot be made from " +
                                           source.name +
@@ -114,7 +121,7 @@ NewSnapshot planned_snapshot(const std::string& name, const FoundVolume& source,
                      .tags = {tag(kStateTag, kCreating), tag(kSourceTag, volume.name),
                               tag(kTakenTag, std::to_string(taken))}};
   add_name_tag(name, wanted.name, wanted.tags);
-  for (const std::string_view key : {kContentTag, kModeTag}) {
+  for (const std::string_view key : {kContentTag, kModeTag, kEncryptedTag}) {
     const std::string_view value = volume.tag_value(key);
     if (!value.empty()) wanted.tags.push_back(tag(key, value));
   }
@@ -127,8 +134,10 @@ Status check_same(const VolumeRequest& wanted, const FoundVolume& found) {
   const std::string_view name = volume.tag_value(kNameTag);
   const bool same_name = name.empty() || name == wanted.name;
   const bool same_mode = state_of(volume).empty() || (volume.tag_value(kModeTag) == kBlock) == wanted.block;
+  const bool same_way = state_of(volume).empty() || is_encrypted(volume) == wanted.parameters.encrypted;
   if (found.name.group == wanted.parameters.group && volume.pool == wanted.parameters.pool && same_name &&
-      same_mode && same_size(wanted, volume) && same_source(wanted, volume) && !is_snapshot(volume)) {
+      same_mode && same_way && same_size(wanted, volume) && same_source(wanted, volume) &&
+      !is_snapshot(volume)) {
     return {};
   }
   return fail(Code::kAlreadyExists, "there is another volume " + found.name.text() + ", of " +

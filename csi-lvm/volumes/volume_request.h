@@ -25,8 +25,8 @@ struct VolumeRequest {
 /// Whether there can be such a volume at all. Errors: kInvalidArgument, kOutOfRange.
 Status check_bounds(const VolumeRequest& wanted);
 
-/// Whether a raw volume may be made from that: between the files of a thick volume there still is what an
-/// earlier tenant left, which a file system does not show. Errors: kInvalidArgument.
+/// Whether such a volume may be made from that: an encrypted one from an encrypted one; a raw one not from a
+/// thick volume's files, between which there still is what an earlier tenant left. Errors: kInvalidArgument.
 Status check_mode(const VolumeRequest& wanted, const LogicalVolume& source);
 
 /// The same request, for `source_bytes` at least. Errors: kOutOfRange when it is for less.

@@ -31,6 +31,10 @@ inline constexpr std::string_view kWipeTag = "csi.wipe";
 inline constexpr std::string_view kModeTag = "csi.mode";
 inline constexpr std::string_view kBlock = "block";
 
+/// Of a volume whose content is encrypted: luks2.
+inline constexpr std::string_view kEncryptedTag = "csi.encrypted";
+inline constexpr std::string_view kLuks2 = "luks2";
+
 /// The volume or snapshot that it was made from.
 inline constexpr std::string_view kSourceTag = "csi.source";
 

@@ -51,7 +51,8 @@ struct Node {
   const LoopDevice disk{kDisk};
   SystemExecutor executor;
   FileSystems file_systems{executor};
-  Preparer preparer{file_systems};
+  LuksEncryption encryption{executor};
+  Preparer preparer{file_systems, encryption};
   RememberedRecord record;
 };
 

@@ -7,7 +7,7 @@ make_group() {
   local -a disks=()
   # LVM looks at every node of /dev in each command: 600 of them are terminals here, and cost half of its time.
   rm -f /dev/pty* /dev/tty?*
-  modprobe -a dm-mod dm-thin-pool dm-snapshot loop && mkdir -p /run/lvm /run/lock/lvm || return
+  modprobe -a dm-mod dm-thin-pool dm-snapshot dm-crypt xts algif_skcipher loop && mkdir -p /run/lvm /run/lock/lvm || return
   for disk in 0 1; do
     truncate -s "$size" "/tmp/disk$disk" && disks+=("$(losetup --find --show "/tmp/disk$disk")") || return
   done

@@ -42,6 +42,31 @@ class FakePreparer final : public block::VolumePreparer {
   std::optional<Error> fault;
 };
 
+/// Remembers what it was asked for.
+class FakeEncryption final : public block::DiskEncryption {
+ public:
+  Status format(const std::string&, const std::string&, const std::string&,
+                std::chrono::milliseconds) override {
+    return {};
+  }
+  Status open(const std::string&, const std::string&, const std::string&,
+              std::chrono::milliseconds) override {
+    return {};
+  }
+  Status close(const std::string& mapping, std::chrono::milliseconds) override {
+    if (fault) return tl::unexpected(*fault);
+    closed.push_back(mapping);
+    return {};
+  }
+  Status grow(const std::string& mapping, std::chrono::milliseconds) override {
+    grown.push_back(mapping);
+    return {};
+  }
+  std::vector<std::string> closed;
+  std::vector<std::string> grown;
+  std::optional<Error> fault;
+};
+
 class FakeProbe final : public block::VolumeProbe {
  public:
   Result<block::VolumeLook> look(const std::string& path) override {
@@ -65,10 +90,10 @@ struct NodeScene {
     mounter.make_folder("/kubelet/pods");
   }
 
-  void make(const std::string& name) {
+  void make(const std::string& name, const std::string& encrypted = "false") {
     VolumeRequest wanted;
     wanted.name = name;
-    wanted.parameters = parse_parameters({{"vgName", "vg"}}, false).value();
+    wanted.parameters = parse_parameters({{"vgName", "vg"}, {"encrypted", encrypted}}, false).value();
     wanted.required_bytes = 8 * kMiB;
     REQUIRE(volumes.create(wanted, kNow).has_value());
     mounter.devices["/dev/vg/" + name] = ++last_minor;
@@ -141,6 +166,7 @@ struct NodeScene {
   LocalVolumes volumes{lvm, book, cleaner, copier, clock, ""};
   holdfast::test::FakeMounter mounter{"/kubelet"};
   FakePreparer preparer;
+  FakeEncryption encryption;
   std::shared_ptr<FakeProbe> probe = std::make_shared<FakeProbe>();
   SystemClock real_clock;
   block::VolumeStats stats{probe, real_clock};
@@ -148,7 +174,7 @@ struct NodeScene {
   std::vector<std::string> given;
   std::optional<Error> fault_of_grow;
   std::optional<Error> fault_of_group;
-  LvmNode node{{volumes, book, lvm, mounter, preparer, stats,
+  LvmNode node{{volumes, book, lvm, mounter, preparer, encryption, stats,
                 [this](const std::string& type, const std::string& path, const std::string& device,
                        std::uint64_t bytes) -> Status {
                   grown.push_back(type + " " + path + " " + device + " " + std::to_string(bytes / kMiB));
@@ -397,6 +423,71 @@ TEST_CASE_METHOD(NodeScene, "a raw volume is published as its device, and unstag
   refuses(unstage("pvc-1"), Code::kFailedPrecondition);
   REQUIRE(unpublish("pvc-1", kTarget).has_value());
   CHECK(unstage("pvc-1").has_value());
+}
+
+struct EncryptedScene : NodeScene {
+  EncryptedScene() {
+    make("pvc-2", "true");
+    mounter.devices[clear] = 70;
+  }
+  const std::string mapping = "luks-vg-pvc--2";
+  const std::string clear = "/dev/mapper/luks-vg-pvc--2";
+  const std::string secret = " secrets { key: 'encryptionPassphrase' value: 'open sesame' } ";
+};
+
+TEST_CASE_METHOD(EncryptedScene, "an encrypted volume is not staged without its passphrase", "[lvm driver]") {
+  refuses(stage("pvc-2"), Code::kInvalidArgument);
+  refuses(stage("pvc-2", as_block), Code::kInvalidArgument);
+  CHECK(preparer.asked.empty());
+}
+
+TEST_CASE_METHOD(EncryptedScene, "what a pod gets of an encrypted volume is its clear device",
+                 "[lvm driver]") {
+  REQUIRE(stage("pvc-2", use("mount {}", "SINGLE_NODE_WRITER") + secret).has_value());
+  REQUIRE(preparer.asked.size() == 1);
+  CHECK(preparer.asked[0].device == "/dev/vg/pvc-2");
+  CHECK(preparer.asked[0].mapping == mapping);
+  CHECK(preparer.asked[0].passphrase == "open sesame");
+  CHECK_FALSE(preparer.asked[0].raw);
+  CHECK(grown == std::vector<std::string>{"ext4 " + kStaging + " " + clear + " 0"});
+  CHECK(mounter.mounts_of(clear).value().size() == 1);
+  REQUIRE(publish("pvc-2", kTarget).has_value());
+  CHECK(usage("pvc-2", kTarget).has_value());
+  grown.clear();
+  REQUIRE(expand("pvc-2", kTarget, kMiB).has_value());
+  CHECK(encryption.grown == std::vector<std::string>{mapping});
+  CHECK(grown == std::vector<std::string>{"ext4 " + kStaging + " " + clear + " 0"});
+  refuses(unstage("pvc-2"), Code::kFailedPrecondition);
+  CHECK(encryption.closed.empty());
+  REQUIRE(unpublish("pvc-2", kTarget).has_value());
+  REQUIRE(unstage("pvc-2").has_value());
+  CHECK(encryption.closed == std::vector<std::string>{mapping});
+}
+
+TEST_CASE_METHOD(EncryptedScene, "an encrypted volume is unstaged when it is closed, and not before",
+                 "[lvm driver]") {
+  REQUIRE(stage("pvc-2", use("mount {}", "SINGLE_NODE_WRITER") + secret).has_value());
+  encryption.fault = Error{Code::kUnavailable, 0, "in use"};
+  refuses(unstage("pvc-2"), Code::kUnavailable);
+  CHECK(mounter.mounts().value()->empty());
+  encryption.fault.reset();
+  REQUIRE(unstage("pvc-2").has_value());
+  CHECK(encryption.closed == std::vector<std::string>{mapping});
+}
+
+TEST_CASE_METHOD(EncryptedScene, "a raw volume that is encrypted is published as its clear device",
+                 "[lvm driver]") {
+  REQUIRE(stage("pvc-2", as_block + secret).has_value());
+  CHECK(preparer.asked.at(0).raw);
+  CHECK(content_tag("pvc-2") == "formatted:u-1");
+  REQUIRE(publish("pvc-2", kTarget, as_block).has_value());
+  CHECK(mounter.mounts_of(clear).value().size() == 1);
+  CHECK(mounter.mounts_of("/dev/vg/pvc-2").value().empty());
+  REQUIRE(expand("pvc-2", kTarget, kMiB).has_value());
+  CHECK(encryption.grown == std::vector<std::string>{mapping});
+  REQUIRE(unpublish("pvc-2", kTarget).has_value());
+  REQUIRE(unstage("pvc-2").has_value());
+  CHECK(encryption.closed == std::vector<std::string>{mapping});
 }
 
 TEST_CASE_METHOD(NodeScene, "usage is told at once, of what is at the path, without asking LVM again",

@@ -85,6 +85,7 @@ struct Volume {
   std::string id = "pvc-1";
   std::string fs_type = "ext4";  ///< empty: a raw one
   std::uint64_t bytes = 64 * kMiB;
+  bool encrypted = false;
 
   [[nodiscard]] v1::VolumeCapability capability() const {
     v1::VolumeCapability out;
@@ -110,6 +111,7 @@ class Caller {
     request.mutable_capacity_range()->set_required_bytes(static_cast<std::int64_t>(volume_.bytes));
     *request.add_volume_capabilities() = volume_.capability();
     (*request.mutable_parameters())["vgName"] = "suite";
+    (*request.mutable_parameters())["encrypted"] = volume_.encrypted ? "true" : "false";
     return call<v1::CreateVolumeResponse>(&Client<v1::Controller>::CreateVolume, *controller(), request);
   }
   grpc::Status remove() {
@@ -122,6 +124,7 @@ class Caller {
     request.set_volume_id(volume_.id);
     request.set_staging_target_path(kStaging);
     *request.mutable_volume_capability() = volume_.capability();
+    if (volume_.encrypted) (*request.mutable_secrets())["encryptionPassphrase"] = "open sesame";
     return call<v1::NodeStageVolumeResponse>(&Client<v1::Node>::NodeStageVolume, *node(), request);
   }
   grpc::Status unstage() {
@@ -274,6 +277,7 @@ TEST_CASE("a volume of each kind lives its life, and nothing of it stays", "[lif
   live({"pvc-ext4", "ext4", 64 * kMiB});
   live({"pvc-xfs", "xfs", 304 * kMiB});
   live({"pvc-raw", "", 16 * kMiB});
+  live({"pvc-secret", "ext4", 64 * kMiB, true});
 }
 
 void deactivate(const Volume& volume) {

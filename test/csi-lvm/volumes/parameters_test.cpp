@@ -50,6 +50,7 @@ TEST_CASE("each parameter has its effect", "[lvm parameters]") {
         std::uint64_t{10} << 30);
   const Parameters more = parse_parameters(with({{"csi.storage.k8s.io/fstype", "xfs"},
                                                  {"mkfsOptions", " -K  -m bigtime=0 "},
+                                                 {"encrypted", "True"},
                                                  {"lvTags", "team=a, site/7"},
                                                  {"wipeOnDelete", "zero"}}),
                                            true)
@@ -58,6 +59,8 @@ TEST_CASE("each parameter has its effect", "[lvm parameters]") {
   CHECK(more.mkfs_options == std::vector<std::string>{"-K", "-m", "bigtime=0"});
   CHECK(more.tags == std::vector<std::string>{"team=a", "site/7"});
   CHECK(more.wipe == Wipe::kZero);
+  CHECK(more.encrypted);
+  CHECK_FALSE(striped.encrypted);
 }
 
 TEST_CASE("a parameter that cannot be honoured is refused by its name and value", "[lvm parameters]") {

@@ -218,6 +218,9 @@ TEST_CASE_METHOD(Source, "what cannot be a source, or is not the same copy, is t
   VolumeRequest raw = copy_of(kSnap1);
   raw.block = true;
   refuses(volumes.create(raw, kNow), Code::kInvalidArgument);
+  VolumeRequest encrypted = copy_of(kSnap1);
+  encrypted.parameters.encrypted = true;
+  refuses(volumes.create(encrypted, kNow), Code::kInvalidArgument);
   CHECK(volume("pvc-2") == nullptr);
   REQUIRE(volumes.create(copy_of(kPvc1), kNow).has_value());
   refuses(volumes.create(copy_of(kSnap1), kNow), Code::kAlreadyExists);
