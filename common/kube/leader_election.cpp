@@ -203,16 +203,25 @@ void LeaderElection::cease() {
   }
 }
 
+// What is there is asked for first: a renewal that was on its way may have changed it.
 void LeaderElection::resign(std::function<void()> done) {
   const bool led = leads();
   call_.reset();
   next_.end();
   cease();
-  if (!led || !seen_->object) {
-    call_.reset();
+  if (!led) {
     next_ = loop_.after({}, std::move(done));
     return;
   }
+  call_ = client_.get(
+      leases(options_.name_space), options_.name,
+      [this, done = std::move(done)](Result<json> found) { release(std::move(found), done); },
+      one_attempt(options_.retry));
+}
+
+void LeaderElection::release(Result<json> found, std::function<void()> done) {
+  observe(found ? std::optional(*std::move(found)) : std::nullopt);
+  if (spec_of<std::string>(lease_or_empty(), "holderIdentity", "") != options_.identity) return done();
   call_ = client_.update(
       leases(options_.name_space), claim(""), [done = std::move(done)](const Result<json>&) { done(); },
       one_attempt(options_.retry));

@@ -68,6 +68,7 @@ class LeaderElection {
   void looked(Result<nlohmann::json> found);
   void write();
   void wrote(std::chrono::nanoseconds sent, Result<nlohmann::json> kept);
+  void release(Result<nlohmann::json> found, std::function<void()> done);
   void observe(std::optional<nlohmann::json> lease);
   [[nodiscard]] nlohmann::json lease_or_empty() const;
   [[nodiscard]] bool is_free() const;

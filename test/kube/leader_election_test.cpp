@@ -131,6 +131,22 @@ TEST_CASE("a leader that resigns is followed at once", "[kube]") {
   CHECK(other.leads());
 }
 
+TEST_CASE("a leader that resigns while its renewal is on its way is followed at once too", "[kube]") {
+  Contest contest;
+  contest.pass(10s);
+  Candidate& leader = contest.a.leads() ? contest.a : contest.b;
+  Candidate& other = contest.a.leads() ? contest.b : contest.a;
+  leader.http.answers_lost = true;
+  contest.pass(2600ms);
+  REQUIRE(leader.leads());
+  leader.http.answers_lost = false;
+  bool done = false;
+  leader.election.resign([&] { done = true; });
+  contest.pass(5s);
+  CHECK(done);
+  CHECK(other.leads());
+}
+
 TEST_CASE("a leader whose lease is deleted or taken by hand ceases when it sees it", "[kube]") {
   Contest contest;
   contest.pass(10s);
