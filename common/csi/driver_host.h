@@ -41,8 +41,14 @@ class HostedDriver {
   /// Brings its storage to where calls can be answered, after a start: volumes activated, what was cut off
   /// finished. On the worker's thread; may block for seconds. Called again, after a while, when it fails.
   virtual Status prepare() = 0;
-  /// How it is served, but for the probe, which says that it is ready when prepare() has succeeded once.
+  /// How it is served, but for the probe, which says that it is ready when prepare() has succeeded once and
+  /// ready() says so.
   [[nodiscard]] virtual ServedDriver served() = 0;
+  /// Whether calls can be answered, beside what prepare() does. From any thread, at once.
+  [[nodiscard]] virtual bool ready() const { return true; }
+  /// The program is told to end: ends what needs the loop for it, and then calls `done`, once. The loop turns
+  /// until all have, kEndPatience at most; calls that come meanwhile are still taken.
+  virtual void end(const std::function<void()>& done) { done(); }
   /// Every kTick.
   virtual void tick() {}
   /// Before the metrics are shown: those that are read rather than counted.
@@ -58,8 +64,9 @@ struct HostSettings {
 /// prepare() has ended, also when it failed: what can be taken away must not wait for a storage that does not
 /// come.
 ///
-/// At the end new calls are refused and those that run are waited for. One that hangs in the kernel cannot be
-/// ended: then `leave` is called, which does not return (_exit(2)), with the exit status.
+/// At the end drivers are told (HostedDriver::end), new calls are refused and those that run are waited for.
+/// One that hangs in the kernel cannot be ended: then `leave` is called, which does not return (_exit(2)),
+/// with the exit status.
 ///
 /// Errors: those of `make`, of the event loop, and of DriverServer::start().
 Status host_drivers(
@@ -69,5 +76,6 @@ Status host_drivers(
 
 inline constexpr std::chrono::seconds kTick{5};
 inline constexpr std::chrono::seconds kPrepareAgain{15};
+inline constexpr std::chrono::seconds kEndPatience{5};
 
 }  // namespace holdfast::csi

@@ -36,7 +36,9 @@ struct ServedDriver {
   std::optional<std::filesystem::path> registration_socket;
   std::string endpoint;  ///< `socket` as kubelet sees it
   Probe probe;
-  bool stages = false;                     ///< the node's side has STAGE_UNSTAGE_VOLUME
+  bool stages = false;  ///< the node's side has STAGE_UNSTAGE_VOLUME
+  /// Which volumes calls work on, where threads of the driver's own take them too; null: the program's.
+  VolumeHolds* holds = nullptr;
   ControllerDriver* controller = nullptr;  ///< those that are not null are served; they outlive the server
   NodeDriver* node = nullptr;
 };

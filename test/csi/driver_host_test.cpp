@@ -39,6 +39,10 @@ struct Story {
   Status prepared;
   ServedDriver served;
   std::atomic<int> ticks{0};
+  std::atomic<bool> ready{true};
+  EventLoop* loop = nullptr;
+  bool ends = true;  // else it never says that it has ended
+  std::atomic<bool> ended{false};
 };
 
 class ToldDriver final : public HostedDriver {
@@ -46,10 +50,19 @@ class ToldDriver final : public HostedDriver {
   explicit ToldDriver(Story& story) : story_(story) {}
   Status prepare() override { return story_.prepared; }
   [[nodiscard]] ServedDriver served() override { return story_.served; }
+  [[nodiscard]] bool ready() const override { return story_.ready; }
   void tick() override { ++story_.ticks; }
+  void end(const std::function<void()>& done) override {
+    last_words_ = story_.loop->after({}, [this, done] {
+      story_.ended = true;
+      story_.ended.notify_all();
+      if (story_.ends) done();
+    });
+  }
 
  private:
   Story& story_;
+  EventLoop::Timer last_words_;
 };
 
 /// A program with one driver, and `user`, who calls it from another thread and then ends the program.
@@ -68,10 +81,12 @@ struct Program {
       std::vector<std::unique_ptr<HostedDriver>> drivers;
       drivers.push_back(std::make_unique<ToldDriver>(story));
       EventLoop& loop = context.loop;
+      story.loop = &loop;
       // Once the loop turns, so that its signals are its own.
       loop.post([&, main_thread] {
         thread = std::thread([&, main_thread] {
           user();
+          // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): blocked there, and read as an event
           if (user_ends) ::pthread_kill(main_thread, SIGTERM);
         });
       });
@@ -116,6 +131,34 @@ TEST_CASE("A program serves its drivers until it is told to end, and leaves no s
   CHECK(program.story.ticks > 0);
   CHECK_FALSE(fs::exists(program.story.served.socket));
   CHECK_FALSE(program.left.has_value());
+}
+
+TEST_CASE("A driver is told of the end while the loop turns, and is not waited for twice", "[csi]") {
+  Program program;
+  SECTION("it ends") {
+    CHECK(program.run([] {}).has_value());
+  }
+  SECTION("it does not, and the program is told again") {
+    program.story.ends = false;
+    const pthread_t main_thread = ::pthread_self();
+    CHECK(program
+              .run([&] {
+                static_cast<void>(program.ready());
+                ::pthread_kill(main_thread, SIGINT);
+                program.story.ended.wait(false);
+              })
+              .has_value());
+  }
+  CHECK(program.story.ended);
+  CHECK_FALSE(program.left.has_value());
+}
+
+TEST_CASE("A driver that is not ready says so, though its storage is there", "[csi]") {
+  Program program;
+  program.story.ready = false;
+  bool ready = true;
+  CHECK(program.run([&] { ready = program.ready(); }).has_value());
+  CHECK_FALSE(ready);
 }
 
 TEST_CASE("A driver whose storage does not come answers calls, and that it is not ready", "[csi]") {

@@ -27,7 +27,7 @@ class Guest {
         driver_(std::move(driver)),
         served_(driver_->served()),
         failed_(std::move(failed)) {
-    served_.probe = [this] { return Result<bool>(ready_.load()); };
+    served_.probe = [this] { return Result<bool>(ready_.load() && driver_->ready()); };
   }
   Guest(const Guest&) = delete;
   Guest& operator=(const Guest&) = delete;
@@ -56,8 +56,9 @@ class Guest {
       again_ = context_.loop.after(kPrepareAgain, [this] { prepare(); });
     }
     if (server_) return;
-    auto started = DriverServer::start(
-        {context_.loop, context_.files, context_.log, context_.metrics, context_.clock, holds_}, served_);
+    auto started = DriverServer::start({context_.loop, context_.files, context_.log, context_.metrics,
+                                        context_.clock, served_.holds != nullptr ? *served_.holds : holds_},
+                                       served_);
     if (!started) return failed_(std::move(started).error());
     server_ = *std::move(started);
     context_.log.info("driver served", {{"driver", name()}, {"socket", served_.socket.native()}});
@@ -90,6 +91,18 @@ class Host {
     for (const auto& guest : guests_) guest->prepare();
     tick();
   }
+  /// Ends the loop when all drivers have ended what needs it; at once when it is told again.
+  void end() {
+    if (std::exchange(ending_, true)) return context_.loop.stop();
+    end_patience_ = context_.loop.after(kEndPatience, [this] { context_.loop.stop(); });
+    at_end_ = guests_.size();
+    if (at_end_ == 0) context_.loop.stop();
+    for (const auto& guest : guests_) {
+      guest->driver().end([this] {
+        if (--at_end_ == 0) context_.loop.stop();
+      });
+    }
+  }
   [[nodiscard]] http::Page page(const http::RequestHead& head) {
     for (const auto& guest : guests_) guest->driver().refresh_metrics();
     return health_page(head, probed_, context_.metrics);
@@ -117,6 +130,9 @@ class Host {
   std::vector<std::unique_ptr<Guest>> guests_;
   std::vector<ProbedDriver> probed_;
   EventLoop::Timer next_tick_;
+  bool ending_ = false;
+  std::size_t at_end_ = 0;  // drivers that have not ended
+  EventLoop::Timer end_patience_;
   std::optional<Error> failure_;
 };
 
@@ -139,12 +155,15 @@ Status host_drivers(
   SystemExecutor executor;
   Metrics metrics;
   HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
-  HOLDFAST_TRY(const EventLoop::Signals signals,
-               loop->on_signals({SIGTERM, SIGINT}, [&loop](int /*number*/) { loop->stop(); }));
+  Host* running = nullptr;
+  HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT}, [&](int /*number*/) {
+    if (running != nullptr) running->end();
+  }));
   Worker worker(*loop);  // after the signals: its thread takes none
   const HostContext context{*loop, worker, files, executor, clock, log, metrics};
   HOLDFAST_TRY(auto drivers, make(context));
   Host host(context, std::move(drivers));
+  running = &host;
   std::optional<http::PatientPageServer> pages;
   if (settings.metrics_address) {
     pages.emplace(
