@@ -63,7 +63,7 @@ void VolumeAgent::start() {
   publisher_.start();
   working_ = true;
   const auto recovered = std::make_shared<Status>();  // shared with the thread
-  run([this, recovered] { *recovered = context_.volumes.recover(options_.patience); },
+  run([this, recovered] { *recovered = context_.volumes.recover(options_.patience, context_.holds); },
       [this, recovered] {
         // What could not be removed now is, when its object is looked at, or at the next start.
         if (!*recovered) told_trouble(recovered->error());
@@ -130,10 +130,13 @@ void VolumeAgent::work(const LogicalVolumeObject& object) {
                         .volumes = context_.volumes,
                         .book = context_.book,
                         .cluster = options_.cluster,
-                        .patience = options_.patience};
+                        .patience = options_.patience,
+                        .holds = context_.holds};
   const auto outcome = std::make_shared<WorkOutcome>();  // shared with the thread
   run([object, tools, outcome] { *outcome = work_on(object, tools); },
-      [this, object, outcome] {
+      [this, object, outcome, began = now()] {
+        // A copy or a wipe that used up its time goes on soon, however often it has.
+        if (now() - began >= options_.patience / 2) retries_.erase(object.id.name);
         worked(object, *outcome);
         turn();
       });

@@ -55,6 +55,7 @@ class VolumeAgent {
     LocalVolumes& volumes;
     CapacityBook& book;
     Logger& log;
+    csi::VolumeHolds* holds = nullptr;  ///< what the node's driver works on; null: there is none
   };
 
   VolumeAgent(const Context& context, Options options);

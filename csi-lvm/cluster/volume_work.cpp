@@ -136,6 +136,14 @@ std::string trouble_of(const LogicalVolume* volume) {
 }  // namespace
 
 WorkOutcome work_on(const LogicalVolumeObject& object, const WorkTools& tools) {
+  using Holds = csi::VolumeHolds;
+  Holds::Held held;
+  if (tools.holds != nullptr) {
+    auto taken = tools.holds->hold(object.is_snapshot() ? Holds::Kind::kSnapshot : Holds::Kind::kVolume,
+                                   object.spec.volume_name, "what its LogicalVolume asks for");
+    if (!taken) return {.status = object.status, .again = true};
+    held = *std::move(taken);
+  }
   const bool is_new = !object.deleting && object.status.state == VolumeState::kPending;
   // LVM need not be asked, which would take longer than the making.
   if (is_new) return decided(decide_node(object, VolumeFacts{}), object, tools);

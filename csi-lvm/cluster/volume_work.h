@@ -16,6 +16,7 @@ struct WorkTools {
   CapacityBook& book;
   std::string cluster;  ///< its uid
   Lvm::Patience patience;
+  csi::VolumeHolds* holds = nullptr;  ///< of what the node's driver works on; null: there is none
 };
 
 enum class FinalizerChange : std::uint8_t { kNone, kAdd, kDrop };
@@ -27,7 +28,8 @@ struct WorkOutcome {
   bool changed_lvm = false;  ///< figures are others now
 };
 
-/// One step of the protocol (decide_node). Blocks. What fails is in the status.
+/// One step of the protocol (decide_node). Blocks. What fails is in the status. A volume that the driver
+/// works on is to be tried again.
 [[nodiscard]] WorkOutcome work_on(const LogicalVolumeObject& object, const WorkTools& tools);
 
 /// The object's status by what LVM has now: whether it was published, and what is wrong with it.

@@ -52,7 +52,8 @@ std::string settings_text(const LvmSettings& settings, Scope scope) {
   text +=
       " devices/issue_discards=0 activation/monitoring=0 global/use_lvmpolld=0 "
       "activation/retry_deactivation=0 "  // five seconds in which nothing else is done; the caller asks again
-      "backup/backup=0";
+      "backup/backup=";
+  text += settings.backup_folder.empty() ? "0" : "1 backup/backup_dir=" + settings.backup_folder;
   if (!settings.udev) {
     text += " activation/udev_sync=0 activation/udev_rules=0 devices/obtain_device_list_from_udev=0";
   }

@@ -18,6 +18,8 @@ struct LvmSettings {
   /// Where LVM keeps the metadata from before each change, two weeks and twenty changes at least; "" for
   /// nowhere.
   std::string archive_folder;
+  /// Where LVM keeps the metadata of each group as it is after each change, a file a group; "" for nowhere.
+  std::string backup_folder;
 };
 
 /// Which disks LVM looks at.

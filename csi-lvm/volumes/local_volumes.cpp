@@ -46,7 +46,33 @@ Result<std::optional<FoundVolume>> LocalVolumes::search(const std::string& id, P
   return find_in(inventory, id);
 }
 
-Status LocalVolumes::recover(Patience patience) {
+bool LocalVolumes::is_left_over(const LogicalVolume& volume) const {
+  const std::string_view cluster = volume.tag_value(kClusterTag);
+  const bool of_pod = volume.tag_value(kLifeTag) == kPodsLife;
+  return is_half(volume) && (cluster == cluster_.get() || (of_pod && cluster.empty()));
+}
+
+Status LocalVolumes::clear_away(const VolumeName& name, const LogicalVolume& volume, Patience patience,
+                                csi::VolumeHolds* holds) {
+  if (holds == nullptr) {
+    const Wipe wipe = state_of(volume) == kDeleting ? wipe_of(volume) : Wipe::kNone;
+    return give_up(name, wipe, patience);
+  }
+  using Kind = csi::VolumeHolds::Kind;
+  const std::string_view target = volume.tag_value(kForTag);  // who copies holds what is to be filled
+  const Kind kind = target.empty() && is_snapshot(volume) ? Kind::kSnapshot : Kind::kVolume;
+  const auto held =
+      holds->hold(kind, target.empty() ? name.volume : target, "cleaning up after the last run");
+  if (!held) return {};
+  // It may have been finished, or have gone, before it was held.
+  HOLDFAST_TRY(const Inventory now, look(patience));
+  const VolumeGroup* group = now.group(name.group);
+  const LogicalVolume* there = group == nullptr ? nullptr : group->volume(name.volume);
+  if (there == nullptr || !is_left_over(*there)) return {};
+  return clear_away(name, *there, patience, nullptr);
+}
+
+Status LocalVolumes::recover(Patience patience, csi::VolumeHolds* holds) {
   HOLDFAST_TRY(const Inventory inventory, look(patience));
   FirstError first;
   // A volume does not go before the snapshots that live by it.
@@ -54,9 +80,8 @@ Status LocalVolumes::recover(Patience patience) {
     for (const VolumeGroup& group : inventory.groups) {
       for (const LogicalVolume& volume : group.volumes) {
         const bool turn = volume.origin.empty() != snapshots;
-        if (!turn || !is_half(volume) || volume.tag_value(kClusterTag) != cluster_) continue;
-        const Wipe wipe = state_of(volume) == kDeleting ? wipe_of(volume) : Wipe::kNone;
-        first.add(give_up({group.name, volume.name}, wipe, patience));
+        if (!turn || !is_left_over(volume)) continue;
+        first.add(clear_away({group.name, volume.name}, volume, patience, holds));
       }
     }
   }
@@ -106,7 +131,7 @@ Result<NewVolume> LocalVolumes::plan(const VolumeRequest& wanted, const VolumeNa
     HOLDFAST_CHECK(pools_.ensure(pool, wanted.parameters.pool_bytes, patience));
   }
   HOLDFAST_TRY(const VolumeGroup group, book_.group(name.group));
-  return planned(wanted, name, group, cluster_);
+  return planned(wanted, name, group, cluster_.get());
 }
 
 Result<CapacityBook::Promise> LocalVolumes::promise(const NewVolume& volume) {
@@ -265,7 +290,7 @@ Result<LocalVolume> LocalVolumes::snapshot(const std::string& name, const std::s
 Result<LocalVolume> LocalVolumes::take(const std::string& name, const FoundVolume& source,
                                        const SnapshotRoom& room, Patience patience) {
   const std::int64_t now = clock_.now().time_since_epoch().count();
-  const NewSnapshot wanted = planned_snapshot(name, source, room, now, cluster_);
+  const NewSnapshot wanted = planned_snapshot(name, source, room, now, cluster_.get());
   HOLDFAST_TRY(const CapacityBook::Promise promised, book_.promise(room_of(wanted, source)));
   HOLDFAST_CHECK(lvm_.create_snapshot(wanted, patience));
   HOLDFAST_CHECK(make_ready({source.name.group, wanted.name}, /*thick=*/false, /*block=*/false, patience));

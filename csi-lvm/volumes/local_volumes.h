@@ -3,12 +3,15 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "common/csi/volume_holds.h"
 #include "csi-lvm/lvm/lvm.h"
 #include "csi-lvm/volumes/capacity.h"
+#include "csi-lvm/volumes/cluster_uid.h"
 #include "csi-lvm/volumes/content_copy.h"
 #include "csi-lvm/volumes/local_volume.h"
 #include "csi-lvm/volumes/parameters.h"
@@ -57,9 +60,13 @@ class LocalVolumes {
   LocalVolumes(Lvm& lvm, CapacityBook& book, ExtentCleaner& cleaner, ContentCopier& copier, Clock& clock,
                std::string cluster);
 
+  /// The cluster's uid has become known: volumes bear it from now on.
+  void join(std::string cluster) { cluster_.set(std::move(cluster)); }
+
   /// After a start: removes what was left half made or half deleted by this cluster, the temporary snapshots
-  /// of copies too. Goes on after a failure; returns the first.
-  Status recover(Patience patience);
+  /// of copies too, and what pods had asked for before the cluster's uid was known. What is held meanwhile is
+  /// left to who holds it (null: nobody holds anything). Goes on after a failure; returns the first.
+  Status recover(Patience patience, csi::VolumeHolds* holds = nullptr);
 
   /// Every few seconds, from any thread: ThinPools::tend().
   Status tend(Patience patience) { return pools_.tend(patience); }
@@ -100,6 +107,9 @@ class LocalVolumes {
  private:
   Result<Inventory> look(Patience patience) { return lvm::look(lvm_, book_, patience); }
   Status refresh(Patience patience);
+  [[nodiscard]] bool is_left_over(const LogicalVolume& volume) const;
+  Status clear_away(const VolumeName& name, const LogicalVolume& volume, Patience patience,
+                    csi::VolumeHolds* holds);
   Result<std::optional<FoundVolume>> search(const std::string& id, Patience patience);
   Result<LocalVolume> make(const VolumeRequest& wanted, const VolumeName& name, Patience patience);
   Result<LocalVolume> make_copy(const VolumeRequest& wanted, const VolumeName& name, const Inventory& now,
@@ -120,7 +130,7 @@ class LocalVolumes {
   CapacityBook& book_;
   ExtentCleaner& cleaner_;
   Clock& clock_;
-  std::string cluster_;
+  ClusterUid cluster_;
   ThinPools pools_;
   VolumeCopies copies_;
 };

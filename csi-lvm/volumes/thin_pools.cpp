@@ -27,8 +27,8 @@ std::uint64_t whole_extents(std::uint64_t bytes, std::uint64_t extent_bytes) {
 
 }  // namespace
 
-ThinPools::ThinPools(Lvm& lvm, CapacityBook& book, PoolGrowth growth, std::string cluster)
-    : lvm_(lvm), book_(book), growth_(growth), cluster_(std::move(cluster)) {}
+ThinPools::ThinPools(Lvm& lvm, CapacityBook& book, PoolGrowth growth, const ClusterUid& cluster)
+    : lvm_(lvm), book_(book), growth_(growth), cluster_(cluster) {}
 
 Status ThinPools::ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience) {
   HOLDFAST_TRY(const VolumeGroup group, book_.group(pool.group));
@@ -39,7 +39,8 @@ Status ThinPools::ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::
     HOLDFAST_TRY(const CapacityBook::Promise promise,
                  book_.promise(room_of(group, size + 2 * metadata, false)));
     NewPool wanted{.name = pool, .size_bytes = size, .tags = {tag(kPoolTag, kMade)}};
-    if (!cluster_.empty()) wanted.tags.push_back(tag(kClusterTag, cluster_));
+    const std::string cluster = cluster_.get();
+    if (!cluster.empty()) wanted.tags.push_back(tag(kClusterTag, cluster));
     Status made = lvm_.create_pool(wanted, patience);
     if (!made && made.error().code != Code::kAlreadyExists) return made;
   }
@@ -49,9 +50,10 @@ Status ThinPools::ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::
 
 bool ThinPools::is_ours(const VolumeGroup& group, const LogicalVolume& pool) const {
   if (pool.layout != Layout::kThinPool) return false;
-  if (pool.has_tag(tag(kPoolTag, kMade)) && pool.tag_value(kClusterTag) == cluster_) return true;
+  const std::string cluster = cluster_.get();
+  if (pool.has_tag(tag(kPoolTag, kMade)) && pool.tag_value(kClusterTag) == cluster) return true;
   return std::ranges::any_of(group.volumes, [&](const LogicalVolume& volume) {
-    return volume.pool == pool.name && !state_of(volume).empty() && volume.tag_value(kClusterTag) == cluster_;
+    return volume.pool == pool.name && !state_of(volume).empty() && volume.tag_value(kClusterTag) == cluster;
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "csi-lvm/lvm/lvm.h"
 #include "csi-lvm/volumes/capacity.h"
+#include "csi-lvm/volumes/cluster_uid.h"
 
 namespace holdfast::lvm {
 
@@ -19,8 +20,8 @@ struct PoolGrowth {
 /// The thin pools of this node that volumes of ours are in, or that were made for them. Thread-safe.
 class ThinPools {
  public:
-  /// Both outlive it. Pools are ours when `cluster` made them or has volumes in them.
-  ThinPools(Lvm& lvm, CapacityBook& book, PoolGrowth growth, std::string cluster);
+  /// All outlive it. Pools are ours when `cluster` made them or has volumes in them.
+  ThinPools(Lvm& lvm, CapacityBook& book, PoolGrowth growth, const ClusterUid& cluster);
 
   /// Makes the pool with `size_bytes` when it is not there; 0: it must be there. Errors: kNotFound for the
   /// group, or the pool that must be there; kResourceExhausted, nothing was made; those of Lvm.
@@ -43,7 +44,7 @@ class ThinPools {
   Lvm& lvm_;
   CapacityBook& book_;
   PoolGrowth growth_;
-  std::string cluster_;
+  const ClusterUid& cluster_;
 };
 
 }  // namespace holdfast::lvm

@@ -36,8 +36,8 @@ tl::unexpected<Error> lost(const VolumeName& snapshot) {
 
 }  // namespace
 
-VolumeCopies::VolumeCopies(Lvm& lvm, CapacityBook& book, ContentCopier& copier, std::string cluster)
-    : lvm_(lvm), book_(book), copier_(copier), cluster_(std::move(cluster)) {}
+VolumeCopies::VolumeCopies(Lvm& lvm, CapacityBook& book, ContentCopier& copier, const ClusterUid& cluster)
+    : lvm_(lvm), book_(book), copier_(copier), cluster_(cluster) {}
 
 Result<FoundVolume> VolumeCopies::find_source(const Inventory& inventory, const ContentSource& source) {
   HOLDFAST_TRY(std::optional<FoundVolume> found, find_in(inventory, source.id));
@@ -124,7 +124,8 @@ Status VolumeCopies::take_temporary(const FoundVolume& source, const FoundVolume
                      .room_bytes = room_for_changes(source.volume, SnapshotRoom{}),
                      .tags = {tag(kStateTag, kCreating), tag(kForTag, target.name.volume),
                               tag(kContentTag, content_of_copy(source.volume))}};
-  if (!cluster_.empty()) wanted.tags.push_back(tag(kClusterTag, cluster_));
+  const std::string cluster = cluster_.get();
+  if (!cluster.empty()) wanted.tags.push_back(tag(kClusterTag, cluster));
   HOLDFAST_TRY(const CapacityBook::Promise promise, book_.promise(room_of(wanted, source)));
   return lvm_.create_snapshot(wanted, patience);
 }

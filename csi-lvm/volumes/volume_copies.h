@@ -8,6 +8,7 @@
 
 #include "csi-lvm/lvm/lvm.h"
 #include "csi-lvm/volumes/capacity.h"
+#include "csi-lvm/volumes/cluster_uid.h"
 #include "csi-lvm/volumes/content_copy.h"
 #include "csi-lvm/volumes/local_volume.h"
 
@@ -32,7 +33,7 @@ class VolumeCopies {
   using Patience = Lvm::Patience;
 
   /// All outlive it. `cluster` as in LocalVolumes.
-  VolumeCopies(Lvm& lvm, CapacityBook& book, ContentCopier& copier, std::string cluster);
+  VolumeCopies(Lvm& lvm, CapacityBook& book, ContentCopier& copier, const ClusterUid& cluster);
 
   /// Errors: kNotFound when there is none, or it is not ready; kInvalidArgument when what has this name is
   /// not what it is said to be; kFailedPrecondition for a snapshot that is lost.
@@ -62,7 +63,7 @@ class VolumeCopies {
   Lvm& lvm_;
   CapacityBook& book_;
   ContentCopier& copier_;
-  std::string cluster_;
+  const ClusterUid& cluster_;
 };
 
 }  // namespace holdfast::lvm

@@ -57,6 +57,37 @@ TEST_CASE_METHOD(Node, "a volume and a group that came unseen are found all the 
   CHECK(volumes.create(late, kNow).has_value());
 }
 
+TEST_CASE_METHOD(Node, "what was left half made is left to who holds it, and else goes", "[lvm volumes]") {
+  csi::VolumeHolds holds;
+  const auto half = [this](const std::string& name, const std::vector<std::string>& more) {
+    NewVolume left{
+        .name = {"vg", name}, .size_bytes = kExtent, .pool = {}, .tags = {tag(kStateTag, kCreating)}};
+    left.tags.insert(left.tags.end(), more.begin(), more.end());
+    REQUIRE(lvm.create(left, kNow).has_value());
+  };
+  half("pvc-held", {tag(kClusterTag, "cluster-1")});
+  half("pvc-left", {tag(kClusterTag, "cluster-1")});
+  half("pvc-theirs", {tag(kClusterTag, "cluster-2")});
+  half("pvc-nobodys", {});
+  half("csi-pod", {tag(kLifeTag, kPodsLife)});  // asked for before the cluster's uid was known
+  {
+    const auto held = holds.hold(csi::VolumeHolds::Kind::kVolume, "pvc-held", "NodePublishVolume");
+    REQUIRE(volumes.recover(kNow, &holds).has_value());
+  }
+  CHECK(volume("pvc-held") != nullptr);
+  CHECK(volume("pvc-left") == nullptr);
+  CHECK(volume("csi-pod") == nullptr);
+  CHECK(holds.count() == 0);
+  REQUIRE(volumes.recover(kNow, &holds).has_value());
+  CHECK(volume("pvc-held") == nullptr);
+  volumes.join("cluster-2");
+  REQUIRE(volumes.recover(kNow, &holds).has_value());
+  CHECK(volume("pvc-theirs") == nullptr);
+  CHECK(volume("pvc-nobodys") != nullptr);
+  REQUIRE(volumes.create(request("pvc-1", kExtent), kNow).has_value());
+  CHECK(volume("pvc-1")->tag_value(kClusterTag) == "cluster-2");
+}
+
 TEST_CASE_METHOD(Node, "the smallest volume is one extent", "[lvm volumes]") {
   CHECK(volumes.create(request("pvc-1", 0), kNow)->size_bytes == kExtent);
 }

@@ -401,10 +401,12 @@ TEST_CASE_METHOD(ThinSource, "a pool that fills grows before its watermark, as f
 TEST_CASE_METHOD(ThinSource, "what is spared is for pools to grow into, and only pools of ours do",
                  "[lvm pools]") {
   CapacityBook spared(PoolLimits{}, {{"vg", 100 * kExtent}});
-  ThinPools pools(lvm, spared, PoolGrowth{}, "cluster-1");
+  const ClusterUid ours("cluster-1");
+  ThinPools pools(lvm, spared, PoolGrowth{}, ours);
   REQUIRE(volumes.create(request("large", (free_extents() - 50) * kExtent), kNow).has_value());
   fill(lvm, 80, 10);
-  ThinPools others(lvm, spared, PoolGrowth{}, "cluster-2");
+  const ClusterUid another("cluster-2");
+  ThinPools others(lvm, spared, PoolGrowth{}, another);
   REQUIRE(others.tend(kNow).has_value());
   CHECK(volume("pool0")->size_bytes == 200 * kMiB);
   REQUIRE(pools.tend(kNow).has_value());
