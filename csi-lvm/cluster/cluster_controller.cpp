@@ -14,15 +14,11 @@ namespace holdfast::lvm {
 namespace {
 
 using Capability = csi::v1::ControllerServiceCapability::RPC;
-constexpr Capability::Type kCapabilities[] = {Capability::CREATE_DELETE_VOLUME,
-                                              Capability::LIST_VOLUMES,
-                                              Capability::GET_CAPACITY,
-                                              Capability::CREATE_DELETE_SNAPSHOT,
-                                              Capability::LIST_SNAPSHOTS,
-                                              Capability::EXPAND_VOLUME,
-                                              Capability::GET_VOLUME,
-                                              Capability::VOLUME_CONDITION,
-                                              Capability::SINGLE_NODE_MULTI_WRITER};
+constexpr Capability::Type kCapabilities[] = {
+    Capability::CREATE_DELETE_VOLUME,    Capability::LIST_VOLUMES,   Capability::GET_CAPACITY,
+    Capability::CREATE_DELETE_SNAPSHOT,  Capability::LIST_SNAPSHOTS, Capability::CLONE_VOLUME,
+    Capability::EXPAND_VOLUME,           Capability::GET_VOLUME,     Capability::VOLUME_CONDITION,
+    Capability::SINGLE_NODE_MULTI_WRITER};
 
 constexpr std::chrono::seconds kForAQuestion{5};
 constexpr std::chrono::seconds kForTheLoop{2};  // beyond the time that a call has
@@ -41,8 +37,12 @@ std::uint64_t count_of(std::int64_t count) {
 // The file system that the capabilities ask for stands in the class's parameters, where the node looks.
 Result<LogicalVolumeSpec> read_spec(const csi::v1::CreateVolumeRequest& request) {
   LogicalVolumeSpec spec;
-  HOLDFAST_CHECK(check_name(request.name()));
-  spec.volume_name = request.name();
+  spec.volume_name = lv_name_of(request.name());
+  if (request.has_volume_content_source()) {
+    HOLDFAST_TRY(const ContentSource source, read_source(request.volume_content_source()));
+    spec.source = source.id;
+    spec.source_kind = source.snapshot ? VolumeKind::kSnapshot : VolumeKind::kVolume;
+  }
   spec.required_bytes = count_of(request.capacity_range().required_bytes());
   spec.limit_bytes = count_of(request.capacity_range().limit_bytes());
   spec.parameters = to_text(request.parameters());
@@ -113,13 +113,19 @@ Status ClusterController::capabilities(const csi::Call& /*call*/,
 
 Status ClusterController::create_volume(const csi::Call& call, const csi::v1::CreateVolumeRequest& request,
                                         csi::v1::CreateVolumeResponse& response) {
-  if (request.has_volume_content_source()) {
-    return fail(Code::kInvalidArgument, "csi-lvm makes no volume from a snapshot or another volume");
-  }
   VolumeWish wish;
   HOLDFAST_TRY(wish.spec, read_spec(request));
-  wish.nodes = [places = places_of(request.accessibility_requirements())](const ClusterState& state) {
-    return nodes_at(state, places);
+  std::string source_node;
+  if (!wish.spec.source.empty()) {
+    HOLDFAST_TRY(source_node, ask<std::string>([spec = wish.spec](const ClusterState& state) {
+                   return node_of_source(state, spec);
+                 }));
+  }
+  wish.nodes = [places = places_of(request.accessibility_requirements()),
+                source_node](const ClusterState& state) {
+    std::vector<std::string> nodes = nodes_at(state, places);
+    if (!source_node.empty()) std::erase_if(nodes, [&](const auto& node) { return node != source_node; });
+    return nodes;
   };
   HOLDFAST_TRY(const ToldVolume made, wait_for(call, [this, wish, time = call.time_left()](auto done) {
                  context_.volumes.create(wish, time, std::move(done));
@@ -186,9 +192,8 @@ Status ClusterController::capacity(const csi::Call& /*call*/, const csi::v1::Get
 Status ClusterController::create_snapshot(const csi::Call& call,
                                           const csi::v1::CreateSnapshotRequest& request,
                                           csi::v1::CreateSnapshotResponse& response) {
-  HOLDFAST_CHECK(check_name(request.name()));
   HOLDFAST_TRY(const VolumeWish wish, ask<VolumeWish>([request](const ClusterState& state) {
-                 return snapshot_wish(state, request.name(), request.source_volume_id(),
+                 return snapshot_wish(state, lv_name_of(request.name()), request.source_volume_id(),
                                       to_text(request.parameters()));
                }));
   HOLDFAST_TRY(const ToldVolume taken, wait_for(call, [this, wish, time = call.time_left()](auto done) {

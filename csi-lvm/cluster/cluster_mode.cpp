@@ -52,7 +52,10 @@ void ClusterMode::start() {
   election_.start();
 }
 
-void ClusterMode::stop(std::function<void()> done) { election_.resign(std::move(done)); }
+void ClusterMode::stop(std::function<void()> done) {
+  volumes_.end();
+  election_.resign(std::move(done));
+}
 
 kube::ObjectClient::CallPtr read_cluster_uid(kube::ObjectClient& client,
                                              std::function<void(Result<std::string>)> done) {

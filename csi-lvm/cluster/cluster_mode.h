@@ -50,8 +50,11 @@ class ClusterMode {
 
   /// Called on the loop's thread, or before it turns.
   void start();
-  /// Frees the lease for another; `done` comes when that was tried.
+  /// Ends the calls that are under way (ClusterVolumes::end), and frees the lease for another; `done` comes
+  /// when that was tried.
   void stop(std::function<void()> done);
+  /// ClusterState::on_change.
+  void on_change(std::function<void()> listener) { state_.on_change(std::move(listener)); }
 
   [[nodiscard]] csi::ControllerDriver& driver() { return controller_; }
   [[nodiscard]] const ClusterState& state() const { return state_; }

@@ -27,6 +27,8 @@ std::vector<std::string> by_room(const ClusterState& state) {
   return out;
 }
 
+const char* to_string(VolumeKind kind) { return kind == VolumeKind::kVolume ? "volume" : "snapshot"; }
+
 bool is_told(const LogicalVolumeObject& object) {
   return !object.deleting && object.status.state == VolumeState::kReady;
 }
@@ -63,6 +65,7 @@ ToldVolume tell_of(const ClusterState& state, const LogicalVolumeObject& object,
   out.volume.name = {object.status.group, object.spec.volume_name};
   out.volume.size_bytes = object.status.size_bytes;
   out.volume.source = object.spec.source;
+  out.volume.from_snapshot = object.spec.source_kind == VolumeKind::kSnapshot;
   out.volume.taken = object.status.taken;
   out.place = object.spec.node;
   const auto storage = state.storages().find(object.spec.node);
@@ -90,8 +93,7 @@ Result<ToldVolume> find_in(const ClusterState& state, const std::string& volume,
                            const std::string& topology_key) {
   HOLDFAST_TRY(const LogicalVolumeObject* object, state.live_object(volume));
   if (!is_told(*object) || object->spec.kind != kind) {
-    return fail(Code::kNotFound, std::string("there is no ") +
-                                     (kind == VolumeKind::kVolume ? "volume " : "snapshot ") + volume);
+    return fail(Code::kNotFound, std::string("there is no ") + to_string(kind) + " " + volume);
   }
   return tell_of(state, *object, topology_key);
 }
@@ -113,6 +115,21 @@ Capacity capacity_at(const ClusterState& state, const Place& place, const Parame
   return sum;
 }
 
+Result<std::string> node_of_source(const ClusterState& state, const LogicalVolumeSpec& wanted) {
+  if (const auto there = state.live_object(wanted.volume_name)) {
+    const LogicalVolumeSpec& spec = (*there)->spec;
+    const bool same =
+        spec.kind == wanted.kind && spec.source == wanted.source && spec.source_kind == wanted.source_kind;
+    if (same) return spec.node;
+    return fail(Code::kAlreadyExists, "there is another volume or snapshot " + wanted.volume_name);
+  }
+  const auto source = state.live_object(wanted.source);
+  if (!source && source.error().code != Code::kNotFound) return tl::unexpected(source.error());
+  if (source && is_told(**source) && (*source)->spec.kind == wanted.source_kind) return (*source)->spec.node;
+  return fail(Code::kNotFound,
+              std::string("there is no ") + to_string(wanted.source_kind) + " " + wanted.source);
+}
+
 Result<VolumeWish> snapshot_wish(const ClusterState& state, const std::string& name,
                                  const std::string& source,
                                  const std::map<std::string, std::string>& parameters) {
@@ -123,19 +140,7 @@ Result<VolumeWish> snapshot_wish(const ClusterState& state, const std::string& n
   wish.spec.volume_name = name;
   wish.spec.source = source;
   wish.spec.parameters = parameters;
-  std::string node;
-  if (const auto there = state.live_object(name)) {
-    if (!(*there)->is_snapshot() || (*there)->spec.source != source) {
-      return fail(Code::kAlreadyExists, "there is another volume or snapshot " + name);
-    }
-    node = (*there)->spec.node;
-  } else {
-    HOLDFAST_TRY(const LogicalVolumeObject* origin, state.live_object(source));
-    if (!is_told(*origin) || origin->is_snapshot()) {
-      return fail(Code::kNotFound, "there is no volume " + source);
-    }
-    node = origin->spec.node;
-  }
+  HOLDFAST_TRY(const std::string node, node_of_source(state, wish.spec));
   wish.nodes = [node](const ClusterState& /*state*/) { return std::vector<std::string>{node}; };
   return wish;
 }

@@ -46,8 +46,13 @@ using Place = std::map<std::string, std::string>;
 [[nodiscard]] Capacity capacity_at(const ClusterState& state, const Place& place,
                                    const Parameters* parameters);
 
-/// A snapshot that is asked for, or one that is there already. Errors: kNotFound for the source;
-/// kAlreadyExists when there is another of this name; kInvalidArgument for its class.
+/// The one node on which something can be made from its source, which `wanted` has: the source's, or that on
+/// which it is already. Errors: kNotFound for the source; kAlreadyExists when there is another volume or
+/// snapshot of this name.
+[[nodiscard]] Result<std::string> node_of_source(const ClusterState& state, const LogicalVolumeSpec& wanted);
+
+/// A snapshot that is asked for, or one that is there already. Errors: those of node_of_source();
+/// kInvalidArgument for its class.
 [[nodiscard]] Result<VolumeWish> snapshot_wish(const ClusterState& state, const std::string& name,
                                                const std::string& source,
                                                const std::map<std::string, std::string>& parameters);

@@ -23,8 +23,18 @@ void ClusterVolumes::grow(const std::string& volume, std::uint64_t required_byte
 }
 
 void ClusterVolumes::add(std::unique_ptr<VolumeTask> task) {
+  if (ending_) return give_up(*task);
   tasks_.push_back(std::move(task));
   if (!soon_.pending()) soon_ = tools_.loop.after({}, [this] { step_all(); });
+}
+
+void ClusterVolumes::give_up(VolumeTask& task) {
+  task.give_up({.code = Code::kUnavailable, .sys_errno = 0, .message = "the controller ends; ask again"});
+}
+
+void ClusterVolumes::end() {
+  ending_ = true;
+  for (const std::unique_ptr<VolumeTask>& task : tasks_) give_up(*task);
 }
 
 // A task ends in its own calls: what has ended is taken away here, where none is on the stack.

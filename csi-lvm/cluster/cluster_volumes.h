@@ -27,14 +27,19 @@ class ClusterVolumes {
   void grow(const std::string& volume, std::uint64_t required_bytes, std::uint64_t limit_bytes,
             std::chrono::nanoseconds patience, Done done);
 
+  /// The program ends: all end with kUnavailable, and those that come from now on too. What they have begun
+  /// is gone on with by the same call to the next one.
+  void end();
   [[nodiscard]] std::size_t count() const { return tasks_.size(); }
 
  private:
   void add(std::unique_ptr<VolumeTask> task);
+  static void give_up(VolumeTask& task);
   void step_all();
 
   VolumeTask::Tools tools_;
   std::list<std::unique_ptr<VolumeTask>> tasks_;
+  bool ending_ = false;
   EventLoop::Timer soon_;
 };
 

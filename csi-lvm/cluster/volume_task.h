@@ -33,6 +33,10 @@ class VolumeTask {
   virtual ~VolumeTask() = default;
 
   void step();
+  /// Ends it, unless it has.
+  void give_up(Error error) {
+    if (!ended_) fail_with(std::move(error));
+  }
   [[nodiscard]] bool ended() const { return ended_; }
 
  protected:

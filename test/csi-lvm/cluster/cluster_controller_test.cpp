@@ -9,6 +9,7 @@
 #include "csi-lvm/cluster/cluster_mode.h"
 #include "test/catch.h"
 #include "test/csi-lvm/cluster/cluster_scene.h"
+#include "test/kube_server/role_rules.h"
 
 namespace holdfast::lvm::test {
 namespace {
@@ -192,7 +193,12 @@ TEST_CASE_METHOD(Driver, "what cannot be in a cluster is refused with the code t
       {"larger than any node", volume_request("pvc-1", 900 * kMiB), Code::kResourceExhausted},
       {"of a class that is misspelt", volume_request("pvc-1", kMiB, "parameters { key: 'iops' value: '5' }"),
        Code::kInvalidArgument},
-      {"under a name that LVM would not take", volume_request("-y", kMiB), Code::kInvalidArgument},
+      {"from a volume that is not there",
+       volume_request("pvc-1", kMiB, "volume_content_source { volume { volume_id: 'pvc-0' } }"),
+       Code::kNotFound},
+      {"from a snapshot that is not there",
+       volume_request("pvc-1", kMiB, "volume_content_source { snapshot { snapshot_id: 'snap-0' } }"),
+       Code::kNotFound},
   };
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.name) {
@@ -202,6 +208,116 @@ TEST_CASE_METHOD(Driver, "what cannot be in a cluster is refused with the code t
       CHECK(count_requests("create logicalvolumes") == 0);
     }
   }
+}
+
+TEST_CASE_METHOD(Driver, "a name that LVM does not take becomes another, by which the volume is known",
+                 "[lvm cluster]") {
+  for (const char* name : {"snapshot-1", "-y", "a volume"}) {
+    CAPTURE(name);
+    const auto made = create(volume_request(name, 8 * kMiB));
+    REQUIRE(made.has_value());
+    const std::string id = made->volume_id();
+    CHECK(id == lv_name_of(name));
+    CHECK(create(volume_request(name, 8 * kMiB))->volume_id() == id);
+    CHECK(get(id).has_value());
+    CHECK(remove(id).has_value());
+    CHECK(one.volume(id) == nullptr);
+    CHECK(two.volume(id) == nullptr);
+  }
+  // As the snapshotter names them.
+  REQUIRE(create(volume_request("pvc-1", 8 * kMiB)).has_value());
+  csi::v1::CreateSnapshotResponse taken;
+  const auto wanted = message<csi::v1::CreateSnapshotRequest>("name: 'snapshot-2' source_volume_id: 'pvc-1'");
+  REQUIRE(wait_for([&] { return driver.create_snapshot(call, wanted, taken); }).has_value());
+  CHECK(taken.snapshot().snapshot_id() == "csi-snapshot-2");
+}
+
+TEST_CASE_METHOD(Driver, "a volume is made from another or from a snapshot on the node that has it",
+                 "[lvm cluster]") {
+  const std::string at_two = "accessibility_requirements { requisite { " + at_node("edge-2") + "} }";
+  REQUIRE(create(volume_request("pvc-1", 8 * kMiB, at_two)).has_value());
+  csi::v1::CreateSnapshotResponse taken;
+  const auto wanted = message<csi::v1::CreateSnapshotRequest>("name: 'snap-1' source_volume_id: 'pvc-1'");
+  REQUIRE(wait_for([&] { return driver.create_snapshot(call, wanted, taken); }).has_value());
+  struct Case {
+    const char* name;
+    std::string source;
+    bool snapshot;
+  };
+  const Case cases[] = {
+      {"pvc-clone", "volume_content_source { volume { volume_id: 'pvc-1' } }", false},
+      {"pvc-restored", "volume_content_source { snapshot { snapshot_id: 'snap-1' } }", true},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.name);
+    for (int again = 0; again < 2; ++again) {
+      const auto made = create(volume_request(c.name, 12 * kMiB, c.source));
+      REQUIRE(made.has_value());
+      CHECK(made->capacity_bytes() == 12 * kMiB);
+      CHECK(made->accessible_topology(0).segments().at(kTopologyKey) == "edge-2");
+      CHECK(made->content_source().has_snapshot() == c.snapshot);
+    }
+    CHECK(two.volume(c.name) != nullptr);
+    CHECK(one.volume(c.name) == nullptr);
+    const auto of_none = create(volume_request(c.name, 12 * kMiB));
+    CHECK(of_none.error().code == Code::kAlreadyExists);
+  }
+  const auto elsewhere = create(volume_request(
+      "pvc-2", 8 * kMiB,
+      cases[0].source + "accessibility_requirements { requisite { " + at_node("edge-1") + "} }"));
+  CHECK(elsewhere.error().code == Code::kResourceExhausted);
+}
+
+TEST_CASE_METHOD(Driver,
+                 "the roles of our manifests allow all that is asked of the API server, and little else",
+                 "[lvm cluster]") {
+  turn_until([this] { return mode.leads() && count_told() == 5; });
+  REQUIRE(create(volume_request("pvc-1", 8 * kMiB)).has_value());
+  CHECK(create(volume_request("pvc-2", 900 * kMiB)).error().code == Code::kResourceExhausted);
+  REQUIRE(remove("pvc-1").has_value());
+  server.remove(std::string(kClasses) + "striped");
+  turn_until([this] { return count_told() == 3; });
+  bool stopped = false;
+  mode.stop([&stopped] { stopped = true; });
+  turn_until([&] { return stopped; });
+  const json granted = holdfast::test::rules_of(HOLDFAST_MANIFESTS "/base/csi-lvm/rbac.yaml");
+  for (const std::string& request : server.requests()) {
+    INFO(request);
+    CHECK((request.find(" /") != std::string::npos || holdfast::test::allows(granted, request)));
+  }
+  for (const char* refused : {"patch nodes/a", "delete nodestorages/a", "get namespaces/default",
+                              "list secrets", "update logicalvolumes/a", "delete leases/a"}) {
+    INFO(refused);
+    CHECK_FALSE(holdfast::test::allows(granted, refused));
+  }
+}
+
+TEST_CASE_METHOD(Driver,
+                 "at the end of the program calls that wait for a node are answered, and the lease is freed",
+                 "[lvm cluster]") {
+  const std::string lease = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/csi-lvm-controller";
+  turn_until([this] { return mode.leads(); });
+  one.die();
+  two.die();
+  csi::v1::CreateVolumeResponse response;
+  const auto wanted = message<csi::v1::CreateVolumeRequest>(volume_request("pvc-1", kMiB));
+  bool told = false;
+  bool stopped = false;
+  EventLoop::Timer soon;
+  const auto stop_when_asked = [&] {
+    if (told || count_requests("create logicalvolumes") == 0) return;
+    told = true;
+    soon = loop->after({}, [&] { mode.stop([&] { stopped = true; }); });
+  };
+  mode.on_change(stop_when_asked);
+  const Status ended = wait_for([&] { return driver.create_volume(call, wanted, response); });
+  REQUIRE_FALSE(ended.has_value());
+  CHECK(ended.error().code == Code::kUnavailable);
+  turn_until([&] { return stopped; });
+  CHECK(at(lease)["spec"]["holderIdentity"] == "");
+  CHECK_FALSE(mode.leads());
+  CHECK(wait_for([&] { return driver.create_volume(call, wanted, response); }).error().code ==
+        Code::kUnavailable);
 }
 
 TEST_CASE_METHOD(Driver, "snapshots are taken, told and deleted beside their volume", "[lvm cluster]") {

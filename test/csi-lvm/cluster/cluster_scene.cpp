@@ -1,33 +1,18 @@
 #include "test/csi-lvm/cluster/cluster_scene.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
-#include "common/yaml/yaml.h"
 #include "csi-lvm/cluster/storage_names.h"
+#include "test/csi-lvm/cluster/storage_kinds.h"
 
 namespace holdfast::lvm::test {
 
 using namespace std::chrono_literals;
 using nlohmann::json;
 
-namespace {
-
-void define(holdfast::test::ApiServer& server, const std::string& plural) {
-  std::ifstream file(std::string(HOLDFAST_MANIFESTS "/base/csi-lvm/") + plural + ".yaml");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  server.put("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/" + plural + ".storage.holdfast.dev",
-             parse_yaml(text).value().front());
-  server.establish();
-}
-
-}  // namespace
-
 ClusterScene::ClusterScene() {
-  define(server, kLogicalVolumePlural);
-  define(server, kNodeStoragePlural);
+  define_storage_kinds(server);
   server.watches().bookmark_period = 20ms;
   connect({.server = server.url()}, "csi-lvm");
   client = std::make_unique<kube::ObjectClient>(
