@@ -22,6 +22,7 @@
 #include "csi-lvm/lvm/commands_lvm.h"
 #include "csi-lvm/lvm/exec_runner.h"
 #include "csi-lvm/lvm/worker_runner.h"
+#include "csi-lvm/program/node_cluster.h"
 #include "csi-lvm/volumes/block_cleaner.h"
 #include "csi-lvm/volumes/content_copy.h"
 
@@ -48,31 +49,43 @@ Result<std::unique_ptr<LvmRunner>> make_runner(Executor& executor, const fs::pat
   return fail(Code::kNotFound, "there is neither " + worker.native() + " nor the host's lvm; install lvm2");
 }
 
-LvmSettings settings_of(const Configuration& configuration, const fs::path& archive) {
-  LvmSettings settings;
-  settings.devices_file = configuration.devices_file;
-  settings.udev = configuration.udev.value_or(::access(kUdevControl, F_OK) == 0);
-  settings.archive_folder = archive.native();
-  return settings;
-}
-
 // What the parts stand on that can fail to be made.
 struct Ground {
   Fd lock;
   fs::path archive;
+  fs::path backup;      // empty without a cluster
+  std::string cluster;  // its uid, as far as it is known
   std::unique_ptr<LvmRunner> runner;
   std::unique_ptr<mount::Mounter> mounter;
 };
 
+LvmSettings settings_of(const Configuration& configuration, const Ground& ground) {
+  LvmSettings settings;
+  settings.devices_file = configuration.devices_file;
+  settings.udev = configuration.udev.value_or(::access(kUdevControl, F_OK) == 0);
+  settings.archive_folder = ground.archive.native();
+  settings.backup_folder = ground.backup.native();
+  return settings;
+}
+
+fs::path state_folder(const PluginOptions& options) {
+  return options.state_dir / options.profile.driver_name;
+}
+
 Result<Ground> make_ground(const csi::HostContext& context, const PluginOptions& options) {
   Ground ground;
-  const fs::path folder = options.state_dir / options.profile.driver_name;
+  const fs::path folder = state_folder(options);
   ground.archive = folder / "archive";
   HOLDFAST_CHECK(context.files.make_folders(ground.archive, 0700));
   auto lock = context.files.lock(folder / "lock", kLockPatience);
   if (!lock)
     return tl::unexpected(std::move(lock).error().within("another csi-lvm runs with this --state-dir"));
   ground.lock = *std::move(lock);
+  if (options.cluster) {
+    ground.backup = NodeCluster::backup_folder(folder);
+    HOLDFAST_CHECK(context.files.make_folders(ground.backup, 0700));
+    HOLDFAST_TRY(ground.cluster, NodeCluster::kept_uid(context.files, folder, context.log));
+  }
   HOLDFAST_TRY(ground.runner, make_runner(context.executor, options.lvmcmd));
   auto mounter = mount::make_mounter(options.kubelet_dir.native());
   if (!mounter) return tl::unexpected(std::move(mounter).error().within("--kubelet-dir"));
@@ -88,11 +101,11 @@ class LvmPlugin final : public csi::HostedDriver {
         options_(std::move(options)),
         ground_(std::move(ground)),
         queue_(std::move(ground_.runner)),
-        lvm_(queue_, settings_of(configuration, ground_.archive)),
+        lvm_(queue_, settings_of(configuration, ground_)),
         book_(PoolLimits{}, configuration.spare_bytes),
         cleaner_(context.clock),
         copier_(context.clock),
-        volumes_(lvm_, book_, cleaner_, copier_, context.clock, ""),
+        volumes_(lvm_, book_, cleaner_, copier_, context.clock, ground_.cluster),
         file_systems_(context.executor),
         encryption_(context.executor),
         preparer_(file_systems_, encryption_),
@@ -115,9 +128,26 @@ class LvmPlugin final : public csi::HostedDriver {
     return {};
   }
 
+  Status join(const kube::Config& cluster, std::map<std::string, std::uint64_t> spare_bytes) {
+    HOLDFAST_TRY(cluster_,
+                 NodeCluster::connect(
+                     context_, cluster,
+                     NodeCluster::Parts{.lvm = lvm_, .volumes = volumes_, .book = book_, .holds = holds_},
+                     {.folder = state_folder(options_),
+                      .node = options_.node_id,
+                      .topology = {{topology_key(), options_.node_id}},
+                      .spare_bytes = std::move(spare_bytes),
+                      .heartbeat = options_.heartbeat},
+                     ground_.cluster));
+    return {};
+  }
+
   Status prepare() override {
     FirstError first;
-    first.add(volumes_.recover(kAtStart));
+    first.add(volumes_.recover(kAtStart, &holds_));
+    context_.loop.post([this] {
+      if (cluster_) cluster_->start();
+    });
     first.add(activate());
     first.add(take_inventory());
     return first.result();
@@ -132,6 +162,7 @@ class LvmPlugin final : public csi::HostedDriver {
     out.registration_socket = csi::registration_socket(options_.kubelet_dir, options_.profile);
     out.endpoint = out.socket;
     out.stages = true;
+    out.holds = &holds_;
     if (options_.mode == Mode::kAll) out.controller = &controller_;
     out.node = &node_;
     return out;
@@ -146,6 +177,9 @@ class LvmPlugin final : public csi::HostedDriver {
     free_.set(static_cast<double>(book_.available_bytes()));
     waiting_.set(static_cast<double>(queue_.load().waiting));
     stuck_.set(static_cast<double>(stats_.stuck()));
+    if (!cluster_) return;
+    gauge("holdfast_lvm_orphans", "Volumes of this cluster that it knows nothing of")
+        .set(static_cast<double>(cluster_->orphan_count()));
   }
 
  private:
@@ -195,6 +229,9 @@ class LvmPlugin final : public csi::HostedDriver {
     if (!news) return context_.log.warning("cannot hear of disks", {{"error", news.error().message}});
     for (const block::Uevent& event : *news) {
       const auto* device = std::get_if<block::DeviceEvent>(&event);
+      // Volumes of pods' own definitions too: their devices come and go.
+      const bool changed = device == nullptr || device->action == "add" || device->action == "remove";
+      if (changed && cluster_) cluster_->look_soon();
       // Of device-mapper's own devices most are ours, of volumes that are activated.
       if (device != nullptr && (device->action != "add" || device->kernel_name.starts_with("dm-"))) continue;
       if (!settled_.pending()) settled_ = context_.loop.after(kDisksSettle, [this] { take_disks(); });
@@ -228,6 +265,7 @@ class LvmPlugin final : public csi::HostedDriver {
   csi::HostContext context_;
   PluginOptions options_;
   Ground ground_;
+  csi::VolumeHolds holds_;
   LvmQueue queue_;
   CommandsLvm lvm_;
   CapacityBook book_;
@@ -250,6 +288,7 @@ class LvmPlugin final : public csi::HostedDriver {
   Status tended_;     // likewise
   bool tending_ = false;
   std::chrono::nanoseconds tend_next_{};
+  std::unique_ptr<NodeCluster> cluster_;  // null: there is none
 };
 
 }  // namespace
@@ -260,6 +299,7 @@ Result<std::unique_ptr<csi::HostedDriver>> make_lvm_plugin(const csi::HostContex
   HOLDFAST_TRY(Ground ground, make_ground(context, options));
   auto plugin = std::make_unique<LvmPlugin>(context, options, configuration, std::move(ground));
   HOLDFAST_CHECK(plugin->watch_disks());
+  if (options.cluster) HOLDFAST_CHECK(plugin->join(*options.cluster, configuration.spare_bytes));
   return std::unique_ptr<csi::HostedDriver>(std::move(plugin));
 }
 

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kMostConfigBytes = std::size_t{1} << 20;
 constexpr std::string_view kVariables = "CSI_";
+constexpr std::int64_t kDaySeconds = 86400;
+constexpr const char* kControllerSocket = "/csi/csi.sock";  // of a pod's own folder, where sidecars look
 
 Status set_mode(const std::string& value, Mode& mode) {
   constexpr std::pair<std::string_view, Mode> kModes[] = {
@@ -27,18 +29,38 @@ Status set_mode(const std::string& value, Mode& mode) {
   return fail(Code::kInvalidArgument, "is none of all, node, controller");
 }
 
+void add_seconds(Flags& flags, std::string name, std::string help, std::chrono::milliseconds& target) {
+  flags.integer(std::move(name), "SECONDS", std::move(help), 1, kDaySeconds,
+                [&target](std::int64_t number) { target = std::chrono::seconds(number); });
+}
+
+void add_controller_flags(Flags& flags, ControllerOptions& out) {
+  flags.heading("The controller of a cluster");
+  flags.text("namespace", "NAME", "of its Lease and of capacities [the pod's own; kube-system]",
+             out.name_space);
+  add_seconds(flags, "node-stale-after", "of silence: nothing is asked of the node [90]",
+              out.node_stale_after);
+  add_seconds(flags, "node-gone-grace",
+              "of a stale node whose Node was deleted or is out of service: its volumes may be deleted [300]",
+              out.node_gone_grace);
+}
+
 void add_flags(Flags& flags, Options& out) {
   flags.heading("The driver");
   flags.value("mode", "all|node|controller",
-              "all: node and controller of this machine; node: what kubelet calls [all]",
+              "all: node and controller of this machine; node: what kubelet calls; controller: of a cluster "
+              "[all]",
               [&out](const std::string& value) { return set_mode(value, out.mode); });
   flags.text("driver-name", "NAME", "[localplugin.csi.alibabacloud.com]", out.driver_name);
-  flags.value("endpoint", "unix://PATH", "its socket [csi.sock in the driver's folder below kubelet's]",
+  flags.value("endpoint", "unix://PATH",
+              "its socket [csi.sock in the driver's folder below kubelet's; of a controller /csi/csi.sock]",
               [&out](const std::string& value) -> Status {
                 HOLDFAST_TRY(out.socket, csi::parse_endpoint(value));
                 return {};
               });
   add_lvmcmd_flag(flags, out.lvmcmd);
+  add_cluster_flags(flags, out.cluster);
+  add_controller_flags(flags, out.controller);
   csi::add_host_flags(flags, out.host);
 }
 
@@ -78,6 +100,13 @@ void add_lvmcmd_flag(Flags& flags, std::filesystem::path& target) {
               Flags::to_path(target));
 }
 
+void add_cluster_flags(Flags& flags, ClusterOptions& target) {
+  flags.heading("The cluster");
+  flags.value("kubeconfig", "FILE", "how the API server is reached [as a pod; of a node with neither: none]",
+              Flags::to_path(target.kubeconfig));
+  add_seconds(flags, "heartbeat", "between two signs of life of a node [30]", target.heartbeat);
+}
+
 Status parse_options(std::span<const std::string> arguments, const Flags::Lookup& environment,
                      Options& options) {
   Flags flags;
@@ -86,10 +115,7 @@ Status parse_options(std::span<const std::string> arguments, const Flags::Lookup
   if (options.host.help || options.host.version) return {};
   HOLDFAST_CHECK(flags.parse_environment(kVariables, environment));
   csi::complete(options.host, environment);
-  if (options.mode == Mode::kController) {
-    return fail(Code::kUnimplemented,
-                "--mode controller: volumes are made on the node that keeps them, by --mode all there");
-  }
+  if (options.mode == Mode::kController && options.socket.empty()) options.socket = kControllerSocket;
   return {};
 }
 

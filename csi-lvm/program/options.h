@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -23,6 +24,19 @@ enum class Mode : std::uint8_t {
   kController,  ///< of a whole cluster
 };
 
+/// How a node takes part in a cluster.
+struct ClusterOptions {
+  std::filesystem::path kubeconfig;  ///< empty: as a pod, where it is one
+  std::chrono::milliseconds heartbeat{30'000};
+};
+
+/// What a cluster's controller is told, beside how the API server is reached.
+struct ControllerOptions {
+  std::string name_space;  ///< of its Lease and of capacities; empty: the pod's or kubeconfig's
+  std::chrono::milliseconds node_stale_after{90'000};
+  std::chrono::milliseconds node_gone_grace{300'000};
+};
+
 /// What csi-lvm is told on its command line.
 struct Options {
   csi::HostOptions host;
@@ -30,18 +44,20 @@ struct Options {
   std::string driver_name = "localplugin.csi.alibabacloud.com";
   std::filesystem::path socket;  ///< empty: where the driver's profile has it, below kubelet's folder
   std::filesystem::path lvmcmd;  ///< empty: beside the program itself
+  ClusterOptions cluster;
+  ControllerOptions controller;
 };
 
 /// Arguments without the program's name; every flag may also be set in the environment: CSI_ENDPOINT.
-/// `options` is filled as far as the arguments go. Errors: kInvalidArgument naming the flag; kUnimplemented
-/// for
-/// --mode controller.
+/// `options` is filled as far as the arguments go. Errors: kInvalidArgument naming the flag.
 Status parse_options(std::span<const std::string> arguments, const Flags::Lookup& environment,
                      Options& options);
 [[nodiscard]] std::string options_help();
 
 /// The flag --lvmcmd, which csi-node has too.
 void add_lvmcmd_flag(Flags& flags, std::filesystem::path& target);
+/// --kubeconfig and --heartbeat; likewise.
+void add_cluster_flags(Flags& flags, ClusterOptions& target);
 
 /// What --config holds, all of it optional:
 ///

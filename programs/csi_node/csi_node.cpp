@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "common/base/version.h"
 #include "common/block/filesystem.h"
+#include "csi-lvm/program/cluster_link.h"
 #include "csi-lvm/program/lvm_plugin.h"
 #include "csi-lvm/program/options.h"
 
@@ -24,6 +26,7 @@ void add_flags(Flags& flags, CsiNodeOptions& out) {
                 return Status{};
               });
   lvm::add_lvmcmd_flag(flags, out.lvmcmd);
+  lvm::add_cluster_flags(flags, out.cluster);
   csi::add_host_flags(flags, out.host);
 }
 
@@ -37,7 +40,8 @@ Result<csi::Profile> profile_named(const std::string& name, const std::vector<cs
 
 Result<Drivers> make_drivers(const csi::HostContext& context, const CsiNodeOptions& options,
                              const std::vector<csi::Profile>& profiles,
-                             const lvm::Configuration& configuration) {
+                             const lvm::Configuration& configuration,
+                             const std::optional<kube::Config>& cluster) {
   Drivers drivers;
   for (const csi::Profile& profile : profiles) {
     lvm::PluginOptions plugin;
@@ -47,23 +51,36 @@ Result<Drivers> make_drivers(const csi::HostContext& context, const CsiNodeOptio
     plugin.kubelet_dir = options.host.kubelet_dir;
     plugin.state_dir = options.host.state_dir;
     plugin.lvmcmd = options.lvmcmd;
+    plugin.heartbeat = options.cluster.heartbeat;
+    plugin.cluster = cluster;
     HOLDFAST_TRY(auto driver, lvm::make_lvm_plugin(context, plugin, configuration));
     drivers.push_back(std::move(driver));
   }
   return drivers;
 }
 
-Status run(const CsiNodeOptions& options, Logger& log) {
+// A LogicalVolume tells its node, and no driver.
+Status check_cluster(const std::vector<csi::Profile>& profiles) {
+  if (profiles.size() < 2) return {};
+  return fail(Code::kInvalidArgument, profiles[0].driver_name + " and " + profiles[1].driver_name +
+                                          " cannot both make a node's volumes in a cluster");
+}
+
+Status run(const CsiNodeOptions& options, const Flags::Lookup& environment, Logger& log) {
   HOLDFAST_CHECK(block::check_kernel(block::running_kernel()));
   HOLDFAST_TRY(const lvm::Configuration configuration, lvm::read_configuration(options.host.config));
   HOLDFAST_TRY(const auto profiles, chosen_profiles(options.profiles, configuration.profiles));
+  PosixFiles files;
+  HOLDFAST_TRY(const std::optional<kube::Config> cluster,
+               lvm::find_cluster(files, options.cluster.kubeconfig, environment));
+  if (cluster) HOLDFAST_CHECK(check_cluster(profiles));
   csi::HostSettings settings;
   settings.metrics_address = options.host.metrics_address;
   log.info("csi-node begins", {{"version", version()}, {"node", options.host.node_id}});
   return csi::host_drivers(
       settings,
       [&](const csi::HostContext& context) {
-        return make_drivers(context, options, profiles, configuration);
+        return make_drivers(context, options, profiles, configuration, cluster);
       },
       log, ::_exit);
 }
@@ -121,7 +138,7 @@ int csi_node(std::span<const std::string> arguments, const Flags::Lookup& enviro
   if (answer) return *answer;
   SystemClock clock;
   FdLogger log(options.host.log_level, clock);
-  const Status ended = run(options, log);
+  const Status ended = run(options, environment, log);
   if (!ended) log.error("csi-node cannot go on", {{"error", ended.error().message}});
   return ended ? 0 : 1;
 }

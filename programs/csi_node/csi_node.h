@@ -9,6 +9,7 @@
 #include "common/base/flags.h"
 #include "common/csi/host_options.h"
 #include "common/csi/profile.h"
+#include "csi-lvm/program/options.h"
 
 namespace holdfast {
 
@@ -16,6 +17,7 @@ struct CsiNodeOptions {
   csi::HostOptions host;
   std::vector<std::string> profiles;  ///< names of drivers; none: all of --config
   std::filesystem::path lvmcmd;       ///< empty: beside the program itself
+  lvm::ClusterOptions cluster;
 };
 
 /// As lvm::parse_options().

@@ -50,10 +50,12 @@ TEST_CASE("csi-node tells of its flags, and refuses others", "[csi-node]") {
   CHECK(csi_node(std::vector<std::string>{"--mode=all"}, no_environment, out, error) == 2);
   CHECK(error.str() == "csi-node: there is no flag --mode; see --help\n");
   CsiNodeOptions options;
-  const std::vector<std::string> arguments{"--profile=a", "--profile", "b", "--node-id=edge-1"};
+  const std::vector<std::string> arguments{"--profile=a", "--profile", "b", "--node-id=edge-1",
+                                           "--kubeconfig=/k"};
   REQUIRE(parse_csi_node_options(arguments, no_environment, options).has_value());
   CHECK(options.profiles == std::vector<std::string>{"a", "b"});
   CHECK(options.host.node_id == "edge-1");
+  CHECK(options.cluster.kubeconfig == "/k");
 }
 
 }  // namespace

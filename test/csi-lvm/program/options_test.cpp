@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "csi-lvm/program/cluster_link.h"
 #include "csi-lvm/program/csi_lvm.h"
 #include "test/catch.h"
 #include "test/fakes/temporary_folder.h"
@@ -42,6 +43,18 @@ TEST_CASE("csi-lvm is told what it serves, by flags and by the environment", "[l
   CHECK(told.host.state_dir == "/s");
   CHECK(told.host.metrics_address->port == 11261);
   CHECK(told.lvmcmd == "/bin/true");
+  Options controller;
+  const std::vector<std::string> of_cluster{"--mode=controller",     "--kubeconfig=/k",
+                                            "--namespace=ns",        "--heartbeat=5",
+                                            "--node-stale-after=60", "--node-gone-grace=0"};
+  CHECK_FALSE(parse_options(of_cluster, no_environment, controller).has_value());
+  REQUIRE(parse_options(std::span(of_cluster).first(5), no_environment, controller).has_value());
+  CHECK(controller.socket == "/csi/csi.sock");
+  CHECK(controller.cluster.kubeconfig == "/k");
+  CHECK(controller.cluster.heartbeat == std::chrono::seconds(5));
+  CHECK(controller.controller.name_space == "ns");
+  CHECK(controller.controller.node_stale_after == std::chrono::seconds(60));
+  CHECK(controller.controller.node_gone_grace == std::chrono::seconds(300));
   Options named;
   REQUIRE(parse_options({}, environment, named).has_value());
   CHECK(named.host.node_id == "edge-2");
@@ -56,9 +69,7 @@ TEST_CASE("flags that cannot be are refused by a sentence, before anything begin
   const Case cases[] = {
       {"not known", {"--vgname=vg"}, "csi-lvm: there is no flag --vgname; see --help\n"},
       {"a mode", {"--mode=both"}, "csi-lvm: --mode 'both': is none of all, node, controller\n"},
-      {"a controller",
-       {"--mode=controller"},
-       "csi-lvm: --mode controller: volumes are made on the node that keeps them, by --mode all there\n"},
+      {"a time", {"--heartbeat=0"}, "csi-lvm: --heartbeat '0': is not a whole number from 1 to 86400\n"},
       {"a port",
        {"--endpoint=tcp://0.0.0.0:80"},
        "csi-lvm: --endpoint 'tcp://0.0.0.0:80': is not the path of a UNIX socket, unix:///run/csi.sock\n"},
@@ -87,7 +98,8 @@ TEST_CASE("the help tells of every flag, and the version is told", "[lvm program
   CHECK(csi_lvm(std::vector<std::string>{"--help"}, no_environment, help, error) == 0);
   CHECK(csi_lvm(std::vector<std::string>{"--version"}, no_environment, version, error) == 0);
   for (const char* flag : {"mode", "driver-name", "endpoint", "node-id", "kubelet-dir", "state-dir", "config",
-                           "metrics-address", "lvmcmd", "log-level"}) {
+                           "metrics-address", "lvmcmd", "log-level", "kubeconfig", "namespace",
+                           "node-gone-grace", "node-stale-after", "heartbeat"}) {
     CAPTURE(flag);
     CHECK(help.str().find("  --" + std::string(flag) + " ") != std::string::npos);
   }
@@ -101,6 +113,20 @@ TEST_CASE("a program that cannot begin says why", "[lvm program]") {
   std::ostringstream error;
   const std::vector<std::string> arguments{"--config=" + (folder / "none").native()};
   CHECK(csi_lvm(arguments, no_environment, out, error) == 1);
+  CHECK(csi_lvm(std::vector<std::string>{"--mode=controller"}, no_environment, out, error) == 1);
+}
+
+TEST_CASE("a node takes part in a cluster when it is told how to reach it", "[lvm program]") {
+  const holdfast::test::TemporaryFolder folder;
+  PosixFiles files;
+  CHECK_FALSE(find_cluster(files, "", no_environment).value().has_value());
+  // In a pod that has no token there is nothing to be told.
+  const auto in_pod = [](const std::string& name) -> std::optional<std::string> {
+    if (name == "KUBERNETES_SERVICE_HOST") return "10.96.0.1";
+    return std::nullopt;
+  };
+  CHECK_FALSE(find_cluster(files, "", in_pod).value().has_value());
+  CHECK(find_cluster(files, folder / "none", no_environment).error().code == Code::kNotFound);
 }
 
 TEST_CASE("an endpoint is the path of a UNIX socket", "[lvm program]") {

@@ -1,0 +1,49 @@
+#include "csi-lvm/program/cluster_link.h"
+
+#include <random>
+#include <system_error>
+#include <utility>
+
+#include "common/kube/curl_http.h"
+
+namespace holdfast::lvm {
+namespace {
+
+constexpr const char* kProgram = "csi-lvm";
+constexpr std::uint64_t kSeeds = 100;  // of whoever uses seed()
+
+std::uint64_t random_seed() {
+  std::random_device random;
+  return std::uint64_t{random()} << 32U | random();
+}
+
+}  // namespace
+
+Result<std::optional<kube::Config>> find_cluster(Files& files, const std::filesystem::path& kubeconfig,
+                                                 const Flags::Lookup& environment) {
+  kube::ConfigSource source;
+  source.kubeconfig = kubeconfig;
+  source.environment = environment;
+  std::error_code error;
+  const bool in_pod = environment("KUBERNETES_SERVICE_HOST") &&
+                      std::filesystem::exists(source.service_account / "token", error);
+  if (kubeconfig.empty() && !in_pod) return std::nullopt;
+  HOLDFAST_TRY(kube::Config config, kube::load_config(files, source));
+  return std::optional<kube::Config>(std::move(config));
+}
+
+Result<std::unique_ptr<ClusterLink>> ClusterLink::connect(EventLoop& loop, Files& files, Metrics& metrics,
+                                                          const kube::Config& config) {
+  HOLDFAST_TRY(auto watches, kube::CurlHttp::create(loop, config, files, metrics, kProgram));
+  HOLDFAST_TRY(auto writes, kube::CurlHttp::create(loop, config, files, metrics, kProgram));
+  return std::make_unique<ClusterLink>(loop, std::move(watches), std::move(writes));
+}
+
+ClusterLink::ClusterLink(EventLoop& loop, std::unique_ptr<kube::Http> watches,
+                         std::unique_ptr<kube::Http> writes)
+    : seed_(random_seed()),
+      watches_(std::move(watches)),
+      writes_(std::move(writes)),
+      client_(loop, *writes_, {.field_manager = kProgram}, seed_ + kSeeds) {}
+
+}  // namespace holdfast::lvm
