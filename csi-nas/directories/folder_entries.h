@@ -1,0 +1,39 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace holdfast::nas {
+
+/// One name in a folder. Refers to the reader's memory: valid until its next call.
+struct FolderEntry {
+  std::string_view name;     ///< ends with a zero byte, for the kernel
+  unsigned char type = 0;    ///< DT_*, DT_UNKNOWN where the file system does not tell
+  off_t position_after = 0;  ///< where the folder's next entry stands
+};
+
+/// Reads folders piece by piece, in bounded memory, however many names they have. "." and ".." are left out.
+/// Source: getdents64(2).
+class FolderReader {
+ public:
+  FolderReader();
+
+  /// From now on of this folder, from `position` (0: its beginning). `folder` stays open meanwhile.
+  Status begin(int folder, off_t position);
+  /// nullopt at the end. Errors: errno.
+  [[nodiscard]] Result<std::optional<FolderEntry>> next();
+
+ private:
+  int folder_ = -1;
+  std::size_t at_ = 0;  // of buffer_
+  std::size_t end_ = 0;
+  std::vector<char> buffer_;
+};
+
+}  // namespace holdfast::nas

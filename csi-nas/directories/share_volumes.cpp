@@ -1,0 +1,239 @@
+#include "csi-nas/directories/share_volumes.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <utility>
+
+#include "common/base/sha.h"
+#include "common/base/text.h"
+#include "csi-nas/directories/copy_tree.h"
+#include "csi-nas/directories/folder_entries.h"
+#include "csi-nas/directories/remove_tree.h"
+#include "csi-nas/directories/rename_new.h"
+
+namespace holdfast::nas {
+namespace {
+
+constexpr mode_t kOwnMode = 0700;
+constexpr mode_t kParentMode = 0755;
+constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY;
+constexpr std::size_t kHashDigits = 24;
+constexpr std::size_t kShown = 300;
+
+std::string hash_of(const std::string& text) { return sha512_hex(text).substr(0, kHashDigits); }
+
+std::string quoted(const RelativePath& directory) { return "'" + printable(directory.text(), kShown) + "'"; }
+
+}  // namespace
+
+ShareVolumes::ShareVolumes(const ShareRoot& root, std::string holder, ProgressSink sink)
+    : root_(root), holder_(std::move(holder)), sink_(std::move(sink)) {}
+
+Result<ShareVolumes::Place> ShareVolumes::place_of(const VolumeDirectory& volume) const {
+  const std::string own(kOwnFolder);
+  HOLDFAST_TRY(Fd own_folder, root_.make_folders(own, kOwnMode));
+  HOLDFAST_TRY(Fd claims, root_.make_folders(own + "/claims", kOwnMode));
+  // A zero byte is in neither.
+  std::string both = volume.directory.text();
+  both += '\0';
+  both += volume.owner;
+  const std::string key = hash_of(both);
+  return Place{.own = std::move(own_folder),
+               .claims = std::move(claims),
+               .claim = hash_of(volume.directory.text()),
+               .work = "work-" + key + "-" + holder_,
+               .links = "links-" + key + "-" + holder_,
+               .trash = "trash-" + key};
+}
+
+Result<std::optional<std::string>> ShareVolumes::claimant(const Place& place) const {
+  std::array<char, PATH_MAX> text{};
+  const ssize_t size = ::readlinkat(place.claims.get(), place.claim.c_str(), text.data(), text.size());
+  if (size >= 0) return std::optional(std::string(text.data(), static_cast<std::size_t>(size)));
+  if (errno == ENOENT) return std::optional<std::string>{};
+  return fail_entry(errno, "read the claim", place.claim);
+}
+
+Result<bool> ShareVolumes::is_there(const RelativePath& directory) const {
+  HOLDFAST_TRY(const std::optional<Fd> parent, root_.find_folder(directory.parent()));
+  if (!parent) return false;
+  struct stat info {};
+  if (::fstatat(parent->get(), directory.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  if (errno == ENOENT) return false;
+  return fail_entry(errno, "look for", directory.text());
+}
+
+Result<ShareVolumes::Standing> ShareVolumes::standing(const Place& place,
+                                                      const VolumeDirectory& volume) const {
+  HOLDFAST_TRY(const std::optional<std::string> claimant, this->claimant(place));
+  if (claimant) return *claimant == volume.owner ? Standing::kOurs : Standing::kOthers;
+  HOLDFAST_TRY(const bool there, is_there(volume.directory));
+  return there ? Standing::kUnclaimed : Standing::kNobodys;
+}
+
+// Sure against another that claims it now.
+Status ShareVolumes::claim(const Place& place, const VolumeDirectory& volume) {
+  if (::symlinkat(volume.owner.c_str(), place.claims.get(), place.claim.c_str()) != 0 && errno != EEXIST) {
+    return fail_entry(errno, "claim", volume.directory.text());
+  }
+  HOLDFAST_TRY(const std::optional<std::string> claimant, this->claimant(place));
+  if (claimant && *claimant == volume.owner) return {};
+  return fail(Code::kAlreadyExists, "the directory " + quoted(volume.directory) + " belongs to the volume " +
+                                        printable(claimant.value_or(""), kShown) + ": choose another subDir");
+}
+
+Status ShareVolumes::make(const VolumeDirectory& volume, mode_t mode) { return build(volume, nullptr, mode); }
+
+Status ShareVolumes::copy(const VolumeDirectory& volume, const std::string& source,
+                          std::optional<mode_t> mode) {
+  return build(volume, &source, mode);
+}
+
+Status ShareVolumes::build(const VolumeDirectory& volume, const std::string* source,
+                           std::optional<mode_t> mode) {
+  HOLDFAST_TRY(const Place place, place_of(volume));
+  HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
+  if (standing == Standing::kUnclaimed) {
+    return fail(Code::kAlreadyExists, "the directory " + quoted(volume.directory) +
+                                          " is there and not a volume's: choose another subDir, or use it "
+                                          "by a PersistentVolume of your own");
+  }
+  HOLDFAST_TRY(const bool whole, is_there(volume.directory));
+  if (standing == Standing::kOurs && whole) return clear_works(place);
+  std::optional<Fd> from;
+  if (source != nullptr) {
+    HOLDFAST_TRY(from, root_.find_folder(*source));
+    if (!from) return fail(Code::kNotFound, "there is no directory '" + printable(*source, kShown) + "'");
+  }
+  HOLDFAST_CHECK(claim(place, volume));
+  HOLDFAST_TRY(const Fd work, root_.make_folders(std::string(kOwnFolder) + "/" + place.work, kOwnMode));
+  if (from) HOLDFAST_CHECK(fill(place, from->get(), work.get()));
+  if (mode && ::fchmod(work.get(), *mode) != 0) return fail_entry(errno, "set the mode of", place.work);
+  HOLDFAST_CHECK(put_in_place(place, volume));
+  return clear_works(place);
+}
+
+Status ShareVolumes::fill(const Place& place, int source, int work) {
+  HOLDFAST_TRY(const Fd links, root_.make_folders(std::string(kOwnFolder) + "/" + place.links, kOwnMode));
+  const TreeCopy trees{.source = source, .target = work, .links = links.get()};
+  return copy_tree(root_.opener(), trees, progress_, sink_);
+}
+
+Status ShareVolumes::put_in_place(const Place& place, const VolumeDirectory& volume) {
+  HOLDFAST_TRY(const Fd parent, root_.make_folders(volume.directory.parent(), kParentMode));
+  const int error = rename_new(place.own.get(), place.work, parent.get(), volume.directory.name());
+  if (error == 0) return {};
+  if (error == EEXIST) return {};  // another holder was faster
+  return fail_entry(error, "put in place", volume.directory.text());
+}
+
+// Takes away what this holder and others worked on; a volume that is in its place needs it no more.
+Status ShareVolumes::clear_works(const Place& place) {
+  const std::string key = place.trash.substr(place.trash.find('-'));
+  FolderReader reader;
+  HOLDFAST_CHECK(reader.begin(place.own.get(), 0));
+  for (;;) {
+    HOLDFAST_TRY(const std::optional<FolderEntry> entry, reader.next());
+    if (!entry) return {};
+    const std::string name(entry->name);
+    if (name.starts_with("work" + key) || name.starts_with("links" + key)) {
+      HOLDFAST_CHECK(clear(place, name));
+    }
+  }
+}
+
+Status ShareVolumes::clear(const Place& place, const std::string& name) {
+  return remove_tree(root_.opener(), place.own.get(), name, progress_, sink_);
+}
+
+Status ShareVolumes::remove(const VolumeDirectory& volume) {
+  HOLDFAST_TRY(const Place place, place_of(volume));
+  HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
+  if (standing == Standing::kUnclaimed) {
+    return fail(Code::kFailedPrecondition, "the directory " + quoted(volume.directory) +
+                                               " is not one of the driver's: remove it by hand");
+  }
+  if (standing == Standing::kOurs) {
+    HOLDFAST_CHECK(rename_to_trash(place, volume.directory));
+    if (::unlinkat(place.claims.get(), place.claim.c_str(), 0) != 0 && errno != ENOENT) {
+      return fail_entry(errno, "give up the claim of", volume.directory.text());
+    }
+  }
+  HOLDFAST_CHECK(clear_works(place));
+  return clear(place, place.trash);
+}
+
+Status ShareVolumes::rename_to_trash(const Place& place, const RelativePath& directory) {
+  HOLDFAST_TRY(const std::optional<Fd> parent, root_.find_folder(directory.parent()));
+  if (!parent) return {};
+  for (;;) {
+    if (::renameat(parent->get(), directory.name().c_str(), place.own.get(), place.trash.c_str()) == 0 ||
+        errno == ENOENT) {
+      return {};
+    }
+    const bool taken = errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR || errno == EISDIR;
+    if (!taken) return fail_entry(errno, "take away", directory.text());
+    HOLDFAST_CHECK(clear(place, place.trash));
+  }
+}
+
+// A rename: one that is killed leaves the claim as it was or as it is to be.
+Status ShareVolumes::retain(const VolumeDirectory& volume) {
+  HOLDFAST_TRY(const Place place, place_of(volume));
+  HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
+  if (standing != Standing::kOurs) return {};
+  HOLDFAST_CHECK(clear_works(place));
+  const std::string text = "retained " + volume.owner;
+  const std::string next = place.claim + "-new";
+  const int claims = place.claims.get();
+  if (::unlinkat(claims, next.c_str(), 0) != 0 && errno != ENOENT) return fail_entry(errno, "remove", next);
+  if (::symlinkat(text.c_str(), claims, next.c_str()) != 0 ||
+      ::renameat(claims, next.c_str(), claims, place.claim.c_str()) != 0) {
+    return fail_entry(errno, "give up", volume.directory.text());
+  }
+  return {};
+}
+
+Result<std::string> ShareVolumes::archive(const VolumeDirectory& volume, const std::string& stamp) {
+  HOLDFAST_TRY(const Place place, place_of(volume));
+  HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
+  if (standing == Standing::kUnclaimed) {
+    return fail(Code::kFailedPrecondition, "the directory " + quoted(volume.directory) +
+                                               " is not one of the driver's: it is left alone");
+  }
+  if (standing != Standing::kOurs) return newest_archive(volume.directory);
+  HOLDFAST_TRY(const std::string archived, rename_to_archive(volume.directory, stamp));
+  HOLDFAST_CHECK(clear_works(place));
+  if (::unlinkat(place.claims.get(), place.claim.c_str(), 0) != 0 && errno != ENOENT) {
+    return fail_entry(errno, "give up the claim of", volume.directory.text());
+  }
+  return archived;
+}
+
+Result<std::string> ShareVolumes::rename_to_archive(const RelativePath& directory, const std::string& stamp) {
+  HOLDFAST_TRY(const std::optional<Fd> parent, root_.find_folder(directory.parent()));
+  if (!parent) return std::string();
+  struct stat info {};
+  if (::fstatat(parent->get(), directory.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return newest_archive(directory);
+    return fail_entry(errno, "look for", directory.text());
+  }
+  if (!S_ISDIR(info.st_mode)) {
+    return fail(Code::kFailedPrecondition,
+                quoted(directory) + " is no directory any more: somebody put something else in its place");
+  }
+  const std::string above = directory.parent().empty() ? "" : directory.parent() + "/";
+  for (unsigned number = 0;; ++number) {
+    const std::string name = archive_name(directory.name(), stamp, number);
+    const int error = rename_new(parent->get(), directory.name(), parent->get(), name);
+    if (error == 0) return above + name;
+    if (error != EEXIST) return fail_entry(error, "archive", directory.text());
+  }
+}
+
+}  // namespace holdfast::nas

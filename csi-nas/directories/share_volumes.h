@@ -1,0 +1,93 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "csi-nas/directories/progress.h"
+#include "csi-nas/directories/relative_path.h"
+#include "csi-nas/directories/share_root.h"
+
+namespace holdfast::nas {
+
+/// A volume that is a directory of a share.
+struct VolumeDirectory {
+  RelativePath directory;
+  std::string owner;  ///< the volume's name, by which a directory is its own; no zero byte
+};
+
+/// The volumes of one share. Each directory of ours is claimed, so that none is ever removed that is somebody
+/// else's, be it that the handle is wrong or that the name was given out again:
+///
+///     <share>/team-a/pvc-1                          a volume
+///     <share>/team-a/archived-pvc-1-20261121T231500Z  one that was deleted and kept
+///     <share>/.holdfast/                            mode 0700
+///         claims/<hash of "team-a/pvc-1">           a symbolic link; its text is the volume's name, after
+///                                                   "retained " when that was deleted and is kept
+///         work-<hash of both>-<holder>              a volume before it is whole; its last step is a rename
+///         links-<hash of both>-<holder>             the files of a copy that have several names
+///         trash-<hash of both>                      a volume while it is removed
+///         snapshots/<name>                          snapshots are volumes too
+///
+/// Every call may be killed anywhere and be made again; it goes on, and its answer is the same. Two machines
+/// may do the same work at once: what is not whole is not shared (`holder`), and the first rename wins.
+/// Every call may block while the server is away. Errors of all calls: errno with the entry;
+/// kFailedPrecondition when a link, a file or a mount is in the way.
+class ShareVolumes {
+ public:
+  /// `root` outlives it. `holder` tells apart those who work on the share: letters and digits.
+  ShareVolumes(const ShareRoot& root, std::string holder, ProgressSink sink);
+
+  /// An empty directory of that mode; folders above it are made with 0755.
+  /// Errors: kAlreadyExists when the directory is there and not this volume's.
+  Status make(const VolumeDirectory& volume, mode_t mode);
+  /// A directory that holds what `source`, a path as of find_folder, holds (copy_tree), with the source's
+  /// mode unless one is given. Errors: those of make and copy_tree; kNotFound for a source that is not there.
+  Status copy(const VolumeDirectory& volume, const std::string& source, std::optional<mode_t> mode);
+  /// Gives the directory another name beside its own, with `stamp` ("20261121T231500Z") and a number when
+  /// that is taken. The new path; of one that was archived before its newest archive; "" when there is none.
+  Result<std::string> archive(const VolumeDirectory& volume, const std::string& stamp);
+  /// Leaves the directory where it is; it is this volume's no more, and nobody else's.
+  Status retain(const VolumeDirectory& volume);
+  /// Removes the directory; one that is not there is removed, as is one that belongs to another volume by
+  /// now. Errors of this and archive: kFailedPrecondition for a directory that nobody claims: it is not
+  /// touched.
+  Status remove(const VolumeDirectory& volume);
+
+  [[nodiscard]] const Progress& progress() const { return progress_; }
+
+ private:
+  enum class Standing : std::uint8_t { kOurs, kOthers, kNobodys, kUnclaimed };
+
+  /// An open folder, and the names that this volume has in it or beside it.
+  struct Place {
+    Fd own;     ///< kOwnFolder
+    Fd claims;  ///< below it
+    std::string claim, work, links, trash;
+  };
+  [[nodiscard]] Result<Place> place_of(const VolumeDirectory& volume) const;
+  [[nodiscard]] Result<std::optional<std::string>> claimant(const Place& place) const;
+  [[nodiscard]] Result<Standing> standing(const Place& place, const VolumeDirectory& volume) const;
+  [[nodiscard]] Result<bool> is_there(const RelativePath& directory) const;
+  Status claim(const Place& place, const VolumeDirectory& volume);
+  Status build(const VolumeDirectory& volume, const std::string* source, std::optional<mode_t> mode);
+  Status fill(const Place& place, int source, int work);
+  Status put_in_place(const Place& place, const VolumeDirectory& volume);
+  Status clear_works(const Place& place);
+  Status clear(const Place& place, const std::string& name);
+  Status rename_to_trash(const Place& place, const RelativePath& directory);
+  Result<std::string> rename_to_archive(const RelativePath& directory, const std::string& stamp);
+  Result<std::string> newest_archive(const RelativePath& directory) const;
+
+  const ShareRoot& root_;
+  std::string holder_;
+  ProgressSink sink_;
+  Progress progress_;
+};
+
+/// "archived-pvc-1-20261121T231500Z-2"; `number` 0 is not told. A name that would be too long is cut and
+/// bears a hash.
+[[nodiscard]] std::string archive_name(const std::string& name, const std::string& stamp, unsigned number);
+
+}  // namespace holdfast::nas

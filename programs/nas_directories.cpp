@@ -1,0 +1,11 @@
+#include <string>
+#include <vector>
+
+#include "csi-nas/directories/directory_worker.h"
+
+// csi-nas's child for work on a share's directories: started by it, with the record of the work as
+// descriptor 3.
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  return holdfast::nas::run_directory_worker(words);
+}

@@ -1,0 +1,226 @@
+#include "csi-nas/directories/share_volumes.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "test/catch.h"
+#include "test/csi-nas/directories/trees.h"
+
+namespace holdfast::nas {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kStamp = "20261121T231500Z";
+constexpr const char* kLater = "20261122T000000Z";
+
+VolumeDirectory volume(const std::string& directory, const std::string& owner) {
+  return {.directory = RelativePath::parse(directory).value(), .owner = owner};
+}
+
+void refuses(const Status& done, Code code) {
+  REQUIRE_FALSE(done.has_value());
+  INFO(done.error().message);
+  CHECK(done.error().code == code);
+}
+
+struct Scene {
+  [[nodiscard]] ShareVolumes volumes(const std::string& holder = "h1") const { return {root, holder, {}}; }
+  [[nodiscard]] std::vector<std::string> own() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(share.root / ".holdfast")) {
+      names.push_back(entry.path().filename().native());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  [[nodiscard]] bool there(const fs::path& path) const { return fs::exists(share.root / path); }
+
+  holdfast::test::TemporaryFolder folder;
+  test::Share share{folder.path()};
+  ShareRoot root = ShareRoot::open(share.root).value();
+  VolumeDirectory one = volume("team-a/pvc-1", "pv-1");
+};
+
+TEST_CASE("a directory is below the share and no other way", "[nas]") {
+  struct Case {
+    const char* name;
+    std::string text;
+    const char* path;  // null: refused
+  };
+  const Case cases[] = {{"a name", "pvc-1", "pvc-1"},
+                        {"slashes", "/a//b/", "a/b"},
+                        {"a newline", "a\nb", "a\nb"},
+                        {"three dots", "a/.../b", "a/.../b"},
+                        {"nothing", "", nullptr},
+                        {"the root", "///", nullptr},
+                        {"up", "a/../../b", nullptr},
+                        {"up at the end", "a/..", nullptr},
+                        {"here", "a/./b", nullptr},
+                        {"zero byte", std::string("a\0b", 3), nullptr},
+                        {"256 bytes", std::string(256, 'x'), nullptr},
+                        {"255 bytes", std::string(255, 'x'), "255"},
+                        {"ours", ".holdfast/claims", nullptr},
+                        {"ours, deeper", "a/.holdfast", "a/.holdfast"}};
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      const auto path = RelativePath::parse(c.text);
+      REQUIRE(path.has_value() == (c.path != nullptr));
+      if (c.path == nullptr) CHECK(path.error().code == Code::kInvalidArgument);
+      if (c.path != nullptr && std::string(c.path) != "255") CHECK(path->text() == c.path);
+    }
+  }
+}
+
+TEST_CASE_METHOD(Scene, "a volume is made whole, with its mode, and is the same when it is made again",
+                 "[nas]") {
+  REQUIRE(volumes().make(one, 02770));
+  struct stat info {};
+  REQUIRE(::stat((share.root / "team-a/pvc-1").c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777) == 02770);
+  test::write_file(share.root / "team-a/pvc-1/file", "data");
+  REQUIRE(volumes().make(one, 0777));
+  REQUIRE(volumes("h2").make(one, 0777));
+  CHECK(test::read_file(share.root / "team-a/pvc-1/file") == "data");
+  CHECK(own() == std::vector<std::string>{"claims"});
+}
+
+TEST_CASE_METHOD(Scene, "a directory is one volume's only, and none that is there is taken over", "[nas]") {
+  REQUIRE(volumes().make(one, 0777));
+  refuses(volumes().make(volume("team-a/pvc-1", "pv-2"), 0777), Code::kAlreadyExists);
+  fs::create_directory(share.root / "by-hand");
+  refuses(volumes().make(volume("by-hand", "pv-2"), 0777), Code::kAlreadyExists);
+  refuses(volumes().make(volume("by-hand", "pv-2"), 0777), Code::kAlreadyExists);
+}
+
+TEST_CASE_METHOD(Scene, "a directory that is no volume's is neither removed nor archived", "[nas]") {
+  fs::create_directory(share.root / "by-hand");
+  const VolumeDirectory other = volume("by-hand", "pv-1");
+  refuses(volumes().remove(other), Code::kFailedPrecondition);
+  const auto archived = volumes().archive(other, kStamp);
+  REQUIRE_FALSE(archived.has_value());
+  CHECK(archived.error().code == Code::kFailedPrecondition);
+  CHECK(there("by-hand"));
+}
+
+TEST_CASE_METHOD(Scene, "a volume that was deleted is not deleted again under the name of a new one",
+                 "[nas]") {
+  REQUIRE(volumes().make(one, 0777));
+  REQUIRE(volumes().remove(one));
+  CHECK_FALSE(there("team-a/pvc-1"));
+  CHECK(there("team-a"));
+  const VolumeDirectory next = volume("team-a/pvc-1", "pv-2");
+  REQUIRE(volumes().make(next, 0777));
+  REQUIRE(volumes().remove(one));
+  CHECK(volumes().archive(one, kStamp).value().empty());
+  CHECK(there("team-a/pvc-1"));
+  REQUIRE(volumes().remove(next));
+  CHECK(own() == std::vector<std::string>{"claims"});
+  CHECK(fs::is_empty(share.root / ".holdfast/claims"));
+}
+
+TEST_CASE_METHOD(Scene, "an archive keeps the whole path, and nothing that was archived is overwritten",
+                 "[nas]") {
+  const std::string first = std::string("team-a/archived-pvc-1-") + kStamp;
+  REQUIRE(volumes().make(one, 0777));
+  test::write_file(share.root / "team-a/pvc-1/file", "first");
+  CHECK(volumes().archive(one, kStamp).value() == first);
+  CHECK(volumes().archive(one, kLater).value() == first);
+
+  REQUIRE(volumes().make(one, 0777));
+  test::write_file(share.root / "team-a/pvc-1/file", "second");
+  CHECK(volumes().archive(one, kStamp).value() == first + "-1");
+  CHECK(volumes().archive(one, kStamp).value() == first + "-1");
+  CHECK(test::read_file(share.root / first / "file") == "first");
+  CHECK(test::read_file(share.root / (first + "-1") / "file") == "second");
+  CHECK_FALSE(there("team-a/pvc-1"));
+  REQUIRE(volumes().remove(one));
+  CHECK(there(first));
+}
+
+TEST_CASE_METHOD(Scene, "a volume that is kept is nobody's any more, and stays so", "[nas]") {
+  REQUIRE(volumes().make(one, 0777));
+  REQUIRE(volumes().retain(one));
+  REQUIRE(volumes().retain(one));
+  REQUIRE(volumes().remove(one));
+  CHECK(volumes().archive(one, kStamp).value().empty());
+  refuses(volumes().make(one, 0777), Code::kAlreadyExists);
+  CHECK(there("team-a/pvc-1"));
+  CHECK(own() == std::vector<std::string>{"claims"});
+}
+
+TEST_CASE_METHOD(Scene, "the archive of another volume is not taken for one's own", "[nas]") {
+  const VolumeDirectory longer = volume(std::string("team-a/pvc-1-") + kLater, "pv-2");
+  REQUIRE(volumes().make(longer, 0777));
+  REQUIRE(volumes().archive(longer, kLater));
+  CHECK(volumes().archive(one, kStamp).value().empty());
+}
+
+TEST_CASE("names of archives are of 255 bytes at most and tell long names apart", "[nas]") {
+  const std::string one = archive_name(std::string(254, 'x') + "a", kStamp, 4294967295U);
+  const std::string other = archive_name(std::string(254, 'x') + "b", kStamp, 4294967295U);
+  CHECK(one.size() == kMaxNameBytes);
+  CHECK(one != other);
+  CHECK(archive_name("pvc-1", kStamp, 0) == "archived-pvc-1-20261121T231500Z");
+  CHECK(archive_name("pvc-1", kStamp, 7) == "archived-pvc-1-20261121T231500Z-7");
+}
+
+TEST_CASE_METHOD(Scene, "a copy appears when it is whole, and not before", "[nas]") {
+  REQUIRE(volumes().make(one, 0750));
+  test::plant(share.root / "team-a/pvc-1", 20);
+  const VolumeDirectory copy = volume("copy", "pv-2");
+  REQUIRE(volumes().copy(copy, "team-a/pvc-1", std::nullopt));
+  CHECK(test::told(share.root / "copy") == test::told(share.root / "team-a/pvc-1"));
+  CHECK(fs::status(share.root / "copy").permissions() == fs::perms(0750));
+  CHECK(own() == std::vector<std::string>{"claims"});
+
+  const VolumeDirectory snapshot{.directory = RelativePath::of_snapshot("snap-1"), .owner = "snap-1"};
+  REQUIRE(volumes().copy(snapshot, "team-a/pvc-1", std::nullopt));
+  CHECK(there(".holdfast/snapshots/snap-1/d0/f0"));
+  REQUIRE(volumes().remove(snapshot));
+  CHECK_FALSE(there(".holdfast/snapshots/snap-1"));
+
+  refuses(volumes().copy(volume("none", "pv-3"), "nowhere", std::nullopt), Code::kNotFound);
+  CHECK_FALSE(there("none"));
+  REQUIRE(volumes().make(volume("none", "pv-4"), 0777));
+}
+
+TEST_CASE_METHOD(Scene, "a work that another left behind is gone with the volume, made or removed", "[nas]") {
+  REQUIRE(volumes("h1").make(volume("a", "pv-a"), 0777));
+  test::plant(share.root / "a", 10);
+  REQUIRE(volumes().copy(one, "a", std::nullopt));
+  const VolumeDirectory none = volume("nowhere/x", "pv-x");
+  for (const char* holder : {"h7", "h8"}) {
+    // A file comes into the way when the copy is nearly whole.
+    const auto block = [this](const Progress&) { test::write_file(share.root / "nowhere", ""); };
+    refuses(ShareVolumes(root, holder, block).copy(none, "a", std::nullopt), Code::kFailedPrecondition);
+    fs::remove(share.root / "nowhere");
+  }
+  CHECK(own().size() == 5);
+  REQUIRE(volumes("h9").remove(none));
+  CHECK(own() == std::vector<std::string>{"claims"});
+}
+
+TEST_CASE_METHOD(Scene, "a link on the way to a volume is not followed", "[nas]") {
+  fs::create_directory_symlink(share.outside, share.root / "team-a");
+  refuses(volumes().make(one, 0777), Code::kFailedPrecondition);
+  refuses(volumes().make(volume("team-a", "pv-1"), 0777), Code::kAlreadyExists);
+  CHECK_FALSE(fs::exists(share.outside / "pvc-1"));
+  CHECK(share.untouched());
+}
+
+TEST_CASE_METHOD(Scene, "a volume that somebody exchanged for a link is removed as a link", "[nas]") {
+  REQUIRE(volumes().make(one, 0777));
+  fs::remove(share.root / "team-a/pvc-1");
+  fs::create_directory_symlink(share.outside, share.root / "team-a/pvc-1");
+  const auto archived = volumes().archive(one, kStamp);
+  REQUIRE_FALSE(archived.has_value());
+  CHECK(archived.error().code == Code::kFailedPrecondition);
+  REQUIRE(volumes().remove(one));
+  CHECK_FALSE(fs::exists(fs::symlink_status(share.root / "team-a/pvc-1")));
+  CHECK(share.untouched());
+}
+
+}  // namespace
+}  // namespace holdfast::nas
