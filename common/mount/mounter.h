@@ -26,6 +26,7 @@ struct PublishRequest {
   std::string source;  ///< the staging folder, below the root
   std::string target;  ///< a folder below the root; made when absent, its parent must be there
   bool read_only = false;
+  std::string part = {};  ///< of what is staged: a folder in it, "team/a"; empty: all
 };
 
 /// A block device to show as a file.

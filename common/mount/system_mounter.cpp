@@ -83,6 +83,12 @@ Status same_or_refused(const MountEntry& there, bool same_source, bool read_only
   return {};
 }
 
+// What mountinfo calls a part of what is mounted.
+std::string root_of_part(const MountEntry& whole, const std::string& part) {
+  if (part.empty()) return whole.root;
+  return (whole.root == "/" ? "" : whole.root) + "/" + part;
+}
+
 // The empty folder or file that was mounted on.
 Status remove_target(const Place& place, const std::string& target) {
   struct stat info {};
@@ -160,12 +166,13 @@ Status SystemMounter::publish(const PublishRequest& request) {
   if (!place) return fail(Code::kNotFound, "the folder that should hold " + request.target + " is not there");
   HOLDFAST_TRY(const std::optional<MountEntry> there, entry_at(request.target));
   if (there) {
-    const bool same =
-        there->major == staged->major && there->minor == staged->minor && there->root == staged->root;
+    const bool same = there->major == staged->major && there->minor == staged->minor &&
+                      there->root == root_of_part(*staged, request.part);
     return same_or_refused(*there, same, request.read_only || staged->read_only(), request.target);
   }
-  HOLDFAST_TRY(const std::optional<Fd> source, beneath_.find(request.source));
-  if (!source) return fail(Code::kFailedPrecondition, request.source + " is not there");
+  const std::string part = request.part.empty() ? request.source : request.source + "/" + request.part;
+  HOLDFAST_TRY(const std::optional<Fd> source, beneath_.find(part));
+  if (!source) return fail(Code::kFailedPrecondition, part + " is not there");
   HOLDFAST_TRY(const Fd folder, empty_folder(beneath_, *place, request.target));
   return bind(source->get(), folder.get(), request.read_only, binds_, request.target);
 }

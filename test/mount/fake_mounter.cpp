@@ -61,6 +61,7 @@ Status FakeMounter::publish(const mount::PublishRequest& request) {
   if (!exists(parent_of(request.target))) return fail(Code::kNotFound, request.target + ": no parent");
   MountEntry entry = *staged;
   entry.target = request.target;
+  if (!request.part.empty()) entry.root = (staged->root == "/" ? "" : staged->root) + "/" + request.part;
   if (request.read_only) entry.options = "ro";
   return put(std::move(entry));
 }

@@ -140,6 +140,17 @@ TEST_CASE("A staged volume is published to several targets, each as it was asked
   CHECK(mounter.publish({second, kTarget}).error().code == Code::kAlreadyExists);
 }
 
+TEST_CASE("A part of a staged volume is published as the whole is", "[mount]") {
+  const auto world = any_world();
+  Mounter& mounter = world->mounter();
+  REQUIRE(mounter.stage(stage_of(world->disk(), kStage)));
+  world->make_folder(std::string(kStage) + "/team/a");
+  for (int again = 0; again < 2; ++again) REQUIRE(mounter.publish({kStage, kTarget, false, "team/a"}));
+  CHECK(mounted_at(*mounter.mounts().value(), kTarget)->root == "/team/a");
+  CHECK(mounter.publish({kStage, kTarget}).error().code == Code::kAlreadyExists);
+  CHECK(mounter.publish({kStage, kTarget, false, "team"}).error().code == Code::kAlreadyExists);
+}
+
 TEST_CASE("A block device is published as a file", "[mount]") {
   const auto world = any_world();
   Mounter& mounter = world->mounter();
