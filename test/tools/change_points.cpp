@@ -290,6 +290,12 @@ std::optional<std::string> ChangeSpotter::message_change(pid_t thread, const Sys
   return std::nullopt;
 }
 
+std::vector<long> calls_to_look_at() {
+  std::vector<long> numbers{SYS_socket, SYS_socketpair, SYS_execve, SYS_execveat};
+  for (const Traced& each : kTraced) numbers.push_back(each.number);
+  return numbers;
+}
+
 std::optional<ChangePoint> exec_point(pid_t thread, const SyscallRegisters& regs) {
   if (regs.number == SYS_execve) return ChangePoint{thread, "execve", plain_path(thread, regs.args[0])};
   if (regs.number != SYS_execveat) return std::nullopt;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/base/result.h"
 #include "test/tools/syscall_registers.h"
@@ -17,6 +18,10 @@ struct ChangePoint {
   std::string call;    ///< "renameat2"
   std::string target;  ///< files by name, netlink messages by type: "/a -> /b", "route: RTM_DELLINK"
 };
+
+/// The numbers of all system calls that may be change points, that start programs, or by which ChangeSpotter
+/// learns what a descriptor is: no other call needs to be looked at.
+[[nodiscard]] std::vector<long> calls_to_look_at();
 
 /// The start of another program, as a change point; nullopt for any other call.
 [[nodiscard]] std::optional<ChangePoint> exec_point(pid_t thread, const SyscallRegisters& regs);

@@ -38,7 +38,9 @@ constexpr char kUsage[] =
     "Another\n"
     "NAME than before counts from 1 again, and starts of programs are points too. Each is written to "
     "FILE.points as\n"
-    "it is reached: name, number, call, target. --kill program kills PROGRAM alone. --leave NAME: a started "
+    "it is reached: name, number, call, target. --kill program kills PROGRAM alone: FILE.killed is made when "
+    "it is gone,\n"
+    "and the tracer goes on until all that PROGRAM started has ended. --leave NAME: a started "
     "program\n"
     "of this name is neither counted nor killed.\n"
     "Exit status: PROGRAM's; 77 when it was killed as asked, 78 when it ended before call N, 2 for bad "
@@ -76,6 +78,8 @@ Stretch read_stretch(const std::string& control_file) {
 
 void obey(const std::string& control_file, TraceRequest& request) {
   request.count_execs = true;
+  request.filter = true;
+  request.on_killed = [mark = control_file + ".killed"] { const std::ofstream made(mark); };
   request.patience = kDaemonPatience;
   request.stretch = [control_file] { return read_stretch(control_file); };
   request.on_point = [list = control_file + ".points"](const Stretch& stretch, std::size_t number,

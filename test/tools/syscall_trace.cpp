@@ -13,6 +13,7 @@
 #include <map>
 #include <utility>
 
+#include "test/tools/call_filter.h"
 #include "test/tools/child_wait.h"
 #include "test/tools/traced_process.h"
 
@@ -31,7 +32,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 /// In the child: only async-signal-safe calls. A program that can not be started ends with 127.
-[[noreturn]] void become(const TraceRequest& request, char* const* argv, char* const* env) {
+[[noreturn]] void become(const TraceRequest& request, std::vector<sock_filter>& filter, char* const* argv,
+                         char* const* env) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -42,6 +44,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     ::_exit(127);
   }
   ::raise(SIGSTOP);
+  if (request.filter && !put_call_filter(filter)) ::_exit(126);
   ::execve(argv[0], argv, env);
   ::_exit(127);
 }
@@ -76,6 +79,7 @@ class Tracer {
   struct Thread {
     bool fresh = true;  ///< the SIGSTOP of being attached is still to come
     bool in_call = false;
+    bool left = false;       ///< it is not counted
     SyscallRegisters entry;  ///< of the call it is in
     std::size_t point = 0;   ///< number of the change point it is in, 0 when it is in none
     std::size_t again = 0;   ///< number of the change point that the kernel will start again, 0 when none
@@ -94,14 +98,21 @@ class Tracer {
   Status follow();
   Status on_stop(pid_t thread, int status);
   Status on_syscall(pid_t thread);
+  Status on_filtered(pid_t thread);
+  /// Until its next stop; false when it is gone. Of a filtered one only the end of a call that is looked at
+  /// is one.
+  bool resume(pid_t thread, int signal);
   Status on_entry(pid_t thread, const SyscallRegisters& regs);
   Result<std::optional<ChangePoint>> point_at(pid_t thread, const SyscallRegisters& regs);
   void begin_stretch();
   /// The call that it is in is done.
   void finish_point(Thread& state);
   void strike(const ChangePoint& point);
-  /// After its exec: whether it is one to be left alone, and now is.
+  /// After its exec: one that is to be left alone is no longer counted. Whether it is no longer traced
+  /// either.
   bool leave(pid_t thread);
+  /// Just started: it is left alone as what started it is.
+  void inherit(pid_t thread);
   void kill_all();
   /// Lets go of all that is still traced, as if it never had been.
   void release();
@@ -118,21 +129,21 @@ Status Tracer::start() {
   std::vector<std::string> env = request_.env;
   const std::vector<char*> argv_pointers = pointers(argv);
   const std::vector<char*> env_pointers = pointers(env);
+  std::vector<sock_filter> filter = call_filter(calls_to_look_at());
   main_ = ::fork();
   if (main_ < 0) return fail_errno(errno, "fork");
-  if (main_ == 0) become(request_, argv_pointers.data(), env_pointers.data());
+  if (main_ == 0) become(request_, filter, argv_pointers.data(), env_pointers.data());
   int status = 0;
   if (::waitpid(main_, &status, __WALL) != main_ || !WIFSTOPPED(status)) {
     return fail(Code::kInternal, "the traced program did not stop");
   }
   constexpr std::uintptr_t kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                                       PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT |
-                                      PTRACE_O_EXITKILL;
+                                      PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL;
   if (::ptrace(PTRACE_SETOPTIONS, main_, nullptr, kOptions) != 0)
     return fail_errno(errno, "set ptrace options");
   threads_[main_].fresh = false;
-  if (::ptrace(PTRACE_SYSCALL, main_, nullptr, nullptr) != 0) return fail_errno(errno, "resume the program");
-  return {};
+  return resume(main_, 0) ? Status() : Status(fail_errno(errno, "resume the program"));
 }
 
 void Tracer::kill_all() {
@@ -164,6 +175,7 @@ void Tracer::begin_stretch() {
 }
 
 Result<std::optional<ChangePoint>> Tracer::point_at(pid_t thread, const SyscallRegisters& regs) {
+  if (threads_[thread].left) return std::optional<ChangePoint>();
   HOLDFAST_TRY(std::optional<ChangePoint> point, spotter_.at_entry(thread, regs));
   if (!point && request_.count_execs) point = exec_point(thread, regs);
   return point;
@@ -187,6 +199,21 @@ Status Tracer::on_entry(pid_t thread, const SyscallRegisters& regs) {
   return {};
 }
 
+bool Tracer::resume(pid_t thread, int signal) {
+  const bool to_the_end = !request_.filter || threads_[thread].in_call;
+  return ::ptrace(to_the_end ? PTRACE_SYSCALL : PTRACE_CONT, thread, nullptr,
+                  static_cast<std::uintptr_t>(signal)) == 0;
+}
+
+Status Tracer::on_filtered(pid_t thread) {
+  const auto regs = read_syscall_registers(thread);
+  if (!regs) return {};  // killed meanwhile
+  HOLDFAST_CHECK(on_entry(thread, *regs));
+  Thread& state = threads_[thread];
+  state.in_call = state.point != 0 || regs->number == SYS_socket || regs->number == SYS_socketpair;
+  return {};
+}
+
 Status Tracer::on_syscall(pid_t thread) {
   Thread& state = threads_[thread];
   const auto regs = read_syscall_registers(thread);
@@ -206,20 +233,37 @@ Status Tracer::on_syscall(pid_t thread) {
 bool Tracer::leave(pid_t thread) {
   if (request_.leave.empty() || name_of(program_of(thread)) != request_.leave) return false;
   finish_point(threads_[thread]);
+  threads_[thread].left = true;
+  if (request_.filter) return false;  // without a tracer its filter would refuse its calls
   threads_.erase(thread);
   ::ptrace(PTRACE_DETACH, thread, nullptr, nullptr);
   return true;
+}
+
+void Tracer::inherit(pid_t thread) {
+  std::ifstream status("/proc/" + std::to_string(thread) + "/status");
+  pid_t process = thread;
+  pid_t parent = 0;
+  for (std::string word; status >> word;) {
+    if (word == "Tgid:") status >> process;
+    if (word == "PPid:") status >> parent;
+  }
+  const auto from = threads_.find(process == thread ? parent : process);
+  threads_[thread].left = from != threads_.end() && from->second.left;
 }
 
 Status Tracer::on_stop(pid_t thread, int status) {
   const int signal = WSTOPSIG(status);
   const int event = status >> 16;
   const bool attached_now = signal == SIGSTOP && std::exchange(threads_[thread].fresh, false);
+  if (attached_now) inherit(thread);
   int deliver = 0;
   if (end_.killed && !request_.kill_program_only)
     ::kill(thread, SIGKILL);  // it was being made when the others were killed
   if (signal == kSyscallStop) {
     HOLDFAST_CHECK(on_syscall(thread));
+  } else if (event == PTRACE_EVENT_SECCOMP) {
+    HOLDFAST_CHECK(on_filtered(thread));
   } else if (event == PTRACE_EVENT_EXEC) {
     if (leave(thread)) return {};
     threads_[thread].in_call = true;  // the exit stop of execve(2) follows, under this id
@@ -228,7 +272,7 @@ Status Tracer::on_stop(pid_t thread, int status) {
   } else if (event == 0 && !attached_now) {
     deliver = signal;
   }
-  ::ptrace(PTRACE_SYSCALL, thread, nullptr, static_cast<std::uintptr_t>(deliver));
+  resume(thread, deliver);
   return {};
 }
 
@@ -245,6 +289,8 @@ Status Tracer::follow() {
     if (thread != main_) continue;
     end_.exit_code = exit_code_of(status);
     if (!end_.killed || !request_.kill_program_only) continue;
+    if (request_.on_killed) request_.on_killed();
+    if (request_.filter) continue;
     release();
     return {};
   }

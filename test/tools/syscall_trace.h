@@ -38,6 +38,11 @@ struct TraceRequest {
   bool count_execs = false;        ///< starts of programs are points too
   bool kill_program_only = false;  ///< what it started is left to itself, and no longer traced
   std::string leave = {};          ///< a started program of this name is neither counted nor killed
+  /// Only calls that may be change points stop what is traced: many times faster. All that was started stays
+  /// traced to its end then, also when the program was killed alone.
+  bool filter = false;
+  /// The program is gone, killed alone as asked for; with `filter` what it started may go on.
+  std::function<void()> on_killed = nullptr;
   /// Asked at each point which stretch it belongs to; another name than at the last point begins a new one.
   /// Its `kill_at` is obeyed in place of the request's.
   std::function<Stretch()> stretch = nullptr;

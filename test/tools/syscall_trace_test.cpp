@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "test/catch.h"
@@ -51,27 +52,34 @@ std::vector<std::string> texts(const TraceEnd& end) {
 TEST_CASE("the tracer lists what a program and its children change, and nothing else", "[trace]") {
   const Folder folder;
   const std::string at = folder.path().string();
-  const auto end =
-      trace(shell("cd " + at + "; mkdir d; echo hello > d/f; cat d/f > /dev/null; mv d/f d/g; rm d/g"));
-  REQUIRE(end.has_value());
-  CHECK(end->exit_code == 0);
-  CHECK_FALSE(end->killed);
-  CHECK(end->peak_rss_bytes > 100'000);
-  CHECK(end->peak_rss_bytes < 50'000'000);
-  CHECK(texts(*end) == std::vector<std::string>{
-                           "mkdir " + at + "/d",
-                           "openat " + at + "/d/f",
-                           "write " + at + "/d/f",
-                           "renameat2 " + at + "/d/f -> " + at + "/d/g",
-                           "unlinkat " + at + "/d/g",
-                       });
+  for (const bool filter : {false, true}) {
+    DYNAMIC_SECTION((filter ? "only possible changes stop it" : "all calls stop it")) {
+      TraceRequest request =
+          shell("cd " + at + "; mkdir d; echo hello > d/f; cat d/f > /dev/null; mv d/f d/g; rm d/g");
+      request.filter = filter;
+      const auto end = trace(request);
+      REQUIRE(end.has_value());
+      CHECK(end->exit_code == 0);
+      CHECK_FALSE(end->killed);
+      CHECK(end->peak_rss_bytes > 100'000);
+      CHECK(end->peak_rss_bytes < 50'000'000);
+      CHECK(texts(*end) == std::vector<std::string>{
+                               "mkdir " + at + "/d",
+                               "openat " + at + "/d/f",
+                               "write " + at + "/d/f",
+                               "renameat2 " + at + "/d/f -> " + at + "/d/g",
+                               "unlinkat " + at + "/d/g",
+                           });
+    }
+  }
 }
 
 TEST_CASE("a call killed before has not happened, one killed after has", "[trace]") {
-  for (const bool after : {false, true}) {
-    DYNAMIC_SECTION((after ? "after" : "before")) {
+  for (const auto& [after, filter] : {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
+    DYNAMIC_SECTION((after ? "after" : "before") << (filter ? ", filtered" : "")) {
       const Folder folder;
       TraceRequest request = shell("cd " + folder.path().string() + "; mkdir one; mkdir two; mkdir three");
+      request.filter = filter;
       request.kill_at = KillAt{2, after};
       const auto end = trace(request);
       REQUIRE(end.has_value());
@@ -117,6 +125,38 @@ TEST_CASE("what a program killed alone has started goes on, and is no longer tra
   CHECK(fs::exists(folder.path() / "a"));
   CHECK(fs::exists(folder.path() / "b"));
   CHECK_FALSE(fs::exists(folder.path() / "c"));
+}
+
+TEST_CASE("what a filtered program killed alone has started goes on under the tracer", "[trace]") {
+  const Folder folder;
+  TraceRequest request =
+      shell("cd " + folder.path().string() + "; (mkdir a; mkdir b; mkdir d) & wait; mkdir c");
+  request.filter = true;
+  request.kill_program_only = true;
+  request.kill_at = KillAt{2, false};
+  bool told = false;
+  request.on_killed = [&] { told = true; };
+  const auto end = trace(request);
+  REQUIRE(end.has_value());
+  CHECK(end->killed);
+  CHECK(told);
+  CHECK(end->points.size() == 2);
+  CHECK(end->exit_code == 128 + SIGKILL);
+  CHECK(fs::exists(folder.path() / "d"));
+  CHECK_FALSE(fs::exists(folder.path() / "c"));
+}
+
+TEST_CASE("what a filtered program that is left alone does and starts is not counted", "[trace]") {
+  const Folder folder;
+  fs::copy("/bin/dash", folder.path() / "worker");
+  TraceRequest request = shell("cd " + folder.path().string() + "; ./worker -c 'mkdir a; : >b'; mkdir c");
+  request.filter = true;
+  request.leave = "worker";
+  const auto end = trace(request);
+  REQUIRE(end.has_value());
+  CHECK(fs::exists(folder.path() / "a"));
+  CHECK(fs::exists(folder.path() / "b"));
+  CHECK(texts(*end) == std::vector<std::string>{"mkdir " + (folder.path() / "c").string()});
 }
 
 TEST_CASE("a program that is left alone is neither counted nor killed, its start is counted", "[trace]") {
