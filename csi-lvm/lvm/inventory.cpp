@@ -183,14 +183,18 @@ Result<Inventory> read_report(std::string_view text) {
   return inventory;
 }
 
-// From the first line that is not LVM's talk.
-std::string_view skip_talk(std::string_view text) {
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const std::string_view from_here = rest;
-    if (trim(take_until(rest, '\n')).starts_with('{')) return from_here;
+// Without LVM's talk, which comes between the lines of a report too: "WARNING: Inconsistent metadata found
+// for VG g.", "See vgck --updatemetadata to correct inconsistency.". The report's own all begin as JSON does.
+std::string without_talk(std::string_view text) {
+  constexpr std::string_view kBeginnings = "{}[],\"";
+  std::string report;
+  while (!text.empty()) {
+    const std::string_view line = take_until(text, '\n');
+    const std::string_view words = trim(line);
+    if (words.empty() || kBeginnings.find(words.front()) == std::string_view::npos) continue;
+    report.append(line).append(1, '\n');
   }
-  return {};
+  return report;
 }
 
 }  // namespace
@@ -239,7 +243,7 @@ std::vector<std::string> inventory_command() {
 }
 
 Result<Inventory> parse_inventory(std::string_view text) {
-  auto inventory = read_report(skip_talk(text));
+  auto inventory = read_report(without_talk(text));
   if (inventory) return inventory;
   return fail(Code::kInternal, "what LVM reports cannot be read: " + inventory.error().message);
 }

@@ -78,7 +78,7 @@ struct Inventory {
 /// The words of the one command that tells all of it, in JSON with sizes in bytes.
 [[nodiscard]] std::vector<std::string> inventory_command();
 
-/// Shape: what inventory_command() prints, with lines before it that LVM mixes in ("WARNING: ..."). Errors:
+/// Shape: what inventory_command() prints, with lines in between that LVM mixes in ("WARNING: ..."). Errors:
 /// kInternal for text that is no such report, with the place in it.
 /// Source: lvmreport(7), lvm(8) --reportformat json.
 [[nodiscard]] Result<Inventory> parse_inventory(std::string_view text);

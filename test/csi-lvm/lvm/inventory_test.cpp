@@ -67,6 +67,17 @@ TEST_CASE("each kind of volume is known", "[lvm]") {
   CHECK(group.volume("pvc") == nullptr);
 }
 
+TEST_CASE("what LVM says in the middle of a report is no part of it", "[lvm]") {
+  // As it is after a command that was killed when one of two disks had the new metadata.
+  std::string text = recorded("full.json");
+  const std::size_t inside = text.find("\"report\"");
+  text.insert(text.find('\n', inside) + 1,
+              "  WARNING: ignoring metadata seqno 339 on /dev/loop1 for seqno 340 on /dev/loop0 for VG g.\n"
+              "  WARNING: Inconsistent metadata found for VG g.\n"
+              "  See vgck --updatemetadata to correct inconsistency.\n");
+  CHECK(parse_inventory(text)->groups.at(0).volumes.size() == 6);
+}
+
 TEST_CASE("a missing disk is told, and which volumes it takes a part of", "[lvm]") {
   const Inventory inventory = parse_inventory(recorded("missing_disk.json")).value();
   const VolumeGroup& group = inventory.groups.at(0);
