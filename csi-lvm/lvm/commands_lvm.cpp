@@ -50,7 +50,8 @@ std::vector<std::string> words_to_create(const NewVolume& wanted) {
 std::string settings_text(const LvmSettings& settings, Scope scope) {
   std::string text = scope == Scope::kOurs ? "devices/use_devicesfile=1" : "devices/use_devicesfile=0";
   text +=
-      " devices/issue_discards=0 activation/monitoring=0 global/use_lvmpolld=0 "
+      " devices/issue_discards=0 devices/ignore_suspended_devices=1 activation/monitoring=0 "
+      "global/use_lvmpolld=0 "
       "activation/retry_deactivation=0 "  // five seconds in which nothing else is done; the caller asks again
       "backup/backup=";
   text += settings.backup_folder.empty() ? "0" : "1 backup/backup_dir=" + settings.backup_folder;

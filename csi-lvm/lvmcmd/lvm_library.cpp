@@ -28,8 +28,8 @@ Result<std::unique_ptr<LvmLibrary>> LvmLibrary::open() {
   void* handle = lvm2_init();
   if (handle == nullptr) return fail(Code::kUnavailable, "liblvm2cmd cannot be set up");
   lvm2_log_level(handle, LVM2_LOG_PRINT);
-  // What our threshold does is ours to do: no dmeventd of the host's is told of our pools.
-  lvm2_disable_dmeventd_monitoring(handle);
+  // Not lvm2_disable_dmeventd_monitoring(): after it LVM takes us for dmeventd, and looks at all of the
+  // host's disks whatever --devicesfile says. Every command has activation/monitoring=0.
   return std::unique_ptr<LvmLibrary>(new LvmLibrary(handle));
 }
 

@@ -2,7 +2,9 @@
 # The node-resource-manager on real disks: groups from a file, refusals, names exchanged while nobody looks.
 source "$(dirname "$0")/../../tap.sh"
 
-program=$(cd "$(dirname "$0")/../../.." && pwd)/build/bin/node-resource-manager
+bin=$(cd "$(dirname "$0")/../../.." && pwd)/build/bin
+program=$bin/node-resource-manager
+worker=(--lvmcmd "$bin/lvmcmd")
 config=/tmp/topology.yaml
 state=/tmp/state
 lvm_words=(--config devices/use_devicesfile=1 --devicesfile holdfast.devices)
@@ -90,6 +92,22 @@ takes_in_group() {
   ! vgs byhand "${lvm_words[@]}" && pass && row /dev/loop7 kept && row /dev/loop10 kept && count_disks byhand 2
 }
 
+# The worker's next process, and other programs of LVM's, must see what this one has made.
+makes_group_by_worker() {
+  truncate -s 64M /tmp/worker1 /tmp/worker2 && plug 13 worker1 && plug 14 worker2 || return
+  { group worker /dev/loop13; } | configure >"$config"
+  pass "${worker[@]}" && row /dev/loop13 kept && count_disks worker 1 || return
+  { group worker "/dev/loop13, /dev/loop14"; } | configure >"$config"
+  pass "${worker[@]}" && row /dev/loop14 kept && count_disks worker 2
+}
+
+# On a node on which no group was ever made there is no list of devices.
+makes_first_group_by_worker() {
+  mv /etc/lvm/devices/holdfast.devices /tmp/ && truncate -s 64M /tmp/first && plug 15 first || return
+  { group first /dev/loop15; } | configure >"$config"
+  pass "${worker[@]}" && row /dev/loop15 kept && grep -q /tmp/first /etc/lvm/devices/holdfast.devices && mv /tmp/holdfast.devices /etc/lvm/devices/
+}
+
 quota_path() {
   printf '  quotapath: |\n    quotapath:\n    - {name: /mnt/path1, key: kubernetes.io/hostname, operator: In, value: n1, '
   printf 'topology: {type: device, options: prjquota, fstype: ext4, devices: [/dev/loop11, /dev/loop12]}}\n'
@@ -105,7 +123,7 @@ mounts_quota_path() {
     [[ $(blkid -o value -s UUID /dev/loop12) == "$uuid" ]]
 }
 
-plan 12
+plan 14
 check "disks are made" make_disks
 check "groups are made of the disks that are there, after a dry run that makes none" make_first
 check "a second pass changes nothing" changes_nothing
@@ -115,6 +133,8 @@ check "a mounted disk is refused" in_use_is_refused
 check "names are exchanged" exchange_names
 check "the groups keep their disks, and the disk that took a name is not touched" keeps_groups
 check "a group that the host's LVM has is taken in and extended" takes_in_group
+check "a group made through lvmcmd gets onto our list of devices" makes_group_by_worker
+check "so does the first one of a node" makes_first_group_by_worker
 check "a quotapath's disk is formatted once, and mounted with project quotas" mounts_quota_path
 check "the plan can be read" grep -q '"action": "mount"' "$state/plan.json"
 check "LVM's own list of the host's devices was not made" fails test -e /etc/lvm/devices/system.devices
