@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "common/base/first_error.h"
 #include "csi-lvm/lvm/lvm_command.h"
 #include "csi-lvm/lvm/lvm_faults.h"
+#include "csi-lvm/lvm/mapped_devices.h"
 
 namespace holdfast::lvm {
 namespace {
@@ -182,6 +184,40 @@ Status CommandsLvm::deactivate(const VolumeName& name, Patience patience) {
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_not_switched(after, name, false, said);
+}
+
+Status CommandsLvm::refresh(const VolumeName& name, Patience patience) {
+  HOLDFAST_CHECK(check(name));
+  HOLDFAST_TRY(const Inventory before, look(patience));
+  HOLDFAST_TRY(const LogicalVolume* volume, find_volume(before, name));
+  HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
+  // LVM loads no table that is like the one in use, and would bring up the one that waits.
+  for (const MappedDevice& device : family_of(devices, *before.group(name.group), *volume)) {
+    HOLDFAST_CHECK(clear_waiting_table(device));
+  }
+  HOLDFAST_TRY(const std::string said, run({"lvchange", "--refresh", name.text()}, patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_not_refreshed(after, name, said);
+}
+
+Status CommandsLvm::drop_strays(const Inventory& seen, Patience patience) {
+  HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
+  if (strays(devices, seen).empty()) return {};
+  HOLDFAST_TRY(const Inventory now, look(patience));
+  std::vector<MappedDevice> left = strays(devices, now);
+  FirstError first;
+  // One may stand on another: until a round finds all that are left in use.
+  for (std::size_t before = left.size() + 1; left.size() < before;) {
+    before = left.size();
+    std::erase_if(left, [&first](const MappedDevice& device) {
+      const Status removed = remove_mapped(device);
+      if (!removed && removed.error().code == Code::kFailedPrecondition) return false;
+      first.add(removed);
+      return true;
+    });
+  }
+  return first.result();
 }
 
 Status CommandsLvm::remove(const VolumeName& name, Patience patience) {

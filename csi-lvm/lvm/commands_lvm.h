@@ -44,6 +44,8 @@ class CommandsLvm final : public Lvm {
                      const std::vector<std::string>& add, Patience patience) override;
   Status activate(const VolumeName& name, Patience patience) override;
   Status deactivate(const VolumeName& name, Patience patience) override;
+  Status refresh(const VolumeName& name, Patience patience) override;
+  Status drop_strays(const Inventory& seen, Patience patience) override;
   Status remove(const VolumeName& name, Patience patience) override;
   Result<Inventory> look_around(Patience patience) override;
   Status create_group(const GroupDisks& wanted, Patience patience) override;

@@ -106,6 +106,9 @@ Result<LogicalVolume> read_volume(const Row& row) {
   HOLDFAST_TRY(volume.health, row.text("lv_health_status"));
   volume.partial = volume.health == "partial";
   HOLDFAST_TRY(volume.lost, row.flag("lv_snapshot_invalid"));
+  HOLDFAST_TRY(const bool suspended, row.flag("lv_suspended"));
+  HOLDFAST_TRY(const bool waiting_table, row.flag("lv_inactive_table"));
+  volume.unsettled = suspended || waiting_table;
   HOLDFAST_TRY(volume.major, row.number<std::uint32_t>("lv_kernel_major"));
   HOLDFAST_TRY(volume.minor, row.number<std::uint32_t>("lv_kernel_minor"));
   HOLDFAST_TRY(volume.data_percent, row.percent("data_percent"));
@@ -145,6 +148,10 @@ Status read_volumes(const JsonObject& part, VolumeGroup& group) {
   HOLDFAST_TRY(const auto stripes, read_stripes(part));
   return for_each_row(part, "lv", [&](const Row& row) -> Status {
     HOLDFAST_TRY(LogicalVolume volume, read_volume(row));
+    if (volume.name.starts_with('[')) {
+      group.parts.push_back(std::move(volume.uuid));
+      return {};
+    }
     const auto found = stripes.find(volume.uuid);
     if (volume.layout == Layout::kStriped && found != stripes.end()) volume.stripes = found->second;
     group.volumes.push_back(std::move(volume));
@@ -224,14 +231,15 @@ std::vector<std::string> inventory_command() {
   const auto table = [](const char* name, const char* columns) {
     return std::vector<std::string>{"--configreport", name, "-o", columns};
   };
-  std::vector<std::string> words{"fullreport", "--reportformat", "json",    "--units",
-                                 "b",          "--nosuffix",     "--binary"};
+  std::vector<std::string> words{"fullreport", "--all", "--reportformat", "json",
+                                 "--units",    "b",     "--nosuffix",     "--binary"};
   for (const std::vector<std::string>& part : {
            table("vg", "vg_name,vg_uuid,vg_extent_size,vg_size,vg_free,vg_missing_pv_count,vg_seqno,vg_tags"),
            table("pv", "pv_name,pv_uuid,pv_size,pv_pe_count,pv_pe_alloc_count,pv_missing,pv_allocatable"),
            table("lv",
                  "lv_name,lv_uuid,lv_layout,lv_size,lv_tags,pool_lv,origin,lv_active,lv_device_open,"
-                 "lv_health_status,lv_snapshot_invalid,lv_kernel_major,lv_kernel_minor,data_percent,metadata_"
+                 "lv_health_status,lv_snapshot_invalid,lv_suspended,lv_inactive_table,lv_kernel_major,lv_"
+                 "kernel_minor,data_percent,metadata_"
                  "percent,"
                  "lv_metadata_size"),
            table("seg", "lv_uuid,stripes"),

@@ -38,6 +38,9 @@ struct LogicalVolume {
   bool open = false;
   bool partial = false;  ///< a disk of it is missing
   bool lost = false;     ///< a thick snapshot for which more changed than it had room for
+  /// Its device waits for the other half of a change: whoever was to make that was killed. Lvm::refresh()
+  /// does.
+  bool unsettled = false;
   std::string
       health;  ///< LVM's word for what ails it; of a thin pool "out_of_data", "metadata_read_only", "failed"
   std::uint32_t major = 0;  ///< of its device, when active
@@ -62,6 +65,7 @@ struct VolumeGroup {
   std::vector<std::string> tags;
   std::vector<PhysicalVolume> disks;
   std::vector<LogicalVolume> volumes;
+  std::vector<std::string> parts;  ///< uuids of the volumes that LVM keeps for itself: what a pool is made of
 
   /// Null when there is none of this name.
   [[nodiscard]] const LogicalVolume* volume(std::string_view volume_name) const;

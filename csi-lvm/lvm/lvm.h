@@ -101,6 +101,13 @@ class Lvm {
   virtual Status activate(const VolumeName& name, Patience patience) = 0;
   /// Errors: kNotFound; kFailedPrecondition when it is in use.
   virtual Status deactivate(const VolumeName& name, Patience patience) = 0;
+  /// Brings an active volume's device to what the metadata say, and lets go what waits for it: after a change
+  /// that was cut off (LogicalVolume::unsettled). Errors: kNotFound.
+  virtual Status refresh(const VolumeName& name, Patience patience) = 0;
+  /// Removes the devices of our groups that no metadata know, and nobody uses: left by a change that was cut
+  /// off, they would be in the way of a volume of their name. `seen` is what look() last told: when by it
+  /// there are none, LVM is not asked again.
+  virtual Status drop_strays(const Inventory& seen, Patience patience) = 0;
 
   /// One that is not there succeeds, but not when its group is not there: its disks may come back. Errors:
   /// kFailedPrecondition when it is in use, or is the origin of a thick snapshot or a pool with volumes:

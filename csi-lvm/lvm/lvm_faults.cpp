@@ -171,6 +171,11 @@ Status why_not_switched(const Inventory& after, const VolumeName& name, bool act
   return told_by_lvm((active ? "activate " : "deactivate ") + name.text(), said);
 }
 
+Status why_not_refreshed(const Inventory& after, const VolumeName& name, std::string_view said) {
+  HOLDFAST_TRY(const LogicalVolume* volume, find_volume(after, name));
+  return volume->unsettled ? Status(told_by_lvm("refresh " + name.text(), said)) : Status();
+}
+
 Status why_not_removed(const Inventory& after, const VolumeName& name, std::string_view said) {
   HOLDFAST_TRY(const VolumeGroup* group, find_group(after, name.group));
   const LogicalVolume* volume = group->volume(name.volume);

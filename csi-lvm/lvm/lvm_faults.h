@@ -20,6 +20,8 @@ Status why_metadata_not_extended(const Inventory& after, const VolumeName& pool,
                                  std::string_view said);
 /// OK when it is active (or not) as it was to be.
 Status why_not_switched(const Inventory& after, const VolumeName& name, bool active, std::string_view said);
+/// OK when nothing waits for its device any more.
+Status why_not_refreshed(const Inventory& after, const VolumeName& name, std::string_view said);
 /// OK when it is gone.
 Status why_not_removed(const Inventory& after, const VolumeName& name, std::string_view said);
 

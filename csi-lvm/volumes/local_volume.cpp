@@ -82,6 +82,12 @@ bool is_encrypted(const LogicalVolume& volume) { return !volume.tag_value(kEncry
 
 bool is_snapshot(const LogicalVolume& volume) { return !volume.tag_value(kTakenTag).empty(); }
 
+// A pool zeroes what it gives, and gives what is zeroed: wiping a thin volume would only fill it.
+Wipe wipe_of(const LogicalVolume& volume) {
+  if (volume.layout == Layout::kThin) return Wipe::kNone;
+  return parse_wipe(volume.tag_value(kWipeTag)).value_or(Wipe::kNone);
+}
+
 std::uint64_t shown_size(const VolumeGroup& group, const LogicalVolume& volume) {
   if (volume.origin.empty() || volume.layout == Layout::kThin) return volume.size_bytes;
   const LogicalVolume* origin = group.volume(volume.origin);

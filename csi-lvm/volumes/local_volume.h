@@ -67,6 +67,9 @@ Result<Inventory> look(Lvm& lvm, CapacityBook& book, Lvm::Patience patience);
 [[nodiscard]] bool is_snapshot(const LogicalVolume& volume);
 [[nodiscard]] bool is_encrypted(const LogicalVolume& volume);
 
+/// What becomes of its content when it is deleted.
+[[nodiscard]] Wipe wipe_of(const LogicalVolume& volume);
+
 /// What it shows: of a thick snapshot the size of its origin, as its own is its room for changes.
 [[nodiscard]] std::uint64_t shown_size(const VolumeGroup& group, const LogicalVolume& volume);
 

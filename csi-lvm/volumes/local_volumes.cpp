@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/base/first_error.h"
 #include "common/csi/answers.h"
 #include "csi-lvm/lvm/lvm_command.h"
 #include "csi-lvm/lvm/lvm_faults.h"
@@ -11,12 +10,6 @@
 
 namespace holdfast::lvm {
 namespace {
-
-// A pool zeroes what it gives, and gives what is zeroed: wiping a thin volume would only fill it.
-Wipe wipe_of(const LogicalVolume& volume) {
-  if (volume.layout == Layout::kThin) return Wipe::kNone;
-  return parse_wipe(volume.tag_value(kWipeTag)).value_or(Wipe::kNone);
-}
 
 tl::unexpected<Error> not_there(const std::string& id) {
   return fail(Code::kNotFound, "there is no volume " + id + " on this node");
@@ -46,49 +39,6 @@ Result<std::optional<FoundVolume>> LocalVolumes::search(const std::string& id, P
   return find_in(inventory, id);
 }
 
-bool LocalVolumes::is_left_over(const LogicalVolume& volume) const {
-  const std::string_view cluster = volume.tag_value(kClusterTag);
-  const bool of_pod = volume.tag_value(kLifeTag) == kPodsLife;
-  return is_half(volume) && (cluster == cluster_.get() || (of_pod && cluster.empty()));
-}
-
-Status LocalVolumes::clear_away(const VolumeName& name, const LogicalVolume& volume, Patience patience,
-                                csi::VolumeHolds* holds) {
-  if (holds == nullptr) {
-    const Wipe wipe = state_of(volume) == kDeleting ? wipe_of(volume) : Wipe::kNone;
-    return give_up(name, wipe, patience);
-  }
-  using Kind = csi::VolumeHolds::Kind;
-  const std::string_view target = volume.tag_value(kForTag);  // who copies holds what is to be filled
-  const Kind kind = target.empty() && is_snapshot(volume) ? Kind::kSnapshot : Kind::kVolume;
-  const auto held =
-      holds->hold(kind, target.empty() ? name.volume : target, "cleaning up after the last run");
-  if (!held) return {};
-  // It may have been finished, or have gone, before it was held.
-  HOLDFAST_TRY(const Inventory now, look(patience));
-  const VolumeGroup* group = now.group(name.group);
-  const LogicalVolume* there = group == nullptr ? nullptr : group->volume(name.volume);
-  if (there == nullptr || !is_left_over(*there)) return {};
-  return clear_away(name, *there, patience, nullptr);
-}
-
-Status LocalVolumes::recover(Patience patience, csi::VolumeHolds* holds) {
-  HOLDFAST_TRY(const Inventory inventory, look(patience));
-  FirstError first;
-  // A volume does not go before the snapshots that live by it.
-  for (const bool snapshots : {true, false}) {
-    for (const VolumeGroup& group : inventory.groups) {
-      for (const LogicalVolume& volume : group.volumes) {
-        const bool turn = volume.origin.empty() != snapshots;
-        if (!turn || !is_left_over(volume)) continue;
-        first.add(clear_away({group.name, volume.name}, volume, patience, holds));
-      }
-    }
-  }
-  first.add(refresh(patience));
-  return first.result();
-}
-
 Result<LocalVolume> LocalVolumes::create(const VolumeRequest& wanted, Patience patience) {
   const VolumeName name{wanted.parameters.group, lv_name_of(wanted.name)};
   HOLDFAST_CHECK(check_volume_name(name.group, name.volume));
@@ -112,6 +62,7 @@ Result<LocalVolume> LocalVolumes::again(const VolumeRequest& wanted, const Inven
     return fail(Code::kAborted, "the volume " + found.name.text() + " is being deleted");
   }
   HOLDFAST_CHECK(check_same(wanted, found));
+  HOLDFAST_CHECK(settle(found.group, patience));
   if (is_unfinished_copy(volume)) {
     HOLDFAST_TRY(const std::uint64_t size,
                  fitting_size(std::max(wanted.required_bytes, volume.size_bytes), wanted.limit_bytes,
@@ -119,6 +70,7 @@ Result<LocalVolume> LocalVolumes::again(const VolumeRequest& wanted, const Inven
     return finish_copy(now, found, size, patience);
   }
   if (state_of(volume) == kCreating) {
+    if (!volume.active) HOLDFAST_CHECK(lvm_.activate(found.name, patience));
     HOLDFAST_CHECK(make_ready(found.name, is_thick(volume), wanted.block, patience));
   }
   if (wanted.source) HOLDFAST_CHECK(copies_.drop_temporary(now, found.name.volume, patience));
@@ -228,6 +180,7 @@ Status LocalVolumes::remove_found(const FoundVolume& found, Patience patience) {
   Inventory alone;
   alone.groups.push_back(found.group);
   HOLDFAST_CHECK(may_remove(alone, found.name));
+  HOLDFAST_CHECK(settle(found.group, patience));
   const Status gone = give_up(found.name, wipe_of(found.volume), patience);
   if (!gone && gone.error().code != Code::kFailedPrecondition) return left_behind(gone.error());
   HOLDFAST_CHECK(gone);
@@ -249,6 +202,8 @@ Result<std::uint64_t> LocalVolumes::extend(const std::string& id, std::uint64_t 
   HOLDFAST_TRY(const std::optional<FoundVolume> found, search(id, patience));
   if (!found || is_half(found->volume) || is_snapshot(found->volume)) return not_there(id);
   const LogicalVolume& volume = found->volume;
+  // It may have the size, and its device not.
+  HOLDFAST_CHECK(settle(found->group, patience));
   if (volume.size_bytes >= required_bytes) return volume.size_bytes;
   const std::uint64_t extent = found->group.extent_bytes;
   HOLDFAST_TRY(const std::uint64_t size, fitting_size(required_bytes, limit_bytes, extent, volume.stripes));
@@ -268,7 +223,10 @@ Result<LocalVolume> LocalVolumes::snapshot(const std::string& name, const std::s
   HOLDFAST_TRY(std::optional<FoundVolume> there, find_in(now, lv_name_of(name)));
   if (there && is_snapshot(there->volume) && is_half(there->volume)) {
     // LVM makes a plain volume, then a snapshot of it, then a device: cut off, it may be any of these.
+    HOLDFAST_CHECK(settle(there->group, patience));
     HOLDFAST_CHECK(give_up(there->name, Wipe::kNone, patience));
+    HOLDFAST_TRY(const Inventory after, look(patience));
+    HOLDFAST_CHECK(lvm_.drop_strays(after, patience));
     there.reset();
   }
   if (there) {
@@ -292,7 +250,10 @@ Result<LocalVolume> LocalVolumes::take(const std::string& name, const FoundVolum
   const std::int64_t now = clock_.now().time_since_epoch().count();
   const NewSnapshot wanted = planned_snapshot(name, source, room, now, cluster_.get());
   HOLDFAST_TRY(const CapacityBook::Promise promised, book_.promise(room_of(wanted, source)));
-  HOLDFAST_CHECK(lvm_.create_snapshot(wanted, patience));
+  const Status made = lvm_.create_snapshot(wanted, patience);
+  // It was not there: what has its name is what LVM had made before it failed.
+  if (!made && made.error().code == Code::kAlreadyExists) return left_behind(made.error());
+  HOLDFAST_CHECK(made);
   HOLDFAST_CHECK(make_ready({source.name.group, wanted.name}, /*thick=*/false, /*block=*/false, patience));
   const auto after = look(patience);
   return LocalVolume{.name = {source.name.group, wanted.name},
@@ -319,6 +280,7 @@ Result<std::vector<LocalVolume>> LocalVolumes::list(Patience patience) {
 Result<LocalVolume> LocalVolumes::find(const std::string& id, Patience patience) {
   HOLDFAST_TRY(const std::optional<FoundVolume> found, search(id, patience));
   if (!found || is_half(found->volume)) return not_there(id);
+  if (found->volume.unsettled) HOLDFAST_CHECK(settle(found->group, patience));
   return told(found->group, found->volume, book_.limits());
 }
 

@@ -63,9 +63,10 @@ class LocalVolumes {
   /// The cluster's uid has become known: volumes bear it from now on.
   void join(std::string cluster) { cluster_.set(std::move(cluster)); }
 
-  /// After a start: removes what was left half made or half deleted by this cluster, the temporary snapshots
-  /// of copies too, and what pods had asked for before the cluster's uid was known. What is held meanwhile is
-  /// left to who holds it (null: nobody holds anything). Goes on after a failure; returns the first.
+  /// After a start: brings devices to what the metadata say where LVM was killed in between, and removes what
+  /// was left half made or half deleted by this cluster, the temporary snapshots of copies too, and what pods
+  /// had asked for before the cluster's uid was known. What is held meanwhile is left to who holds it (null:
+  /// nobody holds anything). Goes on after a failure; returns the first.
   Status recover(Patience patience, csi::VolumeHolds* holds = nullptr);
 
   /// Every few seconds, from any thread: ThinPools::tend().
@@ -110,6 +111,8 @@ class LocalVolumes {
   [[nodiscard]] bool is_left_over(const LogicalVolume& volume) const;
   Status clear_away(const VolumeName& name, const LogicalVolume& volume, Patience patience,
                     csi::VolumeHolds* holds);
+  /// Nothing waits any more for the devices of our volumes in this group.
+  Status settle(const VolumeGroup& group, Patience patience);
   Result<std::optional<FoundVolume>> search(const std::string& id, Patience patience);
   Result<LocalVolume> make(const VolumeRequest& wanted, const VolumeName& name, Patience patience);
   Result<LocalVolume> make_copy(const VolumeRequest& wanted, const VolumeName& name, const Inventory& now,

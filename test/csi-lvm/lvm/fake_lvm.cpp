@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kRefused = "the fake refuses";
 
-void refresh(VolumeGroup& group) {
+void recount(VolumeGroup& group) {
   std::uint64_t free = 0;
   for (const PhysicalVolume& disk : group.disks) free += disk.free_extents;
   group.free_bytes = free * group.extent_bytes;
@@ -37,7 +37,7 @@ void FakeLvm::add_group(const std::string& name, const std::vector<std::uint64_t
     group.size_bytes += disk.size_bytes;
     group.disks.push_back(std::move(disk));
   }
-  refresh(group);
+  recount(group);
   const std::scoped_lock lock(mutex_);
   state_.groups.push_back(std::move(group));
 }
@@ -69,7 +69,7 @@ Status FakeLvm::perform(std::string_view verb, const VolumeName& name,
   const std::scoped_lock lock(mutex_);
   if (before) HOLDFAST_CHECK(before(verb, name));
   HOLDFAST_CHECK(change());
-  if (VolumeGroup* changed = group(name.group); changed != nullptr) refresh(*changed);
+  if (VolumeGroup* changed = group(name.group); changed != nullptr) recount(*changed);
   return after ? after(verb, name) : Status{};
 }
 
@@ -140,7 +140,7 @@ Status FakeLvm::create_snapshot(const NewSnapshot& wanted, Patience /*patience*/
       made.data_percent = 0.0;
     }
     of.volumes.push_back(std::move(made));
-    return {};
+    return strays.contains(wanted.name) ? why_no_snapshot(state_, wanted, kRefused) : Status();
   });
 }
 
@@ -232,6 +232,20 @@ Status FakeLvm::activate(const VolumeName& name, Patience /*patience*/) {
 
 Status FakeLvm::deactivate(const VolumeName& name, Patience /*patience*/) {
   return perform("deactivate", name, [&] { return switch_to(name, false); });
+}
+
+Status FakeLvm::refresh(const VolumeName& name, Patience /*patience*/) {
+  return perform("refresh", name, [&]() -> Status {
+    HOLDFAST_CHECK(find_volume(state_, name));
+    volume(name)->unsettled = false;
+    return {};
+  });
+}
+
+Status FakeLvm::drop_strays(const Inventory& /*seen*/, Patience /*patience*/) {
+  const std::scoped_lock lock(mutex_);
+  strays.clear();
+  return {};
 }
 
 Status FakeLvm::remove(const VolumeName& name, Patience /*patience*/) {

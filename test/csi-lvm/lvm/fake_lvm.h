@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,9 @@ class FakeLvm final : public Lvm {
   std::function<Status(std::string_view verb, const VolumeName& name)> after;
 
   int looks = 0;  ///< how often look() was called
+  /// Names of devices that a change that was cut off has left. A volume of such a name is made, and the
+  /// change fails nevertheless.
+  std::set<std::string> strays;
 
   void add_group(const std::string& name, const std::vector<std::uint64_t>& extents_of_disks,
                  std::uint64_t extent_bytes = 4 << 20);
@@ -45,6 +49,8 @@ class FakeLvm final : public Lvm {
                      const std::vector<std::string>& add, Patience patience) override;
   Status activate(const VolumeName& name, Patience patience) override;
   Status deactivate(const VolumeName& name, Patience patience) override;
+  Status refresh(const VolumeName& name, Patience patience) override;
+  Status drop_strays(const Inventory& seen, Patience patience) override;
   Status remove(const VolumeName& name, Patience patience) override;
   Result<Inventory> look_around(Patience patience) override;
   Status create_group(const GroupDisks& wanted, Patience patience) override;

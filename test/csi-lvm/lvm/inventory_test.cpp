@@ -2,6 +2,7 @@
 
 #include "common/base/files.h"
 #include "csi-lvm/lvm/lvm_command.h"
+#include "csi-lvm/lvm/mapped_devices.h"
 #include "test/catch.h"
 
 namespace holdfast::lvm {
@@ -76,6 +77,76 @@ TEST_CASE("what LVM says in the middle of a report is no part of it", "[lvm]") {
               "  WARNING: Inconsistent metadata found for VG g.\n"
               "  See vgck --updatemetadata to correct inconsistency.\n");
   CHECK(parse_inventory(text)->groups.at(0).volumes.size() == 6);
+}
+
+TEST_CASE("a device that waits is told, and what LVM keeps for itself apart", "[lvm]") {
+  const auto row = [](const std::string& name, const std::string& suspended, const std::string& waiting) {
+    return R"({"lv_name":")" + name + R"(","lv_uuid":"u-)" + name +
+           R"(","lv_layout":"linear","lv_size":"4","lv_tags":"","pool_lv":"","origin":"","lv_active":"active",)"
+           R"("lv_device_open":"0","lv_health_status":"","lv_snapshot_invalid":"-1","lv_suspended":")" +
+           suspended + R"(","lv_inactive_table":")" + waiting +
+           R"(","lv_kernel_major":"1","lv_kernel_minor":"1","data_percent":"","metadata_percent":"","lv_metadata_size":""})";
+  };
+  const std::string rows = row("plain", "0", "0") + "," + row("held", "1", "0") + "," +
+                           row("loaded", "0", "1") + "," + row("away", "-1", "-1") + "," +
+                           row("[pool_tdata]", "0", "0");
+  const std::string group =
+      R"("vg":[{"vg_name":"g","vg_uuid":"u","vg_extent_size":"4","vg_size":"4","vg_free":"4","vg_missing_pv_count":"0",)"
+      R"("vg_seqno":"1","vg_tags":""}],"lv":[)" +
+      rows + "]";
+  const Inventory inventory = parse_inventory(report(group)).value();
+  REQUIRE(inventory.groups.size() == 1);
+  const VolumeGroup& found = inventory.groups[0];
+  CHECK(found.volumes.size() == 4);
+  CHECK_FALSE(found.volume("plain")->unsettled);
+  CHECK(found.volume("held")->unsettled);
+  CHECK(found.volume("loaded")->unsettled);
+  CHECK_FALSE(found.volume("away")->unsettled);
+  CHECK(found.parts == std::vector<std::string>{"u-[pool_tdata]"});
+}
+
+TEST_CASE("devices that no metadata account for are strays", "[lvm]") {
+  const auto id = [](char of) { return std::string(32, of); };
+  VolumeGroup group;
+  group.uuid = "gggggg-gggg-gggg-gggg-gggg-gggg-gggggg";
+  const auto add = [&](const std::string& name, char of, const std::string& origin) {
+    LogicalVolume volume;
+    volume.name = name;
+    volume.uuid = id(of);
+    volume.origin = origin;
+    group.volumes.push_back(volume);
+  };
+  add("plain", 'p', "");
+  add("origin", 'o', "");
+  add("snap", 's', "origin");
+  group.parts = {id('d')};
+  Inventory now;
+  now.groups.push_back(group);
+  struct Case {
+    const char* name;
+    std::string uuid;
+    bool stray;
+  };
+  const std::string ours = "LVM-" + id('g');
+  const Case cases[] = {
+      {"a volume", ours + id('p'), false},
+      {"a part of a pool", ours + id('d') + "-tdata", false},
+      {"a layer of a pool", ours + id('p') + "-tpool", false},
+      {"what an origin covers", ours + id('o') + "-real", false},
+      {"a snapshot's room", ours + id('s') + "-cow", false},
+      {"a volume that is none", ours + id('x'), true},
+      {"the room of a snapshot that is none", ours + id('x') + "-cow", true},
+      {"room of a plain volume", ours + id('p') + "-cow", true},
+      {"cover of a volume without a snapshot", ours + id('p') + "-real", true},
+      {"another group's", "LVM-" + id('h') + id('x'), false},
+      {"no volume of LVM's", "CRYPT-LUKS2-" + id('x') + id('x'), false},
+      {"cut off", ours + id('x').substr(1), false},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      CHECK(strays({{.name = "d", .uuid = c.uuid}}, now).size() == (c.stray ? 1 : 0));
+    }
+  }
 }
 
 TEST_CASE("a missing disk is told, and which volumes it takes a part of", "[lvm]") {

@@ -1,5 +1,6 @@
 #include "csi-lvm/volumes/local_volumes.h"
 
+#include <functional>
 #include <map>
 
 #include "csi-lvm/volumes/volume_tags.h"
@@ -14,6 +15,11 @@ using test::kExtent;
 using test::kMiB;
 using test::kNow;
 using test::Node;
+
+template <class T>
+Status only_status(const Result<T>& done) {
+  return done ? Status() : Status(tl::unexpected(done.error()));
+}
 
 TEST_CASE_METHOD(Node, "a volume is ready when it was made, cleaned and tagged", "[lvm volumes]") {
   const LocalVolume made = volumes.create(request("pvc-1", 50 * kMiB), kNow).value();
@@ -350,6 +356,66 @@ TEST_CASE_METHOD(Node, "a volume whose extents cannot be cleaned is never ready"
   cleaner.fault.reset();
   REQUIRE(volumes.create(request("pvc-1", kMiB), kNow).has_value());
   CHECK(volume("pvc-1")->tag_value(kStateTag) == kReady);
+}
+
+TEST_CASE("a device that waits for the rest of a change is brought to what the metadata say",
+          "[lvm volumes]") {
+  struct Case {
+    const char* name;
+    std::function<Status(Node&)> call;
+  };
+  const Case cases[] = {
+      {"at a start", [](Node& node) { return node.volumes.recover(kNow); }},
+      {"before it has the size that it is to have",
+       [](Node& node) { return only_status(node.volumes.extend("pvc-1", 40 * kMiB, 0, kNow)); }},
+      {"before a snapshot is removed",
+       [](Node& node) { return node.volumes.remove_snapshot("snap-1", kNow); }},
+      {"when it is looked for", [](Node& node) { return only_status(node.volumes.find("pvc-1", kNow)); }},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      Node node;
+      REQUIRE(node.volumes.create(Node::request("pvc-1", 40 * kMiB), kNow).has_value());
+      REQUIRE(node.volumes.snapshot("snap-1", "pvc-1", SnapshotRoom{}, kNow).has_value());
+      node.lvm.change({"vg", "pvc-1"}, [](LogicalVolume& volume) { volume.unsettled = true; });
+      CHECK(c.call(node).has_value());
+      CHECK_FALSE(node.volume("pvc-1")->unsettled);
+    }
+  }
+}
+
+TEST_CASE_METHOD(Node, "a device of another maker's volume that waits is his to resume", "[lvm volumes]") {
+  NewVolume other;
+  other.name = {"vg", "data"};
+  other.size_bytes = kExtent;
+  REQUIRE(lvm.create(other, kNow).has_value());
+  lvm.change(other.name, [](LogicalVolume& volume) { volume.unsettled = true; });
+  REQUIRE(volumes.recover(kNow).has_value());
+  CHECK(volume("data")->unsettled);
+}
+
+TEST_CASE_METHOD(Node, "devices that are left over stand in the way of a snapshot once only",
+                 "[lvm volumes]") {
+  REQUIRE(volumes.create(request("pvc-1", 40 * kMiB), kNow).has_value());
+  lvm.strays = {"snap-1"};
+  refuses(volumes.snapshot("snap-1", "pvc-1", SnapshotRoom{}, kNow), Code::kAborted);
+  CHECK(volumes.snapshot("snap-1", "pvc-1", SnapshotRoom{}, kNow)->size_bytes == 40 * kMiB);
+  CHECK(volume("snap-1")->tag_value(kStateTag) == kReady);
+  lvm.strays = {"snap-2"};
+  REQUIRE(volumes.recover(kNow).has_value());
+  CHECK(lvm.strays.empty());
+}
+
+TEST_CASE_METHOD(Node, "a volume that was made and not activated is cleaned all the same", "[lvm volumes]") {
+  NewVolume half;
+  half.name = {"vg", "pvc-1"};
+  half.size_bytes = 52 * kMiB;
+  half.tags = {tag(kStateTag, kCreating)};
+  REQUIRE(lvm.create(half, kNow).has_value());
+  REQUIRE(lvm.deactivate(half.name, kNow).has_value());
+  REQUIRE(volumes.create(request("pvc-1", 50 * kMiB), kNow).has_value());
+  CHECK(volume("pvc-1")->active);
+  CHECK(cleaner.done == std::vector<std::string>{"zero vg/pvc-1"});
 }
 
 TEST_CASE_METHOD(Node, "the last room goes to one of two, and LVM is not asked for the other",

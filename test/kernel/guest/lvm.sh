@@ -8,10 +8,11 @@ programs=$tree/build/guest/bin
 
 guest_test() { env HOLDFAST_BIN="$tree/build/bin" "$programs/csi_lvm_guest_test" "$@"; }
 
-plan 6
+plan 7
 check "a group of two disks is made" make_group contract 256M
 check "what the port promises holds" guest_test '[lvm contract]'
 check "volumes are made, cleaned and removed, many at once" guest_test '[lvm volumes]'
 check "volumes take the content of others, pools fill and grow" guest_test '[lvm content]'
+check "what commands that were killed have left is put in order" guest_test '[lvm leftovers]'
 check "20 tenants on the same extents find nothing of each other" guest_test '[lvm tenants]'
 check "LVM's own list of the host's devices was not made" fails test -e /etc/lvm/devices/system.devices

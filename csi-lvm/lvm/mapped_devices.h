@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "csi-lvm/lvm/inventory.h"
+
+/// Devices of device-mapper, below LVM: what a command of LVM's that was killed has left there, no later
+/// command of LVM's looks at.
+namespace holdfast::lvm {
+
+struct MappedDevice {
+  std::string name;  ///< "suite-pvc--1-cow"
+  std::string uuid;  ///< of LVM's: "LVM-", 32 characters of the group, 32 of the volume, then a layer
+                     ///< ("-cow") or nothing
+};
+
+/// All of them. Errors: errno of reading sysfs. A kernel without device-mapper has none.
+Result<std::vector<MappedDevice>> mapped_devices(const std::filesystem::path& sys = "/sys");
+
+/// Those of the groups in `now` that their metadata do not account for: of volumes that are none, and the
+/// layers of a snapshot ("-cow", "-real") of volumes that are no snapshot, or have none. Pure. True only when
+/// no command of LVM's was at work on the group: so `now` is to be a report that began after the devices were
+/// listed, as a report waits for such a command to end.
+[[nodiscard]] std::vector<MappedDevice> strays(const std::vector<MappedDevice>& devices,
+                                               const Inventory& now);
+
+/// Those of the volume, of what it is a snapshot of, and of all snapshots of either, with their layers. Pure.
+[[nodiscard]] std::vector<MappedDevice> family_of(const std::vector<MappedDevice>& devices,
+                                                  const VolumeGroup& group, const LogicalVolume& volume);
+
+/// Lets go of the table that waits to become the device's at its next resume. One that has none, or is gone,
+/// succeeds. Errors: errno of the ioctl. Source: linux/dm-ioctl.h, DM_TABLE_CLEAR.
+Status clear_waiting_table(const MappedDevice& device);
+
+/// Removes the device, and its node below /dev/mapper where no udevd does. Errors: kFailedPrecondition when
+/// it is in use; errno of the ioctl. One that is gone succeeds. Source: linux/dm-ioctl.h, DM_DEV_REMOVE.
+Status remove_mapped(const MappedDevice& device);
+
+}  // namespace holdfast::lvm
