@@ -16,6 +16,7 @@ import csi_driver  # noqa: E402
 WORK = pathlib.Path("/run/kill")
 CONTROL = WORK / "control"
 POINTS = WORK / "control.points"
+GONE = WORK / "control.killed"
 KILLED = 77  # syscall_killer's exit status
 PATIENCE_SECONDS = 30
 
@@ -28,12 +29,15 @@ class DriverProcess:
         self._messages = messages
         self._numbers = itertools.count()
         self._tracer = None
+        self._earlier = []  # they follow what their driver has started to its end
         self.csi = None
         WORK.mkdir(exist_ok=True)
 
     def start(self):
         """Another socket each time: a channel of gRPC to the old one would wait before it connects again."""
         self.say("start")
+        GONE.unlink(missing_ok=True)
+        self._earlier = [tracer for tracer in [*self._earlier, self._tracer] if tracer and tracer.poll() is None]
         endpoint = WORK / f"csi-{next(self._numbers)}.sock"
         # Its log goes through a pipe: lines in a file would be changes too.
         log = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=open(WORK / "driver.log", "ab"))
@@ -72,7 +76,12 @@ class DriverProcess:
         POINTS.unlink(missing_ok=True)
 
     def wait_until_killed(self):
-        if self._tracer.wait(PATIENCE_SECONDS) != KILLED:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not GONE.exists() and self._tracer.poll() is None:
+            if time.monotonic() > deadline:
+                raise RuntimeError("csi-lvm was not killed")
+            time.sleep(0.002)
+        if self._tracer.poll() not in (None, KILLED):
             raise RuntimeError(f"the tracer ended with {self._tracer.returncode}")
 
     def stop(self):

@@ -1,23 +1,21 @@
 """What a node's volumes, devices, mounts and folders are, in a form that is equal after equal calls."""
 
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 
+import worker
+
 KUBELET = pathlib.Path("/var/lib/kubelet")
+# LVM looks through all that it has archived in each command.
+ARCHIVE = pathlib.Path("/var/lib/holdfast/csi/localplugin.csi.alibabacloud.com/archive")
 LVM = ("--devicesfile", "holdfast.devices", "--config",
        "activation/udev_sync=0 devices/obtain_device_list_from_udev=0 devices/use_devicesfile=1")
 # What differs from one life to the next: the uuid that mkfs has drawn, and when a snapshot was taken.
 DRAWN = re.compile(r"(?<=formatted:)[^,\s]*|(?<=csi\.taken=)\d+")
-
-
-def volumes():
-    """A line for each logical volume, hidden ones too, and what is free."""
-    done = subprocess.run(["lvs", *LVM, "--all", "--noheadings", "--units", "b", "-o", "lv_name,lv_size,lv_tags,lv_attr"],
-                          capture_output=True, text=True, timeout=60, check=True)
-    return sorted(" ".join(DRAWN.sub("*", line).split()) for line in done.stdout.splitlines())
 
 
 def devices():
@@ -49,19 +47,39 @@ def folders():
     return sorted(found)
 
 
-def state():
-    return {"volumes": volumes(), "devices": devices(), "mounts": mounts(), "folders": folders()}
+def thin_archive():
+    """Metadata of lives that are over."""
+    for file in ARCHIVE.glob("*.vg"):
+        file.unlink()
 
 
-def clear():
-    """Takes everything away, for the next life; what is amiss was told before."""
-    for line in reversed(mounts()):
-        subprocess.run(["umount", line.split(" ")[1]], check=False)
-    for device in pathlib.Path("/sys/block").glob("dm-*"):
-        subprocess.run(["dmsetup", "resume", (device / "dm/name").read_text().strip()], check=False)
-    for line in volumes():
-        subprocess.run(["lvremove", *LVM, "--yes", "--force", "suite/" + line.split(" ")[0]], check=False)
-    for line in devices():
-        subprocess.run(["dmsetup", "remove", "--force", line.split(" ")[0]], check=False)
-    for folder in ("plugins/csi", "pods"):
-        shutil.rmtree(KUBELET / folder, ignore_errors=True)
+class Node:
+    """`lvmcmd` is the path of that program."""
+
+    def __init__(self, lvmcmd):
+        self._worker = worker.Worker(lvmcmd)
+
+    def volumes(self):
+        """A line for each logical volume, hidden ones too."""
+        report = self._worker.report("lvs", "--all --units b --reportformat json -o lv_name,lv_size,lv_tags,lv_attr")
+        # LVM may talk in between: of disks that the killed command has not written to.
+        lines = (line for line in report.splitlines() if line.strip()[:1] in tuple('{}[],"'))
+        rows = json.loads("".join(lines))["report"][0]["lv"]
+        return sorted(DRAWN.sub("*", " ".join(row.values())) for row in rows)
+
+    def state(self):
+        return {"volumes": self.volumes(), "devices": devices(), "mounts": mounts(), "folders": folders()}
+
+    def clear(self):
+        """Takes everything away, for the next life; what is amiss was told before."""
+        for line in reversed(mounts()):
+            subprocess.run(["umount", line.split(" ")[1]], check=False)
+        for device in pathlib.Path("/sys/block").glob("dm-*"):
+            subprocess.run(["dmsetup", "resume", (device / "dm/name").read_text().strip()], check=False)
+        for line in self.volumes():
+            subprocess.run(["lvremove", *LVM, "--yes", "--force", "suite/" + line.split(" ")[0]], check=False)
+        # One may stand on another.
+        for line in 2 * devices():
+            subprocess.run(["dmsetup", "remove", "--force", line.split(" ")[0]], check=False)
+        for folder in ("plugins/csi", "pods"):
+            shutil.rmtree(KUBELET / folder, ignore_errors=True)
