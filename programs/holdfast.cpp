@@ -6,6 +6,7 @@
 
 #include "common/base/flags.h"
 #include "csi-lvm/cluster/forget_node.h"
+#include "csi-lvm/nrm/plan_report.h"
 
 namespace {
 
@@ -26,5 +27,11 @@ int main(int argc, char** argv) {
   const bool of_storage = !arguments.empty() && arguments.front() == "node";
   if (of_storage)
     return print(holdfast::lvm::answer_node_command(files, clock, arguments, holdfast::environment_variable));
-  return print(holdfast::flannel::answer(files, clock, arguments, holdfast::environment_variable));
+  auto answer = holdfast::flannel::answer(files, clock, arguments, holdfast::environment_variable);
+  if (!arguments.empty() && arguments.front() == "status" && answer.status < 2) {
+    const auto plan = holdfast::nrm::report_plan(files, holdfast::nrm::kStateFolder);
+    if (!plan.text.empty()) answer.out += "\n" + plan.text;
+    if (!plan.well) answer.status = 1;
+  }
+  return print(answer);
 }

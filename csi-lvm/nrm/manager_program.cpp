@@ -1,7 +1,6 @@
 #include "csi-lvm/nrm/manager_program.h"
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -19,6 +18,7 @@
 #include "csi-lvm/lvm/worker_runner.h"
 #include "csi-lvm/nrm/cluster_config.h"
 #include "csi-lvm/nrm/node_resource_manager.h"
+#include "csi-lvm/nrm/plan_report.h"
 
 namespace holdfast::nrm {
 namespace {
@@ -187,31 +187,16 @@ class Program {
   http::PatientPageServer server_;
 };
 
-using Line = std::array<std::string, 5>;
-
-Line line_of(const PlanRow& row) {
-  return {row.entry, row.device.empty() ? row.selector : row.device, row.identity,
-          std::string(to_string(row.action)), row.reason};
-}
-
 }  // namespace
 
 std::string plan_table(const std::vector<PlanRow>& rows) {
-  std::vector<Line> lines{{"ENTRY", "DEVICE", "IDENTITY", "ACTION", "REASON"}};
-  lines.reserve(rows.size() + 1);
-  for (const PlanRow& row : rows) lines.push_back(line_of(row));
-  std::array<std::size_t, 5> widths{};
-  for (const Line& line : lines) {
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  std::vector<PlanLine> lines;
+  lines.reserve(rows.size());
+  for (const PlanRow& row : rows) {
+    lines.push_back({row.entry, row.device.empty() ? row.selector : row.device, row.identity,
+                     std::string(to_string(row.action)), row.reason});
   }
-  std::string text;
-  for (const Line& line : lines) {
-    for (std::size_t i = 0; i + 1 < line.size(); ++i) {
-      text.append(line[i]).append(widths[i] + 2 - line[i].size(), ' ');
-    }
-    text.append(line.back()).append("\n");
-  }
-  return text;
+  return table_of(std::move(lines));
 }
 
 Status run_node_resource_manager(const ManagerOptions& options, Logger& log) {

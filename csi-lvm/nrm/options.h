@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "common/http/listen_address.h"
+#include "csi-lvm/nrm/plan_report.h"
 #include "csi-lvm/nrm/topology.h"
 
 namespace holdfast::nrm {
@@ -22,7 +23,7 @@ struct ManagerOptions {
   std::string config_map = "node-resource-topo";
   std::string name_space = "kube-system";
   std::filesystem::path kubeconfig;
-  std::filesystem::path state_dir = "/var/lib/holdfast/node-resources";
+  std::filesystem::path state_dir = kStateFolder;
   std::filesystem::path lvmcmd;  ///< empty: lvm(8) is run for each command
   std::string devices_file = "holdfast.devices";
   std::chrono::seconds interval{60};

@@ -4,9 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/json.h"
+#include "common/base/state_file.h"
 #include "csi-lvm/nrm/cluster_config.h"
 #include "csi-lvm/nrm/manager_program.h"
 #include "csi-lvm/nrm/options.h"
+#include "csi-lvm/nrm/plan_report.h"
 #include "test/catch.h"
 #include "test/csi-lvm/lvm/fake_lvm.h"
 #include "test/csi-lvm/nrm/fake_disks.h"
@@ -213,6 +215,44 @@ TEST_CASE("The manager's options are read, and what could harm the host's LVM is
   CHECK_FALSE(parse({"--node-id=n1", "--devices-file=system.devices"}).has_value());
   CHECK_FALSE(parse({"--node-id=n1", "--devices-file=../x"}).has_value());
   CHECK_FALSE(parse({"--node-id=n1", "--node-labels=a"}).has_value());
+}
+
+TEST_CASE_METHOD(Managed, "The last plan is told to people, with what is done, and what is not and why",
+                 "[nrm]") {
+  CHECK(report_plan(files, folder / "state").text.empty());
+  CHECK(report_plan(files, folder / "state").well);
+  manager.configure(
+      {.data = {{"volumegroup", one_group("/dev/vdb", "kubernetes.io/hostname")}}, .labels = {}});
+  turn_until([&] { return passes.size() == 1; });
+  PlanReport report = report_plan(files, folder / "state");
+  CHECK(report.well);
+  CHECK(report.text.starts_with("node resources, as of "));
+  CHECK(report.text.find("/dev/vdb  ") != std::string::npos);
+  CHECK(report.text.find(" kept ") != std::string::npos);
+
+  manager.configure(
+      {.data = {{"volumegroup", one_group("/dev/vdb, /dev/vdz", "kubernetes.io/hostname")}}, .labels = {}});
+  turn_until([&] { return passes.size() == 2; });
+  report = report_plan(files, folder / "state");
+  CHECK_FALSE(report.well);
+  CHECK(report.text.find(" missing  is not there") != std::string::npos);
+}
+
+TEST_CASE("A plan that cannot be read is told, and control characters in one are not obeyed", "[nrm]") {
+  const holdfast::test::TemporaryFolder folder;
+  PosixFiles files;
+  REQUIRE(replace_file(files, folder / "plan.json", "{", 0644).has_value());
+  const PlanReport torn = report_plan(files, folder.path());
+  CHECK_FALSE(torn.well);
+  CHECK(torn.text.find("plan.json cannot be read") != std::string::npos);
+  REQUIRE(replace_file(files, folder / "plan.json",
+                       R"({"time":"t","trouble":"sysfs","rows":[{"entry":"a\u001b[2J","action":"kept"}]})",
+                       0644)
+              .has_value());
+  const PlanReport odd = report_plan(files, folder.path());
+  CHECK_FALSE(odd.well);
+  CHECK(odd.text.find("WRONG: sysfs") != std::string::npos);
+  CHECK(odd.text.find('\x1b') == std::string::npos);
 }
 
 TEST_CASE("The plan is a table with a line for each row", "[nrm]") {
