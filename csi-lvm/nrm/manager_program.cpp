@@ -18,6 +18,7 @@
 #include "csi-lvm/lvm/worker_runner.h"
 #include "csi-lvm/nrm/cluster_config.h"
 #include "csi-lvm/nrm/node_resource_manager.h"
+#include "csi-lvm/nrm/patient_disks.h"
 #include "csi-lvm/nrm/plan_report.h"
 
 namespace holdfast::nrm {
@@ -26,6 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kProgram = "node-resource-manager";
+// A disk that answers nothing within it is failing; the kernel itself gives SCSI disks 30 s for each command.
+constexpr std::chrono::seconds kDiskPatience{45};
 constexpr const char* kArchive = "lvm-archive";  // of metadata, from before each change
 
 std::uint64_t random_seed() {
@@ -57,7 +60,7 @@ struct System {
   SystemExecutor executor;
   lvm::LvmQueue queue;
   lvm::CommandsLvm lvm;
-  SystemNodeDisks disks;
+  PatientDisks disks{std::make_shared<SystemNodeDisks>(), kDiskPatience};
   SystemQuotaMounts quota_mounts;
 };
 

@@ -1,7 +1,12 @@
 #include "csi-lvm/nrm/resource_pass.h"
 
+#include <atomic>
 #include <fstream>
+#include <future>
+#include <memory>
+#include <mutex>
 
+#include "csi-lvm/nrm/patient_disks.h"
 #include "test/catch.h"
 #include "test/csi-lvm/lvm/fake_lvm.h"
 #include "test/csi-lvm/nrm/fake_disks.h"
@@ -203,6 +208,53 @@ TEST_CASE_METHOD(Node, "A quotapath is refused for what is in its way, and told 
     mounts.answer = fail(Code::kInvalidArgument, "mount: no quota in this kernel");
     CHECK(run("", kPath).rows.at(0).action == Action::kFailed);
   }
+}
+
+// A disk among them answers nothing until it is released.
+struct DyingDisks final : public NodeDisks {
+  Result<std::vector<block::DeviceIdentity>> list() override { return disks.list(); }
+  Result<block::DeviceIdentity> identify(const std::string& path) override { return disks.identify(path); }
+  Probe probe(const block::DeviceIdentity& device) override {
+    if (device.kernel_name == "vdc") {
+      ++looks;
+      released.wait();
+    }
+    const std::scoped_lock lock(mutex);
+    return disks.probe(device);
+  }
+  test::FakeDisks disks;
+  std::mutex mutex;  // guards probes of `disks`
+  std::atomic<int> looks = 0;
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+};
+
+TEST_CASE("A disk that does not answer is refused by name, and holds up none of the others", "[nrm]") {
+  Node node;
+  const auto dying = std::make_shared<DyingDisks>();
+  for (const char* name : {"vdb", "vdc"}) {
+    dying->disks.add(name, name);
+    node.fake.add_disk(std::string("/dev/") + name, 255);
+  }
+  PatientDisks patient(dying, std::chrono::milliseconds(50));
+  ConfigData data;
+  data["volumegroup"] = "volumegroup:\n" + group("vg1", "/dev/vdb") + group("vg2", "/dev/vdc");
+  const auto pass = [&] {
+    return ResourcePass({node.fake, patient, node.mounts, node.files}, node.state)
+        .run(parse_topology(data), false);
+  };
+  const PassResult first = pass();
+  CHECK(node.disks_of("vg1") == 1);
+  CHECK(node.disks_of("vg2") == 0);
+  REQUIRE(first.rows.size() == 2);
+  CHECK(first.rows[1].action == Action::kRefuse);
+  CHECK(first.rows[1].reason.find("/dev/vdc did not answer within") != std::string::npos);
+  static_cast<void>(pass());
+  CHECK(dying->looks == 1);  // it is not asked again as long as it does not answer
+
+  dying->release.set_value();
+  for (int i = 0; i < 200 && node.disks_of("vg2") == 0; ++i) static_cast<void>(pass());
+  CHECK(node.disks_of("vg2") == 1);
 }
 
 }  // namespace
