@@ -42,3 +42,23 @@ need_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get -qq install -y --no-install-recommends --no-remove "${names[@]}" >/dev/null
 }
+
+# Unpacks the packages of the step `guest` into build/guest_packages: what guests run and this machine should not,
+# as daemons that would listen here.
+unpack_guest_packages() {
+  local folder=$HOLDFAST_ROOT/build/guest_packages
+  local -a names
+  mapfile -t names < <(packages_of guest | cut -d' ' -f1)
+  [[ "$(cat "$folder/list" 2>/dev/null)" != "${names[*]}" ]] || return 0
+  say "unpacking Debian packages for guests: ${names[*]}"
+  rm -rf "$folder"
+  mkdir -p "$folder/archives"
+  (cd "$folder/archives" && apt-get -qq -o APT::Sandbox::User= download "${names[@]}") ||
+    die "cannot download the packages for guests"
+  local archive
+  for archive in "$folder"/archives/*.deb; do
+    dpkg-deb --extract "$archive" "$folder/root"
+  done
+  rm -rf "$folder/archives"
+  echo "${names[*]}" >"$folder/list"
+}

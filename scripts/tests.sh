@@ -56,6 +56,7 @@ tier_release() {
 # Guests with kernels of their own: features that this kernel may lack, and power loss.
 tier_kernel() {
   need_packages kernel
+  unpack_guest_packages
   build_preset release
   build_preset guest syscall_killer guest_tests
   tap_tier kernel "$(job_count)" "$HOLDFAST_ROOT/test/kernel/run_test.sh" "$HOLDFAST_ROOT"/test/kernel/{guest,lab}/*.sh

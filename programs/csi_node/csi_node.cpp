@@ -12,6 +12,8 @@
 #include "csi-lvm/program/cluster_link.h"
 #include "csi-lvm/program/lvm_plugin.h"
 #include "csi-lvm/program/options.h"
+#include "csi-nas/program/nas_plugin.h"
+#include "csi-nas/program/options.h"
 
 namespace holdfast {
 namespace {
@@ -26,6 +28,7 @@ void add_flags(Flags& flags, CsiNodeOptions& out) {
                 return Status{};
               });
   lvm::add_lvmcmd_flag(flags, out.lvmcmd);
+  nas::add_nascmd_flag(flags, out.nascmd);
   lvm::add_cluster_flags(flags, out.cluster);
   csi::add_host_flags(flags, out.host);
 }
@@ -38,22 +41,43 @@ Result<csi::Profile> profile_named(const std::string& name, const std::vector<cs
               "--profile '" + name + "' is neither known nor in the file that --config names");
 }
 
+Result<std::unique_ptr<csi::HostedDriver>> make_local(const csi::HostContext& context,
+                                                      const CsiNodeOptions& options,
+                                                      const csi::Profile& profile,
+                                                      const lvm::Configuration& configuration,
+                                                      const std::optional<kube::Config>& cluster) {
+  lvm::PluginOptions plugin;
+  HOLDFAST_TRY(plugin.profile, lvm::local_profile(configuration, profile.driver_name));
+  plugin.mode = lvm::Mode::kNode;
+  plugin.node_id = options.host.node_id;
+  plugin.kubelet_dir = options.host.kubelet_dir;
+  plugin.state_dir = options.host.state_dir;
+  plugin.lvmcmd = options.lvmcmd;
+  plugin.heartbeat = options.cluster.heartbeat;
+  plugin.cluster = cluster;
+  return lvm::make_lvm_plugin(context, plugin, configuration);
+}
+
+Result<std::unique_ptr<csi::HostedDriver>> make_nas(const csi::HostContext& context,
+                                                    const CsiNodeOptions& options,
+                                                    const csi::Profile& profile) {
+  nas::PluginOptions plugin;
+  plugin.profile = profile;
+  plugin.node_id = options.host.node_id;
+  plugin.kubelet_dir = options.host.kubelet_dir;
+  plugin.nascmd = options.nascmd;
+  return nas::make_nas_plugin(context, plugin);
+}
+
 Result<Drivers> make_drivers(const csi::HostContext& context, const CsiNodeOptions& options,
                              const std::vector<csi::Profile>& profiles,
                              const lvm::Configuration& configuration,
                              const std::optional<kube::Config>& cluster) {
   Drivers drivers;
   for (const csi::Profile& profile : profiles) {
-    lvm::PluginOptions plugin;
-    HOLDFAST_TRY(plugin.profile, lvm::local_profile(configuration, profile.driver_name));
-    plugin.mode = lvm::Mode::kNode;
-    plugin.node_id = options.host.node_id;
-    plugin.kubelet_dir = options.host.kubelet_dir;
-    plugin.state_dir = options.host.state_dir;
-    plugin.lvmcmd = options.lvmcmd;
-    plugin.heartbeat = options.cluster.heartbeat;
-    plugin.cluster = cluster;
-    HOLDFAST_TRY(auto driver, lvm::make_lvm_plugin(context, plugin, configuration));
+    const bool nas = profile.kind == csi::DriverKind::kNas;
+    HOLDFAST_TRY(auto driver, nas ? make_nas(context, options, profile)
+                                  : make_local(context, options, profile, configuration, cluster));
     drivers.push_back(std::move(driver));
   }
   return drivers;
@@ -61,9 +85,16 @@ Result<Drivers> make_drivers(const csi::HostContext& context, const CsiNodeOptio
 
 // A LogicalVolume tells its node, and no driver.
 Status check_cluster(const std::vector<csi::Profile>& profiles) {
-  if (profiles.size() < 2) return {};
-  return fail(Code::kInvalidArgument, profiles[0].driver_name + " and " + profiles[1].driver_name +
-                                          " cannot both make a node's volumes in a cluster");
+  const csi::Profile* first = nullptr;
+  for (const csi::Profile& profile : profiles) {
+    if (profile.kind != csi::DriverKind::kLocal) continue;
+    if (first != nullptr) {
+      return fail(Code::kInvalidArgument, first->driver_name + " and " + profile.driver_name +
+                                              " cannot both make a node's volumes in a cluster");
+    }
+    first = &profile;
+  }
+  return {};
 }
 
 Status run(const CsiNodeOptions& options, const Flags::Lookup& environment, Logger& log) {
@@ -121,11 +152,10 @@ Result<std::vector<csi::Profile>> chosen_profiles(const std::vector<std::string>
     return fail(Code::kInvalidArgument, "no driver to serve: name one by --profile, or several by --config");
   }
   for (const csi::Profile& profile : out) {
-    if (profile.kind == csi::DriverKind::kLocal) continue;
+    if (profile.kind != csi::DriverKind::kDisk) continue;
     return fail(Code::kUnimplemented,
                 "the profile " + profile.driver_name +
-                    " is of NAS volumes or cloud disks; this program serves profiles of "
-                    "the kind 'local' alone");
+                    " is of cloud disks; this program serves profiles of the kinds 'local' and 'nas'");
   }
   return out;
 }

@@ -17,6 +17,7 @@ struct CsiNodeOptions {
   csi::HostOptions host;
   std::vector<std::string> profiles;  ///< names of drivers; none: all of --config
   std::filesystem::path lvmcmd;       ///< empty: beside the program itself
+  std::filesystem::path nascmd;       ///< likewise
   lvm::ClusterOptions cluster;
 };
 

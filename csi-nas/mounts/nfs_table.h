@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "common/mount/mount_table.h"
+#include "csi-nas/mounts/server_states.h"
+
+/// What the mount table tells of NFS, without asking any server.
+namespace holdfast::nas {
+
+[[nodiscard]] bool is_nfs(const mount::MountEntry& entry);
+
+/// The server of an NFS mount, by the options that the kernel shows; nullopt when they do not tell.
+[[nodiscard]] std::optional<ServerAddress> server_of(const mount::MountEntry& entry);
+
+/// Of all NFS mounts at and below `folder`, as mountinfo tells it.
+[[nodiscard]] std::set<ServerAddress> servers_below(const mount::Mounts& mounts, std::string_view folder);
+
+/// Whether two mounts show the same: of the same share of the same file system, and the same part of it.
+[[nodiscard]] bool show_the_same(const mount::MountEntry& a, const mount::MountEntry& b);
+
+/// Whether anything is mounted from a share elsewhere than below `folder`, where the shares themselves are.
+[[nodiscard]] bool is_used_outside(const mount::Mounts& mounts, const mount::MountEntry& share,
+                                   std::string_view folder);
+
+[[nodiscard]] bool is_at_or_below(std::string_view path, std::string_view folder);
+
+}  // namespace holdfast::nas

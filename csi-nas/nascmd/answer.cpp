@@ -1,0 +1,44 @@
+#include "csi-nas/nascmd/answer.h"
+
+#include <charconv>
+
+#include "common/base/text.h"
+
+namespace holdfast::nas {
+namespace {
+
+constexpr std::size_t kMostShownBytes = 200;
+constexpr int kLeastCode = 1;
+constexpr int kMostCode = 15;
+
+bool parse(std::string_view text, int& out) {
+  const char* end = text.data() + text.size();
+  return std::from_chars(text.data(), end, out).ptr == end && !text.empty();
+}
+
+}  // namespace
+
+std::string write_answer(const Result<std::string>& done) {
+  if (done) return "ok\n" + *done;
+  const Error& error = done.error();
+  return std::to_string(static_cast<int>(error.code)) + " " + std::to_string(error.sys_errno) + "\n" +
+         error.message;
+}
+
+Result<std::string> read_answer_of_child(std::string_view answer, std::string_view verb) {
+  std::string_view rest = answer;
+  std::string_view head = take_until(rest, '\n');
+  if (head == "ok") return std::string(rest);
+  int code = 0;
+  Error error;
+  if (!parse(take_until(head, ' '), code) || code < kLeastCode || code > kMostCode ||
+      !parse(head, error.sys_errno)) {
+    return fail(Code::kUnavailable, "nascmd " + std::string(verb) + " ended without an answer: '" +
+                                        printable(answer, kMostShownBytes) + "'");
+  }
+  error.code = static_cast<Code>(code);
+  error.message = rest;
+  return tl::unexpected(std::move(error));
+}
+
+}  // namespace holdfast::nas

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+
+/// What nascmd writes to its standard output, and ends with:
+///
+///     ok\n<value>
+///     <code> <errno>\n<message>
+namespace holdfast::nas {
+
+[[nodiscard]] std::string write_answer(const Result<std::string>& done);
+
+/// `verb` is for the message about what is no answer, as of a child that was killed by others: kUnavailable.
+[[nodiscard]] Result<std::string> read_answer_of_child(std::string_view answer, std::string_view verb);
+
+}  // namespace holdfast::nas

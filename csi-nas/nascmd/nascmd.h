@@ -1,0 +1,23 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "common/base/result.h"
+
+namespace holdfast::nas {
+
+/// One thing that may hang in the kernel, done by a process that may be killed. Words: kubelet's folder, the
+/// verb, and what that needs:
+///
+///     resolve HOST
+///     mount SOURCE FLAGS DATA TARGET
+///     make-folder SOURCE FLAGS DATA AT PATH      in a mount namespace of its own, which ends with the
+///     process set-mode PATH MODE bind SOURCE PART TARGET ro|rw parents|none unmount TARGET orderly|lazily
+///     remove|keep look PATH                                  "total available used" of bytes, and of inodes
+///
+/// FLAGS and MODE are decimal. What they mean: NfsCalls (csi-nas/mounts/nfs_calls.h). Errors:
+/// kInvalidArgument for words that are none of these; those of NfsCalls.
+Result<std::string> nascmd(std::span<const std::string> words);
+
+}  // namespace holdfast::nas

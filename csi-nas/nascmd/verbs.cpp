@@ -1,0 +1,241 @@
+#include "csi-nas/nascmd/verbs.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "common/base/text.h"
+#include "common/mount/beneath.h"
+#include "common/mount/mounter.h"
+#include "csi-nas/mounts/nfs_table.h"
+
+namespace holdfast::nas {
+namespace {
+
+constexpr mode_t kFolderMode = 0750;
+constexpr mode_t kVolumeMode = 0755;
+constexpr int kMostLayers = 64;  // of mounts on top of one another
+
+std::string path_of(const Fd& fd) { return "/proc/self/fd/" + std::to_string(fd.get()); }
+
+struct FreesAddresses {
+  void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
+};
+
+Result<std::string> text_of(const addrinfo& found) {
+  std::array<char, NI_MAXHOST> text{};
+  if (::getnameinfo(found.ai_addr, found.ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) !=
+      0) {
+    return fail(Code::kInternal, "an address of an unknown family");
+  }
+  return std::string(text.data());
+}
+
+// NFS is mounted at `place`, or nothing is. True: it is already.
+Result<bool> is_mounted(const mount::Mounts& mounts, const std::string& name, const std::string& source) {
+  const mount::MountEntry* there = mount::mounted_at(mounts, name);
+  if (there == nullptr) return false;
+  if (is_nfs(*there) && there->source == source) return true;
+  return fail(Code::kAlreadyExists, name + " has something else mounted: " + there->source);
+}
+
+// A folder of ours to mount on.
+struct OwnFolder {
+  mount::Place place;
+  Fd folder;
+  /// When it is not used after all.
+  void remove() const { ::unlinkat(place.parent.get(), place.name.c_str(), AT_REMOVEDIR); }
+};
+
+Result<OwnFolder> own_folder(const mount::Beneath& beneath, const std::string& target) {
+  HOLDFAST_TRY(mount::Place place, beneath.make_place(target));
+  if (::mkdirat(place.parent.get(), place.name.c_str(), kFolderMode) != 0 && errno != EEXIST) {
+    return fail_errno(errno, "make " + target);
+  }
+  HOLDFAST_TRY(std::optional<Fd> folder, beneath.find(target));
+  if (!folder) return fail(Code::kUnavailable, target + " was taken away by somebody");
+  return OwnFolder{std::move(place), *std::move(folder)};
+}
+
+Status mount_nfs(const std::string& source, const mount::MountOptions& options, const Fd& folder) {
+  if (::mount(source.c_str(), path_of(folder).c_str(), "nfs", options.flags, options.data.c_str()) == 0)
+    return {};
+  const int error = errno;
+  if (error == ENODEV) {
+    return fail(Code::kFailedPrecondition, "this kernel does not know NFS: load the modules nfsv3 and nfsv4");
+  }
+  std::string what = "mount " + source + " (" + options.data + ")";
+  if (error == EPERM || error == EACCES) {
+    what += ", which must be exported to this node, and for noresvport with the server's option insecure";
+  }
+  return fail_errno(error, what);
+}
+
+tl::unexpected<Error> failed_below(const char* verb, const std::string& name, const std::string& path) {
+  const int error = errno;
+  return fail_errno(error, std::string(verb) + " '" + name + "' of " + path);
+}
+
+// The folder `path` below `top`, with its missing parents.
+Status make_below(Fd top, const std::string& path) {
+  Fd here = std::move(top);
+  std::string_view rest = path;
+  ::umask(~kVolumeMode & 0777U);
+  while (!rest.empty()) {
+    const std::string name(take_until(rest, '/'));
+    if (name.empty() || name == "." || name == "..") {
+      return fail(Code::kInvalidArgument, "the folder '" + path + "' is not below its share");
+    }
+    if (::mkdirat(here.get(), name.c_str(), 0777) != 0 && errno != EEXIST) {
+      return failed_below("make", name, path);
+    }
+    here.reset(::openat(here.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!here.valid()) return failed_below("open", name, path);
+  }
+  return {};
+}
+
+// In a mount namespace of its own. What was opened before is of the one that was left.
+Status make_in_share(const std::string& root, const MakeFolderRequest& request) {
+  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
+  HOLDFAST_TRY(const std::optional<Fd> folder, beneath.find(request.at));
+  if (!folder) return fail(Code::kUnavailable, request.at + " was taken away by somebody");
+  HOLDFAST_CHECK(mount_nfs(request.source, request.options, *folder));
+  HOLDFAST_TRY(const std::optional<Fd> share, beneath.find(request.at));
+  Fd top(share ? ::openat(share->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
+  if (!top.valid()) return fail_errno(errno, "open " + request.source);
+  return make_below(std::move(top), request.path);
+}
+
+Status unmount_layers(const mount::Beneath& beneath, mount::MountTable& table, const mount::Place& place,
+                      const UnmountRequest& request) {
+  HOLDFAST_TRY(const std::string name, beneath.resolved(request.target));
+  const int flags = UMOUNT_NOFOLLOW | (request.how == Unmount::kLazily ? MNT_DETACH : 0);
+  for (int layers = 0; layers < kMostLayers; ++layers) {
+    HOLDFAST_TRY(const auto mounts, table.now());
+    const mount::MountEntry* there = mount::mounted_at(*mounts, name);
+    if (there == nullptr) return {};
+    if (!is_nfs(*there)) {
+      return fail(Code::kFailedPrecondition,
+                  request.target + " has something else mounted: " + there->source + there->root);
+    }
+    // EINVAL: somebody else took it away meanwhile.
+    if (::umount2(place.path().c_str(), flags) != 0 && errno != EINVAL) {
+      return fail_errno(errno, "unmount " + request.target);
+    }
+  }
+  return fail(Code::kFailedPrecondition, request.target + " still has something mounted");
+}
+
+}  // namespace
+
+Result<std::string> resolve_host(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  if (error != 0) {
+    return fail(Code::kUnavailable,
+                "the NFS server's name " + host + " has no address now: " + ::gai_strerror(error));
+  }
+  const std::unique_ptr<addrinfo, FreesAddresses> list(found);
+  for (const addrinfo* each = list.get(); each != nullptr; each = each->ai_next) {
+    if (each->ai_family == AF_INET) return text_of(*each);
+  }
+  return text_of(*list);
+}
+
+Status mount_share(const std::string& root, const MountShareRequest& request) {
+  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
+  HOLDFAST_TRY(const std::string name, beneath.resolved(request.target));
+  HOLDFAST_TRY(const auto table, mount::MountTable::open());
+  HOLDFAST_TRY(const auto mounts, table->now());
+  HOLDFAST_TRY(const bool mounted, is_mounted(*mounts, name, request.source));
+  if (mounted) return {};
+  HOLDFAST_TRY(const OwnFolder own, own_folder(beneath, request.target));
+  Status done = mount_nfs(request.source, request.options, own.folder);
+  if (!done) own.remove();
+  return done;
+}
+
+Status make_folder(const std::string& root, const MakeFolderRequest& request) {
+  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
+  HOLDFAST_TRY(const OwnFolder own, own_folder(beneath, request.at));
+  if (::unshare(CLONE_NEWNS) != 0) return fail_errno(errno, "make a mount namespace");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    return fail_errno(errno, "make the mounts private");
+  }
+  Status done = make_in_share(root, request);
+  // The folder of the other namespace, where nothing is mounted on it.
+  if (!done) own.remove();
+  return done;
+}
+
+Status set_mode(const std::string& root, const std::string& path, mode_t mode) {
+  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
+  HOLDFAST_TRY(const std::optional<Fd> folder, beneath.find(path));
+  if (!folder) return fail(Code::kNotFound, path + " is not there");
+  struct stat info {};
+  if (::fstat(folder->get(), &info) != 0) return fail_errno(errno, "look at " + path);
+  if ((info.st_mode & 07777U) == mode) return {};
+  return ::chmod(path_of(*folder).c_str(), mode) == 0
+             ? Status{}
+             : Status(fail_errno(errno, "change the mode of " + path));
+}
+
+Status bind_part(const std::string& root, const BindRequest& request) {
+  if (request.make_parents) {
+    HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
+    HOLDFAST_CHECK(beneath.make_place(request.target));
+  }
+  HOLDFAST_TRY(const auto mounter, mount::make_mounter(root));
+  return mounter->publish({.source = request.source,
+                           .target = request.target,
+                           .read_only = request.read_only,
+                           .part = request.part});
+}
+
+Status unmount(const std::string& root, const UnmountRequest& request) {
+  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
+  HOLDFAST_TRY(const auto table, mount::MountTable::open());
+  HOLDFAST_TRY(const std::optional<mount::Place> place, beneath.place_of(request.target));
+  if (!place) return {};
+  HOLDFAST_CHECK(unmount_layers(beneath, *table, *place, request));
+  if (!request.remove) return {};
+  HOLDFAST_TRY(const auto mounter, mount::make_mounter(root));
+  return mounter->unpublish(request.target);
+}
+
+Result<std::string> look_at(const std::string& root, const std::string& path) {
+  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
+  HOLDFAST_TRY(const std::optional<Fd> found, beneath.find(path));
+  struct statvfs space {};
+  if (!found) return fail(Code::kNotFound, path + " is not there");
+  if (::fstatvfs(found->get(), &space) != 0) return fail_errno(errno, "look at " + path);
+  const auto used = [](std::uint64_t all, std::uint64_t free) { return all - std::min(all, free); };
+  std::string out;
+  for (const std::uint64_t number :
+       {std::uint64_t{space.f_blocks} * space.f_frsize, std::uint64_t{space.f_bavail} * space.f_frsize,
+        used(space.f_blocks, space.f_bfree) * space.f_frsize, std::uint64_t{space.f_files},
+        std::uint64_t{space.f_favail}, used(space.f_files, space.f_ffree)}) {
+    out.append(out.empty() ? "" : " ").append(std::to_string(number));
+  }
+  return out;
+}
+
+}  // namespace holdfast::nas

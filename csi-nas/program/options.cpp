@@ -1,0 +1,90 @@
+#include "csi-nas/program/options.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/base/files.h"
+#include "common/base/json.h"
+#include "common/kube/linked_file.h"
+
+namespace holdfast::nas {
+namespace {
+
+constexpr std::size_t kMostConfigBytes = std::size_t{1} << 20;
+constexpr std::string_view kVariables = "CSI_";
+
+Status set_mode(const std::string& value) {
+  if (value == "node") return {};
+  return fail(Code::kUnimplemented,
+              "only node is served by this program: volumes are static PersistentVolumes");
+}
+
+void add_flags(Flags& flags, Options& out) {
+  flags.heading("The driver");
+  flags.value("mode", "node", "what kubelet calls [node]", set_mode);
+  flags.text("driver-name", "NAME", "[nasplugin.csi.alibabacloud.com]", out.driver_name);
+  flags.value("endpoint", "unix://PATH", "its socket [csi.sock in the driver's folder below kubelet's]",
+              [&out](const std::string& value) -> Status {
+                HOLDFAST_TRY(out.socket, csi::parse_endpoint(value));
+                return {};
+              });
+  add_nascmd_flag(flags, out.nascmd);
+  csi::add_host_flags(flags, out.host);
+}
+
+}  // namespace
+
+void add_nascmd_flag(Flags& flags, std::filesystem::path& target) {
+  flags.value("nascmd", "FILE", "what calls NFS in the kernel [nascmd beside this program]",
+              Flags::to_path(target));
+}
+
+Status parse_options(std::span<const std::string> arguments, const Flags::Lookup& environment,
+                     Options& options) {
+  Flags flags;
+  add_flags(flags, options);
+  HOLDFAST_CHECK(flags.parse(arguments));
+  if (options.host.help || options.host.version) return {};
+  HOLDFAST_CHECK(flags.parse_environment(kVariables, environment));
+  csi::complete(options.host, environment);
+  return {};
+}
+
+std::string options_help() {
+  Options options;
+  Flags flags;
+  add_flags(flags, options);
+  return "csi-nas: shares of NFS servers as volumes of pods; a server that is dead costs its own volumes "
+         "only.\n"
+         "Every flag may also be set in the environment, as CSI_ENDPOINT=unix:///run/csi-nas.sock.\n" +
+         flags.help();
+}
+
+Result<std::vector<csi::Profile>> read_profiles(const std::filesystem::path& file) {
+  if (file.empty()) return std::vector<csi::Profile>{};
+  PosixFiles files;
+  HOLDFAST_TRY(const std::string text, kube::read_linked_file(files, file, kMostConfigBytes));
+  const auto read = [&text]() -> Result<std::vector<csi::Profile>> {
+    HOLDFAST_TRY(const nlohmann::json document, parse_json(text));
+    return csi::parse_profiles(document);
+  };
+  auto profiles = read();
+  if (!profiles) return tl::unexpected(std::move(profiles).error().within(file.native()));
+  return profiles;
+}
+
+Result<csi::Profile> nas_profile(const std::vector<csi::Profile>& configured,
+                                 const std::string& driver_name) {
+  const auto told = std::ranges::find(configured, driver_name, &csi::Profile::driver_name);
+  csi::Profile out{.driver_name = driver_name, .kind = csi::DriverKind::kNas};
+  if (told != configured.end()) {
+    out = *told;
+  } else if (auto known = csi::known_profile(driver_name)) {
+    out = *std::move(known);
+  }
+  if (out.kind == csi::DriverKind::kNas) return out;
+  return fail(Code::kInvalidArgument, driver_name + " is not a driver of NFS volumes");
+}
+
+}  // namespace holdfast::nas

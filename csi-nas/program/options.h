@@ -1,0 +1,41 @@
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/flags.h"
+#include "common/base/result.h"
+#include "common/csi/host_options.h"
+#include "common/csi/profile.h"
+
+namespace holdfast::nas {
+
+/// What csi-nas is told on its command line.
+struct Options {
+  csi::HostOptions host;
+  std::string driver_name = "nasplugin.csi.alibabacloud.com";
+  std::filesystem::path socket;  ///< empty: where the driver's profile has it, below kubelet's folder
+  std::filesystem::path nascmd;  ///< empty: beside the program itself
+};
+
+/// Arguments without the program's name; every flag may also be set in the environment: CSI_ENDPOINT.
+/// `options` is filled as far as the arguments go. Errors: kInvalidArgument naming the flag; kUnimplemented
+/// for a --mode other than node.
+Status parse_options(std::span<const std::string> arguments, const Flags::Lookup& environment,
+                     Options& options);
+[[nodiscard]] std::string options_help();
+
+/// The flag --nascmd, which csi-node has too.
+void add_nascmd_flag(Flags& flags, std::filesystem::path& target);
+
+/// Those of the file that --config names, under its key "profiles"; none of no file. Errors: those of reading
+/// it, naming it; kInvalidArgument naming the key.
+Result<std::vector<csi::Profile>> read_profiles(const std::filesystem::path& file);
+
+/// The profile of a driver: of `configured`, else the one that is known, else one of NAS under that name.
+/// Errors: kInvalidArgument for one of another kind.
+Result<csi::Profile> nas_profile(const std::vector<csi::Profile>& configured, const std::string& driver_name);
+
+}  // namespace holdfast::nas

@@ -1,0 +1,89 @@
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "csi-nas/nascmd/nascmd.h"
+#include "test/catch.h"
+#include "test/fakes/shell.h"
+#include "test/mount/fresh_mounts.h"
+
+// nascmd where there is no NFS: what it does beside it. test/kernel/guest/csi_nas.sh has the rest.
+namespace holdfast::nas {
+namespace {
+
+using holdfast::test::FreshMounts;
+using holdfast::test::output_of;
+using Words = std::vector<std::string>;
+
+const std::string kRoot = "/mnt/kubelet";
+
+struct Scene {
+  Scene() {
+    output_of(
+        "mkdir -p /mnt/kubelet/shared/1 /mnt/kubelet/pods && mount -t tmpfs -o size=1m share "
+        "/mnt/kubelet/shared/1 && "
+        "mkdir -p /mnt/kubelet/shared/1/team/a && echo here >/mnt/kubelet/shared/1/team/a/file");
+  }
+  static Result<std::string> run(Words words) {
+    words.insert(words.begin(), kRoot);
+    return nascmd(words);
+  }
+  FreshMounts mounts;
+};
+
+TEST_CASE_METHOD(Scene, "a part of a share is shown where a volume is staged, and no link leads out of it",
+                 "[nas]") {
+  const std::string target = kRoot + "/csi/1/globalmount";
+  const Words bind{"bind", kRoot + "/shared/1", "team/a", target, "ro", "parents"};
+  for (int again = 0; again < 2; ++again) REQUIRE(run(bind).has_value());
+  CHECK(output_of("cat " + target + "/file") == "here\n");
+  CHECK(output_of("grep -c ' " + target + " ro' /proc/self/mountinfo") == "1\n");
+  output_of("ln -s /etc /mnt/kubelet/shared/1/team/link");
+  for (const char* part : {"team/link", "../1/team", "team/none"}) {
+    CHECK_FALSE(
+        run({"bind", kRoot + "/shared/1", part, kRoot + "/csi/2/globalmount", "rw", "parents"}).has_value());
+  }
+  CHECK(run({"bind", kRoot + "/shared/1", "", kRoot + "/pods/none/mount", "rw", "none"}).error().code ==
+        Code::kNotFound);
+}
+
+TEST_CASE_METHOD(Scene, "what is mounted and is not NFS stays", "[nas]") {
+  CHECK(run({"unmount", kRoot + "/shared/1", "lazily", "remove"}).error().code == Code::kFailedPrecondition);
+  CHECK(run({"mount", "10.0.0.5:/a", "0", "vers=3,addr=10.0.0.5", kRoot + "/shared/1"}).error().code ==
+        Code::kAlreadyExists);
+  CHECK(output_of("cat /mnt/kubelet/shared/1/team/a/file") == "here\n");
+}
+
+TEST_CASE_METHOD(Scene, "an empty folder that was published to is removed, and no other", "[nas]") {
+  output_of("mkdir -p /mnt/kubelet/pods/a /mnt/kubelet/pods/b && touch /mnt/kubelet/pods/b/file");
+  for (int again = 0; again < 2; ++again) {
+    REQUIRE(run({"unmount", kRoot + "/pods/a", "orderly", "remove"}).has_value());
+  }
+  CHECK(output_of("ls /mnt/kubelet/pods") == "b\n");
+  CHECK(run({"unmount", kRoot + "/pods/b", "lazily", "remove"}).error().code == Code::kFailedPrecondition);
+  REQUIRE(run({"unmount", kRoot + "/pods/b", "lazily", "keep"}).has_value());
+  REQUIRE(run({"unmount", kRoot + "/none/c", "orderly", "remove"}).has_value());
+}
+
+TEST_CASE_METHOD(Scene, "space and mode are those of the folder itself", "[nas]") {
+  CHECK(run({"look", kRoot + "/shared/1"}).value().starts_with("1048576 "));
+  CHECK(run({"look", kRoot + "/none"}).error().code == Code::kNotFound);
+  for (int again = 0; again < 2; ++again) REQUIRE(run({"set-mode", kRoot + "/shared/1", "504"}).has_value());
+  CHECK(output_of("stat -c %a /mnt/kubelet/shared/1") == "770\n");
+  output_of("ln -s /mnt/kubelet/shared/1/team/a/file /mnt/kubelet/pods/link");
+  CHECK_FALSE(run({"set-mode", kRoot + "/pods/link", "511"}).has_value());
+}
+
+TEST_CASE_METHOD(Scene, "words that are none of its verbs are refused", "[nas]") {
+  const std::string outside = "/mnt/other";
+  for (const Words& words :
+       {Words{}, Words{"look"}, Words{"erase", "a"}, Words{"look", outside},
+        Words{"set-mode", kRoot + "/pods", "0x1"}, Words{"unmount", kRoot + "/../x", "orderly", "keep"}}) {
+    const auto done = run(words);
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().code == Code::kInvalidArgument);
+  }
+  CHECK(run({"resolve", "127.0.0.1"}).value() == "127.0.0.1");
+}
+
+}  // namespace
+}  // namespace holdfast::nas

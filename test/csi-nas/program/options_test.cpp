@@ -1,0 +1,51 @@
+#include "csi-nas/program/options.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "csi-nas/program/csi_nas.h"
+#include "test/catch.h"
+#include "test/fakes/temporary_folder.h"
+
+namespace holdfast::nas {
+namespace {
+
+std::optional<std::string> no_environment(const std::string& /*name*/) { return std::nullopt; }
+
+TEST_CASE("csi-nas is told its driver, its socket and its node", "[nas]") {
+  Options options;
+  const std::vector<std::string> arguments{"--mode=node", "--driver-name=nfs.example.com",
+                                           "--endpoint=unix:///run/a.sock", "--node-id=edge-1",
+                                           "--nascmd=/opt/nascmd"};
+  REQUIRE(parse_options(arguments, no_environment, options).has_value());
+  CHECK(options.driver_name == "nfs.example.com");
+  CHECK(options.socket == "/run/a.sock");
+  CHECK(options.nascmd == "/opt/nascmd");
+  CHECK(options.host.node_id == "edge-1");
+}
+
+TEST_CASE("csi-nas tells of its flags, and refuses what it cannot do", "[nas]") {
+  std::ostringstream out;
+  std::ostringstream error;
+  CHECK(csi_nas(std::vector<std::string>{"--help"}, no_environment, out, error) == 0);
+  CHECK(out.str().find("  --nascmd FILE ") != std::string::npos);
+  CHECK(csi_nas(std::vector<std::string>{"--mode=controller"}, no_environment, out, error) == 2);
+  CHECK(error.str().find("only node is served") != std::string::npos);
+}
+
+TEST_CASE("csi-nas serves profiles of NAS, and others by name", "[nas]") {
+  CHECK(nas_profile({}, "com.tencent.cloud.csi.cfs")->plugins_folder == "plugins");
+  CHECK(nas_profile({}, "nfs.example.com")->kind == csi::DriverKind::kNas);
+  CHECK(nas_profile({}, "localplugin.csi.alibabacloud.com").error().code == Code::kInvalidArgument);
+  const holdfast::test::TemporaryFolder folder;
+  std::ofstream(folder / "config")
+      << R"({"profiles": [{"driverName": "a.example.com", "kind": "nas", "pluginsFolder": "x"}]})";
+  const auto configured = read_profiles(folder / "config").value();
+  CHECK(nas_profile(configured, "a.example.com")->plugins_folder == "x");
+  CHECK(read_profiles({})->empty());
+  std::ofstream(folder / "torn") << "{";
+  CHECK(read_profiles(folder / "torn").error().message.find("torn") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace holdfast::nas

@@ -1,0 +1,12 @@
+#!/bin/bash
+# csi-nas as it is shipped, by its socket, as kubelet calls it, with the kernel's NFS server: in every version, and while the
+# server is dead.
+source "$(dirname "$0")/../../tap.sh"
+source "$(dirname "$0")/../nfs_server.sh"
+
+tree=$(cd "$(dirname "$0")/../../.." && pwd)
+
+plan 15
+check "an NFS server is started" start_nfs_server
+mkdir -p /var/lib/kubelet/{pods,plugins_registry}
+in_node /usr/bin/python3 -B "$tree/test/kernel/nas/nas_story.py" "$tree"
