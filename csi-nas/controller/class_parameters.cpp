@@ -1,0 +1,137 @@
+#include "csi-nas/controller/class_parameters.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+
+#include "common/base/text.h"
+
+namespace holdfast::nas {
+namespace {
+
+constexpr std::size_t kShown = 200;
+constexpr std::string_view kDefaultDirectory = "${pv.metadata.name}";
+constexpr std::array kPolicies{
+    std::pair{OnDelete::kDelete, std::string_view("delete")},
+    std::pair{OnDelete::kRetain, std::string_view("retain")},
+    std::pair{OnDelete::kArchive, std::string_view("archive")},
+};
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& each : out) each = static_cast<char>(std::tolower(static_cast<unsigned char>(each)));
+  return out;
+}
+
+// The value under a key in whatever case; empty when there is none.
+std::string value_of(const std::map<std::string, std::string>& parameters, std::string_view key) {
+  for (const auto& [name, value] : parameters) {
+    if (lower(name) == key) return std::string(trim(value));
+  }
+  return {};
+}
+
+tl::unexpected<Error> refuse(std::string_view parameter, std::string_view value, std::string_view why) {
+  std::string message = "the parameter ";
+  message += parameter;
+  message += " '" + printable(value, kShown) + "' ";
+  message += why;
+  return fail(Code::kInvalidArgument, std::move(message));
+}
+
+Result<VolumeAs> read_volume_as(const std::string& text) {
+  const std::string word = lower(text);
+  if (word.empty() || word == "subpath") return VolumeAs::kSubpath;
+  if (word == "sharepath") return VolumeAs::kSharepath;
+  if (word == "filesystem" || word == "accesspoint") {
+    return refuse("volumeAs", text, "needs the API of a cloud, which this driver does not call: use subpath");
+  }
+  return refuse("volumeAs", text, "is neither subpath nor sharepath");
+}
+
+Result<OnDelete> read_on_delete(const std::map<std::string, std::string>& parameters) {
+  const std::string policy = value_of(parameters, "ondelete");
+  if (!policy.empty()) {
+    const std::optional<OnDelete> known = parse_on_delete(lower(policy));
+    if (!known) return refuse("onDelete", policy, "is neither delete, retain nor archive");
+    return *known;
+  }
+  const std::string archive = lower(value_of(parameters, "archiveondelete"));
+  if (archive.empty() || archive == "true") return OnDelete::kArchive;
+  if (archive == "false") return OnDelete::kDelete;
+  return refuse("archiveOnDelete", archive, "is neither true nor false");
+}
+
+bool is_one_name(std::string_view text) {
+  return text != "." && text != ".." && text.find('/') == std::string_view::npos;
+}
+
+Result<std::string> value_of_word(std::string_view word, const ClaimNames& names) {
+  const std::array<std::pair<std::string_view, const std::string*>, 3> known{
+      std::pair{std::string_view("pvc.metadata.name"), &names.claim},
+      std::pair{std::string_view("pvc.metadata.namespace"), &names.name_space},
+      std::pair{std::string_view("pv.metadata.name"), &names.volume}};
+  for (const auto& [name, value] : known) {
+    if (name != word) continue;
+    if (value->empty()) {
+      return refuse("subDir", word, "is not told: start the provisioner with --extra-create-metadata");
+    }
+    if (!is_one_name(*value)) return refuse("subDir", *value, "is not one name");
+    return *value;
+  }
+  return refuse("subDir", word,
+                "is unknown: use ${pvc.metadata.name}, ${pvc.metadata.namespace} or ${pv.metadata.name}");
+}
+
+}  // namespace
+
+std::string_view to_string(OnDelete what) {
+  return std::ranges::find(kPolicies, what, [](const auto& each) { return each.first; })->second;
+}
+
+std::optional<OnDelete> parse_on_delete(std::string_view word) {
+  const auto* const found = std::ranges::find(kPolicies, word, [](const auto& each) { return each.second; });
+  return found == kPolicies.end() ? std::nullopt : std::optional(found->first);
+}
+
+Result<ClassParameters> parse_class(const std::map<std::string, std::string>& parameters,
+                                    std::span<const std::string> mount_options) {
+  ClassParameters out;
+  HOLDFAST_TRY(out.volume_as, read_volume_as(value_of(parameters, "volumeas")));
+  HOLDFAST_TRY(out.on_delete, read_on_delete(parameters));
+  out.sub_dir = value_of(parameters, "subdir");
+  if (!out.sub_dir.empty() && out.volume_as == VolumeAs::kSharepath) {
+    return refuse("subDir", out.sub_dir, "does not go with sharepath, which is the share itself");
+  }
+  if (out.sub_dir.empty()) out.sub_dir = kDefaultDirectory;
+  NasAttributes attributes(parameters.begin(), parameters.end());
+  // Ours; parse_source() would take it for a part of the share's path.
+  std::erase_if(attributes, [](const auto& each) { return lower(each.first) == "subdir"; });
+  HOLDFAST_TRY(out.source, parse_source(attributes, mount_options, ""));
+  return out;
+}
+
+ClaimNames read_names(const std::map<std::string, std::string>& parameters, const std::string& volume) {
+  ClaimNames names{.volume = volume};
+  names.claim = value_of(parameters, "csi.storage.k8s.io/pvc/name");
+  names.name_space = value_of(parameters, "csi.storage.k8s.io/pvc/namespace");
+  return names;
+}
+
+Result<RelativePath> expand_directory(std::string_view text, const ClaimNames& names) {
+  std::string out;
+  std::string_view rest = text;
+  for (std::size_t begin = rest.find("${"); begin != std::string_view::npos; begin = rest.find("${")) {
+    const std::size_t end = rest.find('}', begin);
+    if (end == std::string_view::npos) return refuse("subDir", text, "has a brace that does not close");
+    out += rest.substr(0, begin);
+    HOLDFAST_TRY(const std::string value, value_of_word(rest.substr(begin + 2, end - begin - 2), names));
+    out += value;
+    rest.remove_prefix(end + 1);
+  }
+  out += rest;
+  return RelativePath::parse(out);
+}
+
+}  // namespace holdfast::nas

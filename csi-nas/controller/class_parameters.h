@@ -1,0 +1,63 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+#include "csi-nas/directories/relative_path.h"
+#include "csi-nas/volumes/nas_source.h"
+
+namespace holdfast::nas {
+
+/// What a volume is.
+enum class VolumeAs : std::uint8_t {
+  kSubpath,    ///< a directory of its own on a share
+  kSharepath,  ///< the share itself, for all; it is never deleted
+};
+
+/// What becomes of a directory when its volume is deleted.
+enum class OnDelete : std::uint8_t { kDelete, kRetain, kArchive };
+
+/// "delete", "retain", "archive"
+[[nodiscard]] std::string_view to_string(OnDelete what);
+[[nodiscard]] std::optional<OnDelete> parse_on_delete(std::string_view word);
+
+/// What a StorageClass of csi-nas asks for, beside where and how to mount (parse_source()):
+///
+///     volumeAs         subpath | sharepath; filesystem and accesspoint need a cloud's API       subpath
+///     subDir           the directory, with ${pvc.metadata.name}, ${pvc.metadata.namespace} and
+///                      ${pv.metadata.name}; for subpath alone                      ${pv.metadata.name}
+///     archiveOnDelete  true | false: archive or delete                                         true
+///     onDelete         delete | retain | archive; wins over archiveOnDelete                 archive
+///
+/// Keys are compared without regard to case.
+struct ClassParameters {
+  VolumeAs volume_as = VolumeAs::kSubpath;
+  NasSource source = {};     ///< shares among which one is chosen
+  std::string sub_dir = {};  ///< the template
+  OnDelete on_delete = OnDelete::kArchive;
+};
+
+/// Errors: kInvalidArgument, naming the parameter, its value and what would do.
+[[nodiscard]] Result<ClassParameters> parse_class(const std::map<std::string, std::string>& parameters,
+                                                  std::span<const std::string> mount_options);
+
+/// What stands for the words of a template.
+struct ClaimNames {
+  std::string claim = {};       ///< of the PersistentVolumeClaim; empty: not told
+  std::string name_space = {};  ///< its namespace
+  std::string volume;           ///< of the PersistentVolume
+};
+
+/// The names that the provisioner tells beside the class's own parameters (--extra-create-metadata).
+[[nodiscard]] ClaimNames read_names(const std::map<std::string, std::string>& parameters,
+                                    const std::string& volume);
+
+/// The directory of a volume. Errors: kInvalidArgument for an unknown word in braces, a name that is not
+/// told, or one that is not one name ("..", "a/b"); those of RelativePath.
+[[nodiscard]] Result<RelativePath> expand_directory(std::string_view text, const ClaimNames& names);
+
+}  // namespace holdfast::nas

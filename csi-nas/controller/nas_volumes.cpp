@@ -1,0 +1,268 @@
+#include "csi-nas/controller/nas_volumes.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/text.h"
+#include "common/csi/answers.h"
+#include "csi-nas/controller/record_ids.h"
+
+namespace holdfast::nas {
+namespace {
+
+constexpr std::size_t kShown = 200;
+
+std::string shown(const std::string& text) { return "'" + printable(text, kShown) + "'"; }
+
+// Whether it is what a call asks for that was made before.
+Status check_same(const NasRecord& record, const NewVolume& wanted) {
+  const bool size_fits = record.bytes >= wanted.required_bytes &&
+                         (wanted.limit_bytes == 0 || record.bytes <= wanted.limit_bytes);
+  const std::string source = wanted.source ? wanted.source->id : "";
+  const bool same_source =
+      record.source == source && (source.empty() || record.of_snapshot == wanted.source->snapshot);
+  if (size_fits && same_source) return {};
+  return fail(Code::kAlreadyExists, "the volume " + shown(record.name) + " is there, with " +
+                                        std::to_string(record.bytes) + " bytes" +
+                                        (same_source ? "" : " and of another source"));
+}
+
+// Nothing was made when a work fails for one of these reasons.
+bool leaves_nothing(Code code) {
+  return code == Code::kInvalidArgument || code == Code::kAlreadyExists || code == Code::kNotFound;
+}
+
+// "20261121T231500Z"
+std::string stamp_of(std::chrono::sys_seconds time) {
+  std::string text = utc_text(time);
+  std::erase_if(text, [](char each) { return each == '-' || each == ':'; });
+  return text;
+}
+
+DirectoryOrder order_of(const NasRecord& record, DirectoryVerb verb) {
+  return {.verb = verb,
+          .directory = record.directory,
+          .snapshot = record.kind == NasRecord::Kind::kSnapshot,
+          .owner = record.name};
+}
+
+}  // namespace
+
+NasVolumes::NasVolumes(NasRecords& records, ShareAccess& access, DirectoryWork& work, Clock& clock)
+    : records_(records), access_(access), work_(work), clock_(clock) {}
+
+Result<NasRecord> NasVolumes::create(const NewVolume& wanted, Patience patience) {
+  if (std::optional<NasRecord> known = records_.by_name(wanted.name, false)) {
+    HOLDFAST_CHECK(check_same(*known, wanted));
+    if (known->ready) return *std::move(known);
+    return make(*std::move(known), wanted, patience);
+  }
+  HOLDFAST_TRY(const ClassParameters parameters, parse_class(wanted.parameters, wanted.mount_options));
+  HOLDFAST_TRY(NasRecord record, begin(wanted, parameters));
+  return make(std::move(record), wanted, patience);
+}
+
+// The record of a volume of which nothing is made.
+Result<NasRecord> NasVolumes::begin(const NewVolume& wanted, const ClassParameters& parameters) {
+  HOLDFAST_TRY(const NasShare share, choose(parameters, wanted));
+  NasRecord record;
+  record.kind =
+      parameters.volume_as == VolumeAs::kSharepath ? NasRecord::Kind::kSharepath : NasRecord::Kind::kSubpath;
+  record.name = wanted.name;
+  record.attributes = mount_attributes(wanted.parameters, share);
+  record.mount_options = wanted.mount_options;
+  record.on_delete = parameters.on_delete;
+  record.bytes = wanted.required_bytes;
+  record.made = clock_.now().time_since_epoch().count();
+  if (wanted.source) {
+    record.source = wanted.source->id;
+    record.of_snapshot = wanted.source->snapshot;
+    HOLDFAST_TRY(const NasRecord source, source_of(record));
+    if (record.kind == NasRecord::Kind::kSharepath || source.kind == NasRecord::Kind::kSharepath) {
+      return fail(Code::kInvalidArgument,
+                  "a whole share is neither copied nor made from a copy: use subpath");
+    }
+    if (record.bytes == 0) record.bytes = source.bytes;
+    if (record.bytes < source.bytes) {
+      return fail(Code::kOutOfRange, "the volume is smaller than what it is made from, " +
+                                         std::to_string(source.bytes) + " bytes");
+    }
+  }
+  if (record.kind == NasRecord::Kind::kSubpath) {
+    HOLDFAST_TRY(const RelativePath directory,
+                 expand_directory(parameters.sub_dir, read_names(wanted.parameters, wanted.name)));
+    record.directory = directory.text();
+  }
+  record.id = id_of(record, share);
+  return record;
+}
+
+// A source's own share, else the next one whose server answers.
+Result<NasShare> NasVolumes::choose(const ClassParameters& parameters, const NewVolume& wanted) {
+  const std::vector<NasShare>& shares = parameters.source.shares;
+  if (wanted.source) {
+    HOLDFAST_TRY(const NasRecord source,
+                 source_of(NasRecord{.source = wanted.source->id, .of_snapshot = wanted.source->snapshot}));
+    HOLDFAST_TRY(const NasSource there, share_of(source));
+    if (std::ranges::find(shares, there.shares.front()) != shares.end()) return there.shares.front();
+    return fail(Code::kInvalidArgument, "the source is on " + there.shares.front().source() +
+                                            ", which is none of the class's servers");
+  }
+  const std::size_t turn = turn_++;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    const NasShare& share = shares[(turn + i) % shares.size()];
+    if (access_.answers(share)) return share;
+  }
+  return fail(Code::kUnavailable, "none of the class's servers answers: " + shares.front().source() +
+                                      (shares.size() > 1 ? " and others" : ""));
+}
+
+Result<NasRecord> NasVolumes::make(NasRecord record, const NewVolume& wanted, Patience patience) {
+  if (record.kind == NasRecord::Kind::kSubpath) {
+    HOLDFAST_TRY(const ClassParameters parameters, parse_class(wanted.parameters, wanted.mount_options));
+    HOLDFAST_CHECK(copied_or_made(record, parameters.source.mode, patience));
+  }
+  record.ready = true;
+  HOLDFAST_CHECK(records_.put(record));
+  return record;
+}
+
+Status NasVolumes::copied_or_made(const NasRecord& record, std::optional<mode_t> mode, Patience patience) {
+  DirectoryOrder order = order_of(record, DirectoryVerb::kMake);
+  order.mode = mode;
+  if (!record.source.empty()) {
+    HOLDFAST_TRY(const NasRecord source, source_of(record));
+    order.verb = DirectoryVerb::kCopy;
+    order.source = source.directory;
+    order.from_snapshot = source.kind == NasRecord::Kind::kSnapshot;
+  }
+  Status done = work_on(record, std::move(order), patience);
+  if (done) return {};
+  if (!leaves_nothing(done.error().code)) return tl::unexpected(csi::may_be_left(std::move(done).error()));
+  HOLDFAST_CHECK(records_.remove(record.id));
+  return done;
+}
+
+// The record is put when the server has answered: one that does not is not chosen for good.
+Status NasVolumes::work_on(const NasRecord& record, DirectoryOrder order, Patience patience) {
+  HOLDFAST_TRY(const NasSource source, share_of(record));
+  const NasShare& share = source.shares.front();
+  Result<std::string> mounted = access_.mounted_at(source, std::min(patience, kAccessPatience));
+  if (!mounted) return tl::unexpected(std::move(mounted).error().within("mount " + share.source()));
+  if (!records_.by_id(record.id) &&
+      (order.verb == DirectoryVerb::kMake || order.verb == DirectoryVerb::kCopy)) {
+    HOLDFAST_CHECK(records_.put(record));
+  }
+  order.mounted_at = *std::move(mounted);
+  const std::string place = share.source() + (order.snapshot ? " snapshot " : " ") + record.directory;
+  HOLDFAST_CHECK(work_.run(place, share.host, std::move(order), std::min(patience, kWorkPatience)));
+  return {};
+}
+
+Status NasVolumes::remove(const std::string& id, Patience patience) {
+  std::optional<NasRecord> record = records_.by_id(id);
+  if (!record) {
+    HOLDFAST_TRY(record, record_from_handle(id));
+  }
+  if (!record) return {};
+  if (record->kind == NasRecord::Kind::kSnapshot) {
+    return fail(Code::kInvalidArgument, shown(id) + " is a snapshot, not a volume");
+  }
+  if (record->kind != NasRecord::Kind::kSharepath) HOLDFAST_CHECK(remove_directory(*record, patience));
+  return records_.remove(id);
+}
+
+Status NasVolumes::remove_directory(const NasRecord& record, Patience patience) {
+  DirectoryOrder order = order_of(record, DirectoryVerb::kRemove);
+  if (record.on_delete == OnDelete::kRetain) order.verb = DirectoryVerb::kRetain;
+  if (record.on_delete == OnDelete::kArchive) {
+    order.verb = DirectoryVerb::kArchive;
+    order.stamp = stamp_of(clock_.now());
+  }
+  return work_on(record, std::move(order), patience);
+}
+
+Result<NasRecord> NasVolumes::snapshot(const std::string& name, const std::string& volume,
+                                       Patience patience) {
+  std::optional<NasRecord> known = records_.by_name(name, true);
+  if (known && known->source != volume) {
+    return fail(Code::kAlreadyExists,
+                "the snapshot " + shown(name) + " is of another volume, " + known->source);
+  }
+  if (known && known->ready) return *std::move(known);
+  HOLDFAST_TRY(const NasRecord source, find(volume));
+  if (source.kind != NasRecord::Kind::kSubpath) {
+    return fail(Code::kInvalidArgument, shown(volume) + " is a whole share: snapshots are of directories");
+  }
+  NasRecord record = known.value_or(source);
+  if (!known) {
+    HOLDFAST_TRY(const NasSource share, share_of(source));
+    record.kind = NasRecord::Kind::kSnapshot;
+    record.name = name;
+    record.directory = name;
+    record.source = volume;
+    record.of_snapshot = false;
+    record.on_delete = OnDelete::kDelete;
+    record.made = clock_.now().time_since_epoch().count();
+    record.ready = false;
+    record.id = id_of(record, share.shares.front());
+  }
+  HOLDFAST_CHECK(copied_or_made(record, std::nullopt, patience));
+  record.ready = true;
+  HOLDFAST_CHECK(records_.put(record));
+  return record;
+}
+
+Status NasVolumes::remove_snapshot(const std::string& id, Patience patience) {
+  std::optional<NasRecord> record = records_.by_id(id);
+  if (!record) {
+    HOLDFAST_TRY(record, record_from_handle(id));
+  }
+  if (!record) return {};
+  if (record->kind != NasRecord::Kind::kSnapshot) {
+    return fail(Code::kInvalidArgument, shown(id) + " is a volume, not a snapshot");
+  }
+  HOLDFAST_CHECK(remove_directory(*record, patience));
+  return records_.remove(id);
+}
+
+Result<std::uint64_t> NasVolumes::extend(const std::string& id, std::uint64_t required_bytes,
+                                         std::uint64_t limit_bytes) {
+  HOLDFAST_TRY(NasRecord record, find(id));
+  if (limit_bytes != 0 && record.bytes > limit_bytes) {
+    return fail(Code::kOutOfRange, "the volume has " + std::to_string(record.bytes) + " bytes already");
+  }
+  if (required_bytes <= record.bytes) return record.bytes;
+  record.bytes = required_bytes;
+  HOLDFAST_CHECK(records_.put(record));
+  return record.bytes;
+}
+
+Result<NasRecord> NasVolumes::find(const std::string& id) const {
+  std::optional<NasRecord> record = records_.by_id(id);
+  if (record && record->ready && record->kind != NasRecord::Kind::kSnapshot) return *std::move(record);
+  return fail(Code::kNotFound, "there is no volume " + shown(id));
+}
+
+std::vector<NasRecord> NasVolumes::list(bool snapshots) const {
+  std::vector<NasRecord> out = records_.list(snapshots);
+  std::erase_if(out, [](const NasRecord& each) { return !each.ready; });
+  return out;
+}
+
+bool NasVolumes::server_answers(const NasRecord& record) const {
+  const Result<NasSource> source = share_of(record);
+  return !source || access_.answers(source->shares.front());
+}
+
+// What a volume is to be made from.
+Result<NasRecord> NasVolumes::source_of(const NasRecord& record) const {
+  std::optional<NasRecord> source = records_.by_id(record.source);
+  const bool right =
+      source && source->ready && (source->kind == NasRecord::Kind::kSnapshot) == record.of_snapshot;
+  if (right) return *std::move(source);
+  return fail(Code::kNotFound,
+              (record.of_snapshot ? "there is no snapshot " : "there is no volume ") + shown(record.source));
+}
+
+}  // namespace holdfast::nas

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/result.h"
+#include "csi-nas/controller/nas_records.h"
+#include "csi-nas/controller/share_access.h"
+#include "csi-nas/directories/directory_jobs.h"
+
+namespace holdfast::nas {
+
+/// What a new volume is made of.
+struct NasSourceVolume {
+  std::string id;
+  bool snapshot = false;
+};
+
+struct NewVolume {
+  std::string name;
+  std::uint64_t required_bytes = 0;
+  std::uint64_t limit_bytes = 0;  ///< 0: none
+  std::map<std::string, std::string> parameters = {};
+  std::vector<std::string> mount_options = {};
+  std::optional<NasSourceVolume> source = {};
+};
+
+/// Volumes on NFS shares. A record is put before anything is made and removed when all of it is gone, so that
+/// each call, made again after a kill anywhere, goes on; the directories themselves are ShareVolumes'.
+///
+///     none -> creating -> ready -> (deleting: the record stays until the directory is gone) -> none
+///
+/// A subpath volume's id is its NasHandle where that tells all: the directory is called by the volume's name.
+/// Else (another subDir, or a handle too long) it is hashed_handle() and needs its record. A volume whose
+/// record was lost is archived when it is deleted, never removed.
+///
+/// No call waits longer than kAccessPatience and kWorkPatience together, whatever the servers do.
+/// Errors of all calls: kAborted while the work is under way; kUnavailable while the server is away.
+/// Thread-safe, but for one volume at a time.
+class NasVolumes {
+ public:
+  using Patience = std::chrono::milliseconds;
+  static constexpr Patience kAccessPatience{2000};
+  static constexpr Patience kWorkPatience{2500};
+
+  /// All outlive it.
+  NasVolumes(NasRecords& records, ShareAccess& access, DirectoryWork& work, Clock& clock);
+
+  /// The server is the next of the class's, in turn, that answers; a copy is made on its source's.
+  /// Errors: kInvalidArgument of the class and the template, or a source on a share that is not the class's;
+  /// kAlreadyExists for a volume of that name that is another, or a directory that is not the volume's;
+  /// kNotFound for the source; kOutOfRange when it is smaller than its source.
+  Result<NasRecord> create(const NewVolume& wanted, Patience patience);
+  /// What is not there is removed; a volume that is not ours is left alone and told as removed.
+  Status remove(const std::string& id, Patience patience);
+  /// A copy, ready when this returns. Errors: kNotFound for the volume, kAlreadyExists for a snapshot of that
+  /// name of another; kInvalidArgument of a volume that has no directory of its own.
+  Result<NasRecord> snapshot(const std::string& name, const std::string& volume, Patience patience);
+  Status remove_snapshot(const std::string& id, Patience patience);
+  /// Declares it larger. Errors: kNotFound; kOutOfRange when it is larger than the limit.
+  Result<std::uint64_t> extend(const std::string& id, std::uint64_t required_bytes,
+                               std::uint64_t limit_bytes);
+
+  /// Errors: kNotFound.
+  [[nodiscard]] Result<NasRecord> find(const std::string& id) const;
+  /// Volumes, or snapshots, that are ready, in the order of their ids.
+  [[nodiscard]] std::vector<NasRecord> list(bool snapshots) const;
+  [[nodiscard]] bool server_answers(const NasRecord& record) const;
+
+ private:
+  Result<NasRecord> begin(const NewVolume& wanted, const ClassParameters& parameters);
+  Result<NasShare> choose(const ClassParameters& parameters, const NewVolume& wanted);
+  Result<NasRecord> make(NasRecord record, const NewVolume& wanted, Patience patience);
+  Status copied_or_made(const NasRecord& record, std::optional<mode_t> mode, Patience patience);
+  Status remove_directory(const NasRecord& record, Patience patience);
+  Status work_on(const NasRecord& record, DirectoryOrder order, Patience patience);
+  [[nodiscard]] Result<NasRecord> source_of(const NasRecord& record) const;
+
+  NasRecords& records_;
+  ShareAccess& access_;
+  DirectoryWork& work_;
+  Clock& clock_;
+  std::atomic<std::size_t> turn_ = 0;  // whose of a class's shares is next
+};
+
+/// The share of a record, and how it is mounted. Errors: as parse_source().
+[[nodiscard]] Result<NasSource> share_of(const NasRecord& record);
+/// What a node needs to mount the volume, as PersistentVolumes tell it. Errors: as parse_source().
+[[nodiscard]] Result<NasAttributes> volume_context(const NasRecord& record);
+/// What a handle tells when the record of its volume was lost. nullopt for other ids. Errors: as
+/// parse_handle().
+[[nodiscard]] Result<std::optional<NasRecord>> record_from_handle(const std::string& id);
+
+}  // namespace holdfast::nas
