@@ -52,7 +52,9 @@ struct ServedDriver {
 /// or when the loop does not turn.
 class DriverServer {
  public:
-  static constexpr int kMaxThreads = 64;
+  /// More than kubelet and its helpers ask for at a time: the provisioner alone makes 100 calls. It takes
+  /// RESOURCE_EXHAUSTED for a node that is full.
+  static constexpr int kMaxThreads = 160;
 
   /// All outlive it.
   struct Context {

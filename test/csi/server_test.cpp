@@ -244,7 +244,7 @@ TEST_CASE("The end removes both sockets, waits for calls, and names those that h
 }
 
 TEST_CASE("Calls that block hold up no others", "[csi]") {
-  constexpr int kBlocked = 24;
+  constexpr int kBlocked = 100;  // so many the provisioner sends
   Scene scene;
   scene.start();
   const auto client = scene.node_client();
