@@ -76,8 +76,10 @@ LvmCommand CommandsLvm::command(Effect effect, std::vector<std::string> words) c
   return {.effect = effect, .words = std::move(words)};
 }
 
-Result<std::string> CommandsLvm::run(std::vector<std::string> words, Patience patience) {
-  HOLDFAST_TRY(LvmAnswer answer, queue_.run(command(Effect::kChanges, std::move(words)), patience));
+Result<std::string> CommandsLvm::run(std::vector<std::string> words, Patience patience, bool joins) {
+  LvmCommand change = command(Effect::kChanges, std::move(words));
+  change.joins = joins;
+  HOLDFAST_TRY(const LvmAnswer answer, queue_.run(std::move(change), patience));
   if (answer.succeeded) return std::string();
   std::string said = answer.talk + answer.output;
   return said.empty() ? "LVM gave no reason" : said;
@@ -162,11 +164,10 @@ Status CommandsLvm::change_tags(const VolumeName& name, const std::vector<std::s
   append_each(words, "--deltag", remove);
   append_each(words, "--addtag", add);
   words.push_back(name.text());
-  HOLDFAST_TRY(const std::string said, run(std::move(words), patience));
+  HOLDFAST_TRY(const std::string said, run(std::move(words), patience, /*joins=*/true));
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
-  HOLDFAST_CHECK(find_volume(after, name));
-  return fail(Code::kInternal, "change the tags of " + name.text() + ": " + said);
+  return why_not_tagged(after, name, remove, add, said);
 }
 
 Status CommandsLvm::activate(const VolumeName& name, Patience patience) {
@@ -225,7 +226,7 @@ Status CommandsLvm::remove(const VolumeName& name, Patience patience) {
   HOLDFAST_TRY(const Inventory before, look(patience));
   HOLDFAST_CHECK(may_remove(before, name));
   if (before.group(name.group)->volume(name.volume) == nullptr) return {};
-  HOLDFAST_TRY(const std::string said, run({"lvremove", "--yes", name.text()}, patience));
+  HOLDFAST_TRY(const std::string said, run({"lvremove", "--yes", name.text()}, patience, /*joins=*/true));
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_not_removed(after, name, said);

@@ -56,8 +56,8 @@ class CommandsLvm final : public Lvm {
   Status change_group(std::vector<std::string> words, const GroupDisks& wanted, Patience patience);
   Result<Inventory> report(LvmCommand command, Patience patience);
   [[nodiscard]] LvmCommand command(Effect effect, std::vector<std::string> words) const;
-  /// What LVM said when the command failed; "" when it succeeded.
-  Result<std::string> run(std::vector<std::string> words, Patience patience);
+  /// What LVM said when the command failed; "" when it succeeded. `joins` as in LvmCommand.
+  Result<std::string> run(std::vector<std::string> words, Patience patience, bool joins = false);
 
   LvmQueue& queue_;
   std::string settings_;

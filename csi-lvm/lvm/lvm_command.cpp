@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
+#include <span>
 
 namespace holdfast::lvm {
 namespace {
 
-constexpr std::size_t kMostWords = 60;     // liblvm2cmd: 64, of which some are its own
 constexpr std::size_t kLongestName = 127;  // NAME_LEN of LVM less its NUL
 constexpr std::size_t kLongestTag = 1024;
 constexpr std::string_view kNameCharacters =
@@ -42,10 +41,10 @@ std::size_t length_in_device_name(std::string_view name) {
 
 Status check_command(const LvmCommand& command) {
   if (command.words.empty()) return fail(Code::kInvalidArgument, "an LVM command without a verb");
-  if (command.words.size() > kMostWords) {
+  if (command.words.size() > kMostLvmWords) {
     return fail(Code::kInvalidArgument, "an LVM command of " + std::to_string(command.words.size()) +
                                             " words; liblvm2cmd takes no more than " +
-                                            std::to_string(kMostWords));
+                                            std::to_string(kMostLvmWords));
   }
   for (std::size_t i = 0; i < command.words.size(); ++i) {
     const bool settings = i > 0 && command.words[i - 1] == kSettings;
@@ -56,6 +55,14 @@ Status check_command(const LvmCommand& command) {
     }
   }
   return {};
+}
+
+bool may_join(const LvmCommand& command, const LvmCommand& other) {
+  const auto but_last = [](const LvmCommand& each) {
+    return std::span(each.words).first(each.words.size() - 1);
+  };
+  return command.joins && other.joins && command.effect == other.effect &&
+         std::ranges::equal(but_last(command), but_last(other));
 }
 
 std::string to_line(const LvmCommand& command) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,16 @@ enum class Effect { kReports, kChanges };
 struct LvmCommand {
   Effect effect = Effect::kReports;
   std::vector<std::string> words;  ///< words[0] is the verb; without "lvm" before it
+  /// The last word is the volume that it is for, and one command may serve several that differ in nothing
+  /// else. How it ended for each is told by the state after it, as LVM's answer is for all of them.
+  bool joins = false;
 };
+
+/// Whether `other` may be run with it as one command.
+[[nodiscard]] bool may_join(const LvmCommand& command, const LvmCommand& other);
+
+/// How many words a command may have. liblvm2cmd takes 64, of which some are its own.
+inline constexpr std::size_t kMostLvmWords = 60;
 
 /// liblvm2cmd takes a command as one line and splits it by rules of its own, into 64 words at most; so no
 /// word may hold what these rules know: quotes, backslashes, control characters, and blanks but in the value

@@ -176,6 +176,14 @@ Status why_not_refreshed(const Inventory& after, const VolumeName& name, std::st
   return volume->unsettled ? Status(told_by_lvm("refresh " + name.text(), said)) : Status();
 }
 
+Status why_not_tagged(const Inventory& after, const VolumeName& name, const std::vector<std::string>& removed,
+                      const std::vector<std::string>& added, std::string_view said) {
+  HOLDFAST_TRY(const LogicalVolume* volume, find_volume(after, name));
+  const auto has = [volume](const std::string& tag) { return volume->has_tag(tag); };
+  if (std::ranges::all_of(added, has) && std::ranges::none_of(removed, has)) return {};
+  return told_by_lvm("change the tags of " + name.text(), said);
+}
+
 Status why_not_removed(const Inventory& after, const VolumeName& name, std::string_view said) {
   HOLDFAST_TRY(const VolumeGroup* group, find_group(after, name.group));
   const LogicalVolume* volume = group->volume(name.volume);

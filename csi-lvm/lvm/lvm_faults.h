@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "csi-lvm/lvm/lvm.h"
 
@@ -22,6 +24,9 @@ Status why_metadata_not_extended(const Inventory& after, const VolumeName& pool,
 Status why_not_switched(const Inventory& after, const VolumeName& name, bool active, std::string_view said);
 /// OK when nothing waits for its device any more.
 Status why_not_refreshed(const Inventory& after, const VolumeName& name, std::string_view said);
+/// OK when it has the tags to add and none of the others.
+Status why_not_tagged(const Inventory& after, const VolumeName& name, const std::vector<std::string>& removed,
+                      const std::vector<std::string>& added, std::string_view said);
 /// OK when it is gone.
 Status why_not_removed(const Inventory& after, const VolumeName& name, std::string_view said);
 

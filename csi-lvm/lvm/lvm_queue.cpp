@@ -21,7 +21,7 @@ Result<LvmAnswer> LvmQueue::run(LvmCommand command, std::chrono::milliseconds pa
   const auto until = SteadyClock::now() + patience;
   const std::shared_ptr<Job> job = enter(std::move(command), patience);
   std::unique_lock lock(mutex_);
-  answered_.wait_until(lock, until, [&job] { return job->answer.has_value(); });
+  job->answered.wait_until(lock, until, [&job] { return job->answer.has_value(); });
   --askers_;
   if (job->answer) return *job->answer;
   return leave(job);
@@ -70,11 +70,21 @@ LvmQueue::Load LvmQueue::load() const {
   return load;
 }
 
-std::shared_ptr<LvmQueue::Job> LvmQueue::take_next() {
+LvmQueue::Jobs LvmQueue::take_next() {
   auto& queue = changes_.empty() ? reports_ : changes_;
-  std::shared_ptr<Job> job = queue.front();
+  Jobs jobs{queue.front()};
   queue.pop_front();
-  return job;
+  const LvmCommand& first = jobs.front()->command;
+  for (auto next = queue.begin(); next != queue.end();) {
+    const bool room = first.words.size() + jobs.size() <= kMostLvmWords;
+    if (!room || !may_join(first, (*next)->command)) {
+      ++next;
+      continue;
+    }
+    jobs.push_back(*next);
+    next = queue.erase(next);
+  }
+  return jobs;
 }
 
 void LvmQueue::work() {
@@ -91,16 +101,22 @@ void LvmQueue::work() {
   }
 }
 
-void LvmQueue::perform(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Job>& job) {
-  job->begun = true;
+void LvmQueue::perform(std::unique_lock<std::mutex>& lock, const Jobs& jobs) {
+  LvmCommand command = jobs.front()->command;
+  const std::chrono::milliseconds patience = jobs.front()->patience;
+  for (const auto& job : jobs) {
+    job->begun = true;
+    if (job != jobs.front()) command.words.push_back(job->command.words.back());
+  }
   running_since_ = SteadyClock::now();
-  const std::chrono::milliseconds patience = job->patience;
   lock.unlock();
-  auto answer = runner_->run(job->command, patience);
+  const auto answer = runner_->run(command, patience);
   lock.lock();
   running_since_.reset();
-  job->answer = std::move(answer);
-  answered_.notify_all();
+  for (const auto& job : jobs) {
+    job->answer = answer;
+    job->answered.notify_all();
+  }
 }
 
 }  // namespace holdfast::lvm

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "csi-lvm/lvm/lvm_runner.h"
 
@@ -15,7 +16,8 @@ namespace holdfast::lvm {
 
 /// Lets many threads share one LvmRunner. Commands run one at a time, those that change something before
 /// reports, else in the order in which they came. A report that waits is shared by all who ask for the same:
-/// it begins after each of them asked. Thread-safe.
+/// it begins after each of them asked. Changes that may join are run as one command with the first of them
+/// when its turn comes. Thread-safe.
 class LvmQueue {
  public:
   /// The runner rests after `idle` without a command.
@@ -46,19 +48,20 @@ class LvmQueue {
     int askers = 1;
     bool begun = false;
     std::optional<Result<LvmAnswer>> answer;
+    std::condition_variable answered;  // its own, so that an answer wakes nobody else
   };
 
   std::shared_ptr<Job> enter(LvmCommand command, std::chrono::milliseconds patience);
   Result<LvmAnswer> leave(const std::shared_ptr<Job>& job);
   void work();
-  void perform(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Job>& job);
-  std::shared_ptr<Job> take_next();
+  using Jobs = std::vector<std::shared_ptr<Job>>;
+  void perform(std::unique_lock<std::mutex>& lock, const Jobs& jobs);
+  Jobs take_next();
 
   std::unique_ptr<LvmRunner> runner_;  // of the thread alone
   std::chrono::milliseconds idle_;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable news_;
-  std::condition_variable answered_;
   std::deque<std::shared_ptr<Job>> changes_;
   std::deque<std::shared_ptr<Job>> reports_;
   std::size_t askers_ = 0;

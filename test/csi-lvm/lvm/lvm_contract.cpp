@@ -1,5 +1,7 @@
 #include "test/csi-lvm/lvm/lvm_contract.h"
 
+#include <future>
+
 #include "csi-lvm/lvm/lvm_faults.h"
 #include "test/catch.h"
 
@@ -169,6 +171,27 @@ TEST_CASE_METHOD(Contract, "tags change in one step, and a second time change no
     CHECK(changed.has_tag("csi.state=ready"));
     CHECK(changed.has_tag("kept"));
   }
+}
+
+TEST_CASE_METHOD(InEverySetting, "changes of many volumes at once are answered each by what came of it",
+                 "[lvm contract]") {
+  for (const char* name : {"pvc-1", "pvc-2", "pvc-3"}) make(linear(name, kExtent));
+  std::vector<std::future<Status>> answers;
+  for (const char* name : {"pvc-1", "pvc-2", "gone", "pvc-3"}) {
+    answers.push_back(std::async(std::launch::async, [this, name] {
+      return lvm.change_tags(named(name), {"csi.state=creating"}, {"csi.state=ready"}, kAmple);
+    }));
+  }
+  refuses(answers[2].get(), Code::kNotFound);
+  for (const std::size_t there : {0U, 1U, 3U}) CHECK(answers[there].get().has_value());
+  for (const char* name : {"pvc-1", "pvc-2", "pvc-3"}) CHECK(volume(name).has_tag("csi.state=ready"));
+  std::vector<std::future<Status>> removals;
+  for (const char* name : {"pvc-1", "pvc-2", "pvc-3"}) {
+    removals.push_back(
+        std::async(std::launch::async, [this, name] { return lvm.remove(named(name), kAmple); }));
+  }
+  for (auto& removed : removals) CHECK(removed.get().has_value());
+  CHECK(free_extents() == 2 * kExtentsOfDisk);
 }
 
 TEST_CASE_METHOD(Contract, "a volume grows, never shrinks, and not beyond the room there is",

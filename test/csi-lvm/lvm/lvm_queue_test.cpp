@@ -1,5 +1,6 @@
 #include "csi-lvm/lvm/lvm_queue.h"
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <string>
@@ -44,9 +45,9 @@ class StagedRunner final : public LvmRunner {
     stage_.news.notify_all();
     stage_.news.wait(lock, [this] { return stage_.allowed > 0; });
     --stage_.allowed;
-    stage_.done.push_back(command.words[0]);
+    stage_.done.push_back(to_line(command));
     stage_.news.notify_all();
-    return LvmAnswer{.succeeded = true, .output = command.words[0], .talk = {}};
+    return LvmAnswer{.succeeded = true, .output = to_line(command), .talk = {}};
   }
   void rest() override {
     const std::scoped_lock lock(stage_.mutex);
@@ -60,7 +61,20 @@ class StagedRunner final : public LvmRunner {
 
 struct Fixture {
   std::future<Result<LvmAnswer>> ask(Effect effect, const std::string& word, milliseconds patience = kAmple) {
-    return std::async(std::launch::async, [=, this] { return queue.run({effect, {word}}, patience); });
+    return ask({effect, {word}}, patience);
+  }
+  std::future<Result<LvmAnswer>> ask(LvmCommand command, milliseconds patience = kAmple) {
+    return std::async(std::launch::async, [=, this] { return queue.run(command, patience); });
+  }
+  // Each is asked for when those before it wait.
+  std::vector<std::future<Result<LvmAnswer>>> ask_in_turn(const std::vector<LvmCommand>& commands) {
+    std::vector<std::future<Result<LvmAnswer>>> answers;
+    for (const LvmCommand& command : commands) {
+      const std::size_t waiting = queue.load().waiting;
+      answers.push_back(ask(command));
+      await_waiting(waiting + 1);
+    }
+    return answers;
   }
   void await_waiting(std::size_t count) {
     while (queue.load().waiting != count) std::this_thread::yield();
@@ -105,6 +119,56 @@ TEST_CASE_METHOD(Fixture, "a report that waits is run once for all who ask for i
   first.get().value();
   for (auto& answer : same) CHECK(answer.get().value().output == "lvs");
   CHECK(other.get().value().output == "vgs");
+}
+
+LvmCommand tagging(const std::string& tag, const std::string& volume) {
+  return {.effect = Effect::kChanges, .words = {"lvchange", "--addtag", tag, volume}, .joins = true};
+}
+
+TEST_CASE_METHOD(Fixture, "changes of several volumes that may join are one command, and none is lost",
+                 "[lvm]") {
+  auto first = occupy();
+  LvmCommand alone = tagging("ready", "vg/5");
+  alone.joins = false;
+  auto answers = ask_in_turn({tagging("ready", "vg/1"),
+                              {Effect::kChanges, {"lvcreate"}},
+                              tagging("ready", "vg/2"),
+                              tagging("deleting", "vg/3"),
+                              tagging("ready", "vg/4"),
+                              alone});
+  stage.allow(10);
+  first.get().value();
+  for (const std::size_t joined : {0U, 2U, 4U}) {
+    CHECK(answers[joined].get()->output == "lvchange --addtag ready vg/1 vg/2 vg/4");
+  }
+  for (const std::size_t other : {1U, 3U, 5U}) CHECK(answers[other].get().has_value());
+  CHECK(stage.done == std::vector<std::string>{"first", "lvchange --addtag ready vg/1 vg/2 vg/4", "lvcreate",
+                                               "lvchange --addtag deleting vg/3",
+                                               "lvchange --addtag ready vg/5"});
+}
+
+TEST_CASE_METHOD(Fixture, "a command is joined by no more than it has words for", "[lvm]") {
+  auto first = occupy();
+  std::vector<LvmCommand> commands;
+  for (std::size_t i = 0; i < kMostLvmWords; ++i)
+    commands.push_back(tagging("ready", "vg/" + std::to_string(i)));
+  auto answers = ask_in_turn(commands);
+  stage.allow(10);
+  first.get().value();
+  for (auto& answer : answers) CHECK(answer.get().has_value());
+  REQUIRE(stage.done.size() == 3);
+  CHECK(std::ranges::count(stage.done[1], ' ') == kMostLvmWords - 1);
+  CHECK(stage.done[2] == "lvchange --addtag ready vg/57 vg/58 vg/59");
+}
+
+TEST_CASE_METHOD(Fixture, "a change that was withdrawn does not join others", "[lvm]") {
+  auto first = occupy();
+  auto other = ask(tagging("ready", "vg/1"));
+  await_waiting(1);
+  CHECK_FALSE(queue.run(tagging("ready", "vg/2"), milliseconds{20}).has_value());
+  stage.allow(2);
+  first.get().value();
+  CHECK(other.get()->output == "lvchange --addtag ready vg/1");
 }
 
 TEST_CASE_METHOD(Fixture, "a report that has begun is not shared with who asks later", "[lvm]") {
