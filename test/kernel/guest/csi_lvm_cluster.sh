@@ -10,7 +10,8 @@ story() {
     { tail -n 40 /tmp/story.log && return 1; }
 }
 
-plan 2
+plan 3
 check "a group of two disks is made" make_group suite 512M
 mkdir -p /var/lib/kubelet/{pods,plugins_registry}
 check "a volume lives its life by objects, and needs no API server on its node" story '[cluster]'
+check "a node that dies at any step leaves no volume without object, and no object without volume" story '[dies]'
