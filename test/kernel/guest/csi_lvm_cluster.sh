@@ -6,7 +6,7 @@ source "$(dirname "$0")/../volume_group.sh"
 tree=$(cd "$(dirname "$0")/../../.." && pwd)
 
 story() {
-  env HOLDFAST_BIN="$tree/build/bin" "$tree/build/bench/bin/csi_lvm_program_test" "$@" --durations yes ||
+  env HOLDFAST_BIN="$tree/build/bin" "$tree/build/guest/bin/csi_lvm_program_test" "$@" --durations yes ||
     { tail -n 40 /tmp/story.log && return 1; }
 }
 
