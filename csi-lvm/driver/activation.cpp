@@ -1,21 +1,15 @@
 #include "csi-lvm/driver/activation.h"
 
-#include "common/base/first_error.h"
-
 namespace holdfast::lvm {
 
-Result<std::size_t> activate_volumes(LocalVolumes& volumes, Lvm& lvm, Lvm::Patience patience) {
-  HOLDFAST_TRY(const std::vector<LocalVolume> all, volumes.list(patience));
-  std::size_t activated = 0;
-  FirstError first;
-  for (const LocalVolume& volume : all) {
-    if (volume.active || volume.taken != 0) continue;
-    const Status done = lvm.activate(volume.name, patience);
-    if (done) ++activated;
-    first.add(done);
+Result<std::size_t> activate_volumes(const std::vector<LocalVolume>& volumes, Lvm& lvm,
+                                     Lvm::Patience patience) {
+  std::vector<VolumeName> inactive;
+  for (const LocalVolume& volume : volumes) {
+    if (!volume.active && !volume.is_snapshot()) inactive.push_back(volume.name);
   }
-  HOLDFAST_CHECK(first.result());
-  return activated;
+  HOLDFAST_CHECK(lvm.activate_all(inactive, patience));
+  return inactive.size();
 }
 
 }  // namespace holdfast::lvm

@@ -55,7 +55,7 @@ Status LvmNode::info(const csi::Call& /*call*/, const csi::v1::NodeGetInfoReques
 
 Result<LocalVolume> LvmNode::find(const csi::Call& call, const std::string& id) {
   if (!check_name(id)) return no_such_volume(id);
-  HOLDFAST_TRY(LocalVolume volume, parts_.volumes.find(id, patience_of(call)));
+  HOLDFAST_TRY(LocalVolume volume, parts_.volumes.locate(id, patience_of(call)));
   if (volume.taken != 0) return fail(Code::kNotFound, id + " is a snapshot, not a volume");
   const std::scoped_lock lock(mutex_);
   known_[id] = {volume.name, used_device(volume)};

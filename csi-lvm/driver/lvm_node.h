@@ -86,7 +86,7 @@ class LvmNode final : public csi::NodeDriver {
     std::string device;  ///< used_device()
   };
 
-  /// As LVM tells it now. Errors: those of LocalVolumes::find(); kNotFound for a snapshot.
+  /// As LVM tells it now. Errors: those of LocalVolumes::locate(); kNotFound for a snapshot.
   Result<LocalVolume> find(const csi::Call& call, const std::string& id);
   /// Of one that was found before as it was then: LVM is not asked.
   Result<Known> known(const csi::Call& call, const std::string& id);

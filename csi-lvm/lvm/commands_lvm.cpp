@@ -1,5 +1,7 @@
 #include "csi-lvm/lvm/commands_lvm.h"
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include "common/base/first_error.h"
@@ -9,6 +11,9 @@
 
 namespace holdfast::lvm {
 namespace {
+
+// Of one command, whose words are bounded (lvm_command.cpp).
+constexpr std::size_t kMostNames = 40;
 
 // LVM takes whole sectors only.
 std::string bytes(std::uint64_t count) {
@@ -87,6 +92,17 @@ Result<std::string> CommandsLvm::run(std::vector<std::string> words, Patience pa
 
 Result<Inventory> CommandsLvm::look(Patience patience) {
   return report(command(Effect::kReports, inventory_command()), patience);
+}
+
+Result<LogicalVolume> CommandsLvm::look_at(const VolumeName& name, Patience patience) {
+  HOLDFAST_CHECK(check(name));
+  HOLDFAST_TRY(const LvmAnswer answer,
+               queue_.run(command(Effect::kReports, volume_command(name.text())), patience));
+  if (auto volume = parse_volume(answer.output); volume && *volume) return **std::move(volume);
+  // What is missing is told by what there is.
+  HOLDFAST_TRY(const Inventory now, look(patience));
+  HOLDFAST_TRY(const LogicalVolume* found, find_volume(now, name));
+  return *found;
 }
 
 Result<Inventory> CommandsLvm::report(LvmCommand command, Patience patience) {
@@ -171,12 +187,25 @@ Status CommandsLvm::change_tags(const VolumeName& name, const std::vector<std::s
 }
 
 Status CommandsLvm::activate(const VolumeName& name, Patience patience) {
-  HOLDFAST_CHECK(check(name));
-  HOLDFAST_TRY(const std::string said,
-               run({"lvchange", "--activate", "y", "--ignoreactivationskip", name.text()}, patience));
+  return activate_all({name}, patience);
+}
+
+Status CommandsLvm::activate_all(const std::vector<VolumeName>& names, Patience patience) {
+  for (const VolumeName& name : names) HOLDFAST_CHECK(check(name));
+  std::string said;
+  for (std::span<const VolumeName> rest = names; !rest.empty();) {
+    std::vector<std::string> words{"lvchange", "--activate", "y", "--ignoreactivationskip"};
+    const auto part = rest.first(std::min(rest.size(), kMostNames));
+    for (const VolumeName& name : part) words.push_back(name.text());
+    HOLDFAST_TRY(const std::string more, run(std::move(words), patience));
+    said += more;
+    rest = rest.subspan(part.size());
+  }
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
-  return why_not_switched(after, name, true, said);
+  FirstError first;
+  for (const VolumeName& name : names) first.add(why_not_switched(after, name, true, said));
+  return first.result();
 }
 
 Status CommandsLvm::deactivate(const VolumeName& name, Patience patience) {

@@ -35,6 +35,7 @@ class CommandsLvm final : public Lvm {
   CommandsLvm(LvmQueue& queue, LvmSettings settings);
 
   Result<Inventory> look(Patience patience) override;
+  Result<LogicalVolume> look_at(const VolumeName& name, Patience patience) override;
   Status create(const NewVolume& wanted, Patience patience) override;
   Status create_snapshot(const NewSnapshot& wanted, Patience patience) override;
   Status create_pool(const NewPool& wanted, Patience patience) override;
@@ -43,6 +44,7 @@ class CommandsLvm final : public Lvm {
   Status change_tags(const VolumeName& name, const std::vector<std::string>& remove,
                      const std::vector<std::string>& add, Patience patience) override;
   Status activate(const VolumeName& name, Patience patience) override;
+  Status activate_all(const std::vector<VolumeName>& names, Patience patience) override;
   Status deactivate(const VolumeName& name, Patience patience) override;
   Status refresh(const VolumeName& name, Patience patience) override;
   Status drop_strays(const Inventory& seen, Patience patience) override;

@@ -12,6 +12,10 @@
 namespace holdfast::lvm {
 namespace {
 
+constexpr const char* kVolumeColumns =
+    "lv_name,lv_uuid,lv_layout,lv_size,lv_tags,pool_lv,origin,lv_active,lv_device_open,lv_health_status,"
+    "lv_snapshot_invalid,lv_suspended,lv_inactive_table,lv_kernel_major,lv_kernel_minor,data_percent,"
+    "metadata_percent,lv_metadata_size";
 constexpr JsonLimits kReportLimits{.max_bytes = std::size_t{64} << 20, .max_depth = 8};
 
 // One row of a report: every value is a string there, a number as well.
@@ -190,6 +194,35 @@ Result<Inventory> read_report(std::string_view text) {
   return inventory;
 }
 
+// A column of segments makes a row of each segment of the volume, in a table of that name.
+Result<std::optional<LogicalVolume>> read_one_volume(std::string_view text) {
+  HOLDFAST_TRY(const nlohmann::json document, parse_json(text, kReportLimits));
+  HOLDFAST_TRY(const JsonObject report, JsonObject::of(document));
+  HOLDFAST_TRY(const std::vector<JsonField> parts, report["report"].array());
+  std::optional<LogicalVolume> found;
+  const auto take = [&found](const Row& row) -> Status {
+    HOLDFAST_TRY(LogicalVolume volume, read_volume(row));
+    HOLDFAST_TRY(const auto stripes, row.number<std::uint32_t>("stripes"));
+    if (volume.layout == Layout::kStriped) volume.stripes = stripes;
+    if (found) volume.stripes = std::max(volume.stripes, found->stripes);
+    found = std::move(volume);
+    return {};
+  };
+  for (const JsonField& field : parts) {
+    HOLDFAST_TRY(const JsonObject part, field.object());
+    for (const char* table : {"lv", "seg"}) HOLDFAST_CHECK(for_each_row(part, table, take));
+  }
+  return found;
+}
+
+std::vector<std::string> report_words(const char* verb) {
+  return {verb, "--reportformat", "json", "--units", "b", "--nosuffix", "--binary"};
+}
+
+tl::unexpected<Error> unreadable(const Error& error) {
+  return fail(Code::kInternal, "what LVM reports cannot be read: " + error.message);
+}
+
 // Without LVM's talk, which comes between the lines of a report too: "WARNING: Inconsistent metadata found
 // for VG g.", "See vgck --updatemetadata to correct inconsistency.". The report's own all begin as JSON does.
 std::string without_talk(std::string_view text) {
@@ -227,21 +260,22 @@ const VolumeGroup* Inventory::group(std::string_view name) const {
   return found == groups.end() ? nullptr : &*found;
 }
 
+std::vector<std::string> volume_command(const std::string& volume) {
+  std::vector<std::string> words = report_words("lvs");
+  words.insert(words.end(), {"-o", std::string(kVolumeColumns) + ",stripes", volume});
+  return words;
+}
+
 std::vector<std::string> inventory_command() {
   const auto table = [](const char* name, const char* columns) {
     return std::vector<std::string>{"--configreport", name, "-o", columns};
   };
-  std::vector<std::string> words{"fullreport", "--all", "--reportformat", "json",
-                                 "--units",    "b",     "--nosuffix",     "--binary"};
+  std::vector<std::string> words = report_words("fullreport");
+  words.emplace_back("--all");
   for (const std::vector<std::string>& part : {
            table("vg", "vg_name,vg_uuid,vg_extent_size,vg_size,vg_free,vg_missing_pv_count,vg_seqno,vg_tags"),
            table("pv", "pv_name,pv_uuid,pv_size,pv_pe_count,pv_pe_alloc_count,pv_missing,pv_allocatable"),
-           table("lv",
-                 "lv_name,lv_uuid,lv_layout,lv_size,lv_tags,pool_lv,origin,lv_active,lv_device_open,"
-                 "lv_health_status,lv_snapshot_invalid,lv_suspended,lv_inactive_table,lv_kernel_major,lv_"
-                 "kernel_minor,data_percent,metadata_"
-                 "percent,"
-                 "lv_metadata_size"),
+           table("lv", kVolumeColumns),
            table("seg", "lv_uuid,stripes"),
            table("pvseg", "pvseg_size"),
        }) {
@@ -252,8 +286,14 @@ std::vector<std::string> inventory_command() {
 
 Result<Inventory> parse_inventory(std::string_view text) {
   auto inventory = read_report(without_talk(text));
-  if (inventory) return inventory;
-  return fail(Code::kInternal, "what LVM reports cannot be read: " + inventory.error().message);
+  if (!inventory) return unreadable(inventory.error());
+  return inventory;
+}
+
+Result<std::optional<LogicalVolume>> parse_volume(std::string_view text) {
+  auto volume = read_one_volume(without_talk(text));
+  if (!volume) return unreadable(volume.error());
+  return volume;
 }
 
 }  // namespace holdfast::lvm

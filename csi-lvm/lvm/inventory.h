@@ -82,6 +82,12 @@ struct Inventory {
 /// The words of the one command that tells all of it, in JSON with sizes in bytes.
 [[nodiscard]] std::vector<std::string> inventory_command();
 
+/// The words of the command that tells of one volume alone, "group/volume", in far less time.
+[[nodiscard]] std::vector<std::string> volume_command(const std::string& volume);
+
+/// Shape: what volume_command() prints, as parse_inventory(); nullopt when it tells of no volume.
+[[nodiscard]] Result<std::optional<LogicalVolume>> parse_volume(std::string_view text);
+
 /// Shape: what inventory_command() prints, with lines in between that LVM mixes in ("WARNING: ..."). Errors:
 /// kInternal for text that is no such report, with the place in it.
 /// Source: lvmreport(7), lvm(8) --reportformat json.

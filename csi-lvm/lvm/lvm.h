@@ -74,6 +74,8 @@ class Lvm {
   virtual ~Lvm() = default;
 
   virtual Result<Inventory> look(Patience patience) = 0;
+  /// One volume as look() tells it, in far less time. Errors: kNotFound.
+  virtual Result<LogicalVolume> look_at(const VolumeName& name, Patience patience) = 0;
 
   /// A thick volume's first 4 KiB are zeroed and known signatures wiped; more of what an earlier tenant left
   /// may show. Errors: kAlreadyExists; kResourceExhausted when the group or its disks have no room;
@@ -99,6 +101,9 @@ class Lvm {
   /// Makes its device appear; one that is active succeeds. Errors: kNotFound; kFailedPrecondition when a disk
   /// of it is missing.
   virtual Status activate(const VolumeName& name, Patience patience) = 0;
+  /// The same for many, in far less time than one after the other. Goes on after a failure; returns the first
+  /// one.
+  virtual Status activate_all(const std::vector<VolumeName>& names, Patience patience) = 0;
   /// Errors: kNotFound; kFailedPrecondition when it is in use.
   virtual Status deactivate(const VolumeName& name, Patience patience) = 0;
   /// Brings an active volume's device to what the metadata say, and lets go what waits for it: after a change

@@ -148,7 +148,7 @@ class LvmPlugin final : public csi::HostedDriver {
     context_.loop.post([this] {
       if (cluster_) cluster_->start();
     });
-    first.add(activate());
+    first.add(activate(volumes_.listed_last()));
     first.add(take_inventory());
     return first.result();
   }
@@ -190,8 +190,8 @@ class LvmPlugin final : public csi::HostedDriver {
     return context_.metrics.gauge(name, help, labels);
   }
 
-  Status activate() {
-    HOLDFAST_TRY(const std::size_t activated, activate_volumes(volumes_, lvm_, kAtStart));
+  Status activate(const std::vector<LocalVolume>& volumes) {
+    HOLDFAST_TRY(const std::size_t activated, activate_volumes(volumes, lvm_, kAtStart));
     if (activated > 0) context_.log.info("volumes activated", {{"count", activated}});
     return {};
   }
@@ -253,9 +253,14 @@ class LvmPlugin final : public csi::HostedDriver {
                         });
   }
 
+  Status activate_new() {
+    HOLDFAST_TRY(const std::vector<LocalVolume> all, volumes_.list(kAtStart));
+    return activate(all);
+  }
+
   void take_disks() {
     context_.worker.run(
-        [this] { activated_ = activate(); },
+        [this] { activated_ = activate_new(); },
         [this] {
           if (activated_) return;
           context_.log.warning("not all volumes are active", {{"error", activated_.error().message}});

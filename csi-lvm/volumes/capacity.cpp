@@ -83,6 +83,11 @@ void CapacityBook::add(const NewVolume& made) {
   group->volumes.push_back(std::move(volume));
 }
 
+Inventory CapacityBook::inventory() const {
+  const std::scoped_lock lock(mutex_);
+  return inventory_;
+}
+
 bool CapacityBook::has_volume(std::string_view name) const {
   const std::scoped_lock lock(mutex_);
   return std::ranges::any_of(inventory_.groups,

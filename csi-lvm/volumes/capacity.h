@@ -58,7 +58,9 @@ class CapacityBook {
   /// What we have made since, so that LVM need not be asked for it.
   void add(const NewVolume& made);
 
-  /// As it was last reported, with what was made since. Errors: kNotFound.
+  /// All groups as they were last reported, with what was made since.
+  [[nodiscard]] Inventory inventory() const;
+  /// One of them. Errors: kNotFound.
   [[nodiscard]] Result<VolumeGroup> group(const std::string& name) const;
   /// Whether a volume of this name is in any group.
   [[nodiscard]] bool has_volume(std::string_view name) const;

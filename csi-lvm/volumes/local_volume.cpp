@@ -62,6 +62,10 @@ Result<std::optional<FoundVolume>> find_in(const Inventory& inventory, const std
   return found;
 }
 
+tl::unexpected<Error> not_there(const std::string& id) {
+  return fail(Code::kNotFound, "there is no volume " + id + " on this node");
+}
+
 Result<Inventory> look(Lvm& lvm, CapacityBook& book, Lvm::Patience patience) {
   HOLDFAST_TRY(Inventory inventory, lvm.look(patience));
   book.update(inventory);

@@ -57,6 +57,8 @@ struct FoundVolume {
 /// The one volume of this name; pools are none. Errors: kFailedPrecondition when two groups have one.
 Result<std::optional<FoundVolume>> find_in(const Inventory& inventory, const std::string& id);
 
+[[nodiscard]] tl::unexpected<Error> not_there(const std::string& id);
+
 /// Asks LVM, and brings the book up to date.
 Result<Inventory> look(Lvm& lvm, CapacityBook& book, Lvm::Patience patience);
 

@@ -11,10 +11,6 @@
 namespace holdfast::lvm {
 namespace {
 
-tl::unexpected<Error> not_there(const std::string& id) {
-  return fail(Code::kNotFound, "there is no volume " + id + " on this node");
-}
-
 tl::unexpected<Error> left_behind(Error error) { return tl::unexpected(csi::may_be_left(std::move(error))); }
 
 }  // namespace
@@ -32,11 +28,6 @@ LocalVolumes::LocalVolumes(Lvm& lvm, CapacityBook& book, ExtentCleaner& cleaner,
 Status LocalVolumes::refresh(Patience patience) {
   HOLDFAST_CHECK(look(patience));
   return {};
-}
-
-Result<std::optional<FoundVolume>> LocalVolumes::search(const std::string& id, Patience patience) {
-  HOLDFAST_TRY(const Inventory inventory, look(patience));
-  return find_in(inventory, id);
 }
 
 Result<LocalVolume> LocalVolumes::create(const VolumeRequest& wanted, Patience patience) {
@@ -263,25 +254,6 @@ Result<LocalVolume> LocalVolumes::take(const std::string& name, const FoundVolum
                      .taken = now,
                      .content = std::string(source.volume.tag_value(kContentTag)),
                      .encrypted = is_encrypted(source.volume)};
-}
-
-Result<std::vector<LocalVolume>> LocalVolumes::list(Patience patience) {
-  HOLDFAST_TRY(const Inventory inventory, look(patience));
-  std::vector<LocalVolume> all;
-  for (const VolumeGroup& group : inventory.groups) {
-    for (const LogicalVolume& volume : group.volumes) {
-      if (state_of(volume) == kReady) all.push_back(told(group, volume, book_.limits()));
-    }
-  }
-  std::ranges::sort(all, {}, [](const LocalVolume& each) { return each.name.volume; });
-  return all;
-}
-
-Result<LocalVolume> LocalVolumes::find(const std::string& id, Patience patience) {
-  HOLDFAST_TRY(const std::optional<FoundVolume> found, search(id, patience));
-  if (!found || is_half(found->volume)) return not_there(id);
-  if (found->volume.unsettled) HOLDFAST_CHECK(settle(found->group, patience));
-  return told(found->group, found->volume, book_.limits());
 }
 
 }  // namespace holdfast::lvm

@@ -100,10 +100,14 @@ class LocalVolumes {
 
   /// Volumes and snapshots that are ready, sorted by name.
   Result<std::vector<LocalVolume>> list(Patience patience);
+  /// The same as LVM reported them last, without asking it.
+  [[nodiscard]] std::vector<LocalVolume> listed_last() const;
 
   /// One that is ready, or of another maker. Errors: kNotFound; kFailedPrecondition when two groups have one
   /// of this name.
   Result<LocalVolume> find(const std::string& id, Patience patience);
+  /// The same in less time, but without what ails it: for who is to use it.
+  Result<LocalVolume> locate(const std::string& id, Patience patience);
 
  private:
   Result<Inventory> look(Patience patience) { return lvm::look(lvm_, book_, patience); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/first_error.h"
 #include "csi-lvm/lvm/lvm_command.h"
 #include "csi-lvm/lvm/lvm_faults.h"
 
@@ -88,6 +89,13 @@ Result<Inventory> FakeLvm::look(Patience /*patience*/) {
   const std::scoped_lock lock(mutex_);
   ++looks;
   return state_;
+}
+
+Result<LogicalVolume> FakeLvm::look_at(const VolumeName& name, Patience /*patience*/) {
+  HOLDFAST_CHECK(check(name));
+  const std::scoped_lock lock(mutex_);
+  HOLDFAST_TRY(const LogicalVolume* found, find_volume(state_, name));
+  return *found;
 }
 
 Status FakeLvm::create(const NewVolume& wanted, Patience /*patience*/) {
@@ -228,6 +236,13 @@ Status FakeLvm::switch_to(const VolumeName& name, bool active) {
 
 Status FakeLvm::activate(const VolumeName& name, Patience /*patience*/) {
   return perform("activate", name, [&] { return switch_to(name, true); });
+}
+
+Status FakeLvm::activate_all(const std::vector<VolumeName>& names, Patience patience) {
+  for (const VolumeName& name : names) HOLDFAST_CHECK(check(name));
+  FirstError first;
+  for (const VolumeName& name : names) first.add(activate(name, patience));
+  return first.result();
 }
 
 Status FakeLvm::deactivate(const VolumeName& name, Patience /*patience*/) {

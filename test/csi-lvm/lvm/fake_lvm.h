@@ -40,6 +40,7 @@ class FakeLvm final : public Lvm {
   void set_open(const VolumeName& name, bool open);
 
   Result<Inventory> look(Patience patience) override;
+  Result<LogicalVolume> look_at(const VolumeName& name, Patience patience) override;
   Status create(const NewVolume& wanted, Patience patience) override;
   Status create_snapshot(const NewSnapshot& wanted, Patience patience) override;
   Status create_pool(const NewPool& wanted, Patience patience) override;
@@ -48,6 +49,7 @@ class FakeLvm final : public Lvm {
   Status change_tags(const VolumeName& name, const std::vector<std::string>& remove,
                      const std::vector<std::string>& add, Patience patience) override;
   Status activate(const VolumeName& name, Patience patience) override;
+  Status activate_all(const std::vector<VolumeName>& names, Patience patience) override;
   Status deactivate(const VolumeName& name, Patience patience) override;
   Status refresh(const VolumeName& name, Patience patience) override;
   Status drop_strays(const Inventory& seen, Patience patience) override;

@@ -207,5 +207,39 @@ TEST_CASE("the inventory's own command is one that the runners take", "[lvm]") {
   CHECK(check_command({Effect::kReports, inventory_command()}).has_value());
 }
 
+// One segment of a volume, as volume_command() has it told.
+std::string segment(const std::string& layout, int stripes) {
+  return R"({"lv_name":"pvc-1","lv_uuid":"u","lv_layout":")" + layout +
+         R"(","lv_size":"8388608","lv_tags":"csi.state=ready","pool_lv":"","origin":"","lv_active":"active",)"
+         R"("lv_device_open":"0","lv_health_status":"","lv_snapshot_invalid":"-1","lv_suspended":"0",)"
+         R"("lv_inactive_table":"0","lv_kernel_major":"253",)"
+         R"("lv_kernel_minor":"4","data_percent":"","metadata_percent":"","lv_metadata_size":"","stripes":")" +
+         std::to_string(stripes) + "\"}";
+}
+
+TEST_CASE("a volume alone is told by a row of each of its segments", "[lvm]") {
+  for (const char* table : {"lv", "seg"}) {
+    DYNAMIC_SECTION(table) {
+      const auto rows = [table](const std::string& text) {
+        return parse_volume("WARNING: x\n" + report("\"" + std::string(table) + "\":[" + text + "]")).value();
+      };
+      const auto striped = rows(segment("striped", 3) + "," + segment("striped", 2));
+      REQUIRE(striped.has_value());
+      CHECK(striped->name == "pvc-1");
+      CHECK(striped->layout == Layout::kStriped);
+      CHECK(striped->stripes == 3);
+      CHECK(striped->size_bytes == 8388608);
+      CHECK(striped->tag_value("csi.state") == "ready");
+      CHECK(striped->active);
+      CHECK(striped->minor == 4);
+      CHECK(rows(segment("linear", 1))->stripes == 1);
+      CHECK_FALSE(rows("").has_value());
+    }
+  }
+  CHECK_FALSE(parse_volume("").has_value());
+  CHECK_FALSE(parse_volume(report(R"("lv":[{"lv_name":"pvc-1"}])")).has_value());
+  CHECK(volume_command("vg/pvc-1").back() == "vg/pvc-1");
+}
+
 }  // namespace
 }  // namespace holdfast::lvm

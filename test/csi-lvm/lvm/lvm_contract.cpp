@@ -220,6 +220,45 @@ TEST_CASE_METHOD(InEverySetting, "a volume in use is neither deactivated nor rem
   CHECK(volume("pvc-1").active);
 }
 
+TEST_CASE_METHOD(InEverySetting,
+                 "many volumes are activated at once, and one that is not there holds up none",
+                 "[lvm contract]") {
+  for (const char* name : {"pvc-1", "pvc-2"}) {
+    make(linear(name, kExtent));
+    REQUIRE(lvm.deactivate(named(name), kAmple).has_value());
+  }
+  REQUIRE(lvm.activate_all({}, kAmple).has_value());
+  refuses(lvm.activate_all({named("pvc-1"), named("gone"), named("pvc-2")}, kAmple), Code::kNotFound);
+  CHECK(volume("pvc-1").active);
+  CHECK(volume("pvc-2").active);
+  REQUIRE(lvm.activate_all({named("pvc-1"), named("pvc-2")}, kAmple).has_value());
+}
+
+TEST_CASE_METHOD(InEverySetting, "one volume is told by itself as among all others", "[lvm contract]") {
+  NewVolume wanted = striped("pvc-1", 4 * kExtent, 2);
+  wanted.tags = {"csi.state=ready", "csi.fs=new"};
+  make(wanted);
+  make(linear("pvc-2", kExtent));
+  set_open("pvc-1", true);
+  const LogicalVolume alone = lvm.look_at(named("pvc-1"), kAmple).value();
+  const LogicalVolume among = volume("pvc-1");
+  CHECK(alone.name == "pvc-1");
+  CHECK(alone.uuid == among.uuid);
+  CHECK(alone.layout == Layout::kStriped);
+  CHECK(alone.stripes == 2);
+  CHECK(alone.size_bytes == among.size_bytes);
+  CHECK(alone.tags == among.tags);
+  CHECK(alone.active);
+  CHECK(alone.open);
+  CHECK(alone.minor == among.minor);
+  CHECK_FALSE(lvm.look_at(named("pvc-2"), kAmple)->open);
+  for (const VolumeName& gone : {named("pvc-3"), VolumeName{"nowhere", "pvc-1"}}) {
+    const auto found = lvm.look_at(gone, kAmple);
+    REQUIRE_FALSE(found.has_value());
+    CHECK(found.error().code == Code::kNotFound);
+  }
+}
+
 TEST_CASE_METHOD(Contract, "a volume is removed once, and its room is free again", "[lvm contract]") {
   make(striped("pvc-1", 6 * kExtent, 2));
   for (int i = 0; i < 2; ++i) REQUIRE(lvm.remove(named("pvc-1"), kAmple).has_value());

@@ -48,6 +48,44 @@ TEST_CASE_METHOD(Node, "a new volume costs LVM no report, and the book knows of 
   CHECK(book.capacity("vg", 0, "")->largest_bytes > 0);
 }
 
+TEST_CASE_METHOD(Node, "a start with nothing half made costs LVM one report, which tells all volumes",
+                 "[lvm volumes]") {
+  for (const char* name : {"pvc-2", "pvc-1"}) {
+    REQUIRE(volumes.create(request(name, kExtent), kNow).has_value());
+  }
+  lvm.looks = 0;
+  REQUIRE(volumes.recover(kNow).has_value());
+  CHECK(lvm.looks == 1);
+  const std::vector<LocalVolume> all = volumes.listed_last();
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].name.volume == "pvc-1");
+  CHECK(lvm.looks == 1);
+}
+
+TEST_CASE_METHOD(Node, "a volume that is known is located by a look at it alone, as it is now",
+                 "[lvm volumes]") {
+  REQUIRE(volumes.create(request("pvc-1", kExtent), kNow).has_value());
+  REQUIRE(lvm.change_tags({"vg", "pvc-1"}, {"csi.fs=new"}, {"csi.fs=formatted:1"}, kNow).has_value());
+  REQUIRE(lvm.deactivate({"vg", "pvc-1"}, kNow).has_value());
+  lvm.looks = 0;
+  const LocalVolume found = volumes.locate("pvc-1", kNow).value();
+  CHECK(found.content == "formatted:1");
+  CHECK_FALSE(found.active);
+  CHECK(found.size_bytes == kExtent);
+  CHECK(lvm.looks == 0);
+  refuses(volumes.locate("pvc-2", kNow), Code::kNotFound);
+  CHECK(lvm.looks == 1);
+  REQUIRE(lvm.remove({"vg", "pvc-1"}, kNow).has_value());
+  refuses(volumes.locate("pvc-1", kNow), Code::kNotFound);
+  NewVolume half;
+  half.name = {"vg", "pvc-3"};
+  half.size_bytes = kExtent;
+  half.tags = {tag(kStateTag, kCreating)};
+  REQUIRE(lvm.create(half, kNow).has_value());
+  book.update(lvm.look(kNow).value());
+  refuses(volumes.locate("pvc-3", kNow), Code::kNotFound);
+}
+
 TEST_CASE_METHOD(Node, "a volume and a group that came unseen are found all the same", "[lvm volumes]") {
   REQUIRE(volumes.recover(kNow).has_value());
   NewVolume unseen;

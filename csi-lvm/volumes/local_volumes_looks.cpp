@@ -1,0 +1,60 @@
+// What LocalVolumes tells of volumes that are there.
+#include <algorithm>
+#include <utility>
+
+#include "csi-lvm/volumes/local_volumes.h"
+#include "csi-lvm/volumes/volume_tags.h"
+
+namespace holdfast::lvm {
+namespace {
+
+std::vector<LocalVolume> ready_ones(const Inventory& inventory, const PoolLimits& limits) {
+  std::vector<LocalVolume> all;
+  for (const VolumeGroup& group : inventory.groups) {
+    for (const LogicalVolume& volume : group.volumes) {
+      if (state_of(volume) == kReady) all.push_back(told(group, volume, limits));
+    }
+  }
+  std::ranges::sort(all, {}, [](const LocalVolume& each) { return each.name.volume; });
+  return all;
+}
+
+}  // namespace
+
+Result<std::optional<FoundVolume>> LocalVolumes::search(const std::string& id, Patience patience) {
+  HOLDFAST_TRY(const Inventory inventory, look(patience));
+  return find_in(inventory, id);
+}
+
+Result<std::vector<LocalVolume>> LocalVolumes::list(Patience patience) {
+  HOLDFAST_TRY(const Inventory inventory, look(patience));
+  return ready_ones(inventory, book_.limits());
+}
+
+std::vector<LocalVolume> LocalVolumes::listed_last() const {
+  return ready_ones(book_.inventory(), book_.limits());
+}
+
+Result<LocalVolume> LocalVolumes::find(const std::string& id, Patience patience) {
+  HOLDFAST_TRY(const std::optional<FoundVolume> found, search(id, patience));
+  if (!found || is_half(found->volume)) return not_there(id);
+  if (found->volume.unsettled) HOLDFAST_CHECK(settle(found->group, patience));
+  return told(found->group, found->volume, book_.limits());
+}
+
+Result<LocalVolume> LocalVolumes::locate(const std::string& id, Patience patience) {
+  HOLDFAST_TRY(const std::optional<FoundVolume> known, find_in(book_.inventory(), id));
+  if (!known) return find(id, patience);
+  auto now = lvm_.look_at(known->name, patience);
+  // It may be in another group by now.
+  if (!now && now.error().code == Code::kNotFound) return find(id, patience);
+  if (!now) return tl::unexpected(std::move(now).error());
+  if (is_half(*now)) return not_there(id);
+  // What another maker has suspended is his to resume.
+  if (now->unsettled && !state_of(*now).empty()) HOLDFAST_CHECK(lvm_.refresh(known->name, patience));
+  LocalVolume volume = told(known->group, *now, book_.limits());
+  volume.ailments.clear();
+  return volume;
+}
+
+}  // namespace holdfast::lvm
