@@ -43,7 +43,7 @@ Status CommandsLvm::change_group(std::vector<std::string> words, const GroupDisk
   HOLDFAST_CHECK(check(wanted));
   words.push_back(wanted.group);
   words.insert(words.end(), wanted.devices.begin(), wanted.devices.end());
-  HOLDFAST_TRY(const std::string said, run(std::move(words), patience));
+  HOLDFAST_TRY(const std::string said, run(wanted.group, std::move(words), patience));
   if (said.empty()) return make_durable(devices_file_);
   HOLDFAST_TRY(const Inventory after, look(patience));
   return create ? why_no_group(after, wanted, said) : why_not_in_group(after, wanted, said);
@@ -61,7 +61,7 @@ Status CommandsLvm::adopt_group(const GroupDisks& wanted, Patience patience) {
   HOLDFAST_CHECK(check(wanted));
   std::string said;
   for (const std::string& device : wanted.devices) {
-    HOLDFAST_TRY(const std::string more, run({"lvmdevices", "--adddev", device}, patience));
+    HOLDFAST_TRY(const std::string more, run(kNoMetadata, {"lvmdevices", "--adddev", device}, patience));
     said += more;
   }
   HOLDFAST_CHECK(make_durable(devices_file_));

@@ -72,32 +72,57 @@ std::string settings_text(const LvmSettings& settings, Scope scope) {
 
 CommandsLvm::CommandsLvm(LvmQueue& queue, LvmSettings settings)
     : queue_(queue),
-      settings_(settings_text(settings)),
+      archiving_settings_(settings_text(settings)),
       host_settings_(settings_text(settings, Scope::kHost)),
-      devices_file_(std::move(settings.devices_file)) {}
+      devices_file_(settings.devices_file),
+      between_archives_(settings.between_archives) {
+  settings.archive_folder.clear();
+  settings_ = settings_text(settings);
+}
 
-LvmCommand CommandsLvm::command(Effect effect, std::vector<std::string> words) const {
-  words.insert(words.begin() + 1, {"--config", settings_, "--devicesfile", devices_file_});
+LvmCommand CommandsLvm::command(Effect effect, std::vector<std::string> words,
+                                const std::string& settings) const {
+  words.insert(words.begin() + 1, {"--config", settings, "--devicesfile", devices_file_});
   return {.effect = effect, .words = std::move(words)};
 }
 
-Result<std::string> CommandsLvm::run(std::vector<std::string> words, Patience patience, bool joins) {
-  LvmCommand change = command(Effect::kChanges, std::move(words));
+bool CommandsLvm::begin_archive(const std::string& group) {
+  if (group == kNoMetadata || archiving_settings_ == settings_) return false;
+  const auto now = SteadyClock::now();
+  const std::scoped_lock lock(mutex_);
+  const auto last = archived_.find(group);
+  if (last != archived_.end() && now - last->second < between_archives_) return false;
+  archived_[group] = now;
+  return true;
+}
+
+void CommandsLvm::forget_archive(const std::string& group) {
+  const std::scoped_lock lock(mutex_);
+  archived_.erase(group);
+}
+
+Result<std::string> CommandsLvm::run(const std::string& group, std::vector<std::string> words,
+                                     Patience patience, bool joins) {
+  const bool archives = begin_archive(group);
+  LvmCommand change = command(Effect::kChanges, std::move(words), archives ? archiving_settings_ : settings_);
   change.joins = joins;
-  HOLDFAST_TRY(const LvmAnswer answer, queue_.run(std::move(change), patience));
-  if (answer.succeeded) return std::string();
-  std::string said = answer.talk + answer.output;
+  auto answer = queue_.run(std::move(change), patience);
+  const bool succeeded = answer && answer->succeeded;
+  if (archives && !succeeded) forget_archive(group);
+  if (!answer) return tl::unexpected(std::move(answer).error());
+  if (succeeded) return std::string();
+  std::string said = answer->talk + answer->output;
   return said.empty() ? "LVM gave no reason" : said;
 }
 
 Result<Inventory> CommandsLvm::look(Patience patience) {
-  return report(command(Effect::kReports, inventory_command()), patience);
+  return report(command(Effect::kReports, inventory_command(), settings_), patience);
 }
 
 Result<LogicalVolume> CommandsLvm::look_at(const VolumeName& name, Patience patience) {
   HOLDFAST_CHECK(check(name));
   HOLDFAST_TRY(const LvmAnswer answer,
-               queue_.run(command(Effect::kReports, volume_command(name.text())), patience));
+               queue_.run(command(Effect::kReports, volume_command(name.text()), settings_), patience));
   if (auto volume = parse_volume(answer.output); volume && *volume) return **std::move(volume);
   // What is missing is told by what there is.
   HOLDFAST_TRY(const Inventory now, look(patience));
@@ -117,7 +142,7 @@ Status CommandsLvm::create(const NewVolume& wanted, Patience patience) {
   HOLDFAST_CHECK(check(wanted.name));
   HOLDFAST_CHECK(check_tags(wanted.tags));
   if (!wanted.pool.empty()) HOLDFAST_CHECK(check_name(wanted.pool));
-  HOLDFAST_TRY(const std::string said, run(words_to_create(wanted), patience));
+  HOLDFAST_TRY(const std::string said, run(wanted.name.group, words_to_create(wanted), patience));
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_not_created(after, wanted, said);
@@ -131,7 +156,7 @@ Status CommandsLvm::create_snapshot(const NewSnapshot& wanted, Patience patience
   if (wanted.room_bytes > 0) words.insert(words.end(), {"--size", bytes(wanted.room_bytes)});
   append_each(words, "--addtag", wanted.tags);
   words.push_back(wanted.origin.text());
-  HOLDFAST_TRY(const std::string said, run(std::move(words), patience));
+  HOLDFAST_TRY(const std::string said, run(wanted.origin.group, std::move(words), patience));
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_no_snapshot(after, wanted, said);
@@ -146,7 +171,7 @@ Status CommandsLvm::create_pool(const NewPool& wanted, Patience patience) {
                                  "--size",   bytes(wanted.size_bytes)};
   append_each(words, "--addtag", wanted.tags);
   words.push_back(wanted.name.group);
-  HOLDFAST_TRY(const std::string said, run(std::move(words), patience));
+  HOLDFAST_TRY(const std::string said, run(wanted.name.group, std::move(words), patience));
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_not_created(
@@ -155,7 +180,8 @@ Status CommandsLvm::create_pool(const NewPool& wanted, Patience patience) {
 
 Status CommandsLvm::extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) {
   HOLDFAST_CHECK(check(name));
-  HOLDFAST_TRY(const std::string said, run({"lvextend", "--size", bytes(size_bytes), name.text()}, patience));
+  HOLDFAST_TRY(const std::string said,
+               run(name.group, {"lvextend", "--size", bytes(size_bytes), name.text()}, patience));
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_not_extended(after, name, size_bytes, said);
@@ -164,7 +190,7 @@ Status CommandsLvm::extend(const VolumeName& name, std::uint64_t size_bytes, Pat
 Status CommandsLvm::extend_metadata(const VolumeName& pool, std::uint64_t size_bytes, Patience patience) {
   HOLDFAST_CHECK(check(pool));
   HOLDFAST_TRY(const std::string said,
-               run({"lvextend", "--poolmetadatasize", bytes(size_bytes), pool.text()}, patience));
+               run(pool.group, {"lvextend", "--poolmetadatasize", bytes(size_bytes), pool.text()}, patience));
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_metadata_not_extended(after, pool, size_bytes, said);
@@ -180,7 +206,7 @@ Status CommandsLvm::change_tags(const VolumeName& name, const std::vector<std::s
   append_each(words, "--deltag", remove);
   append_each(words, "--addtag", add);
   words.push_back(name.text());
-  HOLDFAST_TRY(const std::string said, run(std::move(words), patience, /*joins=*/true));
+  HOLDFAST_TRY(const std::string said, run(name.group, std::move(words), patience, /*joins=*/true));
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_not_tagged(after, name, remove, add, said);
@@ -197,7 +223,7 @@ Status CommandsLvm::activate_all(const std::vector<VolumeName>& names, Patience 
     std::vector<std::string> words{"lvchange", "--activate", "y", "--ignoreactivationskip"};
     const auto part = rest.first(std::min(rest.size(), kMostNames));
     for (const VolumeName& name : part) words.push_back(name.text());
-    HOLDFAST_TRY(const std::string more, run(std::move(words), patience));
+    HOLDFAST_TRY(const std::string more, run(kNoMetadata, std::move(words), patience));
     said += more;
     rest = rest.subspan(part.size());
   }
@@ -210,7 +236,8 @@ Status CommandsLvm::activate_all(const std::vector<VolumeName>& names, Patience 
 
 Status CommandsLvm::deactivate(const VolumeName& name, Patience patience) {
   HOLDFAST_CHECK(check(name));
-  HOLDFAST_TRY(const std::string said, run({"lvchange", "--activate", "n", name.text()}, patience));
+  HOLDFAST_TRY(const std::string said,
+               run(kNoMetadata, {"lvchange", "--activate", "n", name.text()}, patience));
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_not_switched(after, name, false, said);
@@ -225,7 +252,7 @@ Status CommandsLvm::refresh(const VolumeName& name, Patience patience) {
   for (const MappedDevice& device : family_of(devices, *before.group(name.group), *volume)) {
     HOLDFAST_CHECK(clear_waiting_table(device));
   }
-  HOLDFAST_TRY(const std::string said, run({"lvchange", "--refresh", name.text()}, patience));
+  HOLDFAST_TRY(const std::string said, run(kNoMetadata, {"lvchange", "--refresh", name.text()}, patience));
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_not_refreshed(after, name, said);
@@ -255,7 +282,8 @@ Status CommandsLvm::remove(const VolumeName& name, Patience patience) {
   HOLDFAST_TRY(const Inventory before, look(patience));
   HOLDFAST_CHECK(may_remove(before, name));
   if (before.group(name.group)->volume(name.volume) == nullptr) return {};
-  HOLDFAST_TRY(const std::string said, run({"lvremove", "--yes", name.text()}, patience, /*joins=*/true));
+  HOLDFAST_TRY(const std::string said,
+               run(name.group, {"lvremove", "--yes", name.text()}, patience, /*joins=*/true));
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_not_removed(after, name, said);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <chrono>
+#include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -15,9 +18,12 @@ struct LvmSettings {
   std::string devices_file = "holdfast.devices";
   /// udevd makes the links below /dev and LVM waits for it; else LVM makes the devices itself.
   bool udev = true;
-  /// Where LVM keeps the metadata from before each change, two weeks and twenty changes at least; "" for
+  /// Where LVM keeps a group's metadata from before its changes, two weeks and twenty files at least; "" for
   /// nowhere.
   std::string archive_folder;
+  /// After one that was kept others need not be for so long: with each of them LVM looks at all files that
+  /// are there, so that changes would become slower from day to day.
+  std::chrono::milliseconds between_archives = std::chrono::minutes{10};
   /// Where LVM keeps the metadata of each group as it is after each change, a file a group; "" for nowhere.
   std::string backup_folder;
 };
@@ -57,14 +63,27 @@ class CommandsLvm final : public Lvm {
  private:
   Status change_group(std::vector<std::string> words, const GroupDisks& wanted, Patience patience);
   Result<Inventory> report(LvmCommand command, Patience patience);
-  [[nodiscard]] LvmCommand command(Effect effect, std::vector<std::string> words) const;
-  /// What LVM said when the command failed; "" when it succeeded. `joins` as in LvmCommand.
-  Result<std::string> run(std::vector<std::string> words, Patience patience, bool joins = false);
+  [[nodiscard]] LvmCommand command(Effect effect, std::vector<std::string> words,
+                                   const std::string& settings) const;
+  /// Instead of a group, for what leaves the metadata of all as they are.
+  static constexpr const char* kNoMetadata = "";
+  /// A change of the group. What LVM said when the command failed; "" when it succeeded. `joins` as in
+  /// LvmCommand.
+  Result<std::string> run(const std::string& group, std::vector<std::string> words, Patience patience,
+                          bool joins = false);
+  /// Whether the next change of the group is to keep what was before it; then no other is for a while.
+  bool begin_archive(const std::string& group);
+  void forget_archive(const std::string& group);
 
+  using SteadyClock = std::chrono::steady_clock;
   LvmQueue& queue_;
   std::string settings_;
+  std::string archiving_settings_;
   std::string host_settings_;  // for looking at all of the host's disks
   std::string devices_file_;
+  std::chrono::milliseconds between_archives_;
+  std::mutex mutex_;                                         // guards archived_
+  std::map<std::string, SteadyClock::time_point> archived_;  // when, by group
 };
 
 }  // namespace holdfast::lvm
