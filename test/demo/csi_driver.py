@@ -33,12 +33,13 @@ class Driver:
 
     def first_answer(self, service, method, request):
         """The name of the status with which the first try ends: "OK", "ABORTED"."""
-        send, message = self._prepared(service, method, request)
-        try:
-            send(message, timeout=RPC_SECONDS)
-        except grpc.RpcError as error:
-            return error.code().name
-        return "OK"
+        return self.first_answers(service, method, [request])[0]
+
+    def first_answers(self, service, method, requests):
+        """The same of several that are sent at once."""
+        prepared = [self._prepared(service, method, request) for request in requests]
+        calls = [send.future(message, timeout=RPC_SECONDS) for send, message in prepared]
+        return [call.code().name for call in calls]
 
     def _prepared(self, service, method, request):
         described = self._services[service].methods_by_name[method]

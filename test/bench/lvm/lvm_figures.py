@@ -3,7 +3,6 @@
     lvm_figures.py SOURCE_TREE
 """
 
-import concurrent.futures
 import json
 import pathlib
 import statistics
@@ -56,15 +55,32 @@ def create_beside_lvcreate(node):
 def many_at_once(node):
     """Seconds until all calls are answered, and how many were OK at the first try."""
     names = [f"many-{number}" for number in range(AT_ONCE)]
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        started = time.monotonic()
-        answers = list(pool.map(lambda name: node.csi.first_answer("Controller", "CreateVolume",
-                                                                   node.volume_request(name, SIZE)), names))
-        took = time.monotonic() - started
+    requests = [node.volume_request(name, SIZE) for name in names]
+    started = time.monotonic()
+    answers = node.csi.first_answers("Controller", "CreateVolume", requests)
+    took = time.monotonic() - started
     for name in names:
         delete(node, name)
     left = storage_node.run("lvs", *storage_node.LVM_WORDS, "--noheadings", "-o", "lv_name", "shop").split()
     return took, answers.count("OK"), len(left)
+
+
+def many_by_lvm_alone():
+    """Seconds that LVM itself takes for as many volumes: one process, which makes each and changes its tag."""
+    settings, devices, *words = storage_node.LVM_WORDS[1:]
+    options = f'--config "{settings}" {devices} {" ".join(words)}'
+    names = [f"alone-{number}" for number in range(AT_ONCE)]
+    lines = [f"lvcreate {options} --yes --wipesignatures y --zero y --setautoactivation n --addtag csi.state=creating "
+             f"--name {name} --size {SIZE}b shop" for name in names]
+    lines += [f"lvchange {options} --deltag csi.state=creating --addtag csi.state=ready shop/{name}" for name in names]
+    started = time.monotonic()
+    done = subprocess.run(["lvm"], input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=120)
+    took = time.monotonic() - started
+    made = storage_node.run("lvs", *storage_node.LVM_WORDS, "--noheadings", "-o", "lv_name", "@csi.state=ready").split()
+    if len(made) != AT_ONCE:
+        raise RuntimeError(f"lvm alone made {len(made)} volumes: {done.stdout[-500:]} {done.stderr[-500:]}")
+    storage_node.run("lvremove", *storage_node.LVM_WORDS, "--yes", "@csi.state=ready")
+    return took
 
 
 def stage_beside_mount(node):
@@ -106,13 +122,22 @@ def processes_named(name):
 
 
 def start_with_many(node):
-    """Milliseconds from the start of the driver with many volumes until it answers, and its memory then."""
+    """Seconds from the start of the driver with many volumes until it answers: with their devices there, as after
+    an update of the driver, and without, as after a boot. Its memory then."""
     for number in range(MANY):
         node.create(f"vol-{number}", SIZE)
     node.stop_driver()
-    took = seconds_of(node.start_driver)
+    warm = seconds_of(node.start_driver)
+    node.stop_driver()
+    storage_node.run("vgchange", *storage_node.LVM_WORDS, "--activate", "n", "shop")
+    cold = seconds_of(node.start_driver)
     node.csi.call("Controller", "ListVolumes")
-    return took, process_figures(node.driver_pid())
+    return warm, cold, process_figures(node.driver_pid())
+
+
+def report_of_many():
+    """Seconds of one report of LVM's on all volumes, by a program that is started for it."""
+    return seconds_of(lambda: storage_node.run("lvm", "fullreport", *storage_node.LVM_WORDS))
 
 
 def main():
@@ -124,9 +149,12 @@ def main():
     figures["create_ms"], figures["lvcreate_ms"] = create_beside_lvcreate(node)
     figures["lvmcmd"] = [process_figures(pid) for pid in processes_named("lvmcmd")]
     figures["many_seconds"], figures["many_ok"], figures["many_left"] = many_at_once(node)
+    figures["many_floor_seconds"] = many_by_lvm_alone()
     figures["stage_ms"], figures["mount_ms"] = stage_beside_mount(node)
     figures["capacity_ms"] = capacity(node)
-    figures["start_200_seconds"], figures["with_200"] = start_with_many(node)
+    figures["start_200_seconds"], figures["start_200_cold_seconds"], figures["with_200"] = start_with_many(node)
+    figures["report_200_seconds"] = report_of_many()
+    figures["stage_200_ms"], figures["mount_200_ms"] = stage_beside_mount(node)
     deadline = time.monotonic() + IDLE_SECONDS
     while processes_named("lvmcmd") and time.monotonic() < deadline:
         time.sleep(1)
