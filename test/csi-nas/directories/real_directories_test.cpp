@@ -189,7 +189,11 @@ struct Kills : Scene {
       killed.kill_at = holdfast::test::KillAt{.number = number, .after = number == points};
       const auto end = holdfast::test::trace(killed);
       REQUIRE(end);
-      REQUIRE(end->killed);
+      if (!end->killed) {
+        // Words about the progress are changes too, and come by the clock: this life had fewer of them.
+        REQUIRE(end->exit_code == 0);
+        break;
+      }
       INFO("killed at " << number << " of " << points << ": " << end->points.back().call << " "
                         << end->points.back().target);
       const auto answer = finish(wanted);
