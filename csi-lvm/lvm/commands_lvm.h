@@ -24,7 +24,8 @@ struct LvmSettings {
   /// After one that was kept others need not be for so long: with each of them LVM looks at all files that
   /// are there, so that changes would become slower from day to day.
   std::chrono::milliseconds between_archives = std::chrono::minutes{10};
-  /// Where LVM keeps the metadata of each group as it is after each change, a file a group; "" for nowhere.
+  /// Where LVM keeps the metadata of each group as it is after each change, a file a group; "": they are not
+  /// kept.
   std::string backup_folder;
 };
 

@@ -49,7 +49,7 @@ class TreeRemover {
     }
   }
 
-  // kIsFolder: one that is not empty, and stays for now. kGone is no change: a server's client may go on
+  // kIsFolder: one that is not empty, and is left. kGone is no change: a server's client may go on
   // telling a name for a while.
   Outcome remove_entry(int folder, const std::string& name, unsigned char type) {
     int error = 0;

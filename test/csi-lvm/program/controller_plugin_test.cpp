@@ -94,20 +94,20 @@ struct Controller {
   }
 
   template <class Service>
-  [[nodiscard]] std::unique_ptr<typename Service::Stub> stub() const {
+  [[nodiscard]] std::unique_ptr<typename Service::Stub> client() const {
     return Service::NewStub(grpc::CreateChannel("unix:" + socket, grpc::InsecureChannelCredentials()));
   }
   [[nodiscard]] bool ready() const {
     grpc::ClientContext context;
     context.set_wait_for_ready(true);
     v1::ProbeResponse response;
-    REQUIRE(stub<v1::Identity>()->Probe(&context, {}, &response).ok());
+    REQUIRE(client<v1::Identity>()->Probe(&context, {}, &response).ok());
     return response.ready().value();
   }
   [[nodiscard]] grpc::StatusCode capacity() const {
     grpc::ClientContext context;
     v1::GetCapacityResponse response;
-    return stub<v1::Controller>()->GetCapacity(&context, {}, &response).error_code();
+    return client<v1::Controller>()->GetCapacity(&context, {}, &response).error_code();
   }
   [[nodiscard]] grpc::StatusCode create() const {
     grpc::ClientContext context;
@@ -119,7 +119,7 @@ struct Controller {
     capability.mutable_mount();
     capability.mutable_access_mode()->set_mode(v1::VolumeCapability::AccessMode::SINGLE_NODE_WRITER);
     v1::CreateVolumeResponse response;
-    return stub<v1::Controller>()->CreateVolume(&context, request, &response).error_code();
+    return client<v1::Controller>()->CreateVolume(&context, request, &response).error_code();
   }
   [[nodiscard]] std::string page(const std::string& path) const {
     holdfast::test::HttpScene scene;
