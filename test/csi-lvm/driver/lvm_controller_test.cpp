@@ -2,8 +2,8 @@
 
 #include <map>
 
-#include "test/csi-lvm/driver/driver_tests.h"
 #include "test/csi-lvm/volumes/fake_node.h"
+#include "test/csi/driver_tests.h"
 
 namespace holdfast::lvm {
 namespace {
@@ -11,8 +11,8 @@ namespace {
 constexpr std::int64_t kMiB = 1 << 20;
 constexpr const char* kKey = "kubernetes.io/hostname";
 
-using test::message;
-using test::refuses;
+using csi::test::message;
+using csi::test::refuses;
 
 // The driver on node "edge-1" with the group "vg" of two disks, 100 extents of 4 MiB each.
 struct Driver {
@@ -50,7 +50,7 @@ struct Driver {
     REQUIRE(controller.capacity(call, message<csi::v1::GetCapacityRequest>(request), response).has_value());
     return response;
   }
-  test::PatientCall call;
+  csi::test::PatientCall call;
   test::FakeLvm lvm;
   test::RememberingCleaner cleaner;
   test::RememberingCopier copier;

@@ -7,17 +7,17 @@
 
 #include "csi-lvm/driver/node_requests.h"
 #include "csi-lvm/volumes/volume_tags.h"
-#include "test/csi-lvm/driver/driver_tests.h"
 #include "test/csi-lvm/lvm/fake_lvm.h"
 #include "test/csi-lvm/volumes/fake_node.h"
+#include "test/csi/driver_tests.h"
 #include "test/fakes/fake_clock.h"
 #include "test/mount/fake_mounter.h"
 
 namespace holdfast::lvm {
 namespace {
 
-using test::message;
-using test::refuses;
+using csi::test::message;
+using csi::test::refuses;
 
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr Lvm::Patience kNow{1000};
@@ -157,7 +157,7 @@ struct NodeScene {
 
   const std::string as_block = use("block {}", "SINGLE_NODE_WRITER");
   std::uint32_t last_minor = 0;
-  test::PatientCall call;
+  csi::test::PatientCall call;
   test::FakeLvm lvm;
   test::RememberingCleaner cleaner;
   test::RememberingCopier copier;

@@ -3,14 +3,14 @@
 #include <sys/mount.h>
 
 #include "csi-lvm/driver/volume_condition.h"
-#include "test/csi-lvm/driver/driver_tests.h"
+#include "test/csi/driver_tests.h"
 
 namespace holdfast::lvm {
 namespace {
 
+using csi::test::message;
+using csi::test::refuses;
 using csi::v1::VolumeCapability;
-using test::message;
-using test::refuses;
 
 LocalVolume volume(const std::string& source = {}, const std::string& content = {}) {
   LocalVolume out;

@@ -1,12 +1,12 @@
 #include "csi-nas/controller/nas_controller.h"
 
 #include <algorithm>
-#include <google/protobuf/text_format.h>
 #include <set>
 
 #include "common/csi/proto/csi.pb.h"
 #include "test/catch.h"
 #include "test/csi-nas/directories/trees.h"
+#include "test/csi/driver_tests.h"
 #include "test/fakes/fake_clock.h"
 
 namespace holdfast::nas {
@@ -16,27 +16,9 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kGiB = 1 << 30;
 
-class PatientCall final : public csi::Call {
- public:
-  [[nodiscard]] bool cancelled() const override { return false; }
-  [[nodiscard]] std::chrono::nanoseconds time_left() const override {
-    return std::chrono::nanoseconds::max();
-  }
-};
-
-template <class Message>
-Message message(const std::string& text) {
-  Message out;
-  REQUIRE(google::protobuf::TextFormat::ParseFromString(text, &out));
-  return out;
-}
-
-template <class T>
-void refuses(const T& done, Code code) {
-  REQUIRE_FALSE(done.has_value());
-  INFO(done.error().message);
-  CHECK(done.error().code == code);
-}
+using csi::test::message;
+using csi::test::PatientCall;
+using csi::test::refuses;
 
 /// Shares that are folders: "10.0.0.5:/exports/a" is <folder>/10.0.0.5:_exports_a.
 class FolderShares final : public ShareAccess {

@@ -1,10 +1,9 @@
 #include "csi-nas/driver/nas_node.h"
 
-#include <google/protobuf/text_format.h>
-
 #include "common/csi/proto/csi.pb.h"
 #include "test/catch.h"
 #include "test/csi-nas/mounts/fake_calls.h"
+#include "test/csi/driver_tests.h"
 
 namespace holdfast::nas {
 namespace {
@@ -15,29 +14,12 @@ const std::string kOther = "/kubelet/pods/b/mount";
 const std::string kShare =
     " volume_context { key: 'server' value: '10.0.0.5' } volume_context { key: 'path' value: '/exports' }";
 
-class PatientCall final : public csi::Call {
- public:
-  [[nodiscard]] bool cancelled() const override { return false; }
-  [[nodiscard]] std::chrono::nanoseconds time_left() const override {
-    return std::chrono::nanoseconds::max();
-  }
-};
-
-template <class Message>
-Message message(const std::string& text) {
-  Message out;
-  REQUIRE(google::protobuf::TextFormat::ParseFromString(text, &out));
-  return out;
-}
+using csi::test::message;
+using csi::test::PatientCall;
+using csi::test::refuses;
 
 std::string use(const std::string& mode, const std::string& kind = "mount {}") {
   return " volume_capability { " + kind + " access_mode { mode: " + mode + " } }";
-}
-
-void refuses(const Status& done, Code code) {
-  REQUIRE_FALSE(done.has_value());
-  INFO(done.error().message);
-  CHECK(done.error().code == code);
 }
 
 struct NodeScene : test::NasScene {

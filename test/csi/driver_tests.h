@@ -8,10 +8,10 @@
 #include "common/csi/proto/csi.pb.h"
 #include "test/catch.h"
 
-/// What the tests of both sides of the driver share.
-namespace holdfast::lvm::test {
+/// What the tests of drivers share, of either side.
+namespace holdfast::csi::test {
 
-class PatientCall final : public csi::Call {
+class PatientCall final : public Call {
  public:
   [[nodiscard]] bool cancelled() const override { return false; }
   [[nodiscard]] std::chrono::nanoseconds time_left() const override {
@@ -36,4 +36,4 @@ void refuses(const Result<T>& done, Code code) {
   refuses(done ? Status{} : Status(tl::unexpected(done.error())), code);
 }
 
-}  // namespace holdfast::lvm::test
+}  // namespace holdfast::csi::test
