@@ -24,11 +24,15 @@ make_export() {
     chmod 777 /srv/share
 }
 
-start_nfs_server() {
-  make_network && make_export || return
+# What their packages would have made when installed, and what is exported.
+know_service_users() {
   grep -q ^_rpc: /etc/passwd || echo '_rpc:x:110:65534::/run/rpcbind:/usr/sbin/nologin' >>/etc/passwd
   grep -q ^statd: /etc/passwd || echo 'statd:x:111:65534::/var/lib/nfs:/usr/sbin/nologin' >>/etc/passwd
   echo '/srv/share *(rw,no_root_squash,no_subtree_check,sync,insecure)' >/etc/exports
+}
+
+start_nfs_server() {
+  make_network && make_export && know_service_users || return
   mount -t rpc_pipefs sunrpc /var/lib/nfs/rpc_pipefs && mount -t nfsd nfsd /proc/fs/nfsd && rpcbind -w && exportfs -ra ||
     return
   echo 10 >/proc/fs/nfsd/nfsv4leasetime

@@ -9,4 +9,4 @@ tree=$(cd "$(dirname "$0")/../../.." && pwd)
 plan 15
 check "an NFS server is started" start_nfs_server
 mkdir -p /var/lib/kubelet/{pods,plugins_registry}
-in_node /usr/bin/python3 -B "$tree/test/kernel/nas/nas_story.py" "$tree"
+in_node /usr/bin/python3 -B "$tree/test/kernel/nas/nas_story.py"

@@ -1,184 +1,25 @@
 """csi-nas as it is shipped, called by its socket, with servers of NFS that live, die and come back.
 
-    nas_story.py SOURCE_TREE
+    nas_story.py
 
 Runs in the network namespace of the node (test/kernel/nfs_server.sh). Prints a line of TAP for each check.
 """
 
 import os
 import pathlib
-import signal
-import subprocess
 import sys
 import threading
 import time
 
-ROOT = pathlib.Path(sys.argv[1])
-sys.path.insert(0, str(ROOT / "test/demo"))
-import csi_driver  # noqa: E402
-import proto  # noqa: E402
+sys.dont_write_bytecode = True
+from nas_node import DRIVER, KUBELET, LONGEST_NOTICE, Node, Packets, Story, Volume, mounts_below, require, within  # noqa: E402
 
-import grpc  # noqa: E402
-
-KUBELET = pathlib.Path("/var/lib/kubelet")
-DRIVER = "nasplugin.csi.alibabacloud.com"
 SERVER, OTHER_SERVER = "10.9.0.1", "10.9.0.2"
 EXPORT = pathlib.Path("/srv/share")
-LONGEST_CALL = 5.0
-LONGEST_NOTICE = 10.0
-MANY = "MULTI_NODE_MULTI_WRITER"
 
 
-class Volume:
-    """A static PersistentVolume, and where kubelet would have it."""
-
-    def __init__(self, name, path, vers, server=SERVER, options=None):
-        self.name = name
-        self.staging = KUBELET / "plugins/kubernetes.io/csi" / DRIVER / name / "globalmount"
-        self._attributes = {"server": server, "path": path, "vers": vers}
-        if options:
-            self._attributes["options"] = options
-
-    def target(self, pod="pod"):
-        return KUBELET / "pods" / f"{pod}-{self.name}" / "volumes/kubernetes.io~csi" / self.name / "mount"
-
-    def _use(self, mode):
-        return {"accessMode": {"mode": mode}, "mount": {}}
-
-    def stage(self, mode=MANY):
-        self.staging.parent.mkdir(parents=True, exist_ok=True)
-        return "NodeStageVolume", {"volumeId": self.name, "stagingTargetPath": str(self.staging),
-                                   "volumeCapability": self._use(mode), "volumeContext": self._attributes}
-
-    def publish(self, pod="pod", mode=MANY, readonly=False):
-        self.target(pod).parent.mkdir(parents=True, exist_ok=True)
-        # As kubelet leaves it, so that the driver knows after a start whose mount it is.
-        (self.target(pod).parent / "vol_data.json").write_text(
-            f'{{"driverName": "{DRIVER}", "volumeHandle": "{self.name}"}}')
-        return "NodePublishVolume", {"volumeId": self.name, "stagingTargetPath": str(self.staging),
-                                     "targetPath": str(self.target(pod)), "readonly": readonly,
-                                     "volumeCapability": self._use(mode), "volumeContext": self._attributes}
-
-    def unpublish(self, pod="pod"):
-        return "NodeUnpublishVolume", {"volumeId": self.name, "targetPath": str(self.target(pod))}
-
-    def unstage(self):
-        return "NodeUnstageVolume", {"volumeId": self.name, "stagingTargetPath": str(self.staging)}
-
-    def stats(self, pod="pod"):
-        return "NodeGetVolumeStats", {"volumeId": self.name, "volumePath": str(self.target(pod))}
-
-
-class Node:
-    """The program, and calls to it."""
-
-    def __init__(self):
-        self._messages = proto.compiled(ROOT / "common/csi/proto/csi.proto", "/tmp")
-        self._count = 0
-        self.slow = []
-        self.start()
-
-    def start(self):
-        self._count += 1
-        endpoint = f"/run/nas-{self._count}.sock"
-        self._process = subprocess.Popen(
-            [ROOT / "build/bin/csi-nas", "--mode=node", "--node-id=edge-1", f"--endpoint=unix://{endpoint}"],
-            stderr=open("/out/csi-nas.log", "ab"))
-        deadline = time.monotonic() + 20
-        while not os.path.exists(endpoint):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("csi-nas does not start: " + pathlib.Path("/out/csi-nas.log").read_text()[-2000:])
-            time.sleep(0.02)
-        self._csi = csi_driver.Driver(endpoint, self._messages)
-
-    def kill(self):
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-
-    def __call__(self, call, service="Node"):
-        """(name of the status, answer), and keeps the time of those that took too long."""
-        began = time.monotonic()
-        send, message = self._csi._prepared(service, *call)
-        try:
-            answer = csi_driver.json_format.MessageToDict(send(message, timeout=60))
-            status = "OK"
-        except grpc.RpcError as error:
-            status, answer = error.code().name, error.details()
-        took = time.monotonic() - began
-        if took > LONGEST_CALL:
-            self.slow.append(f"{call[0]} {took:.1f} s")
-        return status, answer
-
-    def ok(self, *calls):
-        for call in calls:
-            status, answer = self(call)
-            if status != "OK":
-                raise AssertionError(f"{call[0]}: {status}: {answer}")
-        return answer
-
-    def refused(self, status, call):
-        found, answer = self(call)
-        if found != status:
-            raise AssertionError(f"{call[0]}: {found}, not {status}: {answer}")
-
-    def open_things(self):
-        """How many threads and descriptors it has."""
-        folder = pathlib.Path("/proc") / str(self._process.pid)
-        return len(list((folder / "task").iterdir())), len(list((folder / "fd").iterdir()))
-
-    def children(self):
-        """States of its children, "D" for one that is in the kernel."""
-        states = []
-        for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
-            try:
-                words = path.read_text().rsplit(")", 1)[1].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if int(words[1]) == self._process.pid:
-                states.append(words[0])
-        return states
-
-
-class Story:
-    def __init__(self, node):
-        self.node = node
-        self.failed = False
-
-    def check(self, name, step):
-        try:
-            step()
-            print(f"ok {name}", flush=True)
-        except Exception as error:  # whatever it was, it is a check that failed
-            self.failed = True
-            print(f"not ok {name}\n#   {type(error).__name__}: {error}", flush=True)
-
-
-def mounts_below(folder):
-    lines = (line.split(" ") for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
-    return [words for words in lines if words[4].startswith(str(folder))]
-
-
-def require(holds, what):
-    if not holds:
-        raise AssertionError(what)
-
-
-def within(seconds, what, holds):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.1)
-
-
-def packets(action):
-    """Those to and from the server: "-A" drops them from now on, "-D" no longer."""
-    for chain, side in (("OUTPUT", "-d"), ("INPUT", "-s")):
-        subprocess.run(["iptables", "-w", action, chain, side, SERVER, "-j", "DROP"], check=True)
-
-
-VERSIONS = [Volume(f"pv-{vers}", f"/srv/share/v{vers}/made", vers) for vers in ("3", "4.0", "4.1", "4.2")]
-NEIGHBOUR = Volume("pv-neighbour", "/srv/share/v4.1/made", "4.1")  # the same share as another one
+VERSIONS = [Volume(f"pv-{vers}", f"/srv/share/v{vers}/made", vers, SERVER) for vers in ("3", "4.0", "4.1", "4.2")]
+NEIGHBOUR = Volume("pv-neighbour", "/srv/share/v4.1/made", "4.1", SERVER)  # the same share as another one
 ELSEWHERE = Volume("pv-elsewhere", "/srv/share", "3", server=OTHER_SERVER)
 
 
@@ -222,9 +63,9 @@ def restarted(node):
 
 
 def refused_kinds(node):
-    node.refused("INVALID_ARGUMENT", Volume("pv-bad", "/srv/../etc", "3").stage())
-    node.refused("NOT_FOUND", Volume("pv-none", "/none/at/all", "3").stats())
-    node.refused("FAILED_PRECONDITION", Volume("pv-none", "/srv/share", "3").publish())
+    node.refused("INVALID_ARGUMENT", Volume("pv-bad", "/srv/../etc", "3", SERVER).stage())
+    node.refused("NOT_FOUND", Volume("pv-none", "/none/at/all", "3", SERVER).stats())
+    node.refused("FAILED_PRECONDITION", Volume("pv-none", "/srv/share", "3", SERVER).publish())
 
 
 class BlockedWriter:
@@ -249,6 +90,7 @@ class Outage:
 
     def __init__(self, node):
         self.node = node
+        self.packets = Packets()
         self.writer = BlockedWriter(NEIGHBOUR.target())
         self.most_in_kernel = 0
         self.most_children = 0
@@ -267,7 +109,7 @@ class Outage:
     def at_once(self):
         """It has just died, and nobody knows: many calls at a time, each of which must end."""
         node = self.node
-        fresh = Volume("pv-fresh", "/srv/share", "4.1", options="noresvport,timeo=50")
+        fresh = Volume("pv-fresh", "/srv/share", "4.1", SERVER, options="noresvport,timeo=50")
         refused = [volume.publish("second") for volume in VERSIONS] + [fresh.stage()]
         answers = {}
 
@@ -275,7 +117,7 @@ class Outage:
             answers[number] = node(call)
 
         threads = [threading.Thread(target=ask, args=item) for item in enumerate(refused)]
-        packets("-A")
+        self.packets.drop(SERVER)
         self.writer.thread.start()
         for thread in threads:
             thread.start()
@@ -313,7 +155,7 @@ class Outage:
         require(self.writer.thread.is_alive(), "the neighbour's fsync has ended without a server")
 
     def back(self):
-        packets("-D")
+        self.packets.let_through(SERVER)
         self.writer.thread.join(60)
         require(not self.writer.thread.is_alive(), "the neighbour's fsync hangs")
         require(self.writer.error is None, f"the neighbour's fsync: {self.writer.error}")

@@ -1,0 +1,192 @@
+"""csi-nas as it is shipped, as kubelet has it: volumes, calls by its socket, and what is mounted. For scripts that run in
+the network namespace of the node (test/kernel/nfs_server.sh)."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "test/demo"))
+import csi_driver  # noqa: E402
+import proto  # noqa: E402
+
+import grpc  # noqa: E402
+
+KUBELET = pathlib.Path("/var/lib/kubelet")
+DRIVER = "nasplugin.csi.alibabacloud.com"
+LONGEST_CALL = 5.0
+LONGEST_NOTICE = 10.0
+MANY = "MULTI_NODE_MULTI_WRITER"
+
+
+class Volume:
+    """A static PersistentVolume, and where kubelet would have it."""
+
+    def __init__(self, name, path, vers, server, options=None):
+        self.name = name
+        self.staging = KUBELET / "plugins/kubernetes.io/csi" / DRIVER / name / "globalmount"
+        self._attributes = {"server": server, "path": path, "vers": vers}
+        if options:
+            self._attributes["options"] = options
+
+    def target(self, pod="pod"):
+        return KUBELET / "pods" / f"{pod}-{self.name}" / "volumes/kubernetes.io~csi" / self.name / "mount"
+
+    def _use(self, mode):
+        return {"accessMode": {"mode": mode}, "mount": {}}
+
+    def stage(self, mode=MANY):
+        self.staging.parent.mkdir(parents=True, exist_ok=True)
+        return "NodeStageVolume", {"volumeId": self.name, "stagingTargetPath": str(self.staging),
+                                   "volumeCapability": self._use(mode), "volumeContext": self._attributes}
+
+    def publish(self, pod="pod", mode=MANY, readonly=False):
+        self.target(pod).parent.mkdir(parents=True, exist_ok=True)
+        # As kubelet leaves it, so that the driver knows after a start whose mount it is.
+        (self.target(pod).parent / "vol_data.json").write_text(
+            f'{{"driverName": "{DRIVER}", "volumeHandle": "{self.name}"}}')
+        return "NodePublishVolume", {"volumeId": self.name, "stagingTargetPath": str(self.staging),
+                                     "targetPath": str(self.target(pod)), "readonly": readonly,
+                                     "volumeCapability": self._use(mode), "volumeContext": self._attributes}
+
+    def unpublish(self, pod="pod"):
+        return "NodeUnpublishVolume", {"volumeId": self.name, "targetPath": str(self.target(pod))}
+
+    def unstage(self):
+        return "NodeUnstageVolume", {"volumeId": self.name, "stagingTargetPath": str(self.staging)}
+
+    def stats(self, pod="pod"):
+        return "NodeGetVolumeStats", {"volumeId": self.name, "volumePath": str(self.target(pod))}
+
+
+class Node:
+    """The program, and calls to it."""
+
+    def __init__(self):
+        self._messages = proto.compiled(ROOT / "common/csi/proto/csi.proto", "/tmp")
+        self._count = 0
+        self.slow = []
+        self.longest = 0.0
+        self.start()
+
+    def start(self):
+        self._count += 1
+        endpoint = f"/run/nas-{self._count}.sock"
+        self._process = subprocess.Popen(
+            [ROOT / "build/bin/csi-nas", "--mode=node", "--node-id=edge-1", f"--endpoint=unix://{endpoint}"],
+            stderr=open("/out/csi-nas.log", "ab"))
+        deadline = time.monotonic() + 20
+        while not os.path.exists(endpoint):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("csi-nas does not start: " + pathlib.Path("/out/csi-nas.log").read_text()[-2000:])
+            time.sleep(0.02)
+        self._csi = csi_driver.Driver(endpoint, self._messages)
+
+    def kill(self):
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def __call__(self, call, service="Node"):
+        """(name of the status, answer), and keeps the time of those that took too long."""
+        began = time.monotonic()
+        send, message = self._csi._prepared(service, *call)
+        try:
+            answer = csi_driver.json_format.MessageToDict(send(message, timeout=60))
+            status = "OK"
+        except grpc.RpcError as error:
+            status, answer = error.code().name, error.details()
+        took = time.monotonic() - began
+        self.longest = max(self.longest, took)
+        if took > LONGEST_CALL:
+            self.slow.append(f"{call[0]} {took:.1f} s")
+        return status, answer
+
+    def ok(self, *calls):
+        for call in calls:
+            status, answer = self(call)
+            if status != "OK":
+                raise AssertionError(f"{call[0]}: {status}: {answer}")
+        return answer
+
+    def refused(self, status, call):
+        found, answer = self(call)
+        if found != status:
+            raise AssertionError(f"{call[0]}: {found}, not {status}: {answer}")
+
+    def open_things(self):
+        """How many threads and descriptors it has."""
+        folder = pathlib.Path("/proc") / str(self._process.pid)
+        return len(list((folder / "task").iterdir())), len(list((folder / "fd").iterdir()))
+
+    def children(self):
+        """States of its children, "D" for one that is in the kernel."""
+        return [state for _, state in self.child_states()]
+
+    def child_states(self):
+        """The same with their ids."""
+        states = []
+        for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                words = path.read_text().rsplit(")", 1)[1].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(words[1]) == self._process.pid:
+                states.append((int(path.parent.name), words[0]))
+        return states
+
+
+class Story:
+    def __init__(self, node):
+        self.node = node
+        self.failed = False
+
+    def check(self, name, step):
+        try:
+            step()
+            print(f"ok {name}", flush=True)
+        except Exception as error:  # whatever it was, it is a check that failed
+            self.failed = True
+            print(f"not ok {name}\n#   {type(error).__name__}: {error}", flush=True)
+
+
+def mounts_below(folder):
+    lines = (line.split(" ") for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
+    return [words for words in lines if words[4].startswith(str(folder))]
+
+
+def require(holds, what):
+    if not holds:
+        raise AssertionError(what)
+
+
+def within(seconds, what, holds):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.1)
+
+
+class Packets:
+    """Drops those to and from servers. By a shell that is started once: a process that is forked off this one while a thread
+    writes to a dead server closes that file, too, and waits for the server, before it can do anything."""
+
+    def __init__(self):
+        self._shell = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self._lock = threading.Lock()
+
+    def drop(self, server):
+        self._change("-A", server)
+
+    def let_through(self, server):
+        self._change("-D", server)
+
+    def _change(self, action, server):
+        rules = (f"iptables -w {action} {chain} {side} {server} -j DROP" for chain, side in (("OUTPUT", "-d"), ("INPUT", "-s")))
+        with self._lock:
+            print(" && ".join(rules) + "; echo $?", file=self._shell.stdin)
+            require(self._shell.stdout.readline() == "0\n", f"iptables {action} {server} failed")
