@@ -13,6 +13,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kLongestWords = 300;  // of an answer that is no Status
+constexpr std::uint8_t kLastCode = 15;
 constexpr int kBadRequest = 400;
 constexpr int kUnauthorized = 401;
 constexpr int kForbidden = 403;
@@ -91,7 +92,22 @@ bool may_stand_in_url(char c) {
          c == '.' || c == '~';
 }
 
+bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
 }  // namespace
+
+bool is_name_part(std::string_view text) {
+  return !text.empty() && is_lower_or_digit(text.front()) && is_lower_or_digit(text.back()) &&
+         std::ranges::all_of(text, [](char c) { return is_lower_or_digit(c) || c == '-'; });
+}
+
+std::optional<Code> parse_code(std::string_view word) {
+  for (std::uint8_t number = 1; number <= kLastCode; ++number) {
+    const auto code = static_cast<Code>(number);
+    if (holdfast::to_string(code) == word) return code;
+  }
+  return std::nullopt;
+}
 
 std::string escape(std::string_view text) {
   static constexpr std::string_view kDigits = "0123456789ABCDEF";

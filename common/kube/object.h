@@ -28,6 +28,13 @@ struct Resource {
 /// Escaped for a path or a query. Source: RFC 3986 section 2.
 [[nodiscard]] std::string escape(std::string_view text);
 
+/// Whether the name of an object may consist of it, alone or between dots: small letters, digits and hyphens
+/// within. Source: RFC 1123; its length is the caller's to look at.
+[[nodiscard]] bool is_name_part(std::string_view text);
+
+/// Of the name that to_string(Code) has for it, as a status of ours tells it; nullopt for another word.
+[[nodiscard]] std::optional<Code> parse_code(std::string_view word);
+
 /// What tells one object, and one state of it, from others.
 struct ObjectId {
   std::string name{};

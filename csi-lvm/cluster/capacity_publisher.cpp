@@ -78,7 +78,7 @@ void CapacityPublisher::watch_classes() {
   kube::WatchOptions classes;
   classes.resource = {.group = kGroup, .version = "v1", .plural = "storageclasses"};
   classes.kept = {"provisioner", "parameters"};
-  classes.restored_store_wait = kConfirmAgain;
+  classes.restored_store_wait = kube::kConfirmAgain;
   class_watcher_ = std::make_unique<kube::Watcher>(context_.loop, context_.http, std::move(classes), classes_,
                                                    options_.seed + 1);
   class_watcher_->start();
@@ -90,7 +90,7 @@ void CapacityPublisher::watch_capacities() {
   kube::WatchOptions ours;
   ours.resource = capacities();
   ours.kept = {"storageClassName", "nodeTopology", "capacity", "maximumVolumeSize"};
-  ours.restored_store_wait = kConfirmAgain;
+  ours.restored_store_wait = kube::kConfirmAgain;
   ours.label_selector = std::string(kManagedBy) + "=" + kCapacityManager;
   capacity_watcher_ = std::make_unique<kube::Watcher>(context_.loop, context_.http, std::move(ours), actual_,
                                                       options_.seed + 2);

@@ -9,9 +9,9 @@
 #include "common/base/backoff.h"
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
+#include "common/kube/object_cache.h"
 #include "common/kube/object_client.h"
 #include "common/kube/watcher.h"
-#include "csi-lvm/cluster/object_cache.h"
 #include "csi-lvm/cluster/published_capacity.h"
 
 namespace holdfast::lvm {
@@ -65,8 +65,8 @@ class CapacityPublisher {
 
   Context context_;
   Options options_;
-  ObjectCache<StorageClassObject> classes_;
-  ObjectCache<CapacityObject> actual_;
+  kube::ObjectCache<StorageClassObject> classes_;
+  kube::ObjectCache<CapacityObject> actual_;
   std::unique_ptr<kube::Watcher> class_watcher_;
   std::unique_ptr<kube::Watcher> capacity_watcher_;
   std::size_t asked_ = 0;  // which version is asked for

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/on_loop.h"
 #include "common/csi/proto/csi.pb.h"
-#include "csi-lvm/cluster/handover.h"
 #include "csi-lvm/driver/csi_requests.h"
 #include "csi-lvm/lvm/lvm_command.h"
 

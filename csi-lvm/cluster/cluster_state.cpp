@@ -15,7 +15,7 @@ kube::WatchOptions all_of(kube::Resource resource, kube::KeptFields kept) {
   kube::WatchOptions options;
   options.resource = std::move(resource);
   options.kept = std::move(kept);
-  options.restored_store_wait = kConfirmAgain;
+  options.restored_store_wait = kube::kConfirmAgain;
   return options;
 }
 

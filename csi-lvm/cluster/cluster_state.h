@@ -11,9 +11,9 @@
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
 #include "common/kube/http.h"
+#include "common/kube/object_cache.h"
 #include "common/kube/watcher.h"
 #include "csi-lvm/cluster/node_object.h"
-#include "csi-lvm/cluster/object_cache.h"
 #include "csi-lvm/cluster/prediction.h"
 #include "csi-lvm/cluster/protocol.h"
 
@@ -50,8 +50,8 @@ class ClusterState {
   /// A NodeStorage that is not known here does not exist.
   [[nodiscard]] bool knows_all_storages() const { return storages_.is_whole(); }
 
-  [[nodiscard]] ObjectCache<LogicalVolumeObject>& volumes() { return volumes_; }
-  [[nodiscard]] const ObjectCache<LogicalVolumeObject>& volumes() const { return volumes_; }
+  [[nodiscard]] kube::ObjectCache<LogicalVolumeObject>& volumes() { return volumes_; }
+  [[nodiscard]] const kube::ObjectCache<LogicalVolumeObject>& volumes() const { return volumes_; }
   [[nodiscard]] const std::map<std::string, NodeStorageObject>& storages() const { return storages_.all(); }
   /// All objects of a volume or snapshot: more than one when a node was dead.
   [[nodiscard]] std::vector<const LogicalVolumeObject*> objects_of(const std::string& volume) const;
@@ -83,9 +83,9 @@ class ClusterState {
   Logger& log_;
   Options options_;
   std::vector<std::function<void()>> listeners_;
-  ObjectCache<LogicalVolumeObject> volumes_;
-  ObjectCache<NodeStorageObject> storages_;
-  ObjectCache<NodeObject> nodes_;
+  kube::ObjectCache<LogicalVolumeObject> volumes_;
+  kube::ObjectCache<NodeStorageObject> storages_;
+  kube::ObjectCache<NodeObject> nodes_;
   std::map<std::string, Sight> seen_;
   std::chrono::nanoseconds listened_{};    // since the start, without the times of silence
   std::chrono::nanoseconds last_tick_{};   // since boot

@@ -19,7 +19,7 @@ constexpr std::chrono::milliseconds kLongestSilence{500};
 
 kube::WatchOptions own_volumes(const std::string& node) {
   kube::WatchOptions options{.resource = logical_volumes(), .kept = logical_volume_fields()};
-  options.restored_store_wait = kConfirmAgain;
+  options.restored_store_wait = kube::kConfirmAgain;
   options.label_selector = std::string(kNodeLabel) + "=" + node_hash(node);
   return options;
 }

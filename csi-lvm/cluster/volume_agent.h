@@ -14,9 +14,9 @@
 #include "common/base/log.h"
 #include "common/base/worker.h"
 #include "common/kube/http.h"
+#include "common/kube/object_cache.h"
 #include "common/kube/object_client.h"
 #include "common/kube/watcher.h"
-#include "csi-lvm/cluster/object_cache.h"
 #include "csi-lvm/cluster/storage_publisher.h"
 #include "csi-lvm/cluster/volume_work.h"
 
@@ -98,7 +98,7 @@ class VolumeAgent {
 
   Context context_;
   Options options_;
-  ObjectCache<LogicalVolumeObject> cache_;
+  kube::ObjectCache<LogicalVolumeObject> cache_;
   kube::Watcher watcher_;
   StoragePublisher publisher_;
   std::map<std::string, kube::ObjectClient::CallPtr> calls_;  // writes on their way, by object

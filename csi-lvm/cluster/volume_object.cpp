@@ -17,19 +17,14 @@ constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t kNodeHashDigits = 12;
 constexpr std::size_t kVolumeHashDigits = 40;
 constexpr std::size_t kLongestName = 253;
-constexpr std::uint8_t kLastCode = 15;
 constexpr const char* kSnapshotWord = "snapshot";
 constexpr const char* kVolumeWord = "volume";
 constexpr const char* kReadyWord = "ready";
 constexpr const char* kRefusedWord = "refused";
 
-bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-
-// RFC 1123, without dots: the hash follows the only one.
+// Without dots: the hash follows the only one.
 bool begins_a_name(std::string_view volume) {
-  return !volume.empty() && volume.size() + 1 + kNodeHashDigits <= kLongestName &&
-         is_lower_or_digit(volume.front()) && is_lower_or_digit(volume.back()) &&
-         std::ranges::all_of(volume, [](char c) { return is_lower_or_digit(c) || c == '-'; });
+  return volume.size() + 1 + kNodeHashDigits <= kLongestName && kube::is_name_part(volume);
 }
 
 Result<std::uint64_t> bytes_at(const JsonField& field) {
@@ -84,7 +79,7 @@ Result<LogicalVolumeStatus> decode_status(const JsonObject& object) {
   const JsonField code = object["code"];
   HOLDFAST_TRY(const std::string word, code.string_or(""));
   if (!word.empty()) {
-    const Result<Code> known = parse_code(word);
+    const std::optional<Code> known = kube::parse_code(word);
     if (!known) return code.refuse("is no code of gRPC");
     status.code = *known;
   }
@@ -173,14 +168,6 @@ json encode_status(const LogicalVolumeStatus& status) {
       {"message", text_or_null(status.message)},
       {"abnormal", text_or_null(status.abnormal)},
       {"observedGeneration", status.observed_generation == 0 ? json() : json(status.observed_generation)}};
-}
-
-Result<Code> parse_code(std::string_view word) {
-  for (std::uint8_t number = 1; number <= kLastCode; ++number) {
-    const auto code = static_cast<Code>(number);
-    if (to_string(code) == word) return code;
-  }
-  return fail(Code::kInvalidArgument, "'" + std::string(word) + "' is no code of gRPC");
 }
 
 }  // namespace holdfast::lvm

@@ -94,7 +94,4 @@ struct LogicalVolumeObject {
 /// The whole status as a merge patch of it: what is unset is null, and so taken away.
 [[nodiscard]] nlohmann::json encode_status(const LogicalVolumeStatus& status);
 
-/// "RESOURCE_EXHAUSTED". Errors: kInvalidArgument for a word that names none.
-[[nodiscard]] Result<Code> parse_code(std::string_view word);
-
 }  // namespace holdfast::lvm

@@ -8,12 +8,13 @@
 #include <map>
 #include <utility>
 
+#include "common/kube/cluster_link.h"
 #include "csi-lvm/cluster/cluster_mode.h"
-#include "csi-lvm/program/cluster_link.h"
 
 namespace holdfast::lvm {
 namespace {
 
+constexpr const char* kProgram = "csi-lvm";
 constexpr const char* kNamespace = "kube-system";
 constexpr std::array<std::string_view, 4> kStates{"pending", "ready", "refused", "deleting"};
 
@@ -49,7 +50,7 @@ std::string_view state_of(const LogicalVolumeObject& object) {
 class ControllerPlugin final : public csi::HostedDriver {
  public:
   ControllerPlugin(const csi::HostContext& context, ControllerPluginOptions options,
-                   std::unique_ptr<ClusterLink> link)
+                   std::unique_ptr<kube::ClusterLink> link)
       : context_(context),
         options_(std::move(options)),
         link_(std::move(link)),
@@ -100,7 +101,7 @@ class ControllerPlugin final : public csi::HostedDriver {
 
   csi::HostContext context_;
   ControllerPluginOptions options_;
-  std::unique_ptr<ClusterLink> link_;
+  std::unique_ptr<kube::ClusterLink> link_;
   ClusterMode mode_;
   std::atomic<bool> known_{false};
   Gauge& leads_;
@@ -110,8 +111,9 @@ class ControllerPlugin final : public csi::HostedDriver {
 
 Result<std::unique_ptr<csi::HostedDriver>> make_controller_plugin(const csi::HostContext& context,
                                                                   const ControllerPluginOptions& options) {
-  HOLDFAST_TRY(std::unique_ptr<ClusterLink> link,
-               ClusterLink::connect(context.loop, context.files, context.metrics, options.cluster));
+  HOLDFAST_TRY(
+      std::unique_ptr<kube::ClusterLink> link,
+      kube::ClusterLink::connect(context.loop, context.files, context.metrics, options.cluster, kProgram));
   return std::unique_ptr<csi::HostedDriver>(
       std::make_unique<ControllerPlugin>(context, options, std::move(link)));
 }

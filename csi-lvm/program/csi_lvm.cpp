@@ -9,7 +9,7 @@
 
 #include "common/base/version.h"
 #include "common/block/filesystem.h"
-#include "csi-lvm/program/cluster_link.h"
+#include "common/kube/cluster_link.h"
 #include "csi-lvm/program/controller_plugin.h"
 #include "csi-lvm/program/lvm_plugin.h"
 #include "csi-lvm/program/options.h"
@@ -41,7 +41,7 @@ Status run(const Options& options, const Flags::Lookup& environment, Logger& log
   PosixFiles files;
   std::optional<kube::Config> cluster;
   if (options.mode != Mode::kAll) {
-    HOLDFAST_TRY(cluster, find_cluster(files, options.cluster.kubeconfig, environment));
+    HOLDFAST_TRY(cluster, kube::find_cluster(files, options.cluster.kubeconfig, environment));
   }
   if (options.mode == Mode::kController && !cluster) {
     return fail(Code::kInvalidArgument,

@@ -8,6 +8,7 @@
 namespace holdfast::lvm {
 namespace {
 
+constexpr const char* kProgram = "csi-lvm";
 constexpr StateKind kUidFile{.name = "cluster-uid", .version = 1};
 constexpr const char* kUidName = "cluster";
 constexpr std::size_t kMostUidBytes = 256;
@@ -24,13 +25,13 @@ Result<std::string> NodeCluster::kept_uid(Files& files, const std::filesystem::p
 Result<std::unique_ptr<NodeCluster>> NodeCluster::connect(const csi::HostContext& host,
                                                           const kube::Config& config, const Parts& parts,
                                                           Options options, std::string kept) {
-  HOLDFAST_TRY(std::unique_ptr<ClusterLink> link,
-               ClusterLink::connect(host.loop, host.files, host.metrics, config));
+  HOLDFAST_TRY(std::unique_ptr<kube::ClusterLink> link,
+               kube::ClusterLink::connect(host.loop, host.files, host.metrics, config, kProgram));
   return std::make_unique<NodeCluster>(host, parts, std::move(options), std::move(kept), std::move(link));
 }
 
 NodeCluster::NodeCluster(const csi::HostContext& host, const Parts& parts, Options options, std::string kept,
-                         std::unique_ptr<ClusterLink> link)
+                         std::unique_ptr<kube::ClusterLink> link)
     : host_(host),
       parts_(parts),
       options_(std::move(options)),

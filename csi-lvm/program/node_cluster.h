@@ -9,9 +9,9 @@
 
 #include "common/csi/driver_host.h"
 #include "common/csi/volume_holds.h"
+#include "common/kube/cluster_link.h"
 #include "common/kube/config.h"
 #include "csi-lvm/cluster/volume_agent.h"
-#include "csi-lvm/program/cluster_link.h"
 
 namespace holdfast::lvm {
 
@@ -43,12 +43,12 @@ class NodeCluster {
   }
 
   /// `kept`: the uid that volumes bear already. All but it and `options` outlive it. Errors: those of
-  /// ClusterLink::connect.
+  /// kube::ClusterLink::connect.
   static Result<std::unique_ptr<NodeCluster>> connect(const csi::HostContext& host,
                                                       const kube::Config& config, const Parts& parts,
                                                       Options options, std::string kept);
   NodeCluster(const csi::HostContext& host, const Parts& parts, Options options, std::string kept,
-              std::unique_ptr<ClusterLink> link);
+              std::unique_ptr<kube::ClusterLink> link);
   NodeCluster(const NodeCluster&) = delete;
   NodeCluster& operator=(const NodeCluster&) = delete;
   ~NodeCluster() = default;
@@ -69,7 +69,7 @@ class NodeCluster {
   Parts parts_;
   Options options_;
   std::string uid_;
-  std::unique_ptr<ClusterLink> link_;
+  std::unique_ptr<kube::ClusterLink> link_;
   bool started_ = false;
   kube::ObjectClient::CallPtr question_;
   EventLoop::Timer ask_again_;

@@ -9,7 +9,7 @@
 
 #include "common/base/version.h"
 #include "common/block/filesystem.h"
-#include "csi-lvm/program/cluster_link.h"
+#include "common/kube/cluster_link.h"
 #include "csi-lvm/program/lvm_plugin.h"
 #include "csi-lvm/program/options.h"
 #include "csi-nas/program/nas_plugin.h"
@@ -103,7 +103,7 @@ Status run(const CsiNodeOptions& options, const Flags::Lookup& environment, Logg
   HOLDFAST_TRY(const auto profiles, chosen_profiles(options.profiles, configuration.profiles));
   PosixFiles files;
   HOLDFAST_TRY(const std::optional<kube::Config> cluster,
-               lvm::find_cluster(files, options.cluster.kubeconfig, environment));
+               kube::find_cluster(files, options.cluster.kubeconfig, environment));
   if (cluster) HOLDFAST_CHECK(check_cluster(profiles));
   csi::HostSettings settings;
   settings.metrics_address = options.host.metrics_address;

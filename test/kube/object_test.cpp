@@ -17,6 +17,19 @@ TEST_CASE("paths name groups, namespaces, objects and subresources, escaped", "[
   CHECK(leases.path("x") == "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/x");
 }
 
+TEST_CASE("a part of an object's name is what a server takes for one", "[kube]") {
+  for (const char* good : {"a", "0", "pvc-1", "a--b"}) CHECK(is_name_part(good));
+  for (const char* bad : {"", "-a", "a-", "A", "a.b", "a_b", "a/b", "\xc3\xa4"})
+    CHECK_FALSE(is_name_part(bad));
+}
+
+TEST_CASE("a code is known by its name, and no other word is one", "[kube]") {
+  for (const Code code : {Code::kCancelled, Code::kAborted, Code::kDataLoss}) {
+    CHECK(parse_code(to_string(code)) == code);
+  }
+  for (const char* word : {"", "OK", "aborted"}) CHECK_FALSE(parse_code(word));
+}
+
 TEST_CASE("only what is kept of an object is decoded, and what tells it from others", "[kube]") {
   const std::string text =
       R"({"kind":"Node","metadata":{"name":"a","uid":"u","resourceVersion":"7","labels":{"l":"1"},

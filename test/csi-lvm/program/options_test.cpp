@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "csi-lvm/program/cluster_link.h"
+#include "common/kube/cluster_link.h"
 #include "csi-lvm/program/csi_lvm.h"
 #include "test/catch.h"
 #include "test/fakes/temporary_folder.h"
@@ -119,14 +119,14 @@ TEST_CASE("a program that cannot begin says why", "[lvm program]") {
 TEST_CASE("a node takes part in a cluster when it is told how to reach it", "[lvm program]") {
   const holdfast::test::TemporaryFolder folder;
   PosixFiles files;
-  CHECK_FALSE(find_cluster(files, "", no_environment).value().has_value());
+  CHECK_FALSE(kube::find_cluster(files, "", no_environment).value().has_value());
   // In a pod that has no token there is nothing to be told.
   const auto in_pod = [](const std::string& name) -> std::optional<std::string> {
     if (name == "KUBERNETES_SERVICE_HOST") return "10.96.0.1";
     return std::nullopt;
   };
-  CHECK_FALSE(find_cluster(files, "", in_pod).value().has_value());
-  CHECK(find_cluster(files, folder / "none", no_environment).error().code == Code::kNotFound);
+  CHECK_FALSE(kube::find_cluster(files, "", in_pod).value().has_value());
+  CHECK(kube::find_cluster(files, folder / "none", no_environment).error().code == Code::kNotFound);
 }
 
 TEST_CASE("an endpoint is the path of a UNIX socket", "[lvm program]") {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "common/base/event_loop.h"
 #include "common/base/files.h"
@@ -14,35 +15,37 @@
 #include "common/kube/http.h"
 #include "common/kube/object_client.h"
 
-namespace holdfast::lvm {
+namespace holdfast::kube {
 
 /// How the API server is reached: as the kubeconfig says, else as a pod; nullopt where there is neither.
-/// Errors: those of kube::load_config.
-Result<std::optional<kube::Config>> find_cluster(Files& files, const std::filesystem::path& kubeconfig,
-                                                 const Flags::Lookup& environment);
+/// Errors: those of load_config.
+Result<std::optional<Config>> find_cluster(Files& files, const std::filesystem::path& kubeconfig,
+                                           const Flags::Lookup& environment);
 
 /// Two ways to an API server, because a write could take the connection by which a watch confirms its list:
 /// one for watches, one for all else.
 class ClusterLink {
  public:
-  /// Errors: those of kube::CurlHttp::create. All outlive it.
+  /// `program` is its User-Agent, and whose the fields are that it applies. Errors: those of
+  /// CurlHttp::create. All outlive it.
   static Result<std::unique_ptr<ClusterLink>> connect(EventLoop& loop, Files& files, Metrics& metrics,
-                                                      const kube::Config& config);
-  ClusterLink(EventLoop& loop, std::unique_ptr<kube::Http> watches, std::unique_ptr<kube::Http> writes);
+                                                      const Config& config, const std::string& program);
+  ClusterLink(EventLoop& loop, std::unique_ptr<Http> watches, std::unique_ptr<Http> writes,
+              const std::string& program);
   ClusterLink(const ClusterLink&) = delete;
   ClusterLink& operator=(const ClusterLink&) = delete;
   ~ClusterLink() = default;
 
-  [[nodiscard]] kube::Http& watches() { return *watches_; }
-  [[nodiscard]] kube::ObjectClient& client() { return client_; }
+  [[nodiscard]] Http& watches() { return *watches_; }
+  [[nodiscard]] ObjectClient& client() { return client_; }
   /// Of no other process; for those who want several, a hundred from it on.
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
 
  private:
   std::uint64_t seed_;
-  std::unique_ptr<kube::Http> watches_;
-  std::unique_ptr<kube::Http> writes_;
-  kube::ObjectClient client_;
+  std::unique_ptr<Http> watches_;
+  std::unique_ptr<Http> writes_;
+  ObjectClient client_;
 };
 
-}  // namespace holdfast::lvm
+}  // namespace holdfast::kube

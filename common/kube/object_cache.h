@@ -12,17 +12,17 @@
 #include "common/base/result.h"
 #include "common/kube/watcher.h"
 
-namespace holdfast::lvm {
+namespace holdfast::kube {
 
 /// How soon a list is asked for again that its watch could not confirm. Nothing is lost by taking for absent
 /// what a restored store has lost: that is told, or waited for much longer, and never a reason to remove a
 /// volume.
 inline constexpr std::chrono::seconds kConfirmAgain{10};
 
-/// The objects of one kind as a watch tells them, by name. `Object` has a kube::ObjectId `id`. One that
+/// The objects of one kind as a watch tells them, by name. `Object` has a ObjectId `id`. One that
 /// cannot be read is told as trouble and not held. Belongs to the event loop.
 template <class Object>
-class ObjectCache final : public kube::WatchConsumer {
+class ObjectCache final : public WatchConsumer {
  public:
   using Decode = std::function<Result<Object>(const JsonObject&)>;
   struct Callbacks {
@@ -49,11 +49,11 @@ class ObjectCache final : public kube::WatchConsumer {
 
   /// An object as an answer to a call of ours has it: the watch will tell it later.
   void told(const nlohmann::json& object) {
-    const Result<kube::ObjectId> id = kube::id_of(object);
+    const Result<ObjectId> id = id_of(object);
     if (id && !id->name.empty()) put(*id, object);
   }
 
-  void put(const kube::ObjectId& id, const nlohmann::json& object) override {
+  void put(const ObjectId& id, const nlohmann::json& object) override {
     seen_.insert(id.name);
     if (is_older(id)) return;
     Result<Object> decoded = decode_(JsonObject(&object, ""));
@@ -65,7 +65,7 @@ class ObjectCache final : public kube::WatchConsumer {
     }
     callbacks_.changed(id.name);
   }
-  void removed(const kube::ObjectId& id) override {
+  void removed(const ObjectId& id) override {
     const Object* held = find(id.name);
     if (held == nullptr || (!id.uid.empty() && held->id.uid != id.uid)) return;
     objects_.erase(id.name);
@@ -98,11 +98,11 @@ class ObjectCache final : public kube::WatchConsumer {
 
  private:
   // A watch may be behind an answer of our own.
-  [[nodiscard]] bool is_older(const kube::ObjectId& id) const {
+  [[nodiscard]] bool is_older(const ObjectId& id) const {
     const Object* held = find(id.name);
     if (held == nullptr || held->id.uid != id.uid) return false;
-    const auto before = kube::version_number(held->id.resource_version);
-    const auto now = kube::version_number(id.resource_version);
+    const auto before = version_number(held->id.resource_version);
+    const auto now = version_number(id.resource_version);
     return before && now && *now < *before;
   }
 
@@ -114,4 +114,4 @@ class ObjectCache final : public kube::WatchConsumer {
   bool whole_ = false;
 };
 
-}  // namespace holdfast::lvm
+}  // namespace holdfast::kube

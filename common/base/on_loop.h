@@ -12,7 +12,7 @@
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
 
-namespace holdfast::lvm {
+namespace holdfast {
 
 /// Runs `begin` on the event loop, and waits on this thread, which is not the loop's, until it hands over an
 /// answer, now or later. Errors: kUnavailable when none came within `patience`; it may come later, to nobody.
@@ -38,4 +38,4 @@ Result<T> on_loop(EventLoop& loop, std::chrono::nanoseconds patience,
   return *std::move(box->answer);
 }
 
-}  // namespace holdfast::lvm
+}  // namespace holdfast
