@@ -1,5 +1,7 @@
 #include "csi-lvm/lvm/commands_lvm.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -50,6 +52,17 @@ std::vector<std::string> words_to_create(const NewVolume& wanted) {
   append_each(words, "--addtag", wanted.tags);
   words.push_back(wanted.name.group);
   return words;
+}
+
+bool has_link(const LogicalVolume& volume) {
+  return volume.layout == Layout::kLinear || volume.layout == Layout::kStriped ||
+         volume.layout == Layout::kThin;
+}
+
+// One that was killed after it had loaded a device's table may not have linked the device again.
+void find_unlinked(const std::string& group, LogicalVolume& volume) {
+  if (!volume.active || volume.unsettled || !has_link(volume)) return;
+  volume.unsettled = ::access(("/dev/" + VolumeName{group, volume.name}.text()).c_str(), F_OK) != 0;
 }
 
 }  // namespace
@@ -123,7 +136,10 @@ Result<LogicalVolume> CommandsLvm::look_at(const VolumeName& name, Patience pati
   HOLDFAST_CHECK(check(name));
   HOLDFAST_TRY(const LvmAnswer answer,
                queue_.run(command(Effect::kReports, volume_command(name.text()), settings_), patience));
-  if (auto volume = parse_volume(answer.output); volume && *volume) return **std::move(volume);
+  if (auto volume = parse_volume(answer.output); volume && *volume) {
+    find_unlinked(name.group, **volume);
+    return **std::move(volume);
+  }
   // What is missing is told by what there is.
   HOLDFAST_TRY(const Inventory now, look(patience));
   HOLDFAST_TRY(const LogicalVolume* found, find_volume(now, name));
@@ -135,6 +151,10 @@ Result<Inventory> CommandsLvm::report(LvmCommand command, Patience patience) {
   // A group with a missing disk makes the command fail, and all is told nevertheless.
   auto inventory = parse_inventory(answer.output);
   if (!inventory && !answer.succeeded) return fail(Code::kUnavailable, "LVM cannot report: " + answer.talk);
+  if (!inventory) return inventory;
+  for (VolumeGroup& group : inventory->groups) {
+    for (LogicalVolume& volume : group.volumes) find_unlinked(group.name, volume);
+  }
   return inventory;
 }
 
@@ -253,9 +273,10 @@ Status CommandsLvm::refresh(const VolumeName& name, Patience patience) {
     HOLDFAST_CHECK(clear_waiting_table(device));
   }
   HOLDFAST_TRY(const std::string said, run(kNoMetadata, {"lvchange", "--refresh", name.text()}, patience));
-  if (said.empty()) return {};
+  HOLDFAST_TRY(const std::string linked, run(kNoMetadata, {"vgmknodes", name.text()}, patience));
+  if (said.empty() && linked.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
-  return why_not_refreshed(after, name, said);
+  return why_not_refreshed(after, name, said + linked);
 }
 
 Status CommandsLvm::drop_strays(const Inventory& seen, Patience patience) {

@@ -38,8 +38,8 @@ struct LogicalVolume {
   bool open = false;
   bool partial = false;  ///< a disk of it is missing
   bool lost = false;     ///< a thick snapshot for which more changed than it had room for
-  /// Its device waits for the other half of a change: whoever was to make that was killed. Lvm::refresh()
-  /// does.
+  /// Its device waits for the other half of a change, or to be linked in /dev: whoever was to do that was
+  /// killed. Lvm::refresh() does.
   bool unsettled = false;
   std::string
       health;  ///< LVM's word for what ails it; of a thin pool "out_of_data", "metadata_read_only", "failed"

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -81,6 +82,19 @@ TEST_CASE_METHOD(Node, "a device that was left between two tables gets the one o
   CHECK_FALSE(unsettled());
   CHECK(dmsetup({"table", device}) == before);
   CHECK(dmsetup({"info", "-c", "--noheadings", "-o", "suspended", device}).starts_with("Active"));
+}
+
+TEST_CASE_METHOD(Node, "a device that was left without a link in /dev gets it again", "[lvm leftovers]") {
+  const std::filesystem::path link = "/dev/" + std::string(test::kContractGroup) + "/held";
+  const std::filesystem::path node = "/dev/mapper/" + device;
+  for (const auto& lost : {link, node}) {
+    CHECK_FALSE(unsettled());
+    REQUIRE(std::filesystem::remove(lost));
+    CHECK(unsettled());
+    REQUIRE(volumes.recover(kAmple).has_value());
+    CHECK_FALSE(unsettled());
+    CHECK(std::filesystem::is_block_file(link));
+  }
 }
 
 TEST_CASE_METHOD(Node, "devices of volumes that are none are removed, unless they are in use",
