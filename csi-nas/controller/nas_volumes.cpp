@@ -1,6 +1,7 @@
 #include "csi-nas/controller/nas_volumes.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/base/text.h"
@@ -110,8 +111,9 @@ Result<NasShare> NasVolumes::choose(const ClassParameters& parameters, const New
   }
   const std::size_t turn = turn_++;
   for (std::size_t i = 0; i < shares.size(); ++i) {
-    const NasShare& share = shares[(turn + i) % shares.size()];
-    if (access_.answers(share)) return share;
+    NasSource one = parameters.source;
+    one.shares = {shares[(turn + i) % shares.size()]};
+    if (access_.answers(one)) return std::move(one.shares.front());
   }
   return fail(Code::kUnavailable, "none of the class's servers answers: " + shares.front().source() +
                                       (shares.size() > 1 ? " and others" : ""));
@@ -250,9 +252,21 @@ std::vector<NasRecord> NasVolumes::list(bool snapshots) const {
   return out;
 }
 
+std::vector<NasSource> NasVolumes::shares() const {
+  std::set<std::pair<NasAttributes, std::vector<std::string>>> seen;
+  std::vector<NasSource> out;
+  for (const bool snapshots : {false, true}) {
+    for (const NasRecord& each : records_.list(snapshots)) {
+      if (!seen.emplace(each.attributes, each.mount_options).second) continue;
+      if (Result<NasSource> source = share_of(each)) out.push_back(*std::move(source));
+    }
+  }
+  return out;
+}
+
 bool NasVolumes::server_answers(const NasRecord& record) const {
   const Result<NasSource> source = share_of(record);
-  return !source || access_.answers(source->shares.front());
+  return !source || access_.answers(*source);
 }
 
 // What a volume is to be made from.

@@ -71,6 +71,8 @@ class NasVolumes {
   [[nodiscard]] Result<NasRecord> find(const std::string& id) const;
   /// Volumes, or snapshots, that are ready, in the order of their ids.
   [[nodiscard]] std::vector<NasRecord> list(bool snapshots) const;
+  /// Those on which there are volumes or snapshots, each once for each set of options.
+  [[nodiscard]] std::vector<NasSource> shares() const;
   [[nodiscard]] bool server_answers(const NasRecord& record) const;
 
  private:

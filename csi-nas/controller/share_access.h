@@ -22,8 +22,9 @@ class ShareAccess {
   /// kUnavailable when the server does not answer within `patience`; kNotFound, kPermissionDenied and others
   /// when it refuses.
   virtual Result<std::string> mounted_at(const NasSource& source, std::chrono::milliseconds patience) = 0;
-  /// Whether the server answered when it was last asked; true of one that was never asked. Does not wait.
-  [[nodiscard]] virtual bool answers(const NasShare& share) = 0;
+  /// Whether the server of the first of `source.shares` answered when it was last asked; true of one that was
+  /// never asked. Does not wait.
+  [[nodiscard]] virtual bool answers(const NasSource& source) = 0;
 };
 
 }  // namespace holdfast::nas

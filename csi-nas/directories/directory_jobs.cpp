@@ -123,6 +123,7 @@ std::filesystem::path DirectoryJobs::record_path(const std::string& id) const {
 Result<std::string> DirectoryJobs::run(const std::string& id, const std::string& server, DirectoryOrder order,
                                        std::chrono::milliseconds patience) {
   order.holder = holder_;
+  order.mounted = options_.mounted;
   const Wanted wanted{.id = id,
                       .order = order,
                       .lane = server + (is_quick(order.verb) ? " quick" : " long"),

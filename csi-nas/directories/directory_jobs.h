@@ -44,6 +44,8 @@ struct DirectoryJobsOptions {
   /// A child that only makes or renames a directory is killed then: a server that hangs gives it nothing to
   /// lose. Those that remove and copy are left alone, however long they hang.
   std::chrono::milliseconds quick_deadline = std::chrono::seconds(10);
+  /// Shares are mounts: nothing is made in a folder where one was, but is not any more.
+  bool mounted = true;
 };
 
 /// The real one: each work is a child process, which may hang in the kernel as long as the server is away and

@@ -29,7 +29,8 @@ constexpr std::array<Text, 6> kTexts{
     Text{"stamp", &DirectoryOrder::stamp},           Text{"holder", &DirectoryOrder::holder},
 };
 using Flag = std::pair<std::string_view, bool DirectoryOrder::*>;
-constexpr std::array<Flag, 2> kFlags{Flag{"snapshot", &DirectoryOrder::snapshot},
+constexpr std::array<Flag, 3> kFlags{Flag{"mounted", &DirectoryOrder::mounted},
+                                     Flag{"snapshot", &DirectoryOrder::snapshot},
                                      Flag{"from-snapshot", &DirectoryOrder::from_snapshot}};
 
 std::string word(std::string_view key, std::string_view value) {
@@ -106,6 +107,9 @@ Result<std::string> carry_out(const DirectoryOrder& order, Progress& progress, c
   HOLDFAST_TRY(RelativePath directory, path_of(order.directory, order.snapshot));
   const VolumeDirectory volume{.directory = std::move(directory), .owner = order.owner};
   HOLDFAST_TRY(const ShareRoot root, ShareRoot::open(order.mounted_at));
+  if (order.mounted && !root.is_mount()) {
+    return fail(Code::kUnavailable, "the share is no longer mounted at " + order.mounted_at);
+  }
   ShareVolumes volumes(root, order.holder, [&](const Progress& now) {
     progress = now;
     if (sink) sink(now);

@@ -104,6 +104,13 @@ Result<ShareRoot> ShareRoot::open(const std::string& mounted_at, EntryOpener ope
   return ShareRoot(std::move(fd), opener);
 }
 
+bool ShareRoot::is_mount() const {
+  struct stat own {};
+  struct stat above {};
+  return ::fstat(fd_.get(), &own) == 0 && ::fstatat(fd_.get(), "..", &above, 0) == 0 &&
+         own.st_dev != above.st_dev;
+}
+
 Result<std::optional<Fd>> ShareRoot::walk(std::string_view path, const mode_t* make) const {
   Fd here(::openat(fd_.get(), ".", kFolderFlags | O_CLOEXEC));
   if (!here.valid()) return fail_entry(errno, "open", "/");

@@ -37,6 +37,8 @@ class ShareRoot {
   [[nodiscard]] static Result<ShareRoot> open(const std::string& mounted_at,
                                               EntryOpener opener = EntryOpener());
 
+  /// Whether it is the root of a file system, and no plain folder.
+  [[nodiscard]] bool is_mount() const;
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] const EntryOpener& opener() const { return opener_; }
 

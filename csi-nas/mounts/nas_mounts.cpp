@@ -33,15 +33,9 @@ Error no_answer(const ServerAddress& server, const ServerHealth& health) {
                      " s: its volumes wait until it does"};
 }
 
-// What mountinfo calls a part of a share.
-std::string root_of_part(const mount::MountEntry& share, const std::string& part) {
-  if (part.empty()) return share.root;
-  return (share.root == "/" ? "" : share.root) + "/" + part;
-}
-
 bool is_of_source(const mount::MountEntry& entry, const NasSource& source) {
   return is_nfs(entry) && std::ranges::any_of(source.shares, [&](const NasShare& share) {
-           return share.source() == entry.source;
+           return source_of_part(share.source(), source.subdirectory) == entry.source;
          });
 }
 
@@ -101,7 +95,18 @@ Result<ServerAddress> NasMounts::address_of(const NasShare& share, const NasOpti
   if (is_address(share.host)) return ServerAddress{share.host, options.port};
   HOLDFAST_TRY(std::string address,
                parts_.calls.resolve(share.host, std::min<Patience>(left(deadline), kSettledPatience)));
+  const std::scoped_lock lock(mutex_);
+  addresses_[share.host] = address;
   return ServerAddress{std::move(address), options.port};
+}
+
+std::optional<ServerAddress> NasMounts::known_address(const NasShare& share,
+                                                      const NasOptions& options) const {
+  if (is_address(share.host)) return ServerAddress{share.host, options.port};
+  const std::scoped_lock lock(mutex_);
+  const auto found = addresses_.find(share.host);
+  if (found == addresses_.end()) return std::nullopt;
+  return ServerAddress{found->second, options.port};
 }
 
 // The first server that lives.
@@ -198,7 +203,7 @@ Status NasMounts::stage(const NasSource& source, const std::string& target, Dead
   HOLDFAST_TRY(std::optional<mount::MountEntry> share, entry_at(shared));
   if (there) {
     mount::MountEntry wanted = share.value_or(*there);
-    if (share) wanted.root = root_of_part(*share, source.subdirectory);
+    if (share) wanted.source = source_of_part(share->source, source.subdirectory);
     if (is_of_source(*there, source) && show_the_same(*there, wanted)) return {};
     return fail(Code::kAlreadyExists, target + " has something else mounted: " + there->source + there->root);
   }

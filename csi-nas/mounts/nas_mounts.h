@@ -62,6 +62,12 @@ class NasMounts {
   /// Errors: kUnavailable when the server does not answer; errno of statvfs(2), ESTALE among them.
   Result<block::VolumeUsage> look(const std::string& target, Deadline deadline);
 
+  /// Where the server of a share is now. Errors: kUnavailable when its name has no address.
+  Result<ServerAddress> address_of(const NasShare& share, const NasOptions& options, Deadline deadline);
+  /// The same as it was found last; nullopt of a name that nobody has looked for. Does not wait.
+  [[nodiscard]] std::optional<ServerAddress> known_address(const NasShare& share,
+                                                           const NasOptions& options) const;
+
   /// What is mounted at `target`; nullopt: nothing.
   [[nodiscard]] Result<std::optional<mount::MountEntry>> entry_at(const std::string& target) const;
   /// Of the server of an NFS mount.
@@ -79,7 +85,6 @@ class NasMounts {
   /// Runs what may wait for the server, one call at a time for each, when it lives.
   Status ask(const ServerAddress& server, Deadline deadline,
              const std::function<Status(NfsCalls::Patience)>& call);
-  Result<ServerAddress> address_of(const NasShare& share, const NasOptions& options, Deadline deadline);
   Result<Reached> reach(const NasSource& source, Deadline deadline);
   Result<mount::MountEntry> mount_share(const NasSource& source, const std::string& shared,
                                         Deadline deadline);
@@ -99,8 +104,9 @@ class NasMounts {
   NasMountsParts parts_;
   Turns server_turns_;
   Turns share_turns_;
-  std::mutex mutex_;                                        // guards unused_
+  mutable std::mutex mutex_;                                // guards all below
   std::map<std::string, std::chrono::nanoseconds> unused_;  // shares that nobody uses, since when
+  std::map<std::string, std::string> addresses_;            // of names, as they were found last
 };
 
 }  // namespace holdfast::nas

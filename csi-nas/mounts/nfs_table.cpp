@@ -8,9 +8,8 @@
 namespace holdfast::nas {
 namespace {
 
-bool is_of_share(const mount::MountEntry& entry, const mount::MountEntry& share) {
-  return is_nfs(entry) && entry.major == share.major && entry.minor == share.minor &&
-         entry.source == share.source;
+bool is_of_file_system(const mount::MountEntry& entry, const mount::MountEntry& share) {
+  return is_nfs(entry) && entry.major == share.major && entry.minor == share.minor;
 }
 
 }  // namespace
@@ -47,13 +46,19 @@ std::set<ServerAddress> servers_below(const mount::Mounts& mounts, std::string_v
   return servers;
 }
 
+std::string source_of_part(const std::string& share, const std::string& part) {
+  if (part.empty()) return share;
+  return share + (share.ends_with('/') ? "" : "/") + part;
+}
+
 bool show_the_same(const mount::MountEntry& a, const mount::MountEntry& b) {
-  return is_of_share(a, b) && a.root == b.root;
+  return is_of_file_system(a, b) && a.source == b.source && a.root == b.root;
 }
 
 bool is_used_outside(const mount::Mounts& mounts, const mount::MountEntry& share, std::string_view folder) {
   return std::ranges::any_of(mounts, [&](const mount::MountEntry& entry) {
-    return is_of_share(entry, share) && !is_at_or_below(entry.target, folder);
+    return is_of_file_system(entry, share) && is_at_or_below(entry.source, share.source) &&
+           !is_at_or_below(entry.target, folder);
   });
 }
 

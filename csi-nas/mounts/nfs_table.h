@@ -19,10 +19,16 @@ namespace holdfast::nas {
 /// Of all NFS mounts at and below `folder`, as mountinfo tells it.
 [[nodiscard]] std::set<ServerAddress> servers_below(const mount::Mounts& mounts, std::string_view folder);
 
+/// What the kernel calls the source of a part of a share, "team/a", that is shown by itself; of "" the
+/// share's own. The root of all NFS mounts is "/". Source: linux fs/nfs/super.c, nfs_show_devname,
+/// nfs_show_path.
+[[nodiscard]] std::string source_of_part(const std::string& share, const std::string& part);
+
 /// Whether two mounts show the same: of the same share of the same file system, and the same part of it.
 [[nodiscard]] bool show_the_same(const mount::MountEntry& a, const mount::MountEntry& b);
 
-/// Whether anything is mounted from a share elsewhere than below `folder`, where the shares themselves are.
+/// Whether anything is mounted from a share, or a part of it, elsewhere than below `folder`, where the shares
+/// themselves are.
 [[nodiscard]] bool is_used_outside(const mount::Mounts& mounts, const mount::MountEntry& share,
                                    std::string_view folder);
 

@@ -8,29 +8,48 @@
 
 #include "common/base/version.h"
 #include "common/block/filesystem.h"
+#include "csi-nas/program/controller_plugin.h"
 #include "csi-nas/program/nas_plugin.h"
 #include "csi-nas/program/options.h"
 
 namespace holdfast::nas {
 namespace {
 
+using Driver = Result<std::unique_ptr<csi::HostedDriver>>;
+
+Driver make_controller(const csi::HostContext& context, const Options& options, const csi::Profile& profile) {
+  return make_controller_plugin(context, {.profile = profile,
+                                          .state_dir = options.host.state_dir,
+                                          .socket = options.socket,
+                                          .nascmd = options.nascmd,
+                                          .nas_directories = options.nas_directories});
+}
+
+Driver make_on_node(const csi::HostContext& context, const Options& options, const csi::Profile& profile) {
+  return make_nas_plugin(context, {.profile = profile,
+                                   .mode = options.mode,
+                                   .node_id = options.host.node_id,
+                                   .kubelet_dir = options.host.kubelet_dir,
+                                   .state_dir = options.host.state_dir,
+                                   .socket = options.socket,
+                                   .nascmd = options.nascmd,
+                                   .nas_directories = options.nas_directories});
+}
+
 Status run(const Options& options, Logger& log) {
   HOLDFAST_CHECK(block::check_kernel(block::running_kernel()));
   HOLDFAST_TRY(const auto configured, read_profiles(options.host.config));
-  PluginOptions plugin;
-  HOLDFAST_TRY(plugin.profile, nas_profile(configured, options.driver_name));
-  plugin.node_id = options.host.node_id;
-  plugin.kubelet_dir = options.host.kubelet_dir;
-  plugin.socket = options.socket;
-  plugin.nascmd = options.nascmd;
+  HOLDFAST_TRY(const csi::Profile profile, nas_profile(configured, options.driver_name));
   csi::HostSettings settings;
   settings.metrics_address = options.host.metrics_address;
   log.info("csi-nas begins",
-           {{"version", version()}, {"node", plugin.node_id}, {"driver", plugin.profile.driver_name}});
+           {{"version", version()}, {"node", options.host.node_id}, {"driver", profile.driver_name}});
   const auto make =
       [&](const csi::HostContext& context) -> Result<std::vector<std::unique_ptr<csi::HostedDriver>>> {
+    const bool controller = options.mode == Mode::kController;
     std::vector<std::unique_ptr<csi::HostedDriver>> drivers;
-    HOLDFAST_TRY(auto driver, make_nas_plugin(context, plugin));
+    HOLDFAST_TRY(auto driver, controller ? make_controller(context, options, profile)
+                                         : make_on_node(context, options, profile));
     drivers.push_back(std::move(driver));
     return drivers;
   };

@@ -1,74 +1,63 @@
 #include "csi-nas/program/nas_plugin.h"
 
-#include <unistd.h>
-
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "common/block/volume_stats.h"
-#include "common/mount/beneath.h"
 #include "common/mount/kubelet_inventory.h"
-#include "common/mount/mount_table.h"
 #include "csi-nas/driver/nas_node.h"
-#include "csi-nas/mounts/child_calls.h"
-#include "csi-nas/mounts/nas_mounts.h"
-#include "csi-nas/mounts/nfs_table.h"
-#include "csi-nas/mounts/server_watch.h"
+#include "csi-nas/program/dynamic_volumes.h"
+#include "csi-nas/program/nfs_side.h"
 
 namespace holdfast::nas {
 namespace {
 
 namespace fs = std::filesystem;
 
-// For how long nobody must have used a share before it is unmounted beside calls.
-constexpr std::chrono::minutes kUnusedShare{1};
-constexpr std::chrono::seconds kSweepPatience{3};
-
-Result<fs::path> find_nascmd(const fs::path& told) {
-  std::error_code error;
-  fs::path program = told.empty() ? fs::read_symlink("/proc/self/exe", error).parent_path() / "nascmd" : told;
-  if (::access(program.c_str(), X_OK) == 0) return program;
-  return fail(Code::kNotFound, "there is no program " + program.native() + ": --nascmd names it");
-}
-
-// What the parts stand on that can fail to be made.
-struct Ground {
-  fs::path nascmd;
-  mount::Beneath kubelet;
-  std::unique_ptr<mount::MountTable> table;
+struct Parts {
+  std::unique_ptr<NfsSide> nfs;
+  std::unique_ptr<DynamicVolumes> dynamic;  // null: the node's half alone
 };
 
-Result<Ground> make_ground(const PluginOptions& options) {
-  HOLDFAST_TRY(fs::path nascmd, find_nascmd(options.nascmd));
-  auto kubelet = mount::Beneath::open(options.kubelet_dir.native());
-  if (!kubelet) return tl::unexpected(std::move(kubelet).error().within("--kubelet-dir"));
-  HOLDFAST_TRY(auto table, mount::MountTable::open());
-  return Ground{std::move(nascmd), *std::move(kubelet), std::move(table)};
+Result<Parts> make_parts(const csi::HostContext& context, const PluginOptions& options) {
+  const fs::path folder = options.kubelet_dir / "plugins" / options.profile.driver_name;
+  HOLDFAST_TRY(fs::path nascmd, find_program(options.nascmd, "nascmd", "--nascmd"));
+  Parts parts;
+  auto nfs = NfsSide::open(context, {.driver_name = options.profile.driver_name,
+                                     .nascmd = std::move(nascmd),
+                                     .root = options.kubelet_dir,
+                                     .shared = folder / "shared"});
+  if (!nfs) return tl::unexpected(std::move(nfs).error().within("--kubelet-dir"));
+  parts.nfs = *std::move(nfs);
+  if (options.mode != Mode::kAll) return parts;
+  HOLDFAST_TRY(fs::path worker,
+               find_program(options.nas_directories, "nas-directories", "--nas-directories"));
+  HOLDFAST_TRY(parts.dynamic, DynamicVolumes::open(context, *parts.nfs,
+                                                   {.driver_name = options.profile.driver_name,
+                                                    .folder = options.state_dir / options.profile.driver_name,
+                                                    .nas_directories = std::move(worker),
+                                                    .shown = folder / "controller"}));
+  return parts;
 }
 
 class NasPlugin final : public csi::HostedDriver {
  public:
-  NasPlugin(const csi::HostContext& context, PluginOptions options, Ground ground)
+  NasPlugin(const csi::HostContext& context, PluginOptions options, Parts parts)
       : context_(context),
         options_(std::move(options)),
-        ground_(std::move(ground)),
-        calls_(ground_.nascmd.native(), options_.kubelet_dir.native()),
-        servers_(context.loop),
-        mounts_({calls_, servers_, context.clock, [this] { return table(); },
-                 (options_.kubelet_dir / "plugins" / options_.profile.driver_name / "shared").native()}),
-        probe_(std::make_shared<NasProbe>(mounts_)),
+        parts_(std::move(parts)),
+        probe_(std::make_shared<NasProbe>(mounts())),
         stats_(probe_, context.clock),
-        node_({mounts_, places_, *probe_, stats_, [this] { return table(); }}, options_.node_id),
-        stuck_calls_(gauge("holdfast_nfs_calls_stuck", "Killed calls of NFS that are still in the kernel")),
-        stuck_looks_(gauge("holdfast_volume_stats_stuck", "Looks at volumes that do not end")) {}
+        node_({mounts(), places_, *probe_, stats_, [this] { return parts_.nfs->table(); }}, options_.node_id),
+        stuck_looks_(context.metrics.gauge("holdfast_volume_stats_stuck", "Looks at volumes that do not end",
+                                           {{"driver_name", options_.profile.driver_name}})) {}
 
   NasPlugin(const NasPlugin&) = delete;
   NasPlugin& operator=(const NasPlugin&) = delete;
   ~NasPlugin() override { probe_->close(); }
 
   Status prepare() override {
-    HOLDFAST_TRY(const auto mounts, table());
+    HOLDFAST_TRY(const auto mounts, parts_.nfs->table());
     HOLDFAST_TRY(
         const std::vector<mount::KubeletPlace> places,
         mount::take_inventory(options_.kubelet_dir.native(), {options_.profile.driver_name}, *mounts));
@@ -79,49 +68,31 @@ class NasPlugin final : public csi::HostedDriver {
   [[nodiscard]] csi::ServedDriver served() override {
     csi::ServedDriver out;
     out.profile = options_.profile;
-    out.capabilities = {.controller = false, .topology = false, .online_expansion = false};
+    out.capabilities = {.controller = true, .topology = false, .online_expansion = true};
     out.socket =
         options_.socket.empty() ? csi::csi_socket(options_.kubelet_dir, options_.profile) : options_.socket;
     out.registration_socket = csi::registration_socket(options_.kubelet_dir, options_.profile);
     out.endpoint = out.socket;
     out.stages = true;
     out.node = &node_;
+    if (parts_.dynamic) out.controller = &parts_.dynamic->driver();
     return out;
   }
 
   void tick() override {
-    calls_.reap();
     stats_.tick();
-    const auto mounts = table();
-    if (mounts) servers_.keep(servers_below(**mounts, options_.kubelet_dir.native()));
-    if (sweeping_) return;
-    sweeping_ = true;
-    context_.worker.run([this] { mounts_.sweep(kUnusedShare, mounts_.deadline(kSweepPatience)); },
-                        [this] { sweeping_ = false; });
+    if (parts_.dynamic) parts_.dynamic->tick();
+    parts_.nfs->tick();
   }
 
   void refresh_metrics() override {
-    stuck_calls_.set(static_cast<double>(calls_.stuck()));
     stuck_looks_.set(static_cast<double>(stats_.stuck()));
-    for (const auto& [server, health] : servers_.all()) {
-      gauge("holdfast_nfs_server_up", "Whether an NFS server answers", {{"server", server.text()}})
-          .set(health.state == ServerState::kAlive ? 1 : 0);
-    }
+    parts_.nfs->refresh_metrics();
+    if (parts_.dynamic) parts_.dynamic->refresh_metrics();
   }
 
  private:
-  Gauge& gauge(std::string_view name, std::string_view help, Labels labels = {}) {
-    labels["driver_name"] = options_.profile.driver_name;
-    return context_.metrics.gauge(name, help, labels);
-  }
-
-  // With targets as kubelet's folder is called here.
-  Result<std::shared_ptr<const mount::Mounts>> table() {
-    HOLDFAST_TRY(const auto mounts, ground_.table->now());
-    auto told = std::make_shared<mount::Mounts>(*mounts);
-    for (mount::MountEntry& entry : *told) entry.target = ground_.kubelet.told(entry.target);
-    return std::shared_ptr<const mount::Mounts>(std::move(told));
-  }
+  [[nodiscard]] NasMounts& mounts() { return parts_.nfs->mounts(); }
 
   void learn(const mount::KubeletPlace& place) {
     using Kind = mount::KubeletPlace::Kind;
@@ -141,25 +112,20 @@ class NasPlugin final : public csi::HostedDriver {
 
   csi::HostContext context_;
   PluginOptions options_;
-  Ground ground_;
-  ChildCalls calls_;
-  ServerWatch servers_;
-  NasMounts mounts_;
+  Parts parts_;
   VolumePlaces places_;
   std::shared_ptr<NasProbe> probe_;
   block::VolumeStats stats_;
   NasNode node_;
-  Gauge& stuck_calls_;
   Gauge& stuck_looks_;
-  bool sweeping_ = false;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<csi::HostedDriver>> make_nas_plugin(const csi::HostContext& context,
                                                            const PluginOptions& options) {
-  HOLDFAST_TRY(Ground ground, make_ground(options));
-  return std::unique_ptr<csi::HostedDriver>(new NasPlugin(context, options, std::move(ground)));
+  HOLDFAST_TRY(Parts parts, make_parts(context, options));
+  return std::unique_ptr<csi::HostedDriver>(std::make_unique<NasPlugin>(context, options, std::move(parts)));
 }
 
 }  // namespace holdfast::nas

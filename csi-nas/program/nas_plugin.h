@@ -5,24 +5,29 @@
 #include <string>
 
 #include "common/csi/driver_host.h"
+#include "csi-nas/program/options.h"
 
 namespace holdfast::nas {
 
 struct PluginOptions {
   csi::Profile profile;
+  Mode mode = Mode::kNode;  ///< kNode or kAll
   std::string node_id;
   std::filesystem::path kubelet_dir;
-  std::filesystem::path socket;  ///< empty: the profile's
-  std::filesystem::path nascmd;  ///< empty: beside the program itself
+  std::filesystem::path state_dir;        ///< kAll
+  std::filesystem::path socket;           ///< empty: the profile's
+  std::filesystem::path nascmd;           ///< empty: beside the program itself
+  std::filesystem::path nas_directories;  ///< likewise; kAll
 };
 
-/// csi-nas's node as a whole, for a program that hosts it. It keeps nothing on disk: mounts are in the
-/// kernel's table, which volume is where in kubelet's notes, and both outlive it.
+/// csi-nas on a node, for a program that hosts it: the node's half, which keeps nothing on disk (mounts are
+/// in the kernel's table, which volume is where in kubelet's notes, and both outlive it), and with kAll the
+/// controller's too, in <state_dir>/<driver>.
 ///
-/// Metrics, each with driver_name: holdfast_nfs_server_up (server), holdfast_nfs_calls_stuck,
-/// holdfast_volume_stats_stuck.
+/// Metrics, with driver_name: holdfast_volume_stats_stuck; those of NfsSide and DynamicVolumes.
 ///
-/// Errors of making it: kNotFound when kubelet's folder or nascmd is not there; errno.
+/// Errors of making it: kNotFound when kubelet's folder or a program is not there; those of
+/// DynamicVolumes::open; errno.
 Result<std::unique_ptr<csi::HostedDriver>> make_nas_plugin(const csi::HostContext& context,
                                                            const PluginOptions& options);
 

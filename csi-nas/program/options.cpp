@@ -13,23 +13,36 @@ namespace {
 
 constexpr std::size_t kMostConfigBytes = std::size_t{1} << 20;
 constexpr std::string_view kVariables = "CSI_";
+constexpr const char* kControllerSocket = "/csi/csi.sock";  // of a pod's own folder, where sidecars look
 
-Status set_mode(const std::string& value) {
-  if (value == "node") return {};
-  return fail(Code::kUnimplemented,
-              "only node is served by this program: volumes are static PersistentVolumes");
+Status set_mode(const std::string& value, Mode& mode) {
+  constexpr std::pair<std::string_view, Mode> kModes[] = {
+      {"all", Mode::kAll}, {"node", Mode::kNode}, {"controller", Mode::kController}};
+  for (const auto& [name, each] : kModes) {
+    if (value != name) continue;
+    mode = each;
+    return {};
+  }
+  return fail(Code::kInvalidArgument, "is none of all, node, controller");
 }
 
 void add_flags(Flags& flags, Options& out) {
   flags.heading("The driver");
-  flags.value("mode", "node", "what kubelet calls [node]", set_mode);
+  flags.value("mode", "all|node|controller",
+              "all: node and controller of this machine; node: what kubelet calls; controller: makes and "
+              "deletes volumes [all]",
+              [&out](const std::string& value) { return set_mode(value, out.mode); });
   flags.text("driver-name", "NAME", "[nasplugin.csi.alibabacloud.com]", out.driver_name);
-  flags.value("endpoint", "unix://PATH", "its socket [csi.sock in the driver's folder below kubelet's]",
+  flags.value("endpoint", "unix://PATH",
+              "its socket [csi.sock in the driver's folder below kubelet's; of a controller /csi/csi.sock]",
               [&out](const std::string& value) -> Status {
                 HOLDFAST_TRY(out.socket, csi::parse_endpoint(value));
                 return {};
               });
   add_nascmd_flag(flags, out.nascmd);
+  flags.value("nas-directories", "FILE",
+              "what makes, copies and removes directories [nas-directories beside this program]",
+              Flags::to_path(out.nas_directories));
   csi::add_host_flags(flags, out.host);
 }
 
@@ -48,6 +61,7 @@ Status parse_options(std::span<const std::string> arguments, const Flags::Lookup
   if (options.host.help || options.host.version) return {};
   HOLDFAST_CHECK(flags.parse_environment(kVariables, environment));
   csi::complete(options.host, environment);
+  if (options.mode == Mode::kController && options.socket.empty()) options.socket = kControllerSocket;
   return {};
 }
 

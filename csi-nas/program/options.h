@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -12,17 +13,25 @@
 
 namespace holdfast::nas {
 
+/// Which part of the driver runs.
+enum class Mode : std::uint8_t {
+  kAll,         ///< node and controller of one machine, without Kubernetes
+  kNode,        ///< what kubelet calls
+  kController,  ///< makes and deletes volumes, where there is no kubelet
+};
+
 /// What csi-nas is told on its command line.
 struct Options {
   csi::HostOptions host;
+  Mode mode = Mode::kAll;
   std::string driver_name = "nasplugin.csi.alibabacloud.com";
   std::filesystem::path socket;  ///< empty: where the driver's profile has it, below kubelet's folder
   std::filesystem::path nascmd;  ///< empty: beside the program itself
+  std::filesystem::path nas_directories;  ///< likewise
 };
 
 /// Arguments without the program's name; every flag may also be set in the environment: CSI_ENDPOINT.
-/// `options` is filled as far as the arguments go. Errors: kInvalidArgument naming the flag; kUnimplemented
-/// for a --mode other than node.
+/// `options` is filled as far as the arguments go. Errors: kInvalidArgument naming the flag.
 Status parse_options(std::span<const std::string> arguments, const Flags::Lookup& environment,
                      Options& options);
 [[nodiscard]] std::string options_help();

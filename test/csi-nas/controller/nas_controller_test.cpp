@@ -1,10 +1,8 @@
 #include "csi-nas/controller/nas_controller.h"
 
-#include <algorithm>
-#include <set>
-
 #include "common/csi/proto/csi.pb.h"
 #include "test/catch.h"
+#include "test/csi-nas/controller/folder_shares.h"
 #include "test/csi-nas/directories/trees.h"
 #include "test/csi/driver_tests.h"
 #include "test/fakes/fake_clock.h"
@@ -19,27 +17,7 @@ constexpr std::int64_t kGiB = 1 << 30;
 using csi::test::message;
 using csi::test::PatientCall;
 using csi::test::refuses;
-
-/// Shares that are folders: "10.0.0.5:/exports/a" is <folder>/10.0.0.5:_exports_a.
-class FolderShares final : public ShareAccess {
- public:
-  explicit FolderShares(fs::path folder) : folder_(std::move(folder)) {}
-  Result<std::string> mounted_at(const NasSource& source, std::chrono::milliseconds /*patience*/) override {
-    const NasShare& share = source.shares.front();
-    if (!answers(share)) return fail(Code::kUnavailable, "the server does not answer");
-    fs::create_directories(path_of(share.source()));
-    return path_of(share.source()).native();
-  }
-  [[nodiscard]] bool answers(const NasShare& share) override { return !dead.contains(share.host); }
-  [[nodiscard]] fs::path path_of(std::string source) const {
-    std::replace(source.begin(), source.end(), '/', '_');
-    return folder_ / source;
-  }
-  std::set<std::string> dead;
-
- private:
-  fs::path folder_;
-};
+using test::FolderShares;
 
 /// Does it here and now, unless it is told that it takes long.
 class DirectWork final : public DirectoryWork {

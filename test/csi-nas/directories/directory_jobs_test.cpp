@@ -30,9 +30,10 @@ struct Scene {
     return {.verb = verb, .mounted_at = share.root, .directory = name, .owner = "pv-" + name};
   }
   std::unique_ptr<DirectoryJobs> jobs(const std::string& program = NAS_DIRECTORIES,
-                                      milliseconds quick_deadline = kAmple) {
+                                      milliseconds quick_deadline = kAmple, bool mounted = false) {
     auto opened = DirectoryJobs::open(
-        {.program = program, .folder = folder / "jobs", .quick_deadline = quick_deadline}, files, clock);
+        {.program = program, .folder = folder / "jobs", .quick_deadline = quick_deadline, .mounted = mounted},
+        files, clock);
     REQUIRE(opened);
     return *std::move(opened);
   }
@@ -155,6 +156,15 @@ TEST_CASE_METHOD(Scene, "many threads may ask at once", "[nas]") {
   }
   for (std::thread& each : threads) each.join();
   CHECK(test::told(share.root).size() == kThreads / 2);
+}
+
+TEST_CASE_METHOD(Scene, "nothing is made where the share is mounted no longer", "[nas]") {
+  const auto works = jobs(NAS_DIRECTORIES, kAmple, true);
+  const auto done = run(*works, order(DirectoryVerb::kMake, "v1"), kAmple);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == Code::kUnavailable);
+  CHECK(done.error().message.find("no longer mounted") != std::string::npos);
+  CHECK(fs::is_empty(share.root));
 }
 
 TEST_CASE("an order is the same when it comes out of the words it was told by", "[nas]") {

@@ -81,7 +81,7 @@ class FakeCalls final : public NfsCalls {
     if (from == nullptr) return fail(Code::kFailedPrecondition, "nothing is mounted at " + request.source);
     mount::MountEntry entry = *from;
     entry.target = request.target;
-    if (!request.part.empty()) entry.root = "/" + request.part;
+    entry.source = source_of_part(entry.source, request.part);
     if (request.read_only) entry.options = "ro";
     mounts.push_back(entry);
     stale.erase(request.target);

@@ -56,7 +56,11 @@ TEST_CASE_METHOD(Scene, "another volume where one is staged already is refused",
   CHECK(stage(part, kOne).error().code == Code::kAlreadyExists);
   REQUIRE(stage(part, kTwo).has_value());
   REQUIRE(stage(part, kTwo).has_value());
-  CHECK(calls.mounts.back().root == "/pvc-1");
+  CHECK(calls.mounts.back().source == "10.0.0.5:/exports/pvc-1");
+  clock.advance(std::chrono::minutes(2));
+  REQUIRE(mounts.unmount(kOne, false, soon()).has_value());
+  mounts.sweep({}, soon());
+  CHECK(calls.targets() == Words{shared(part), kTwo});
 }
 
 TEST_CASE_METHOD(Scene, "a folder that the share lacks is made from the nearest one that there is", "[nas]") {
@@ -238,7 +242,7 @@ TEST_CASE("the mount table tells servers and whose mounts are whose", "[nas]") {
   const mount::Mounts table =
       mount::parse_mountinfo(
           "1 0 0:50 / /k/shared/x rw - nfs4 nas:/a rw,vers=4.1,proto=tcp,clientaddr=10.0.0.9,addr=10.0.0.5\n"
-          "2 0 0:50 /b /k/pods/1 rw - nfs4 nas:/a rw,vers=4.1,addr=10.0.0.5\n"
+          "2 0 0:50 / /k/pods/1 rw - nfs4 nas:/a/b rw,vers=4.1,addr=10.0.0.5\n"
           "3 0 0:51 / /k/pods/2 rw - nfs nas:/b rw,vers=3,addr=fd00::5,port=2050,mountaddr=fd00::6\n"
           "4 0 8:1 / /k ro - ext4 /dev/sda1 rw,addr=1.2.3.4\n"
           "5 0 0:52 / /kk rw - nfs4 other:/a rw,addr=10.0.0.7\n")

@@ -29,8 +29,20 @@ TEST_CASE("csi-nas tells of its flags, and refuses what it cannot do", "[nas]") 
   std::ostringstream error;
   CHECK(csi_nas(std::vector<std::string>{"--help"}, no_environment, out, error) == 0);
   CHECK(out.str().find("  --nascmd FILE ") != std::string::npos);
-  CHECK(csi_nas(std::vector<std::string>{"--mode=controller"}, no_environment, out, error) == 2);
-  CHECK(error.str().find("only node is served") != std::string::npos);
+  CHECK(csi_nas(std::vector<std::string>{"--mode=some"}, no_environment, out, error) == 2);
+  CHECK(error.str().find("none of all, node, controller") != std::string::npos);
+}
+
+TEST_CASE("csi-nas is all of a driver, or the part that it is told to be", "[nas]") {
+  Options options;
+  REQUIRE(parse_options(std::vector<std::string>{}, no_environment, options).has_value());
+  CHECK(options.mode == Mode::kAll);
+  CHECK(options.socket.empty());
+  const std::vector<std::string> controller{"--mode=controller", "--nas-directories=/opt/nas-directories"};
+  REQUIRE(parse_options(controller, no_environment, options).has_value());
+  CHECK(options.mode == Mode::kController);
+  CHECK(options.socket == "/csi/csi.sock");
+  CHECK(options.nas_directories == "/opt/nas-directories");
 }
 
 TEST_CASE("csi-nas serves profiles of NAS, and others by name", "[nas]") {

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "common/csi/driver_host.h"
+
+namespace holdfast::nas {
+
+struct ControllerPluginOptions {
+  csi::Profile profile;
+  std::filesystem::path state_dir;
+  std::filesystem::path socket;
+  std::filesystem::path nascmd;           ///< empty: beside the program itself
+  std::filesystem::path nas_directories;  ///< likewise
+};
+
+/// The controller of csi-nas by itself, for a program that hosts it: where servers of NFS can be reached, and
+/// no kubelet needs to be.
+///
+///     <state_dir>/<driver>           what DynamicVolumes keeps
+///     <state_dir>/<driver>/mounts    the shares, while they are worked on
+///
+/// Errors of making it: kNotFound when a program is not there; those of DynamicVolumes::open.
+Result<std::unique_ptr<csi::HostedDriver>> make_controller_plugin(const csi::HostContext& context,
+                                                                  const ControllerPluginOptions& options);
+
+}  // namespace holdfast::nas
