@@ -1,6 +1,6 @@
 """Calls that lack something, or name something that is not there: tables of what is answered."""
 
-from scene import same
+from scene import holds, same
 
 ABSENT = "suite-there-is-none"
 BYTES = {"requiredBytes": str(16 << 20)}
@@ -118,3 +118,28 @@ def cases(scene):
     unknown = [(name, of_nothing(service, method, extra, expected))
                for name, service, method, extra, expected in UNKNOWN if offers(scene, method, extra)]
     return missing + unknown
+
+
+def makes_no_raw_one(scene):
+    raw = {"accessMode": {"mode": "SINGLE_NODE_WRITER"}, "block": {}}
+    request = scene.create_request(volumeCapabilities=[raw])
+    same(scene.answer("Controller", "CreateVolume", request), "INVALID_ARGUMENT", "making one")
+    volume = scene.volume()
+    asked = {"volumeId": volume["volumeId"], "volumeCapabilities": [raw]}
+    found = scene.call("Controller", "ValidateVolumeCapabilities", asked)
+    holds("confirmed" not in found and found["message"], f"validated as {found}")
+
+
+def stages_no_raw_one(scene):
+    raw = {"accessMode": {"mode": "SINGLE_NODE_WRITER"}, "block": {}}
+    volume = scene.volume()
+    request = {**scene.stage_request(volume), "volumeCapability": raw}
+    same(scene.answer("Node", "NodeStageVolume", request), "INVALID_ARGUMENT", "staging one")
+    scene.stage(volume)
+    request["targetPath"] = str(scene.pod / "raw")
+    same(scene.answer("Node", "NodePublishVolume", request), "INVALID_ARGUMENT", "publishing one")
+
+
+# Of a driver whose volumes all have a file system.
+RAW_ONES = [("a raw volume is not made, nor confirmed", makes_no_raw_one),
+            ("a raw volume is neither staged nor published", stages_no_raw_one)]

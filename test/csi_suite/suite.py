@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """What every CSI driver must answer, whatever it stores on: asked by its socket, as kubelet and the provisioner ask.
 
-    suite.py [--parameters KEY=VALUE,...] [--size BYTES] [--kubelet DIR] [--advertised FILE] SOURCE_TREE SOCKET
+    suite.py [--parameters KEY=VALUE,...] [--size BYTES] [--kubelet DIR] [--advertised FILE] [--mount-only] SOURCE_TREE SOCKET
 
-Each case runs for volumes with a file system and for raw ones; prints TAP. Cases of what the driver does not
-advertise are left out; FILE lists what it must advertise, a line each, as in "Controller.LIST_VOLUMES".
+Each case runs for volumes with a file system and for raw ones; prints TAP. Of a driver that has no raw ones (--mount-only)
+it is asked that it refuses them. Cases of what the driver does not advertise are left out; FILE lists what it must advertise,
+a line each, as in "Controller.LIST_VOLUMES".
 """
 
 import argparse
@@ -27,11 +28,12 @@ def advertises(expected):
     return case
 
 
-def cases_of(scene, advertised):
+def cases_of(scene, advertised, mount_only):
     offered = [(name, case) for name, case, needed in nodes.CASES + volumes.CASES
                if needed is None or needed in scene.capabilities]
     first = [("it advertises what it should", advertises(advertised))] if advertised else []
-    return first + refusals.cases(scene) + offered
+    no_raw_ones = refusals.RAW_ONES if mount_only else []
+    return first + refusals.cases(scene) + no_raw_ones + offered
 
 
 def failure_of(case, scene):
@@ -65,12 +67,14 @@ def main():
     parser.add_argument("--size", type=int, default=16 << 20)
     parser.add_argument("--kubelet", default="/var/lib/kubelet")
     parser.add_argument("--advertised", type=pathlib.Path)
+    parser.add_argument("--mount-only", action="store_true")
     options = parser.parse_args()
 
     advertised = options.advertised.read_text().split() if options.advertised else []
     driver = connect(options.socket, proto.compiled(options.tree / "common/csi/proto/csi.proto", "/tmp"))
-    scenes = [Scene(driver, access, options.kubelet, options.parameters, options.size) for access in ("mount", "block")]
-    plan = [(name, case, scene) for scene in scenes for name, case in cases_of(scene, advertised)]
+    kinds = ("mount",) if options.mount_only else ("mount", "block")
+    scenes = [Scene(driver, access, options.kubelet, options.parameters, options.size) for access in kinds]
+    plan = [(name, case, scene) for scene in scenes for name, case in cases_of(scene, advertised, options.mount_only)]
     print(f"1..{len(plan)}", flush=True)
     results = [run(*each) for each in plan]
     sys.exit(0 if all(results) else 1)
