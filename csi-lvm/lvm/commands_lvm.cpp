@@ -65,6 +65,21 @@ void find_unlinked(const std::string& group, LogicalVolume& volume) {
   volume.unsettled = ::access(("/dev/" + VolumeName{group, volume.name}.text()).c_str(), F_OK) != 0;
 }
 
+// One may stand on another: until a round finds all that are left in use.
+Status remove_unused(std::vector<MappedDevice> left) {
+  FirstError first;
+  for (std::size_t before = left.size() + 1; left.size() < before;) {
+    before = left.size();
+    std::erase_if(left, [&first](const MappedDevice& device) {
+      const Status removed = remove_mapped(device);
+      if (!removed && removed.error().code == Code::kFailedPrecondition) return false;
+      first.add(removed);
+      return true;
+    });
+  }
+  return first.result();
+}
+
 }  // namespace
 
 std::string settings_text(const LvmSettings& settings, Scope scope) {
@@ -265,13 +280,14 @@ Status CommandsLvm::deactivate(const VolumeName& name, Patience patience) {
 
 Status CommandsLvm::refresh(const VolumeName& name, Patience patience) {
   HOLDFAST_CHECK(check(name));
+  HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
   HOLDFAST_TRY(const Inventory before, look(patience));
   HOLDFAST_TRY(const LogicalVolume* volume, find_volume(before, name));
-  HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
+  const std::vector<MappedDevice> family = family_of(devices, *before.group(name.group), *volume);
   // LVM loads no table that is like the one in use, and would bring up the one that waits.
-  for (const MappedDevice& device : family_of(devices, *before.group(name.group), *volume)) {
-    HOLDFAST_CHECK(clear_waiting_table(device));
-  }
+  for (const MappedDevice& device : family) HOLDFAST_CHECK(clear_waiting_table(device));
+  // LVM suspends layers that it finds below the volume, and resumes those alone that the metadata tell of.
+  HOLDFAST_CHECK(remove_unused(strays(family, before)));
   HOLDFAST_TRY(const std::string said, run(kNoMetadata, {"lvchange", "--refresh", name.text()}, patience));
   HOLDFAST_TRY(const std::string linked, run(kNoMetadata, {"vgmknodes", name.text()}, patience));
   if (said.empty() && linked.empty()) return {};
@@ -283,19 +299,7 @@ Status CommandsLvm::drop_strays(const Inventory& seen, Patience patience) {
   HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
   if (strays(devices, seen).empty()) return {};
   HOLDFAST_TRY(const Inventory now, look(patience));
-  std::vector<MappedDevice> left = strays(devices, now);
-  FirstError first;
-  // One may stand on another: until a round finds all that are left in use.
-  for (std::size_t before = left.size() + 1; left.size() < before;) {
-    before = left.size();
-    std::erase_if(left, [&first](const MappedDevice& device) {
-      const Status removed = remove_mapped(device);
-      if (!removed && removed.error().code == Code::kFailedPrecondition) return false;
-      first.add(removed);
-      return true;
-    });
-  }
-  return first.result();
+  return remove_unused(strays(devices, now));
 }
 
 Status CommandsLvm::remove(const VolumeName& name, Patience patience) {

@@ -32,6 +32,13 @@ Result<Channel> make_channel() {
   return channel;
 }
 
+// LVM counts in its process what it has suspended. Once that is wrong, it refuses changes until the process
+// ends.
+bool has_lost_count(const LvmAnswer& answer) {
+  return answer.talk.find("Internal error:") != std::string::npos ||
+         answer.talk.find("critical section") != std::string::npos;
+}
+
 }  // namespace
 
 WorkerRunner::WorkerRunner(std::string program) : program_(std::move(program)) {}
@@ -47,6 +54,7 @@ Result<LvmAnswer> WorkerRunner::run(const LvmCommand& command, std::chrono::mill
     return tl::unexpected(std::move(started).error());
   }
   auto answer = exchange(command, patience);
+  if (answer && has_lost_count(*answer)) rest();
   if (answer) return answer;
   Error error = std::move(answer).error();
   const bool report = command.effect == Effect::kReports;

@@ -28,6 +28,10 @@ holdfast::lvm::LvmAnswer answer_to(const std::string& line) {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     std::ofstream(line.substr(6)) << "done";
   }
+  if (line == "miscount")
+    return {.succeeded = true, .output = line, .talk = "Internal error: Writing metadata."};
+  if (line == "suspended")
+    return {.succeeded = true, .output = line, .talk = "Releasing in critical section."};
   const bool input = ::read(STDIN_FILENO, nullptr, 0) == 0;
   return {.succeeded = line != "fail", .output = line, .talk = input ? "no input" : "no stdin"};
 }

@@ -48,6 +48,15 @@ TEST_CASE("a worker that rests is gone, and the next command starts another", "[
   CHECK(runner.process() != first);
 }
 
+TEST_CASE("a worker in which LVM lost count of what it suspended is asked nothing more", "[lvm]") {
+  for (const char* way : {"miscount", "suspended"}) {
+    WorkerRunner runner(TEST_WORKER);
+    CHECK(runner.run(change({way}), kAmple).value().succeeded);
+    CHECK(runner.process() == 0);
+    CHECK(runner.run(report({"lvs"}), kAmple).has_value());
+  }
+}
+
 TEST_CASE("a report that is late is killed, and the next one gets a new worker", "[lvm]") {
   WorkerRunner runner(TEST_WORKER);
   const auto late = runner.run(report({"sleep", "60000"}), milliseconds{50});
