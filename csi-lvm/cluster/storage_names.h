@@ -3,14 +3,16 @@
 #include <string>
 #include <string_view>
 
+#include "common/kube/names.h"
 #include "common/kube/object.h"
 
 /// The names by which the API server knows csi-lvm's objects.
 namespace holdfast::lvm {
 
-inline constexpr const char* kStorageGroup = "storage.holdfast.dev";
-inline constexpr const char* kStorageVersion = "v1alpha1";
-inline constexpr const char* kStorageApiVersion = "storage.holdfast.dev/v1alpha1";
+using kube::kStorageApiVersion;
+using kube::kStorageGroup;
+using kube::kStorageVersion;
+
 inline constexpr const char* kLogicalVolumeKind = "LogicalVolume";
 inline constexpr const char* kLogicalVolumePlural = "logicalvolumes";
 inline constexpr const char* kNodeStorageKind = "NodeStorage";

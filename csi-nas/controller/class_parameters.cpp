@@ -63,6 +63,17 @@ Result<OnDelete> read_on_delete(const std::map<std::string, std::string>& parame
   return refuse("archiveOnDelete", archive, "is neither true nor false");
 }
 
+// A site is a label's value. Source: Kubernetes, "Labels and Selectors", syntax.
+Result<std::string> read_site(const std::string& text) {
+  constexpr std::size_t kLongest = 63;
+  const auto is_inner = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
+  const auto is_good = [&](char c) { return is_inner(c) || c == '-' || c == '_' || c == '.'; };
+  const bool good = text.empty() || (text.size() <= kLongest && is_inner(text.front()) &&
+                                     is_inner(text.back()) && std::ranges::all_of(text, is_good));
+  if (good) return text;
+  return refuse("site", text, "is not the name of a node pool");
+}
+
 bool is_one_name(std::string_view text) {
   return text != "." && text != ".." && text.find('/') == std::string_view::npos;
 }
@@ -100,6 +111,7 @@ Result<ClassParameters> parse_class(const std::map<std::string, std::string>& pa
   ClassParameters out;
   HOLDFAST_TRY(out.volume_as, read_volume_as(value_of(parameters, "volumeas")));
   HOLDFAST_TRY(out.on_delete, read_on_delete(parameters));
+  HOLDFAST_TRY(out.site, read_site(value_of(parameters, "site")));
   out.sub_dir = value_of(parameters, "subdir");
   if (!out.sub_dir.empty() && out.volume_as == VolumeAs::kSharepath) {
     return refuse("subDir", out.sub_dir, "does not go with sharepath, which is the share itself");

@@ -32,6 +32,7 @@ enum class OnDelete : std::uint8_t { kDelete, kRetain, kArchive };
 ///                      ${pv.metadata.name}; for subpath alone                      ${pv.metadata.name}
 ///     archiveOnDelete  true | false: archive or delete                                         true
 ///     onDelete         delete | retain | archive; wins over archiveOnDelete                 archive
+///     site             a node pool: its nodes alone reach the servers, and do the work   (the controller)
 ///
 /// Keys are compared without regard to case.
 struct ClassParameters {
@@ -39,6 +40,7 @@ struct ClassParameters {
   NasSource source = {};     ///< shares among which one is chosen
   std::string sub_dir = {};  ///< the template
   OnDelete on_delete = OnDelete::kArchive;
+  std::string site = {};  ///< empty: none
 };
 
 /// Errors: kInvalidArgument, naming the parameter, its value and what would do.

@@ -1,9 +1,12 @@
 #include "csi-nas/controller/nas_controller.h"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "common/csi/proto/csi.pb.h"
+#include "common/kube/names.h"
 
 namespace holdfast::nas {
 namespace {
@@ -34,6 +37,18 @@ Status check_capability(const csi::v1::VolumeCapability& capability) {
   return fail(Code::kInvalidArgument, "the file system '" + fs_type + "' is not supported: leave it out");
 }
 
+// In which node pools pods are to reach it; nullopt where that does not matter.
+std::optional<std::set<std::string>> pools_of(const csi::v1::TopologyRequirement& wanted) {
+  std::optional<std::set<std::string>> pools;
+  for (const csi::v1::Topology& place : wanted.requisite()) {
+    const auto pool = place.segments().find(kube::kNodePoolLabel);
+    if (pool == place.segments().end()) continue;
+    if (!pools) pools.emplace();
+    pools->insert(pool->second);
+  }
+  return pools;
+}
+
 Result<NewVolume> read(const csi::v1::CreateVolumeRequest& request) {
   NewVolume wanted{.name = request.name(),
                    .required_bytes = bytes(request.capacity_range().required_bytes()),
@@ -44,6 +59,7 @@ Result<NewVolume> read(const csi::v1::CreateVolumeRequest& request) {
     const auto& flags = capability.mount().mount_flags();
     wanted.mount_options.assign(flags.begin(), flags.end());
   }
+  wanted.pools = pools_of(request.accessibility_requirements());
   if (!request.has_volume_content_source()) return wanted;
   const csi::v1::VolumeContentSource& source = request.volume_content_source();
   if (!source.has_snapshot() && !source.has_volume()) {
@@ -60,6 +76,9 @@ Status tell(const NasRecord& record, csi::v1::Volume& into) {
   into.set_capacity_bytes(static_cast<std::int64_t>(record.bytes));
   HOLDFAST_TRY(const NasAttributes context, volume_context(record));
   into.mutable_volume_context()->insert(context.begin(), context.end());
+  if (!record.site.empty()) {
+    (*into.add_accessible_topology()->mutable_segments())[kube::kNodePoolLabel] = record.site;
+  }
   if (record.source.empty()) return {};
   csi::v1::VolumeContentSource& source = *into.mutable_content_source();
   if (record.of_snapshot) {
@@ -78,9 +97,9 @@ void tell(const NasRecord& record, csi::v1::Snapshot& into) {
   into.set_ready_to_use(record.ready);
 }
 
-void tell_condition(bool answers, csi::v1::VolumeCondition& into) {
-  into.set_abnormal(!answers);
-  into.set_message(answers ? "the server answers" : "the server does not answer");
+void tell_condition(const std::string& ailment, csi::v1::VolumeCondition& into) {
+  into.set_abnormal(!ailment.empty());
+  into.set_message(ailment.empty() ? "nothing is known to be wrong" : ailment);
 }
 
 // One page of records in the order of their ids; a token names the last of the page before.
@@ -141,13 +160,14 @@ Status NasController::validate_capabilities(const csi::Call& /*call*/,
 
 Status NasController::list_volumes(const csi::Call& /*call*/, const csi::v1::ListVolumesRequest& request,
                                    csi::v1::ListVolumesResponse& response) {
+  HOLDFAST_CHECK(volumes_.is_known());
   std::string next_token;
   HOLDFAST_TRY(const std::vector<NasRecord> page,
                take_page(volumes_.list(false), request.max_entries(), request.starting_token(), next_token));
   for (const NasRecord& record : page) {
     csi::v1::ListVolumesResponse::Entry& entry = *response.add_entries();
     HOLDFAST_CHECK(tell(record, *entry.mutable_volume()));
-    tell_condition(volumes_.server_answers(record), *entry.mutable_status()->mutable_volume_condition());
+    tell_condition(volumes_.ailment_of(record), *entry.mutable_status()->mutable_volume_condition());
   }
   response.set_next_token(next_token);
   return {};
@@ -168,6 +188,7 @@ Status NasController::delete_snapshot(const csi::Call& call, const csi::v1::Dele
 
 Status NasController::list_snapshots(const csi::Call& /*call*/, const csi::v1::ListSnapshotsRequest& request,
                                      csi::v1::ListSnapshotsResponse& response) {
+  HOLDFAST_CHECK(volumes_.is_known());
   std::vector<NasRecord> all = volumes_.list(true);
   std::erase_if(all, [&request](const NasRecord& each) {
     const bool other = !request.snapshot_id().empty() && each.id != request.snapshot_id();
@@ -196,7 +217,7 @@ Status NasController::volume(const csi::Call& /*call*/, const csi::v1::Controlle
                              csi::v1::ControllerGetVolumeResponse& response) {
   HOLDFAST_TRY(const NasRecord found, volumes_.find(request.volume_id()));
   HOLDFAST_CHECK(tell(found, *response.mutable_volume()));
-  tell_condition(volumes_.server_answers(found), *response.mutable_status()->mutable_volume_condition());
+  tell_condition(volumes_.ailment_of(found), *response.mutable_status()->mutable_volume_condition());
   return {};
 }
 

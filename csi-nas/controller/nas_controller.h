@@ -5,7 +5,7 @@
 
 namespace holdfast::nas {
 
-/// The controller's side of csi-nas where its records are files (--mode all). Needs no Kubernetes.
+/// The controller's side of csi-nas. Needs no Kubernetes but what NasVolumes stands on.
 class NasController final : public csi::ControllerDriver {
  public:
   /// `volumes` outlives it.

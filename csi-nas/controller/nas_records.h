@@ -26,16 +26,22 @@ struct NasRecord {
   NasAttributes attributes = {};
   std::vector<std::string> mount_options = {};
   std::string directory = {};  ///< of the share; kSnapshot: the snapshot's name
+  std::string site = {};       ///< a node pool whose nodes alone reach the server; empty: the controller does
   std::uint64_t bytes = 0;     ///< a declaration; NFS bounds nothing
   OnDelete on_delete = OnDelete::kArchive;
   std::string source = {};   ///< what it was copied from, by id; empty: nothing
   bool of_snapshot = false;  ///< `source` is a snapshot
   std::int64_t made = 0;     ///< seconds since 1970
   bool ready = false;        ///< false: the work on it has begun, and may be half done
+  std::string version = {};  ///< the state that was read or put last; empty: it was never kept
   bool operator==(const NasRecord&) const = default;
 };
 
-/// The records of a controller, kept before anything is made and until all of it is gone. Thread-safe.
+/// The records of a controller, kept before anything is made and until all of it is gone. Thread-safe; calls
+/// may wait for an API server, but for list() and is_known().
+///
+/// Errors of all: kUnavailable when the records cannot be asked; kAborted when another controller has changed
+/// one since it was read: to be read again.
 class NasRecords {
  public:
   NasRecords() = default;
@@ -43,15 +49,18 @@ class NasRecords {
   NasRecords& operator=(const NasRecords&) = delete;
   virtual ~NasRecords() = default;
 
-  /// Durable when it returns; replaces the one of that id.
-  virtual Status put(const NasRecord& record) = 0;
+  /// Durable when it returns, and the record has its new version; replaces the one of that id and version.
+  virtual Status put(NasRecord& record) = 0;
   /// One that is not there is removed.
-  virtual Status remove(const std::string& id) = 0;
-  [[nodiscard]] virtual std::optional<NasRecord> by_id(const std::string& id) const = 0;
+  virtual Status remove(const NasRecord& record) = 0;
+  [[nodiscard]] virtual Result<std::optional<NasRecord>> by_id(const std::string& id) const = 0;
   /// Snapshots have names of their own.
-  [[nodiscard]] virtual std::optional<NasRecord> by_name(const std::string& name, bool snapshot) const = 0;
-  /// All volumes, or all snapshots, in the order of their ids.
+  [[nodiscard]] virtual Result<std::optional<NasRecord>> by_name(const std::string& name,
+                                                                 bool snapshot) const = 0;
+  /// All volumes, or all snapshots, in the order of their ids; they may be somewhat behind.
   [[nodiscard]] virtual std::vector<NasRecord> list(bool snapshots) const = 0;
+  /// Whether list() is of what there is.
+  [[nodiscard]] virtual bool is_known() const { return true; }
 };
 
 /// For a controller without a cluster (--mode all): a file each, in a folder that nobody else uses.
@@ -64,10 +73,11 @@ class FileRecords final : public NasRecords {
   [[nodiscard]] static Result<std::unique_ptr<FileRecords>> open(Files& files, std::filesystem::path folder,
                                                                  std::vector<std::string>& notes);
 
-  Status put(const NasRecord& record) override;
-  Status remove(const std::string& id) override;
-  [[nodiscard]] std::optional<NasRecord> by_id(const std::string& id) const override;
-  [[nodiscard]] std::optional<NasRecord> by_name(const std::string& name, bool snapshot) const override;
+  Status put(NasRecord& record) override;
+  Status remove(const NasRecord& record) override;
+  [[nodiscard]] Result<std::optional<NasRecord>> by_id(const std::string& id) const override;
+  [[nodiscard]] Result<std::optional<NasRecord>> by_name(const std::string& name,
+                                                         bool snapshot) const override;
   [[nodiscard]] std::vector<NasRecord> list(bool snapshots) const override;
 
  private:

@@ -33,6 +33,10 @@ bool leaves_nothing(Code code) {
   return code == Code::kInvalidArgument || code == Code::kAlreadyExists || code == Code::kNotFound;
 }
 
+std::string site_words(const std::string& site) {
+  return site.empty() ? "no site" : "the site " + shown(site);
+}
+
 // "20261121T231500Z"
 std::string stamp_of(std::chrono::sys_seconds time) {
   std::string text = utc_text(time);
@@ -49,18 +53,33 @@ DirectoryOrder order_of(const NasRecord& record, DirectoryVerb verb) {
 
 }  // namespace
 
-NasVolumes::NasVolumes(NasRecords& records, ShareAccess& access, DirectoryWork& work, Clock& clock)
-    : records_(records), access_(access), work_(work), clock_(clock) {}
+NasVolumes::NasVolumes(NasRecords& records, ShareAccess& access, DirectoryWork& work, Clock& clock,
+                       SiteWork* sites)
+    : records_(records), access_(access), work_(work), clock_(clock), sites_(sites) {}
 
 Result<NasRecord> NasVolumes::create(const NewVolume& wanted, Patience patience) {
-  if (std::optional<NasRecord> known = records_.by_name(wanted.name, false)) {
+  HOLDFAST_TRY(std::optional<NasRecord> known, records_.by_name(wanted.name, false));
+  if (known) {
     HOLDFAST_CHECK(check_same(*known, wanted));
     if (known->ready) return *std::move(known);
     return make(*std::move(known), wanted, patience);
   }
   HOLDFAST_TRY(const ClassParameters parameters, parse_class(wanted.parameters, wanted.mount_options));
+  HOLDFAST_CHECK(check_site(parameters, wanted));
   HOLDFAST_TRY(NasRecord record, begin(wanted, parameters));
   return make(std::move(record), wanted, patience);
+}
+
+Status NasVolumes::check_site(const ClassParameters& parameters, const NewVolume& wanted) const {
+  if (parameters.site.empty()) return {};
+  if (sites_ == nullptr) {
+    return fail(Code::kInvalidArgument,
+                "the site " + parameters.site +
+                    " needs the nodes of a cluster: start csi-nas with --mode controller");
+  }
+  if (!wanted.pools || wanted.pools->contains(parameters.site)) return {};
+  return fail(Code::kResourceExhausted,
+              "the class's volumes are of the site " + parameters.site + ", where the pod is not to run");
 }
 
 // The record of a volume of which nothing is made.
@@ -73,6 +92,7 @@ Result<NasRecord> NasVolumes::begin(const NewVolume& wanted, const ClassParamete
   record.attributes = mount_attributes(wanted.parameters, share);
   record.mount_options = wanted.mount_options;
   record.on_delete = parameters.on_delete;
+  record.site = parameters.site;
   record.bytes = wanted.required_bytes;
   record.made = clock_.now().time_since_epoch().count();
   if (wanted.source) {
@@ -105,6 +125,10 @@ Result<NasShare> NasVolumes::choose(const ClassParameters& parameters, const New
     HOLDFAST_TRY(const NasRecord source,
                  source_of(NasRecord{.source = wanted.source->id, .of_snapshot = wanted.source->snapshot}));
     HOLDFAST_TRY(const NasSource there, share_of(source));
+    if (source.site != parameters.site) {
+      return fail(Code::kInvalidArgument, "the source is of " + site_words(source.site) + ", the class of " +
+                                              site_words(parameters.site));
+    }
     if (std::ranges::find(shares, there.shares.front()) != shares.end()) return there.shares.front();
     return fail(Code::kInvalidArgument, "the source is on " + there.shares.front().source() +
                                             ", which is none of the class's servers");
@@ -113,7 +137,7 @@ Result<NasShare> NasVolumes::choose(const ClassParameters& parameters, const New
   for (std::size_t i = 0; i < shares.size(); ++i) {
     NasSource one = parameters.source;
     one.shares = {shares[(turn + i) % shares.size()]};
-    if (access_.answers(one)) return std::move(one.shares.front());
+    if (!parameters.site.empty() || access_.answers(one)) return std::move(one.shares.front());
   }
   return fail(Code::kUnavailable, "none of the class's servers answers: " + shares.front().source() +
                                       (shares.size() > 1 ? " and others" : ""));
@@ -129,7 +153,7 @@ Result<NasRecord> NasVolumes::make(NasRecord record, const NewVolume& wanted, Pa
   return record;
 }
 
-Status NasVolumes::copied_or_made(const NasRecord& record, std::optional<mode_t> mode, Patience patience) {
+Status NasVolumes::copied_or_made(NasRecord& record, std::optional<mode_t> mode, Patience patience) {
   DirectoryOrder order = order_of(record, DirectoryVerb::kMake);
   order.mode = mode;
   if (!record.source.empty()) {
@@ -141,20 +165,37 @@ Status NasVolumes::copied_or_made(const NasRecord& record, std::optional<mode_t>
   Status done = work_on(record, std::move(order), patience);
   if (done) return {};
   if (!leaves_nothing(done.error().code)) return tl::unexpected(csi::may_be_left(std::move(done).error()));
-  HOLDFAST_CHECK(records_.remove(record.id));
+  HOLDFAST_CHECK(records_.remove(record));
   return done;
 }
 
+Status NasVolumes::keep_before_making(NasRecord& record, const DirectoryOrder& order) {
+  const bool makes = order.verb == DirectoryVerb::kMake || order.verb == DirectoryVerb::kCopy;
+  if (!makes || !record.version.empty()) return {};
+  return records_.put(record);
+}
+
+Status NasVolumes::work_at_site(NasRecord& record, const DirectoryOrder& order, Patience patience) {
+  if (sites_ == nullptr) {
+    return fail(Code::kUnavailable, "the volume is of the site " + record.site + ", which needs a cluster");
+  }
+  HOLDFAST_CHECK(keep_before_making(record, order));
+  const SiteOrder wanted{.site = record.site,
+                         .attributes = record.attributes,
+                         .mount_options = record.mount_options,
+                         .order = order};
+  HOLDFAST_CHECK(sites_->run(wanted, std::min(patience, kWorkPatience)));
+  return {};
+}
+
 // The record is put when the server has answered: one that does not is not chosen for good.
-Status NasVolumes::work_on(const NasRecord& record, DirectoryOrder order, Patience patience) {
+Status NasVolumes::work_on(NasRecord& record, DirectoryOrder order, Patience patience) {
+  if (!record.site.empty()) return work_at_site(record, order, patience);
   HOLDFAST_TRY(const NasSource source, share_of(record));
   const NasShare& share = source.shares.front();
   Result<std::string> mounted = access_.mounted_at(source, std::min(patience, kAccessPatience));
   if (!mounted) return tl::unexpected(std::move(mounted).error().within("mount " + share.source()));
-  if (!records_.by_id(record.id) &&
-      (order.verb == DirectoryVerb::kMake || order.verb == DirectoryVerb::kCopy)) {
-    HOLDFAST_CHECK(records_.put(record));
-  }
+  HOLDFAST_CHECK(keep_before_making(record, order));
   order.mounted_at = *std::move(mounted);
   const std::string place = share.source() + (order.snapshot ? " snapshot " : " ") + record.directory;
   HOLDFAST_CHECK(work_.run(place, share.host, std::move(order), std::min(patience, kWorkPatience)));
@@ -162,7 +203,7 @@ Status NasVolumes::work_on(const NasRecord& record, DirectoryOrder order, Patien
 }
 
 Status NasVolumes::remove(const std::string& id, Patience patience) {
-  std::optional<NasRecord> record = records_.by_id(id);
+  HOLDFAST_TRY(std::optional<NasRecord> record, records_.by_id(id));
   if (!record) {
     HOLDFAST_TRY(record, record_from_handle(id));
   }
@@ -171,10 +212,10 @@ Status NasVolumes::remove(const std::string& id, Patience patience) {
     return fail(Code::kInvalidArgument, shown(id) + " is a snapshot, not a volume");
   }
   if (record->kind != NasRecord::Kind::kSharepath) HOLDFAST_CHECK(remove_directory(*record, patience));
-  return records_.remove(id);
+  return records_.remove(*record);
 }
 
-Status NasVolumes::remove_directory(const NasRecord& record, Patience patience) {
+Status NasVolumes::remove_directory(NasRecord record, Patience patience) {
   DirectoryOrder order = order_of(record, DirectoryVerb::kRemove);
   if (record.on_delete == OnDelete::kRetain) order.verb = DirectoryVerb::kRetain;
   if (record.on_delete == OnDelete::kArchive) {
@@ -186,12 +227,12 @@ Status NasVolumes::remove_directory(const NasRecord& record, Patience patience) 
 
 Result<NasRecord> NasVolumes::snapshot(const std::string& name, const std::string& volume,
                                        Patience patience) {
-  std::optional<NasRecord> known = records_.by_name(name, true);
+  HOLDFAST_TRY(const std::optional<NasRecord> known, records_.by_name(name, true));
   if (known && known->source != volume) {
     return fail(Code::kAlreadyExists,
                 "the snapshot " + shown(name) + " is of another volume, " + known->source);
   }
-  if (known && known->ready) return *std::move(known);
+  if (known && known->ready) return *known;
   HOLDFAST_TRY(const NasRecord source, find(volume));
   if (source.kind != NasRecord::Kind::kSubpath) {
     return fail(Code::kInvalidArgument, shown(volume) + " is a whole share: snapshots are of directories");
@@ -200,6 +241,7 @@ Result<NasRecord> NasVolumes::snapshot(const std::string& name, const std::strin
   if (!known) {
     HOLDFAST_TRY(const NasSource share, share_of(source));
     record.kind = NasRecord::Kind::kSnapshot;
+    record.version.clear();
     record.name = name;
     record.directory = name;
     record.source = volume;
@@ -216,7 +258,7 @@ Result<NasRecord> NasVolumes::snapshot(const std::string& name, const std::strin
 }
 
 Status NasVolumes::remove_snapshot(const std::string& id, Patience patience) {
-  std::optional<NasRecord> record = records_.by_id(id);
+  HOLDFAST_TRY(std::optional<NasRecord> record, records_.by_id(id));
   if (!record) {
     HOLDFAST_TRY(record, record_from_handle(id));
   }
@@ -225,7 +267,7 @@ Status NasVolumes::remove_snapshot(const std::string& id, Patience patience) {
     return fail(Code::kInvalidArgument, shown(id) + " is a volume, not a snapshot");
   }
   HOLDFAST_CHECK(remove_directory(*record, patience));
-  return records_.remove(id);
+  return records_.remove(*record);
 }
 
 Result<std::uint64_t> NasVolumes::extend(const std::string& id, std::uint64_t required_bytes,
@@ -241,7 +283,7 @@ Result<std::uint64_t> NasVolumes::extend(const std::string& id, std::uint64_t re
 }
 
 Result<NasRecord> NasVolumes::find(const std::string& id) const {
-  std::optional<NasRecord> record = records_.by_id(id);
+  HOLDFAST_TRY(std::optional<NasRecord> record, records_.by_id(id));
   if (record && record->ready && record->kind != NasRecord::Kind::kSnapshot) return *std::move(record);
   return fail(Code::kNotFound, "there is no volume " + shown(id));
 }
@@ -257,21 +299,27 @@ std::vector<NasSource> NasVolumes::shares() const {
   std::vector<NasSource> out;
   for (const bool snapshots : {false, true}) {
     for (const NasRecord& each : records_.list(snapshots)) {
-      if (!seen.emplace(each.attributes, each.mount_options).second) continue;
+      if (!each.site.empty() || !seen.emplace(each.attributes, each.mount_options).second) continue;
       if (Result<NasSource> source = share_of(each)) out.push_back(*std::move(source));
     }
   }
   return out;
 }
 
-bool NasVolumes::server_answers(const NasRecord& record) const {
+Status NasVolumes::is_known() const {
+  if (records_.is_known()) return {};
+  return fail(Code::kUnavailable, "the cluster's NasVolumes have not been read");
+}
+
+std::string NasVolumes::ailment_of(const NasRecord& record) const {
+  if (!record.site.empty()) return sites_ == nullptr ? "" : sites_->trouble(record.site);
   const Result<NasSource> source = share_of(record);
-  return !source || access_.answers(*source);
+  return !source || access_.answers(*source) ? "" : "the server does not answer";
 }
 
 // What a volume is to be made from.
 Result<NasRecord> NasVolumes::source_of(const NasRecord& record) const {
-  std::optional<NasRecord> source = records_.by_id(record.source);
+  HOLDFAST_TRY(std::optional<NasRecord> source, records_.by_id(record.source));
   const bool right =
       source && source->ready && (source->kind == NasRecord::Kind::kSnapshot) == record.of_snapshot;
   if (right) return *std::move(source);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "common/base/result.h"
 #include "csi-nas/controller/nas_records.h"
 #include "csi-nas/controller/share_access.h"
+#include "csi-nas/controller/site_work.h"
 #include "csi-nas/directories/directory_jobs.h"
 
 namespace holdfast::nas {
@@ -29,6 +31,7 @@ struct NewVolume {
   std::map<std::string, std::string> parameters = {};
   std::vector<std::string> mount_options = {};
   std::optional<NasSourceVolume> source = {};
+  std::optional<std::set<std::string>> pools = {};  ///< where pods are to reach it; unset: anywhere
 };
 
 /// Volumes on NFS shares. A record is put before anything is made and removed when all of it is gone, so that
@@ -40,6 +43,10 @@ struct NewVolume {
 /// Else (another subDir, or a handle too long) it is hashed_handle() and needs its record. A volume whose
 /// record was lost is archived when it is deleted, never removed.
 ///
+/// A volume of a site (a node pool whose nodes alone reach its server) has its directory work done by them.
+/// Its id is a hash: an address means another server elsewhere. The controller does not know whether its
+/// server answers.
+///
 /// No call waits longer than kAccessPatience and kWorkPatience together, whatever the servers do.
 /// Errors of all calls: kAborted while the work is under way; kUnavailable while the server is away.
 /// Thread-safe, but for one volume at a time.
@@ -49,12 +56,14 @@ class NasVolumes {
   static constexpr Patience kAccessPatience{2000};
   static constexpr Patience kWorkPatience{2500};
 
-  /// All outlive it.
-  NasVolumes(NasRecords& records, ShareAccess& access, DirectoryWork& work, Clock& clock);
+  /// All outlive it. Without `sites` classes with a site are refused.
+  NasVolumes(NasRecords& records, ShareAccess& access, DirectoryWork& work, Clock& clock,
+             SiteWork* sites = nullptr);
 
   /// The server is the next of the class's, in turn, that answers; a copy is made on its source's.
   /// Errors: kInvalidArgument of the class and the template, or a source on a share that is not the class's;
   /// kAlreadyExists for a volume of that name that is another, or a directory that is not the volume's;
+  /// kResourceExhausted when the class's site is none of the pools;
   /// kNotFound for the source; kOutOfRange when it is smaller than its source.
   Result<NasRecord> create(const NewVolume& wanted, Patience patience);
   /// What is not there is removed; a volume that is not ours is left alone and told as removed.
@@ -71,23 +80,31 @@ class NasVolumes {
   [[nodiscard]] Result<NasRecord> find(const std::string& id) const;
   /// Volumes, or snapshots, that are ready, in the order of their ids.
   [[nodiscard]] std::vector<NasRecord> list(bool snapshots) const;
-  /// Those on which there are volumes or snapshots, each once for each set of options.
+  /// Those on which there are volumes or snapshots, each once for each set of options; without those of
+  /// sites.
   [[nodiscard]] std::vector<NasSource> shares() const;
-  [[nodiscard]] bool server_answers(const NasRecord& record) const;
+  /// Whether that is of what there is. Errors: kUnavailable.
+  [[nodiscard]] Status is_known() const;
+  /// Why the volume cannot be used now; empty: nothing is known to be wrong. Does not wait.
+  [[nodiscard]] std::string ailment_of(const NasRecord& record) const;
 
  private:
   Result<NasRecord> begin(const NewVolume& wanted, const ClassParameters& parameters);
   Result<NasShare> choose(const ClassParameters& parameters, const NewVolume& wanted);
   Result<NasRecord> make(NasRecord record, const NewVolume& wanted, Patience patience);
-  Status copied_or_made(const NasRecord& record, std::optional<mode_t> mode, Patience patience);
-  Status remove_directory(const NasRecord& record, Patience patience);
-  Status work_on(const NasRecord& record, DirectoryOrder order, Patience patience);
+  Status copied_or_made(NasRecord& record, std::optional<mode_t> mode, Patience patience);
+  Status remove_directory(NasRecord record, Patience patience);
+  Status work_on(NasRecord& record, DirectoryOrder order, Patience patience);
+  Status work_at_site(NasRecord& record, const DirectoryOrder& order, Patience patience);
+  Status keep_before_making(NasRecord& record, const DirectoryOrder& order);
+  [[nodiscard]] Status check_site(const ClassParameters& parameters, const NewVolume& wanted) const;
   [[nodiscard]] Result<NasRecord> source_of(const NasRecord& record) const;
 
   NasRecords& records_;
   ShareAccess& access_;
   DirectoryWork& work_;
   Clock& clock_;
+  SiteWork* sites_;                    // null: there are none
   std::atomic<std::size_t> turn_ = 0;  // whose of a class's shares is next
 };
 

@@ -47,7 +47,11 @@ std::string id_of(const NasRecord& record, const NasShare& share) {
   const std::string path = snapshot ? RelativePath::of_snapshot(record.name).text() : record.directory;
   const std::size_t slash = path.rfind('/');
   if (slash != std::string::npos) handle.directory = path.substr(0, slash);
-  if (path.substr(slash + 1) == record.name) {
+  if (!record.site.empty()) {
+    // What has no slash in front is no server's: so no other volume is called alike.
+    handle.directory = path;
+    handle.server = record.site + "/" + share.host;
+  } else if (path.substr(slash + 1) == record.name) {
     if (std::optional<std::string> whole = format_handle(handle)) return *std::move(whole);
   } else {
     // Two volumes that have one directory, one after the other, are not called alike.

@@ -234,10 +234,17 @@ Status DirectoryJobs::start(const Wanted& wanted) {
   spawn.give(record->get(), kRecordFd);
   std::vector<std::string> argv = to_words(wanted.order);
   argv.insert(argv.begin(), options_.program);
+  if (options_.end_with_us) argv.push_back(std::string(kEndWith) + std::to_string(::getpid()));
   HOLDFAST_TRY(child.process, spawn.start(std::move(argv), {"LC_ALL=C"}));
   if (is_quick(wanted.order.verb)) child.kill_at = clock_.since_boot() + options_.quick_deadline;
   children_.emplace(wanted.id, std::move(child));
   return {};
+}
+
+void DirectoryJobs::give_up(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = children_.find(id);
+  if (found != children_.end()) ::kill(found->second.process, SIGKILL);
 }
 
 std::size_t DirectoryJobs::running() {

@@ -36,6 +36,9 @@ class DirectoryWork {
   /// started; else carry_out's.
   virtual Result<std::string> run(const std::string& id, const std::string& server, DirectoryOrder order,
                                   std::chrono::milliseconds patience) = 0;
+  /// Ends what is under way for the volume, as far as that can be ended; does not wait. What was begun is
+  /// found by whoever does it next.
+  virtual void give_up(const std::string& /*id*/) {}
 };
 
 struct DirectoryJobsOptions {
@@ -46,6 +49,9 @@ struct DirectoryJobsOptions {
   std::chrono::milliseconds quick_deadline = std::chrono::seconds(10);
   /// Shares are mounts: nothing is made in a folder where one was, but is not any more.
   bool mounted = true;
+  /// Children end with the thread that began them, however that ends: nobody acts on a share of whom nobody
+  /// here knows. Else they go on after us.
+  bool end_with_us = false;
 };
 
 /// The real one: each work is a child process, which may hang in the kernel as long as the server is away and
@@ -65,6 +71,8 @@ class DirectoryJobs final : public DirectoryWork {
 
   Result<std::string> run(const std::string& id, const std::string& server, DirectoryOrder order,
                           std::chrono::milliseconds patience) override;
+  /// Kills the child, if it is one of ours.
+  void give_up(const std::string& id) override;
 
   /// Children that live, also those of a process before us.
   [[nodiscard]] std::size_t running();

@@ -1,9 +1,12 @@
 #include "csi-nas/directories/directory_worker.h"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <utility>
 
 #include "csi-nas/directories/directory_order.h"
@@ -24,6 +27,12 @@ void allow_many_descriptors() {
   static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
+// Whether it is to go on: not when who began it has ended meanwhile.
+bool bind_to_parent(std::string_view word) {
+  word.remove_prefix(kEndWith.size());
+  return ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && std::to_string(::getppid()) == word;
+}
+
 Result<std::string> work(std::span<const std::string> words, JobRecord& record) {
   HOLDFAST_TRY(const DirectoryOrder order, parse_words(words));
   auto told = std::chrono::steady_clock::now();
@@ -40,6 +49,10 @@ Result<std::string> work(std::span<const std::string> words, JobRecord& record) 
 }  // namespace
 
 int run_directory_worker(std::span<const std::string> words) {
+  if (!words.empty() && words.back().starts_with(kEndWith)) {
+    if (!bind_to_parent(words.back())) return kMuteStatus;
+    words = words.first(words.size() - 1);
+  }
   ::umask(0);
   allow_many_descriptors();
   Result<std::optional<JobRecord>> begun = read_record(kRecordFd);

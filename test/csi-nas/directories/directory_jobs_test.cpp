@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "csi-nas/directories/directory_worker.h"
 #include "test/catch.h"
 #include "test/csi-nas/directories/trees.h"
 
@@ -141,6 +142,30 @@ TEST_CASE_METHOD(Scene, "a child that only makes a directory is killed when it h
     done = run(*works, order(DirectoryVerb::kMake, "a"), milliseconds(5));
   }
   refuses(done, Code::kUnavailable, "ended by signal 9");
+}
+
+TEST_CASE_METHOD(Scene, "a work that is given up is killed, and can be done anew", "[nas]") {
+  const auto works = jobs(gated());
+  const DirectoryOrder make = order(DirectoryVerb::kMake, "a");
+  refuses(run(*works, make, kNone), Code::kAborted, "under way");
+  works->give_up("id-b");
+  refuses(run(*works, make, kNone), Code::kAborted, "under way");
+  works->give_up("id-a");
+  refuses(run(*works, make, kAmple), Code::kUnavailable, "ended by signal 9");
+  refuses(run(*works, make, kNone), Code::kAborted, "under way");
+  open_gate();
+  CHECK(run(*works, make, kAmple));
+}
+
+TEST_CASE_METHOD(Scene, "a child that is to end with us works for us, and for nobody else", "[nas]") {
+  auto works = DirectoryJobs::open(
+      {.program = NAS_DIRECTORIES, .folder = folder / "jobs", .end_with_us = true}, files, clock);
+  REQUIRE(works);
+  CHECK(run(**works, order(DirectoryVerb::kMake, "a"), kAmple));
+  std::vector<std::string> words = to_words(order(DirectoryVerb::kMake, "b"));
+  words.push_back(std::string(kEndWith) + "0");
+  CHECK(run_directory_worker(words) == 2);
+  CHECK_FALSE(fs::exists(share.root / "b"));
 }
 
 TEST_CASE_METHOD(Scene, "many threads may ask at once", "[nas]") {
