@@ -1,12 +1,9 @@
 #include "test/csi-lvm/cluster/storage_kinds.h"
 
-#include <fstream>
-#include <iterator>
-#include <nlohmann/json.hpp>
 #include <string>
 
-#include "common/yaml/yaml.h"
 #include "csi-lvm/cluster/storage_names.h"
+#include "test/kube_server/manifest_kinds.h"
 
 namespace holdfast::lvm::test {
 
@@ -18,11 +15,7 @@ std::string plain_kubeconfig(const std::string& url) {
 
 void define_storage_kinds(holdfast::test::ApiServer& server) {
   for (const std::string plural : {kLogicalVolumePlural, kNodeStoragePlural}) {
-    std::ifstream file(std::string(HOLDFAST_MANIFESTS "/base/csi-lvm/") + plural + ".yaml");
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    server.put("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/" + plural + ".storage.holdfast.dev",
-               parse_yaml(text).value().front());
-    server.establish();
+    holdfast::test::define_kind(server, HOLDFAST_MANIFESTS "/base/csi-lvm/" + plural + ".yaml");
   }
 }
 

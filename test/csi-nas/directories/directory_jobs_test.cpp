@@ -159,7 +159,8 @@ TEST_CASE_METHOD(Scene, "a work that is given up is killed, and can be done anew
 
 TEST_CASE_METHOD(Scene, "a child that is to end with us works for us, and for nobody else", "[nas]") {
   auto works = DirectoryJobs::open(
-      {.program = NAS_DIRECTORIES, .folder = folder / "jobs", .end_with_us = true}, files, clock);
+      {.program = NAS_DIRECTORIES, .folder = folder / "jobs", .mounted = false, .end_with_us = true}, files,
+      clock);
   REQUIRE(works);
   CHECK(run(**works, order(DirectoryVerb::kMake, "a"), kAmple));
   std::vector<std::string> words = to_words(order(DirectoryVerb::kMake, "b"));
