@@ -28,10 +28,19 @@ class Volume:
 
     def __init__(self, name, path, vers, server, options=None):
         self.name = name
+        self.handle = name
         self.staging = KUBELET / "plugins/kubernetes.io/csi" / DRIVER / name / "globalmount"
         self._attributes = {"server": server, "path": path, "vers": vers}
         if options:
             self._attributes["options"] = options
+
+    @classmethod
+    def made(cls, name, volume):
+        """One that CreateVolume has answered."""
+        out = cls(name, "", "", "")
+        out.handle = volume["volumeId"]
+        out._attributes = volume["volumeContext"]
+        return out
 
     def target(self, pod="pod"):
         return KUBELET / "pods" / f"{pod}-{self.name}" / "volumes/kubernetes.io~csi" / self.name / "mount"
@@ -41,32 +50,34 @@ class Volume:
 
     def stage(self, mode=MANY):
         self.staging.parent.mkdir(parents=True, exist_ok=True)
-        return "NodeStageVolume", {"volumeId": self.name, "stagingTargetPath": str(self.staging),
+        return "NodeStageVolume", {"volumeId": self.handle, "stagingTargetPath": str(self.staging),
                                    "volumeCapability": self._use(mode), "volumeContext": self._attributes}
 
     def publish(self, pod="pod", mode=MANY, readonly=False):
         self.target(pod).parent.mkdir(parents=True, exist_ok=True)
         # As kubelet leaves it, so that the driver knows after a start whose mount it is.
         (self.target(pod).parent / "vol_data.json").write_text(
-            f'{{"driverName": "{DRIVER}", "volumeHandle": "{self.name}"}}')
-        return "NodePublishVolume", {"volumeId": self.name, "stagingTargetPath": str(self.staging),
+            f'{{"driverName": "{DRIVER}", "volumeHandle": "{self.handle}"}}')
+        return "NodePublishVolume", {"volumeId": self.handle, "stagingTargetPath": str(self.staging),
                                      "targetPath": str(self.target(pod)), "readonly": readonly,
                                      "volumeCapability": self._use(mode), "volumeContext": self._attributes}
 
     def unpublish(self, pod="pod"):
-        return "NodeUnpublishVolume", {"volumeId": self.name, "targetPath": str(self.target(pod))}
+        return "NodeUnpublishVolume", {"volumeId": self.handle, "targetPath": str(self.target(pod))}
 
     def unstage(self):
-        return "NodeUnstageVolume", {"volumeId": self.name, "stagingTargetPath": str(self.staging)}
+        return "NodeUnstageVolume", {"volumeId": self.handle, "stagingTargetPath": str(self.staging)}
 
     def stats(self, pod="pod"):
-        return "NodeGetVolumeStats", {"volumeId": self.name, "volumePath": str(self.target(pod))}
+        return "NodeGetVolumeStats", {"volumeId": self.handle, "volumePath": str(self.target(pod))}
 
 
 class Node:
     """The program, and calls to it."""
 
-    def __init__(self):
+    def __init__(self, mode="node", *arguments):
+        self._mode = mode
+        self._arguments = arguments
         self._messages = proto.compiled(ROOT / "common/csi/proto/csi.proto", "/tmp")
         self._count = 0
         self.slow = []
@@ -75,10 +86,10 @@ class Node:
 
     def start(self):
         self._count += 1
-        endpoint = f"/run/nas-{self._count}.sock"
+        endpoint = f"/run/nas-{self._mode}-{self._count}.sock"
         self._process = subprocess.Popen(
-            [ROOT / "build/bin/csi-nas", "--mode=node", "--node-id=edge-1", f"--endpoint=unix://{endpoint}"],
-            stderr=open("/out/csi-nas.log", "ab"))
+            [ROOT / "build/bin/csi-nas", f"--mode={self._mode}", "--node-id=edge-1", f"--endpoint=unix://{endpoint}",
+             *self._arguments], stderr=open("/out/csi-nas.log", "ab"))
         deadline = time.monotonic() + 20
         while not os.path.exists(endpoint):
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -90,9 +101,10 @@ class Node:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
-    def __call__(self, call, service="Node"):
+    def __call__(self, call, service=None):
         """(name of the status, answer), and keeps the time of those that took too long."""
         began = time.monotonic()
+        service = service or ("Node" if call[0].startswith("Node") else "Controller")
         send, message = self._csi._prepared(service, *call)
         try:
             answer = csi_driver.json_format.MessageToDict(send(message, timeout=60))
@@ -111,6 +123,18 @@ class Node:
             if status != "OK":
                 raise AssertionError(f"{call[0]}: {status}: {answer}")
         return answer
+
+    def in_the_end(self, call, seconds=30):
+        """The answer, however often it must be asked for, and what was said meanwhile."""
+        deadline, told = time.monotonic() + seconds, []
+        while True:
+            status, answer = self(call)
+            if status == "OK":
+                return answer, told
+            told.append(f"{status}: {answer}")
+            if status not in ("ABORTED", "UNAVAILABLE") or time.monotonic() > deadline:
+                raise AssertionError(f"{call[0]}: {told}")
+            time.sleep(0.1)
 
     def refused(self, status, call):
         found, answer = self(call)

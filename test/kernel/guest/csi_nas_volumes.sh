@@ -1,0 +1,18 @@
+#!/bin/bash
+# csi-nas as it is shipped makes, copies and deletes volumes on the kernel's NFS server, which dies meanwhile.
+source "$(dirname "$0")/../../tap.sh"
+source "$(dirname "$0")/../nfs_server.sh"
+
+tree=$(cd "$(dirname "$0")/../../.." && pwd)
+
+# An export whose file system can share the content of files.
+start_servers() {
+  start_nfs_server && mkdir -p /srv/clones && truncate -s 400M /tmp/clones.img &&
+    mkfs.xfs -q -m reflink=1 /tmp/clones.img && mount -o loop /tmp/clones.img /srv/clones &&
+    exportfs -o rw,no_root_squash,no_subtree_check,sync,insecure '*:/srv/clones'
+}
+
+plan 13
+check "an NFS server is started" start_servers
+mkdir -p /var/lib/kubelet/{pods,plugins_registry}
+in_node /usr/bin/python3 -B "$tree/test/kernel/nas/volumes_story.py"
