@@ -1,7 +1,11 @@
 #include "programs/csi_node/csi_node.h"
 
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "common/yaml/yaml.h"
 #include "test/catch.h"
 
 namespace holdfast {
@@ -57,6 +61,22 @@ TEST_CASE("csi-node tells of its flags, and refuses others", "[csi-node]") {
   CHECK(options.profiles == std::vector<std::string>{"a", "b"});
   CHECK(options.host.node_id == "edge-1");
   CHECK(options.cluster.kubeconfig == "/k");
+}
+
+TEST_CASE("what is applied to a cluster's nodes asks for what csi-node knows", "[csi-node]") {
+  for (const char* name : {"csi-lvm", "csi-nas"}) {
+    DYNAMIC_SECTION(name) {
+      std::ifstream file(std::string(HOLDFAST_MANIFESTS "/base/") + name + "/node.yaml");
+      const nlohmann::json object =
+          parse_yaml(std::string{std::istreambuf_iterator<char>(file), {}}).value().front();
+      const nlohmann::json& container = object["spec"]["template"]["spec"]["containers"][0];
+      CHECK(container["command"][0] == "csi-node");
+      CsiNodeOptions options;
+      REQUIRE(
+          parse_csi_node_options(container["args"].get<std::vector<std::string>>(), no_environment, options));
+      CHECK(chosen_profiles(options.profiles, {})->size() == 1);
+    }
+  }
 }
 
 }  // namespace

@@ -1,8 +1,12 @@
 #include "csi-nas/program/options.h"
 
 #include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "common/yaml/yaml.h"
+#include "csi-nas/controller/class_parameters.h"
 #include "csi-nas/program/csi_nas.h"
 #include "test/catch.h"
 #include "test/fakes/temporary_folder.h"
@@ -57,6 +61,35 @@ TEST_CASE("csi-nas serves profiles of NAS, and others by name", "[nas]") {
   CHECK(read_profiles({})->empty());
   std::ofstream(folder / "torn") << "{";
   CHECK(read_profiles(folder / "torn").error().message.find("torn") != std::string::npos);
+}
+
+nlohmann::json manifest(const std::string& name) {
+  std::ifstream file(HOLDFAST_MANIFESTS "/base/csi-nas/" + name);
+  return parse_yaml(std::string{std::istreambuf_iterator<char>(file), {}}).value().front();
+}
+
+TEST_CASE("what is applied to a cluster asks for what the controller knows", "[nas]") {
+  const nlohmann::json pod = manifest("controller.yaml")["spec"]["template"]["spec"];
+  Options options;
+  const auto arguments = pod["containers"][0]["args"].get<std::vector<std::string>>();
+  const Status parsed = parse_options(arguments, no_environment, options);
+  INFO((parsed ? "" : parsed.error().message));
+  CHECK(parsed.has_value());
+  CHECK(options.mode == Mode::kController);
+
+  const nlohmann::json driver = manifest("driver.yaml");
+  CHECK(driver["metadata"]["name"] == options.driver_name);
+  CHECK(driver["spec"]["fsGroupPolicy"] == "None");
+  const nlohmann::json storage_class = manifest("storageclass.yaml");
+  CHECK(storage_class["provisioner"] == options.driver_name);
+  const auto parameters = parse_class(storage_class["parameters"].get<std::map<std::string, std::string>>(),
+                                      storage_class["mountOptions"].get<std::vector<std::string>>());
+  INFO((parameters ? "" : parameters.error().message));
+  REQUIRE(parameters.has_value());
+  CHECK(parameters->on_delete == OnDelete::kArchive);
+  const auto directory =
+      expand_directory(parameters->sub_dir, {.claim = "data", .name_space = "team", .volume = "pvc-1"});
+  CHECK(directory.value().text() == "team/data-pvc-1");
 }
 
 }  // namespace
