@@ -49,6 +49,7 @@ tier_concurrent() {
 # What is shipped: the programs of build/bin as they are, and the demo.
 tier_release() {
   need_packages demo
+  unpack_guest_packages
   build_preset release
   tap_tier release 1 bash "$HOLDFAST_ROOT"/test/release/*.sh
 }

@@ -22,11 +22,11 @@ class Guest:
         self._process = None
         self._commands = 0
 
-    def boot(self, disks):
-        """Seconds until it took commands."""
+    def boot(self, disks, more=()):
+        """Seconds until it took commands. `more` goes to its kernel."""
         started = time.monotonic()
         letters = "abcdefgh"
-        arguments = [f"ubd{letters[number]}={disk}" for number, disk in enumerate(disks)]
+        arguments = [f"ubd{letters[number]}={disk}" for number, disk in enumerate(disks)] + list(more)
         # setpriv: whatever ends this program ends the guest. The file of an earlier boot is not this one's.
         (self.folder / "ready").unlink(missing_ok=True)
         self._process = subprocess.Popen(

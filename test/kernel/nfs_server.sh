@@ -16,10 +16,13 @@ make_network() {
     ip -n node address add 10.9.0.9/24 dev vnode && ip -n node link set vnode up && ip -n node link set lo up
 }
 
+make_nfs_folders() {
+  mkdir -p /var/lib/nfs/{rpc_pipefs,v4recovery,sm,sm.bak,nfsdcltrack,nfsdcld} /run/rpcbind /srv/share /etc/exports.d &&
+    touch /var/lib/nfs/{etab,rmtab,state,export-lock} && cp "$guest_packages/etc/netconfig" /etc/
+}
+
 make_export() {
-  modprobe -a loop nfs nfsv3 nfsv4 nfsd veth iptable_filter &&
-    mkdir -p /var/lib/nfs/{rpc_pipefs,v4recovery,sm,sm.bak,nfsdcltrack,nfsdcld} /run/rpcbind /srv/share /etc/exports.d &&
-    touch /var/lib/nfs/{etab,rmtab,state,export-lock} && cp "$guest_packages/etc/netconfig" /etc/ &&
+  modprobe -a loop nfs nfsv3 nfsv4 nfsd veth iptable_filter && make_nfs_folders &&
     truncate -s 256M /tmp/share.img && mkfs.ext4 -q /tmp/share.img && mount -o loop /tmp/share.img /srv/share &&
     chmod 777 /srv/share
 }
@@ -31,8 +34,9 @@ know_service_users() {
   echo '/srv/share *(rw,no_root_squash,no_subtree_check,sync,insecure)' >/etc/exports
 }
 
-start_nfs_server() {
-  make_network && make_export && know_service_users || return
+start_nfs_server() { make_network && make_export && know_service_users && serve_exports; }
+
+serve_exports() {
   mount -t rpc_pipefs sunrpc /var/lib/nfs/rpc_pipefs && mount -t nfsd nfsd /proc/fs/nfsd && rpcbind -w && exportfs -ra ||
     return
   echo 10 >/proc/fs/nfsd/nfsv4leasetime
