@@ -17,12 +17,12 @@
 #include "cni-flannel/daemon/pod_addresses.h"
 #include "cni-flannel/daemon/sole_run.h"
 #include "cni-flannel/daemon/vxlan_device.h"
+#include "common/base/linked_file.h"
 #include "common/base/machine_ids.h"
 #include "common/base/service_manager.h"
 #include "common/base/text.h"
 #include "common/base/version.h"
 #include "common/http/patient_page_server.h"
-#include "common/kube/linked_file.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -32,7 +32,7 @@ constexpr std::size_t kShownName = 80;  // of one that is refused
 
 Result<NetConf> read_net_conf(Files& files, const std::filesystem::path& path) {
   // of a mounted ConfigMap the file is a link
-  const Result<std::string> text = kube::read_linked_file(files, path, kMaxConfBytes);
+  const Result<std::string> text = read_linked_file(files, path, kMaxConfBytes);
   if (!text && text.error().code == Code::kNotFound) {
     return fail(Code::kNotFound, path.native() +
                                      " is not there; it holds the cluster's network as JSON, "

@@ -6,7 +6,7 @@
 
 #include "common/base/base64.h"
 #include "common/base/json.h"
-#include "common/kube/linked_file.h"
+#include "common/base/linked_file.h"
 #include "common/kube/url.h"
 #include "common/yaml/yaml.h"
 

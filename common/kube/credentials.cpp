@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/kube/linked_file.h"
+#include "common/base/linked_file.h"
 
 namespace holdfast::kube {
 namespace {

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "common/base/json.h"
+#include "common/base/linked_file.h"
 #include "common/base/state_file.h"
-#include "common/kube/linked_file.h"
 
 namespace holdfast::nrm {
 namespace {
@@ -68,7 +68,7 @@ Result<ConfigData> FileConfig::read_folder() const {
   ConfigData data;
   for (const char* key : {"volumegroup", "quotapath", "memory"}) {
     const fs::path path = place_.config / key;
-    auto text = kube::read_linked_file(files_, path, kMaxBytes);
+    auto text = read_linked_file(files_, path, kMaxBytes);
     if (text) {
       data[key] = *std::move(text);
     } else if (text.error().code != Code::kNotFound) {
@@ -83,14 +83,14 @@ Result<NodeConfig> FileConfig::read_all() const {
   if (is_folder(place_.config)) {
     HOLDFAST_TRY(config.data, read_folder());
   } else {
-    HOLDFAST_TRY(const std::string text, kube::read_linked_file(files_, place_.config, kMaxBytes));
+    HOLDFAST_TRY(const std::string text, read_linked_file(files_, place_.config, kMaxBytes));
     auto data = parse_config_file(text);
     if (!data) return tl::unexpected(std::move(data).error().within(place_.config.native()));
     config.data = *std::move(data);
   }
   config.labels = place_.fixed_labels;
   if (place_.labels.empty()) return config;
-  HOLDFAST_TRY(const std::string text, kube::read_linked_file(files_, place_.labels, kMaxBytes));
+  HOLDFAST_TRY(const std::string text, read_linked_file(files_, place_.labels, kMaxBytes));
   auto labels = parse_labels(text);
   if (!labels) return tl::unexpected(std::move(labels).error().within(place_.labels.native()));
   config.labels.merge(*labels);

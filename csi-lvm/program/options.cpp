@@ -7,7 +7,7 @@
 
 #include "common/base/files.h"
 #include "common/base/json.h"
-#include "common/kube/linked_file.h"
+#include "common/base/linked_file.h"
 #include "csi-lvm/volumes/parameters.h"
 
 namespace holdfast::lvm {
@@ -141,7 +141,7 @@ Result<Configuration> parse_configuration(const nlohmann::json& document) {
 Result<Configuration> read_configuration(const std::filesystem::path& file) {
   if (file.empty()) return Configuration{};
   PosixFiles files;
-  HOLDFAST_TRY(const std::string text, kube::read_linked_file(files, file, kMostConfigBytes));
+  HOLDFAST_TRY(const std::string text, read_linked_file(files, file, kMostConfigBytes));
   auto document = parse_json(text);
   if (!document) return tl::unexpected(std::move(document).error().within(file.native()));
   auto configuration = parse_configuration(*document);

@@ -6,7 +6,7 @@
 
 #include "common/base/files.h"
 #include "common/base/json.h"
-#include "common/kube/linked_file.h"
+#include "common/base/linked_file.h"
 
 namespace holdfast::nas {
 namespace {
@@ -78,7 +78,7 @@ std::string options_help() {
 Result<std::vector<csi::Profile>> read_profiles(const std::filesystem::path& file) {
   if (file.empty()) return std::vector<csi::Profile>{};
   PosixFiles files;
-  HOLDFAST_TRY(const std::string text, kube::read_linked_file(files, file, kMostConfigBytes));
+  HOLDFAST_TRY(const std::string text, read_linked_file(files, file, kMostConfigBytes));
   const auto read = [&text]() -> Result<std::vector<csi::Profile>> {
     HOLDFAST_TRY(const nlohmann::json document, parse_json(text));
     return csi::parse_profiles(document);

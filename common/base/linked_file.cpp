@@ -1,11 +1,11 @@
-#include "common/kube/linked_file.h"
+#include "common/base/linked_file.h"
 
 #include <cerrno>
 #include <optional>
 #include <system_error>
 #include <utility>
 
-namespace holdfast::kube {
+namespace holdfast {
 
 Result<std::string> read_linked_file(Files& files, const std::filesystem::path& path, std::size_t max_bytes) {
   std::error_code error;
@@ -20,4 +20,4 @@ Result<std::string> read_linked_file(Files& files, const std::filesystem::path& 
   return *std::move(content);
 }
 
-}  // namespace holdfast::kube
+}  // namespace holdfast
