@@ -21,5 +21,19 @@ TEST_CASE("SHA-1 gives the published digest", "[sha]") {
                                                     0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d});
 }
 
+TEST_CASE("SHA-256 gives the published digests", "[sha]") {
+  CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(sha256_hex("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+// RFC 4231, test cases 2 and 6 (a key longer than a block).
+TEST_CASE("HMAC with SHA-256 gives the published digests", "[sha]") {
+  CHECK(to_hex(hmac_sha256("Jefe", "what do ya want for nothing?")) ==
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  CHECK(to_hex(hmac_sha256(std::string(131, '\xaa'),
+                           "Test Using Larger Than Block-Size Key - Hash Key First")) ==
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
 }  // namespace
 }  // namespace holdfast
