@@ -1,0 +1,193 @@
+#include "common/cloud/sim/front.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/base/json.h"
+
+namespace holdfast::cloud::sim {
+namespace {
+
+using nlohmann::json;
+
+constexpr StateKind kKind{.name = "simulated-cloud", .version = 1};
+constexpr std::size_t kMostStateBytes = std::size_t{64} << 20;
+constexpr int kBadRequest = 400;
+constexpr int kNotFoundStatus = 404;
+constexpr int kServerError = 500;
+constexpr int kOk = 200;
+constexpr std::chrono::hours kHanging{1};
+
+json empty_document() { return {{"state", json::object()}, {"tokens", json::array()}}; }
+
+Failure internal_error() { return {kServerError, "InternalError", "The request processing has failed."}; }
+
+Failure failure_of(const Fault& fault, Vendor vendor) {
+  if (fault.how == Fault::How::kThrottle) {
+    return {kBadRequest, vendor == Vendor::kAlibaba ? "Throttling.User" : "RequestLimitExceeded",
+            "There are too many requests."};
+  }
+  if (fault.how == Fault::How::kRefuse) return {kBadRequest, fault.code, "refused as told"};
+  return internal_error();
+}
+
+// Parameters in the query, or in a form.
+Result<json> alibaba_parameters(const ServerRequest& request) {
+  Parameters all = request.query;
+  const auto type = request.headers.find("content-type");
+  if (type != request.headers.end() && type->second.starts_with("application/x-www-form-urlencoded")) {
+    HOLDFAST_TRY(const Parameters form, parse_query(request.body));
+    all.insert(form.begin(), form.end());
+  }
+  json out = json::object();
+  for (const auto& [name, value] : all) out[name] = value;
+  return out;
+}
+
+Result<json> parameters_of(const ServerRequest& request, Vendor vendor) {
+  if (vendor == Vendor::kAlibaba) return alibaba_parameters(request);
+  HOLDFAST_TRY(json body, parse_json(request.body));
+  if (!body.is_object()) return fail(Code::kInvalidArgument, "the body is no object");
+  return body;
+}
+
+std::string action_of(const ServerRequest& request, Vendor vendor) {
+  const auto found = request.headers.find(vendor == Vendor::kAlibaba ? "x-acs-action" : "x-tc-action");
+  return found == request.headers.end() ? "" : found->second;
+}
+
+std::string token_of(const SimCall& call) {
+  const auto found = call.parameters.find("ClientToken");
+  return found == call.parameters.end() || !found->is_string() ? "" : found->get<std::string>();
+}
+
+ServerReply ill(const std::string& why) {
+  return {.status = kBadRequest, .body = dump_json({{"error", why}})};
+}
+
+}  // namespace
+
+Front::Front(Files& files, std::filesystem::path path, SimService& service, std::vector<Credentials> accounts,
+             Clock& clock)
+    : files_(files),
+      path_(std::move(path)),
+      service_(service),
+      verifier_(std::move(accounts), clock),
+      clock_(clock),
+      document_(std::make_unique<json>(empty_document())) {}
+Front::~Front() = default;
+
+Result<std::unique_ptr<Front>> Front::open(Files& files, const std::filesystem::path& path,
+                                           SimService& service, std::vector<Credentials> accounts,
+                                           Clock& clock) {
+  std::unique_ptr<Front> front(new Front(files, path, service, std::move(accounts), clock));
+  HOLDFAST_TRY(const StateFile state, read_state(files, path, kKind, kMostStateBytes));
+  if (!state.note.empty()) return fail(Code::kDataLoss, state.note);
+  if (!state.content) return front;
+  HOLDFAST_TRY(*front->document_,
+               parse_json(*state.content, {.max_bytes = kMostStateBytes, .max_depth = 32}));
+  return front;
+}
+
+const json& Front::state() const { return (*document_)["state"]; }
+
+Status Front::save(const json& document) { return write_state(files_, path_, kKind, dump_json(document)); }
+
+ServerReply Front::handle(const ServerRequest& request) {
+  if (request.path.starts_with("/sim/")) return handle_own(request);
+  const std::optional<Vendor> vendor = Verifier::vendor_of(request);
+  if (!vendor) return ill("the request has no signature");
+  if (std::optional<Failure> wrong = verifier_.check(request, *vendor)) {
+    return answer(*vendor, tl::unexpected(*std::move(wrong)));
+  }
+  const Result<json> parameters = parameters_of(request, *vendor);
+  if (!parameters) return ill(parameters.error().message);
+  const SimCall call{.vendor = *vendor, .action = action_of(request, *vendor), .parameters = *parameters};
+  ++calls_[call.action];
+  const std::optional<Fault> fault = faults_.hit(call.action);
+  const bool before = fault && fault->when == Fault::When::kBefore;
+  ServerReply reply = before ? ServerReply{} : answer(*vendor, effect(call));
+  reply.delay = faults_.latency;
+  if (!fault) return reply;
+  if (fault->how == Fault::How::kDrop) reply.drop = true;
+  if (fault->how == Fault::How::kHang) reply.delay = kHanging;
+  if (fault->how >= Fault::How::kError) {
+    reply = answer(*vendor, tl::unexpected(failure_of(*fault, *vendor)));
+    if (fault->how == Fault::How::kThrottle) reply.retry_after = "1";
+  }
+  return reply;
+}
+
+SimAnswer Front::effect(const SimCall& call) {
+  if (!service_.changes(call)) return service_.serve(call, (*document_)["state"]);
+  const std::string token = token_of(call);
+  if (!token.empty()) {
+    const std::string of = call.action + dump_json(call.parameters);
+    for (const json& known : (*document_)["tokens"]) {
+      if (known["token"] != token) continue;
+      if (known["of"] == of) return known["answer"];
+      return tl::unexpected(
+          Failure{kBadRequest, "IdempotentParameterMismatch",
+                  "The request uses the same client token as a previous, but not identical one."});
+    }
+  }
+  return first_effect(call, token);
+}
+
+// All of it or nothing: what cannot be kept has not happened.
+SimAnswer Front::first_effect(const SimCall& call, const std::string& token) {
+  json after = *document_;
+  SimAnswer done = service_.serve(call, after["state"]);
+  if (!done) return done;
+  if (!token.empty()) {
+    json& tokens = after["tokens"];
+    if (tokens.size() >= kTokensKept) tokens.erase(tokens.begin());
+    tokens.push_back({{"token", token}, {"of", call.action + dump_json(call.parameters)}, {"answer", *done}});
+  }
+  if (!save(after)) return tl::unexpected(internal_error());
+  *document_ = std::move(after);
+  return done;
+}
+
+ServerReply Front::answer(Vendor vendor, const SimAnswer& answer) {
+  const std::string id = "sim-" + std::to_string(++requests_);
+  const bool alibaba = vendor == Vendor::kAlibaba;
+  json body = answer ? *answer : json::object();
+  body["RequestId"] = id;
+  ServerReply reply;
+  if (!answer && alibaba) {
+    reply.status = answer.error().status;
+    body["Code"] = answer.error().code;
+    body["Message"] = answer.error().message;
+  }
+  if (!answer && !alibaba) {
+    body["Error"] = {{"Code", answer.error().code}, {"Message", answer.error().message}};
+  }
+  reply.body = dump_json(alibaba ? body : json{{"Response", body}});
+  return reply;
+}
+
+ServerReply Front::handle_own(const ServerRequest& request) {
+  if (request.path == "/sim/calls") return {.status = kOk, .body = dump_json(json(calls_))};
+  if (request.path == "/sim/state") return {.status = kOk, .body = dump_json(state())};
+  const Result<json> body = parse_json(request.body);
+  if (!body) return ill(body.error().message);
+  if (request.path == "/sim/latency") {
+    const JsonField field(&*body, "");
+    const Result<JsonObject> object = field.object();
+    const Result<std::int64_t> time =
+        object ? (*object)["milliseconds"].integer(0, 3'600'000) : Result<std::int64_t>(0);
+    if (!object || !time) return ill("milliseconds: is not a number");
+    faults_.latency = std::chrono::milliseconds(*time);
+    return {.status = kOk, .body = "{}"};
+  }
+  if (request.path != "/sim/faults") return {.status = kNotFoundStatus, .body = "{}"};
+  Result<std::vector<Fault>> more = parse_faults(*body);
+  if (!more) return ill(more.error().message);
+  if (more->empty()) faults_.clear();
+  for (Fault& fault : *more) faults_.add(std::move(fault));
+  return {.status = kOk, .body = "{}"};
+}
+
+}  // namespace holdfast::cloud::sim
