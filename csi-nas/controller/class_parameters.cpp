@@ -18,49 +18,26 @@ constexpr std::array kPolicies{
     std::pair{OnDelete::kArchive, std::string_view("archive")},
 };
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& each : out) each = static_cast<char>(std::tolower(static_cast<unsigned char>(each)));
-  return out;
-}
-
-// The value under a key in whatever case; empty when there is none.
-std::string value_of(const std::map<std::string, std::string>& parameters, std::string_view key) {
-  for (const auto& [name, value] : parameters) {
-    if (lower(name) == key) return std::string(trim(value));
-  }
-  return {};
-}
-
-tl::unexpected<Error> refuse(std::string_view parameter, std::string_view value, std::string_view why) {
-  std::string message = "the parameter ";
-  message += parameter;
-  message += " '" + printable(value, kShown) + "' ";
-  message += why;
-  return fail(Code::kInvalidArgument, std::move(message));
-}
-
 Result<VolumeAs> read_volume_as(const std::string& text) {
-  const std::string word = lower(text);
+  const std::string word = lower_case(text);
   if (word.empty() || word == "subpath") return VolumeAs::kSubpath;
   if (word == "sharepath") return VolumeAs::kSharepath;
-  if (word == "filesystem" || word == "accesspoint") {
-    return refuse("volumeAs", text, "needs the API of a cloud, which this driver does not call: use subpath");
-  }
-  return refuse("volumeAs", text, "is neither subpath nor sharepath");
+  if (word == "filesystem") return VolumeAs::kFilesystem;
+  if (word == "accesspoint") return VolumeAs::kAccesspoint;
+  return refuse_parameter("volumeAs", text, "is none of subpath, sharepath, filesystem, accesspoint");
 }
 
 Result<OnDelete> read_on_delete(const std::map<std::string, std::string>& parameters) {
-  const std::string policy = value_of(parameters, "ondelete");
+  const std::string policy = parameter_value(parameters, "ondelete");
   if (!policy.empty()) {
-    const std::optional<OnDelete> known = parse_on_delete(lower(policy));
-    if (!known) return refuse("onDelete", policy, "is neither delete, retain nor archive");
+    const std::optional<OnDelete> known = parse_on_delete(lower_case(policy));
+    if (!known) return refuse_parameter("onDelete", policy, "is neither delete, retain nor archive");
     return *known;
   }
-  const std::string archive = lower(value_of(parameters, "archiveondelete"));
+  const std::string archive = lower_case(parameter_value(parameters, "archiveondelete"));
   if (archive.empty() || archive == "true") return OnDelete::kArchive;
   if (archive == "false") return OnDelete::kDelete;
-  return refuse("archiveOnDelete", archive, "is neither true nor false");
+  return refuse_parameter("archiveOnDelete", archive, "is neither true nor false");
 }
 
 // A site is a label's value. Source: Kubernetes, "Labels and Selectors", syntax.
@@ -71,7 +48,7 @@ Result<std::string> read_site(const std::string& text) {
   const bool good = text.empty() || (text.size() <= kLongest && is_inner(text.front()) &&
                                      is_inner(text.back()) && std::ranges::all_of(text, is_good));
   if (good) return text;
-  return refuse("site", text, "is not the name of a node pool");
+  return refuse_parameter("site", text, "is not the name of a node pool");
 }
 
 bool is_one_name(std::string_view text) {
@@ -86,16 +63,40 @@ Result<std::string> value_of_word(std::string_view word, const ClaimNames& names
   for (const auto& [name, value] : known) {
     if (name != word) continue;
     if (value->empty()) {
-      return refuse("subDir", word, "is not told: start the provisioner with --extra-create-metadata");
+      return refuse_parameter("subDir", word,
+                              "is not told: start the provisioner with --extra-create-metadata");
     }
-    if (!is_one_name(*value)) return refuse("subDir", *value, "is not one name");
+    if (!is_one_name(*value)) return refuse_parameter("subDir", *value, "is not one name");
     return *value;
   }
-  return refuse("subDir", word,
-                "is unknown: use ${pvc.metadata.name}, ${pvc.metadata.namespace} or ${pv.metadata.name}");
+  return refuse_parameter(
+      "subDir", word,
+      "is unknown: use ${pvc.metadata.name}, ${pvc.metadata.namespace} or ${pv.metadata.name}");
 }
 
 }  // namespace
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& each : out) each = static_cast<char>(std::tolower(static_cast<unsigned char>(each)));
+  return out;
+}
+
+std::string parameter_value(const std::map<std::string, std::string>& parameters, std::string_view key) {
+  for (const auto& [name, value] : parameters) {
+    if (lower_case(name) == key) return std::string(trim(value));
+  }
+  return {};
+}
+
+tl::unexpected<Error> refuse_parameter(std::string_view parameter, std::string_view value,
+                                       std::string_view why) {
+  std::string message = "the parameter ";
+  message += parameter;
+  message += " '" + printable(value, kShown) + "' ";
+  message += why;
+  return fail(Code::kInvalidArgument, std::move(message));
+}
 
 std::string_view to_string(OnDelete what) {
   return std::ranges::find(kPolicies, what, [](const auto& each) { return each.first; })->second;
@@ -109,25 +110,30 @@ std::optional<OnDelete> parse_on_delete(std::string_view word) {
 Result<ClassParameters> parse_class(const std::map<std::string, std::string>& parameters,
                                     std::span<const std::string> mount_options) {
   ClassParameters out;
-  HOLDFAST_TRY(out.volume_as, read_volume_as(value_of(parameters, "volumeas")));
+  HOLDFAST_TRY(out.volume_as, read_volume_as(parameter_value(parameters, "volumeas")));
   HOLDFAST_TRY(out.on_delete, read_on_delete(parameters));
-  HOLDFAST_TRY(out.site, read_site(value_of(parameters, "site")));
-  out.sub_dir = value_of(parameters, "subdir");
+  HOLDFAST_TRY(out.site, read_site(parameter_value(parameters, "site")));
+  out.sub_dir = parameter_value(parameters, "subdir");
   if (!out.sub_dir.empty() && out.volume_as == VolumeAs::kSharepath) {
-    return refuse("subDir", out.sub_dir, "does not go with sharepath, which is the share itself");
+    return refuse_parameter("subDir", out.sub_dir, "does not go with sharepath, which is the share itself");
   }
   if (out.sub_dir.empty()) out.sub_dir = kDefaultDirectory;
   NasAttributes attributes(parameters.begin(), parameters.end());
+  if (out.volume_as == VolumeAs::kFilesystem || out.volume_as == VolumeAs::kAccesspoint) {
+    // The server is made with the volume: what is read here is how it is to be mounted.
+    std::erase_if(attributes, [](const auto& each) { return lower_case(each.first) == "path"; });
+    attributes["server"] = "0.0.0.0";
+  }
   // Ours; parse_source() would take it for a part of the share's path.
-  std::erase_if(attributes, [](const auto& each) { return lower(each.first) == "subdir"; });
+  std::erase_if(attributes, [](const auto& each) { return lower_case(each.first) == "subdir"; });
   HOLDFAST_TRY(out.source, parse_source(attributes, mount_options, ""));
   return out;
 }
 
 ClaimNames read_names(const std::map<std::string, std::string>& parameters, const std::string& volume) {
   ClaimNames names{.volume = volume};
-  names.claim = value_of(parameters, "csi.storage.k8s.io/pvc/name");
-  names.name_space = value_of(parameters, "csi.storage.k8s.io/pvc/namespace");
+  names.claim = parameter_value(parameters, "csi.storage.k8s.io/pvc/name");
+  names.name_space = parameter_value(parameters, "csi.storage.k8s.io/pvc/namespace");
   return names;
 }
 
@@ -136,7 +142,8 @@ Result<RelativePath> expand_directory(std::string_view text, const ClaimNames& n
   std::string_view rest = text;
   for (std::size_t begin = rest.find("${"); begin != std::string_view::npos; begin = rest.find("${")) {
     const std::size_t end = rest.find('}', begin);
-    if (end == std::string_view::npos) return refuse("subDir", text, "has a brace that does not close");
+    if (end == std::string_view::npos)
+      return refuse_parameter("subDir", text, "has a brace that does not close");
     out += rest.substr(0, begin);
     HOLDFAST_TRY(const std::string value, value_of_word(rest.substr(begin + 2, end - begin - 2), names));
     out += value;

@@ -14,8 +14,10 @@ namespace holdfast::nas {
 
 /// What a volume is.
 enum class VolumeAs : std::uint8_t {
-  kSubpath,    ///< a directory of its own on a share
-  kSharepath,  ///< the share itself, for all; it is never deleted
+  kSubpath,      ///< a directory of its own on a share
+  kSharepath,    ///< the share itself, for all; it is never deleted
+  kFilesystem,   ///< a file system of a cloud
+  kAccesspoint,  ///< a directory of a cloud's file system, as a server of its own
 };
 
 /// What becomes of a directory when its volume is deleted.
@@ -27,17 +29,17 @@ enum class OnDelete : std::uint8_t { kDelete, kRetain, kArchive };
 
 /// What a StorageClass of csi-nas asks for, beside where and how to mount (parse_source()):
 ///
-///     volumeAs         subpath | sharepath; filesystem and accesspoint need a cloud's API       subpath
+///     volumeAs         subpath | sharepath | filesystem | accesspoint                             subpath
 ///     subDir           the directory, with ${pvc.metadata.name}, ${pvc.metadata.namespace} and
 ///                      ${pv.metadata.name}; for subpath alone                      ${pv.metadata.name}
 ///     archiveOnDelete  true | false: archive or delete                                         true
 ///     onDelete         delete | retain | archive; wins over archiveOnDelete                 archive
 ///     site             a node pool: its nodes alone reach the servers, and do the work   (the controller)
 ///
-/// Keys are compared without regard to case.
+/// Keys are compared without regard to case. What filesystem and accesspoint take beside: CloudClass.
 struct ClassParameters {
   VolumeAs volume_as = VolumeAs::kSubpath;
-  NasSource source = {};     ///< shares among which one is chosen
+  NasSource source = {};  ///< shares among which one is chosen; of a cloud's volume none that means anything
   std::string sub_dir = {};  ///< the template
   OnDelete on_delete = OnDelete::kArchive;
   std::string site = {};  ///< empty: none
@@ -46,6 +48,15 @@ struct ClassParameters {
 /// Errors: kInvalidArgument, naming the parameter, its value and what would do.
 [[nodiscard]] Result<ClassParameters> parse_class(const std::map<std::string, std::string>& parameters,
                                                   std::span<const std::string> mount_options);
+
+/// The value under a key in whatever case, without blanks around it; empty when there is none. `key` is in
+/// lower case.
+[[nodiscard]] std::string parameter_value(const std::map<std::string, std::string>& parameters,
+                                          std::string_view key);
+/// "the parameter <parameter> '<value>' <why>", kInvalidArgument.
+[[nodiscard]] tl::unexpected<Error> refuse_parameter(std::string_view parameter, std::string_view value,
+                                                     std::string_view why);
+[[nodiscard]] std::string lower_case(std::string_view text);
 
 /// What stands for the words of a template.
 struct ClaimNames {

@@ -18,11 +18,12 @@ namespace holdfast::nas {
 
 /// What the controller knows of a volume or snapshot that it made.
 struct NasRecord {
-  enum class Kind : std::uint8_t { kSubpath, kSharepath, kSnapshot };
+  enum class Kind : std::uint8_t { kSubpath, kSharepath, kSnapshot, kFilesystem, kAccesspoint };
   Kind kind = Kind::kSubpath;
   std::string id = {};    ///< what CSI calls it by
   std::string name = {};  ///< what it was asked for by
-  /// How its share is mounted: server, path, vers, options; and mountOptions.
+  /// How its share is mounted: server, path, vers, options; and mountOptions. Of a cloud's volume what was
+  /// made of it (CloudVolumes), and where it is mounted when that is known.
   NasAttributes attributes = {};
   std::vector<std::string> mount_options = {};
   std::string directory = {};  ///< of the share; kSnapshot: the snapshot's name
@@ -36,6 +37,11 @@ struct NasRecord {
   std::string version = {};  ///< the state that was read or put last; empty: it was never kept
   bool operator==(const NasRecord&) const = default;
 };
+
+/// Whether the volume is made by a cloud's API.
+[[nodiscard]] constexpr bool is_of_cloud(NasRecord::Kind kind) {
+  return kind == NasRecord::Kind::kFilesystem || kind == NasRecord::Kind::kAccesspoint;
+}
 
 /// The records of a controller, kept before anything is made and until all of it is gone. Thread-safe; calls
 /// may wait for an API server, but for list() and is_known().

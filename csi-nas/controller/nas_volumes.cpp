@@ -54,17 +54,22 @@ DirectoryOrder order_of(const NasRecord& record, DirectoryVerb verb) {
 }  // namespace
 
 NasVolumes::NasVolumes(NasRecords& records, ShareAccess& access, DirectoryWork& work, Clock& clock,
-                       SiteWork* sites)
-    : records_(records), access_(access), work_(work), clock_(clock), sites_(sites) {}
+                       SiteWork* sites, CloudVolumes* cloud)
+    : records_(records), access_(access), work_(work), clock_(clock), sites_(sites), cloud_(cloud) {}
 
 Result<NasRecord> NasVolumes::create(const NewVolume& wanted, Patience patience) {
   HOLDFAST_TRY(std::optional<NasRecord> known, records_.by_name(wanted.name, false));
   if (known) {
     HOLDFAST_CHECK(check_same(*known, wanted));
     if (known->ready) return *std::move(known);
+    if (is_of_cloud(known->kind)) return create_in_cloud(std::move(known), wanted, patience);
     return make(*std::move(known), wanted, patience);
   }
   HOLDFAST_TRY(const ClassParameters parameters, parse_class(wanted.parameters, wanted.mount_options));
+  const VolumeAs what = parameters.volume_as;
+  if (what == VolumeAs::kFilesystem || what == VolumeAs::kAccesspoint) {
+    return create_in_cloud(std::nullopt, wanted, patience);
+  }
   HOLDFAST_CHECK(check_site(parameters, wanted));
   HOLDFAST_TRY(NasRecord record, begin(wanted, parameters));
   return make(std::move(record), wanted, patience);
@@ -80,6 +85,32 @@ Status NasVolumes::check_site(const ClassParameters& parameters, const NewVolume
   if (!wanted.pools || wanted.pools->contains(parameters.site)) return {};
   return fail(Code::kResourceExhausted,
               "the class's volumes are of the site " + parameters.site + ", where the pod is not to run");
+}
+
+Result<CloudVolumes*> NasVolumes::cloud() const {
+  if (cloud_ != nullptr) return cloud_;
+  return fail(Code::kInvalidArgument,
+              "volumes of a cloud need its API, which this controller was not told: use volumeAs subpath");
+}
+
+Result<NasRecord> NasVolumes::create_in_cloud(std::optional<NasRecord> known, const NewVolume& wanted,
+                                              Patience patience) {
+  HOLDFAST_TRY(CloudVolumes* const volumes, cloud());
+  HOLDFAST_TRY(const ClassParameters parameters, parse_class(wanted.parameters, wanted.mount_options));
+  HOLDFAST_TRY(const CloudClass asked, volumes->parse(parameters.volume_as, wanted.parameters));
+  if (wanted.source)
+    return fail(Code::kInvalidArgument, "a cloud's file system is not made from a copy: use subpath");
+  if (known) return volumes->create(*std::move(known), asked, wanted.limit_bytes, patience);
+  NasRecord record;
+  record.kind = parameters.volume_as == VolumeAs::kFilesystem ? NasRecord::Kind::kFilesystem
+                                                              : NasRecord::Kind::kAccesspoint;
+  record.id = wanted.name;
+  record.name = wanted.name;
+  record.attributes = mount_attributes(wanted.parameters, {});
+  record.mount_options = wanted.mount_options;
+  record.bytes = wanted.required_bytes;
+  record.made = clock_.now().time_since_epoch().count();
+  return volumes->create(std::move(record), asked, wanted.limit_bytes, patience);
 }
 
 // The record of a volume of which nothing is made.
@@ -99,7 +130,8 @@ Result<NasRecord> NasVolumes::begin(const NewVolume& wanted, const ClassParamete
     record.source = wanted.source->id;
     record.of_snapshot = wanted.source->snapshot;
     HOLDFAST_TRY(const NasRecord source, source_of(record));
-    if (record.kind == NasRecord::Kind::kSharepath || source.kind == NasRecord::Kind::kSharepath) {
+    const bool whole = source.kind != NasRecord::Kind::kSubpath && source.kind != NasRecord::Kind::kSnapshot;
+    if (record.kind == NasRecord::Kind::kSharepath || whole) {
       return fail(Code::kInvalidArgument,
                   "a whole share is neither copied nor made from a copy: use subpath");
     }
@@ -211,6 +243,10 @@ Status NasVolumes::remove(const std::string& id, Patience patience) {
   if (record->kind == NasRecord::Kind::kSnapshot) {
     return fail(Code::kInvalidArgument, shown(id) + " is a snapshot, not a volume");
   }
+  if (is_of_cloud(record->kind)) {
+    HOLDFAST_TRY(CloudVolumes* const volumes, cloud());
+    return volumes->remove(*record, patience);
+  }
   if (record->kind != NasRecord::Kind::kSharepath) HOLDFAST_CHECK(remove_directory(*record, patience));
   return records_.remove(*record);
 }
@@ -277,6 +313,10 @@ Result<std::uint64_t> NasVolumes::extend(const std::string& id, std::uint64_t re
     return fail(Code::kOutOfRange, "the volume has " + std::to_string(record.bytes) + " bytes already");
   }
   if (required_bytes <= record.bytes) return record.bytes;
+  if (is_of_cloud(record.kind)) {
+    HOLDFAST_TRY(CloudVolumes* const volumes, cloud());
+    return volumes->extend(std::move(record), required_bytes, limit_bytes, kAccessPatience + kWorkPatience);
+  }
   record.bytes = required_bytes;
   HOLDFAST_CHECK(records_.put(record));
   return record.bytes;
@@ -299,6 +339,7 @@ std::vector<NasSource> NasVolumes::shares() const {
   std::vector<NasSource> out;
   for (const bool snapshots : {false, true}) {
     for (const NasRecord& each : records_.list(snapshots)) {
+      if (is_of_cloud(each.kind)) continue;
       if (!each.site.empty() || !seen.emplace(each.attributes, each.mount_options).second) continue;
       if (Result<NasSource> source = share_of(each)) out.push_back(*std::move(source));
     }
@@ -312,6 +353,7 @@ Status NasVolumes::is_known() const {
 }
 
 std::string NasVolumes::ailment_of(const NasRecord& record) const {
+  if (is_of_cloud(record.kind)) return "";  // in a network that need not be the controller's
   if (!record.site.empty()) return sites_ == nullptr ? "" : sites_->trouble(record.site);
   const Result<NasSource> source = share_of(record);
   return !source || access_.answers(*source) ? "" : "the server does not answer";

@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "csi-nas/controller/cloud_volumes.h"
 #include "csi-nas/controller/nas_records.h"
 #include "csi-nas/controller/share_access.h"
 #include "csi-nas/controller/site_work.h"
@@ -39,6 +40,9 @@ struct NewVolume {
 ///
 ///     none -> creating -> ready -> (deleting: the record stays until the directory is gone) -> none
 ///
+/// Volumes of a cloud (filesystem, accesspoint) are called by their names; CloudVolumes makes and removes
+/// them, and one whose record was lost is left alone.
+///
 /// A subpath volume's id is its NasHandle where that tells all: the directory is called by the volume's name.
 /// Else (another subDir, or a handle too long) it is hashed_handle() and needs its record. A volume whose
 /// record was lost is archived when it is deleted, never removed.
@@ -56,9 +60,10 @@ class NasVolumes {
   static constexpr Patience kAccessPatience{2000};
   static constexpr Patience kWorkPatience{2500};
 
-  /// All outlive it. Without `sites` classes with a site are refused.
+  /// All outlive it. Without `sites` classes with a site are refused, without `cloud` those of a cloud's
+  /// volumes.
   NasVolumes(NasRecords& records, ShareAccess& access, DirectoryWork& work, Clock& clock,
-             SiteWork* sites = nullptr);
+             SiteWork* sites = nullptr, CloudVolumes* cloud = nullptr);
 
   /// The server is the next of the class's, in turn, that answers; a copy is made on its source's.
   /// Errors: kInvalidArgument of the class and the template, or a source on a share that is not the class's;
@@ -72,7 +77,8 @@ class NasVolumes {
   /// name of another; kInvalidArgument of a volume that has no directory of its own.
   Result<NasRecord> snapshot(const std::string& name, const std::string& volume, Patience patience);
   Status remove_snapshot(const std::string& id, Patience patience);
-  /// Declares it larger. Errors: kNotFound; kOutOfRange when it is larger than the limit.
+  /// Declares it larger, or has the cloud make it so. Errors: kNotFound; kOutOfRange when it is larger than
+  /// the limit; of CloudVolumes.
   Result<std::uint64_t> extend(const std::string& id, std::uint64_t required_bytes,
                                std::uint64_t limit_bytes);
 
@@ -81,7 +87,7 @@ class NasVolumes {
   /// Volumes, or snapshots, that are ready, in the order of their ids.
   [[nodiscard]] std::vector<NasRecord> list(bool snapshots) const;
   /// Those on which there are volumes or snapshots, each once for each set of options; without those of
-  /// sites.
+  /// sites and of a cloud.
   [[nodiscard]] std::vector<NasSource> shares() const;
   /// Whether that is of what there is. Errors: kUnavailable.
   [[nodiscard]] Status is_known() const;
@@ -89,6 +95,9 @@ class NasVolumes {
   [[nodiscard]] std::string ailment_of(const NasRecord& record) const;
 
  private:
+  Result<NasRecord> create_in_cloud(std::optional<NasRecord> known, const NewVolume& wanted,
+                                    Patience patience);
+  Result<CloudVolumes*> cloud() const;
   Result<NasRecord> begin(const NewVolume& wanted, const ClassParameters& parameters);
   Result<NasShare> choose(const ClassParameters& parameters, const NewVolume& wanted);
   Result<NasRecord> make(NasRecord record, const NewVolume& wanted, Patience patience);
@@ -105,6 +114,7 @@ class NasVolumes {
   DirectoryWork& work_;
   Clock& clock_;
   SiteWork* sites_;                    // null: there are none
+  CloudVolumes* cloud_;                // likewise
   std::atomic<std::size_t> turn_ = 0;  // whose of a class's shares is next
 };
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
 
+#include "csi-nas/controller/class_parameters.h"
 #include "csi-nas/controller/nas_volumes.h"
 #include "csi-nas/volumes/handle.h"
 
@@ -13,12 +13,6 @@ namespace {
 
 // Of a class's parameters those by which a share is mounted.
 constexpr std::array<std::string_view, 3> kMounting{"vers", "options", "mountprotocol"};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& each : out) each = static_cast<char>(std::tolower(static_cast<unsigned char>(each)));
-  return out;
-}
 
 std::string snapshots_folder() { return RelativePath::of_snapshot("x").parent(); }
 
@@ -32,9 +26,10 @@ std::string server_of(const NasShare& share) {
 NasAttributes mount_attributes(const std::map<std::string, std::string>& parameters, const NasShare& share) {
   NasAttributes out;
   for (const auto& [key, value] : parameters) {
-    const std::string name = lower(key);
+    const std::string name = lower_case(key);
     if (std::ranges::find(kMounting, name) != kMounting.end()) out[name] = value;
   }
+  if (share.host.empty()) return out;
   out["server"] = server_of(share);
   out["path"] = share.path;
   return out;

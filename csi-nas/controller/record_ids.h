@@ -7,7 +7,8 @@
 
 namespace holdfast::nas {
 
-/// What a record keeps of a class's parameters: what mounts `share`, and nothing that chooses.
+/// What a record keeps of a class's parameters: what mounts `share`, and nothing that chooses. A share
+/// without a host: one that is not known.
 [[nodiscard]] NasAttributes mount_attributes(const std::map<std::string, std::string>& parameters,
                                              const NasShare& share);
 

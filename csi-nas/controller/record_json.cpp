@@ -7,7 +7,8 @@
 namespace holdfast::nas {
 namespace {
 
-constexpr std::array<std::string_view, 3> kKinds{"subpath", "sharepath", "snapshot"};
+constexpr std::array<std::string_view, 5> kKinds{"subpath", "sharepath", "snapshot", "filesystem",
+                                                 "accesspoint"};
 
 }  // namespace
 

@@ -63,7 +63,8 @@ Result<std::unique_ptr<csi::HostedDriver>> make_controller_plugin(const csi::Hos
                                                   {.driver_name = options.profile.driver_name,
                                                    .folder = folder,
                                                    .nas_directories = std::move(worker),
-                                                   .shown = mounts / "shown"}));
+                                                   .shown = mounts / "shown",
+                                                   .cloud = options.cloud}));
   return std::unique_ptr<csi::HostedDriver>(
       std::make_unique<ControllerPlugin>(options, std::move(nfs), std::move(volumes)));
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "common/cloud/options.h"
 #include "common/csi/driver_host.h"
 
 namespace holdfast::nas {
@@ -13,6 +14,7 @@ struct ControllerPluginOptions {
   std::filesystem::path socket;
   std::filesystem::path nascmd;           ///< empty: beside the program itself
   std::filesystem::path nas_directories;  ///< likewise
+  cloud::CloudOptions cloud = {};
 };
 
 /// The controller of csi-nas by itself, for a program that hosts it: where servers of NFS can be reached, and

@@ -22,7 +22,8 @@ Driver make_controller(const csi::HostContext& context, const Options& options, 
                                           .state_dir = options.host.state_dir,
                                           .socket = options.socket,
                                           .nascmd = options.nascmd,
-                                          .nas_directories = options.nas_directories});
+                                          .nas_directories = options.nas_directories,
+                                          .cloud = options.cloud});
 }
 
 Driver make_on_node(const csi::HostContext& context, const Options& options, const csi::Profile& profile) {
@@ -33,7 +34,8 @@ Driver make_on_node(const csi::HostContext& context, const Options& options, con
                                    .state_dir = options.host.state_dir,
                                    .socket = options.socket,
                                    .nascmd = options.nascmd,
-                                   .nas_directories = options.nas_directories});
+                                   .nas_directories = options.nas_directories,
+                                   .cloud = options.cloud});
 }
 
 Status run(const Options& options, Logger& log) {

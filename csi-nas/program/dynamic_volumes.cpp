@@ -45,7 +45,11 @@ DynamicVolumes::DynamicVolumes(const csi::HostContext& context, NfsSide& nfs, Dy
       options_(std::move(options)),
       ground_(std::move(ground)),
       shares_(nfs.mounts(), nfs.servers(), context.clock, options_.shown.native()),
-      volumes_(*ground_.records, shares_, *ground_.jobs, context.clock),
+      cloud_(options_.cloud.region.empty()
+                 ? nullptr
+                 : std::make_unique<CloudSide>(context_, options_.cloud, *ground_.records)),
+      volumes_(*ground_.records, shares_, *ground_.jobs, context.clock, nullptr,
+               cloud_ ? &cloud_->volumes() : nullptr),
       controller_(volumes_) {}
 
 // A name is looked up when it was not before; whoever mounts a share looks it up anew.

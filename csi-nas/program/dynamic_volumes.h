@@ -5,10 +5,12 @@
 #include <set>
 #include <string>
 
+#include "common/cloud/options.h"
 #include "common/csi/driver_host.h"
 #include "csi-nas/controller/mounted_shares.h"
 #include "csi-nas/controller/nas_controller.h"
 #include "csi-nas/controller/nas_volumes.h"
+#include "csi-nas/program/cloud_side.h"
 #include "csi-nas/program/nfs_side.h"
 
 namespace holdfast::nas {
@@ -18,6 +20,7 @@ struct DynamicVolumesOptions {
   std::filesystem::path folder;           ///< on a disk of ours; made when absent
   std::filesystem::path nas_directories;  ///< the program
   std::filesystem::path shown;            ///< below the root of NfsSide: where shares are shown whole
+  cloud::CloudOptions cloud = {};         ///< without a region there are no volumes of a cloud
 };
 
 /// The controller's half of csi-nas: volumes by StorageClasses, on shares that it mounts itself.
@@ -57,6 +60,7 @@ class DynamicVolumes {
   DynamicVolumesOptions options_;
   Ground ground_;
   MountedShares shares_;
+  std::unique_ptr<CloudSide> cloud_;  // null: none
   NasVolumes volumes_;
   NasController controller_;
   std::set<ServerAddress> found_;  // of the worker until its job is done

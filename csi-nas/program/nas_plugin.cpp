@@ -36,7 +36,8 @@ Result<Parts> make_parts(const csi::HostContext& context, const PluginOptions& o
                                                    {.driver_name = options.profile.driver_name,
                                                     .folder = options.state_dir / options.profile.driver_name,
                                                     .nas_directories = std::move(worker),
-                                                    .shown = folder / "controller"}));
+                                                    .shown = folder / "controller",
+                                                    .cloud = options.cloud}));
   return parts;
 }
 

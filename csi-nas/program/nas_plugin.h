@@ -18,6 +18,7 @@ struct PluginOptions {
   std::filesystem::path socket;           ///< empty: the profile's
   std::filesystem::path nascmd;           ///< empty: beside the program itself
   std::filesystem::path nas_directories;  ///< likewise; kAll
+  cloud::CloudOptions cloud = {};         ///< kAll
 };
 
 /// csi-nas on a node, for a program that hosts it: the node's half, which keeps nothing on disk (mounts are

@@ -43,6 +43,9 @@ void add_flags(Flags& flags, Options& out) {
   flags.value("nas-directories", "FILE",
               "what makes, copies and removes directories [nas-directories beside this program]",
               Flags::to_path(out.nas_directories));
+  flags.heading(
+      "Volumes that are file systems or access points of a cloud (Alibaba's NAS), made by the controller");
+  cloud::add_cloud_flags(flags, out.cloud);
   csi::add_host_flags(flags, out.host);
 }
 

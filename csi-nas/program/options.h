@@ -8,6 +8,7 @@
 
 #include "common/base/flags.h"
 #include "common/base/result.h"
+#include "common/cloud/options.h"
 #include "common/csi/host_options.h"
 #include "common/csi/profile.h"
 
@@ -28,6 +29,7 @@ struct Options {
   std::filesystem::path socket;  ///< empty: where the driver's profile has it, below kubelet's folder
   std::filesystem::path nascmd;  ///< empty: beside the program itself
   std::filesystem::path nas_directories;  ///< likewise
+  cloud::CloudOptions cloud;              ///< of a controller
 };
 
 /// Arguments without the program's name; every flag may also be set in the environment: CSI_ENDPOINT.

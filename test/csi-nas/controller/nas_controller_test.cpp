@@ -135,7 +135,7 @@ TEST_CASE_METHOD(Driver, "what no volume can be is refused before anything is ma
   const Case cases[] = {
       {"block", block + on_one_server(), Code::kInvalidArgument},
       {"no server", volume_request("v", ""), Code::kInvalidArgument},
-      {"filesystem", volume_request("v", on_one_server() + parameter("volumeAs", "filesystem")),
+      {"of a cloud that is not there", volume_request("v", parameter("volumeAs", "filesystem")),
        Code::kInvalidArgument},
       {"another kind", volume_request("v", on_one_server() + parameter("volumeAs", "disk")),
        Code::kInvalidArgument},

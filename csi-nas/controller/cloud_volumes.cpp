@@ -1,0 +1,310 @@
+#include "csi-nas/controller/cloud_volumes.h"
+
+#include <algorithm>
+#include <random>
+
+#include "common/base/sha.h"
+#include "common/csi/answers.h"
+
+namespace holdfast::nas {
+namespace {
+
+using cloud::Answer;
+using cloud::CallEnd;
+using cloud::CallError;
+using cloud::Done;
+using cloud::Refusal;
+
+constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
+constexpr std::uint64_t kLeastExtremeGib = 100;
+constexpr std::size_t kTokenDigits = 32;
+constexpr std::size_t kLabelDigits = 12;
+
+std::string attribute(const NasRecord& record, const std::string& key) {
+  const auto found = record.attributes.find(key);
+  return found == record.attributes.end() ? "" : found->second;
+}
+
+// The same for a record whenever it is asked for, and another for one of the same name made later: of the
+// word in its label.
+std::string token_of(const NasRecord& record, std::string_view what) {
+  std::string text(what);
+  text += "\n" + record.name + "\n" + attribute(record, "description");
+  return sha256_hex(text).substr(0, kTokenDigits);
+}
+
+std::string random_word() {
+  std::random_device source;
+  return std::to_string(source()) + std::to_string(source());
+}
+
+std::uint64_t gib_of(std::uint64_t bytes) { return std::max<std::uint64_t>(1, (bytes + kGiB - 1) / kGiB); }
+
+// Whether asking again for the same cannot do otherwise.
+bool is_final(const CallError& error) {
+  if (error.end == CallEnd::kNoSuchThing) return true;
+  if (error.end != CallEnd::kRefused) return false;
+  const Refusal why = cloud::refusal_of(error.code);
+  return why == Refusal::kInvalid || why == Refusal::kQuota || why == Refusal::kExists;
+}
+
+// Of what is being taken back: it goes on when the caller comes again.
+Status again_later(CallError error, std::string_view what) {
+  Error told = cloud::to_error(std::move(error).within(what));
+  return tl::unexpected(csi::may_be_left(std::move(told)));
+}
+
+Status under_way(std::string_view what) {
+  std::string message(what);
+  message += " is not active";
+  return fail(Code::kAborted, std::move(message));
+}
+
+// What the volume of a class is, as the record keeps it.
+void describe(NasRecord& record, const CloudClass& wanted) {
+  NasAttributes& attributes = record.attributes;
+  const bool file_system = record.kind == NasRecord::Kind::kFilesystem;
+  attributes["volumeAs"] = file_system ? "filesystem" : "accesspoint";
+  if (file_system) {
+    attributes["description"] = record.name + " " + sha256_hex(random_word()).substr(0, kLabelDigits);
+    attributes["fileSystemType"] = wanted.file_system.type;
+    attributes["deleteVolume"] = wanted.delete_volume ? "true" : "false";
+    return;
+  }
+  attributes["fileSystemId"] = wanted.point.file_system;
+  attributes["accesspoint"] = (wanted.point.root == "/" ? "" : wanted.point.root) + "/" + record.name;
+  attributes["volumeCapacity"] = wanted.quota ? "true" : "false";
+}
+
+bool is_bounded(const NasRecord& record) {
+  return attribute(record, "volumeCapacity") == "true" || attribute(record, "fileSystemType") == "extreme";
+}
+
+}  // namespace
+
+// The time that a call has for all of its exchanges.
+class CloudVolumes::Budget {
+ public:
+  Budget(Clock& clock, Patience patience) : clock_(clock), end_(clock.since_boot() + patience) {}
+  [[nodiscard]] Patience left() const {
+    return std::max(Patience(0), std::chrono::duration_cast<Patience>(end_ - clock_.since_boot()));
+  }
+  /// Waits before the next look. False: no time is left for one.
+  [[nodiscard]] bool wait() const {
+    if (left() <= kLook) return false;
+    clock_.sleep(kLook);
+    return true;
+  }
+
+ private:
+  Clock& clock_;
+  std::chrono::nanoseconds end_;
+};
+
+Result<NasRecord> CloudVolumes::create(NasRecord record, const CloudClass& wanted, std::uint64_t limit_bytes,
+                                       Patience patience) {
+  const Budget budget(clock_, patience);
+  const bool again = !record.version.empty();
+  if (!again) {
+    describe(record, wanted);
+    if (is_bounded(record)) record.bytes = gib_of(record.bytes) * kGiB;
+    if (wanted.file_system.type == "extreme") record.bytes = std::max(record.bytes, kLeastExtremeGib * kGiB);
+    if (limit_bytes != 0 && record.bytes > limit_bytes) {
+      return fail(Code::kOutOfRange, "the volume would have " + std::to_string(record.bytes) + " bytes");
+    }
+    HOLDFAST_CHECK(records_.put(record));
+  }
+  if (record.kind == NasRecord::Kind::kFilesystem) {
+    HOLDFAST_CHECK(make_file_system(record, wanted, again, budget));
+    HOLDFAST_CHECK(make_mount_target(record, wanted, budget));
+  } else {
+    HOLDFAST_CHECK(make_access_point(record, wanted, again, budget));
+    if (is_bounded(record)) HOLDFAST_CHECK(set_quota(record, budget));
+  }
+  record.ready = true;
+  HOLDFAST_CHECK(records_.put(record));
+  return record;
+}
+
+Status CloudVolumes::make_file_system(NasRecord& record, const CloudClass& wanted, bool again,
+                                      const Budget& budget) {
+  if (!attribute(record, "fileSystemId").empty()) return {};
+  FileSystemSpec spec = wanted.file_system;
+  spec.label = attribute(record, "description");
+  spec.gib = spec.type == "extreme" ? gib_of(record.bytes) : 0;
+  std::string id;
+  if (again) {
+    const Answer<std::vector<FileSystem>> there = backend_.file_systems(spec.label, budget.left());
+    if (!there) return failed(record, there.error(), budget);
+    if (!there->empty()) id = there->front().id;
+  }
+  if (id.empty()) {
+    const Answer<std::string> made =
+        backend_.create_file_system(spec, token_of(record, "file system"), budget.left());
+    if (!made) return failed(record, made.error(), budget);
+    id = *made;
+  }
+  record.attributes["fileSystemId"] = id;
+  return records_.put(record);
+}
+
+Status CloudVolumes::make_mount_target(NasRecord& record, const CloudClass& wanted, const Budget& budget) {
+  HOLDFAST_TRY(const std::string domain, active_target(record, wanted, budget));
+  // Of extreme NAS it is told with the path.
+  const bool extreme = attribute(record, "fileSystemType") == "extreme";
+  record.attributes["server"] = domain.substr(0, domain.find(':'));
+  record.attributes["path"] = extreme ? "/share" : "/";
+  return {};
+}
+
+// The domain of the file system's mount target, which is made when there is none.
+Result<std::string> CloudVolumes::active_target(const NasRecord& record, const CloudClass& wanted,
+                                                const Budget& budget) {
+  MountTargetSpec spec = wanted.target;
+  spec.file_system = attribute(record, "fileSystemId");
+  bool asked = false;
+  for (;;) {
+    const Answer<std::vector<MountTarget>> there = backend_.mount_targets(spec.file_system, budget.left());
+    if (!there) return tl::unexpected(failed(record, there.error(), budget).error());
+    if (!there->empty() && there->front().active) return there->front().domain;
+    if (!there->empty() || asked) {
+      if (budget.wait()) continue;
+      break;
+    }
+    const Done made = backend_.create_mount_target(spec, budget.left());
+    if (!made) return tl::unexpected(failed(record, made.error(), budget).error());
+    asked = true;
+  }
+  return tl::unexpected(under_way("the mount target of " + spec.file_system).error());
+}
+
+Status CloudVolumes::make_access_point(NasRecord& record, const CloudClass& wanted, bool again,
+                                       const Budget& budget) {
+  HOLDFAST_TRY(const AccessPoint point, active_point(record, wanted, again, budget));
+  record.attributes["server"] = point.domain;
+  record.attributes["path"] = "/";
+  return {};
+}
+
+Result<AccessPoint> CloudVolumes::active_point(const NasRecord& record, const CloudClass& wanted, bool again,
+                                               const Budget& budget) {
+  AccessPointSpec spec = wanted.point;
+  spec.name = record.name;
+  spec.root = attribute(record, "accesspoint");
+  for (bool look = again, asked = false;; look = true) {
+    if (look) {
+      const Answer<std::vector<AccessPoint>> there = points_of(record, budget);
+      if (!there) return tl::unexpected(failed(record, there.error(), budget).error());
+      if (!there->empty() && there->front().active) return there->front();
+      asked = asked || !there->empty();
+      if (asked && budget.wait()) continue;
+      if (asked) break;
+    }
+    const Done made = backend_.create_access_point(spec, budget.left());
+    if (!made) return tl::unexpected(failed(record, made.error(), budget).error());
+    asked = true;
+  }
+  return tl::unexpected(under_way("the access point of " + record.name).error());
+}
+
+// Those of the record: of its name, and on its directory.
+Answer<std::vector<AccessPoint>> CloudVolumes::points_of(const NasRecord& record, const Budget& budget) {
+  Answer<std::vector<AccessPoint>> there =
+      backend_.access_points(attribute(record, "fileSystemId"), record.name, budget.left());
+  if (!there) return there;
+  const std::string root = attribute(record, "accesspoint");
+  std::erase_if(*there, [&root](const AccessPoint& each) { return each.root != root; });
+  return there;
+}
+
+Status CloudVolumes::set_quota(NasRecord& record, const Budget& budget) {
+  const Done set = backend_.set_quota(attribute(record, "fileSystemId"), attribute(record, "accesspoint"),
+                                      gib_of(record.bytes), budget.left());
+  if (!set) return failed(record, set.error(), budget);
+  return {};
+}
+
+// The answer to a call in which the making of a volume failed.
+Status CloudVolumes::failed(const NasRecord& record, CallError error, const Budget& budget) {
+  if (!is_final(error)) return again_later(std::move(error), "make " + record.name);
+  HOLDFAST_CHECK(take_back(record, budget));
+  HOLDFAST_CHECK(records_.remove(record));
+  Error told = cloud::to_error(std::move(error).within("make " + record.name));
+  // What is missing is a part of the class; a volume that is not found would be taken for its source.
+  if (told.code == Code::kNotFound) told.code = Code::kInvalidArgument;
+  return tl::unexpected(std::move(told));
+}
+
+Status CloudVolumes::remove(const NasRecord& record, Patience patience) {
+  const Budget budget(clock_, patience);
+  const bool kept =
+      record.kind == NasRecord::Kind::kFilesystem && attribute(record, "deleteVolume") != "true";
+  if (!kept || !record.ready) HOLDFAST_CHECK(take_back(record, budget));
+  return records_.remove(record);
+}
+
+Status CloudVolumes::take_back(const NasRecord& record, const Budget& budget) {
+  if (record.kind == NasRecord::Kind::kFilesystem) return take_back_file_system(record, budget);
+  return take_back_point(record, budget);
+}
+
+Status CloudVolumes::take_back_file_system(const NasRecord& record, const Budget& budget) {
+  std::vector<std::string> ids{attribute(record, "fileSystemId")};
+  if (ids.front().empty()) {
+    const Answer<std::vector<FileSystem>> there =
+        backend_.file_systems(attribute(record, "description"), budget.left());
+    if (!there) return again_later(there.error(), "look for the file system of " + record.name);
+    ids.clear();
+    for (const FileSystem& each : *there) ids.push_back(each.id);
+  }
+  for (const std::string& id : ids) {
+    const Answer<std::vector<MountTarget>> targets = backend_.mount_targets(id, budget.left());
+    if (!targets && targets.error().end == CallEnd::kNoSuchThing) continue;
+    if (!targets) return again_later(targets.error(), "look for the mount targets of " + id);
+    for (const MountTarget& target : *targets) {
+      const Done done = backend_.delete_mount_target(id, target.domain, budget.left());
+      if (!done) return again_later(done.error(), "delete the mount target " + target.domain);
+    }
+    const Done done = backend_.delete_file_system(id, budget.left());
+    if (!done) return again_later(done.error(), "delete the file system " + id);
+  }
+  return {};
+}
+
+Status CloudVolumes::take_back_point(const NasRecord& record, const Budget& budget) {
+  const std::string file_system = attribute(record, "fileSystemId");
+  const Answer<std::vector<AccessPoint>> points = points_of(record, budget);
+  if (!points && points.error().end == CallEnd::kNoSuchThing) return {};
+  if (!points) return again_later(points.error(), "look for the access point of " + record.name);
+  for (const AccessPoint& point : *points) {
+    const Done done = backend_.delete_access_point(file_system, point.id, budget.left());
+    if (!done) return again_later(done.error(), "delete the access point " + point.id);
+  }
+  if (!is_bounded(record)) return {};
+  const Done done = backend_.cancel_quota(file_system, attribute(record, "accesspoint"), budget.left());
+  if (!done) return again_later(done.error(), "cancel the quota of " + record.name);
+  return {};
+}
+
+Result<std::uint64_t> CloudVolumes::extend(NasRecord record, std::uint64_t required_bytes,
+                                           std::uint64_t limit_bytes, Patience patience) {
+  const Budget budget(clock_, patience);
+  const std::uint64_t bytes = is_bounded(record) ? gib_of(required_bytes) * kGiB : required_bytes;
+  if (limit_bytes != 0 && bytes > limit_bytes) {
+    return fail(Code::kOutOfRange, "the volume would have " + std::to_string(bytes) + " bytes");
+  }
+  const std::string id = attribute(record, "fileSystemId");
+  Done done;
+  if (attribute(record, "fileSystemType") == "extreme") {
+    const std::string token = token_of(record, "grow to " + std::to_string(bytes));
+    done = backend_.grow_file_system(id, bytes / kGiB, token, budget.left());
+  } else if (is_bounded(record)) {
+    done = backend_.set_quota(id, attribute(record, "accesspoint"), bytes / kGiB, budget.left());
+  }
+  if (!done) return tl::unexpected(cloud::to_error(std::move(done).error().within("extend " + record.name)));
+  record.bytes = bytes;
+  HOLDFAST_CHECK(records_.put(record));
+  return bytes;
+}
+
+}  // namespace holdfast::nas
