@@ -50,6 +50,8 @@ TEST_CASE("a handle that leads out of its share is refused, and so is one that i
       "nas1#nas#/exports##a%0Ab",   "nas1#nas#/exports##%70vc", "nas1#nas#/exports#/a#pvc",
       "nas1#nas#/exports/##pvc",    "nas1#nas#/exports#a/#pvc", "nas1#nas#/exports##%00",
   };
+  CHECK(parse_handle("nas1#nas#/exports##" + std::string(109, 'n')).has_value());
+  CHECK_FALSE(parse_handle("nas1#nas#/exports##" + std::string(110, 'n')).has_value());
   for (const char* id : cases) {
     DYNAMIC_SECTION(id) {
       const auto parsed = parse_handle(id);
