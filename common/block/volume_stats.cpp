@@ -119,13 +119,15 @@ VolumeStats::~VolumeStats() {
   state_->news.wait(lock, [&] { return state_->threads == state_->looks.size(); });
 }
 
-void VolumeStats::add(const std::string& volume, const std::string& path) {
+void VolumeStats::add(const std::string& volume, const std::string& path,
+                      const std::optional<VolumeUsage>& last) {
   const std::scoped_lock lock(state_->mutex);
   State::Volume& entry = state_->volumes[volume];
   if (entry.generation != 0 && entry.path == path) return;
   entry = {};
   entry.path = path;
   entry.generation = ++state_->last_generation;
+  entry.sample.usage = last;
 }
 
 void VolumeStats::remove(const std::string& volume) {
@@ -177,6 +179,15 @@ std::optional<VolumeSample> VolumeStats::first(const std::string& volume,
   }
   lock.unlock();
   return latest(volume);
+}
+
+std::map<std::string, VolumeUsage> VolumeStats::usages() const {
+  const std::scoped_lock lock(state_->mutex);
+  std::map<std::string, VolumeUsage> out;
+  for (const auto& [name, volume] : state_->volumes) {
+    if (volume.sample.usage) out.emplace(name, *volume.sample.usage);
+  }
+  return out;
 }
 
 std::size_t VolumeStats::stuck() const {

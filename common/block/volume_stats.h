@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -78,7 +79,8 @@ class VolumeStats {
   ~VolumeStats();
 
   /// The first look is due at the next tick. Another path for a volume that is known takes its place.
-  void add(const std::string& volume, const std::string& path);
+  /// `last`: what was seen of it in an earlier life, which is told until the first look.
+  void add(const std::string& volume, const std::string& path, const std::optional<VolumeUsage>& last = {});
   void remove(const std::string& volume);
   void tick();
 
@@ -88,6 +90,8 @@ class VolumeStats {
   /// most. None may wait when this ends.
   [[nodiscard]] std::optional<VolumeSample> first(const std::string& volume,
                                                   std::chrono::milliseconds patience);
+  /// The last usage of all volumes of which one is known.
+  [[nodiscard]] std::map<std::string, VolumeUsage> usages() const;
   /// How many looks have taken longer than the patience and go on, for the metrics.
   [[nodiscard]] std::size_t stuck() const;
 

@@ -10,13 +10,11 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
-#include <sstream>
 #include <thread>
 #include <utility>
 
 #include "common/base/fd.h"
 #include "common/base/spawn.h"
-#include "common/base/text.h"
 #include "csi-nas/nascmd/answer.h"
 
 namespace holdfast::nas {
@@ -115,13 +113,19 @@ Result<std::string> ChildCalls::run(const std::string& server, std::vector<std::
   ::kill(-process, SIGKILL);
   const bool ended = wait_until(process, SteadyClock::now() + kKilledPatience);
   if (!ended) keep(server, process);
-  return fail(Code::kDeadlineExceeded, verb + ": the NFS server " + server + " has not answered within " +
+  const std::string waited_for =
+      server.empty() ? "it has not ended" : "the NFS server " + server + " has not answered";
+  return fail(Code::kDeadlineExceeded, verb + ": " + waited_for + " within " +
                                            std::to_string(patience.count()) + " ms" +
                                            (ended ? "" : ", and the call hangs in the kernel"));
 }
 
 Result<std::string> ChildCalls::resolve(const std::string& host, Patience patience) {
   return run("", {"resolve", host}, patience);
+}
+
+Status ChildCalls::start_lock_services(Patience patience) {
+  return without_answer(run("", {"lock-services"}, patience));
 }
 
 Status ChildCalls::mount(const std::string& server, const MountShareRequest& request, Patience patience) {
@@ -162,13 +166,7 @@ Status ChildCalls::unmount(const std::string& server, const UnmountRequest& requ
 Result<block::VolumeUsage> ChildCalls::look(const std::string& server, const std::string& path,
                                             Patience patience) {
   HOLDFAST_TRY(const std::string answer, run(server, {"look", path}, patience));
-  std::istringstream words(answer);
-  block::VolumeUsage usage;
-  if (words >> usage.total_bytes >> usage.available_bytes >> usage.used_bytes >> usage.total_inodes >>
-      usage.available_inodes >> usage.used_inodes) {
-    return usage;
-  }
-  return fail(Code::kInternal, "nascmd look: '" + printable(answer, 200) + "' is not a usage");
+  return read_usage(answer);
 }
 
 }  // namespace holdfast::nas

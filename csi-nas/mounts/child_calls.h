@@ -21,6 +21,7 @@ class ChildCalls final : public NfsCalls {
   ~ChildCalls() override = default;
 
   Result<std::string> resolve(const std::string& host, Patience patience) override;
+  Status start_lock_services(Patience patience) override;
   Status mount(const std::string& server, const MountShareRequest& request, Patience patience) override;
   Status make_folder(const std::string& server, const MakeFolderRequest& request, Patience patience) override;
   Status set_mode(const std::string& server, const std::string& path, mode_t mode,

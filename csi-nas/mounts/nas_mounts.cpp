@@ -39,6 +39,11 @@ bool is_of_source(const mount::MountEntry& entry, const NasSource& source) {
          });
 }
 
+// nfs-ganesha answers by version 3 that a folder which is not there is not exported.
+bool may_be_missing(const Error& error) {
+  return error.code == Code::kNotFound || error.code == Code::kPermissionDenied;
+}
+
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   return slash == 0 ? "/" : path.substr(0, slash);
@@ -135,9 +140,7 @@ Status NasMounts::make_missing(const NasSource& source, const Reached& reached, 
   const mount::MountOptions options = kernel_options(source.options, reached.server.address);
   Status done = fail(Code::kNotFound, reached.share.source() + " is not there");
   for (std::string parent = path; !done && parent != "/";) {
-    const bool look_further_up =
-        done.error().code == Code::kNotFound || done.error().code == Code::kPermissionDenied;
-    if (!look_further_up) return done;
+    if (!may_be_missing(done.error())) return done;
     parent = parent_of(parent);
     const MakeFolderRequest request{.source = NasShare{reached.share.host, parent}.source(),
                                     .options = options,
@@ -160,16 +163,25 @@ Status NasMounts::mount_or_make(const NasSource& source, const Reached& reached,
   };
   Status done = ask(reached.server, deadline, mount);
   const bool writable = !request.options.read_only();
-  if (done || done.error().code != Code::kNotFound || !writable || reached.share.path == "/") return done;
+  if (done || !may_be_missing(done.error()) || !writable || reached.share.path == "/") return done;
   const Status made = make_missing(source, reached, shared, deadline);
+  if (!made && done.error().code == Code::kPermissionDenied && may_be_missing(made.error())) return done;
   if (!made)
     return tl::unexpected(Error(made.error()).within("make the missing folder of " + request.source));
   return ask(reached.server, deadline, mount);
 }
 
+Status NasMounts::prepare_locks(const NasSource& source, Deadline deadline) {
+  if (!locks_at_server(source.options)) return {};
+  Status done = parts_.calls.start_lock_services(left(deadline));
+  if (done || done.error().code != Code::kDeadlineExceeded) return done;
+  return fail(Code::kUnavailable, done.error().message);
+}
+
 Result<mount::MountEntry> NasMounts::mount_share(const NasSource& source, const std::string& shared,
                                                  Deadline deadline) {
   HOLDFAST_TRY(const Reached reached, reach(source, deadline));
+  HOLDFAST_CHECK(prepare_locks(source, deadline));
   HOLDFAST_CHECK(mount_or_make(source, reached, shared, deadline));
   HOLDFAST_TRY(std::optional<mount::MountEntry> entry, entry_at(shared));
   if (!entry) return fail(Code::kUnavailable, "the mount of " + reached.share.source() + " was taken away");

@@ -66,6 +66,9 @@ class NfsCalls {
 
   /// The address of a host's name, of IPv4 if it has one. Errors: kUnavailable when it is not known now.
   virtual Result<std::string> resolve(const std::string& host, Patience patience) = 0;
+  /// What locks of version 3 need on this machine runs afterwards (nascmd/lock_services.h). Errors:
+  /// kFailedPrecondition when it is not there, or does not start.
+  virtual Status start_lock_services(Patience patience) = 0;
   /// Succeeds also when the source is mounted there. Errors: kAlreadyExists when something else is; kNotFound
   /// when the server has no such path.
   virtual Status mount(const std::string& server, const MountShareRequest& request, Patience patience) = 0;

@@ -32,6 +32,18 @@ std::optional<ServerAddress> server_of(const mount::MountEntry& entry) {
   return server.address.empty() ? std::nullopt : std::optional(std::move(server));
 }
 
+bool locks_at_server(const mount::MountEntry& entry) {
+  if (!is_nfs(entry)) return false;
+  bool version3 = false;
+  std::string_view rest = entry.super_options;
+  while (!rest.empty()) {
+    const std::string_view word = take_until(rest, ',');
+    if (word == "nolock" || word == "local_lock=all") return false;
+    version3 = version3 || word == "vers=3";
+  }
+  return version3;
+}
+
 bool is_at_or_below(std::string_view path, std::string_view folder) {
   return path.starts_with(folder) &&
          (path.size() == folder.size() || folder.ends_with('/') || path[folder.size()] == '/');

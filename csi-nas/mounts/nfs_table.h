@@ -16,6 +16,9 @@ namespace holdfast::nas {
 /// The server of an NFS mount, by the options that the kernel shows; nullopt when they do not tell.
 [[nodiscard]] std::optional<ServerAddress> server_of(const mount::MountEntry& entry);
 
+/// Whether locks of an NFS mount go to its server by a protocol of their own (version 3 without nolock).
+[[nodiscard]] bool locks_at_server(const mount::MountEntry& entry);
+
 /// Of all NFS mounts at and below `folder`, as mountinfo tells it.
 [[nodiscard]] std::set<ServerAddress> servers_below(const mount::Mounts& mounts, std::string_view folder);
 

@@ -1,6 +1,7 @@
 #include "csi-nas/nascmd/answer.h"
 
 #include <charconv>
+#include <cstdint>
 
 #include "common/base/text.h"
 
@@ -11,7 +12,8 @@ constexpr std::size_t kMostShownBytes = 200;
 constexpr int kLeastCode = 1;
 constexpr int kMostCode = 15;
 
-bool parse(std::string_view text, int& out) {
+template <class Number>
+bool parse(std::string_view text, Number& out) {
   const char* end = text.data() + text.size();
   return std::from_chars(text.data(), end, out).ptr == end && !text.empty();
 }
@@ -39,6 +41,27 @@ Result<std::string> read_answer_of_child(std::string_view answer, std::string_vi
   error.code = static_cast<Code>(code);
   error.message = rest;
   return tl::unexpected(std::move(error));
+}
+
+std::string write_usage(const block::VolumeUsage& usage) {
+  std::string out;
+  for (const std::uint64_t number : {usage.total_bytes, usage.available_bytes, usage.used_bytes,
+                                     usage.total_inodes, usage.available_inodes, usage.used_inodes}) {
+    out.append(out.empty() ? "" : " ").append(std::to_string(number));
+  }
+  return out;
+}
+
+Result<block::VolumeUsage> read_usage(std::string_view text) {
+  block::VolumeUsage usage;
+  std::string_view rest = text;
+  bool good = true;
+  for (std::uint64_t* const number : {&usage.total_bytes, &usage.available_bytes, &usage.used_bytes,
+                                      &usage.total_inodes, &usage.available_inodes, &usage.used_inodes}) {
+    good = good && parse(take_until(rest, ' '), *number);
+  }
+  if (good && rest.empty()) return usage;
+  return fail(Code::kInternal, "nascmd look: '" + printable(text, kMostShownBytes) + "' is not a usage");
 }
 
 }  // namespace holdfast::nas

@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "csi-nas/nascmd/lock_services.h"
 #include "csi-nas/nascmd/verbs.h"
 
 namespace holdfast::nas {
@@ -68,6 +69,8 @@ struct Verb {
 
 constexpr Verb kVerbs[] = {
     {"resolve", 1, [](const std::string& /*root*/, Words words) { return resolve_host(words[0]); }},
+    {"lock-services", 0,
+     [](const std::string& /*root*/, Words /*words*/) { return nothing_after(start_lock_services()); }},
     {"mount", 4, run_mount},
     {"make-folder", 5, run_make_folder},
     {"set-mode", 2, run_set_mode},

@@ -11,10 +11,13 @@ namespace holdfast::nas {
 /// verb, and what that needs:
 ///
 ///     resolve HOST
+///     lock-services
 ///     mount SOURCE FLAGS DATA TARGET
-///     make-folder SOURCE FLAGS DATA AT PATH      in a mount namespace of its own, which ends with the
-///     process set-mode PATH MODE bind SOURCE PART TARGET ro|rw parents|none unmount TARGET orderly|lazily
-///     remove|keep look PATH                                  "total available used" of bytes, and of inodes
+///     make-folder SOURCE FLAGS DATA AT PATH      in a mount namespace of its own, gone with the process
+///     set-mode PATH MODE
+///     bind SOURCE PART TARGET ro|rw parents|none
+///     unmount TARGET orderly|lazily remove|keep
+///     look PATH                                  "total available used" of bytes, and of inodes
 ///
 /// FLAGS and MODE are decimal. What they mean: NfsCalls (csi-nas/mounts/nfs_calls.h). Errors:
 /// kInvalidArgument for words that are none of these; those of NfsCalls.

@@ -22,6 +22,7 @@
 #include "common/mount/beneath.h"
 #include "common/mount/mounter.h"
 #include "csi-nas/mounts/nfs_table.h"
+#include "csi-nas/nascmd/answer.h"
 
 namespace holdfast::nas {
 namespace {
@@ -228,14 +229,12 @@ Result<std::string> look_at(const std::string& root, const std::string& path) {
   if (!found) return fail(Code::kNotFound, path + " is not there");
   if (::fstatvfs(found->get(), &space) != 0) return fail_errno(errno, "look at " + path);
   const auto used = [](std::uint64_t all, std::uint64_t free) { return all - std::min(all, free); };
-  std::string out;
-  for (const std::uint64_t number :
-       {std::uint64_t{space.f_blocks} * space.f_frsize, std::uint64_t{space.f_bavail} * space.f_frsize,
-        used(space.f_blocks, space.f_bfree) * space.f_frsize, std::uint64_t{space.f_files},
-        std::uint64_t{space.f_favail}, used(space.f_files, space.f_ffree)}) {
-    out.append(out.empty() ? "" : " ").append(std::to_string(number));
-  }
-  return out;
+  return write_usage({.total_bytes = std::uint64_t{space.f_blocks} * space.f_frsize,
+                      .available_bytes = std::uint64_t{space.f_bavail} * space.f_frsize,
+                      .used_bytes = used(space.f_blocks, space.f_bfree) * space.f_frsize,
+                      .total_inodes = space.f_files,
+                      .available_inodes = space.f_favail,
+                      .used_inodes = used(space.f_files, space.f_ffree)});
 }
 
 }  // namespace holdfast::nas

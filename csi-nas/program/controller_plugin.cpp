@@ -17,7 +17,10 @@ class ControllerPlugin final : public csi::HostedDriver {
                    std::unique_ptr<DynamicVolumes> volumes)
       : options_(std::move(options)), nfs_(std::move(nfs)), volumes_(std::move(volumes)) {}
 
-  Status prepare() override { return {}; }
+  Status prepare() override {
+    nfs_->prepare();
+    return {};
+  }
 
   [[nodiscard]] csi::ServedDriver served() override {
     csi::ServedDriver out;
@@ -58,7 +61,8 @@ Result<std::unique_ptr<csi::HostedDriver>> make_controller_plugin(const csi::Hos
   HOLDFAST_TRY(auto nfs, NfsSide::open(context, {.driver_name = options.profile.driver_name,
                                                  .nascmd = std::move(nascmd),
                                                  .root = mounts,
-                                                 .shared = mounts / "shared"}));
+                                                 .shared = mounts / "shared",
+                                                 .rpc_slots = options.rpc_slots}));
   HOLDFAST_TRY(auto volumes, DynamicVolumes::open(context, *nfs,
                                                   {.driver_name = options.profile.driver_name,
                                                    .folder = folder,

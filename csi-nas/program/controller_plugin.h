@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 
 #include "common/cloud/options.h"
 #include "common/csi/driver_host.h"
+#include "csi-nas/mounts/rpc_slots.h"
 
 namespace holdfast::nas {
 
@@ -14,6 +16,7 @@ struct ControllerPluginOptions {
   std::filesystem::path socket;
   std::filesystem::path nascmd;           ///< empty: beside the program itself
   std::filesystem::path nas_directories;  ///< likewise
+  std::uint32_t rpc_slots = kRpcSlots;    ///< 0: the kernel's
   cloud::CloudOptions cloud = {};
 };
 

@@ -23,6 +23,7 @@ Driver make_controller(const csi::HostContext& context, const Options& options, 
                                           .socket = options.socket,
                                           .nascmd = options.nascmd,
                                           .nas_directories = options.nas_directories,
+                                          .rpc_slots = options.rpc_slots,
                                           .cloud = options.cloud});
 }
 
@@ -35,6 +36,7 @@ Driver make_on_node(const csi::HostContext& context, const Options& options, con
                                    .socket = options.socket,
                                    .nascmd = options.nascmd,
                                    .nas_directories = options.nas_directories,
+                                   .rpc_slots = options.rpc_slots,
                                    .cloud = options.cloud});
 }
 

@@ -1,11 +1,13 @@
 #include "csi-nas/program/nas_plugin.h"
 
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "common/block/volume_stats.h"
 #include "common/mount/kubelet_inventory.h"
 #include "csi-nas/driver/nas_node.h"
+#include "csi-nas/driver/usage_record.h"
 #include "csi-nas/program/dynamic_volumes.h"
 #include "csi-nas/program/nfs_side.h"
 
@@ -26,7 +28,8 @@ Result<Parts> make_parts(const csi::HostContext& context, const PluginOptions& o
   auto nfs = NfsSide::open(context, {.driver_name = options.profile.driver_name,
                                      .nascmd = std::move(nascmd),
                                      .root = options.kubelet_dir,
-                                     .shared = folder / "shared"});
+                                     .shared = folder / "shared",
+                                     .rpc_slots = options.rpc_slots});
   if (!nfs) return tl::unexpected(std::move(nfs).error().within("--kubelet-dir"));
   parts.nfs = *std::move(nfs);
   if (options.mode != Mode::kAll) return parts;
@@ -49,6 +52,8 @@ class NasPlugin final : public csi::HostedDriver {
         parts_(std::move(parts)),
         probe_(std::make_shared<NasProbe>(mounts())),
         stats_(probe_, context.clock),
+        usages_(context.files, context.clock,
+                options_.state_dir / "nas-usage" / options_.profile.driver_name),
         node_({mounts(), places_, *probe_, stats_, [this] { return parts_.nfs->table(); }}, options_.node_id),
         stuck_looks_(context.metrics.gauge("holdfast_volume_stats_stuck", "Looks at volumes that do not end",
                                            {{"driver_name", options_.profile.driver_name}})) {}
@@ -58,11 +63,15 @@ class NasPlugin final : public csi::HostedDriver {
   ~NasPlugin() override { probe_->close(); }
 
   Status prepare() override {
+    parts_.nfs->prepare();
     HOLDFAST_TRY(const auto mounts, parts_.nfs->table());
     HOLDFAST_TRY(
         const std::vector<mount::KubeletPlace> places,
         mount::take_inventory(options_.kubelet_dir.native(), {options_.profile.driver_name}, *mounts));
     for (const mount::KubeletPlace& place : places) learn(place);
+    const auto usages = usages_.read();
+    if (!usages) warn_of_usages(usages.error());
+    watch(places, *mounts, usages.value_or(Usages{}));
     return {};
   }
 
@@ -84,6 +93,7 @@ class NasPlugin final : public csi::HostedDriver {
     stats_.tick();
     if (parts_.dynamic) parts_.dynamic->tick();
     parts_.nfs->tick();
+    keep_usages();
   }
 
   void refresh_metrics() override {
@@ -94,6 +104,21 @@ class NasPlugin final : public csi::HostedDriver {
 
  private:
   [[nodiscard]] NasMounts& mounts() { return parts_.nfs->mounts(); }
+
+  void warn_of_usages(const Error& error) {
+    context_.log.warning("the last usages of volumes are not kept", {{"why", error.message}});
+  }
+
+  void keep_usages() {
+    if (keeping_) return;
+    keeping_ = true;
+    context_.worker.run([this] { kept_ = usages_.keep(stats_.usages()); },
+                        [this] {
+                          keeping_ = false;
+                          if (!kept_ && !warned_) warn_of_usages(kept_.error());
+                          warned_ = !kept_;
+                        });
+  }
 
   void learn(const mount::KubeletPlace& place) {
     using Kind = mount::KubeletPlace::Kind;
@@ -106,9 +131,18 @@ class NasPlugin final : public csi::HostedDriver {
       return;
     }
     if (place.kind == Kind::kPublished) places_.published(place.volume, place.path);
-    if (place.kind != Kind::kStaged) return;
-    places_.staged(place.volume, place.path);
-    stats_.add(place.volume, place.path);
+    if (place.kind == Kind::kStaged) places_.staged(place.volume, place.path);
+  }
+
+  // Each volume once, where it is looked at later, too.
+  void watch(const std::vector<mount::KubeletPlace>& places, const mount::Mounts& mounts,
+             const Usages& usages) {
+    for (const mount::KubeletPlace& place : places) {
+      const auto path = places_.path_of(place.volume, mounts);
+      const auto last = usages.find(place.volume);
+      if (path)
+        stats_.add(place.volume, *path, last == usages.end() ? std::nullopt : std::optional(last->second));
+    }
   }
 
   csi::HostContext context_;
@@ -117,6 +151,10 @@ class NasPlugin final : public csi::HostedDriver {
   VolumePlaces places_;
   std::shared_ptr<NasProbe> probe_;
   block::VolumeStats stats_;
+  UsageRecord usages_;  // of the worker's thread
+  Status kept_;
+  bool keeping_ = false;
+  bool warned_ = false;
   NasNode node_;
   Gauge& stuck_looks_;
 };

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -15,6 +16,7 @@ namespace fs = std::filesystem;
 // For how long nobody must have used a share before it is unmounted beside calls.
 constexpr std::chrono::minutes kUnusedShare{1};
 constexpr std::chrono::seconds kSweepPatience{3};
+constexpr std::chrono::seconds kLockServicesPatience{5};
 
 }  // namespace
 
@@ -49,6 +51,20 @@ Result<std::shared_ptr<const mount::Mounts>> NfsSide::table() {
   auto told = std::make_shared<mount::Mounts>(*mounts);
   for (mount::MountEntry& entry : *told) entry.target = root_.told(entry.target);
   return std::shared_ptr<const mount::Mounts>(std::move(told));
+}
+
+void NfsSide::prepare() {
+  const auto warn = [this](const Status& done) {
+    if (!done) context_.log.warning("NFS is not as it should be", {{"why", done.error().message}});
+  };
+  if (options_.rpc_slots != 0) warn(raise_rpc_slots(options_.rpc_slots));
+  const auto mounts = table();
+  if (!mounts) return;
+  // Services that ran in a container have gone with it.
+  const bool needed = std::ranges::any_of(**mounts, [this](const mount::MountEntry& entry) {
+    return is_at_or_below(entry.target, options_.root.native()) && locks_at_server(entry);
+  });
+  if (needed) warn(calls_.start_lock_services(kLockServicesPatience));
 }
 
 void NfsSide::tick() {

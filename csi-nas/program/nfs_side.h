@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -10,6 +11,7 @@
 #include "common/mount/mount_table.h"
 #include "csi-nas/mounts/child_calls.h"
 #include "csi-nas/mounts/nas_mounts.h"
+#include "csi-nas/mounts/rpc_slots.h"
 #include "csi-nas/mounts/server_watch.h"
 
 namespace holdfast::nas {
@@ -17,8 +19,9 @@ namespace holdfast::nas {
 struct NfsSideOptions {
   std::string driver_name;  ///< in metrics
   std::filesystem::path nascmd;
-  std::filesystem::path root;    ///< all mounts are below it
-  std::filesystem::path shared;  ///< below it: where each share is mounted once
+  std::filesystem::path root;           ///< all mounts are below it
+  std::filesystem::path shared;         ///< below it: where each share is mounted once
+  std::uint32_t rpc_slots = kRpcSlots;  ///< calls under way on a connection; 0: the kernel's
 };
 
 /// What a node and a controller stand on alike: the children that call NFS, the servers that are watched, and
@@ -38,6 +41,9 @@ class NfsSide {
   /// As of NasMountsParts; from any thread.
   Result<std::shared_ptr<const mount::Mounts>> table();
 
+  /// What the kernel is to have before shares are mounted, and what those need that are mounted: the calls'
+  /// tables, services for locks. What fails is logged: volumes are there without. On any thread; seconds.
+  void prepare();
   /// Servers that are asked whether they live though nothing of theirs is mounted.
   void watch_also(std::set<ServerAddress> servers) { also_ = std::move(servers); }
   void tick();

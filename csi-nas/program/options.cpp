@@ -1,6 +1,7 @@
 #include "csi-nas/program/options.h"
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -43,6 +44,7 @@ void add_flags(Flags& flags, Options& out) {
   flags.value("nas-directories", "FILE",
               "what makes, copies and removes directories [nas-directories beside this program]",
               Flags::to_path(out.nas_directories));
+  add_rpc_slots_flag(flags, out.rpc_slots);
   flags.heading(
       "Volumes that are file systems or access points of a cloud (Alibaba's NAS), made by the controller");
   cloud::add_cloud_flags(flags, out.cloud);
@@ -54,6 +56,23 @@ void add_flags(Flags& flags, Options& out) {
 void add_nascmd_flag(Flags& flags, std::filesystem::path& target) {
   flags.value("nascmd", "FILE", "what calls NFS in the kernel [nascmd beside this program]",
               Flags::to_path(target));
+}
+
+void add_rpc_slots_flag(Flags& flags, std::uint32_t& target) {
+  flags.value("rpc-slots", "NUMBER",
+              "calls that a connection to an NFS server has under way at least; never lowers the kernel's; 0 "
+              "leaves that alone [128]",
+              [&target](const std::string& value) -> Status {
+                const char* end = value.data() + value.size();
+                std::uint32_t number = 0;
+                const bool read = !value.empty() && std::from_chars(value.data(), end, number).ptr == end;
+                if (!read || number > kMostRpcSlots) {
+                  return fail(Code::kInvalidArgument,
+                              "is not a number up to " + std::to_string(kMostRpcSlots));
+                }
+                target = number;
+                return {};
+              });
 }
 
 Status parse_options(std::span<const std::string> arguments, const Flags::Lookup& environment,

@@ -11,6 +11,7 @@
 #include "common/cloud/options.h"
 #include "common/csi/host_options.h"
 #include "common/csi/profile.h"
+#include "csi-nas/mounts/rpc_slots.h"
 
 namespace holdfast::nas {
 
@@ -29,6 +30,7 @@ struct Options {
   std::filesystem::path socket;  ///< empty: where the driver's profile has it, below kubelet's folder
   std::filesystem::path nascmd;  ///< empty: beside the program itself
   std::filesystem::path nas_directories;  ///< likewise
+  std::uint32_t rpc_slots = kRpcSlots;    ///< 0: the kernel's
   cloud::CloudOptions cloud;              ///< of a controller
 };
 
@@ -40,6 +42,8 @@ Status parse_options(std::span<const std::string> arguments, const Flags::Lookup
 
 /// The flag --nascmd, which csi-node has too.
 void add_nascmd_flag(Flags& flags, std::filesystem::path& target);
+/// --rpc-slots; likewise.
+void add_rpc_slots_flag(Flags& flags, std::uint32_t& target);
 
 /// Those of the file that --config names, under its key "profiles"; none of no file. Errors: those of reading
 /// it, naming it; kInvalidArgument naming the key.

@@ -212,6 +212,10 @@ Result<NasOptions> parse_nas_options(std::span<const std::string> entries) {
   return out;
 }
 
+bool locks_at_server(const NasOptions& options) {
+  return options.vers == "3" && !options.has("nolock") && !options.has("local_lock=all");
+}
+
 mount::MountOptions kernel_options(const NasOptions& options, std::string_view address) {
   mount::MountOptions out;
   out.data = "vers=" + options.vers + ",addr=" + std::string(address);

@@ -36,6 +36,9 @@ struct NasOptions {
 /// Adds a word, in place of one that it excludes.
 void set_word(NasOptions& options, std::string_view word);
 
+/// Whether locks go to the server by a protocol of their own, as those of version 3 do without nolock.
+[[nodiscard]] bool locks_at_server(const NasOptions& options);
+
 /// What mount(2) takes for these options and a server's address. Source: nfs(5), linux fs/nfs/fs_context.c.
 [[nodiscard]] mount::MountOptions kernel_options(const NasOptions& options, std::string_view address);
 

@@ -29,6 +29,7 @@ void add_flags(Flags& flags, CsiNodeOptions& out) {
               });
   lvm::add_lvmcmd_flag(flags, out.lvmcmd);
   nas::add_nascmd_flag(flags, out.nascmd);
+  nas::add_rpc_slots_flag(flags, out.rpc_slots);
   lvm::add_cluster_flags(flags, out.cluster);
   csi::add_host_flags(flags, out.host);
 }
@@ -65,7 +66,9 @@ Result<std::unique_ptr<csi::HostedDriver>> make_nas(const csi::HostContext& cont
   plugin.profile = profile;
   plugin.node_id = options.host.node_id;
   plugin.kubelet_dir = options.host.kubelet_dir;
+  plugin.state_dir = options.host.state_dir;
   plugin.nascmd = options.nascmd;
+  plugin.rpc_slots = options.rpc_slots;
   return nas::make_nas_plugin(context, plugin);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <ostream>
 #include <span>
@@ -10,14 +11,16 @@
 #include "common/csi/host_options.h"
 #include "common/csi/profile.h"
 #include "csi-lvm/program/options.h"
+#include "csi-nas/mounts/rpc_slots.h"
 
 namespace holdfast {
 
 struct CsiNodeOptions {
   csi::HostOptions host;
-  std::vector<std::string> profiles;  ///< names of drivers; none: all of --config
-  std::filesystem::path lvmcmd;       ///< empty: beside the program itself
-  std::filesystem::path nascmd;       ///< likewise
+  std::vector<std::string> profiles;         ///< names of drivers; none: all of --config
+  std::filesystem::path lvmcmd;              ///< empty: beside the program itself
+  std::filesystem::path nascmd;              ///< likewise
+  std::uint32_t rpc_slots = nas::kRpcSlots;  ///< of NFS; 0: the kernel's
   lvm::ClusterOptions cluster;
 };
 

@@ -212,6 +212,21 @@ TEST_CASE("What a look finds of a volume that is gone meanwhile, or is another, 
   CHECK(node.probe->looks("/new") == 1);
 }
 
+TEST_CASE("What was seen in an earlier life is told until the first look", "[block]") {
+  Node node;
+  const VolumeUsage earlier{.total_bytes = 7};
+  node.stats.add("v", "/v", earlier);
+  node.stats.add("w", "/w");
+  CHECK(node.stats.latest("v")->usage == earlier);
+  CHECK(node.stats.usages() == std::map<std::string, VolumeUsage>{{"v", earlier}});
+  node.probe->fail_at("/v");
+  node.stats.tick();
+  const VolumeSample sample = node.when("v", [](const VolumeSample& s) { return !s.trouble.empty(); });
+  CHECK(sample.usage == earlier);
+  node.when_known("w");
+  CHECK(node.stats.usages().size() == 2);
+}
+
 TEST_CASE("The end does not wait for a file system", "[block]") {
   const auto probe = std::make_shared<FakeProbe>();
   {

@@ -92,6 +92,16 @@ TEST_CASE("answers are read as they are written", "[nas]") {
   const auto read = read_answer_of_child(write_answer(failed), "bind");
   CHECK(read.error().sys_errno == ESTALE);
   CHECK(read.error().message == failed.error().message);
+  const block::VolumeUsage usage{.total_bytes = 1,
+                                 .available_bytes = 2,
+                                 .used_bytes = 3,
+                                 .total_inodes = 4,
+                                 .available_inodes = 5,
+                                 .used_inodes = 6};
+  CHECK(read_usage(write_usage(usage)).value() == usage);
+  for (const char* text : {"", "1 2 3 4 5", "1 2 3 4 5 6 7", "1 2 3 4 5 -6", "1 2 3 4 5 x"}) {
+    CHECK(read_usage(text).error().code == Code::kInternal);
+  }
   for (const char* text : {"", "okay\n", "0 0\n", "99 0\n", "5 x\n", "5\n"}) {
     CHECK(read_answer_of_child(text, "bind").error().code == Code::kUnavailable);
   }

@@ -40,6 +40,8 @@ class FakeCalls final : public NfsCalls {
   std::set<std::string> silent;              ///< addresses: calls to them are late, whatever is known of them
   std::set<std::string> stale;               ///< targets whose server has forgotten them
   std::set<std::string> busy;                ///< targets
+  int missing_errno = ENOENT;                ///< of the mount of what is not there
+  bool lock_services = true;                 ///< can be started
   std::vector<std::string> made;             ///< verbs and what they were about
   mount::Mounts mounts;
 
@@ -48,9 +50,13 @@ class FakeCalls final : public NfsCalls {
     if (found == names.end()) return fail(Code::kUnavailable, host + " has no address");
     return found->second;
   }
+  Status start_lock_services(Patience patience) override {
+    HOLDFAST_CHECK(begin("lock-services", "", patience));
+    return lock_services ? Status{} : Status(fail(Code::kFailedPrecondition, "no rpc.statd"));
+  }
   Status mount(const std::string& server, const MountShareRequest& request, Patience patience) override {
     HOLDFAST_CHECK(begin("mount " + request.source, server, patience));
-    if (!folders.contains(request.source)) return fail_errno(ENOENT, "mount " + request.source);
+    if (!folders.contains(request.source)) return fail_errno(missing_errno, "mount " + request.source);
     mount::MountEntry entry;
     entry.minor = ++last_minor_;
     entry.root = "/";

@@ -47,6 +47,30 @@ TEST_CASE_METHOD(Scene, "a share is mounted anew for other options", "[nas]") {
   CHECK(calls.targets().size() == 4);
 }
 
+TEST_CASE_METHOD(Scene, "what locks of version 3 need is started before a share is mounted with them",
+                 "[nas]") {
+  struct Case {
+    const char* options;
+    bool started;
+  };
+  const Case cases[] = {{"vers=3", true},
+                        {"vers=3,local_lock=flock", true},
+                        {"vers=3,nolock", false},
+                        {"vers=3,local_lock=all", false},
+                        {"vers=4.1", false}};
+  for (const Case& each : cases) {
+    DYNAMIC_SECTION(each.options) {
+      const NasSource source = source_of("/exports", each.options);
+      calls.lock_services = !each.started;
+      CHECK(stage(source, kOne).has_value() == !each.started);
+      CHECK((news().front() == "lock-services") == each.started);
+      calls.lock_services = true;
+      REQUIRE(stage(source, kOne).has_value());
+      CHECK(calls.mounts.size() == 2);
+    }
+  }
+}
+
 TEST_CASE_METHOD(Scene, "another volume where one is staged already is refused", "[nas]") {
   calls.folders.insert("10.0.0.5:/other");
   REQUIRE(stage(source_of("/exports"), kOne).has_value());
@@ -79,6 +103,16 @@ TEST_CASE_METHOD(Scene, "a folder that the share lacks is made from the nearest 
   const NasSource reader = source_of("/nothing", "ro");
   CHECK(stage(reader, kTwo).error().code == Code::kNotFound);
   CHECK(news() == Words{"mount 10.0.0.5:/nothing"});
+}
+
+TEST_CASE_METHOD(Scene, "a folder is made also when the server says that it is not exported", "[nas]") {
+  calls.missing_errno = EACCES;
+  REQUIRE(stage(source_of("/exports/team/a"), kOne).has_value());
+  calls.folders = {};
+  const Status none = stage(source_of("/nothing"), kTwo);
+  REQUIRE_FALSE(none.has_value());
+  CHECK(none.error().code == Code::kPermissionDenied);
+  CHECK(none.error().message.find("10.0.0.5:/nothing") != std::string::npos);
 }
 
 TEST_CASE_METHOD(Scene, "of several servers the first that lives is mounted", "[nas]") {

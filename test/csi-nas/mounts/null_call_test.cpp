@@ -1,6 +1,10 @@
 #include "csi-nas/mounts/null_call.h"
 
+#include <fstream>
+
+#include "csi-nas/mounts/rpc_slots.h"
 #include "test/catch.h"
+#include "test/fakes/temporary_folder.h"
 
 namespace holdfast::nas {
 namespace {
@@ -44,6 +48,30 @@ TEST_CASE("answers are told from what is none", "[nas]") {
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.name) { CHECK(read_null_reply(c.bytes, 7) == c.reply); }
   }
+}
+
+TEST_CASE("the kernel's tables of calls are raised, and never lowered", "[nas]") {
+  const holdfast::test::TemporaryFolder folder;
+  CHECK(raise_rpc_slots(128, folder.path()).error().code == Code::kFailedPrecondition);
+  const auto set = [&](const char* name, const char* text) {
+    std::ofstream(folder / name, std::ios::trunc) << text;
+  };
+  const auto number_in = [&](const char* name) {
+    int number = 0;
+    std::ifstream(folder / name) >> number;
+    return number;
+  };
+  set("tcp_slot_table_entries", "2\n");
+  set("tcp_max_slot_table_entries", "65536\n");
+  REQUIRE(raise_rpc_slots(128, folder.path()).has_value());
+  CHECK(number_in("tcp_slot_table_entries") == 128);
+  CHECK(number_in("tcp_max_slot_table_entries") == 65536);
+  set("tcp_max_slot_table_entries", "64\n");
+  REQUIRE(raise_rpc_slots(100, folder.path()).has_value());
+  CHECK(number_in("tcp_slot_table_entries") == 128);
+  CHECK(number_in("tcp_max_slot_table_entries") == 100);
+  set("tcp_slot_table_entries", "many");
+  CHECK_FALSE(raise_rpc_slots(128, folder.path()).has_value());
 }
 
 }  // namespace

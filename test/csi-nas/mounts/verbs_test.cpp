@@ -1,6 +1,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "csi-nas/nascmd/lock_services.h"
 #include "csi-nas/nascmd/nascmd.h"
 #include "test/catch.h"
 #include "test/fakes/shell.h"
@@ -44,6 +45,36 @@ TEST_CASE_METHOD(Scene, "a part of a share is shown where a volume is staged, an
   }
   CHECK(run({"bind", kRoot + "/shared/1", "", kRoot + "/pods/none/mount", "rw", "none"}).error().code ==
         Code::kNotFound);
+}
+
+TEST_CASE("rpcbind is asked for rpc.statd as RFC 1833 has it", "[nas]") {
+  const auto wire = [](std::initializer_list<std::uint8_t> lasts) {
+    std::string out;
+    for (const std::uint8_t last : lasts) out += std::string(3, '\0') + static_cast<char>(last);
+    return out;
+  };
+  const std::string call = statd_port_call(7);
+  CHECK(call.size() == 60);
+  CHECK(call.substr(call.size() - 16) == std::string("\0\1\x86\xb8", 4) + wire({1, 6, 0}));
+  const std::string mark("\x80\0\0\x1c", 4);
+  const std::string accepted = mark + wire({7, 1, 0, 0, 0, 0});
+  CHECK(read_statd_port(accepted + std::string("\0\0\x03\xe9", 4), 7) == 1001);
+  CHECK(read_statd_port(accepted + wire({0}), 7) == 0);
+  CHECK_FALSE(read_statd_port(accepted + std::string("\0\1\0\0", 4), 7));
+  CHECK_FALSE(read_statd_port(accepted, 7));
+  CHECK_FALSE(read_statd_port(mark + wire({7, 1, 0, 0, 0, 1, 0}), 7));
+}
+
+TEST_CASE("without rpcbind or rpc.statd, locks of version 3 are refused with a cure", "[nas]") {
+  // Nobody listens on the port 7, and nobody is started who would.
+  for (const bool silent : {false, true}) {
+    const LockServices services{
+        .rpcbind_port = 7, .rpcbind = {silent ? "/bin/true" : "/none/rpcbind"}, .statd = {"/none/rpc.statd"}};
+    const Status done = start_lock_services(services);
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().code == Code::kFailedPrecondition);
+    CHECK(done.error().message.find("nolock") != std::string::npos);
+  }
 }
 
 TEST_CASE_METHOD(Scene, "what is mounted and is not NFS stays", "[nas]") {

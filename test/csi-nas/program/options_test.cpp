@@ -18,13 +18,17 @@ std::optional<std::string> no_environment(const std::string& /*name*/) { return 
 
 TEST_CASE("csi-nas is told its driver, its socket and its node", "[nas]") {
   Options options;
-  const std::vector<std::string> arguments{"--mode=node", "--driver-name=nfs.example.com",
-                                           "--endpoint=unix:///run/a.sock", "--node-id=edge-1",
-                                           "--nascmd=/opt/nascmd"};
+  const std::vector<std::string> arguments{
+      "--mode=node",      "--driver-name=nfs.example.com", "--endpoint=unix:///run/a.sock",
+      "--node-id=edge-1", "--nascmd=/opt/nascmd",          "--rpc-slots=64"};
   REQUIRE(parse_options(arguments, no_environment, options).has_value());
   CHECK(options.driver_name == "nfs.example.com");
   CHECK(options.socket == "/run/a.sock");
   CHECK(options.nascmd == "/opt/nascmd");
+  CHECK(options.rpc_slots == 64);
+  for (const char* wrong : {"--rpc-slots=x", "--rpc-slots=65537", "--rpc-slots=-1"}) {
+    CHECK_FALSE(parse_options(std::vector<std::string>{wrong}, no_environment, options).has_value());
+  }
   CHECK(options.host.node_id == "edge-1");
 }
 
