@@ -47,6 +47,10 @@ run_bench() {
   local name names
   names=$(bench_names "${1-}")
   need_packages build bench >&2
+  if grep -qx nas <<<"$names"; then
+    need_packages kernel >&2
+    unpack_guest_packages >&2
+  fi
   mkdir -p "$HOLDFAST_ROOT/out/bench"
   for name in $names; do
     build_preset release >&2

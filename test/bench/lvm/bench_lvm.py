@@ -17,8 +17,9 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "test/demo"))
+sys.path[:0] = [str(ROOT / "test/demo"), str(ROOT / "test/bench")]
 sys.dont_write_bytecode = True
+import bars  # noqa: E402
 import guest  # noqa: E402
 import storage  # noqa: E402
 
@@ -52,8 +53,7 @@ def measure_calls():
 
 
 def bars_of(figures):
-    """(name, value, limit, (ours, floor)): the value is at most the limit; the floor is what the same takes without us
-    in this run."""
+    """As bars.report() takes them."""
     create, lvcreate = figures["create_ms"]["p50"], figures["lvcreate_ms"]["p50"]
     stage, mount = figures["stage_ms"]["p50"], figures["mount_ms"]["p50"]
     many, start = figures["many_seconds"], figures["start_200_seconds"]
@@ -72,24 +72,6 @@ def bars_of(figures):
     ]
 
 
-def judged(name, value, limit, beside):
-    bar = {"name": name, "value": round(value, 3), "limit": limit, "pass": value <= limit}
-    if beside is None:
-        return bar
-    ours, floor = beside
-    return {**bar, "floor": round(floor, 3), "ratio": round(ours / floor, 3)}
-
-
-def report(figures, gate):
-    bars = [judged(*bar) for bar in bars_of(figures)]
-    for bar in bars:
-        floor = f"  floor {bar['floor']}, ratio {bar['ratio']}" if "floor" in bar else ""
-        print(f"{'pass' if bar['pass'] else 'MISS'}  {bar['name']:26} {bar['value']:9}  limit {bar['limit']}{floor}",
-              file=sys.stderr)
-    print(json.dumps({"bench": "lvm", **figures, "bars": bars}))
-    return 0 if not gate or all(bar["pass"] for bar in bars) else 1
-
-
 def main():
     if sys.argv[1:] not in ([], ["--gate"]):
         print(__doc__, file=sys.stderr)
@@ -97,11 +79,11 @@ def main():
     shutil.rmtree(WORK, ignore_errors=True)  # what an earlier run left that was killed
     WORK.mkdir(parents=True)
     try:
-        status = report({"calls": measure_calls(), **measure()}, gate="--gate" in sys.argv)
+        figures = {"calls": measure_calls(), **measure()}
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
         sys.exit(f"bench_lvm: {error}")
     shutil.rmtree(WORK, ignore_errors=True)
-    sys.exit(status)
+    sys.exit(bars.report("lvm", figures, bars_of(figures), gate="--gate" in sys.argv))
 
 
 main()

@@ -5,16 +5,16 @@
 
 import json
 import pathlib
-import statistics
 import subprocess
 import sys
 import time
 
 TREE = pathlib.Path(sys.argv[1])
-sys.path.insert(0, str(TREE / "test/demo"))
+sys.path[:0] = [str(TREE / "test/demo"), str(TREE / "test/bench")]
 sys.dont_write_bytecode = True
 import csi_driver  # noqa: E402
 import storage_node  # noqa: E402
+from measuring import milliseconds, process_figures, seconds_of  # noqa: E402
 
 ROUNDS = 9
 AT_ONCE = 64
@@ -22,18 +22,6 @@ MANY = 200
 CALLS = 200
 SIZE = 4 * storage_node.MIB
 IDLE_SECONDS = 45  # lvmcmd leaves after 30
-
-
-def seconds_of(action):
-    started = time.monotonic()
-    action()
-    return time.monotonic() - started
-
-
-def milliseconds(seconds):
-    ordered = sorted(seconds)
-    return {"p50": round(1000 * statistics.median(ordered), 2),
-            "p99": round(1000 * ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))], 2)}
 
 
 def delete(node, name):
@@ -103,11 +91,6 @@ def stage_beside_mount(node):
 def capacity(node):
     request = {"parameters": storage_node.PARAMETERS}
     return milliseconds([seconds_of(lambda: node.csi.call("Controller", "GetCapacity", request)) for _ in range(CALLS)])
-
-
-def process_figures(pid):
-    fields = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
-    return {"rss_kib": int(fields["VmRSS"].split()[0]), "threads": int(fields["Threads"])}
 
 
 def processes_named(name):
