@@ -18,15 +18,36 @@ make_servers_network() {
 }
 
 # Runs in the server's namespaces of network, mounts and host name.
-serve_share() {
+begin_server() {
   hostname "$1" && mount -t tmpfs run /run && mount -t tmpfs nfs /var/lib/nfs &&
-    mkdir -p /var/lib/nfs/{rpc_pipefs,v4recovery,sm,sm.bak,nfsdcltrack,nfsdcld} /run/rpcbind &&
-    touch /var/lib/nfs/{etab,rmtab,state,export-lock} &&
-    mount -t rpc_pipefs sunrpc /var/lib/nfs/rpc_pipefs && mount -t nfsd nfsd /proc/fs/nfsd && nfsdcld && rpcbind -w &&
+    mkdir -p /var/lib/nfs/{rpc_pipefs,v4recovery,sm,sm.bak,nfsdcltrack,nfsdcld,ganesha} /run/rpcbind /run/ganesha &&
+    touch /var/lib/nfs/{etab,rmtab,state,export-lock} && rpcbind -w && rpc.statd --no-notify
+}
+
+# The kernel's server; likewise.
+serve_by_kernel() {
+  begin_server "$1" &&
+    mount -t rpc_pipefs sunrpc /var/lib/nfs/rpc_pipefs && mount -t nfsd nfsd /proc/fs/nfsd && nfsdcld &&
     exportfs -ra || return
   echo 10 >/proc/fs/nfsd/nfsv4leasetime
   echo 10 >/proc/fs/nfsd/nfsv4gracetime
-  rpc.mountd && rpc.nfsd 4
+  rpc.mountd && rpc.nfsd 4 || return
+  echo Y >/proc/fs/lockd/nlm_end_grace  # nobody has locks to reclaim
+}
+
+# nfs-ganesha, a server that is an ordinary process; likewise.
+serve_by_ganesha() {
+  local plugins=$guest_packages/usr/lib/x86_64-linux-gnu/ganesha
+  begin_server "$1" || return
+  printf '%s\n' >/run/ganesha/ganesha.conf \
+    "NFS_CORE_PARAM { Protocols = 3, 4; Enable_RQUOTA = false; Plugins_Dir = \"$plugins\"; }" \
+    'NFSv4 { Minor_Versions = 0, 1, 2; Grace_Period = 1; Lease_Lifetime = 10; RecoveryBackend = fs; Only_Numeric_Owners = true;' \
+    '  UseGetpwnam = true; }' \
+    'NFS_KRB5 { Active_krb5 = false; }' \
+    'EXPORT { Export_Id = 1; Path = /srv/share; Pseudo = /srv/share; Protocols = 3, 4; Transports = TCP; Access_Type = RW;' \
+    '  Squash = No_Root_Squash; SecType = sys; PrivilegedPort = false; FSAL { Name = VFS; } }'
+  LD_LIBRARY_PATH+=:$guest_packages/usr/lib/ganesha "$guest_packages/usr/bin/ganesha.nfsd" -f /run/ganesha/ganesha.conf \
+    -p /run/ganesha/pid -L "/out/$1.log" -N NIV_EVENT
 }
 
 start_one_server() {
@@ -38,14 +59,15 @@ start_one_server() {
   for address in $((4 * $1 - 2)) $((4 * $1 - 1)) $((4 * $1)) $((4 * $1 + 1)); do
     ip -n "$name" address add "10.9.1.$address/16" dev eth0 || return
   done
-  ip netns exec "$name" unshare --uts bash -c "$(declare -f serve_share); serve_share $name" </dev/null
+  ip netns exec "$name" unshare --uts bash -c \
+    "$(declare -f begin_server "$2"); guest_packages=$guest_packages; $2 $name" </dev/null
 }
 
-# start_nfs_servers COUNT
+# start_nfs_servers COUNT [serve_by_kernel|serve_by_ganesha]
 start_nfs_servers() {
   local number
   make_servers_network && make_export && know_service_users || return
   for ((number = 1; number <= $1; number++)); do
-    start_one_server "$number" || return
+    start_one_server "$number" "${2:-serve_by_kernel}" || return
   done
 }

@@ -48,16 +48,18 @@ class Volume:
     def _use(self, mode):
         return {"accessMode": {"mode": mode}, "mount": {}}
 
+    def _note(self, folder):
+        """As kubelet leaves it beside a mount, so that the driver knows after a start whose it is."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "vol_data.json").write_text(f'{{"driverName": "{DRIVER}", "volumeHandle": "{self.handle}"}}')
+
     def stage(self, mode=MANY):
-        self.staging.parent.mkdir(parents=True, exist_ok=True)
+        self._note(self.staging.parent)
         return "NodeStageVolume", {"volumeId": self.handle, "stagingTargetPath": str(self.staging),
                                    "volumeCapability": self._use(mode), "volumeContext": self._attributes}
 
     def publish(self, pod="pod", mode=MANY, readonly=False):
-        self.target(pod).parent.mkdir(parents=True, exist_ok=True)
-        # As kubelet leaves it, so that the driver knows after a start whose mount it is.
-        (self.target(pod).parent / "vol_data.json").write_text(
-            f'{{"driverName": "{DRIVER}", "volumeHandle": "{self.handle}"}}')
+        self._note(self.target(pod).parent)
         return "NodePublishVolume", {"volumeId": self.handle, "stagingTargetPath": str(self.staging),
                                      "targetPath": str(self.target(pod)), "readonly": readonly,
                                      "volumeCapability": self._use(mode), "volumeContext": self._attributes}
@@ -75,9 +77,11 @@ class Volume:
 class Node:
     """The program, and calls to it."""
 
-    def __init__(self, mode="node", *arguments):
+    def __init__(self, mode="node", *arguments, program="csi-nas", endpoint=None):
+        """`endpoint`: the socket that the program has by itself, which has no modes then; else it is told one."""
         self._mode = mode
         self._arguments = arguments
+        self._program, self._endpoint = program, endpoint
         self._messages = proto.compiled(ROOT / "common/csi/proto/csi.proto", "/tmp")
         self._count = 0
         self.slow = []
@@ -86,10 +90,10 @@ class Node:
 
     def start(self):
         self._count += 1
-        endpoint = f"/run/nas-{self._mode}-{self._count}.sock"
-        self._process = subprocess.Popen(
-            [ROOT / "build/bin/csi-nas", f"--mode={self._mode}", "--node-id=edge-1", f"--endpoint=unix://{endpoint}",
-             *self._arguments], stderr=open("/out/csi-nas.log", "ab"))
+        endpoint = self._endpoint or f"/run/nas-{self._mode}-{self._count}.sock"
+        words = [] if self._endpoint else [f"--mode={self._mode}", f"--endpoint=unix://{endpoint}"]
+        self._process = subprocess.Popen([ROOT / "build/bin" / self._program, *words, "--node-id=edge-1", *self._arguments],
+                                         stderr=open("/out/csi-nas.log", "ab"))
         deadline = time.monotonic() + 20
         while not os.path.exists(endpoint):
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -140,6 +144,9 @@ class Node:
         found, answer = self(call)
         if found != status:
             raise AssertionError(f"{call[0]}: {found}, not {status}: {answer}")
+
+    def pid(self):
+        return self._process.pid
 
     def open_things(self):
         """How many threads and descriptors it has."""
