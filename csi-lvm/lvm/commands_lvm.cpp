@@ -59,13 +59,14 @@ bool has_link(const LogicalVolume& volume) {
          volume.layout == Layout::kThin;
 }
 
-// One that was killed after it had loaded a device's table may not have linked the device again.
+// A command of LVM's that was killed after it had loaded a device's table may not have linked the device
+// again.
 void find_unlinked(const std::string& group, LogicalVolume& volume) {
   if (!volume.active || volume.unsettled || !has_link(volume)) return;
   volume.unsettled = ::access(("/dev/" + VolumeName{group, volume.name}.text()).c_str(), F_OK) != 0;
 }
 
-// One may stand on another: until a round finds all that are left in use.
+// A device may stand on another, so they are gone through again until a round finds all that are left in use.
 Status remove_unused(std::vector<MappedDevice> left) {
   FirstError first;
   for (std::size_t before = left.size() + 1; left.size() < before;) {
@@ -155,7 +156,7 @@ Result<LogicalVolume> CommandsLvm::look_at(const VolumeName& name, Patience pati
     find_unlinked(name.group, **volume);
     return **std::move(volume);
   }
-  // What is missing is told by what there is.
+  // Only the whole inventory tells what is missing, the volume or its group.
   HOLDFAST_TRY(const Inventory now, look(patience));
   HOLDFAST_TRY(const LogicalVolume* found, find_volume(now, name));
   return *found;

@@ -21,8 +21,8 @@ struct LvmSettings {
   /// Where LVM keeps a group's metadata from before its changes, two weeks and twenty files at least; "" for
   /// nowhere.
   std::string archive_folder;
-  /// After one that was kept others need not be for so long: with each of them LVM looks at all files that
-  /// are there, so that changes would become slower from day to day.
+  /// For so long after a group's metadata were kept its changes keep none: for each that does LVM looks at
+  /// all files that are there, so that changes would become slower from day to day.
   std::chrono::milliseconds between_archives = std::chrono::minutes{10};
   /// Where LVM keeps the metadata of each group as it is after each change, a file a group; "": they are not
   /// kept.
@@ -72,7 +72,8 @@ class CommandsLvm final : public Lvm {
   /// LvmCommand.
   Result<std::string> run(const std::string& group, std::vector<std::string> words, Patience patience,
                           bool joins = false);
-  /// Whether the next change of the group is to keep what was before it; then no other is for a while.
+  /// Whether the next change of the group is to keep what was before it. When true, the answer is false for
+  /// between_archives_, or until forget_archive().
   bool begin_archive(const std::string& group);
   void forget_archive(const std::string& group);
 

@@ -15,7 +15,7 @@ class HolderSights {
  public:
   using Time = std::chrono::nanoseconds;  ///< since boot
 
-  /// The task as it is now known; again, as it was, changes nothing.
+  /// The task as it is known now. Of one that is as it was seen last nothing changes.
   void saw(const TaskObject& task, Time now);
   void forget(const std::string& task) { seen_.erase(task); }
   /// The server cannot be heard.

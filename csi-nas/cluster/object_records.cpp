@@ -102,14 +102,14 @@ Result<std::optional<NasRecord>> ObjectRecords::by_id(const std::string& id) con
   return search(id);
 }
 
-// What nobody told of, by its label.
+// A record of which the watch has not told, by its label.
 Result<std::optional<NasRecord>> ObjectRecords::search(const std::string& id) const {
   const std::string path = nas_volumes().path() + "?limit=" + kMostFound +
                            "&labelSelector=" + kube::escape(std::string(kVolumeIdLabel) + "=" + label_of(id));
   const Result<json> found = ask([this, path](kube::ObjectClient::Done done) {
     return context_.client.get_document(path, std::move(done), {.kept = {}, .deadline = patience_});
   });
-  // Also where there are no such objects at all: then the definition is missing, and nothing is known.
+  // NOT_FOUND, too, says nothing of the record: the definition of NasVolumes is missing.
   if (!found) return tl::unexpected(csi::may_be_left(found.error()));
   HOLDFAST_TRY(const JsonObject list, JsonObject::of(*found));
   HOLDFAST_TRY(const std::vector<JsonField> items, list["items"].array_or_empty());

@@ -31,8 +31,8 @@ namespace holdfast::nas {
 /// A record has a finalizer, which goes with the record's removal and not before: an object that somebody
 /// deletes stays, and is used, until its volume is deleted.
 ///
-/// Errors of all calls: kUnavailable when the API server does not answer within the patience, kAborted; what
-/// was begun may have been done.
+/// Errors of all calls: kUnavailable when the API server does not answer within the patience; kAborted when
+/// the record was changed meanwhile, or the server refuses. What was begun may have been done.
 class ObjectRecords final : public NasRecords {
  public:
   /// All outlive it. `http` is for watches alone, another than that of `client`: a write could take the

@@ -26,9 +26,9 @@ namespace holdfast::nas {
 ///
 ///     none -> open, waits for a node -> open, held by one -> done or failed -> none: its answer was taken
 ///
-/// A call that is cut off anywhere is made again and goes on. An answer is handed out only when its task is
-/// gone, so that it is nobody's later. A task of another work for the same directory is waited for; of its
-/// answer nobody asks for, it is dropped. Answers that nobody takes are dropped after a while.
+/// A call that is cut off anywhere is made again and goes on. An answer is handed out only after its task is
+/// gone, so that no other call can take it too. Other work on the same directory is waited for; its answer,
+/// for which nobody asks any more, is dropped. Answers that nobody takes are dropped after a while.
 ///
 /// Watches all NasTasks. Belongs to the loop's thread, but for SiteWork's calls, which are for others.
 class SiteTasks final : public SiteWork {

@@ -18,8 +18,8 @@ constexpr std::size_t kMostText = 1000;  // of what people read
 constexpr std::size_t kShown = 200;
 constexpr std::array<std::string_view, 3> kStates{"", "done", "failed"};
 
-// What is the node's own to say.
-DirectoryOrder without_place(DirectoryOrder order) {
+// Without what is the node's own to say: where the share is mounted, and who works on it.
+DirectoryOrder without_node(DirectoryOrder order) {
   order.mounted_at.clear();
   order.holder.clear();
   return order;
@@ -35,12 +35,12 @@ Result<DirectoryOrder> decode_order(const JsonObject& object) {
     words.push_back(std::move(word));
   }
   HOLDFAST_TRY(DirectoryOrder order, parse_words(words));
-  return without_place(std::move(order));
+  return without_node(std::move(order));
 }
 
 json encode_order(const DirectoryOrder& order) {
   json out = json::object();
-  for (const std::string& word : to_words(without_place(order))) {
+  for (const std::string& word : to_words(without_node(order))) {
     const std::size_t sign = word.find('=');
     out[word.substr(0, sign)] = word.substr(sign + 1);
   }
@@ -143,7 +143,7 @@ std::string told(const SiteOrder& spec) {
 
 bool same_work(const SiteOrder& one, const SiteOrder& other) {
   const auto words = [](const SiteOrder& each) {
-    DirectoryOrder order = without_place(each.order);
+    DirectoryOrder order = without_node(each.order);
     order.stamp.clear();
     return to_words(order);
   };

@@ -57,7 +57,8 @@ struct TaskObject {
 /// What of an object is kept for decode_task().
 [[nodiscard]] kube::KeptFields task_fields();
 
-/// What it says of a mount or a holder is not read. Errors: kInvalidArgument, naming the member.
+/// Where the share is mounted and who works on it is for a node to say: its order's words for them are not
+/// read. Errors: kInvalidArgument, naming the member.
 [[nodiscard]] Result<TaskObject> decode_task(const JsonObject& object);
 
 /// A new object of that name, without status, which a server drops from it.

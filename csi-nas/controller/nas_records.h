@@ -69,7 +69,7 @@ class NasRecords {
   [[nodiscard]] virtual bool is_known() const { return true; }
 };
 
-/// For a controller without a cluster (--mode all): a file each, in a folder that nobody else uses.
+/// For a controller without a cluster: a file each, in a folder that nobody else uses.
 ///
 ///     <folder>/<hash of the id>      state_file.h, kind "nas-volume"; JSON
 class FileRecords final : public NasRecords {

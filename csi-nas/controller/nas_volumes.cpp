@@ -15,7 +15,7 @@ constexpr std::size_t kShown = 200;
 
 std::string shown(const std::string& text) { return "'" + printable(text, kShown) + "'"; }
 
-// Whether it is what a call asks for that was made before.
+// Whether the volume that is there by the wanted name is the wanted one.
 Status check_same(const NasRecord& record, const NewVolume& wanted) {
   const bool size_fits = record.bytes >= wanted.required_bytes &&
                          (wanted.limit_bytes == 0 || record.bytes <= wanted.limit_bytes);
@@ -220,7 +220,8 @@ Status NasVolumes::work_at_site(NasRecord& record, const DirectoryOrder& order, 
   return {};
 }
 
-// The record is put when the server has answered: one that does not is not chosen for good.
+// The record is put only after the server has answered: one that does not answer can be exchanged for another
+// by the next call.
 Status NasVolumes::work_on(NasRecord& record, DirectoryOrder order, Patience patience) {
   if (!record.site.empty()) return work_at_site(record, order, patience);
   HOLDFAST_TRY(const NasSource source, share_of(record));

@@ -51,7 +51,8 @@ struct NewVolume {
 /// Its id is a hash: an address means another server elsewhere. The controller does not know whether its
 /// server answers.
 ///
-/// No call waits longer than kAccessPatience and kWorkPatience together, whatever the servers do.
+/// Whatever the servers of shares do, no call waits for them longer than kAccessPatience and kWorkPatience
+/// together; how long records and sites may take is theirs to say (NasRecords, SiteWork).
 /// Errors of all calls: kAborted while the work is under way; kUnavailable while the server is away.
 /// Thread-safe, but for one volume at a time.
 class NasVolumes {

@@ -21,7 +21,8 @@ namespace holdfast::nas {
 ///     ready                    false: the work on it has begun, and may be half done
 [[nodiscard]] nlohmann::json record_to_json(const NasRecord& record);
 
-/// Without a version. Errors: kInvalidArgument, naming the member.
+/// Without a version. An onDelete that is not known is "archive", which loses nothing. Errors:
+/// kInvalidArgument, naming the member.
 [[nodiscard]] Result<NasRecord> record_from_json(const JsonObject& object);
 
 }  // namespace holdfast::nas

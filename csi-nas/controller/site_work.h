@@ -26,10 +26,10 @@ class SiteWork {
   SiteWork& operator=(const SiteWork&) = delete;
   virtual ~SiteWork() = default;
 
-  /// Begins the work, or goes on waiting for it, at most `patience`. There is one work at a time on a
-  /// directory. Returns what carry_out does, once: asked again, the work is done again, which finds
-  /// everything done. Errors: kAborted while it is under way, with how far it came or whom it waits for;
-  /// else carry_out's.
+  /// Begins the work, or goes on waiting for it, at most `patience`, and some seconds for the answer to be
+  /// taken. There is one work at a time on a directory. Returns what carry_out does, once: asked again, the
+  /// work is done again, which finds everything done. Errors: kAborted while it is under way, with how far it
+  /// came or whom it waits for; kUnavailable or kAborted when it cannot be asked for; else carry_out's.
   virtual Result<std::string> run(const SiteOrder& order, std::chrono::milliseconds patience) = 0;
   /// Why nothing is done at a site now, for people; empty: nothing is known to be wrong. Does not wait.
   [[nodiscard]] virtual std::string trouble(const std::string& site) const = 0;

@@ -28,15 +28,16 @@ class DirectoryWork {
   DirectoryWork& operator=(const DirectoryWork&) = delete;
   virtual ~DirectoryWork() = default;
 
-  /// Begins the work on one volume, or goes on waiting for it, at most `patience`. `id` is the volume's, of
-  /// which there is one work at a time; `server` is who has the share. `order.holder` is filled in. Returns
-  /// what carry_out does, once: asked again, the work is done again, which finds everything done.
+  /// Begins the work on one directory, or goes on waiting for it, at most `patience`. `id` tells it from the
+  /// directories of all shares: there is one work at a time on it; `server` is who has the share.
+  /// `order.holder` is filled in. Returns what carry_out does, once: asked again, the work is done again,
+  /// which finds everything done.
   /// Errors: kAborted while it is under way, with how far it came, also when another order is under way for
-  /// this volume or its turn has not come; kUnavailable when the child did not come to an end or cannot be
+  /// this directory or its turn has not come; kUnavailable when the child did not come to an end or cannot be
   /// started; else carry_out's.
   virtual Result<std::string> run(const std::string& id, const std::string& server, DirectoryOrder order,
                                   std::chrono::milliseconds patience) = 0;
-  /// Ends what is under way for the volume, as far as that can be ended; does not wait. What was begun is
+  /// Ends what is under way for the directory, as far as that can be ended; does not wait. What was begun is
   /// found by whoever does it next.
   virtual void give_up(const std::string& /*id*/) {}
 };
@@ -54,15 +55,15 @@ struct DirectoryJobsOptions {
   bool end_with_us = false;
 };
 
-/// The real one: each work is a child process, which may hang in the kernel as long as the server is away and
-/// goes on after us. Two of them run for a server at a time: one that makes or renames, one that removes or
-/// copies; others wait for their turn. Below `folder`, which nobody else uses:
+/// The real one: each work is a child process, which may hang in the kernel as long as the server is away,
+/// and goes on after us. Two of them run for a server at a time: one that makes or renames, one that removes
+/// or copies; others wait for their turn. Below `folder`, which nobody else uses:
 ///
 ///     holder                letters and digits, drawn once: who we are on the shares
 ///     <hash of the id>.job  job_record.h; locked by the child while it lives
 ///
-/// A child that was started by a process before us is seen by its lock. At our end they are left alone.
-/// Thread-safe.
+/// A child that was started by a process before us is seen by its lock. At our end they are left alone, but
+/// for `end_with_us`. Thread-safe.
 class DirectoryJobs final : public DirectoryWork {
  public:
   /// `clock` outlives it. Errors: errno of the folder.
@@ -74,7 +75,8 @@ class DirectoryJobs final : public DirectoryWork {
   /// Kills the child, if it is one of ours.
   void give_up(const std::string& id) override;
 
-  /// Children that live, also those of a process before us.
+  /// Children that live, also those of a process before us. Takes leave of those that have ended, and kills
+  /// those that are late (quick_deadline): to be called now and then.
   [[nodiscard]] std::size_t running();
 
  private:

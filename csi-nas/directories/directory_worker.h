@@ -13,9 +13,10 @@ inline constexpr int kRecordFd = 3;
 /// began it.
 inline constexpr std::string_view kEndWith = "end-with=";
 
-/// The child: carries out one order, told as words (to_words), writes how far it came over the record that it
-/// finds on kRecordFd, and at last how it ended. Returns the exit status: 0 when it is done, 1 when it failed
-/// and the record says why, 2 when not even that could be written.
+/// The child: carries out one order, told as words (to_words; the last may be kEndWith), writes how far it
+/// came over the record that it finds on kRecordFd, and at last how it ended. Returns the exit status: 0 when
+/// it is done, 1 when it failed and the record says why, 2 when not even that could be written, or whoever
+/// began it has ended.
 int run_directory_worker(std::span<const std::string> words);
 
 }  // namespace holdfast::nas

@@ -38,7 +38,7 @@ class NfsSide {
 
   [[nodiscard]] NasMounts& mounts() { return mounts_; }
   [[nodiscard]] const ServerStates& servers() const { return servers_; }
-  /// As of NasMountsParts; from any thread.
+  /// The mount table as NasMountsParts wants it: targets by the name that the root has here. From any thread.
   Result<std::shared_ptr<const mount::Mounts>> table();
 
   /// What the kernel is to have before shares are mounted, and what those need that are mounted: the calls'
