@@ -26,7 +26,7 @@ Answer ask(const std::vector<std::string>& arguments) {
 TEST_CASE("Wrong arguments are named, with what would do, and are status 2", "[inspect]") {
   const std::vector<std::pair<std::vector<std::string>, std::string>> rows = {
       {{}, "tell what to do: status, doctor or explain"},
-      {{"stats"}, "'stats' is none of status, doctor, explain"},
+      {{"stats"}, "'stats' is none of status, doctor, explain, node"},
       {{"explain"}, "explain takes one NODE, NAMESPACE/POD or ADDRESS"},
       {{"explain", "a", "b"}, "explain takes one NODE, NAMESPACE/POD or ADDRESS"},
       {{"status", "now"}, "status takes no further word"},
@@ -47,7 +47,7 @@ TEST_CASE("--help tells every command and flag on standard output", "[inspect]")
   const Answer got = ask({"--help"});
   CHECK(got.status == 0);
   for (const char* word :
-       {"status", "doctor", "explain", "--node-name", "--net-config-path", "--state-dir"}) {
+       {"status", "doctor", "explain", "node forget", "--node-name", "--net-config-path", "--state-dir"}) {
     CHECK_THAT(got.out, Catch::Contains(word));
   }
 }
