@@ -132,9 +132,7 @@ Status ClusterController::create_volume(const csi::Call& call, const csi::v1::Cr
                }));
   csi::v1::Volume& volume = *response.mutable_volume();
   tell(made.volume, topology_key_, made.place, volume);
-  const auto options = wish.spec.parameters.find("mkfsOptions");
-  if (options != wish.spec.parameters.end())
-    (*volume.mutable_volume_context())["mkfsOptions"] = options->second;
+  tell_class(request, volume);
   return {};
 }
 

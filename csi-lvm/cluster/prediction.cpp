@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "csi-lvm/volumes/volume_request.h"
+
 namespace holdfast::lvm {
 namespace {
 
@@ -64,7 +66,7 @@ std::unique_ptr<CapacityBook> predicted_book(const NodeFigures& node) {
 
 Capacity predicted_capacity(const NodeFigures& node, const Parameters& parameters) {
   const std::unique_ptr<CapacityBook> book = predicted_book(node);
-  return book->capacity(parameters.group, parameters.stripes, parameters.pool).value_or(Capacity{});
+  return book->capacity(room_in(parameters)).value_or(Capacity{});
 }
 
 Status predict(const NodeFigures& node, const LogicalVolumeSpec& wanted) {

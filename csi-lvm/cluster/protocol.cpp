@@ -103,6 +103,8 @@ NodeStep decide_node(const LogicalVolumeObject& object, const VolumeFacts& volum
 }
 
 bool ever_published(const LogicalVolume& volume) {
+  if (volume.tag_value(kStateTag) == kCreating)
+    return false;  // also a copy, of which it is known what it holds
   const std::string_view content = volume.tag_value(kContentTag);
   return volume.open || !volume.tag_value(kPublishedTag).empty() || (!content.empty() && content != "new");
 }

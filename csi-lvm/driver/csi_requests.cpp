@@ -86,6 +86,13 @@ void tell(const LocalVolume& volume, const std::string& topology_key, const std:
   }
 }
 
+void tell_class(const csi::v1::CreateVolumeRequest& request, csi::v1::Volume& into) {
+  for (const char* const key : {"fsType", "mkfsOptions"}) {
+    const auto told = request.parameters().find(key);
+    if (told != request.parameters().end()) (*into.mutable_volume_context())[key] = told->second;
+  }
+}
+
 void tell(const LocalVolume& snapshot, csi::v1::Snapshot& into) {
   into.set_snapshot_id(snapshot.name.volume);
   into.set_source_volume_id(snapshot.source);

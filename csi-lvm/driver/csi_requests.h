@@ -13,6 +13,7 @@
 
 namespace csi::v1 {
 class CapacityRange;
+class CreateVolumeRequest;
 class Snapshot;
 class TopologyRequirement;
 class ValidateVolumeCapabilitiesRequest;
@@ -46,6 +47,8 @@ Result<ContentSource> read_source(const csi::v1::VolumeContentSource& source);
 
 void tell(const LocalVolume& volume, const std::string& topology_key, const std::string& node,
           csi::v1::Volume& into);
+/// What of a volume's class its node has to know: which file system it makes, and how.
+void tell_class(const csi::v1::CreateVolumeRequest& request, csi::v1::Volume& into);
 void tell(const LocalVolume& snapshot, csi::v1::Snapshot& into);
 
 /// One page of a list that is sorted by name.

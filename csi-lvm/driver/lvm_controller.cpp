@@ -68,9 +68,7 @@ Status LvmController::create_volume(const csi::Call& call, const csi::v1::Create
   HOLDFAST_TRY(const LocalVolume made, volumes_.create(wanted, patience_of(call)));
   csi::v1::Volume& volume = *response.mutable_volume();
   tell(made, topology_key_, node_, volume);
-  const auto options = request.parameters().find("mkfsOptions");
-  if (options != request.parameters().end())
-    (*volume.mutable_volume_context())["mkfsOptions"] = options->second;
+  tell_class(request, volume);
   return {};
 }
 
@@ -129,7 +127,7 @@ Status LvmController::capacity(const csi::Call& /*call*/, const csi::v1::GetCapa
     capacity.available_bytes = book_.available_bytes();
   } else {
     HOLDFAST_TRY(const Parameters parameters, parse_parameters(to_map(request.parameters()), false));
-    HOLDFAST_TRY(capacity, book_.capacity(parameters.group, parameters.stripes, parameters.pool));
+    HOLDFAST_TRY(capacity, book_.capacity(room_in(parameters)));
     response.mutable_maximum_volume_size()->set_value(static_cast<std::int64_t>(capacity.largest_bytes));
     response.mutable_minimum_volume_size()->set_value(static_cast<std::int64_t>(capacity.smallest_bytes));
   }

@@ -8,6 +8,13 @@
 namespace holdfast::lvm {
 namespace {
 
+// LVM gives a pool a thousandth of its size for metadata, an extent at least, and takes as much again.
+constexpr std::uint64_t kMetadataShare = 1000;
+
+std::uint64_t whole_extents(std::uint64_t bytes, std::uint64_t extent_bytes) {
+  return extents_of(bytes, extent_bytes, 1) * extent_bytes;
+}
+
 std::uint32_t stripes_in(const VolumeGroup& group, std::uint32_t stripes) {
   return stripes == 0 ? static_cast<std::uint32_t>(std::max<std::size_t>(group.disks.size(), 1)) : stripes;
 }
@@ -27,6 +34,20 @@ std::uint64_t pretended_bytes(const VolumeGroup& group, const std::string& pool)
     if (volume.pool == pool) sum += volume.size_bytes;
   }
   return sum;
+}
+
+std::uint64_t overcommitted(std::uint64_t pool_bytes, const PoolLimits& limits) {
+  return static_cast<std::uint64_t>(static_cast<double>(pool_bytes) * limits.overcommit);
+}
+
+// Of a pool whose volumes may pretend to `most` bytes.
+Capacity of_pool(const VolumeGroup& group, const std::string& pool, std::uint64_t most) {
+  const std::uint64_t left = most - std::min(pretended_bytes(group, pool), most);
+  Capacity capacity;
+  capacity.smallest_bytes = group.extent_bytes;
+  capacity.available_bytes = group.extent_bytes == 0 ? 0 : left - left % group.extent_bytes;
+  capacity.largest_bytes = capacity.available_bytes;
+  return capacity;
 }
 
 std::string percent(const std::optional<double>& used) {
@@ -56,6 +77,12 @@ std::string not_enough(const VolumeGroup& group, const Room& room, const Capacit
 bool at_watermark(const LogicalVolume& pool, const PoolLimits& limits) {
   return pool.data_percent.value_or(100) >= limits.data_percent ||
          pool.metadata_percent.value_or(100) >= limits.metadata_percent;
+}
+
+PoolShare share_of_pool(std::uint64_t size_bytes, std::uint64_t extent_bytes) {
+  const std::uint64_t data = whole_extents(size_bytes, extent_bytes);
+  const std::uint64_t metadata = whole_extents(size_bytes / kMetadataShare + 1, extent_bytes);
+  return {.data_bytes = data, .all_bytes = data + 2 * metadata};
 }
 
 CapacityBook::CapacityBook(PoolLimits limits, std::map<std::string, std::uint64_t> spare_bytes)
@@ -170,7 +197,7 @@ Result<Capacity> CapacityBook::capacity(const Room& room) const {
 }
 
 Result<Capacity> CapacityBook::capacity_of(const VolumeGroup& group, const Room& room) const {
-  if (!room.pool.empty()) return thin_capacity(group, room.pool);
+  if (!room.pool.empty()) return thin_capacity(group, room);
   return thick_capacity(group, room.stripes, room.of_spare);
 }
 
@@ -189,17 +216,18 @@ Capacity CapacityBook::thick_capacity(const VolumeGroup& group, std::uint32_t st
   return capacity;
 }
 
-Result<Capacity> CapacityBook::thin_capacity(const VolumeGroup& group, const std::string& pool_name) const {
-  HOLDFAST_TRY(const LogicalVolume* pool, find_pool(group, pool_name));
-  Capacity capacity;
-  capacity.smallest_bytes = group.extent_bytes;
-  if (at_watermark(*pool, limits_)) return capacity;
-  const auto most = static_cast<std::uint64_t>(static_cast<double>(pool->size_bytes) * limits_.overcommit);
-  const std::uint64_t pretended = pretended_bytes(group, pool_name);
-  const std::uint64_t left = most - std::min(pretended, most);
-  capacity.available_bytes = group.extent_bytes == 0 ? 0 : left - left % group.extent_bytes;
-  capacity.largest_bytes = capacity.available_bytes;
-  return capacity;
+Result<Capacity> CapacityBook::thin_capacity(const VolumeGroup& group, const Room& room) const {
+  const bool to_be_made = room.pool_bytes > 0 && group.volume(room.pool) == nullptr;
+  if (to_be_made) return capacity_of_new_pool(group, room);
+  HOLDFAST_TRY(const LogicalVolume* pool, find_pool(group, room.pool));
+  if (at_watermark(*pool, limits_)) return of_pool(group, room.pool, 0);
+  return of_pool(group, room.pool, overcommitted(pool->size_bytes, limits_));
+}
+
+Capacity CapacityBook::capacity_of_new_pool(const VolumeGroup& group, const Room& room) const {
+  const PoolShare share = share_of_pool(room.pool_bytes, group.extent_bytes);
+  const bool fits = share.all_bytes <= thick_capacity(group, 1, false).largest_bytes;
+  return of_pool(group, room.pool, fits ? overcommitted(share.data_bytes, limits_) : 0);
 }
 
 }  // namespace holdfast::lvm

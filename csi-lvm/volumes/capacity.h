@@ -16,10 +16,18 @@ namespace holdfast::lvm {
 struct Room {
   std::string group;
   std::uint64_t size_bytes = 0;
-  std::uint32_t stripes = 1;  ///< 0: all disks of the group
-  std::string pool;           ///< not empty: of this thin pool
-  bool of_spare = false;      ///< what is spared for growth may serve: for snapshots
+  std::uint32_t stripes = 1;     ///< 0: all disks of the group
+  std::string pool;              ///< not empty: of this thin pool
+  bool of_spare = false;         ///< what is spared for growth may serve: for snapshots
+  std::uint64_t pool_bytes = 0;  ///< how large the pool is made when it is not there; 0: it must be
 };
+
+/// What a thin pool of so many bytes takes of its group when it is made.
+struct PoolShare {
+  std::uint64_t data_bytes = 0;  ///< the pool's own size, in whole extents
+  std::uint64_t all_bytes = 0;   ///< with its metadata, and as much again to mend them
+};
+[[nodiscard]] PoolShare share_of_pool(std::uint64_t size_bytes, std::uint64_t extent_bytes);
 
 /// Limits that keep a pool from running full: LVM then fails writes of every volume in it.
 struct PoolLimits {
@@ -79,7 +87,8 @@ class CapacityBook {
   /// Of volumes with so many stripes (0: all disks), or of the pool. Errors: kNotFound for the group or pool.
   [[nodiscard]] Result<Capacity> capacity(const std::string& group, std::uint32_t stripes,
                                           const std::string& pool) const;
-  /// Where the room's size does not matter.
+  /// Where the room's size does not matter. Of a pool that is to be made: what it will give, or nothing when
+  /// the group has no room for it.
   [[nodiscard]] Result<Capacity> capacity(const Room& room) const;
 
   [[nodiscard]] const PoolLimits& limits() const { return limits_; }
@@ -91,7 +100,8 @@ class CapacityBook {
   [[nodiscard]] Result<VolumeGroup> group_now(const std::string& name) const;
   [[nodiscard]] Result<Capacity> capacity_of(const VolumeGroup& group, const Room& room) const;
   [[nodiscard]] Capacity thick_capacity(const VolumeGroup& group, std::uint32_t stripes, bool of_spare) const;
-  [[nodiscard]] Result<Capacity> thin_capacity(const VolumeGroup& group, const std::string& pool) const;
+  [[nodiscard]] Result<Capacity> thin_capacity(const VolumeGroup& group, const Room& room) const;
+  [[nodiscard]] Capacity capacity_of_new_pool(const VolumeGroup& group, const Room& room) const;
 
   PoolLimits limits_;
   std::map<std::string, std::uint64_t> spare_bytes_;

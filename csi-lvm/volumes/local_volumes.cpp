@@ -195,7 +195,10 @@ Result<std::uint64_t> LocalVolumes::extend(const std::string& id, std::uint64_t 
   const LogicalVolume& volume = found->volume;
   // It may have the size, and its device not.
   HOLDFAST_CHECK(settle(found->group, patience));
-  if (volume.size_bytes >= required_bytes) return volume.size_bytes;
+  if (volume.size_bytes >= required_bytes) {
+    HOLDFAST_CHECK(clean_unused(*found, patience));
+    return volume.size_bytes;
+  }
   const std::uint64_t extent = found->group.extent_bytes;
   HOLDFAST_TRY(const std::uint64_t size, fitting_size(required_bytes, limit_bytes, extent, volume.stripes));
   HOLDFAST_TRY(const CapacityBook::Promise promise, book_.promise({.group = found->name.group,
@@ -204,8 +207,19 @@ Result<std::uint64_t> LocalVolumes::extend(const std::string& id, std::uint64_t 
                                                                    .pool = volume.pool,
                                                                    .of_spare = false}));
   HOLDFAST_CHECK(lvm_.extend(found->name, size, patience));
+  HOLDFAST_CHECK(clean_unused(*found, patience));
   const auto after = look(patience);
   return size;
+}
+
+// What an earlier tenant left in the extents that it grew by would pass for its content when it is first
+// staged.
+Status LocalVolumes::clean_unused(const FoundVolume& found, Patience patience) {
+  const LogicalVolume& volume = found.volume;
+  const bool unused = volume.tag_value(kContentTag) == "new" && volume.tag_value(kModeTag) != kBlock;
+  if (!unused || !is_thick(volume)) return {};
+  if (!volume.active) HOLDFAST_CHECK(lvm_.activate(found.name, patience));
+  return cleaner_.zero_superblocks(found.name);
 }
 
 Result<LocalVolume> LocalVolumes::snapshot(const std::string& name, const std::string& source,
@@ -221,9 +235,8 @@ Result<LocalVolume> LocalVolumes::snapshot(const std::string& name, const std::s
     there.reset();
   }
   if (there) {
-    const std::string_view first_name = there->volume.tag_value(kNameTag);
     if (!is_snapshot(there->volume) || there->volume.tag_value(kSourceTag) != source ||
-        (!first_name.empty() && first_name != name)) {
+        !is_named(*there, name)) {
       return fail(Code::kAlreadyExists, "there is another volume or snapshot " + there->name.text());
     }
     return told(there->group, there->volume, book_.limits());

@@ -129,6 +129,7 @@ class LocalVolumes {
   Result<CapacityBook::Promise> promise(const NewVolume& volume);
   Status make_ready(const VolumeName& name, bool thick, bool block, Patience patience);
   Status remove_found(const FoundVolume& found, Patience patience);
+  Status clean_unused(const FoundVolume& found, Patience patience);
   Status give_up(const VolumeName& name, Wipe wipe, Patience patience);
   Result<LocalVolume> take(const std::string& name, const FoundVolume& source, const SnapshotRoom& room,
                            Patience patience);

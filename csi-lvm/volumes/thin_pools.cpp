@@ -12,13 +12,16 @@ namespace holdfast::lvm {
 namespace {
 
 constexpr std::uint64_t kWhole = 100;
-// LVM gives a pool a thousandth of its size for metadata, an extent at least, and takes as much again.
-constexpr std::uint64_t kMetadataShare = 1000;
 // More than this LVM does not use. Source: lvmthin(7), "Maximum metadata size".
 constexpr std::uint64_t kMostMetadata = std::uint64_t{15} << 30;
 
 Room room_of(const VolumeGroup& group, std::uint64_t size_bytes, bool of_spare) {
-  return {.group = group.name, .size_bytes = size_bytes, .stripes = 1, .pool = {}, .of_spare = of_spare};
+  return {.group = group.name,
+          .size_bytes = size_bytes,
+          .stripes = 1,
+          .pool = {},
+          .of_spare = of_spare,
+          .pool_bytes = 0};
 }
 
 std::uint64_t whole_extents(std::uint64_t bytes, std::uint64_t extent_bytes) {
@@ -33,12 +36,10 @@ ThinPools::ThinPools(Lvm& lvm, CapacityBook& book, PoolGrowth growth, const Clus
 Status ThinPools::ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience) {
   HOLDFAST_TRY(const VolumeGroup group, book_.group(pool.group));
   if (group.volume(pool.volume) != nullptr || size_bytes == 0) return {};
-  const std::uint64_t metadata = whole_extents(size_bytes / kMetadataShare + 1, group.extent_bytes);
-  const std::uint64_t size = whole_extents(size_bytes, group.extent_bytes);
+  const PoolShare share = share_of_pool(size_bytes, group.extent_bytes);
   {
-    HOLDFAST_TRY(const CapacityBook::Promise promise,
-                 book_.promise(room_of(group, size + 2 * metadata, false)));
-    NewPool wanted{.name = pool, .size_bytes = size, .tags = {tag(kPoolTag, kMade)}};
+    HOLDFAST_TRY(const CapacityBook::Promise promise, book_.promise(room_of(group, share.all_bytes, false)));
+    NewPool wanted{.name = pool, .size_bytes = share.data_bytes, .tags = {tag(kPoolTag, kMade)}};
     const std::string cluster = cluster_.get();
     if (!cluster.empty()) wanted.tags.push_back(tag(kClusterTag, cluster));
     Status made = lvm_.create_pool(wanted, patience);

@@ -50,6 +50,15 @@ bool same_size(const VolumeRequest& wanted, const LogicalVolume& volume) {
 
 }  // namespace
 
+Room room_in(const Parameters& parameters) {
+  Room room;
+  room.group = parameters.group;
+  room.stripes = parameters.stripes;
+  room.pool = parameters.pool;
+  room.pool_bytes = parameters.pool_bytes;
+  return room;
+}
+
 Status check_bounds(const VolumeRequest& wanted) {
   if (wanted.limit_bytes > 0 && wanted.required_bytes > wanted.limit_bytes) {
     return fail(Code::kInvalidArgument, "the required size is larger than the limit");
@@ -131,17 +140,21 @@ NewSnapshot planned_snapshot(const std::string& name, const FoundVolume& source,
 
 Status check_same(const VolumeRequest& wanted, const FoundVolume& found) {
   const LogicalVolume& volume = found.volume;
-  const std::string_view name = volume.tag_value(kNameTag);
-  const bool same_name = name.empty() || name == wanted.name;
   const bool same_mode = state_of(volume).empty() || (volume.tag_value(kModeTag) == kBlock) == wanted.block;
   const bool same_way = state_of(volume).empty() || is_encrypted(volume) == wanted.parameters.encrypted;
-  if (found.name.group == wanted.parameters.group && volume.pool == wanted.parameters.pool && same_name &&
-      same_mode && same_way && same_size(wanted, volume) && same_source(wanted, volume) &&
-      !is_snapshot(volume)) {
+  if (found.name.group == wanted.parameters.group && volume.pool == wanted.parameters.pool &&
+      is_named(found, wanted.name) && same_mode && same_way && same_size(wanted, volume) &&
+      same_source(wanted, volume) && !is_snapshot(volume)) {
     return {};
   }
   return fail(Code::kAlreadyExists, "there is another volume " + found.name.text() + ", of " +
                                         std::to_string(volume.size_bytes) + " bytes");
+}
+
+bool is_named(const FoundVolume& found, const std::string& name) {
+  const std::string_view first = found.volume.tag_value(kNameTag);
+  if (!first.empty()) return first == name;
+  return found.name.volume == name || !check_tag(tag(kNameTag, name));
 }
 
 bool is_unfinished_copy(const LogicalVolume& volume) {

@@ -22,6 +22,9 @@ struct VolumeRequest {
   std::optional<ContentSource> source{};
 };
 
+/// Where volumes of such a class are made.
+[[nodiscard]] Room room_in(const Parameters& parameters);
+
 /// Whether there can be such a volume at all. Errors: kInvalidArgument, kOutOfRange.
 Status check_bounds(const VolumeRequest& wanted);
 
@@ -50,6 +53,9 @@ Result<NewVolume> planned(const VolumeRequest& wanted, const VolumeName& name, c
 /// Errors: kAlreadyExists when what has its name is something else than what is asked for. One of another
 /// maker has no tags, and is what its size tells.
 Status check_same(const VolumeRequest& wanted, const FoundVolume& found);
+
+/// Whether that is the name it was asked for by: two may become the same for LVM (lv_name_of()).
+[[nodiscard]] bool is_named(const FoundVolume& found, const std::string& name);
 
 /// Whether the volume is a copy that is not ready: it may have its source's size still.
 [[nodiscard]] bool is_unfinished_copy(const LogicalVolume& volume);

@@ -145,13 +145,15 @@ TEST_CASE_METHOD(Driver, "CSI's calls make, tell and remove a volume on the node
   const std::string where = "accessibility_requirements { requisite { " + at_node("edge-1") +
                             "} requisite { " + at_node("edge-2") + "} preferred { " + at_node("edge-2") +
                             "} }";
-  const auto made =
-      create(volume_request("pvc-1", 50 * kMiB, where + " parameters { key: 'mkfsOptions' value: '-m 0' }"));
+  const auto made = create(volume_request("pvc-1", 50 * kMiB,
+                                          where + " parameters { key: 'mkfsOptions' value: '-m 0' }"
+                                                  " parameters { key: 'fsType' value: 'ext3' }"));
   REQUIRE(made.has_value());
   CHECK(made->volume_id() == "pvc-1");
   CHECK(made->capacity_bytes() == 52 * kMiB);
   CHECK(made->volume_context().at("vgName") == "vg");
   CHECK(made->volume_context().at("mkfsOptions") == "-m 0");
+  CHECK(made->volume_context().at("fsType") == "ext3");
   REQUIRE(made->accessible_topology_size() == 1);
   CHECK(made->accessible_topology(0).segments().at(kTopologyKey) == "edge-2");
   CHECK(two.volume("pvc-1") != nullptr);

@@ -102,6 +102,20 @@ TEST_CASE("the controller predicts free less what is not in the figures less spa
   }
 }
 
+TEST_CASE("a pool that is to be made is expected to give what it will", "[lvm cluster]") {
+  const NodeStorageStatus told = storage();
+  const std::map<std::string, std::string> small{{"thinPool", "new"}, {"thinPoolSize", "40Mi"}};
+  const std::map<std::string, std::string> large{{"thinPool", "new"}, {"thinPoolSize", "1Gi"}};
+  const LogicalVolumeObject first = object_of(spec_of("pvc-new", 20 * kMiB, small));
+  const NodeFigures none{.storage = &told, .stale = false};
+  const NodeFigures one{.storage = &told, .stale = false, .volumes = {&first}};
+  CHECK(predict(none, spec_of("a", 80 * kMiB, small)).has_value());
+  CHECK_FALSE(predict(none, spec_of("a", 80 * kMiB + 1, small)).has_value());
+  CHECK(predict(one, spec_of("a", 60 * kMiB, small)).has_value());
+  CHECK_FALSE(predict(one, spec_of("a", 60 * kMiB + 1, small)).has_value());
+  CHECK(predict(none, spec_of("a", 1, large)).error().code == Code::kResourceExhausted);
+}
+
 TEST_CASE("of a node that is silent, unknown or full nothing is expected", "[lvm cluster]") {
   const NodeStorageStatus told = storage();
   const NodeFigures fresh{.storage = &told, .stale = false};
@@ -115,6 +129,20 @@ TEST_CASE("of a node that is silent, unknown or full nothing is expected", "[lvm
   CHECK(code(predict(unknown, spec_of("a", 1))) == Code::kResourceExhausted);
   CHECK(code(predict(fresh, spec_of("a", 1, {{"lvmType", "round"}}))) == Code::kInvalidArgument);
   CHECK(predicted_book(stale)->available_bytes() == 0);
+}
+
+TEST_CASE("a copy that was not finished was never in use, and goes with its tombstone", "[lvm cluster]") {
+  LogicalVolumeObject tombstone = object_of(spec_of("pvc-copy", 40 * kMiB));
+  tombstone.deleting = true;
+  Inventory inventory;
+  VolumeGroup& group = inventory.groups.emplace_back();
+  group.name = "vg";
+  LogicalVolume& copy = group.volumes.emplace_back();
+  copy.name = "pvc-copy";
+  copy.tags = {"csi.state=creating", "csi.from=volume", "csi.fs=formatted:1", "csi.cluster=c"};
+  CHECK(decide_node(tombstone, facts_of(tombstone, inventory, "c")) == NodeStep::kRemoveVolume);
+  copy.tags[0] = "csi.state=ready";
+  CHECK(decide_node(tombstone, facts_of(tombstone, inventory, "c")) == NodeStep::kKeep);
 }
 
 TEST_CASE("the controller's next step follows from the object and the node's life", "[lvm cluster]") {

@@ -72,6 +72,16 @@ TEST_CASE_METHOD(Driver, "a volume is told with its size, its group and its node
   CHECK(volume.accessible_topology(0).segments().at(kKey) == "edge-1");
 }
 
+TEST_CASE_METHOD(Driver, "a class's file system is told to the node that makes it", "[lvm driver]") {
+  const auto made = create(
+      "name: 'pvc-1' capacity_range { required_bytes: 400000000 } parameters { key: 'vgName' value: 'vg' } "
+      "parameters { key: 'fsType' value: 'xfs' } "
+      "volume_capabilities { access_mode { mode: SINGLE_NODE_WRITER } mount {} }");
+  REQUIRE(made.has_value());
+  CHECK(made->volume().volume_context().at("fsType") == "xfs");
+  CHECK_FALSE(create(volume_request("pvc-2", kMiB))->volume().volume_context().contains("fsType"));
+}
+
 TEST_CASE_METHOD(Driver, "what a local volume cannot be is refused before anything is made", "[lvm driver]") {
   struct Case {
     const char* name;
@@ -139,6 +149,9 @@ TEST_CASE_METHOD(Driver, "capacity is told by class, by node, and in all", "[lvm
         198 * 4 * kMiB);
   CHECK(room("accessible_topology { segments { key: 'kubernetes.io/hostname' value: 'edge-2' } }")
             .available_capacity() == 0);
+  const std::string of_pool = of_group + "parameters { key: 'thinPool' value: 'pool' } ";
+  CHECK(room(of_pool + "parameters { key: 'thinPoolSize' value: '100Mi' }").maximum_volume_size().value() ==
+        200 * kMiB);
 }
 
 TEST_CASE_METHOD(Driver, "a snapshot is ready at once, and found by its name and by its volume",

@@ -157,6 +157,9 @@ TEST_CASE_METHOD(Node, "a name that is taken by something else is told", "[lvm v
   VolumeRequest elsewhere = request("pvc-1", 50 * kMiB);
   elsewhere.parameters.group = "other";
   refuses(volumes.create(elsewhere, kNow), Code::kAlreadyExists);
+  // LVM takes no name that begins with snapshot.
+  REQUIRE(volumes.create(request("csi-snapshot-1", kMiB), kNow).has_value());
+  refuses(volumes.create(request("snapshot-1", kMiB), kNow), Code::kAlreadyExists);
 }
 
 TEST_CASE_METHOD(Node, "sizes that cannot be are told apart", "[lvm volumes]") {
@@ -240,6 +243,22 @@ TEST_CASE_METHOD(Node, "a volume grows to whole extents, and once", "[lvm volume
   refuses(volumes.extend("pvc-1", 13 * kMiB, 14 * kMiB, kNow), Code::kOutOfRange);
   refuses(volumes.extend("pvc-1", 201 * kExtent, 0, kNow), Code::kResourceExhausted);
   refuses(volumes.extend("pvc-2", 201 * kExtent, 0, kNow), Code::kNotFound);
+}
+
+TEST_CASE_METHOD(Node,
+                 "what an earlier tenant left does not pass for the content of a volume that grew unused",
+                 "[lvm volumes]") {
+  REQUIRE(volumes.create(request("pvc-1", kMiB), kNow).has_value());
+  REQUIRE(lvm.deactivate({"vg", "pvc-1"}, kNow).has_value());
+  cleaner.done.clear();
+  cleaner.fault = Error{Code::kUnavailable, 0, "cut off"};
+  refuses(volumes.extend("pvc-1", 2 * kExtent, 0, kNow), Code::kUnavailable);
+  cleaner.fault.reset();
+  CHECK(volumes.extend("pvc-1", 2 * kExtent, 0, kNow) == 2 * kExtent);
+  CHECK(cleaner.done == std::vector<std::string>{"zero vg/pvc-1"});
+  REQUIRE(lvm.change_tags({"vg", "pvc-1"}, {"csi.fs=new"}, {"csi.fs=formatting"}, kNow).has_value());
+  CHECK(volumes.extend("pvc-1", 3 * kExtent, 0, kNow) == 3 * kExtent);
+  CHECK(cleaner.done.size() == 1);
 }
 
 TEST_CASE_METHOD(Node, "a snapshot is of its volume's size, and knows its volume and its time",
