@@ -115,7 +115,7 @@ class Lives:
         driver.csi.first_answer(*call)
         reached = self._points_until(stretch, kill[1])
         if len(reached) < kill[1]:
-            driver.say(stretch)  # the call that follows has changes too
+            driver.say(f"{stretch}.again")  # the call that follows has changes too
             self.missed.append((name, kill))
             return
         driver.wait_until_killed()
