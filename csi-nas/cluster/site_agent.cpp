@@ -15,7 +15,7 @@ using nlohmann::json;
 constexpr std::chrono::seconds kWritePatience{10};
 constexpr std::chrono::milliseconds kWriteAgain{300};
 constexpr std::chrono::seconds kTick{1};
-constexpr unsigned kParts = 256;  // what two hexadecimal digits tell apart
+constexpr unsigned kParts = 256;
 
 kube::WatchOptions tasks_of(const std::string& site) {
   kube::WatchOptions options{.resource = nas_tasks(), .kept = task_fields()};
@@ -108,7 +108,7 @@ void SiteAgent::look_at(const TaskObject& task, Next& next) {
   const auto held = held_.find(name);
   if (held != held_.end()) {
     if (is_ours(task, held->second)) return tend(task, held->second, next);
-    // One that has ended needs no word: most likely we ended it, by a write whose answer was lost.
+    // Of one that has ended the answer is there, by a write whose own answer was lost.
     if (task.status.state == TaskState::kOpen) {
       context_.log.warning("a task is another's now",
                            {{"task", name}, {"work", told(task.spec)}, {"holder", task.status.holder}});
@@ -125,7 +125,7 @@ bool SiteAgent::is_ours(const TaskObject& task, const Held& held) const {
 
 SiteAgent::Time SiteAgent::free_at(const TaskObject& task) const {
   const TaskStatus& status = task.status;
-  // It is this node's: a process before this one held it, or the answer was lost to the write that took it.
+  // Of a process of ours before this one, or taken by a write whose answer was lost.
   if (status.holder == options_.node) return now();
   const Time since = sights_.last_sign(task.id.name, now());
   const Time free = status.holder.empty() ? since : since + options_.lease;
@@ -155,7 +155,7 @@ void SiteAgent::take(const TaskObject& task) {
                     .place = place,
                     .epoch = epoch,
                     .lease = std::make_shared<TaskLease>(),
-                    .renew_at = sent + options_.renew,
+                    .renew_at = now() + options_.renew,
                     .backoff = Backoff(options_.first_wait, options_.longest_wait, ++next_seed_)};
           held.lease->extend(sent + options_.lead);
           held_.insert_or_assign(name, std::move(held));
@@ -194,7 +194,7 @@ void SiteAgent::renew(const TaskObject& task, const Held& held) {
     const auto found = held_.find(name);
     if (found == held_.end() || found->second.epoch != epoch) return;
     found->second.lease->extend(sent + options_.lead);
-    found->second.renew_at = sent + options_.renew;
+    found->second.renew_at = now() + options_.renew;
   });
 }
 

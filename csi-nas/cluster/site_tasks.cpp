@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
 #include "common/base/on_loop.h"
 #include "csi-nas/cluster/nas_names.h"
@@ -130,18 +131,25 @@ void SiteTasks::look_for_trouble() {
 }
 
 void SiteTasks::drop_old_answers() {
+  std::vector<std::string> old;
   for (const auto& [name, since] : answered_) {
-    const TaskObject* task = cache_.find(name);
-    const bool wanted = std::ranges::any_of(calls_, [&](const auto& call) { return call->name() == name; });
-    const bool old = now() - since >= options_.keep_answers;
-    if (task == nullptr || wanted || !old || drops_.contains(name)) continue;
-    drops_[name] = context_.client.remove(nas_tasks(), name, task->id.uid,
-                                          [this, name, id = task->id](const Result<nlohmann::json>& removed) {
-                                            if (removed) cache_.removed(id);
-                                            drops_.erase(name);
-                                          },
-                                          {.kept = {}, .deadline = TaskCall::kToTake});
+    if (now() - since >= options_.keep_answers && !drops_.contains(name)) old.push_back(name);
   }
+  for (const std::string& name : old) {
+    const bool wanted = std::ranges::any_of(calls_, [&](const auto& call) { return call->name() == name; });
+    if (!wanted) drop(name);
+  }
+}
+
+void SiteTasks::drop(const std::string& name) {
+  const TaskObject* task = cache_.find(name);
+  if (task == nullptr) return;
+  drops_[name] = context_.client.remove(nas_tasks(), name, task->id.uid,
+                                        [this, name, id = task->id](const Result<nlohmann::json>& removed) {
+                                          if (removed) cache_.removed(id);
+                                          drops_.erase(name);
+                                        },
+                                        {.kept = {}, .deadline = TaskCall::kToTake});
 }
 
 }  // namespace holdfast::nas

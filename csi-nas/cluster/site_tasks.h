@@ -71,6 +71,7 @@ class SiteTasks final : public SiteWork {
   void tick();
   void look_for_trouble();
   void drop_old_answers();
+  void drop(const std::string& name);
   /// Whom an open task waits for.
   [[nodiscard]] std::string state_of(const TaskObject& task) const;
   [[nodiscard]] bool is_forsaken(const TaskObject& task) const;

@@ -22,9 +22,9 @@ kube::CallOptions options() { return {.kept = task_fields(), .deadline = TaskCal
 
 }  // namespace
 
-TaskCall::TaskCall(const Tools& tools, std::string name, SiteOrder order, std::chrono::nanoseconds patience,
+TaskCall::TaskCall(Tools tools, std::string name, SiteOrder order, std::chrono::nanoseconds patience,
                    Done done)
-    : tools_(tools), name_(std::move(name)), order_(std::move(order)), done_(std::move(done)) {
+    : tools_(std::move(tools)), name_(std::move(name)), order_(std::move(order)), done_(std::move(done)) {
   deadline_ = tools_.loop.after(patience, [this] { out_of_time(); });
 }
 

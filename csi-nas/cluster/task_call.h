@@ -27,8 +27,7 @@ class TaskCall {
   /// What it waits for beyond its patience: that a task is gone whose answer it has.
   static constexpr std::chrono::seconds kToTake{3};
 
-  TaskCall(const Tools& tools, std::string name, SiteOrder order, std::chrono::nanoseconds patience,
-           Done done);
+  TaskCall(Tools tools, std::string name, SiteOrder order, std::chrono::nanoseconds patience, Done done);
   TaskCall(const TaskCall&) = delete;
   TaskCall& operator=(const TaskCall&) = delete;
   ~TaskCall() = default;

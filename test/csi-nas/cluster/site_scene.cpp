@@ -171,6 +171,11 @@ void SceneNode::start() {
     options.renew = 60ms;
     options.lead = 250ms;
     options.lease = 500ms;
+    if (patient) {
+      options.renew = 1s;
+      options.lead = 20s;
+      options.lease = 30s;
+    }
     options.spread = 10ms;
     options.look = 5ms;
     options.first_wait = 10ms;

@@ -133,6 +133,7 @@ class SceneNode final : public ShareAccess, public DirectoryWork {
   std::atomic<bool> powerless = false;  ///< it was cut there
   std::atomic<bool> server_dead = false;
   std::atomic<bool> busy = false;  ///< its works take long
+  bool patient = false;            ///< nobody is to take over from it; set before start()
   std::atomic<int> begun = 0;
   std::atomic<int> given_up = 0;
   std::function<void()> at_mount = {};  ///< called before a share is told; set before start()
