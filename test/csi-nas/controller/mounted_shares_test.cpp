@@ -2,6 +2,7 @@
 
 #include "test/catch.h"
 #include "test/csi-nas/controller/folder_shares.h"
+#include "test/csi-nas/controller/share_contract.h"
 #include "test/csi-nas/mounts/fake_calls.h"
 #include "test/fakes/temporary_folder.h"
 
@@ -53,21 +54,11 @@ struct FolderScene {
 TEMPLATE_TEST_CASE("a share is somewhere while its server answers, and told to be away when not", "[nas]",
                    FolderScene, MountedScene) {
   TestType scene;
-  ShareAccess& access = scene.access;
-  CHECK(access.answers(share("/exports")));
-  const auto first = access.mounted_at(share("/exports"), kPatience);
-  REQUIRE(first.has_value());
-  CHECK(access.mounted_at(share("/exports"), kPatience).value() == *first);
-  CHECK(access.mounted_at(share("/other"), kPatience).value() != *first);
-
-  scene.set_dead("10.0.0.5", true);
-  CHECK_FALSE(access.answers(share("/exports")));
-  CHECK(access.mounted_at(share("/exports"), kPatience).error().code == Code::kUnavailable);
-  CHECK(access.answers(share("/exports", "10.0.0.6")));
-
-  scene.set_dead("10.0.0.5", false);
-  CHECK(access.answers(share("/exports")));
-  CHECK(access.mounted_at(share("/exports"), kPatience).value() == *first);
+  test::keep_share_contract({.access = scene.access,
+                             .share = share("/exports"),
+                             .other = share("/other"),
+                             .elsewhere = share("/exports", "10.0.0.6"),
+                             .set_dead = [&](bool dead) { scene.set_dead("10.0.0.5", dead); }});
 }
 
 TEST_CASE_METHOD(MountedScene, "a share is shown whole, to write to, wherever volumes lie in it", "[nas]") {
