@@ -68,7 +68,11 @@ Status NasNode::capabilities(const csi::Call& /*call*/,
 
 Status NasNode::info(const csi::Call& /*call*/, const csi::v1::NodeGetInfoRequest& /*request*/,
                      csi::v1::NodeGetInfoResponse& response) {
+  HOLDFAST_TRY(const NasTopology topology, parts_.topology());
   response.set_node_id(node_);
+  if (!topology.empty()) {
+    response.mutable_accessible_topology()->mutable_segments()->insert(topology.begin(), topology.end());
+  }
   return {};
 }
 

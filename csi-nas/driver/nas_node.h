@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,9 @@
 
 namespace holdfast::nas {
 
+/// Where a node is: keys and values of CSI's topology.
+using NasTopology = std::map<std::string, std::string>;
+
 /// What NasNode stands on. All outlive it.
 struct NasNodeParts {
   NasMounts& mounts;
@@ -21,6 +25,8 @@ struct NasNodeParts {
   NasProbe& probe;
   block::VolumeStats& stats;
   std::function<Result<std::shared_ptr<const mount::Mounts>>()> table;  ///< as of NasMountsParts
+  /// What NodeGetInfo tells of where the node is.
+  std::function<Result<NasTopology>()> topology = [] { return NasTopology{}; };
 };
 
 /// The node's side of csi-nas. Needs no API server.

@@ -3,11 +3,13 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "common/base/version.h"
 #include "common/block/filesystem.h"
+#include "common/kube/cluster_link.h"
 #include "csi-nas/program/controller_plugin.h"
 #include "csi-nas/program/nas_plugin.h"
 #include "csi-nas/program/options.h"
@@ -16,18 +18,22 @@ namespace holdfast::nas {
 namespace {
 
 using Driver = Result<std::unique_ptr<csi::HostedDriver>>;
+using Cluster = std::optional<kube::Config>;
 
-Driver make_controller(const csi::HostContext& context, const Options& options, const csi::Profile& profile) {
+Driver make_controller(const csi::HostContext& context, const Options& options, const csi::Profile& profile,
+                       const Cluster& cluster) {
   return make_controller_plugin(context, {.profile = profile,
                                           .state_dir = options.host.state_dir,
                                           .socket = options.socket,
                                           .nascmd = options.nascmd,
                                           .nas_directories = options.nas_directories,
                                           .rpc_slots = options.rpc_slots,
-                                          .cloud = options.cloud});
+                                          .cloud = options.cloud,
+                                          .cluster = cluster});
 }
 
-Driver make_on_node(const csi::HostContext& context, const Options& options, const csi::Profile& profile) {
+Driver make_on_node(const csi::HostContext& context, const Options& options, const csi::Profile& profile,
+                    const Cluster& cluster) {
   return make_nas_plugin(context, {.profile = profile,
                                    .mode = options.mode,
                                    .node_id = options.host.node_id,
@@ -37,13 +43,21 @@ Driver make_on_node(const csi::HostContext& context, const Options& options, con
                                    .nascmd = options.nascmd,
                                    .nas_directories = options.nas_directories,
                                    .rpc_slots = options.rpc_slots,
-                                   .cloud = options.cloud});
+                                   .cloud = options.cloud,
+                                   .cluster = cluster});
 }
 
-Status run(const Options& options, Logger& log) {
+Result<Cluster> find_cluster(const Options& options, const Flags::Lookup& environment) {
+  if (options.mode == Mode::kAll) return Cluster{};
+  PosixFiles files;
+  return kube::find_cluster(files, options.kubeconfig, environment);
+}
+
+Status run(const Options& options, const Flags::Lookup& environment, Logger& log) {
   HOLDFAST_CHECK(block::check_kernel(block::running_kernel()));
   HOLDFAST_TRY(const auto configured, read_profiles(options.host.config));
   HOLDFAST_TRY(const csi::Profile profile, nas_profile(configured, options.driver_name));
+  HOLDFAST_TRY(const Cluster cluster, find_cluster(options, environment));
   csi::HostSettings settings;
   settings.metrics_address = options.host.metrics_address;
   log.info("csi-nas begins",
@@ -52,8 +66,8 @@ Status run(const Options& options, Logger& log) {
       [&](const csi::HostContext& context) -> Result<std::vector<std::unique_ptr<csi::HostedDriver>>> {
     const bool controller = options.mode == Mode::kController;
     std::vector<std::unique_ptr<csi::HostedDriver>> drivers;
-    HOLDFAST_TRY(auto driver, controller ? make_controller(context, options, profile)
-                                         : make_on_node(context, options, profile));
+    HOLDFAST_TRY(auto driver, controller ? make_controller(context, options, profile, cluster)
+                                         : make_on_node(context, options, profile, cluster));
     drivers.push_back(std::move(driver));
     return drivers;
   };
@@ -70,7 +84,7 @@ int csi_nas(std::span<const std::string> arguments, const Flags::Lookup& environ
   if (answer) return *answer;
   SystemClock clock;
   FdLogger log(options.host.log_level, clock);
-  const Status ended = run(options, log);
+  const Status ended = run(options, environment, log);
   if (!ended) log.error("csi-nas cannot go on", {{"error", ended.error().message}});
   return ended ? 0 : 1;
 }

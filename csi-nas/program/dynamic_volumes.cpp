@@ -20,26 +20,33 @@ Result<std::unique_ptr<NasRecords>> open_records(const csi::HostContext& context
   return std::unique_ptr<NasRecords>(std::move(records));
 }
 
+NasRecords& records_of(NasRecords* own, ControllerCluster* cluster) {
+  return cluster == nullptr ? *own : cluster->records();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DynamicVolumes>> DynamicVolumes::open(const csi::HostContext& context, NfsSide& nfs,
-                                                             DynamicVolumesOptions options) {
+                                                             DynamicVolumesOptions options,
+                                                             ControllerCluster* cluster) {
   HOLDFAST_CHECK(context.files.make_folders(options.folder / "volumes", kFolderMode));
   Ground ground;
   auto lock = context.files.lock(options.folder / "lock", kLockPatience);
   if (!lock)
     return tl::unexpected(std::move(lock).error().within("another csi-nas runs with this --state-dir"));
   ground.lock = *std::move(lock);
-  HOLDFAST_TRY(ground.records, open_records(context, options.folder / "volumes"));
+  if (cluster == nullptr) {
+    HOLDFAST_TRY(ground.records, open_records(context, options.folder / "volumes"));
+  }
   HOLDFAST_TRY(ground.jobs, DirectoryJobs::open({.program = options.nas_directories.native(),
                                                  .folder = options.folder / "work"},
                                                 context.files, context.clock));
   return std::unique_ptr<DynamicVolumes>(
-      new DynamicVolumes(context, nfs, std::move(options), std::move(ground)));
+      new DynamicVolumes(context, nfs, std::move(options), std::move(ground), cluster));
 }
 
 DynamicVolumes::DynamicVolumes(const csi::HostContext& context, NfsSide& nfs, DynamicVolumesOptions options,
-                               Ground ground)
+                               Ground ground, ControllerCluster* cluster)
     : context_(context),
       nfs_(nfs),
       options_(std::move(options)),
@@ -47,9 +54,10 @@ DynamicVolumes::DynamicVolumes(const csi::HostContext& context, NfsSide& nfs, Dy
       shares_(nfs.mounts(), nfs.servers(), context.clock, options_.shown.native()),
       cloud_(options_.cloud.region.empty()
                  ? nullptr
-                 : std::make_unique<CloudSide>(context_, options_.cloud, *ground_.records)),
-      volumes_(*ground_.records, shares_, *ground_.jobs, context.clock, nullptr,
-               cloud_ ? &cloud_->volumes() : nullptr),
+                 : std::make_unique<CloudSide>(context_, options_.cloud,
+                                               records_of(ground_.records.get(), cluster))),
+      volumes_(records_of(ground_.records.get(), cluster), shares_, *ground_.jobs, context.clock,
+               cluster == nullptr ? nullptr : &cluster->sites(), cloud_ ? &cloud_->volumes() : nullptr),
       controller_(volumes_) {}
 
 // A name is looked up when it was not before; whoever mounts a share looks it up anew.

@@ -11,6 +11,7 @@
 #include "csi-nas/controller/nas_controller.h"
 #include "csi-nas/controller/nas_volumes.h"
 #include "csi-nas/program/cloud_side.h"
+#include "csi-nas/program/controller_cluster.h"
 #include "csi-nas/program/nfs_side.h"
 
 namespace holdfast::nas {
@@ -26,7 +27,7 @@ struct DynamicVolumesOptions {
 /// The controller's half of csi-nas: volumes by StorageClasses, on shares that it mounts itself.
 ///
 ///     <folder>/lock       taken while it runs
-///     <folder>/volumes    FileRecords
+///     <folder>/volumes    FileRecords; without a cluster
 ///     <folder>/work       DirectoryJobs
 ///
 /// The servers of all volumes are watched, whether anything of theirs is mounted or not.
@@ -34,9 +35,11 @@ struct DynamicVolumesOptions {
 /// Metrics, each with driver_name: holdfast_nas_volumes (kind: volume or snapshot), holdfast_nas_works.
 class DynamicVolumes {
  public:
-  /// All outlive it. Errors: kUnavailable when another process has the folder; errno.
+  /// All outlive it. `cluster`: where records are, and sites; null: there is none. Errors: kUnavailable when
+  /// another process has the folder; errno.
   static Result<std::unique_ptr<DynamicVolumes>> open(const csi::HostContext& context, NfsSide& nfs,
-                                                      DynamicVolumesOptions options);
+                                                      DynamicVolumesOptions options,
+                                                      ControllerCluster* cluster = nullptr);
   DynamicVolumes(const DynamicVolumes&) = delete;
   DynamicVolumes& operator=(const DynamicVolumes&) = delete;
   ~DynamicVolumes() = default;
@@ -49,10 +52,11 @@ class DynamicVolumes {
  private:
   struct Ground {
     Fd lock;
-    std::unique_ptr<NasRecords> records;
+    std::unique_ptr<NasRecords> records;  // null: the cluster's
     std::unique_ptr<DirectoryJobs> jobs;
   };
-  DynamicVolumes(const csi::HostContext& context, NfsSide& nfs, DynamicVolumesOptions options, Ground ground);
+  DynamicVolumes(const csi::HostContext& context, NfsSide& nfs, DynamicVolumesOptions options, Ground ground,
+                 ControllerCluster* cluster);
   [[nodiscard]] std::set<ServerAddress> find_servers();
 
   csi::HostContext context_;

@@ -10,6 +10,7 @@
 #include "csi-nas/driver/usage_record.h"
 #include "csi-nas/program/dynamic_volumes.h"
 #include "csi-nas/program/nfs_side.h"
+#include "csi-nas/program/node_site.h"
 
 namespace holdfast::nas {
 namespace {
@@ -19,6 +20,7 @@ namespace fs = std::filesystem;
 struct Parts {
   std::unique_ptr<NfsSide> nfs;
   std::unique_ptr<DynamicVolumes> dynamic;  // null: the node's half alone
+  std::unique_ptr<NodeSite> site;           // null: no cluster
 };
 
 Result<Parts> make_parts(const csi::HostContext& context, const PluginOptions& options) {
@@ -32,12 +34,22 @@ Result<Parts> make_parts(const csi::HostContext& context, const PluginOptions& o
                                      .rpc_slots = options.rpc_slots});
   if (!nfs) return tl::unexpected(std::move(nfs).error().within("--kubelet-dir"));
   parts.nfs = *std::move(nfs);
-  if (options.mode != Mode::kAll) return parts;
+  if (options.mode != Mode::kAll && !options.cluster) return parts;
   HOLDFAST_TRY(fs::path worker,
                find_program(options.nas_directories, "nas-directories", "--nas-directories"));
+  const fs::path state = options.state_dir / options.profile.driver_name;
+  if (options.mode != Mode::kAll) {
+    HOLDFAST_TRY(parts.site, NodeSite::open(context, *parts.nfs, *options.cluster,
+                                            {.driver_name = options.profile.driver_name,
+                                             .node = options.node_id,
+                                             .folder = state,
+                                             .nas_directories = std::move(worker),
+                                             .shown = folder / "site"}));
+    return parts;
+  }
   HOLDFAST_TRY(parts.dynamic, DynamicVolumes::open(context, *parts.nfs,
                                                    {.driver_name = options.profile.driver_name,
-                                                    .folder = options.state_dir / options.profile.driver_name,
+                                                    .folder = state,
                                                     .nas_directories = std::move(worker),
                                                     .shown = folder / "controller",
                                                     .cloud = options.cloud}));
@@ -54,7 +66,13 @@ class NasPlugin final : public csi::HostedDriver {
         stats_(probe_, context.clock),
         usages_(context.files, context.clock,
                 options_.state_dir / "nas-usage" / options_.profile.driver_name),
-        node_({mounts(), places_, *probe_, stats_, [this] { return parts_.nfs->table(); }}, options_.node_id),
+        node_({.mounts = mounts(),
+               .places = places_,
+               .probe = *probe_,
+               .stats = stats_,
+               .table = [this] { return parts_.nfs->table(); },
+               .topology = [this] { return topology(); }},
+              options_.node_id),
         stuck_looks_(context.metrics.gauge("holdfast_volume_stats_stuck", "Looks at volumes that do not end",
                                            {{"driver_name", options_.profile.driver_name}})) {}
 
@@ -78,7 +96,8 @@ class NasPlugin final : public csi::HostedDriver {
   [[nodiscard]] csi::ServedDriver served() override {
     csi::ServedDriver out;
     out.profile = options_.profile;
-    out.capabilities = {.controller = true, .topology = false, .online_expansion = true};
+    out.capabilities = {
+        .controller = true, .topology = tells_pool(options_.profile), .online_expansion = true};
     out.socket =
         options_.socket.empty() ? csi::csi_socket(options_.kubelet_dir, options_.profile) : options_.socket;
     out.registration_socket = csi::registration_socket(options_.kubelet_dir, options_.profile);
@@ -92,6 +111,7 @@ class NasPlugin final : public csi::HostedDriver {
   void tick() override {
     stats_.tick();
     if (parts_.dynamic) parts_.dynamic->tick();
+    if (parts_.site) parts_.site->tick();
     parts_.nfs->tick();
     keep_usages();
   }
@@ -100,6 +120,7 @@ class NasPlugin final : public csi::HostedDriver {
     stuck_looks_.set(static_cast<double>(stats_.stuck()));
     parts_.nfs->refresh_metrics();
     if (parts_.dynamic) parts_.dynamic->refresh_metrics();
+    if (parts_.site) parts_.site->refresh_metrics();
   }
 
  private:
@@ -118,6 +139,11 @@ class NasPlugin final : public csi::HostedDriver {
                           if (!kept_ && !warned_) warn_of_usages(kept_.error());
                           warned_ = !kept_;
                         });
+  }
+
+  [[nodiscard]] Result<NasTopology> topology() const {
+    if (!parts_.site || !tells_pool(options_.profile)) return NasTopology{};
+    return parts_.site->topology();
   }
 
   void learn(const mount::KubeletPlace& place) {

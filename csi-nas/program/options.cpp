@@ -8,6 +8,7 @@
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/linked_file.h"
+#include "common/kube/names.h"
 
 namespace holdfast::nas {
 namespace {
@@ -41,13 +42,14 @@ void add_flags(Flags& flags, Options& out) {
                 return {};
               });
   add_nascmd_flag(flags, out.nascmd);
-  flags.value("nas-directories", "FILE",
-              "what makes, copies and removes directories [nas-directories beside this program]",
-              Flags::to_path(out.nas_directories));
+  add_nas_directories_flag(flags, out.nas_directories);
   add_rpc_slots_flag(flags, out.rpc_slots);
   flags.heading(
       "Volumes that are file systems or access points of a cloud (Alibaba's NAS), made by the controller");
   cloud::add_cloud_flags(flags, out.cloud);
+  flags.heading("The cluster");
+  flags.value("kubeconfig", "FILE", "how the API server is reached [as a pod, where it is one]",
+              Flags::to_path(out.kubeconfig));
   csi::add_host_flags(flags, out.host);
 }
 
@@ -73,6 +75,12 @@ void add_rpc_slots_flag(Flags& flags, std::uint32_t& target) {
                 target = number;
                 return {};
               });
+}
+
+void add_nas_directories_flag(Flags& flags, std::filesystem::path& target) {
+  flags.value("nas-directories", "FILE",
+              "what makes, copies and removes directories [nas-directories beside this program]",
+              Flags::to_path(target));
 }
 
 Status parse_options(std::span<const std::string> arguments, const Flags::Lookup& environment,
@@ -121,6 +129,10 @@ Result<csi::Profile> nas_profile(const std::vector<csi::Profile>& configured,
   }
   if (out.kind == csi::DriverKind::kNas) return out;
   return fail(Code::kInvalidArgument, driver_name + " is not a driver of NFS volumes");
+}
+
+bool tells_pool(const csi::Profile& profile) {
+  return std::ranges::find(profile.topology_keys, kube::kNodePoolLabel) != profile.topology_keys.end();
 }
 
 }  // namespace holdfast::nas

@@ -32,6 +32,7 @@ struct Options {
   std::filesystem::path nas_directories;  ///< likewise
   std::uint32_t rpc_slots = kRpcSlots;    ///< 0: the kernel's
   cloud::CloudOptions cloud;              ///< of a controller
+  std::filesystem::path kubeconfig;       ///< empty: as a pod, where it is one
 };
 
 /// Arguments without the program's name; every flag may also be set in the environment: CSI_ENDPOINT.
@@ -44,6 +45,8 @@ Status parse_options(std::span<const std::string> arguments, const Flags::Lookup
 void add_nascmd_flag(Flags& flags, std::filesystem::path& target);
 /// --rpc-slots; likewise.
 void add_rpc_slots_flag(Flags& flags, std::uint32_t& target);
+/// --nas-directories; likewise.
+void add_nas_directories_flag(Flags& flags, std::filesystem::path& target);
 
 /// Those of the file that --config names, under its key "profiles"; none of no file. Errors: those of reading
 /// it, naming it; kInvalidArgument naming the key.
@@ -52,5 +55,8 @@ Result<std::vector<csi::Profile>> read_profiles(const std::filesystem::path& fil
 /// The profile of a driver: of `configured`, else the one that is known, else one of NAS under that name.
 /// Errors: kInvalidArgument for one of another kind.
 Result<csi::Profile> nas_profile(const std::vector<csi::Profile>& configured, const std::string& driver_name);
+
+/// Whether the profile has nodes tell their pool (kube::kNodePoolLabel), and volumes of sites theirs.
+[[nodiscard]] bool tells_pool(const csi::Profile& profile);
 
 }  // namespace holdfast::nas

@@ -30,6 +30,7 @@ void add_flags(Flags& flags, CsiNodeOptions& out) {
   lvm::add_lvmcmd_flag(flags, out.lvmcmd);
   nas::add_nascmd_flag(flags, out.nascmd);
   nas::add_rpc_slots_flag(flags, out.rpc_slots);
+  nas::add_nas_directories_flag(flags, out.nas_directories);
   lvm::add_cluster_flags(flags, out.cluster);
   csi::add_host_flags(flags, out.host);
 }
@@ -61,7 +62,8 @@ Result<std::unique_ptr<csi::HostedDriver>> make_local(const csi::HostContext& co
 
 Result<std::unique_ptr<csi::HostedDriver>> make_nas(const csi::HostContext& context,
                                                     const CsiNodeOptions& options,
-                                                    const csi::Profile& profile) {
+                                                    const csi::Profile& profile,
+                                                    const std::optional<kube::Config>& cluster) {
   nas::PluginOptions plugin;
   plugin.profile = profile;
   plugin.node_id = options.host.node_id;
@@ -69,6 +71,8 @@ Result<std::unique_ptr<csi::HostedDriver>> make_nas(const csi::HostContext& cont
   plugin.state_dir = options.host.state_dir;
   plugin.nascmd = options.nascmd;
   plugin.rpc_slots = options.rpc_slots;
+  plugin.nas_directories = options.nas_directories;
+  plugin.cluster = cluster;
   return nas::make_nas_plugin(context, plugin);
 }
 
@@ -79,7 +83,7 @@ Result<Drivers> make_drivers(const csi::HostContext& context, const CsiNodeOptio
   Drivers drivers;
   for (const csi::Profile& profile : profiles) {
     const bool nas = profile.kind == csi::DriverKind::kNas;
-    HOLDFAST_TRY(auto driver, nas ? make_nas(context, options, profile)
+    HOLDFAST_TRY(auto driver, nas ? make_nas(context, options, profile, cluster)
                                   : make_local(context, options, profile, configuration, cluster));
     drivers.push_back(std::move(driver));
   }

@@ -21,6 +21,7 @@ struct CsiNodeOptions {
   std::filesystem::path lvmcmd;              ///< empty: beside the program itself
   std::filesystem::path nascmd;              ///< likewise
   std::uint32_t rpc_slots = nas::kRpcSlots;  ///< of NFS; 0: the kernel's
+  std::filesystem::path nas_directories;     ///< beside the program itself, likewise
   lvm::ClusterOptions cluster;
 };
 
