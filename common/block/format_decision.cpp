@@ -18,7 +18,7 @@ Refuse refuse(const FormatQuestion& asked, std::string_view why, bool abnormal =
   text += " is not formatted: its device " + describe(asked.content);
   text += ", ";
   text += why;
-  text += "; if all that is on it may be lost, run: holdfast volume allow-format " + asked.volume;
+  text += "; if all that is on it may be lost, run: blkdiscard --zeroout " + asked.device;
   return {Error{Code::kFailedPrecondition, 0, std::move(text)}, abnormal};
 }
 

@@ -16,6 +16,7 @@ Result<Content> content_of(const std::string& device_path) {
 
 FormatDecision decide_on(const PrepareRequest& request, std::string_view type, Content content) {
   return decide_format({.volume = request.volume,
+                        .device = request.device,
                         .fs_type = std::string(type),
                         .provenance = request.provenance,
                         .content = std::move(content),

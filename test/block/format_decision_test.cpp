@@ -89,6 +89,7 @@ const Row kRows[] = {
 
 FormatQuestion question(Kind kind, const Content& content, bool if_blank, bool read_only) {
   return {.volume = "pvc-1",
+          .device = "/dev/shop/pvc-1",
           .fs_type = "ext4",
           .provenance = {kind, kind == Kind::kFormatted ? kUuid : ""},
           .content = content,
@@ -129,7 +130,7 @@ TEST_CASE("A refusal names the volume, what is there, and the cure", "[block]") 
   CHECK(
       text(Kind::kNone, Signature{"xfs", kUuid}) ==
       "volume pvc-1 is not formatted: its device holds xfs 0b0d1f2e-1111-4222-8333-444455556666, but ext4 is "
-      "wanted; if all that is on it may be lost, run: holdfast volume allow-format pvc-1");
+      "wanted; if all that is on it may be lost, run: blkdiscard --zeroout /dev/shop/pvc-1");
   CHECK(text(Kind::kNew, Unreadable{4096, EIO}) ==
         "volume pvc-1: its device cannot be read at byte 4096 (Input/output error)");
   CHECK(text(Kind::kFormatted, HoldsData{7, "data of no known format"}) ==
