@@ -78,9 +78,9 @@ Result<NasRecord> NasVolumes::create(const NewVolume& wanted, Patience patience)
 Status NasVolumes::check_site(const ClassParameters& parameters, const NewVolume& wanted) const {
   if (parameters.site.empty()) return {};
   if (sites_ == nullptr) {
-    return fail(Code::kInvalidArgument,
-                "the site " + parameters.site +
-                    " needs the nodes of a cluster: start csi-nas with --mode controller");
+    return fail(Code::kInvalidArgument, "the site " + parameters.site +
+                                            " needs the nodes of a cluster: start csi-nas with --mode "
+                                            "controller and --kubeconfig, or as a pod");
   }
   if (!wanted.pools || wanted.pools->contains(parameters.site)) return {};
   return fail(Code::kResourceExhausted,
