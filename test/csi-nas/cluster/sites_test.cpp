@@ -14,7 +14,6 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using Catch::Contains;
 using holdfast::test::FaultKind;
-using nlohmann::literals::operator""_json_pointer;
 
 constexpr const char* kSite = "hangzhou-1";
 constexpr const char* kShare = "10.0.0.5:_exports";

@@ -14,7 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using nlohmann::json;
-using nlohmann::literals::operator""_json_pointer;
 
 constexpr const char* kPoolKey = "apps.openyurt.io/nodepool";
 constexpr const char* kNode = "/api/v1/nodes/edge-1";
@@ -24,6 +23,9 @@ struct Host : SiteScene {
   SystemExecutor executor;
   std::unique_ptr<csi::HostedDriver> driver;
 
+  Host() = default;
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
   ~Host() {
     with([this] {
       driver.reset();
