@@ -155,6 +155,8 @@ def outage(node):
     """Of the node that writes."""
     writer = Writer(target() / "orders")
     wait_until(lambda: writer.count > 3, "the pod writes")
+    # As kubelet asks each minute. What was never looked at has no usage to be told beside its condition.
+    wait_until(lambda: not node.is_abnormal(), "the volume's usage is known")
     print("cut", flush=True)
     wait_until(node.is_abnormal, "the condition is abnormal")
     tell("the volume's condition is abnormal", time.monotonic() - writer.last, "since the last write")
