@@ -65,6 +65,13 @@ std::size_t on_body(const char* bytes, std::size_t size, std::size_t count, void
   return size * count;
 }
 
+// Before each time that a request goes out. libcurl asks once more by itself when a kept connection ends
+// without an answer; the server may have done what the first one said.
+int on_request(void* into, char* /*address*/, char* /*own_address*/, int /*port*/, int /*own_port*/) {
+  int& requests = *static_cast<int*>(into);
+  return ++requests == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
 HeaderList list_of(const HttpRequest& request) {
   HeaderList list;
   const auto add = [&list](const std::string& line) {
@@ -108,6 +115,9 @@ Answer<HttpReply> CurlClient::Handle::exchange(const HttpRequest& request, const
   const HeaderList headers = list_of(request);
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers.get());
   Arrival arrival;
+  int requests = 0;
+  curl_easy_setopt(easy_, CURLOPT_PREREQFUNCTION, &on_request);
+  curl_easy_setopt(easy_, CURLOPT_PREREQDATA, &requests);
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, &arrival);
   curl_easy_setopt(easy_, CURLOPT_WRITEDATA, &arrival);
   const CURLcode code = curl_easy_perform(easy_);
@@ -118,7 +128,8 @@ Answer<HttpReply> CurlClient::Handle::exchange(const HttpRequest& request, const
   const std::string server = request.url.substr(0, request.url.find('?'));
   std::string why = words_.front() == '\0' ? curl_easy_strerror(code) : words_.data();
   if (arrival.too_long) why = "the answer is longer than " + std::to_string(kMostBodyBytes) + " bytes";
-  const CallEnd end = something_left() ? CallEnd::kUnknownOutcome : CallEnd::kNotSent;
+  if (requests > 1) why = "the connection ended without an answer";
+  const CallEnd end = requests > 1 || something_left() ? CallEnd::kUnknownOutcome : CallEnd::kNotSent;
   return ends(end, request.method + " " + server + ": " + why);
 }
 

@@ -34,14 +34,14 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
   virtual ~HttpClient() = default;
 
-  /// Waits for the whole answer, whatever its status, for `deadline` at most. Errors: kNotSent while nothing
-  /// of the request has left; kUnknownOutcome from then on.
+  /// Waits for the whole answer, whatever its status, for `deadline` at most. The request goes out once at
+  /// most. Errors: kNotSent while nothing of it has left; kUnknownOutcome from then on.
   virtual Answer<HttpReply> exchange(const HttpRequest& request, std::chrono::milliseconds deadline) = 0;
 };
 
-/// Over libcurl: HTTP/1.1 with kept connections. Certificates are checked against the system's authorities.
-/// Plain HTTP, which metadata services of a machine speak, goes past any proxy; HTTPS through that of the
-/// environment. Redirects are not followed.
+/// Over libcurl: HTTP/1.1 with kept connections; one that the server has closed meanwhile is not used.
+/// Certificates are checked against the system's authorities. Plain HTTP, which metadata services of a
+/// machine speak, goes past any proxy; HTTPS through that of the environment. Redirects are not followed.
 class CurlClient final : public HttpClient {
  public:
   static constexpr std::size_t kMostBodyBytes = std::size_t{4} << 20;
