@@ -101,6 +101,17 @@ std::string DeviceDirectory::read_line(const fs::path& file) const {
   return std::string(trim(std::string_view(bytes).substr(0, bytes.find('\n'))));
 }
 
+// SCSI; NVMe and others.
+std::string DeviceDirectory::wwn_of(const fs::path& disk) const {
+  return first_not_empty({read_line(disk / "device/wwid"), read_line(disk / "wwid")});
+}
+
+// SCSI; virtio; NVMe.
+std::string DeviceDirectory::serial_of(const fs::path& disk) const {
+  return first_not_empty({parse_serial_page(read_bytes(disk / "device/vpd_pg80")), read_line(disk / "serial"),
+                          read_line(disk / "device/serial")});
+}
+
 Result<DeviceIdentity> DeviceDirectory::identify_name(const std::string& kernel_name) const {
   const fs::path folder = sys_ / "class/block" / kernel_name;
   std::error_code error;
@@ -123,10 +134,8 @@ Result<DeviceIdentity> DeviceDirectory::identify_name(const std::string& kernel_
   }
   out.rotational = read_line(disk / "queue/rotational") == "1";
   out.removable = read_line(disk / "removable") == "1";
-  // SCSI; NVMe and others; virtio and NVMe.
-  out.wwn = first_not_empty({read_line(disk / "device/wwid"), read_line(disk / "wwid")});
-  out.serial = first_not_empty({parse_serial_page(read_bytes(disk / "device/vpd_pg80")),
-                                read_line(disk / "serial"), read_line(disk / "device/serial")});
+  out.wwn = wwn_of(disk);
+  out.serial = serial_of(disk);
   out.vendor = read_line(disk / "device/vendor");
   out.model = read_line(disk / "device/model");
   for (const std::string& name : names_in(folder)) {
@@ -141,17 +150,49 @@ Result<DeviceIdentity> DeviceDirectory::identify(const std::string& path) const 
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return fail_errno(errno, "look at " + path);
   if (!S_ISBLK(info.st_mode)) return fail(Code::kInvalidArgument, path + " is not a block device");
-  const std::string number = std::to_string(major(info.st_rdev)) + ":" + std::to_string(minor(info.st_rdev));
+  auto name = name_of(info.st_rdev);
+  if (!name) return tl::unexpected(std::move(name).error().within(path));
+  return identify_name(*name);
+}
+
+Result<std::string> DeviceDirectory::name_of(dev_t number) const {
+  const std::string text = std::to_string(major(number)) + ":" + std::to_string(minor(number));
   std::error_code error;
-  const fs::path link = fs::read_symlink(sys_ / "dev/block" / number, error);
-  if (error) return fail(Code::kNotFound, path + " is device " + number + ", which is not there");
-  return identify_name(link.filename().string());
+  const fs::path link = fs::read_symlink(sys_ / "dev/block" / text, error);
+  if (error) return fail(Code::kNotFound, "there is no block device of the number " + text);
+  return link.filename().string();
+}
+
+Result<DeviceMarks> DeviceDirectory::marks_of(const std::string& kernel_name) const {
+  const fs::path folder = sys_ / "class/block" / kernel_name;
+  std::error_code error;
+  if (!is_plain_name(kernel_name) || !fs::is_directory(folder, error)) {
+    return fail(Code::kNotFound, "there is no block device " + kernel_name);
+  }
+  DeviceMarks out;
+  out.kernel_name = kernel_name;
+  out.number = device_number(read_line(folder / "dev"));
+  out.wwn = wwn_of(folder);
+  out.serial = serial_of(folder);
+  out.backing_file = read_line(folder / "loop/backing_file");
+  return out;
+}
+
+Result<DeviceMarks> DeviceDirectory::marks_of(dev_t number) const {
+  HOLDFAST_TRY(const std::string name, name_of(number));
+  return marks_of(name);
+}
+
+std::vector<std::string> DeviceDirectory::disk_names() const {
+  std::vector<std::string> names = names_in(sys_ / "block");
+  std::erase_if(names,
+                [](const std::string& name) { return name.starts_with("ram") || name.starts_with("zram"); });
+  return names;
 }
 
 Result<std::vector<DeviceIdentity>> DeviceDirectory::list_disks() const {
   std::vector<DeviceIdentity> disks;
-  for (const std::string& name : names_in(sys_ / "block")) {
-    if (name.starts_with("ram") || name.starts_with("zram")) continue;
+  for (const std::string& name : disk_names()) {
     auto disk = identify_name(name);
     if (!disk) continue;  // it was taken out meanwhile
     if (name.starts_with("loop") && disk->size_bytes == 0) continue;

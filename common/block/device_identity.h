@@ -36,6 +36,16 @@ struct DeviceIdentity {
   [[nodiscard]] bool lasts() const { return !wwn.empty() || !serial.empty(); }
 };
 
+/// What a whole disk is known by: of DeviceIdentity only what one look for a disk among many needs.
+struct DeviceMarks {
+  std::string kernel_name;
+  dev_t number = 0;
+  std::string wwn;
+  std::string serial;
+  std::string backing_file;  ///< of a loop device with one: its path as the kernel tells it
+  bool operator==(const DeviceMarks&) const = default;
+};
+
 /// Block devices as sysfs tells of them. Stateless; reads anew at every call.
 class DeviceDirectory {
  public:
@@ -51,8 +61,18 @@ class DeviceDirectory {
   /// Whole disks, sorted by kernel name; RAM disks, and loop devices without a file, are left out.
   [[nodiscard]] Result<std::vector<DeviceIdentity>> list_disks() const;
 
+  /// Of a disk, by kernel name. Errors: kNotFound.
+  [[nodiscard]] Result<DeviceMarks> marks_of(const std::string& kernel_name) const;
+  /// Of the disk that has this number now. Errors: kNotFound.
+  [[nodiscard]] Result<DeviceMarks> marks_of(dev_t number) const;
+  /// Kernel names of whole disks, sorted; RAM disks are left out.
+  [[nodiscard]] std::vector<std::string> disk_names() const;
+
  private:
   [[nodiscard]] std::string read_line(const std::filesystem::path& file) const;
+  [[nodiscard]] std::string wwn_of(const std::filesystem::path& disk) const;
+  [[nodiscard]] std::string serial_of(const std::filesystem::path& disk) const;
+  [[nodiscard]] Result<std::string> name_of(dev_t number) const;
 
   std::filesystem::path sys_;
   std::filesystem::path dev_;

@@ -1,49 +1,19 @@
 #include "common/block/device_identity.h"
 
-#include <filesystem>
-#include <fstream>
+#include <sys/sysmacros.h>
 
 #include "common/block/uevents.h"
+#include "test/block/fake_machine.h"
 #include "test/catch.h"
-#include "test/fakes/temporary_folder.h"
 
 namespace holdfast::block {
 namespace {
-
-namespace fs = std::filesystem;
-
-/// A /sys and a /dev of files.
-struct Machine {
-  void put(const std::string& file, const std::string& text) const {
-    fs::create_directories((folder / file).parent_path());
-    std::ofstream(folder / file, std::ios::binary) << text;
-  }
-  void link(const std::string& at, const std::string& to) const {
-    fs::create_directories((folder / at).parent_path());
-    fs::create_symlink(to, folder / at);
-  }
-  /// A disk, or a partition of one ("sda/sda1").
-  void put_device(const std::string& path, const std::string& number, const std::string& sectors) const {
-    const std::string name = fs::path(path).filename().string();
-    put("sys/devices/" + path + "/dev", number + "\n");
-    put("sys/devices/" + path + "/size", sectors + "\n");
-    put("sys/devices/" + path + "/ro", "0\n");
-    link("sys/class/block/" + name, "../../devices/" + path);
-    if (path == name) link("sys/block/" + name, "../devices/" + path);
-  }
-  [[nodiscard]] DeviceIdentity identity(const std::string& name) const {
-    return directory.identify_name(name).value();
-  }
-
-  test::TemporaryFolder folder;
-  DeviceDirectory directory{folder / "sys", folder / "dev"};
-};
 
 const std::string kSerialPage = std::string("\x00\x80\x00\x0a  WD-1234\0\0", 15);
 
 TEST_CASE("A SCSI disk is known by its WWN and serial number, a partition by its disk's and its own",
           "[block]") {
-  const Machine machine;
+  const test::FakeMachine machine;
   machine.put_device("sda", "8:0", "2097152");
   machine.put("sys/devices/sda/device/wwid", "naa.6001405abcdef\n");
   machine.put("sys/devices/sda/device/vpd_pg80", kSerialPage);
@@ -81,7 +51,7 @@ TEST_CASE("A SCSI disk is known by its WWN and serial number, a partition by its
 }
 
 TEST_CASE("virtio and NVMe disks are known by what they have", "[block]") {
-  const Machine machine;
+  const test::FakeMachine machine;
   machine.put_device("vda", "254:0", "8");
   machine.put("sys/devices/vda/serial", "d-bp1abc\n");
   machine.put_device("nvme0n1", "259:0", "8");
@@ -94,8 +64,11 @@ TEST_CASE("virtio and NVMe disks are known by what they have", "[block]") {
 }
 
 TEST_CASE("Disks are listed without partitions, RAM disks and unused loop devices", "[block]") {
-  const Machine machine;
-  for (const char* name : {"sdb", "sda", "ram0", "zram0", "loop1"}) machine.put_device(name, "8:0", "8");
+  const test::FakeMachine machine;
+  int minor_number = 10;
+  for (const char* name : {"sdb", "sda", "ram0", "zram0", "loop1"}) {
+    machine.put_device(name, "8:" + std::to_string(++minor_number), "8");
+  }
   machine.put_device("loop0", "7:0", "0");
   machine.put_device("sda/sda1", "8:1", "8");
   std::string names;
@@ -106,8 +79,25 @@ TEST_CASE("Disks are listed without partitions, RAM disks and unused loop device
   CHECK(DeviceDirectory(machine.folder / "none").list_disks()->empty());
 }
 
+TEST_CASE("The marks of a disk are found by its name and by its number", "[block]") {
+  const test::FakeMachine machine;
+  machine.put_device("vdb", "254:16", "8");
+  machine.put("sys/devices/vdb/serial", "d-1\n");
+  machine.put_device("loop0", "7:0", "8");
+  machine.put("sys/devices/loop0/loop/backing_file", "/srv/d-2.img\n");
+  const DeviceMarks marks = machine.directory.marks_of("vdb").value();
+  CHECK(marks.serial == "d-1");
+  CHECK(marks.backing_file.empty());
+  CHECK(machine.directory.marks_of(makedev(254, 16)).value() == marks);
+  CHECK(machine.directory.marks_of("loop0")->backing_file == "/srv/d-2.img");
+  CHECK(machine.directory.marks_of("vdc").error().code == Code::kNotFound);
+  CHECK(machine.directory.marks_of("../vdb").error().code == Code::kNotFound);
+  CHECK(machine.directory.marks_of(makedev(254, 17)).error().code == Code::kNotFound);
+  CHECK(machine.directory.disk_names() == std::vector<std::string>{"loop0", "vdb"});
+}
+
 TEST_CASE("A device that is not there is not found, and no name leads out of sysfs", "[block]") {
-  const Machine machine;
+  const test::FakeMachine machine;
   machine.put_device("sda", "8:0", "8");
   for (const char* name : {"sdx", "", "..", "sda/..", "../../devices/sda"}) {
     CAPTURE(name);
