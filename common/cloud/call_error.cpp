@@ -14,6 +14,12 @@ struct Word {
 
 // The first that is in a code decides. Source: the error codes of Alibaba's ECS and NAS and of Tencent's CBS.
 constexpr std::array kWords{
+    Word{"InvalidDiskCategory", Refusal::kInvalid},
+    Word{"InvalidDiskSize", Refusal::kInvalid},
+    Word{"InvalidDataDisk", Refusal::kInvalid},
+    Word{"InvalidParameterValue", Refusal::kInvalid},
+    Word{"DiskConfigNotSupported", Refusal::kInvalid},
+    Word{"ZoneNotMatch", Refusal::kInvalid},
     Word{"Arrear", Refusal::kArrears},
     Word{"InsufficientBalance", Refusal::kArrears},
     Word{"NotEnoughBalance", Refusal::kArrears},
@@ -45,6 +51,12 @@ constexpr std::array kWords{
     Word{"InUse", Refusal::kInUse},
     Word{"ResourceBusy", Refusal::kInUse},
     Word{"IncorrectDiskStatus", Refusal::kInUse},
+    Word{"InvalidDisk.Busy", Refusal::kInUse},
+    Word{"DiskDetachingFromThisEcs", Refusal::kInUse},
+    Word{"DiskCreatingSnapshot", Refusal::kInUse},
+    Word{"SnapshotCreating", Refusal::kInUse},
+    Word{"SnapshotCreatedDisk", Refusal::kInUse},
+    Word{"InvalidOperation.Conflict", Refusal::kInUse},
     Word{"IncorrectInstanceStatus", Refusal::kInUse},
     Word{"InvalidFileSystemStatus", Refusal::kInUse},
     Word{"OperationConflict", Refusal::kInUse},

@@ -192,6 +192,13 @@ TEST_CASE("the clouds' words for why not are told apart", "[cloud]") {
       {"InvalidAccessKeyId.NotFound", Refusal::kDenied},
       {"IncorrectDiskStatus.Attaching", Refusal::kInUse},
       {"ResourceBusy.DiskBusy", Refusal::kInUse},
+      {"InvalidDisk.Busy", Refusal::kInUse},
+      {"DiskCreatingSnapshot", Refusal::kInUse},
+      {"InvalidDiskCategory.NotSupported", Refusal::kInvalid},
+      {"InvalidDiskSize.NotSupported", Refusal::kInvalid},
+      {"InvalidParameterValue.LimitExceeded", Refusal::kInvalid},
+      {"ResourceUnavailable.ZoneNotMatch", Refusal::kInvalid},
+      {"InstanceDiskLimitExceeded", Refusal::kQuota},
       {"IdempotentParameterMismatch", Refusal::kInvalid},
       {"InvalidAccessPointName.AlreadyExist", Refusal::kExists},
   };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/json.h"
+#include "common/base/sha.h"
 
 namespace holdfast::cloud::sim {
 namespace {
@@ -13,6 +14,7 @@ using nlohmann::json;
 
 constexpr StateKind kKind{.name = "simulated-cloud", .version = 1};
 constexpr std::size_t kMostStateBytes = std::size_t{64} << 20;
+constexpr std::string_view kOwn = "/sim/";
 constexpr int kBadRequest = 400;
 constexpr int kNotFoundStatus = 404;
 constexpr int kServerError = 500;
@@ -62,11 +64,17 @@ std::string token_of(const SimCall& call) {
   return found == call.parameters.end() || !found->is_string() ? "" : found->get<std::string>();
 }
 
+std::string hash_of(const SimCall& call) { return sha256_hex(call.action + dump_json(call.parameters)); }
+
 ServerReply ill(const std::string& why) {
   return {.status = kBadRequest, .body = dump_json({{"error", why}})};
 }
 
 }  // namespace
+
+SimAnswer SimService::tell(std::string_view what, const json& /*body*/, json& /*state*/) {
+  return tl::unexpected(Failure{kNotFoundStatus, "", "nothing is called " + std::string(what)});
+}
 
 Front::Front(Files& files, std::filesystem::path path, SimService& service, std::vector<Credentials> accounts,
              Clock& clock)
@@ -92,10 +100,10 @@ Result<std::unique_ptr<Front>> Front::open(Files& files, const std::filesystem::
 
 const json& Front::state() const { return (*document_)["state"]; }
 
-Status Front::save(const json& document) { return write_state(files_, path_, kKind, dump_json(document)); }
+Status Front::save() { return write_state(files_, path_, kKind, dump_json(*document_)); }
 
 ServerReply Front::handle(const ServerRequest& request) {
-  if (request.path.starts_with("/sim/")) return handle_own(request);
+  if (request.path.starts_with(kOwn)) return handle_own(request);
   const std::optional<Vendor> vendor = Verifier::vendor_of(request);
   if (!vendor) return ill("the request has no signature");
   if (std::optional<Failure> wrong = verifier_.check(request, *vendor)) {
@@ -123,7 +131,7 @@ SimAnswer Front::effect(const SimCall& call) {
   if (!service_.changes(call)) return service_.serve(call, (*document_)["state"]);
   const std::string token = token_of(call);
   if (!token.empty()) {
-    const std::string of = call.action + dump_json(call.parameters);
+    const std::string of = hash_of(call);
     for (const json& known : (*document_)["tokens"]) {
       if (known["token"] != token) continue;
       if (known["of"] == of) return known["answer"];
@@ -135,18 +143,17 @@ SimAnswer Front::effect(const SimCall& call) {
   return first_effect(call, token);
 }
 
-// All of it or nothing: what cannot be kept has not happened.
+// What cannot be kept may have happened or not, as far as the caller can tell; the next that is kept keeps it
+// too.
 SimAnswer Front::first_effect(const SimCall& call, const std::string& token) {
-  json after = *document_;
-  SimAnswer done = service_.serve(call, after["state"]);
+  SimAnswer done = service_.serve(call, (*document_)["state"]);
   if (!done) return done;
   if (!token.empty()) {
-    json& tokens = after["tokens"];
+    json& tokens = (*document_)["tokens"];
     if (tokens.size() >= kTokensKept) tokens.erase(tokens.begin());
-    tokens.push_back({{"token", token}, {"of", call.action + dump_json(call.parameters)}, {"answer", *done}});
+    tokens.push_back({{"token", token}, {"of", hash_of(call)}, {"answer", *done}});
   }
-  if (!save(after)) return tl::unexpected(internal_error());
-  *document_ = std::move(after);
+  if (!save()) return tl::unexpected(internal_error());
   return done;
 }
 
@@ -168,6 +175,13 @@ ServerReply Front::answer(Vendor vendor, const SimAnswer& answer) {
   return reply;
 }
 
+ServerReply Front::told(const std::string& what, const json& body) {
+  const SimAnswer done = service_.tell(what, body, (*document_)["state"]);
+  if (!done) return {.status = done.error().status, .body = dump_json({{"error", done.error().message}})};
+  if (const Status kept = save(); !kept) return ill(kept.error().message);
+  return {.status = kOk, .body = dump_json(*done)};
+}
+
 ServerReply Front::handle_own(const ServerRequest& request) {
   if (request.path == "/sim/calls") return {.status = kOk, .body = dump_json(json(calls_))};
   if (request.path == "/sim/state") return {.status = kOk, .body = dump_json(state())};
@@ -182,7 +196,7 @@ ServerReply Front::handle_own(const ServerRequest& request) {
     faults_.latency = std::chrono::milliseconds(*time);
     return {.status = kOk, .body = "{}"};
   }
-  if (request.path != "/sim/faults") return {.status = kNotFoundStatus, .body = "{}"};
+  if (request.path != "/sim/faults") return told(request.path.substr(kOwn.size()), *body);
   Result<std::vector<Fault>> more = parse_faults(*body);
   if (!more) return ill(more.error().message);
   if (more->empty()) faults_.clear();

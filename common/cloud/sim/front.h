@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -40,6 +41,8 @@ class SimService {
   virtual SimAnswer serve(const SimCall& call, nlohmann::json& state) = 0;
   /// Whether a call may change the state.
   [[nodiscard]] virtual bool changes(const SimCall& call) const = 0;
+  /// What who tests with it has to say: the body of a POST to /sim/WHAT that Front does not know.
+  virtual SimAnswer tell(std::string_view what, const nlohmann::json& body, nlohmann::json& state);
 };
 
 /// A cloud's gateway in front of a SimService: signatures, ClientToken, faults, answers in the vendor's form,
@@ -50,6 +53,7 @@ class SimService {
 ///     POST /sim/latency   {"milliseconds": 20}, of each call
 ///     GET  /sim/calls     how many there were, by action
 ///     GET  /sim/state     all that there is
+///     POST /sim/...       as the service has it
 ///
 /// Not thread-safe.
 class Front {
@@ -80,7 +84,8 @@ class Front {
   [[nodiscard]] ServerReply answer(Vendor vendor, const SimAnswer& answer);
   [[nodiscard]] SimAnswer effect(const SimCall& call);
   [[nodiscard]] SimAnswer first_effect(const SimCall& call, const std::string& token);
-  Status save(const nlohmann::json& document);
+  [[nodiscard]] ServerReply told(const std::string& what, const nlohmann::json& body);
+  [[nodiscard]] Status save();
 
   Files& files_;
   const std::filesystem::path path_;
@@ -90,7 +95,8 @@ class Front {
   Faults faults_;
   std::map<std::string, std::uint64_t> calls_;
   std::uint64_t requests_ = 0;
-  std::unique_ptr<nlohmann::json> document_;  // {"state": {...}, "tokens": [{"token", "of", "answer"}]}
+  // {"state": {...}, "tokens": [{"token", "of", "answer"}]}; "of" is a hash of what was asked for.
+  std::unique_ptr<nlohmann::json> document_;
 };
 
 }  // namespace holdfast::cloud::sim
