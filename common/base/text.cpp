@@ -61,4 +61,17 @@ std::string_view take_until(std::string_view& rest, char separator) {
   return taken;
 }
 
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& each : out) {
+    if (each >= 'A' && each <= 'Z') each = static_cast<char>(each - 'A' + 'a');
+  }
+  return out;
+}
+
+bool is_true(std::string_view text) {
+  const std::string word = lower_case(text);
+  return word == "yes" || word == "true" || word == "1";
+}
+
 }  // namespace holdfast

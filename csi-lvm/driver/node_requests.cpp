@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "common/base/text.h"
 #include "common/csi/proto/csi.pb.h"
 #include "common/csi/wire/publish_arguments.h"
 #include "common/mount/mount_options.h"

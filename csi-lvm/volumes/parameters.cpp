@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cctype>
 #include <charconv>
 #include <functional>
 #include <limits>
@@ -179,12 +178,6 @@ Status check_whole(const Parameters& parameters, const std::map<std::string, std
 }
 
 }  // namespace
-
-bool is_true(std::string text) {
-  std::ranges::transform(text, text.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text == "yes" || text == "true" || text == "1";
-}
 
 std::string_view to_string(Wipe wipe) {
   return std::ranges::find(kWipes, wipe, &std::pair<std::string_view, Wipe>::second)->first;

@@ -18,9 +18,6 @@ enum class Wipe { kNone, kDiscard, kZero };
 /// Errors: kInvalidArgument for any other word.
 Result<Wipe> parse_wipe(std::string_view word);
 
-/// A boolean as StorageClasses write it: true for yes, true and 1 in any case.
-[[nodiscard]] bool is_true(std::string text);
-
 /// What a StorageClass of csi-lvm asks for.
 ///
 ///     vgName              the volume group                                            required

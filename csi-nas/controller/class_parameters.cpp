@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
 
 #include "common/base/text.h"
@@ -75,12 +74,6 @@ Result<std::string> value_of_word(std::string_view word, const ClaimNames& names
 }
 
 }  // namespace
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& each : out) each = static_cast<char>(std::tolower(static_cast<unsigned char>(each)));
-  return out;
-}
 
 std::string parameter_value(const std::map<std::string, std::string>& parameters, std::string_view key) {
   for (const auto& [name, value] : parameters) {

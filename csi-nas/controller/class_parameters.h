@@ -56,7 +56,6 @@ struct ClassParameters {
 /// "the parameter <parameter> '<value>' <why>", kInvalidArgument.
 [[nodiscard]] tl::unexpected<Error> refuse_parameter(std::string_view parameter, std::string_view value,
                                                      std::string_view why);
-[[nodiscard]] std::string lower_case(std::string_view text);
 
 /// What stands for the words of a template.
 struct ClaimNames {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/base/text.h"
 #include "csi-nas/volumes/share_path.h"
 
 namespace holdfast::nas {

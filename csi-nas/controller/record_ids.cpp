@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "common/base/text.h"
 #include "csi-nas/controller/class_parameters.h"
 #include "csi-nas/controller/nas_volumes.h"
 #include "csi-nas/volumes/handle.h"

@@ -42,5 +42,12 @@ TEST_CASE("What is shown moves no cursor, ends no line and is whole UTF-8", "[te
   CHECK(printable("ab\u20ac", 4) == "ab...");
 }
 
+TEST_CASE("words are compared without regard to case, and a boolean is one of three words", "[text]") {
+  CHECK(lower_case("Zone-ID_1\xc3\x84") == "zone-id_1\xc3\x84");
+  for (const char* const word : {"yes", "TRUE", "1", "Yes"}) CHECK(is_true(word));
+  for (const char* const word : {"", "no", "false", "0", "enabled", "true ", "truee"})
+    CHECK_FALSE(is_true(word));
+}
+
 }  // namespace
 }  // namespace holdfast

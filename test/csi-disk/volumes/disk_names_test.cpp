@@ -1,8 +1,9 @@
 #include "csi-disk/volumes/disk_names.h"
 
-#include <catch2/catch.hpp>
 #include <set>
 #include <string>
+
+#include "test/catch.h"
 
 namespace holdfast::disk {
 namespace {

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace holdfast::disk {
+
+/// A place is where a disk can be attached: a zone, or in clouds that have none a region. Which node labels
+/// tell it is data of the profile.
+struct PlaceKeys {
+  std::string place = {};              ///< what volumes are told to be accessible by; empty: everywhere
+  std::vector<std::string> also = {};  ///< labels of nodes that tell the same
+  std::string region = {};             ///< label of the region; empty: none is told
+  bool operator==(const PlaceKeys&) const = default;
+};
+
+/// Of a profile's topology keys: the first one tells the place; others with the same word behind the last
+/// slash tell it too.
+[[nodiscard]] PlaceKeys place_keys(const std::vector<std::string>& topology_keys);
+
+/// The labels of one topology.
+using Segments = std::map<std::string, std::string>;
+/// nullopt when they tell none.
+[[nodiscard]] std::optional<std::string> place_in(const Segments& segments, const PlaceKeys& keys);
+
+/// What pods that use the volume can reach, as CSI's accessibility requirements tell it.
+struct Accessibility {
+  std::vector<Segments> preferred = {};  ///< the best first: with WaitForFirstConsumer the pod's node
+  std::vector<Segments> requisite = {};
+};
+
+/// The places to try, in this order: what is preferred, then what else is allowed, without those that
+/// `allowed`, the class's zones, does not have. When nothing is said of what pods reach: the class's zones
+/// from the `turn`-th on, or `own`, the controller's place ("": the cloud's choice). Errors:
+/// kResourceExhausted when no place is both reached by pods and in the class, so that the pod is scheduled
+/// elsewhere.
+[[nodiscard]] Result<std::vector<std::string>> places_to_try(const Accessibility& reached,
+                                                             const PlaceKeys& keys,
+                                                             const std::vector<std::string>& allowed,
+                                                             const std::string& own, std::size_t turn);
+
+/// Whether a disk in `place` is reached: also when nothing is said of what pods reach.
+[[nodiscard]] bool is_reached(const Accessibility& reached, const PlaceKeys& keys, std::string_view place);
+
+}  // namespace holdfast::disk
