@@ -19,15 +19,28 @@ die() {
   exit 125
 }
 
+# What UML needs of us on processors newer than it (uml_xstate.cpp): compiled when that is not done, by several at a time too.
+preloaded() {
+  local source=$tree/test/kernel/uml_xstate.cpp library=$tree/out/preload/uml_xstate.so made
+  if [[ ! $library -nt $source ]]; then
+    mkdir -p "${library%/*}"
+    made=$(mktemp "$library.XXXXXX")
+    g++ -std=c++20 -O1 -shared -fPIC -o "$made" "$source" >&2 || die "$source does not compile"
+    mv "$made" "$library"
+  fi
+  echo "$library"
+}
+
 # boot OUT RUN NAME [ARG...]: returns when the guest is off.
 boot() {
-  local out=$1 run=$2 name=$3
+  local out=$1 run=$2 name=$3 preload
   shift 3
   command -v linux.uml >/dev/null || die "no linux.uml: install user-mode-linux"
   # These words go through the kernel's command line and mount options, which know no quoting.
   [[ ! "$tree$out$run" =~ [[:space:],] ]] || die "the path of the tree may have no space and no comma: $tree"
+  preload=$(preloaded)
   exec "${deadly[@]}" unshare --pid --fork --kill-child=KILL timeout --kill-after=5 "${GUEST_SECONDS:-300}" \
-    linux.uml mem="${GUEST_MEMORY:-512M}" root=none rootfstype=hostfs rootflags=/ ro quiet noreboot \
+    env LD_PRELOAD="$preload" linux.uml mem="${GUEST_MEMORY:-512M}" root=none rootfstype=hostfs rootflags=/ ro quiet noreboot \
     init="$tree/test/kernel/init.sh" con=null con0=null,fd:1 ssl=null uml_dir="$out/uml" umid=guest \
     GUEST_RUN="$run" GUEST_OUT="$out" GUEST_TREE="$tree" GUEST_MODULES="$modules" GUEST_NAME="$name" \
     GUEST_KILLS="${GUEST_KILLS:-}" GUEST_CYCLES="${GUEST_CYCLES:-}" GUEST_OUTAGE="${GUEST_OUTAGE:-}" "$@" \
