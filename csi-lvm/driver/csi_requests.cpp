@@ -8,7 +8,6 @@
 namespace holdfast::lvm {
 namespace {
 
-constexpr Lvm::Patience kLongest{std::chrono::minutes(5)};
 constexpr std::string_view kTokenPrefix = "after:";
 constexpr std::array<std::string_view, 4> kFileSystems{"", "ext4", "ext3", "xfs"};
 
@@ -20,10 +19,6 @@ bool is_of_one_node(AccessMode::Mode mode) {
 }
 
 }  // namespace
-
-Lvm::Patience patience_of(const csi::Call& call) {
-  return std::min(kLongest, std::chrono::duration_cast<Lvm::Patience>(call.time_left()));
-}
 
 Status check_capability(const csi::v1::VolumeCapability& capability) {
   const AccessMode::Mode mode = capability.access_mode().mode();

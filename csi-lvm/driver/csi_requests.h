@@ -9,6 +9,7 @@
 
 #include "common/base/result.h"
 #include "common/csi/driver.h"
+#include "common/staging/stage_requests.h"
 #include "csi-lvm/volumes/local_volumes.h"
 
 namespace csi::v1 {
@@ -26,8 +27,7 @@ class VolumeContentSource;
 /// What CSI's messages mean to csi-lvm.
 namespace holdfast::lvm {
 
-/// How long a call may take: until its caller gives up, and not for ever.
-[[nodiscard]] Lvm::Patience patience_of(const csi::Call& call);
+using staging::patience_of;
 
 /// Whether a volume of ours can be used so: by one node, mounted as ext4, ext3 or xfs, or raw. Errors:
 /// kInvalidArgument, saying what cannot be.

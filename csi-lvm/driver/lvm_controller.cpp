@@ -7,7 +7,6 @@
 
 #include "common/csi/proto/csi.pb.h"
 #include "csi-lvm/driver/csi_requests.h"
-#include "csi-lvm/driver/volume_condition.h"
 
 namespace holdfast::lvm {
 namespace {

@@ -1,9 +1,6 @@
 #include "csi-lvm/driver/lvm_node.h"
 
-#include <algorithm>
-#include <optional>
 #include <utility>
-#include <vector>
 
 #include "common/csi/proto/csi.pb.h"
 #include "common/csi/wire/publish_arguments.h"
@@ -27,16 +24,13 @@ tl::unexpected<Error> no_such_volume(const std::string& id) {
   return fail(Code::kNotFound, "there is no volume " + id + " on this node");
 }
 
-bool is_of(const mount::MountEntry& entry, const mount::Mounts& mounts) {
-  return std::ranges::any_of(mounts, [&entry](const mount::MountEntry& each) {
-    return each.type == entry.type && each.major == entry.major && each.minor == entry.minor;
-  });
-}
-
 }  // namespace
 
 LvmNode::LvmNode(NodeParts parts, std::string topology_key, std::string node)
-    : parts_(std::move(parts)), topology_key_(std::move(topology_key)), node_(std::move(node)) {}
+    : parts_(std::move(parts)),
+      stager_({parts_.mounter, parts_.preparer, parts_.stats, parts_.grow, parts_.give_to_group}),
+      topology_key_(std::move(topology_key)),
+      node_(std::move(node)) {}
 
 Status LvmNode::capabilities(const csi::Call& /*call*/,
                              const csi::v1::NodeGetCapabilitiesRequest& /*request*/,
@@ -78,26 +72,21 @@ void LvmNode::forget(const std::string& id) {
   known_.erase(id);
 }
 
-Result<bool> LvmNode::is_broken(const std::string& target) {
-  HOLDFAST_TRY(const mount::TargetState state, parts_.mounter.look(target));
-  return state == mount::TargetState::kBroken;
-}
-
 Status LvmNode::stage_volume(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                              csi::v1::NodeStageVolumeResponse& /*response*/) {
   HOLDFAST_CHECK(check_capability(request.volume_capability()));
-  HOLDFAST_CHECK(group_of(request.volume_capability()));
+  HOLDFAST_CHECK(staging::group_of(request.volume_capability()));
   HOLDFAST_TRY(const LocalVolume volume, find(call, request.volume_id()));
   if (!volume.active) HOLDFAST_CHECK(parts_.lvm.activate(volume.name, patience_of(call)));
   if (request.volume_capability().has_block()) return stage_raw(call, request, volume);
-  const std::string device = used_device(volume);
-  const std::string& target = request.staging_target_path();
-  HOLDFAST_TRY(const bool broken, is_broken(target));
-  if (broken) HOLDFAST_CHECK(parts_.mounter.unstage(target, device));
-  HOLDFAST_TRY(const auto there, parts_.mounter.entry_at(target));
-  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
-  const mount::MountEntry* used = there ? &*there : whole_mount(mounts);
-  return used != nullptr ? mount_again(request, volume, used->type) : mount(call, request, volume);
+  HOLDFAST_TRY(const block::PrepareRequest wanted, prepare_request_of(request, volume));
+  VolumeRecord record(parts_.lvm, volume, patience_of(call));
+  return stager_.stage(call, request,
+                       {.id = volume.name.volume,
+                        .device = used_device(volume),
+                        .least_bytes = least_bytes(volume),
+                        .hints = hints_of(volume)},
+                       wanted, record);
 }
 
 Status LvmNode::stage_raw(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
@@ -112,46 +101,6 @@ Status LvmNode::stage_raw(const csi::Call& call, const csi::v1::NodeStageVolumeR
     HOLDFAST_CHECK(record.write({block::Provenance::Kind::kMaybe, {}}));
   }
   parts_.stats.add(request.volume_id(), used_device(volume));
-  return {};
-}
-
-// What is mounted already, here or elsewhere, is not looked at and not checked: somebody uses it.
-Status LvmNode::mount_again(const csi::v1::NodeStageVolumeRequest& request, const LocalVolume& volume,
-                            const std::string& fs_type) {
-  const std::string& target = request.staging_target_path();
-  HOLDFAST_TRY(const block::PrepareRequest wanted, prepare_request_of(request, volume));
-  if (!block::mountable_as(wanted.fs_type, fs_type)) {
-    return fail(Code::kAlreadyExists, used_device(volume) + " or " + target + " is mounted as " + fs_type +
-                                          ", not as " + wanted.fs_type);
-  }
-  HOLDFAST_TRY(const mount::MountOptions options,
-               mount_options_of(request.volume_capability(), fs_type, volume));
-  HOLDFAST_CHECK(parts_.mounter.stage(
-      {.device = used_device(volume), .fs_type = fs_type, .target = target, .options = options}));
-  return settle(volume, fs_type, target, options.read_only());
-}
-
-Status LvmNode::mount(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
-                      const LocalVolume& volume) {
-  const std::string& target = request.staging_target_path();
-  HOLDFAST_TRY(const block::PrepareRequest wanted, prepare_request_of(request, volume));
-  VolumeRecord record(parts_.lvm, volume, patience_of(call));
-  HOLDFAST_TRY(const std::string fs_type, parts_.preparer.prepare(wanted, record, patience_of(call),
-                                                                  [&call] { return call.cancelled(); }));
-  HOLDFAST_TRY(const mount::MountOptions options,
-               mount_options_of(request.volume_capability(), fs_type, volume));
-  HOLDFAST_CHECK(parts_.mounter.stage(
-      {.device = used_device(volume), .fs_type = fs_type, .target = target, .options = options}));
-  return settle(volume, fs_type, target, options.read_only());
-}
-
-// The volume may have grown while it was not mounted.
-Status LvmNode::settle(const LocalVolume& volume, const std::string& fs_type, const std::string& target,
-                       bool read_only) {
-  // A clear device is opened as large as it may be.
-  const std::uint64_t size = volume.encrypted ? 0 : volume.size_bytes;
-  if (!read_only) HOLDFAST_CHECK(parts_.grow(fs_type, target, used_device(volume), size));
-  parts_.stats.add(volume.name.volume, target);
   return {};
 }
 
@@ -171,14 +120,7 @@ Status LvmNode::unstage_volume(const csi::Call& call, const csi::v1::NodeUnstage
     if (!volume) return tl::unexpected(volume.error());
     device = volume->device;
   }
-  // While a pod has it, it stays staged: kubelet may give it to another pod before it unstages it.
-  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
-  const auto other = std::ranges::find_if(
-      mounts, [&target](const mount::MountEntry& entry) { return entry.target != target; });
-  if (other != mounts.end()) {
-    return fail(Code::kFailedPrecondition, device + " is still mounted at " + other->target);
-  }
-  HOLDFAST_CHECK(parts_.mounter.unstage(target, device));
+  HOLDFAST_CHECK(stager_.unstage(target, device));
   HOLDFAST_CHECK(close(device, call));
   forget(request.volume_id());
   return {};
@@ -197,37 +139,9 @@ Status LvmNode::publish_volume(const csi::Call& call, const csi::v1::NodePublish
 }
 
 Status LvmNode::publish_staged(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request) {
-  const csi::v1::VolumeCapability& capability = request.volume_capability();
-  HOLDFAST_CHECK(check_capability(capability));
+  HOLDFAST_CHECK(check_capability(request.volume_capability()));
   HOLDFAST_TRY(const Known volume, known(call, request.volume_id()));
-  HOLDFAST_TRY(const bool broken, is_broken(request.target_path()));
-  if (broken) HOLDFAST_CHECK(parts_.mounter.unpublish(request.target_path()));
-  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(volume.device));
-  std::optional<mount::MountEntry> staged;
-  if (!capability.has_block()) {
-    HOLDFAST_TRY(staged, parts_.mounter.entry_at(request.staging_target_path()));
-    if (!staged || !is_of(*staged, mounts)) {
-      return fail(Code::kFailedPrecondition, "the volume is not staged at " + request.staging_target_path());
-    }
-  }
-  const bool read_only = request.readonly() || (staged && staged->read_only());
-  const csi::Publication wanted{request.target_path(), arguments_of(capability.has_block(), read_only)};
-  HOLDFAST_CHECK(csi::second_publish(csi::access_mode_of(capability), wanted,
-                                     publications(mounts, request.staging_target_path())));
-  if (staged) return bind(call, request, *staged);
-  return parts_.mounter.publish_device({.device = volume.device, .target = request.target_path()});
-}
-
-Status LvmNode::bind(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
-                     const mount::MountEntry& staged) {
-  HOLDFAST_TRY(const std::optional<gid_t> group, group_of(request.volume_capability()));
-  if (group && !staged.read_only()) {
-    HOLDFAST_CHECK(
-        parts_.give_to_group(request.staging_target_path(), *group, [&call] { return call.cancelled(); }));
-  }
-  return parts_.mounter.publish({.source = request.staging_target_path(),
-                                 .target = request.target_path(),
-                                 .read_only = request.readonly() || staged.read_only()});
+  return stager_.publish(call, request, volume.device);
 }
 
 Status LvmNode::unpublish_volume(const csi::Call& call, const csi::v1::NodeUnpublishVolumeRequest& request,

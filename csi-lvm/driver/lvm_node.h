@@ -11,7 +11,7 @@
 #include "common/block/volume_stats.h"
 #include "common/csi/driver.h"
 #include "common/mount/mounter.h"
-#include "csi-lvm/driver/volume_condition.h"
+#include "common/staging/device_stager.h"
 #include "csi-lvm/volumes/local_volumes.h"
 
 namespace holdfast::lvm {
@@ -39,22 +39,12 @@ struct NodeParts {
 /// The node's side of csi-lvm. Needs no API server: what it has to know is in LVM's tags and in the kernel's
 /// mount table, so that no record of its own can disagree with them.
 ///
-///     stage       finds the volume, activates it, formats it if it may, mounts it, grows what is on it; of
-///     an
-///                 encrypted one all that is done on its clear device, which it opens, and unstage closes
-///     publish     binds it where a pod wants it; a raw volume's device without staging
-///     unpublish   takes that away; of what it is not told whose it is only what is the volume's
-///     unstage     succeeds when nobody has the device any more; the device stays active
-///
-/// Where a volume is in use is read from the mount table at every call. A second publish is judged by what
-/// that tells: file system or raw, read-only or not. A raw volume that is published read-only has the same
-/// node as the others; kubelet denies its containers writing by their devices' cgroup.
+/// Staging and publishing are DeviceStager's. Before it a volume is found and activated, and an encrypted one
+/// opened: then all is done on its clear device, which unstage closes. The device of a volume stays active.
 ///
 /// A volume that a pod's own definition asks for is made, staged and published by its publish, and ends with
 /// its unpublish; until then it is told by a tag, so that one that was cut off is finished by the same call
 /// again.
-///
-/// A group (VOLUME_MOUNT_GROUP) gets the content of a volume as from kubelet, which leaves it to us then.
 class LvmNode final : public csi::NodeDriver {
  public:
   LvmNode(NodeParts parts, std::string topology_key, std::string node);
@@ -92,28 +82,18 @@ class LvmNode final : public csi::NodeDriver {
   Result<Known> known(const csi::Call& call, const std::string& id);
   void forget(const std::string& id);
 
-  Status mount(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
-               const LocalVolume& volume);
-  Status mount_again(const csi::v1::NodeStageVolumeRequest& request, const LocalVolume& volume,
-                     const std::string& fs_type);
   Status stage_raw(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                    const LocalVolume& volume);
   Status close(const std::string& device, const csi::Call& call);
-  Status grow(const csi::Call& call, const LocalVolume& volume, const mount::MountEntry* mounted);
-  Status settle(const LocalVolume& volume, const std::string& fs_type, const std::string& target,
-                bool read_only);
   Status publish_staged(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request);
   Status publish_inline(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request);
   Status end_inline(const csi::Call& call, const std::string& id);
   [[nodiscard]] std::string inline_path(const std::string& id) const;
-  Result<bool> is_broken(const std::string& target);
-  Status bind(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
-              const mount::MountEntry& staged);
-  /// What can be seen of a volume, beside its usage.
-  [[nodiscard]] VolumeSigns signs_of(const VolumeName& name, const mount::Mounts& mounts,
-                                     const block::VolumeSample& sample);
+  /// What LVM tells to be wrong.
+  [[nodiscard]] staging::Ailments missing_disks(const VolumeName& name) const;
 
   NodeParts parts_;
+  staging::DeviceStager stager_;
   std::string topology_key_;
   std::string node_;
   std::mutex mutex_;                    // guards known_

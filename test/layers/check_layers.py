@@ -1,4 +1,4 @@
-"""Checks that includes point downwards only: programs > components > ports > netlink > file formats > base.
+"""Checks that includes point downwards only: programs > components > staging > ports > netlink > file formats > base.
 
     check_layers.py ROOT      prints FILE:LINE: what is wrong; exit status 1 if anything is
 
@@ -14,7 +14,7 @@ COMPONENTS = ("cni-flannel", "csi-disk", "csi-lvm", "csi-nas", "egw-gateway")
 FOLDERS = ("programs", "common", *COMPONENTS)
 HEAVY_HEADERS = re.compile(r"grpc\+\+/|grpcpp/|grpc/|spdlog/|nlohmann/json\.hpp$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
-BASE, FORMAT, NETLINK, PORT, COMPONENT, PROGRAM = range(6)
+BASE, FORMAT, NETLINK, PORT, STAGING, COMPONENT, PROGRAM = range(7)
 
 
 def unit_of(path):
@@ -26,6 +26,8 @@ def unit_of(path):
         return FORMAT, parts[1]
     if parts[:2] == ("common", "netlink"):
         return NETLINK, "netlink"  # a port that others stand on: the firewall's rules travel through it
+    if parts[:2] == ("common", "staging"):
+        return STAGING, "staging"  # what several components do alike with several ports
     if parts[0] == "common" and len(parts) > 2:
         return PORT, parts[1]
     if parts[0] in COMPONENTS:

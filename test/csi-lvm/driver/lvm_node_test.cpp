@@ -355,7 +355,7 @@ TEST_CASE_METHOD(NodeScene, "a part of a volume that is bound for a container is
   mounts.push_back(mounts[0]);
   mounts.back().root = "/sub";
   mounts.back().target = "/kubelet/pods/a/volume-subpaths/0";
-  CHECK(publications(mounts, kStaging).empty());
+  CHECK(staging::publications(mounts, kStaging).empty());
 }
 
 TEST_CASE_METHOD(NodeScene, "a group gets the volume before a pod sees it, unless it is read-only",

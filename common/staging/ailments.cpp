@@ -1,8 +1,8 @@
-#include "csi-lvm/driver/volume_condition.h"
+#include "common/staging/ailments.h"
 
 #include "common/csi/proto/csi.pb.h"
 
-namespace holdfast::lvm {
+namespace holdfast::staging {
 namespace {
 
 constexpr Ailment::Kind kGone = Ailment::Kind::kInaccessible;
@@ -15,12 +15,8 @@ csi::v1::VolumeHealthErrorType status_of(Ailment::Kind kind) {
 
 }  // namespace
 
-std::vector<Ailment> ailments_of(const VolumeSigns& signs) {
-  std::vector<Ailment> found;
-  if (signs.missing_disk) {
-    found.push_back(
-        {kGone, "DiskMissing", "a disk that the volume lies on is missing; vgs -o +devices shows which"});
-  }
+Ailments ailments_of(const VolumeSigns& signs) {
+  Ailments found;
   if (signs.broken_mount) {
     found.push_back({kGone, "DeviceGone", "the volume is mounted, and its device is gone"});
   }
@@ -38,14 +34,14 @@ std::vector<Ailment> ailments_of(const VolumeSigns& signs) {
   return found;
 }
 
-void tell(const std::vector<Ailment>& ailments, csi::v1::VolumeCondition& into) {
+void tell(const Ailments& ailments, csi::v1::VolumeCondition& into) {
   into.set_abnormal(!ailments.empty());
   std::string message = ailments.empty() ? "nothing is known to be wrong" : "";
   for (const Ailment& each : ailments) message.append(message.empty() ? "" : "; ").append(each.message);
   into.set_message(message);
 }
 
-void tell(const std::string& volume_id, const std::vector<Ailment>& ailments, csi::v1::VolumeHealth& into) {
+void tell(const std::string& volume_id, const Ailments& ailments, csi::v1::VolumeHealth& into) {
   into.set_volume_id(volume_id);
   for (const Ailment& each : ailments) {
     auto& entry = *into.add_health_statuses();
@@ -55,4 +51,4 @@ void tell(const std::string& volume_id, const std::vector<Ailment>& ailments, cs
   }
 }
 
-}  // namespace holdfast::lvm
+}  // namespace holdfast::staging

@@ -1,0 +1,108 @@
+#include "common/staging/device_stager.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "common/csi/proto/csi.pb.h"
+#include "common/csi/wire/publish_arguments.h"
+
+namespace holdfast::staging {
+namespace {
+
+bool is_of(const mount::MountEntry& entry, const mount::Mounts& mounts) {
+  return std::ranges::any_of(mounts, [&entry](const mount::MountEntry& each) {
+    return each.type == entry.type && each.major == entry.major && each.minor == entry.minor;
+  });
+}
+
+}  // namespace
+
+DeviceStager::DeviceStager(StagerParts parts) : parts_(std::move(parts)) {}
+
+Result<bool> DeviceStager::is_broken(const std::string& target) {
+  HOLDFAST_TRY(const mount::TargetState state, parts_.mounter.look(target));
+  return state == mount::TargetState::kBroken;
+}
+
+Status DeviceStager::stage(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
+                           const DeviceVolume& volume, const block::PrepareRequest& wanted,
+                           block::ProvenanceRecord& record) {
+  const std::string& target = request.staging_target_path();
+  HOLDFAST_TRY(const bool broken, is_broken(target));
+  if (broken) HOLDFAST_CHECK(parts_.mounter.unstage(target, volume.device));
+  HOLDFAST_TRY(const auto there, parts_.mounter.entry_at(target));
+  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(volume.device));
+  const mount::MountEntry* used = there ? &*there : whole_mount(mounts);
+  if (used != nullptr) return mount_again(request, volume, wanted, used->type);
+  HOLDFAST_TRY(const std::string fs_type, parts_.preparer.prepare(wanted, record, patience_of(call),
+                                                                  [&call] { return call.cancelled(); }));
+  return mount(request, volume, fs_type);
+}
+
+Status DeviceStager::mount_again(const csi::v1::NodeStageVolumeRequest& request, const DeviceVolume& volume,
+                                 const block::PrepareRequest& wanted, const std::string& fs_type) {
+  if (block::mountable_as(wanted.fs_type, fs_type)) return mount(request, volume, fs_type);
+  return fail(Code::kAlreadyExists, volume.device + " or " + request.staging_target_path() +
+                                        " is mounted as " + fs_type + ", not as " + wanted.fs_type);
+}
+
+// The volume may have grown while it was not mounted.
+Status DeviceStager::mount(const csi::v1::NodeStageVolumeRequest& request, const DeviceVolume& volume,
+                           const std::string& fs_type) {
+  const std::string& target = request.staging_target_path();
+  HOLDFAST_TRY(const mount::MountOptions options,
+               mount_options_of(request.volume_capability(), fs_type, volume.hints));
+  HOLDFAST_CHECK(parts_.mounter.stage(
+      {.device = volume.device, .fs_type = fs_type, .target = target, .options = options}));
+  const bool grows = !options.read_only() && fs_type != "vfat";
+  if (grows) HOLDFAST_CHECK(parts_.grow(fs_type, target, volume.device, volume.least_bytes));
+  parts_.stats.add(volume.id, target);
+  return {};
+}
+
+// While a pod has it, it stays staged: kubelet may give it to another pod before it unstages it.
+Status DeviceStager::unstage(const std::string& target, const std::string& device) {
+  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
+  const auto other = std::ranges::find_if(
+      mounts, [&target](const mount::MountEntry& entry) { return entry.target != target; });
+  if (other != mounts.end()) {
+    return fail(Code::kFailedPrecondition, device + " is still mounted at " + other->target);
+  }
+  return parts_.mounter.unstage(target, device);
+}
+
+Status DeviceStager::publish(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
+                             const std::string& device) {
+  const csi::v1::VolumeCapability& capability = request.volume_capability();
+  HOLDFAST_TRY(const bool broken, is_broken(request.target_path()));
+  if (broken) HOLDFAST_CHECK(parts_.mounter.unpublish(request.target_path()));
+  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
+  std::optional<mount::MountEntry> staged;
+  if (!capability.has_block()) {
+    HOLDFAST_TRY(staged, parts_.mounter.entry_at(request.staging_target_path()));
+    if (!staged || !is_of(*staged, mounts)) {
+      return fail(Code::kFailedPrecondition, "the volume is not staged at " + request.staging_target_path());
+    }
+  }
+  const bool read_only = request.readonly() || (staged && staged->read_only());
+  const csi::Publication wanted{request.target_path(), arguments_of(capability.has_block(), read_only)};
+  HOLDFAST_CHECK(csi::second_publish(csi::access_mode_of(capability), wanted,
+                                     publications(mounts, request.staging_target_path())));
+  if (staged) return bind(call, request, *staged);
+  return parts_.mounter.publish_device({.device = device, .target = request.target_path()});
+}
+
+Status DeviceStager::bind(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
+                          const mount::MountEntry& staged) {
+  HOLDFAST_TRY(const std::optional<gid_t> group, group_of(request.volume_capability()));
+  if (group && !staged.read_only() && staged.type != "vfat") {
+    HOLDFAST_CHECK(
+        parts_.give_to_group(request.staging_target_path(), *group, [&call] { return call.cancelled(); }));
+  }
+  return parts_.mounter.publish({.source = request.staging_target_path(),
+                                 .target = request.target_path(),
+                                 .read_only = request.readonly() || staged.read_only()});
+}
+
+}  // namespace holdfast::staging

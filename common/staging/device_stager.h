@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "common/block/preparer.h"
+#include "common/block/volume_stats.h"
+#include "common/csi/driver.h"
+#include "common/mount/mounter.h"
+#include "common/staging/ailments.h"
+#include "common/staging/stage_requests.h"
+
+namespace holdfast::staging {
+
+/// A volume as its driver found it on this node.
+struct DeviceVolume {
+  std::string id;
+  std::string device;             ///< that is mounted or bound: "/dev/vg/pvc-1", "/dev/vdb"
+  std::uint64_t least_bytes = 0;  ///< that the device has by now; 0: whatever it has
+  MountHints hints = {};
+};
+
+/// What DeviceStager stands on. All outlive it.
+struct StagerParts {
+  mount::Mounter& mounter;
+  block::VolumePreparer& preparer;
+  block::VolumeStats& stats;
+  /// block::grow_file_system().
+  std::function<Status(const std::string& fs_type, const std::string& mount_path, const std::string& device,
+                       std::uint64_t wanted_bytes)>
+      grow;
+  /// mount::give_to_group().
+  std::function<Status(const std::string& folder, gid_t group, const std::function<bool()>& cancelled)>
+      give_to_group;
+};
+
+/// What drivers of block devices do alike on a node, once they know which device a volume is.
+///
+///     stage       formats it if it may, mounts it, grows what is on it
+///     publish     binds it where a pod wants it; a raw volume's device without staging
+///     unstage     succeeds when nobody has the device any more
+///
+/// Where a volume is in use is read from the mount table at every call, so that no record can disagree with
+/// it. A second publish is judged by what that tells: file system or raw, read-only or not. A raw volume that
+/// is published read-only has the same node as the others; kubelet denies its containers writing by their
+/// devices' cgroup.
+///
+/// A group (VOLUME_MOUNT_GROUP) gets the content of a volume as from kubelet, which leaves it to us then. May
+/// be used from any thread; one volume at a time needs the caller's hold.
+class DeviceStager {
+ public:
+  explicit DeviceStager(StagerParts parts);
+
+  /// Of a volume with a file system. `wanted` and `record` as VolumePreparer::prepare() takes them; neither
+  /// is looked at when the device is mounted already, here or elsewhere: somebody uses it. Errors:
+  /// kAlreadyExists when it is mounted as something else; those of prepare(), Mounter::stage() and grow.
+  Status stage(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
+               const DeviceVolume& volume, const block::PrepareRequest& wanted,
+               block::ProvenanceRecord& record);
+  /// Errors: kFailedPrecondition while it is mounted anywhere else, naming where, or somebody else has the
+  /// device.
+  Status unstage(const std::string& target, const std::string& device);
+
+  /// Errors: kFailedPrecondition when it is not staged at the request's path; those of csi::second_publish()
+  /// and Mounter::publish().
+  Status publish(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
+                 const std::string& device);
+
+  /// Usage as it was seen last; only the first time of a volume waits, a second at most. `known`: what the
+  /// driver itself knows to be wrong. Errors: kNotFound when the volume is not at the request's path;
+  /// kUnavailable when it was never seen.
+  Status tell_stats(const csi::v1::NodeGetVolumeStatsRequest& request, const std::string& device,
+                    Ailments known, csi::v1::NodeGetVolumeStatsResponse& response);
+  Status tell_health(const csi::v1::NodeGetVolumeHealthRequest& request, const std::string& device,
+                     Ailments known, csi::v1::NodeGetVolumeHealthResponse& response);
+
+  /// Where a volume is mounted whose device has grown; nullopt: it is used raw. Errors: kNotFound when it is
+  /// at neither of the request's paths.
+  Result<std::optional<mount::MountEntry>> to_grow(const csi::v1::NodeExpandVolumeRequest& request,
+                                                   const std::string& device);
+
+ private:
+  Status mount(const csi::v1::NodeStageVolumeRequest& request, const DeviceVolume& volume,
+               const std::string& fs_type);
+  Status mount_again(const csi::v1::NodeStageVolumeRequest& request, const DeviceVolume& volume,
+                     const block::PrepareRequest& wanted, const std::string& fs_type);
+  Status bind(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
+              const mount::MountEntry& staged);
+  Result<bool> is_broken(const std::string& target);
+  [[nodiscard]] Ailments seen(const mount::Mounts& mounts, const block::VolumeSample& sample, Ailments known);
+
+  StagerParts parts_;
+};
+
+}  // namespace holdfast::staging

@@ -1,0 +1,100 @@
+#include "common/staging/stage_requests.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "common/base/text.h"
+#include "common/csi/proto/csi.pb.h"
+#include "common/csi/wire/publish_arguments.h"
+#include "common/mount/mount_options.h"
+
+namespace holdfast::staging {
+namespace {
+
+constexpr std::chrono::milliseconds kLongest{std::chrono::minutes(5)};
+constexpr std::string_view kDefaultType = "ext4";
+
+bool is_for_readers(const csi::v1::VolumeCapability& capability) {
+  const csi::AccessMode mode = csi::access_mode_of(capability);
+  return mode == csi::AccessMode::kSingleNodeReaderOnly || mode == csi::AccessMode::kMultiNodeReaderOnly;
+}
+
+}  // namespace
+
+std::chrono::milliseconds patience_of(const csi::Call& call) {
+  return std::min(kLongest, std::chrono::duration_cast<std::chrono::milliseconds>(call.time_left()));
+}
+
+Attributes attributes_of(const csi::v1::NodeStageVolumeRequest& request) {
+  return {request.volume_context().begin(), request.volume_context().end()};
+}
+
+std::string text_of(const Attributes& attributes, const std::string& key) {
+  const auto found = attributes.find(key);
+  return found == attributes.end() ? "" : found->second;
+}
+
+Result<mount::MountOptions> mount_options_of(const csi::v1::VolumeCapability& capability,
+                                             const std::string& fs_type, const MountHints& hints) {
+  std::vector<std::string> words(capability.mount().mount_flags().begin(),
+                                 capability.mount().mount_flags().end());
+  if (hints.read_only || is_for_readers(capability)) words.emplace_back("ro");
+  if (fs_type == "xfs" && hints.copy) words.emplace_back("nouuid");
+  HOLDFAST_TRY(const std::optional<gid_t> group, group_of(capability));
+  if (fs_type == "vfat" && group) words.push_back("gid=" + std::to_string(*group) + ",umask=0007");
+  return mount::parse_mount_options(fs_type, words);
+}
+
+Result<block::PrepareRequest> prepare_request_of(const csi::v1::NodeStageVolumeRequest& request,
+                                                 const MountHints& hints) {
+  const Attributes attributes = attributes_of(request);
+  block::PrepareRequest out;
+  out.volume = request.volume_id();
+  out.fs_type = request.volume_capability().mount().fs_type();
+  if (out.fs_type.empty()) out.fs_type = text_of(attributes, "fsType");
+  if (out.fs_type.empty()) out.fs_type = kDefaultType;
+  out.mkfs_options = block::split_words(text_of(attributes, "mkfsOptions"));
+  out.format_if_blank = text_of(attributes, "formatIfBlank") != "false";
+  out.omit_fsck = is_true(text_of(attributes, "omitfsck"));
+  HOLDFAST_TRY(const mount::MountOptions options,
+               mount_options_of(request.volume_capability(), out.fs_type, hints));
+  out.read_only = options.read_only();
+  return out;
+}
+
+Result<std::optional<gid_t>> group_of(const csi::v1::VolumeCapability& capability) {
+  const std::string& text = capability.mount().volume_mount_group();
+  if (text.empty()) return std::optional<gid_t>{};
+  gid_t group = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), group);
+  if (error != std::errc() || end != text.data() + text.size() || group == static_cast<gid_t>(-1)) {
+    return fail(Code::kInvalidArgument, "volume_mount_group '" + text + "' is not the number of a group");
+  }
+  return std::optional(group);
+}
+
+std::string arguments_of(bool block, bool read_only) {
+  if (block) return "block";
+  return read_only ? "mount ro" : "mount rw";
+}
+
+std::vector<csi::Publication> publications(const mount::Mounts& mounts, std::string_view staging_path) {
+  std::vector<csi::Publication> out;
+  for (const mount::MountEntry& entry : mounts) {
+    const bool block = entry.type == "devtmpfs";
+    if (entry.target == staging_path || (!block && entry.root != "/")) continue;
+    out.push_back({entry.target, arguments_of(block, entry.read_only())});
+  }
+  return out;
+}
+
+const mount::MountEntry* whole_mount(const mount::Mounts& mounts) {
+  const mount::MountEntry* best = nullptr;
+  for (const mount::MountEntry& entry : mounts) {
+    if (entry.type == "devtmpfs" || entry.root != "/") continue;
+    if (best == nullptr || (best->read_only() && !entry.read_only())) best = &entry;
+  }
+  return best;
+}
+
+}  // namespace holdfast::staging
