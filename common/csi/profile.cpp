@@ -33,6 +33,21 @@ Result<DriverKind> kind_of(const JsonField& field) {
   return field.refuse("is none of local, nas, disk");
 }
 
+constexpr std::array kHandleSerials{std::pair{"none", HandleSerial::kNone},
+                                    std::pair{"whole", HandleSerial::kWhole},
+                                    std::pair{"behindPrefix", HandleSerial::kBehindPrefix}};
+
+Status set_handle_serial(const JsonField& field, HandleSerial& out) {
+  if (!field.present()) return {};
+  HOLDFAST_TRY(const std::string word, field.string());
+  for (const auto& [known, value] : kHandleSerials) {
+    if (word != known) continue;
+    out = value;
+    return {};
+  }
+  return field.refuse("is none of none, whole, behindPrefix");
+}
+
 Status set_strings(const JsonField& field, std::vector<std::string>& out) {
   if (!field.present()) return {};
   HOLDFAST_TRY(out, field.strings_or_empty());
@@ -70,6 +85,7 @@ Result<Profile> parse_profile(const nlohmann::json& document) {
   HOLDFAST_TRY(out.handle_prefix, object["handlePrefix"].string_or(out.handle_prefix));
   HOLDFAST_CHECK(set_strings(object["topologyKeys"], out.topology_keys));
   HOLDFAST_CHECK(set_strings(object["deviceLinks"], out.device_links));
+  HOLDFAST_CHECK(set_handle_serial(object["handleSerial"], out.handle_serial));
   return out;
 }
 

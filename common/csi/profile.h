@@ -14,6 +14,13 @@ namespace holdfast::csi {
 
 enum class DriverKind : std::uint8_t { kLocal, kNas, kDisk };
 
+/// What of a volume's handle is the serial number that its disk tells.
+enum class HandleSerial : std::uint8_t {
+  kNone,          ///< nothing
+  kWhole,         ///< all of it
+  kBehindPrefix,  ///< what follows the prefix that handles have
+};
+
 /// What tells one driver from another to a cluster. Data, so that one program serves the volumes of several
 /// clouds. Those that are known are in profiles.cpp; others are written as JSON.
 struct Profile {
@@ -27,6 +34,7 @@ struct Profile {
   std::string handle_prefix{};
   /// Names below /dev/disk/by-id of a disk, "{serial}" standing for its serial number.
   std::vector<std::string> device_links{};
+  HandleSerial handle_serial = HandleSerial::kNone;
   bool operator==(const Profile&) const = default;
 };
 
@@ -39,7 +47,7 @@ struct Profile {
 ///
 ///     {"driverName": "disk.example.com", "kind": "disk", "pluginsFolder": "plugins",
 ///      "topologyKeys": ["topology.disk.example.com/zone"], "handlePrefix": "vol-",
-///      "deviceLinks": ["virtio-{serial}"]}
+///      "deviceLinks": ["virtio-{serial}"], "handleSerial": "none" | "whole" | "behindPrefix"}
 ///
 /// A key that is not given is as in the known profile of that name, else as in a new Profile; `kind` must be
 /// told for a name that is not known. Errors: kInvalidArgument, naming the key.

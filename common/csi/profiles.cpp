@@ -20,13 +20,15 @@ const std::vector<Profile>& known_profiles() {
        .topology_keys = {"topology.diskplugin.csi.alibabacloud.com/zone", "topology.kubernetes.io/region",
                          "topology.kubernetes.io/zone", "alibabacloud.com/ecs-instance-id"},
        .handle_prefix = "d-",
-       .device_links = {"virtio-{serial}", "nvme-Alibaba_Cloud_Elastic_Block_Storage_{serial}"}},
+       .device_links = {"virtio-{serial}", "nvme-Alibaba_Cloud_Elastic_Block_Storage_{serial}"},
+       .handle_serial = HandleSerial::kBehindPrefix},
       {.driver_name = "ensplugin.csi.alibabacloud.com",
        .kind = DriverKind::kDisk,
        .plugins_folder = "csi-plugins",
        .topology_keys = {"topology.ensplugin.csi.alibabacloud.com/region"},
        .handle_prefix = "d-",
-       .device_links = {"virtio-{serial}"}},
+       .device_links = {"virtio-{serial}"},
+       .handle_serial = HandleSerial::kBehindPrefix},
       // How its devices are named is not public: a profile in a file says it where it is used.
       {.driver_name = "eck.csi.k8s.io",
        .kind = DriverKind::kDisk,
@@ -36,7 +38,8 @@ const std::vector<Profile>& known_profiles() {
        .kind = DriverKind::kDisk,
        .topology_keys = {"topology.com.tencent.cloud.csi.cbs/zone"},
        .handle_prefix = "disk-",
-       .device_links = {"virtio-{serial}"}},
+       .device_links = {"virtio-{serial}"},
+       .handle_serial = HandleSerial::kWhole},
   };
   return known;
 }

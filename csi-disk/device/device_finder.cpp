@@ -22,6 +22,13 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
+Result<std::string> data_of(const HeldDisk& disk) {
+  if (disk.partitions.size() <= 1) return disk.partitions.empty() ? disk.disk : disk.partitions.front();
+  return fail(Code::kFailedPrecondition, "the disk " + disk.name + " has several partitions (" +
+                                             joined(disk.partitions) +
+                                             "): a volume is a whole disk, or the only partition of one");
+}
+
 std::vector<std::string> DeviceFinder::names_like(const DiskIdentity& wanted) const {
   std::vector<std::string> names = parts_.directory.disk_names();
   std::erase_if(names, [&](const std::string& name) {
@@ -51,19 +58,15 @@ Result<std::optional<HeldDisk>> DeviceFinder::hold(const std::string& name,
   if (!marks || marks->kernel_name != name) return std::optional<HeldDisk>{};
   DiskIdentity identity = identity_of(*marks, rules_);
   if (!is_same(wanted, identity)) return std::optional<HeldDisk>{};
-  HOLDFAST_TRY(std::string data, data_of(name));
-  return std::optional(HeldDisk{
-      .identity = std::move(identity), .disk = path, .data = std::move(data), .held = std::move(opened->fd)});
-}
-
-Result<std::string> DeviceFinder::data_of(const std::string& kernel_name) const {
-  HOLDFAST_TRY(const block::DeviceIdentity device, parts_.directory.identify_name(kernel_name));
-  if (device.partitions.size() > 1) {
-    return fail(Code::kFailedPrecondition, "the disk " + kernel_name + " has several partitions (" +
-                                               joined(device.partitions) +
-                                               "): a volume is a whole disk, or the only partition of one");
-  }
-  return (parts_.dev / (device.partitions.empty() ? kernel_name : device.partitions.front())).native();
+  const auto device = parts_.directory.identify_name(name);
+  if (!device) return std::optional<HeldDisk>{};
+  HeldDisk out{.identity = std::move(identity),
+               .name = name,
+               .disk = path,
+               .partitions = {},
+               .held = std::move(opened->fd)};
+  for (const std::string& part : device->partitions) out.partitions.push_back((parts_.dev / part).native());
+  return std::optional(std::move(out));
 }
 
 Result<HeldDisk> DeviceFinder::find(const DiskIdentity& wanted, std::chrono::nanoseconds patience,

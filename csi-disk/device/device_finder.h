@@ -18,15 +18,18 @@
 namespace holdfast::disk {
 
 /// A disk that was found. While this lives the kernel gives neither the disk's name nor its number to another
-/// one, also when the disk is pulled: so `disk` and `data` are this disk's, or lead nowhere.
+/// one, also when the disk is pulled: so the paths are this disk's, or lead nowhere.
 struct HeldDisk {
-  DiskIdentity identity;  ///< all that it tells of itself
-  std::string disk;       ///< "/dev/vdb"
-  /// Where the volume is: `disk`, or its only partition ("/dev/vdb1"), as disks that others made may have
-  /// one.
-  std::string data;
+  DiskIdentity identity;                ///< all that it tells of itself
+  std::string name;                     ///< "vdb"
+  std::string disk;                     ///< "/dev/vdb"
+  std::vector<std::string> partitions;  ///< "/dev/vdb1"
   Fd held;
 };
+
+/// Where the file system of a volume is: on the disk, or on its only partition, as disks that others made may
+/// have one. Errors: kFailedPrecondition when it has several.
+[[nodiscard]] Result<std::string> data_of(const HeldDisk& disk);
 
 /// Finds disks by what lasts: the serial number or WWN that the kernel tells (sysfs), never by a kernel name.
 /// A disk is opened once, and what was opened is looked at again by its number, so that one that was pulled
@@ -45,7 +48,7 @@ class DeviceFinder {
   DeviceFinder(Parts parts, DeviceRules rules) : parts_(std::move(parts)), rules_(std::move(rules)) {}
 
   /// As things are now; nullopt: it is not attached. Errors: kFailedPrecondition when two devices are that
-  /// disk (paths of a multipath device), or it has several partitions.
+  /// disk (paths of a multipath device).
   [[nodiscard]] Result<std::optional<HeldDisk>> look(const DiskIdentity& wanted) const;
 
   /// Waits for it to come, `patience` at most: woken by the kernel and by new links. Errors: those of look();
@@ -69,7 +72,6 @@ class DeviceFinder {
   [[nodiscard]] Result<std::optional<HeldDisk>> hold(const std::string& name,
                                                      const DiskIdentity& wanted) const;
   [[nodiscard]] std::string why_not(const DiskIdentity& wanted) const;
-  [[nodiscard]] Result<std::string> data_of(const std::string& kernel_name) const;
   [[nodiscard]] Result<DiskIdentity> told_identity(const block::DeviceIdentity& device) const;
 
   Parts parts_;

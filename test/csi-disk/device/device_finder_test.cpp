@@ -57,7 +57,7 @@ TEST_CASE_METHOD(test::DiskMachine, "a disk is found whatever its name is", "[di
   const auto found = finder.look({"d-1"}).value();
   REQUIRE(found.has_value());
   CHECK(found->disk == dev("vdb"));
-  CHECK(found->data == dev("vdb"));
+  CHECK(data_of(*found).value() == dev("vdb"));
   CHECK(found->held.valid());
   detach("vdb", 16);
   CHECK_FALSE(finder.look({"d-1"}).value().has_value());
@@ -118,10 +118,10 @@ TEST_CASE_METHOD(test::DiskMachine, "a disk that is replaced between the look an
 TEST_CASE_METHOD(test::DiskMachine, "the only partition is the volume, and of several none", "[disk]") {
   attach("vdb", "d-1", 16);
   add_partition("vdb", "vdb1", 17);
-  CHECK(finder.look({"d-1"}).value()->data == dev("vdb1"));
+  CHECK(data_of(*finder.look({"d-1"}).value()).value() == dev("vdb1"));
   CHECK(finder.identity_behind(dev("vdb1")).value() == DiskIdentity{"d-1"});
   add_partition("vdb", "vdb2", 18);
-  CHECK(finder.look({"d-1"}).error().code == Code::kFailedPrecondition);
+  CHECK(data_of(*finder.look({"d-1"}).value()).error().code == Code::kFailedPrecondition);
 }
 
 TEST_CASE_METHOD(test::DiskMachine, "a late disk is found when its news come, not when the time is over",

@@ -23,7 +23,9 @@ class FakeDeviceFiles final : public DeviceFiles {
   Result<OpenDevice> open(const std::string& path) override {
     std::exchange(before_next, [](auto&&) {})(path);
     std::error_code error;
-    const std::string real = std::filesystem::canonical(path, error).native();
+    const auto alias = aliases.find(path);
+    const std::string real =
+        std::filesystem::canonical(alias == aliases.end() ? path : alias->second, error).native();
     const std::scoped_lock lock(mutex_);
     const auto found = numbers_.find(real);
     if (error || found == numbers_.end()) return fail_errno(ENOENT, "open " + path);
@@ -39,6 +41,7 @@ class FakeDeviceFiles final : public DeviceFiles {
   }
 
   std::function<void(const std::string&)> before_next = [](auto&&) {};  ///< what happens in between, once
+  std::map<std::string, std::string> aliases;                           ///< paths, and where they lead
 
  private:
   std::mutex mutex_;                      // guards numbers_
@@ -47,20 +50,23 @@ class FakeDeviceFiles final : public DeviceFiles {
 
 /// A node whose disks come and go. virtio: the serial number is the file "serial".
 struct DiskMachine {
+  static constexpr unsigned kMajor = 7;  // as FakeMounter has it
+
   /// A disk of 1 GiB.
   void attach(const std::string& name, const std::string& serial, unsigned minor_number) {
-    const std::string number = "252:" + std::to_string(minor_number);
+    const std::string number = std::to_string(kMajor) + ":" + std::to_string(minor_number);
     machine.put_device(name, number, "2097152");
     if (!serial.empty()) machine.put("sys/devices/" + name + "/serial", serial + "\n");
     add_file(name, minor_number);
   }
   void add_partition(const std::string& disk, const std::string& name, unsigned minor_number) {
-    machine.put_device(disk + "/" + name, "252:" + std::to_string(minor_number), "2095104");
+    machine.put_device(disk + "/" + name, std::to_string(kMajor) + ":" + std::to_string(minor_number),
+                       "2095104");
     machine.put("sys/devices/" + disk + "/" + name + "/partition", "1\n");
     add_file(name, minor_number);
   }
   void detach(const std::string& name, unsigned minor_number) {
-    machine.pull(name, "252:" + std::to_string(minor_number));
+    machine.pull(name, std::to_string(kMajor) + ":" + std::to_string(minor_number));
     files.forget(dev(name));
   }
   void link(const std::string& name, const std::string& to) const {
@@ -82,7 +88,7 @@ struct DiskMachine {
  private:
   void add_file(const std::string& name, unsigned minor_number) {
     machine.put("dev/" + name, "");
-    files.set(std::filesystem::canonical(dev(name)).native(), makedev(252, minor_number));
+    files.set(std::filesystem::canonical(dev(name)).native(), makedev(kMajor, minor_number));
   }
 };
 

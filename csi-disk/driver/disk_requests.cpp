@@ -1,0 +1,80 @@
+#include "csi-disk/driver/disk_requests.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/csi/proto/csi.pb.h"
+#include "common/csi/wire/publish_arguments.h"
+#include "csi-disk/volumes/publish_context.h"
+
+namespace holdfast::disk {
+namespace {
+
+constexpr const char* kSerialAttribute = "serial";
+constexpr const char* kPathAttribute = "devicePath";
+constexpr std::array<std::string_view, 5> kFileSystems{"", "ext4", "ext3", "xfs", "vfat"};
+
+bool writes_from_many_nodes(csi::AccessMode mode) {
+  return mode == csi::AccessMode::kMultiNodeSingleWriter || mode == csi::AccessMode::kMultiNodeMultiWriter;
+}
+
+Result<std::string> checked(std::string serial, const std::string& told_by) {
+  if (is_serial(serial)) return serial;
+  return fail(Code::kInvalidArgument, told_by + " '" + serial + "' is no serial number of a disk");
+}
+
+std::string serial_of_handle(const std::string& handle, const csi::Profile& profile) {
+  if (!handle.starts_with(profile.handle_prefix)) return {};
+  if (profile.handle_serial == csi::HandleSerial::kWhole) return handle;
+  if (profile.handle_serial == csi::HandleSerial::kBehindPrefix)
+    return handle.substr(profile.handle_prefix.size());
+  return {};
+}
+
+}  // namespace
+
+Status check_usage(const csi::v1::VolumeCapability& capability) {
+  if (!capability.has_mount()) return {};
+  if (writes_from_many_nodes(csi::access_mode_of(capability))) {
+    return fail(
+        Code::kInvalidArgument,
+        "a file system on a disk is for one node; only a volume of the mode Block can be written by several");
+  }
+  const std::string& fs_type = capability.mount().fs_type();
+  if (std::ranges::find(kFileSystems, fs_type) != kFileSystems.end()) return {};
+  return fail(Code::kInvalidArgument,
+              "the file system '" + fs_type + "' is not supported: use ext4, ext3, xfs or vfat");
+}
+
+Result<std::optional<std::string>> told_serial(const DiskHints& hints, const csi::Profile& profile) {
+  if (std::string told = staging::text_of(hints.attachment, std::string(kSerialKey)); !told.empty()) {
+    HOLDFAST_TRY(told, checked(std::move(told), "the attachment's serialNumber"));
+    return std::optional(std::move(told));
+  }
+  if (std::string told = staging::text_of(hints.attributes, kSerialAttribute); !told.empty()) {
+    HOLDFAST_TRY(told, checked(std::move(told), "the attribute serial"));
+    return std::optional(std::move(told));
+  }
+  if (hints.attributes.contains(kPathAttribute)) return std::optional<std::string>{};
+  std::string serial = serial_of_handle(hints.volume, profile);
+  if (!is_serial(serial)) return std::optional<std::string>{};
+  return std::optional(std::move(serial));
+}
+
+Result<std::string> told_path(const DiskHints& hints) {
+  std::string path = staging::text_of(hints.attributes, kPathAttribute);
+  const bool good = path.empty() || (path.starts_with("/dev/") && path.find("..") == std::string::npos &&
+                                     path.find('\0') == std::string::npos);
+  if (good) return path;
+  return fail(Code::kInvalidArgument, "the attribute devicePath '" + path + "' is no path below /dev");
+}
+
+tl::unexpected<Error> nothing_tells(const std::string& volume, const csi::Profile& profile) {
+  return fail(Code::kInvalidArgument,
+              "nothing tells which disk the volume " + volume +
+                  " is: name its serial number by the attribute serial of "
+                  "its PersistentVolume, or its device by devicePath (the profile of " +
+                  profile.driver_name + " may tell how handles name serial numbers: handleSerial)");
+}
+
+}  // namespace holdfast::disk
