@@ -163,7 +163,7 @@ json AlibabaTurn::disk_view(const std::string& id, const json& disk) const {
           {"Type", "data"},
           {"InstanceId", first},
           {"Attachments", {{"Attachment", attachments}}},
-          {"SerialNumber", id.substr(id.find('-') + 1)},
+          {"SerialNumber", serial_of(id)},
           {"SourceSnapshotId", disk["snapshot"]},
           {"Encrypted", disk["encrypted"]},
           {"KMSKeyId", disk["key"]},

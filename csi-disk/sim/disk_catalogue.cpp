@@ -12,7 +12,6 @@ using nlohmann::json;
 constexpr std::int64_t kMostGib = 65536;
 constexpr std::int64_t kMostIops = 50'000;
 constexpr std::string_view kRegional = "cloud_regional_disk_auto";
-constexpr std::int64_t kUsualMostDisks = 16;
 
 // Of a type with levels the first is its usual one.
 // Source: https://www.alibabacloud.com/help/en/ecs/user-guide/disks-2, and
@@ -72,6 +71,8 @@ std::vector<std::string> disk_type_names(bool tencent) {
   }
   return names;
 }
+
+std::string serial_of(const std::string& id) { return id.starts_with("d-") ? id.substr(2) : id; }
 
 DiskCatalogue::DiskCatalogue(const DiskShop& shop, json& state, std::chrono::milliseconds now,
                              std::chrono::seconds wall)

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -48,6 +49,7 @@ struct Attachment {
 struct DiskShop {
   std::string region = "sim-1";
   std::vector<std::string> zones{"sim-1a", "sim-1b"};
+  std::map<std::string, std::string> nodes{};  ///< machines that there are from the start; their zones
   std::chrono::milliseconds settling{};  ///< of making, attaching, detaching, growing, and cutting a snapshot
 };
 
@@ -61,6 +63,13 @@ struct DiskType {
 /// nullptr: there is none. `level` empty: the type's usual one.
 [[nodiscard]] const DiskType* disk_type(std::string_view name, std::string_view level);
 [[nodiscard]] std::vector<std::string> disk_type_names(bool tencent);
+
+/// What the device of a disk tells as its serial number: of Alibaba's the id without "d-", of Tencent's all
+/// of it.
+[[nodiscard]] std::string serial_of(const std::string& id);
+
+/// How many disks a machine may have that nothing else is said of.
+inline constexpr std::int64_t kUsualMostDisks = 16;
 
 /// A disk that is asked for; as DiskSpec, in what goes into the catalogue.
 struct Wanted {

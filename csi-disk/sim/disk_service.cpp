@@ -21,7 +21,7 @@ Status set_node(const std::string& id, const JsonField& field, const DiskShop& s
   HOLDFAST_TRY(const JsonObject object, field.object_or_empty());
   json node = json::object();
   HOLDFAST_TRY(node["zone"], object["zone"].string_or(shop.zones.front()));
-  HOLDFAST_TRY(node["most"], object["most"].integer_or(16, 0, kMostDisks));
+  HOLDFAST_TRY(node["most"], object["most"].integer_or(kUsualMostDisks, 0, kMostDisks));
   state["nodes"][id] = std::move(node);
   return {};
 }
@@ -74,6 +74,14 @@ Status told(std::string_view what, const json& body, const DiskShop& shop, json&
 DiskCatalogue DiskService::catalogue(json& state) const {
   return {shop_, state, std::chrono::floor<std::chrono::milliseconds>(clock_.since_boot()),
           clock_.now().time_since_epoch()};
+}
+
+Status DiskService::begin(json& state) {
+  static_cast<void>(catalogue(state));
+  for (const auto& [id, zone] : shop_.nodes) {
+    if (!state["nodes"].contains(id)) state["nodes"][id] = {{"zone", zone}, {"most", kUsualMostDisks}};
+  }
+  return {};
 }
 
 SimAnswer DiskService::serve(const cloud::sim::SimCall& call, json& state) {

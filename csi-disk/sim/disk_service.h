@@ -25,6 +25,7 @@ class DiskService : public cloud::sim::SimService {
   /// `clock` outlives it.
   explicit DiskService(Clock& clock, DiskShop shop = {}) : clock_(clock), shop_(std::move(shop)) {}
 
+  Status begin(nlohmann::json& state) override;
   cloud::sim::SimAnswer serve(const cloud::sim::SimCall& call, nlohmann::json& state) override;
   [[nodiscard]] bool changes(const cloud::sim::SimCall& call) const override {
     return !call.action.starts_with("Describe");

@@ -72,6 +72,8 @@ ServerReply ill(const std::string& why) {
 
 }  // namespace
 
+Status SimService::begin(json& /*state*/) { return {}; }
+
 SimAnswer SimService::tell(std::string_view what, const json& /*body*/, json& /*state*/) {
   return tl::unexpected(Failure{kNotFoundStatus, "", "nothing is called " + std::string(what)});
 }
@@ -92,9 +94,11 @@ Result<std::unique_ptr<Front>> Front::open(Files& files, const std::filesystem::
   std::unique_ptr<Front> front(new Front(files, path, service, std::move(accounts), clock));
   HOLDFAST_TRY(const StateFile state, read_state(files, path, kKind, kMostStateBytes));
   if (!state.note.empty()) return fail(Code::kDataLoss, state.note);
-  if (!state.content) return front;
-  HOLDFAST_TRY(*front->document_,
-               parse_json(*state.content, {.max_bytes = kMostStateBytes, .max_depth = 32}));
+  if (state.content) {
+    HOLDFAST_TRY(*front->document_,
+                 parse_json(*state.content, {.max_bytes = kMostStateBytes, .max_depth = 32}));
+  }
+  HOLDFAST_CHECK(service.begin((*front->document_)["state"]));
   return front;
 }
 

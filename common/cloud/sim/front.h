@@ -37,6 +37,8 @@ class SimService {
   SimService(const SimService&) = delete;
   SimService& operator=(const SimService&) = delete;
   virtual ~SimService() = default;
+  /// Before the first call, with the state that was kept. Errors: the service's own; nothing is served then.
+  virtual Status begin(nlohmann::json& state);
   /// The members of the answer, without RequestId.
   virtual SimAnswer serve(const SimCall& call, nlohmann::json& state) = 0;
   /// Whether a call may change the state.
@@ -62,7 +64,7 @@ class Front {
   static constexpr std::size_t kTokensKept = 2000;
 
   /// Reads the state at `path`; there is none at first. All outlive it. Errors: those of reading; kDataLoss
-  /// when what is there is damaged.
+  /// when what is there is damaged; those of the service's begin().
   static Result<std::unique_ptr<Front>> open(Files& files, const std::filesystem::path& path,
                                              SimService& service, std::vector<Credentials> accounts,
                                              Clock& clock);

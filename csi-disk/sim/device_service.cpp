@@ -1,0 +1,176 @@
+#include "csi-disk/sim/device_service.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace holdfast::disk {
+namespace {
+
+using cloud::sim::Failure;
+using cloud::sim::SimAnswer;
+using cloud::sim::SimCall;
+using nlohmann::json;
+
+constexpr int kForbidden = 403;
+constexpr int kServerError = 500;
+constexpr std::uint64_t kGib = std::uint64_t{1} << 30;
+
+std::uint64_t bytes_of(const json& thing) { return thing["gib"].get<std::uint64_t>() * kGib; }
+
+tl::unexpected<Failure> broken(const Error& error) {
+  return tl::unexpected(Failure{kServerError, "InternalError", error.message});
+}
+
+// The disk that a call is to detach; empty: it is another call.
+std::string detached_by(const SimCall& call) {
+  if (call.action == "DetachDisk") return call.parameters.value("DiskId", "");
+  if (call.action != "DetachDisks") return "";
+  const auto ids = call.parameters.find("DiskIds");
+  const bool named =
+      ids != call.parameters.end() && ids->is_array() && ids->size() == 1 && (*ids)[0].is_string();
+  return named ? (*ids)[0].get<std::string>() : "";
+}
+
+}  // namespace
+
+Status DeviceService::begin(json& now) {
+  HOLDFAST_CHECK(DiskService::begin(now));
+  HOLDFAST_CHECK(images_.open());
+  HOLDFAST_CHECK(sweep_images(now));
+  for (const auto& [id, disk] : now["disks"].items()) {
+    HOLDFAST_CHECK(DiskImages::grow(images_.disk(serial_of(id)), bytes_of(disk)));
+    known_[id] = disk["gib"];
+  }
+  for (const auto& [id, snapshot] : now["snapshots"].items()) {
+    HOLDFAST_CHECK(DiskImages::grow(images_.snapshot(id), bytes_of(snapshot)));
+    known_[id] = snapshot["gib"];
+  }
+  return find_devices(now);
+}
+
+// Those that a simulator that was killed has left.
+Status DeviceService::find_devices(json& state) {
+  HOLDFAST_TRY(const auto there, bays_.plugged());
+  for (const auto& [serial, device] : there) {
+    const auto found = std::ranges::find_if(
+        known_, [&serial = serial](const auto& each) { return serial_of(each.first) == serial; });
+    if (found == known_.end()) {
+      HOLDFAST_CHECK(bays_.unplug(serial));
+    } else {
+      plugged_[found->first] = 0;
+    }
+  }
+  agree(state);
+  return {};
+}
+
+void DeviceService::stop() {
+  for (const auto& [id, gib] : plugged_) {
+    if (const Status done = bays_.unplug(serial_of(id)); !done) note_(done.error().message);
+  }
+  plugged_.clear();
+}
+
+Status DeviceService::sweep_images(const json& state) {
+  std::set<std::string> serials;
+  std::set<std::string> snapshots;
+  for (const auto& [id, disk] : state["disks"].items()) serials.insert(serial_of(id));
+  for (const auto& [id, snapshot] : state["snapshots"].items()) snapshots.insert(id);
+  std::erase_if(known_, [&](const auto& each) {
+    return !serials.contains(serial_of(each.first)) && !snapshots.contains(each.first);
+  });
+  return images_.keep_only(serials, snapshots);
+}
+
+// Of what the call has made, or made larger.
+Status DeviceService::make_images(json& state) {
+  for (const auto& [id, disk] : state["disks"].items()) {
+    const std::int64_t gib = disk["gib"];
+    if (const auto found = known_.find(id); found != known_.end() && found->second == gib) continue;
+    const std::filesystem::path image = images_.disk(serial_of(id));
+    const std::string source = disk["snapshot"];
+    if (known_.contains(id)) {
+      HOLDFAST_CHECK(DiskImages::grow(image, bytes_of(disk)));
+    } else if (source.empty()) {
+      HOLDFAST_CHECK(DiskImages::create(image, bytes_of(disk)));
+    } else {
+      HOLDFAST_CHECK(DiskImages::copy(images_.snapshot(source), image, bytes_of(disk)));
+    }
+    known_[id] = gib;
+  }
+  for (const auto& [id, snapshot] : state["snapshots"].items()) {
+    if (known_.contains(id)) continue;
+    const std::string disk = snapshot["disk"];
+    HOLDFAST_CHECK(DiskImages::copy(images_.disk(serial_of(disk)), images_.snapshot(id), bytes_of(snapshot)));
+    known_[id] = snapshot["gib"];
+  }
+  return {};
+}
+
+Status DeviceService::agree_on(const std::string& id, const json& disk, bool wanted) {
+  const std::string serial = serial_of(id);
+  const auto there = plugged_.find(id);
+  if (!wanted) {
+    if (there == plugged_.end()) return {};
+    HOLDFAST_CHECK(bays_.unplug(serial));
+    plugged_.erase(there);
+    return {};
+  }
+  const std::int64_t gib = disk["gib"];
+  if (there != plugged_.end() && there->second == gib) return {};
+  HOLDFAST_CHECK(bays_.plug(serial, images_.disk(serial)));
+  if (there != plugged_.end()) {
+    HOLDFAST_CHECK(bays_.resize(serial));
+  }
+  plugged_[id] = gib;
+  return {};
+}
+
+void DeviceService::agree(json& state) {
+  const DiskCatalogue all = catalogue(state);
+  for (const auto& [id, disk] : state["disks"].items()) {
+    const std::vector<Attachment> attachments = all.attachments(disk);
+    const bool wanted = std::ranges::any_of(
+        attachments, [](const Attachment& each) { return each.phase == Phase::kAttached; });
+    if (const Status done = agree_on(id, disk, wanted); !done) note_(done.error().message);
+  }
+}
+
+SimAnswer DeviceService::serve(const SimCall& call, json& state) {
+  static_cast<void>(catalogue(state));
+  if (const Status swept =
+          known_.size() > state["disks"].size() + state["snapshots"].size() ? sweep_images(state) : Status{};
+      !swept) {
+    note_(swept.error().message);
+  }
+  if (!detached_by(call).empty()) return serve_without_device(call, state);
+  SimAnswer done = DiskService::serve(call, state);
+  if (!done) return done;
+  if (const Status made = make_images(state); !made) {
+    note_(made.error().message);
+    return broken(made.error());
+  }
+  agree(state);
+  return done;
+}
+
+// The device goes first, so that nobody writes to what another machine has.
+SimAnswer DeviceService::serve_without_device(const SimCall& call, json& state) {
+  const std::string id = detached_by(call);
+  json after = state;
+  SimAnswer done = DiskService::serve(call, after);
+  if (!done) return done;
+  const DiskCatalogue all = catalogue(after);
+  const std::vector<Attachment> attachments = all.attachments(after["disks"][id]);
+  const bool wanted =
+      std::ranges::any_of(attachments, [](const Attachment& each) { return each.phase == Phase::kAttached; });
+  if (const Status gone = agree_on(id, after["disks"][id], wanted); !gone) {
+    if (gone.error().code != Code::kFailedPrecondition) return broken(gone.error());
+    return tl::unexpected(Failure{kForbidden, "OperationConflict", gone.error().message});
+  }
+  state = std::move(after);
+  return done;
+}
+
+}  // namespace holdfast::disk

@@ -1,0 +1,175 @@
+#include "csi-disk/sim/device_service.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "csi-disk/backend/alibaba_disks.h"
+#include "csi-disk/sim/loop_bays.h"
+#include "csi-disk/sim/loop_device.h"
+#include "test/catch.h"
+#include "test/cloud/sim_cloud.h"
+#include "test/fakes/temporary_folder.h"
+
+namespace holdfast::disk {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::milliseconds kPatient{5000};
+constexpr std::uint64_t kGib = std::uint64_t{1} << 30;
+
+/// A simulated region whose disks are loop devices. It can be killed and started again.
+struct Devices {
+  Devices() { start(); }
+  ~Devices() {
+    cloud.reset();
+    service->stop();
+  }
+  Devices(const Devices&) = delete;
+  Devices& operator=(const Devices&) = delete;
+
+  void start() {
+    cloud.reset();
+    api.reset();
+    service = std::make_unique<DeviceService>(
+        clock, DiskShop{.nodes = {{"i-1", "sim-1a"}, {"i-2", "sim-1a"}}}, images, bays,
+        [this](const std::string& words) { notes.push_back(words); });
+    cloud = std::make_unique<test::SimCloud>(*service, folder / "state");
+    api = std::make_unique<cloud::AlibabaApi>(
+        http, credentials, clock,
+        cloud::Endpoint{.url = cloud->url(), .version = std::string(AlibabaDisks::kVersion)});
+    disks = std::make_unique<AlibabaDisks>(*api, "sim-1");
+  }
+  std::string create(const std::string& snapshot = {}) {
+    return disks
+        ->create_disk({.name = "pvc", .gib = 1, .performance = {.type = "cloud_auto"}, .snapshot = snapshot},
+                      "", kPatient)
+        .value();
+  }
+  [[nodiscard]] fs::path link(const std::string& id) const {
+    return folder / "by-id" / ("virtio-" + serial_of(id));
+  }
+  [[nodiscard]] std::map<std::string, std::string> loops() const {
+    return loops_below(folder / "disks").value();
+  }
+
+  test::TemporaryFolder folder;
+  SystemClock clock;
+  DiskImages images{folder.path()};
+  LoopBays bays{folder / "disks", folder / "by-id"};
+  std::vector<std::string> notes;
+  std::unique_ptr<DeviceService> service;
+  std::unique_ptr<test::SimCloud> cloud;
+  test::FixedCredentials credentials;
+  cloud::CurlClient http{"test"};
+  std::unique_ptr<cloud::AlibabaApi> api;
+  std::unique_ptr<AlibabaDisks> disks;
+};
+
+void write_at(const fs::path& device, off_t at, const std::string& text) {
+  const Fd fd(::open(device.c_str(), O_RDWR | O_CLOEXEC));
+  REQUIRE(fd.valid());
+  REQUIRE(::pwrite(fd.get(), text.data(), text.size(), at) == static_cast<ssize_t>(text.size()));
+  REQUIRE(::fsync(fd.get()) == 0);
+}
+std::string read_at(const fs::path& device, off_t at, std::size_t size) {
+  const Fd fd(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(fd.valid());
+  std::string text(size, '\0');
+  REQUIRE(::pread(fd.get(), text.data(), size, at) == static_cast<ssize_t>(size));
+  return text;
+}
+std::uint64_t size_of(const fs::path& device) {
+  const Fd fd(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
+  return static_cast<std::uint64_t>(::lseek(fd.get(), 0, SEEK_END));
+}
+
+TEST_CASE_METHOD(Devices, "a disk is a device while it is attached, and keeps what was written to it",
+                 "[disk]") {
+  const std::string id = create();
+  CHECK(loops().empty());
+  REQUIRE(disks->attach_disk(id, "i-1", kPatient));
+  REQUIRE(fs::exists(link(id)));
+  CHECK(fs::read_symlink(link(id)) == loops().at(serial_of(id)));
+  CHECK(size_of(link(id)) == kGib);
+  constexpr off_t kFar = 1'000'000'000;
+  write_at(link(id), kFar, "of i-1");
+  REQUIRE(disks->grow_disk(id, 2, "", kPatient));
+  CHECK(size_of(link(id)) == 2 * kGib);
+  REQUIRE(disks->detach_disk(id, "i-1", kPatient));
+  CHECK_FALSE(fs::exists(fs::symlink_status(link(id))));
+  CHECK(loops().empty());
+  REQUIRE(disks->attach_disk(id, "i-2", kPatient));
+  CHECK(read_at(link(id), kFar, 6) == "of i-1");
+  REQUIRE(disks->detach_disk(id, "i-2", kPatient));
+  REQUIRE(disks->delete_disk(id, kPatient));
+  REQUIRE(disks->list_disks("", 10, kPatient));
+  CHECK_FALSE(fs::exists(images.disk(serial_of(id))));
+  CHECK(notes.empty());
+}
+
+TEST_CASE_METHOD(Devices, "a disk that is in use is not pulled out", "[disk]") {
+  const std::string id = create();
+  REQUIRE(disks->attach_disk(id, "i-1", kPatient));
+  {
+    const Fd holder(::open(link(id).c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
+    REQUIRE(holder.valid());
+    const auto refused = disks->detach_disk(id, "i-1", kPatient);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == "OperationConflict");
+    CHECK(disks->disks({id}, kPatient)->front().state == DiskState::kInUse);
+    CHECK(fs::exists(link(id)));
+  }
+  CHECK(disks->detach_disk(id, "i-1", kPatient));
+}
+
+TEST_CASE_METHOD(Devices, "a snapshot holds what was there when it was cut", "[disk]") {
+  const std::string id = create();
+  REQUIRE(disks->attach_disk(id, "i-1", kPatient));
+  write_at(link(id), 4096, "before");
+  const std::string cut = disks->create_snapshot({.name = "s", .disk = id}, "", kPatient).value();
+  write_at(link(id), 4096, "after!");
+  const std::string copy = create(cut);
+  REQUIRE(disks->attach_disk(copy, "i-1", kPatient));
+  CHECK(read_at(link(copy), 4096, 6) == "before");
+  CHECK(read_at(link(id), 4096, 6) == "after!");
+}
+
+TEST_CASE_METHOD(Devices, "a cloud that was killed finds its devices, and one that stopped makes them again",
+                 "[disk]") {
+  const std::string id = create();
+  const std::string lost = create();
+  REQUIRE(disks->attach_disk(id, "i-1", kPatient));
+  REQUIRE(disks->attach_disk(lost, "i-1", kPatient));
+  const std::string before = loops().at(serial_of(id));
+  fs::remove(link(id));
+  REQUIRE(remove_loop(loops().at(serial_of(lost))));
+  start();
+  CHECK(loops().at(serial_of(id)) == before);
+  CHECK(fs::exists(link(id)));
+  CHECK(fs::exists(link(lost)));
+  service->stop();
+  CHECK(loops().empty());
+  start();
+  CHECK(fs::exists(link(id)));
+  REQUIRE(disks->detach_disk(id, "i-1", kPatient));
+  CHECK(loops().size() == 1);
+}
+
+TEST_CASE_METHOD(Devices, "a disk without its image is told, and never blank instead", "[disk]") {
+  const std::string id = create();
+  cloud.reset();
+  fs::remove(images.disk(serial_of(id)));
+  PosixFiles files;
+  const auto front = cloud::sim::Front::open(files, folder / "state", *service, {}, clock);
+  REQUIRE_FALSE(front);
+  CHECK(front.error().code == Code::kDataLoss);
+  REQUIRE(DiskImages::create(images.disk(serial_of(id)), kGib));
+}
+
+}  // namespace
+}  // namespace holdfast::disk
