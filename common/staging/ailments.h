@@ -15,10 +15,10 @@ namespace holdfast::staging {
 
 /// One thing that is wrong with a volume.
 struct Ailment {
-  enum class Kind : std::uint8_t {
-    kDegraded,      ///< it works, and may not for long
-    kInaccessible,  ///< its data is there and cannot be reached
-    kDataLoss,      ///< some of it is gone
+  enum class Kind : std::uint8_t {  // the gravest last
+    kDegraded,                      ///< it works, and may not for long
+    kInaccessible,                  ///< its data is there and cannot be reached
+    kDataLoss,                      ///< some of it is gone
   };
   Kind kind = Kind::kDegraded;
   std::string reason;   ///< one word for programs: "DiskMissing"

@@ -33,6 +33,7 @@ Status DeviceStager::stage(const csi::Call& call, const csi::v1::NodeStageVolume
   if (broken) HOLDFAST_CHECK(parts_.mounter.unstage(target, volume.device));
   HOLDFAST_TRY(const auto there, parts_.mounter.entry_at(target));
   HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(volume.device));
+  HOLDFAST_CHECK(check_use(mounts, /*raw=*/false, request.volume_id()));
   const mount::MountEntry* used = there ? &*there : whole_mount(mounts);
   if (used != nullptr) return mount_again(request, volume, wanted, used->type);
   HOLDFAST_TRY(const std::string fs_type, parts_.preparer.prepare(wanted, record, patience_of(call),
@@ -78,6 +79,7 @@ Status DeviceStager::publish(const csi::Call& call, const csi::v1::NodePublishVo
   HOLDFAST_TRY(const bool broken, is_broken(request.target_path()));
   if (broken) HOLDFAST_CHECK(parts_.mounter.unpublish(request.target_path()));
   HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
+  HOLDFAST_CHECK(check_use(mounts, capability.has_block(), request.volume_id()));
   std::optional<mount::MountEntry> staged;
   if (!capability.has_block()) {
     HOLDFAST_TRY(staged, parts_.mounter.entry_at(request.staging_target_path()));

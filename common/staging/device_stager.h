@@ -54,7 +54,8 @@ class DeviceStager {
 
   /// Of a volume with a file system. `wanted` and `record` as VolumePreparer::prepare() takes them; neither
   /// is looked at when the device is mounted already, here or elsewhere: somebody uses it. Errors:
-  /// kAlreadyExists when it is mounted as something else; those of prepare(), Mounter::stage() and grow.
+  /// kAlreadyExists when it is mounted as something else; kFailedPrecondition while it is used raw; those of
+  /// prepare(), Mounter::stage() and grow.
   Status stage(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                const DeviceVolume& volume, const block::PrepareRequest& wanted,
                block::ProvenanceRecord& record);
@@ -62,8 +63,8 @@ class DeviceStager {
   /// device.
   Status unstage(const std::string& target, const std::string& device);
 
-  /// Errors: kFailedPrecondition when it is not staged at the request's path; those of csi::second_publish()
-  /// and Mounter::publish().
+  /// Errors: kFailedPrecondition when it is not staged at the request's path, and for a raw volume while it
+  /// is mounted; those of csi::second_publish() and Mounter::publish().
   Status publish(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
                  const std::string& device);
 

@@ -49,6 +49,7 @@ Ailments DeviceStager::seen(const mount::Mounts& mounts, const block::VolumeSamp
     signs.broken_mount = state && *state == mount::TargetState::kBroken;
   }
   std::ranges::move(ailments_of(signs), std::back_inserter(known));
+  std::ranges::stable_sort(known, std::ranges::greater(), &Ailment::kind);
   return known;
 }
 

@@ -88,6 +88,19 @@ std::vector<csi::Publication> publications(const mount::Mounts& mounts, std::str
   return out;
 }
 
+Status check_use(const mount::Mounts& mounts, bool raw, const std::string& volume_id) {
+  for (const mount::MountEntry& entry : mounts) {
+    const bool used_raw = entry.type == "devtmpfs";
+    if (used_raw == raw) continue;
+    return fail(Code::kFailedPrecondition, "the volume " + volume_id + " is in use " +
+                                               (used_raw ? "as a raw device" : "with its file system") +
+                                               " at " + entry.target + ", which " +
+                                               (raw ? "a writer of the raw device" : "a mount") +
+                                               " would destroy: end that use first");
+  }
+  return {};
+}
+
 const mount::MountEntry* whole_mount(const mount::Mounts& mounts) {
   const mount::MountEntry* best = nullptr;
   for (const mount::MountEntry& entry : mounts) {

@@ -60,6 +60,10 @@ Result<std::optional<gid_t>> group_of(const csi::v1::VolumeCapability& capabilit
 [[nodiscard]] std::vector<csi::Publication> publications(const mount::Mounts& mounts,
                                                          std::string_view staging_path);
 
+/// Whether a volume with these mounts may be used now as a raw device (`raw`), or by its file system: what
+/// uses it the other way would be destroyed. Errors: kFailedPrecondition, naming where it is used.
+Status check_use(const mount::Mounts& mounts, bool raw, const std::string& volume_id);
+
 /// The mount of all that is on a device, a writable one if there is such a one; null when there is none.
 [[nodiscard]] const mount::MountEntry* whole_mount(const mount::Mounts& mounts);
 

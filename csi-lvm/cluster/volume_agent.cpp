@@ -232,7 +232,7 @@ void VolumeAgent::looked(const Look& found) {
   if (!found.inventory) return;
   for (const auto& [name, object] : cache_.all()) {
     if (calls_.contains(name) || object.spec.node != options_.node) continue;
-    const LogicalVolumeStatus status = observe(object, *found.inventory);
+    const LogicalVolumeStatus status = observe(object, *found.inventory, context_.book.limits());
     if (status != object.status) write_status(object, status);
   }
 }

@@ -125,12 +125,16 @@ WorkOutcome decided(NodeStep step, const LogicalVolumeObject& object, const Work
   return out;
 }
 
-std::string trouble_of(const LogicalVolume* volume) {
-  if (volume == nullptr) return "LVM does not have it";
-  if (volume->partial) return "a disk of it is missing";
-  constexpr double kWhole = 100;
-  const bool lost = !volume->origin.empty() && volume->pool.empty() && volume->data_percent == kWhole;
-  return lost ? "more has changed since the snapshot than it has room for" : "";
+// "PoolFull: the thin pool ...". What was told before stands while the same ails it: each percent more in a
+// pool would be written for each of its volumes.
+std::string trouble_of(const std::vector<Ailment>& ailments, const std::string& before) {
+  std::string reasons;
+  std::string messages;
+  for (const Ailment& each : ailments) {
+    reasons.append(reasons.empty() ? "" : ", ").append(each.reason);
+    messages.append(messages.empty() ? ": " : "; ").append(each.message);
+  }
+  return !reasons.empty() && before.starts_with(reasons + ":") ? before : reasons + messages;
 }
 
 }  // namespace
@@ -158,12 +162,15 @@ WorkOutcome work_on(const LogicalVolumeObject& object, const WorkTools& tools) {
   return decided(decide_node(object, facts), object, tools);
 }
 
-LogicalVolumeStatus observe(const LogicalVolumeObject& object, const Inventory& inventory) {
+LogicalVolumeStatus observe(const LogicalVolumeObject& object, const Inventory& inventory,
+                            const PoolLimits& limits) {
   LogicalVolumeStatus status = object.status;
   if (status.state != VolumeState::kReady || object.deleting) return status;
   const VolumeGroup* group = inventory.group(status.group);
   const LogicalVolume* volume = group == nullptr ? nullptr : group->volume(object.spec.volume_name);
-  status.abnormal = trouble_of(volume);
+  status.abnormal = volume == nullptr
+                        ? "LVM does not have it"
+                        : trouble_of(ailments_of(*group, *volume, limits), object.status.abnormal);
   status.published =
       status.published || (!object.is_snapshot() && volume != nullptr && ever_published(*volume));
   return status;

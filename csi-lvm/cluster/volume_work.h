@@ -33,7 +33,8 @@ struct WorkOutcome {
 [[nodiscard]] WorkOutcome work_on(const LogicalVolumeObject& object, const WorkTools& tools);
 
 /// The object's status by what LVM has now: whether it was published, and what is wrong with it.
-[[nodiscard]] LogicalVolumeStatus observe(const LogicalVolumeObject& object, const Inventory& inventory);
+[[nodiscard]] LogicalVolumeStatus observe(const LogicalVolumeObject& object, const Inventory& inventory,
+                                          const PoolLimits& limits);
 
 /// Whether there may be something to do without anything having changed at LVM.
 [[nodiscard]] bool has_work(const LogicalVolumeObject& object);

@@ -144,12 +144,24 @@ Status LvmNode::publish_staged(const csi::Call& call, const csi::v1::NodePublish
   return stager_.publish(call, request, volume.device);
 }
 
+// Only what is certain: a device that is gone, or that came back under another number, is named by nothing
+// any more, and its pod is to end all the same.
+bool LvmNode::is_other_device(const csi::Call& call, const csi::v1::NodeUnpublishVolumeRequest& request) {
+  const auto volume = known(call, request.volume_id());
+  if (!volume) return false;
+  const auto mounts = parts_.mounter.mounts_of(volume->device);
+  if (!mounts || mounts->empty()) return false;
+  return std::ranges::find(*mounts, request.target_path(), &mount::MountEntry::target) == mounts->end();
+}
+
 Status LvmNode::unpublish_volume(const csi::Call& call, const csi::v1::NodeUnpublishVolumeRequest& request,
                                  csi::v1::NodeUnpublishVolumeResponse& /*response*/) {
   const std::string& target = request.target_path();
   HOLDFAST_TRY(const auto there, parts_.mounter.entry_at(target));
   const bool raw = there && there->type == "devtmpfs";
-  if (there && !raw && !is_named_by(there->source, request.volume_id())) {
+  const bool other =
+      raw ? is_other_device(call, request) : there && !is_named_by(there->source, request.volume_id());
+  if (other) {
     return fail(Code::kFailedPrecondition,
                 target + " has something else mounted: " + there->source + there->root);
   }

@@ -81,6 +81,8 @@ class LvmNode final : public csi::NodeDriver {
   /// Of one that was found before as it was then: LVM is not asked.
   Result<Known> known(const csi::Call& call, const std::string& id);
   void forget(const std::string& id);
+  /// Whether what is published raw at the target is another volume's device.
+  bool is_other_device(const csi::Call& call, const csi::v1::NodeUnpublishVolumeRequest& request);
 
   Status stage_raw(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                    const LocalVolume& volume);
@@ -89,8 +91,8 @@ class LvmNode final : public csi::NodeDriver {
   Status publish_inline(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request);
   Status end_inline(const csi::Call& call, const std::string& id);
   [[nodiscard]] std::string inline_path(const std::string& id) const;
-  /// What LVM tells to be wrong.
-  [[nodiscard]] staging::Ailments missing_disks(const VolumeName& name) const;
+  /// What LVM's last report tells to be wrong.
+  [[nodiscard]] staging::Ailments told_by_lvm(const VolumeName& name) const;
 
   NodeParts parts_;
   staging::DeviceStager stager_;

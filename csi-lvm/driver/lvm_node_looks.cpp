@@ -8,24 +8,23 @@
 
 namespace holdfast::lvm {
 
-staging::Ailments LvmNode::missing_disks(const VolumeName& name) const {
+staging::Ailments LvmNode::told_by_lvm(const VolumeName& name) const {
   const auto group = parts_.book.group(name.group);
   const LogicalVolume* volume = group ? group->volume(name.volume) : nullptr;
-  if (volume == nullptr || !volume->partial) return {};
-  return {{Ailment::Kind::kInaccessible, "DiskMissing",
-           "a disk that the volume lies on is missing; vgs -o +devices shows which"}};
+  if (volume == nullptr) return {};
+  return ailments_of(*group, *volume, parts_.book.limits());
 }
 
 Status LvmNode::volume_stats(const csi::Call& call, const csi::v1::NodeGetVolumeStatsRequest& request,
                              csi::v1::NodeGetVolumeStatsResponse& response) {
   HOLDFAST_TRY(const Known volume, known(call, request.volume_id()));
-  return stager_.tell_stats(request, volume.device, missing_disks(volume.name), response);
+  return stager_.tell_stats(request, volume.device, told_by_lvm(volume.name), response);
 }
 
 Status LvmNode::volume_health(const csi::Call& call, const csi::v1::NodeGetVolumeHealthRequest& request,
                               csi::v1::NodeGetVolumeHealthResponse& response) {
   HOLDFAST_TRY(const Known volume, known(call, request.volume_id()));
-  return stager_.tell_health(request, volume.device, missing_disks(volume.name), response);
+  return stager_.tell_health(request, volume.device, told_by_lvm(volume.name), response);
 }
 
 Status LvmNode::expand_volume(const csi::Call& call, const csi::v1::NodeExpandVolumeRequest& request,

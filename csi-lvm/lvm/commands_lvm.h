@@ -47,6 +47,7 @@ class CommandsLvm final : public Lvm {
   Status create_snapshot(const NewSnapshot& wanted, Patience patience) override;
   Status create_pool(const NewPool& wanted, Patience patience) override;
   Status extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) override;
+  Status join(const VolumeName& volume, const std::string& part, Patience patience) override;
   Status extend_metadata(const VolumeName& pool, std::uint64_t size_bytes, Patience patience) override;
   Status change_tags(const VolumeName& name, const std::vector<std::string>& remove,
                      const std::vector<std::string>& add, Patience patience) override;
@@ -63,6 +64,7 @@ class CommandsLvm final : public Lvm {
 
  private:
   Status change_group(std::vector<std::string> words, const GroupDisks& wanted, Patience patience);
+  Result<std::vector<VolumeSegment>> segments_of(const VolumeName& name, Patience patience);
   Result<Inventory> report(LvmCommand command, Patience patience);
   [[nodiscard]] LvmCommand command(Effect effect, std::vector<std::string> words,
                                    const std::string& settings) const;

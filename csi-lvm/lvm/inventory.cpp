@@ -215,6 +215,26 @@ Result<std::optional<LogicalVolume>> read_one_volume(std::string_view text) {
   return found;
 }
 
+Result<std::vector<VolumeSegment>> read_segments(std::string_view text) {
+  HOLDFAST_TRY(const nlohmann::json document, parse_json(text, kReportLimits));
+  HOLDFAST_TRY(const JsonObject report, JsonObject::of(document));
+  HOLDFAST_TRY(const std::vector<JsonField> parts, report["report"].array());
+  std::vector<VolumeSegment> segments;
+  const auto take = [&segments](const Row& row) -> Status {
+    VolumeSegment segment;
+    HOLDFAST_TRY(segment.size_bytes, row.number<std::uint64_t>("seg_size"));
+    HOLDFAST_TRY(const std::string places, row.text("seg_pe_ranges"));
+    for (std::string_view rest = places; !rest.empty();) segment.places.emplace_back(take_until(rest, ' '));
+    segments.push_back(std::move(segment));
+    return {};
+  };
+  for (const JsonField& field : parts) {
+    HOLDFAST_TRY(const JsonObject part, field.object());
+    for (const char* table : {"lv", "seg"}) HOLDFAST_CHECK(for_each_row(part, table, take));
+  }
+  return segments;
+}
+
 std::vector<std::string> report_words(const char* verb) {
   return {verb, "--reportformat", "json", "--units", "b", "--nosuffix", "--binary"};
 }
@@ -266,6 +286,12 @@ std::vector<std::string> volume_command(const std::string& volume) {
   return words;
 }
 
+std::vector<std::string> segments_command(const std::string& volume) {
+  std::vector<std::string> words = report_words("lvs");
+  words.insert(words.end(), {"-o", "seg_size,seg_pe_ranges", "--sort", "seg_start", volume});
+  return words;
+}
+
 std::vector<std::string> inventory_command() {
   const auto table = [](const char* name, const char* columns) {
     return std::vector<std::string>{"--configreport", name, "-o", columns};
@@ -288,6 +314,12 @@ Result<Inventory> parse_inventory(std::string_view text) {
   auto inventory = read_report(without_talk(text));
   if (!inventory) return unreadable(inventory.error());
   return inventory;
+}
+
+Result<std::vector<VolumeSegment>> parse_segments(std::string_view text) {
+  auto segments = read_segments(without_talk(text));
+  if (!segments) return unreadable(segments.error());
+  return segments;
 }
 
 Result<std::optional<LogicalVolume>> parse_volume(std::string_view text) {

@@ -88,6 +88,18 @@ struct Inventory {
 /// Shape: what volume_command() prints, as parse_inventory(); nullopt when it tells of no volume.
 [[nodiscard]] Result<std::optional<LogicalVolume>> parse_volume(std::string_view text);
 
+/// A stretch of a thick volume, and where on the group's disks it is.
+struct VolumeSegment {
+  std::uint64_t size_bytes = 0;
+  std::vector<std::string> places;  ///< "/dev/vdb:0-24", disk and extents; of each stripe one
+  bool operator==(const VolumeSegment&) const = default;
+};
+
+/// The words of the command that tells a volume's segments, in their order.
+[[nodiscard]] std::vector<std::string> segments_command(const std::string& volume);
+/// Shape: what segments_command() prints, as parse_inventory().
+[[nodiscard]] Result<std::vector<VolumeSegment>> parse_segments(std::string_view text);
+
 /// Shape: what inventory_command() prints, with lines in between that LVM mixes in ("WARNING: ..."). Errors:
 /// kInternal for text that is no such report, with the place in it.
 /// Source: lvmreport(7), lvm(8) --reportformat json.

@@ -91,7 +91,12 @@ class Lvm {
   /// snapshot by room for changes. Errors: kNotFound; kResourceExhausted; kFailedPrecondition for an active
   /// volume that has thick snapshots.
   virtual Status extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) = 0;
-  /// A pool's metadata, likewise. Errors: kNotFound for the pool; kResourceExhausted.
+  /// `volume` grows by the very extents of another thick volume of its group, `part`, which is gone then. Not
+  /// in one write: cut off in between, the extents are free, and still hold what was on `part`. Errors:
+  /// kNotFound for either; kFailedPrecondition when `part` is in use; kAborted when something else took the
+  /// extents in between.
+  virtual Status join(const VolumeName& volume, const std::string& part, Patience patience) = 0;
+  /// A pool's metadata, as extend(). Errors: kNotFound for the pool; kResourceExhausted.
   virtual Status extend_metadata(const VolumeName& pool, std::uint64_t size_bytes, Patience patience) = 0;
 
   /// In one write. Removing a tag that is not there and adding one that is succeed. Errors: kNotFound.

@@ -23,7 +23,8 @@ LocalVolumes::LocalVolumes(Lvm& lvm, CapacityBook& book, ExtentCleaner& cleaner,
       clock_(clock),
       cluster_(std::move(cluster)),
       pools_(lvm, book, PoolGrowth{}, cluster_),
-      copies_(lvm, book, copier, cluster_) {}
+      copies_(lvm, book, copier, cluster_),
+      growth_(lvm, book, cleaner, cluster_) {}
 
 Status LocalVolumes::refresh(Patience patience) {
   HOLDFAST_CHECK(look(patience));
@@ -150,9 +151,14 @@ Status LocalVolumes::remove(const std::string& id, Patience patience) {
   if (found && is_snapshot(found->volume)) {
     return fail(Code::kInvalidArgument, id + " is a snapshot, not a volume");
   }
-  HOLDFAST_CHECK(copies_.drop_temporary(now, id, patience));
+  HOLDFAST_CHECK(drop_temporaries(now, id, patience));
   if (!found) return {};
   return remove_found(*found, patience);
+}
+
+Status LocalVolumes::drop_temporaries(const Inventory& now, const std::string& id, Patience patience) {
+  HOLDFAST_CHECK(growth_.drop_temporary(now, id, patience));
+  return copies_.drop_temporary(now, id, patience);
 }
 
 Status LocalVolumes::remove_snapshot(const std::string& id, Patience patience) {
@@ -201,15 +207,21 @@ Result<std::uint64_t> LocalVolumes::extend(const std::string& id, std::uint64_t 
   }
   const std::uint64_t extent = found->group.extent_bytes;
   HOLDFAST_TRY(const std::uint64_t size, fitting_size(required_bytes, limit_bytes, extent, volume.stripes));
-  HOLDFAST_TRY(const CapacityBook::Promise promise, book_.promise({.group = found->name.group,
-                                                                   .size_bytes = size - volume.size_bytes,
-                                                                   .stripes = volume.stripes,
-                                                                   .pool = volume.pool,
-                                                                   .of_spare = false}));
-  HOLDFAST_CHECK(lvm_.extend(found->name, size, patience));
+  HOLDFAST_CHECK(shows_extents(volume) ? growth_.grow(*found, size, patience)
+                                       : extend_at_once(*found, size, patience));
   HOLDFAST_CHECK(clean_unused(*found, patience));
   const auto after = look(patience);
   return size;
+}
+
+Status LocalVolumes::extend_at_once(const FoundVolume& found, std::uint64_t size_bytes, Patience patience) {
+  HOLDFAST_TRY(const CapacityBook::Promise promise,
+               book_.promise({.group = found.name.group,
+                              .size_bytes = size_bytes - found.volume.size_bytes,
+                              .stripes = found.volume.stripes,
+                              .pool = found.volume.pool,
+                              .of_spare = false}));
+  return lvm_.extend(found.name, size_bytes, patience);
 }
 
 // What an earlier tenant left in the extents that it grew by would pass for its content when it is first

@@ -11,8 +11,10 @@
 #include "common/csi/volume_holds.h"
 #include "csi-lvm/lvm/lvm.h"
 #include "csi-lvm/volumes/capacity.h"
+#include "csi-lvm/volumes/clean_growth.h"
 #include "csi-lvm/volumes/cluster_uid.h"
 #include "csi-lvm/volumes/content_copy.h"
+#include "csi-lvm/volumes/extent_cleaner.h"
 #include "csi-lvm/volumes/local_volume.h"
 #include "csi-lvm/volumes/parameters.h"
 #include "csi-lvm/volumes/thin_pools.h"
@@ -20,24 +22,6 @@
 #include "csi-lvm/volumes/volume_request.h"
 
 namespace holdfast::lvm {
-
-/// Makes what an earlier tenant left on a volume's extents unreadable. common/block does it on the device;
-/// the tests' one remembers.
-class ExtentCleaner {
- public:
-  ExtentCleaner() = default;
-  ExtentCleaner(const ExtentCleaner&) = delete;
-  ExtentCleaner& operator=(const ExtentCleaner&) = delete;
-  virtual ~ExtentCleaner() = default;
-
-  /// Zeroes every place where a file system could be found by its superblocks, and makes that durable.
-  virtual Status zero_superblocks(const VolumeName& name) = 0;
-  /// Makes all of it read as zeros. Errors: kAborted when `patience` ended before: call again, and it goes on
-  /// from there.
-  virtual Status wipe(const VolumeName& name, Lvm::Patience patience) = 0;
-  /// What has this name now is another volume: its wipe begins at the beginning.
-  virtual void forget(const VolumeName& name) = 0;
-};
 
 /// The logical volumes of this node that are volumes of the driver: made, grown and removed in steps whose
 /// record is in the volumes' own tags.
@@ -88,7 +72,7 @@ class LocalVolumes {
   Status remove_snapshot(const std::string& id, Patience patience);
 
   /// The new size. Errors: kNotFound; kResourceExhausted; kOutOfRange; kFailedPrecondition when it is active
-  /// and has thick snapshots.
+  /// and has thick snapshots; kAborted while what a raw volume grows by is wiped: call again.
   Result<std::uint64_t> extend(const std::string& id, std::uint64_t required_bytes, std::uint64_t limit_bytes,
                                Patience patience);
 
@@ -118,6 +102,8 @@ class LocalVolumes {
   /// Nothing waits any more for the devices of our volumes in this group.
   Status settle(const VolumeGroup& group, Patience patience);
   Result<std::optional<FoundVolume>> search(const std::string& id, Patience patience);
+  /// What was made for a while to copy into the volume, or to let it grow.
+  Status drop_temporaries(const Inventory& now, const std::string& id, Patience patience);
   Result<LocalVolume> make(const VolumeRequest& wanted, const VolumeName& name, Patience patience);
   Result<LocalVolume> make_copy(const VolumeRequest& wanted, const VolumeName& name, const Inventory& now,
                                 Patience patience);
@@ -130,6 +116,7 @@ class LocalVolumes {
   Status make_ready(const VolumeName& name, bool thick, bool block, Patience patience);
   Status remove_found(const FoundVolume& found, Patience patience);
   Status clean_unused(const FoundVolume& found, Patience patience);
+  Status extend_at_once(const FoundVolume& found, std::uint64_t size_bytes, Patience patience);
   Status give_up(const VolumeName& name, Wipe wipe, Patience patience);
   Result<LocalVolume> take(const std::string& name, const FoundVolume& source, const SnapshotRoom& room,
                            Patience patience);
@@ -141,6 +128,7 @@ class LocalVolumes {
   ClusterUid cluster_;
   ThinPools pools_;
   VolumeCopies copies_;
+  CleanGrowth growth_;
 };
 
 }  // namespace holdfast::lvm

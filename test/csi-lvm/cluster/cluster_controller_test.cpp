@@ -7,6 +7,7 @@
 
 #include "common/csi/proto/csi.pb.h"
 #include "csi-lvm/cluster/cluster_mode.h"
+#include "csi-lvm/cluster/volume_work.h"
 #include "test/catch.h"
 #include "test/csi-lvm/cluster/cluster_scene.h"
 #include "test/kube_server/role_rules.h"
@@ -48,11 +49,12 @@ std::string volume_request(const std::string& name, std::uint64_t bytes, const s
 struct Driver : ClusterScene {
   ClusterNode one{*this, "edge-1"};
   ClusterNode two{*this, "edge-2"};
-  ClusterMode mode{{.loop = *loop, .http = *watches, .client = *client, .log = log}, options()};
+  ClusterMode mode;
   csi::ControllerDriver& driver = mode.driver();
   HastyCall call;
 
-  Driver() {
+  explicit Driver(std::chrono::milliseconds stale_after = ClusterCalls::quick().stale_after)
+      : mode({.loop = *loop, .http = *watches, .client = *client, .log = log}, options(stale_after)) {
     server.put("/api/v1/namespaces/kube-system", {{"metadata", json::object()}});
     server.put(std::string(kClasses) + "local",
                {{"provisioner", kDriver}, {"parameters", {{"vgName", "vg"}, {"volumeType", "LVM"}}}});
@@ -72,12 +74,14 @@ struct Driver : ClusterScene {
   [[nodiscard]] bool knows(const std::string& node) const {
     return !mode.state().storages().at(node).status.groups.empty() && !mode.state().life(node).stale;
   }
-  static ClusterMode::Options options() {
+  static ClusterMode::Options options(std::chrono::milliseconds stale_after) {
+    ClusterState::Options state = ClusterCalls::quick();
+    state.stale_after = stale_after;
     return {.driver = kDriver,
             .topology_key = kTopologyKey,
             .name_space = "kube-system",
             .identity = "test",
-            .state = ClusterCalls::quick(),
+            .state = state,
             .seed = 900};
   }
 
@@ -411,7 +415,42 @@ TEST_CASE_METHOD(Driver, "the condition of a volume is that of its node and of i
   }
 }
 
-TEST_CASE_METHOD(Driver, "calls on many threads at once are all answered", "[lvm cluster]") {
+TEST_CASE("an object tells what ails its volume, anew only when that is something else", "[lvm cluster]") {
+  LogicalVolumeObject object;
+  object.spec.volume_name = "pvc-1";
+  object.status.state = VolumeState::kReady;
+  object.status.group = "vg";
+  LogicalVolume pool;
+  pool.name = "pool0";
+  pool.layout = Layout::kThinPool;
+  pool.metadata_percent = 10;
+  LogicalVolume volume;
+  volume.name = "pvc-1";
+  volume.layout = Layout::kThin;
+  volume.pool = "pool0";
+  Inventory now;
+  now.groups.resize(1);
+  now.groups[0].name = "vg";
+  const auto abnormal = [&](double percent) {
+    pool.data_percent = percent;
+    now.groups[0].volumes = {pool, volume};
+    object.status = observe(object, now, PoolLimits{});
+    return object.status.abnormal;
+  };
+  CHECK(abnormal(50).empty());
+  const std::string nearly = abnormal(93);
+  CHECK(nearly.starts_with("PoolNearlyFull: "));
+  CHECK(abnormal(94) == nearly);
+  CHECK(abnormal(100).starts_with("PoolFull: "));
+  CHECK(abnormal(50).empty());
+}
+
+// So many threads may keep a node from telling that it lives.
+struct PatientDriver : Driver {
+  PatientDriver() : Driver(60s) {}
+};
+
+TEST_CASE_METHOD(PatientDriver, "calls on many threads at once are all answered", "[lvm cluster]") {
   constexpr int kCalls = 24;
   std::atomic<int> made = 0;
   std::atomic<int> ended = 0;

@@ -425,6 +425,29 @@ TEST_CASE_METHOD(NodeScene, "a raw volume is published as its device, and unstag
   CHECK(unstage("pvc-1").has_value());
 }
 
+TEST_CASE_METHOD(NodeScene, "a volume is not used raw and by its file system at a time", "[lvm driver]") {
+  REQUIRE(stage("pvc-1", as_block).has_value());
+  REQUIRE(publish("pvc-1", kTarget, as_block).has_value());
+  refuses(stage("pvc-1"), Code::kFailedPrecondition);
+  CHECK(preparer.asked.empty());
+  REQUIRE(unpublish("pvc-1", kTarget).has_value());
+  REQUIRE(stage("pvc-1").has_value());
+  refuses(publish("pvc-1", kTarget, as_block), Code::kFailedPrecondition);
+  REQUIRE(publish("pvc-1", kTarget).has_value());
+}
+
+TEST_CASE_METHOD(NodeScene, "a raw volume is not unpublished where another one is", "[lvm driver]") {
+  make("pvc-2");
+  const std::string other = kTarget + "-2";
+  for (const char* id : {"pvc-1", "pvc-2"}) REQUIRE(stage(id, as_block).has_value());
+  REQUIRE(publish("pvc-1", kTarget, as_block).has_value());
+  REQUIRE(publish("pvc-2", other, as_block).has_value());
+  refuses(unpublish("pvc-1", other), Code::kFailedPrecondition);
+  CHECK(mounter.entry_at(other).value().has_value());
+  REQUIRE(unpublish("pvc-2", other).has_value());
+  REQUIRE(unpublish("pvc-1", kTarget).has_value());
+}
+
 struct EncryptedScene : NodeScene {
   EncryptedScene() {
     make("pvc-2", "true");
@@ -523,6 +546,22 @@ TEST_CASE_METHOD(NodeScene, "a file system that turned read-only is told as an a
               .has_value());
   REQUIRE(health.volume_health().health_statuses_size() == 1);
   CHECK(health.volume_health().health_statuses(0).reason() == "ReadOnly");
+}
+
+TEST_CASE_METHOD(NodeScene, "what LVM tells of a volume's pool is told with its usage", "[lvm driver]") {
+  REQUIRE(stage("pvc-1").has_value());
+  LogicalVolume pool;
+  pool.name = "pool0";
+  pool.layout = Layout::kThinPool;
+  pool.data_percent = 100.0;
+  LogicalVolume volume = *lvm.look(kNow)->group("vg")->volume("pvc-1");
+  volume.pool = "pool0";
+  Inventory told = lvm.look(kNow).value();
+  told.groups[0].volumes = {pool, volume};
+  book.update(told);
+  const auto condition = usage("pvc-1", kStaging)->volume_condition();
+  CHECK(condition.abnormal());
+  CHECK(condition.message().find("full") != std::string::npos);
 }
 
 TEST_CASE_METHOD(NodeScene, "a volume that never answered is unavailable", "[lvm driver]") {

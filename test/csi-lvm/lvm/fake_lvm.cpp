@@ -195,6 +195,35 @@ Status FakeLvm::extend(const VolumeName& name, std::uint64_t size_bytes, Patienc
   });
 }
 
+Status FakeLvm::join(const VolumeName& name, const std::string& part, Patience patience) {
+  const VolumeName other{name.group, part};
+  for (const VolumeName& each : {name, other}) HOLDFAST_CHECK(check(each));
+  Share share;
+  std::uint64_t size_bytes = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    HOLDFAST_CHECK(find_volume(state_, name));
+    HOLDFAST_TRY(const LogicalVolume* joining, find_volume(state_, other));
+    size_bytes = joining->size_bytes;
+    share = shares_[other.text()];
+  }
+  HOLDFAST_CHECK(remove(other, patience));
+  return perform("join", name, [&]() -> Status {
+    VolumeGroup& of = *group(name.group);
+    Share& whole = shares_[name.text()];
+    whole.resize(of.disks.size());
+    for (std::size_t i = 0; i < share.size(); ++i) {
+      if (of.disks[i].free_extents < share[i]) return fail(Code::kAborted, "they were taken");
+    }
+    for (std::size_t i = 0; i < share.size(); ++i) {
+      of.disks[i].free_extents -= share[i];
+      whole[i] += share[i];
+    }
+    volume(name)->size_bytes += size_bytes;
+    return {};
+  });
+}
+
 Status FakeLvm::extend_metadata(const VolumeName& pool, std::uint64_t size_bytes, Patience /*patience*/) {
   return perform("extend_metadata", pool, [&]() -> Status {
     LogicalVolume* found = volume(pool);

@@ -45,6 +45,7 @@ class FakeLvm final : public Lvm {
   Status create_snapshot(const NewSnapshot& wanted, Patience patience) override;
   Status create_pool(const NewPool& wanted, Patience patience) override;
   Status extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) override;
+  Status join(const VolumeName& volume, const std::string& part, Patience patience) override;
   Status extend_metadata(const VolumeName& pool, std::uint64_t size_bytes, Patience patience) override;
   Status change_tags(const VolumeName& name, const std::vector<std::string>& remove,
                      const std::vector<std::string>& add, Patience patience) override;

@@ -206,6 +206,37 @@ TEST_CASE_METHOD(Contract, "a volume grows, never shrinks, and not beyond the ro
   CHECK(volume("pvc-1").size_bytes == 3 * kExtent);
 }
 
+TEST_CASE_METHOD(InEverySetting, "a volume grows by another's very extents", "[lvm contract]") {
+  make(linear("pvc-1", 2 * kExtent));
+  make(linear("between", kExtent));
+  make(linear("part", 3 * kExtent));
+  make(linear("behind", kExtent));
+  const std::uint64_t free = free_extents();
+  REQUIRE(lvm.join(named("pvc-1"), "part", kAmple).has_value());
+  CHECK(volume("pvc-1").size_bytes == 5 * kExtent);
+  CHECK_FALSE(there("part"));
+  CHECK(free_extents() == free);
+  refuses(lvm.join(named("pvc-1"), "part", kAmple), Code::kNotFound);
+  refuses(lvm.join(named("nowhere"), "behind", kAmple), Code::kNotFound);
+  refuses(lvm.join(named("pvc-1"), "a b", kAmple), Code::kInvalidArgument);
+  set_open("behind", true);
+  refuses(lvm.join(named("pvc-1"), "behind", kAmple), Code::kFailedPrecondition);
+  set_open("behind", false);
+  CHECK(volume("pvc-1").size_bytes == 5 * kExtent);
+}
+
+TEST_CASE_METHOD(Contract, "a striped volume grows by another's extents on each of its disks",
+                 "[lvm contract]") {
+  for (const char* name : {"pvc-1", "part"}) {
+    NewVolume wanted = linear(name, 4 * kExtent);
+    wanted.stripes = 2;
+    make(wanted);
+  }
+  REQUIRE(lvm.join(named("pvc-1"), "part", kAmple).has_value());
+  CHECK(volume("pvc-1").size_bytes == 8 * kExtent);
+  CHECK(volume("pvc-1").stripes == 2);
+}
+
 TEST_CASE_METHOD(InEverySetting, "a volume in use is neither deactivated nor removed", "[lvm contract]") {
   make(linear("pvc-1", kExtent));
   set_open("pvc-1", true);

@@ -197,6 +197,85 @@ TEST_CASE_METHOD(Node, "a raw volume shows nobody's data: all of it is wiped, be
   CHECK(cleaner.done == std::vector<std::string>{"wipe vg/pvc-1", "wipe vg/pvc-1"});
 }
 
+TEST_CASE_METHOD(Node, "a raw volume grows by extents that were wiped before they are its", "[lvm volumes]") {
+  VolumeRequest wanted = request("pvc-1", 8 * kMiB);
+  wanted.block = true;
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+  cleaner.done.clear();
+  cleaner.fault = Error{.code = Code::kAborted, .sys_errno = 0, .message = "being wiped"};
+  refuses(volumes.extend("pvc-1", 20 * kMiB, 0, kNow), Code::kAborted);
+  CHECK(volume("pvc-1")->size_bytes == 8 * kMiB);
+  CHECK(free_extents() == 195);
+  CHECK(volumes.list(kNow)->size() == 1);
+  // Another size is asked for, and the room that was taken for the first goes back.
+  refuses(volumes.extend("pvc-1", 16 * kMiB, 0, kNow), Code::kAborted);
+  CHECK(free_extents() == 196);
+  cleaner.fault.reset();
+  REQUIRE(volumes.extend("pvc-1", 16 * kMiB, 0, kNow).has_value());
+  CHECK(volume("pvc-1")->size_bytes == 16 * kMiB);
+  CHECK(free_extents() == 196);
+  REQUIRE(cleaner.done.size() == 1);
+  CHECK(cleaner.done[0].starts_with("wipe vg/csi-grow-"));
+  REQUIRE(cleaner.forgotten.size() == 3);
+  refuses(volumes.extend("pvc-1", 900 * kMiB, 0, kNow), Code::kResourceExhausted);
+  CHECK(free_extents() == 196);
+}
+
+TEST_CASE_METHOD(Node, "a raw volume with a snapshot does not grow, and nothing is wiped for it",
+                 "[lvm volumes]") {
+  VolumeRequest wanted = request("pvc-1", 8 * kMiB);
+  wanted.block = true;
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+  REQUIRE(volumes.snapshot("snap-1", "pvc-1", SnapshotRoom{}, kNow).has_value());
+  const std::size_t wiped = cleaner.done.size();
+  refuses(volumes.extend("pvc-1", 20 * kMiB, 0, kNow), Code::kFailedPrecondition);
+  CHECK(cleaner.done.size() == wiped);
+}
+
+TEST_CASE(
+    "a raw volume's growth that is cut off anywhere is finished by asking again, or leaves nothing after a "
+    "start",
+    "[lvm volumes]") {
+  for (const bool done : {false, true}) {
+    for (const bool restarted : {false, true}) {
+      for (int at = 1; at <= 4; ++at) {
+        DYNAMIC_SECTION("change " << at << (done ? " done" : " not done") << (restarted ? ", start" : "")) {
+          Node node;
+          VolumeRequest wanted = Node::request("pvc-1", 8 * kMiB);
+          wanted.block = true;
+          REQUIRE(node.volumes.create(wanted, kNow).has_value());
+          CutOff cut;
+          cut.arm(node.lvm, at, done, Code::kAborted);
+          const auto first = node.volumes.extend("pvc-1", 20 * kMiB, 0, kNow);
+          CHECK(first.has_value() == (at > 3));
+          CutOff::disarm(node.lvm);
+          if (restarted) {
+            REQUIRE(node.volumes.recover(kNow).has_value());
+            CHECK(node.lvm.look(kNow)->group("vg")->volumes.size() == 1);
+          }
+          REQUIRE(node.volumes.extend("pvc-1", 20 * kMiB, 0, kNow).has_value());
+          CHECK(node.volume("pvc-1")->size_bytes == 20 * kMiB);
+          CHECK(node.free_extents() == 195);
+          CHECK(node.lvm.look(kNow)->group("vg")->volumes.size() == 1);
+          REQUIRE(node.volumes.remove("pvc-1", kNow).has_value());
+          CHECK(node.free_extents() == 200);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE_METHOD(Node, "a volume that is deleted while it grows leaves nothing", "[lvm volumes]") {
+  VolumeRequest wanted = request("pvc-1", 8 * kMiB);
+  wanted.block = true;
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+  cleaner.fault = Error{.code = Code::kAborted, .sys_errno = 0, .message = "being wiped"};
+  refuses(volumes.extend("pvc-1", 20 * kMiB, 0, kNow), Code::kAborted);
+  cleaner.fault.reset();
+  REQUIRE(volumes.remove("pvc-1", kNow).has_value());
+  CHECK(free_extents() == 200);
+}
+
 TEST_CASE_METHOD(Node, "a volume of a name that was wiped in part before is wiped from its beginning",
                  "[lvm volumes]") {
   VolumeRequest wanted = request("pvc-1", 5 * kMiB);

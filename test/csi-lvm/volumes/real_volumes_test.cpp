@@ -159,6 +159,29 @@ TEST_CASE_METHOD(Node, "a raw volume never shows what an earlier volume held on 
   }
 }
 
+TEST_CASE_METHOD(Node, "a raw volume that grows never shows what an earlier volume held where it grows to",
+                 "[lvm volumes]") {
+  constexpr std::uint64_t kSize = 16 * kMiB;
+  for (const std::string type : {"linear", "striping"}) {
+    DYNAMIC_SECTION(type) {
+      VolumeRequest wanted = request("raw", kSize, true, {{"lvmType", type}});
+      const std::string raw = create(wanted);
+      fill(raw, kSize);
+      const Fd used(::open(raw.c_str(), O_RDWR | O_CLOEXEC));  // its pod
+      sprinkle(create(request("tenant", 2 * kSize, false, {{"lvmType", type}})), 2 * kSize);
+      remove("tenant");
+      REQUIRE(volumes.extend("raw", 2 * kSize, 0, kAmple).value() == 2 * kSize);
+      std::string read(kSize, '\0');
+      REQUIRE(::pread(used.get(), read.data(), kSize, 0) == static_cast<ssize_t>(kSize));
+      CHECK((read.substr(0, kMiB) == marked(kMiB)));
+      REQUIRE(::pread(used.get(), read.data(), kSize, static_cast<off_t>(kSize)) ==
+              static_cast<ssize_t>(kSize));
+      CHECK((read == std::string(kSize, '\0')));
+    }
+  }
+  remove("raw");
+}
+
 TEST_CASE_METHOD(Node, "copies hold what their source held then, whatever becomes of it", "[lvm content]") {
   constexpr std::uint64_t kSize = 16 * kMiB;
   struct Case {

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "csi-lvm/lvm/lvm.h"
+#include "csi-lvm/volumes/capacity.h"
+#include "csi-lvm/volumes/cluster_uid.h"
+#include "csi-lvm/volumes/extent_cleaner.h"
+#include "csi-lvm/volumes/local_volume.h"
+
+namespace holdfast::lvm {
+
+/// Whether all that is on the volume's extents can be read by who uses it: a thick volume for raw access.
+[[nodiscard]] bool shows_extents(const LogicalVolume& volume);
+
+/// Growth of volumes that show their extents. Their pod would read at once what an earlier tenant left on
+/// those that come, and would write to them while they are wiped: so they are wiped as another volume's, and
+/// come then.
+///
+///     (none) --lvcreate--> creating, for the volume --wiped, joined--> (none), the volume is larger
+///
+/// The temporary volume is `creating` for its whole life, so that what removes half-made volumes after a
+/// start removes it too, and it says for whom it is (kForTag). Thread-safe, but for one volume at a time.
+class CleanGrowth {
+ public:
+  using Patience = Lvm::Patience;
+
+  /// All outlive it. `cluster` as in LocalVolumes.
+  CleanGrowth(Lvm& lvm, CapacityBook& book, ExtentCleaner& cleaner, const ClusterUid& cluster);
+
+  /// To `size_bytes`, more than it has, in whole extents of each stripe. Errors: kAborted while the extents
+  /// are wiped, and when something else took them: call again; those of Lvm::create and Lvm::join.
+  Status grow(const FoundVolume& found, std::uint64_t size_bytes, Patience patience);
+
+  /// Removes the temporary volume for this one, if it is there.
+  Status drop_temporary(const Inventory& inventory, const std::string& volume, Patience patience);
+
+ private:
+  Status make(const VolumeName& part, const FoundVolume& found, std::uint64_t size_bytes, Patience patience);
+
+  Lvm& lvm_;
+  CapacityBook& book_;
+  ExtentCleaner& cleaner_;
+  const ClusterUid& cluster_;
+};
+
+}  // namespace holdfast::lvm
