@@ -1,5 +1,6 @@
 #include "csi-lvm/driver/lvm_node.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/csi/proto/csi.pb.h"

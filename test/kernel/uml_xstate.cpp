@@ -1,7 +1,7 @@
 // Preloaded into User Mode Linux by guest.sh: lets it run on processors whose register state is larger than
 // it knows (AMX). UML 6.1 hands the host 2,696 bytes of a thread's extended state; a host with more state
 // than that takes all of it or nothing (EFAULT), and the guest's first program dies of "ptrace set fp regs
-// failed". What UML leaves out stays here as the thread has it.
+// failed". It makes these calls from one thread.
 #include <dlfcn.h>
 #include <elf.h>
 #include <sys/ptrace.h>
@@ -27,13 +27,23 @@ Ptrace real_ptrace() {
   return found;
 }
 
-// Sets the first bytes of a thread's state, and the others as they are.
-long set_beginning(pid_t thread, void* kind, const iovec& beginning) {
-  static thread_local std::array<std::byte, kMostState> state;
+// How much the host has of any thread; 0: as much as UML hands over, or nobody asked.
+std::size_t whole_size = 0;
+
+// Not on the stack: the guest's kernel gives its threads 16 KiB of that.
+std::array<std::byte, kMostState> state{};
+
+void ask_size(pid_t thread, void* kind) {
   iovec whole{.iov_base = state.data(), .iov_len = state.size()};
-  const long read = real_ptrace()(PTRACE_GETREGSET, thread, kind, &whole);
-  if (read != 0) return read;
-  std::memcpy(state.data(), beginning.iov_base, std::min(beginning.iov_len, whole.iov_len));
+  if (real_ptrace()(PTRACE_GETREGSET, thread, kind, &whole) == 0) whole_size = whole.iov_len;
+  state.fill(std::byte{0});
+}
+
+// Sets the first bytes of a thread's state, and nothing for the others: registers that no program of a guest
+// is let use.
+long set_beginning(pid_t thread, void* kind, const iovec& beginning) {
+  iovec whole{.iov_base = state.data(), .iov_len = whole_size};
+  std::memcpy(state.data(), beginning.iov_base, std::min(beginning.iov_len, whole_size));
   return real_ptrace()(PTRACE_SETREGSET, thread, kind, &whole);
 }
 
@@ -46,8 +56,11 @@ extern "C" long ptrace(__ptrace_request request, ...) noexcept {
   void* const address = va_arg(words, void*);
   void* const data = va_arg(words, void*);
   va_end(words);
+  const bool sets_state =
+      request == PTRACE_SETREGSET && reinterpret_cast<std::uintptr_t>(address) == NT_X86_XSTATE;
+  if (sets_state && whole_size > 0) return set_beginning(thread, address, *static_cast<const iovec*>(data));
   const long done = real_ptrace()(request, thread, address, data);
-  const bool too_short = done == -1 && errno == EFAULT && request == PTRACE_SETREGSET &&
-                         reinterpret_cast<std::uintptr_t>(address) == NT_X86_XSTATE;
-  return too_short ? set_beginning(thread, address, *static_cast<const iovec*>(data)) : done;
+  if (!sets_state || done != -1 || errno != EFAULT) return done;
+  ask_size(thread, address);
+  return whole_size > 0 ? set_beginning(thread, address, *static_cast<const iovec*>(data)) : -1;
 }
