@@ -36,15 +36,6 @@ std::vector<SizeRange> cbs_sizes() {
           {"CLOUD_HSSD", "", 20, 32000, 10},  {"CLOUD_TSSD", "", 20, 32000, 10}};
 }
 
-// Small ones, for tests; levels as they are sold.
-std::vector<SizeRange> sim_sizes() {
-  std::vector<SizeRange> sizes = alibaba_sizes();
-  std::erase_if(sizes, [](const SizeRange& each) { return each.level.empty(); });
-  sizes.push_back({"cloud_essd", "", 1, 32768});
-  sizes.push_back({"", "", 1, 32768});
-  return sizes;
-}
-
 std::string in_words(std::string_view type, std::string_view level) {
   if (type.empty()) return "a disk";
   return "a disk of type " + std::string(type) + (level.empty() ? "" : ", " + std::string(level) + ",");
@@ -74,7 +65,11 @@ std::optional<SizeRange> DiskCloud::range_of(std::string_view type, std::string_
 
 const std::vector<DiskCloud>& known_clouds() {
   static const std::vector<DiskCloud> known = {
-      {.name = "alibaba", .usual_types = {"cloud_ssd", "cloud_efficiency"}, .sizes = alibaba_sizes()},
+      {.name = "alibaba",
+       .usual_types = {"cloud_ssd", "cloud_efficiency"},
+       .sizes = alibaba_sizes(),
+       .provisioned_types = {"cloud_auto", "cloud_regional_disk_auto"},
+       .regional_types = {"cloud_regional_disk_auto"}},
       // Which types a region has is not the same everywhere: what is not known is left to the cloud.
       {.name = "ens",
        .aliases = {{"regionid", "zoneId"}, {"ensregionid", "zoneId"}, {"disktype", "type"}},
@@ -92,7 +87,11 @@ const std::vector<DiskCloud>& known_clouds() {
                    {"diskchargetype", "chargeType"}},
        .usual_types = {"CLOUD_PREMIUM", "CLOUD_SSD"},
        .sizes = cbs_sizes()},
-      {.name = "sim", .usual_types = {"cloud_essd"}, .sizes = sim_sizes()},
+      {.name = "sim",
+       .usual_types = {"cloud_essd"},
+       .sizes = alibaba_sizes(),
+       .provisioned_types = {"cloud_auto", "cloud_regional_disk_auto"},
+       .regional_types = {"cloud_regional_disk_auto"}},
   };
   return known;
 }

@@ -31,6 +31,10 @@ struct DiskCloud {
   /// What to try when a class does not say which type, or says `available`; "" is the cloud's own choice.
   std::vector<std::string> usual_types = {};
   std::vector<SizeRange> sizes = {};
+  /// Types whose operations per second and bursting are bought beside their size; empty: any.
+  std::vector<std::string> provisioned_types = {};
+  /// Types of which a disk is in all zones of its region.
+  std::vector<std::string> regional_types = {};
 
   /// Whether there are such disks: it has a range of their own, or one for any type.
   [[nodiscard]] bool sells(std::string_view type) const;

@@ -49,8 +49,8 @@ TEST_CASE("a disk is as large as asked for, in the sizes that are sold", "[disk 
       {"cbs", "CLOUD_SSD", "", 10 * kGiB, 0, false, 0},
       {"ens", "cloud_hybrid", "", 20 * kGiB, 0, false, 20},
       {"eck", "", "", 19 * kGiB, 0, false, 0},
-      {"sim", "cloud_essd", "", 1, 0, false, 1},
-      {"sim", "whatever", "", 0, 0, false, 1},
+      {"sim", "cloud_essd", "PL0", 1, 0, false, 1},
+      {"sim", "cloud_auto", "", 0, 0, false, 1},
       {"sim", "cloud_essd", "PL2", 460 * kGiB, 0, false, 0},
   };
   for (const Row& row : rows) {
