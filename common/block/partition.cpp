@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace holdfast::block {
 namespace {
@@ -10,20 +11,29 @@ namespace {
 // last.
 constexpr std::uint64_t kSlackBytes = std::uint64_t{3} << 20;
 
-Status run_sfdisk(Executor& executor, const std::string& device, std::chrono::milliseconds deadline) {
-  const std::string program = find_system_program("sfdisk");
+Status run(Executor& executor, const std::string& name, std::vector<std::string> words, std::string input,
+           std::chrono::milliseconds deadline) {
+  const std::string program = find_system_program(name);
+  const std::string& device = words.back();
   if (program.empty()) {
-    return fail(Code::kNotFound, "sfdisk is not installed, so that the partition of " + device +
-                                     " does not grow: install the package fdisk");
+    return fail(Code::kNotFound, name + " is not installed, so that the partition of " + device +
+                                     " does not grow: install the packages fdisk and util-linux");
   }
-  // Its number is 1 unless somebody made it otherwise; then sfdisk says so.
-  HOLDFAST_TRY(const CommandResult result,
-               executor.run({.argv = {program, "--quiet", "--no-reread", "-N", "1", device},
-                             .environment = {"LC_ALL=C"},
-                             .input = ", +\n",
-                             .deadline = deadline}));
+  words.insert(words.begin(), program);
+  HOLDFAST_TRY(
+      const CommandResult result,
+      executor.run(
+          {.argv = words, .environment = {"LC_ALL=C"}, .input = std::move(input), .deadline = deadline}));
   if (result.succeeded()) return {};
-  return fail(Code::kInternal, "sfdisk cannot grow the partition of " + device + ": " + result.errors);
+  return fail(Code::kInternal, name + " cannot grow the partition of " + words.back() + ": " + result.errors);
+}
+
+// Its number is 1 unless somebody made it otherwise; then sfdisk says so. The kernel is told by partx, as it
+// does not read the whole table anew while a partition is in use.
+Status rewrite_table(Executor& executor, const std::string& device, std::chrono::milliseconds deadline) {
+  HOLDFAST_CHECK(run(executor, "sfdisk", {"--quiet", "--no-reread", "--no-tell-kernel", "-N", "1", device},
+                     ", +\n", deadline));
+  return run(executor, "partx", {"--update", device}, "", deadline);
 }
 
 }  // namespace
@@ -38,7 +48,7 @@ Status grow_only_partition(Executor& executor, const DeviceDirectory& directory,
   }
   HOLDFAST_TRY(const DeviceIdentity before, directory.identify_name(whole.partitions.front()));
   if (before.size_bytes + kSlackBytes >= whole.size_bytes) return {};
-  HOLDFAST_CHECK(run_sfdisk(executor, dev + "/" + disk, deadline));
+  HOLDFAST_CHECK(rewrite_table(executor, dev + "/" + disk, deadline));
   HOLDFAST_TRY(const DeviceIdentity after, directory.identify_name(whole.partitions.front()));
   if (after.size_bytes > before.size_bytes) return {};
   return fail(Code::kUnavailable, "the partition " + after.kernel_name +

@@ -11,6 +11,7 @@ namespace holdfast::csi {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 63;
+constexpr std::int64_t kMostAttachments = 10'000;
 constexpr std::array kKinds{std::pair{"local", DriverKind::kLocal}, std::pair{"nas", DriverKind::kNas},
                             std::pair{"disk", DriverKind::kDisk}};
 
@@ -86,6 +87,10 @@ Result<Profile> parse_profile(const nlohmann::json& document) {
   HOLDFAST_CHECK(set_strings(object["topologyKeys"], out.topology_keys));
   HOLDFAST_CHECK(set_strings(object["deviceLinks"], out.device_links));
   HOLDFAST_CHECK(set_handle_serial(object["handleSerial"], out.handle_serial));
+  HOLDFAST_TRY(out.loop_devices, object["loopDevices"].boolean_or(out.loop_devices));
+  HOLDFAST_TRY(const std::int64_t limit,
+               object["attachLimit"].integer_or(out.attach_limit, 0, kMostAttachments));
+  out.attach_limit = static_cast<std::uint32_t>(limit);
   return out;
 }
 

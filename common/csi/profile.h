@@ -35,6 +35,10 @@ struct Profile {
   /// Names below /dev/disk/by-id of a disk, "{serial}" standing for its serial number.
   std::vector<std::string> device_links{};
   HandleSerial handle_serial = HandleSerial::kNone;
+  /// Loop devices are disks too, each with the name of its file, without extension, as its serial number.
+  bool loop_devices = false;
+  /// How many disks may be attached to a node beside the one that it boots from; 0: nobody says.
+  std::uint32_t attach_limit = 0;
   bool operator==(const Profile&) const = default;
 };
 
@@ -47,7 +51,8 @@ struct Profile {
 ///
 ///     {"driverName": "disk.example.com", "kind": "disk", "pluginsFolder": "plugins",
 ///      "topologyKeys": ["topology.disk.example.com/zone"], "handlePrefix": "vol-",
-///      "deviceLinks": ["virtio-{serial}"], "handleSerial": "none" | "whole" | "behindPrefix"}
+///      "deviceLinks": ["virtio-{serial}"], "handleSerial": "none" | "whole" | "behindPrefix",
+///      "loopDevices": false, "attachLimit": 16}
 ///
 /// A key that is not given is as in the known profile of that name, else as in a new Profile; `kind` must be
 /// told for a name that is not known. Errors: kInvalidArgument, naming the key.

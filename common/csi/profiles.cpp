@@ -33,13 +33,23 @@ const std::vector<Profile>& known_profiles() {
       {.driver_name = "eck.csi.k8s.io",
        .kind = DriverKind::kDisk,
        .topology_keys = {"topology.csi.esx.eck.ctyun.cn/region"},
-       .handle_prefix = "cd-"},
+       .handle_prefix = "cd-",
+       .attach_limit = 100},
       {.driver_name = "com.tencent.cloud.csi.cbs",
        .kind = DriverKind::kDisk,
        .topology_keys = {"topology.com.tencent.cloud.csi.cbs/zone"},
        .handle_prefix = "disk-",
        .device_links = {"virtio-{serial}"},
-       .handle_serial = HandleSerial::kWhole},
+       .handle_serial = HandleSerial::kWhole,
+       .attach_limit = 20},
+      // Disks of the simulator disk-sim.
+      {.driver_name = "sim.disk.csi.holdfast.dev",
+       .kind = DriverKind::kDisk,
+       .topology_keys = {"topology.sim.disk.csi.holdfast.dev/zone"},
+       .handle_prefix = "d-",
+       .device_links = {"virtio-{serial}"},
+       .handle_serial = HandleSerial::kBehindPrefix,
+       .loop_devices = true},
   };
   return known;
 }

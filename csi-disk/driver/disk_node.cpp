@@ -39,6 +39,11 @@ std::string content_of(const FoundRecord& found, const DiskHints& hints, const H
   return staging::text_of(hints.attachment, std::string(kContentKey));
 }
 
+bool is_unfinished(const block::Provenance& provenance) {
+  return provenance.kind == block::Provenance::Kind::kNew ||
+         provenance.kind == block::Provenance::Kind::kFormatting;
+}
+
 }  // namespace
 
 DiskNode::DiskNode(DiskNodeParts parts, csi::Profile profile)
@@ -74,13 +79,19 @@ Result<DiskIdentity> DiskNode::wanted_disk(const DiskHints& hints, const std::op
   return behind;
 }
 
-Status DiskNode::check_single_owner(const std::string& volume, const DiskIdentity& identity) {
+// A record alone is none in the way: a volume that was unstaged, or whose node was cut off, has one too.
+Status DiskNode::check_single_owner(const std::string& volume, const HeldDisk& disk) {
   HOLDFAST_TRY(const std::vector<DiskRecord> all, parts_.records.all());
-  const auto other = std::ranges::find_if(
-      all, [&](const DiskRecord& each) { return each.volume != volume && is_same(each.identity, identity); });
+  const auto other = std::ranges::find_if(all, [&](const DiskRecord& each) {
+    return each.volume != volume && is_same(each.identity, disk.identity);
+  });
   if (other == all.end()) return {};
-  return fail(Code::kFailedPrecondition, "the disk with the " + describe(identity) + " is the volume " +
-                                             other->volume + ", and cannot be " + volume + " as well");
+  const std::string device = other->raw ? disk.disk : data_of(disk).value_or(disk.disk);
+  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
+  if (mounts.empty()) return {};
+  return fail(Code::kFailedPrecondition, "the disk with the " + describe(disk.identity) +
+                                             " is in use as the volume " + other->volume + " at " +
+                                             mounts.front().target);
 }
 
 Status DiskNode::stage_volume(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
@@ -96,7 +107,7 @@ Status DiskNode::stage_volume(const csi::Call& call, const csi::v1::NodeStageVol
       std::min<std::chrono::nanoseconds>(parts_.device_patience, patience_of(call) - kForTheRest);
   HOLDFAST_TRY(const HeldDisk disk,
                parts_.finder.find(wanted, patience, [&call] { return call.cancelled(); }));
-  HOLDFAST_CHECK(check_single_owner(hints.volume, disk.identity));
+  HOLDFAST_CHECK(check_single_owner(hints.volume, disk));
   HOLDFAST_TRY(const std::string path, told_path(hints));
   DiskRecord record{.volume = hints.volume,
                     .identity = disk.identity,
@@ -119,19 +130,22 @@ Status DiskNode::stage_raw(const HeldDisk& disk, DiskRecord record) {
 Status DiskNode::stage_mounted(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                                const HeldDisk& disk, DiskRecord record) {
   const staging::Attributes attributes = staging::attributes_of(request);
+  const auto provenance = block::parse_provenance(record.content);
   // A disk may have been made from another one's snapshot, by us or by others, and an XFS from it bears the
   // same uuid.
   const staging::MountHints hints{.copy = true,
                                   .read_only = is_true(staging::text_of(attributes, "readOnly"))};
-  HOLDFAST_TRY(block::PrepareRequest wanted, staging::prepare_request_of(request, hints));
+  // A class of read-only volumes has new ones, too: they are made, and then mounted read-only.
+  staging::MountHints making = hints;
+  making.read_only = hints.read_only && !is_unfinished(provenance);
+  HOLDFAST_TRY(block::PrepareRequest wanted, staging::prepare_request_of(request, making));
   HOLDFAST_TRY(wanted.device, data_of(disk));
-  wanted.provenance = block::parse_provenance(record.content);
+  wanted.provenance = provenance;
   const bool in_partition = wanted.device != disk.disk;
   if (in_partition && !wanted.read_only) {
     HOLDFAST_CHECK(parts_.grow_partition(disk.name, patience_of(call)));
   }
-  const bool is_new = wanted.provenance.kind == block::Provenance::Kind::kNew;
-  if (!is_new) HOLDFAST_CHECK(parts_.records.write(record));
+  if (provenance.kind != block::Provenance::Kind::kNew) HOLDFAST_CHECK(parts_.records.write(record));
   ContentRecord content(parts_.records, record);
   HOLDFAST_CHECK(stager_.stage(call, request, {.id = record.volume, .device = wanted.device, .hints = hints},
                                wanted, content));

@@ -63,7 +63,7 @@ struct DiskNodeParts {
 ///     unstage     succeeds when nobody has the disk any more: it may be detached
 ///
 /// A volume whose PersistentVolume tells a devicePath has the disk that this led to first, for as long as the
-/// record lives, whatever it leads to later. Two volumes never have one disk.
+/// record lives, whatever it leads to later. Two volumes are never in use on one disk.
 class DiskNode final : public csi::NodeDriver {
  public:
   DiskNode(DiskNodeParts parts, csi::Profile profile);
@@ -100,7 +100,7 @@ class DiskNode final : public csi::NodeDriver {
   };
 
   Result<DiskIdentity> wanted_disk(const DiskHints& hints, const std::optional<DiskRecord>& record);
-  Status check_single_owner(const std::string& volume, const DiskIdentity& identity);
+  Status check_single_owner(const std::string& volume, const HeldDisk& disk);
   Status stage_raw(const HeldDisk& disk, DiskRecord record);
   Status stage_mounted(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                        const HeldDisk& disk, DiskRecord record);

@@ -18,8 +18,8 @@ bool writes_from_many_nodes(csi::AccessMode mode) {
   return mode == csi::AccessMode::kMultiNodeSingleWriter || mode == csi::AccessMode::kMultiNodeMultiWriter;
 }
 
-Result<std::string> checked(std::string serial, const std::string& told_by) {
-  if (is_serial(serial)) return serial;
+Result<std::optional<std::string>> checked(const std::string& serial, const std::string& told_by) {
+  if (is_serial(serial)) return std::optional(serial);
   return fail(Code::kInvalidArgument, told_by + " '" + serial + "' is no serial number of a disk");
 }
 
@@ -47,13 +47,11 @@ Status check_usage(const csi::v1::VolumeCapability& capability) {
 }
 
 Result<std::optional<std::string>> told_serial(const DiskHints& hints, const csi::Profile& profile) {
-  if (std::string told = staging::text_of(hints.attachment, std::string(kSerialKey)); !told.empty()) {
-    HOLDFAST_TRY(told, checked(std::move(told), "the attachment's serialNumber"));
-    return std::optional(std::move(told));
+  if (const std::string told = staging::text_of(hints.attachment, std::string(kSerialKey)); !told.empty()) {
+    return checked(told, "the attachment's serialNumber");
   }
-  if (std::string told = staging::text_of(hints.attributes, kSerialAttribute); !told.empty()) {
-    HOLDFAST_TRY(told, checked(std::move(told), "the attribute serial"));
-    return std::optional(std::move(told));
+  if (const std::string told = staging::text_of(hints.attributes, kSerialAttribute); !told.empty()) {
+    return checked(told, "the attribute serial");
   }
   if (hints.attributes.contains(kPathAttribute)) return std::optional<std::string>{};
   std::string serial = serial_of_handle(hints.volume, profile);

@@ -14,8 +14,8 @@
 #include "common/block/uevents.h"
 #include "common/block/volume_stats.h"
 #include "common/mount/group_access.h"
-#include "common/mount/kubelet_inventory.h"
 #include "common/mount/mounter.h"
+#include "common/staging/kubelet_places.h"
 #include "csi-lvm/driver/activation.h"
 #include "csi-lvm/driver/lvm_controller.h"
 #include "csi-lvm/driver/lvm_node.h"
@@ -149,7 +149,8 @@ class LvmPlugin final : public csi::HostedDriver {
       if (cluster_) cluster_->start();
     });
     first.add(activate(volumes_.listed_last()));
-    first.add(take_inventory());
+    first.add(staging::take_stock(options_.kubelet_dir.native(), options_.profile.driver_name,
+                                  *ground_.mounter, stats_, context_.log, context_.metrics));
     return first.result();
   }
 
@@ -193,34 +194,6 @@ class LvmPlugin final : public csi::HostedDriver {
   Status activate(const std::vector<LocalVolume>& volumes) {
     HOLDFAST_TRY(const std::size_t activated, activate_volumes(volumes, lvm_, kAtStart));
     if (activated > 0) context_.log.info("volumes activated", {{"count", activated}});
-    return {};
-  }
-
-  // Only looks: what is wrong is mended inside the next call for that place.
-  Status take_inventory() {
-    HOLDFAST_TRY(const auto mounts, ground_.mounter->mounts());
-    HOLDFAST_TRY(
-        const std::vector<mount::KubeletPlace> places,
-        mount::take_inventory(options_.kubelet_dir.native(), {options_.profile.driver_name}, *mounts));
-    using State = mount::KubeletPlace::State;
-    std::map<State, double> counts;
-    for (const mount::KubeletPlace& place : places) {
-      counts[place.state] += 1;
-      if (place.state == State::kMounted) {
-        if (place.kind == mount::KubeletPlace::Kind::kStaged) stats_.add(place.volume, place.path);
-        continue;
-      }
-      context_.log.warning("a place of kubelet's is not as it should be",
-                           {{"path", place.path},
-                            {"kind", mount::to_string(place.kind)},
-                            {"state", mount::to_string(place.state)},
-                            {"volume", place.volume}});
-    }
-    for (const State state : {State::kMounted, State::kLeftOver, State::kShadowed, State::kBroken}) {
-      gauge("holdfast_kubelet_places", "Places of volumes below kubelet's folder, as found at the start",
-            {{"state", std::string(mount::to_string(state))}})
-          .set(counts[state]);
-    }
     return {};
   }
 

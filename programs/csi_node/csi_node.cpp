@@ -10,6 +10,7 @@
 #include "common/base/version.h"
 #include "common/block/filesystem.h"
 #include "common/kube/cluster_link.h"
+#include "csi-disk/program/disk_plugin.h"
 #include "csi-lvm/program/lvm_plugin.h"
 #include "csi-lvm/program/options.h"
 #include "csi-nas/program/nas_plugin.h"
@@ -32,6 +33,7 @@ void add_flags(Flags& flags, CsiNodeOptions& out) {
   nas::add_rpc_slots_flag(flags, out.rpc_slots);
   nas::add_nas_directories_flag(flags, out.nas_directories);
   lvm::add_cluster_flags(flags, out.cluster);
+  disk::add_node_flags(flags, out.disks);
   csi::add_host_flags(flags, out.host);
 }
 
@@ -76,15 +78,33 @@ Result<std::unique_ptr<csi::HostedDriver>> make_nas(const csi::HostContext& cont
   return nas::make_nas_plugin(context, plugin);
 }
 
+Result<std::unique_ptr<csi::HostedDriver>> make_disk(const csi::HostContext& context,
+                                                     const CsiNodeOptions& options,
+                                                     const csi::Profile& profile) {
+  return disk::make_disk_plugin(context, {.profile = profile,
+                                          .node_id = options.host.node_id,
+                                          .kubelet_dir = options.host.kubelet_dir,
+                                          .state_dir = options.host.state_dir,
+                                          .node = options.disks});
+}
+
+Result<std::unique_ptr<csi::HostedDriver>> make_driver(const csi::HostContext& context,
+                                                       const CsiNodeOptions& options,
+                                                       const csi::Profile& profile,
+                                                       const lvm::Configuration& configuration,
+                                                       const std::optional<kube::Config>& cluster) {
+  if (profile.kind == csi::DriverKind::kNas) return make_nas(context, options, profile, cluster);
+  if (profile.kind == csi::DriverKind::kDisk) return make_disk(context, options, profile);
+  return make_local(context, options, profile, configuration, cluster);
+}
+
 Result<Drivers> make_drivers(const csi::HostContext& context, const CsiNodeOptions& options,
                              const std::vector<csi::Profile>& profiles,
                              const lvm::Configuration& configuration,
                              const std::optional<kube::Config>& cluster) {
   Drivers drivers;
   for (const csi::Profile& profile : profiles) {
-    const bool nas = profile.kind == csi::DriverKind::kNas;
-    HOLDFAST_TRY(auto driver, nas ? make_nas(context, options, profile, cluster)
-                                  : make_local(context, options, profile, configuration, cluster));
+    HOLDFAST_TRY(auto driver, make_driver(context, options, profile, configuration, cluster));
     drivers.push_back(std::move(driver));
   }
   return drivers;
@@ -157,12 +177,6 @@ Result<std::vector<csi::Profile>> chosen_profiles(const std::vector<std::string>
   }
   if (out.empty()) {
     return fail(Code::kInvalidArgument, "no driver to serve: name one by --profile, or several by --config");
-  }
-  for (const csi::Profile& profile : out) {
-    if (profile.kind != csi::DriverKind::kDisk) continue;
-    return fail(Code::kUnimplemented,
-                "the profile " + profile.driver_name +
-                    " is of cloud disks; this program serves profiles of the kinds 'local' and 'nas'");
   }
   return out;
 }

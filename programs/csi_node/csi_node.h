@@ -10,6 +10,7 @@
 #include "common/base/flags.h"
 #include "common/csi/host_options.h"
 #include "common/csi/profile.h"
+#include "csi-disk/program/options.h"
 #include "csi-lvm/program/options.h"
 #include "csi-nas/mounts/rpc_slots.h"
 
@@ -23,6 +24,7 @@ struct CsiNodeOptions {
   std::uint32_t rpc_slots = nas::kRpcSlots;  ///< of NFS; 0: the kernel's
   std::filesystem::path nas_directories;     ///< beside the program itself, likewise
   lvm::ClusterOptions cluster;
+  disk::NodeOptions disks;
 };
 
 /// As lvm::parse_options().
@@ -32,7 +34,7 @@ Status parse_csi_node_options(std::span<const std::string> arguments, const Flag
 
 /// The profiles to serve: those that are named, of the configuration or known; all of the configuration when
 /// none is. Errors: kInvalidArgument for a name that is neither, or twice there, and when there is none at
-/// all; kUnimplemented for one of a kind that no driver here serves.
+/// all.
 Result<std::vector<csi::Profile>> chosen_profiles(const std::vector<std::string>& names,
                                                   const std::vector<csi::Profile>& configured);
 

@@ -26,6 +26,7 @@ TEST_CASE("The drivers that users have in their clusters are known", "[csi]") {
        "d-"},
       {"eck.csi.k8s.io", DriverKind::kDisk, "topology.csi.esx.eck.ctyun.cn/region", "cd-"},
       {"com.tencent.cloud.csi.cbs", DriverKind::kDisk, "topology.com.tencent.cloud.csi.cbs/zone", "disk-"},
+      {"sim.disk.csi.holdfast.dev", DriverKind::kDisk, "topology.sim.disk.csi.holdfast.dev/zone", "d-"},
       {"com.tencent.cloud.csi.cfs", DriverKind::kNas, "", ""},
       {"com.tencent.cloud.csi.cfsturbo", DriverKind::kNas, "", ""},
   }));
@@ -58,6 +59,17 @@ TEST_CASE("A profile in a file tells what differs from the known one, or all of 
   CHECK(eck.handle_prefix == "cd-");
   CHECK(eck.device_links == std::vector<std::string>{"virtio-{serial}"});
   CHECK(eck.topology_keys.empty());
+  CHECK(eck.handle_serial == HandleSerial::kNone);
+  CHECK(eck.attach_limit == 100);
+  CHECK_FALSE(eck.loop_devices);
+  const Profile told = parse_profile(json{{"driverName", "eck.csi.k8s.io"},
+                                          {"handleSerial", "behindPrefix"},
+                                          {"loopDevices", true},
+                                          {"attachLimit", 16}})
+                           .value();
+  CHECK(told.handle_serial == HandleSerial::kBehindPrefix);
+  CHECK(told.loop_devices);
+  CHECK(told.attach_limit == 16);
 
   const Profile own = parse_profile(json{{"driverName", "nas.example.com"}, {"kind", "nas"}}).value();
   CHECK(own == Profile{.driver_name = "nas.example.com", .kind = DriverKind::kNas});
@@ -76,6 +88,9 @@ TEST_CASE("A profile that cannot be is refused with the key that is wrong", "[cs
        "driverName: '../evil' is not a driver's name: letters, digits, '-', '.', at most 63"},
       {"a new driver without a kind", {{"driverName", "a.b"}}, "kind: is missing"},
       {"no such kind", {{"driverName", "a.b"}, {"kind", "tape"}}, "kind: 'tape' is none of local, nas, disk"},
+      {"no such part of a handle",
+       {{"driverName", "a.b"}, {"kind", "disk"}, {"handleSerial", "half"}},
+       "handleSerial: 'half' is none of none, whole, behindPrefix"},
       {"a folder that climbs",
        {{"driverName", "a.b"}, {"kind", "nas"}, {"pluginsFolder", ".."}},
        "pluginsFolder: '..' is not the name of a folder"},

@@ -64,9 +64,20 @@ class Scene:
         return {"volumeId": volume["volumeId"], "stagingTargetPath": str(self.staging),
                 "volumeCapability": self.capability(), "volumeContext": volume.get("volumeContext", {})}
 
+    def attach(self, volume):
+        """What the controller tells the node with an attached volume; nothing where none is attached."""
+        if "Controller.PUBLISH_UNPUBLISH_VOLUME" not in self.capabilities:
+            return {}
+        where = {"volumeId": volume["volumeId"], "nodeId": self.call("Node", "NodeGetInfo")["nodeId"]}
+        wanted = {**where, "volumeCapability": self.capability(), "volumeContext": volume.get("volumeContext", {})}
+        attached = self.call("Controller", "ControllerPublishVolume", wanted)
+        self._undo.append(("Controller", "ControllerUnpublishVolume", where))
+        return attached.get("publishContext", {})
+
     def stage(self, volume):
         self.staging.mkdir(parents=True, exist_ok=True)
-        self.call("Node", "NodeStageVolume", self.stage_request(volume))
+        attachment = self.attach(volume)
+        self.call("Node", "NodeStageVolume", {**self.stage_request(volume), "publishContext": attachment})
         self._undo.append(("Node", "NodeUnstageVolume",
                            {"volumeId": volume["volumeId"], "stagingTargetPath": str(self.staging)}))
 

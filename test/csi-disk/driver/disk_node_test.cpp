@@ -159,10 +159,19 @@ TEST_CASE_METHOD(DiskScene, "a path is the disk that it led to first, wherever i
   CHECK(mounter.entry_at(kStaging).value()->source == dev("vdc"));
 }
 
-TEST_CASE_METHOD(DiskScene, "a disk is one volume and no other", "[disk driver]") {
-  REQUIRE(stage_new().has_value());
-  refuses(stage(use("mount {}") + attribute("serial", "s-1"), "d-2", "/kubelet/plugins/csi/2/globalmount"),
-          Code::kFailedPrecondition);
+TEST_CASE_METHOD(DiskScene, "a disk that is in use as one volume is not another", "[disk driver]") {
+  const std::string kind = GENERATE("mount {}", "block {}");
+  const auto stage_other = [&] {
+    return stage(use("mount {}") + attribute("serial", "s-1"), "d-2", "/kubelet/plugins/csi/2/globalmount");
+  };
+  REQUIRE(stage(use(kind) + attachment("s-1", "new")).has_value());
+  REQUIRE(publish(kTarget, use(kind)).has_value());
+  refuses(stage_other(), Code::kFailedPrecondition);
+  REQUIRE(unpublish(kTarget).has_value());
+  REQUIRE(unstage().has_value());
+  const Status other = stage_other();
+  INFO((other ? "" : other.error().message));
+  CHECK(other.has_value());
 }
 
 TEST_CASE_METHOD(DiskScene, "what cannot be staged is refused, and nothing is mounted", "[disk driver]") {
@@ -203,6 +212,18 @@ TEST_CASE_METHOD(DiskScene, "attributes of a volume tell how it is made and moun
                 attachment("s-1", "maybe"))
               .has_value());
   CHECK(mounter.entry_at(kStaging).value()->read_only());
+}
+
+TEST_CASE_METHOD(DiskScene, "a new volume of a read-only class is made, and mounted read-only",
+                 "[disk driver]") {
+  const std::string more = use("mount {}") + attribute("readOnly", "true");
+  REQUIRE(stage(more + attachment("s-1", "new")).has_value());
+  CHECK(decider.formatted.size() == 1);
+  CHECK(mounter.entry_at(kStaging).value()->read_only());
+  CHECK(grown.empty());
+  REQUIRE(unstage().has_value());
+  REQUIRE(stage(more + attachment("s-1", "maybe")).has_value());
+  CHECK(decider.asked.back().read_only);
 }
 
 TEST_CASE_METHOD(DiskScene, "the only partition of a disk grows with it and is mounted", "[disk driver]") {

@@ -12,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Store {
-  [[nodiscard]] fs::path only_file() const { return *fs::directory_iterator(folder / ""); }
+  [[nodiscard]] fs::path only_file() const { return fs::directory_iterator(folder / "")->path(); }
   holdfast::test::TemporaryFolder folder;
   PosixFiles files;
   DiskRecords records{files, folder / ""};

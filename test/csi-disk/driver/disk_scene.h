@@ -157,36 +157,38 @@ struct DiskScene : DiskMachine {
   std::vector<std::string> tuned;
   NodePlace place{.node_id = "i-1", .topology = {{"zone", "z-1"}}, .most_disks = 15};
   csi::Profile profile = csi::known_profile("diskplugin.csi.alibabacloud.com").value();
-  DiskNode node{
-      {.finder = finder,
-       .news = news,
-       .clock = real_clock,
-       .records = records,
-       .mounter = mounter,
-       .stats = stats,
-       .stager = {mounter, preparer, stats,
-                  [this](const std::string& type, const std::string&, const std::string& device,
-                         std::uint64_t bytes) -> Status {
-                    grown.push_back(type + " " + device.substr(device.rfind('/') + 1) + " " +
-                                    std::to_string(bytes >> 20));
-                    return {};
-                  },
-                  [](const std::string&, gid_t, const std::function<bool()>&) { return Status(); }},
-       .grow_partition =
-           [this](const std::string& disk, std::chrono::milliseconds) {
-             grown.push_back("partition of " + disk);
-             return Status();
-           },
-       .size_of = [this](const std::string& device) -> Result<std::uint64_t> { return sizes.at(device); },
-       .rescan = [this](const std::string& disk) { on_rescan(disk); },
-       .tune =
-           [this](const std::vector<QueueSetting>& settings, const std::string& disk) {
-             for (const QueueSetting& each : settings) tuned.push_back(disk + " " + each.name);
-             return Status();
-           },
-       .place = [this]() -> Result<NodePlace> { return place; },
-       .device_patience = std::chrono::milliseconds(30)},
-      profile};
+  DiskNodeParts node_parts() {
+    return {
+        .finder = finder,
+        .news = news,
+        .clock = real_clock,
+        .records = records,
+        .mounter = mounter,
+        .stats = stats,
+        .stager = {mounter, preparer, stats,
+                   [this](const std::string& type, const std::string&, const std::string& device,
+                          std::uint64_t bytes) -> Status {
+                     grown.push_back(type + " " + device.substr(device.rfind('/') + 1) + " " +
+                                     std::to_string(bytes >> 20));
+                     return {};
+                   },
+                   [](const std::string&, gid_t, const std::function<bool()>&) { return Status(); }},
+        .grow_partition =
+            [this](const std::string& disk, std::chrono::milliseconds) {
+              grown.push_back("partition of " + disk);
+              return Status();
+            },
+        .size_of = [this](const std::string& device) -> Result<std::uint64_t> { return sizes.at(device); },
+        .rescan = [this](const std::string& disk) { on_rescan(disk); },
+        .tune =
+            [this](const std::vector<QueueSetting>& settings, const std::string& disk) {
+              for (const QueueSetting& each : settings) tuned.push_back(disk + " " + each.name);
+              return Status();
+            },
+        .place = [this]() -> Result<NodePlace> { return place; },
+        .device_patience = std::chrono::milliseconds(30)};
+  }
+  DiskNode node{node_parts(), profile};
 };
 
 }  // namespace holdfast::disk::test

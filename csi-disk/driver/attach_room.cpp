@@ -1,0 +1,19 @@
+#include "csi-disk/driver/attach_room.h"
+
+#include <algorithm>
+
+namespace holdfast::disk {
+
+std::uint32_t room_for_volumes(std::uint32_t limit, const std::vector<DiskIdentity>& attached,
+                               const std::vector<DiskRecord>& records) {
+  if (limit == 0) return 0;
+  const auto others =
+      static_cast<std::uint32_t>(std::ranges::count_if(attached, [&](const DiskIdentity& disk) {
+        return std::ranges::none_of(records,
+                                    [&](const DiskRecord& each) { return is_same(each.identity, disk); });
+      }));
+  const std::uint32_t foreign = others > 0 ? others - 1 : 0;  // it boots from one of them
+  return foreign < limit ? limit - foreign : 1;
+}
+
+}  // namespace holdfast::disk

@@ -1,0 +1,226 @@
+#include "csi-disk/program/disk_plugin.h"
+
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/base/first_error.h"
+#include "common/base/version.h"
+#include "common/block/encryption.h"
+#include "common/block/filesystem.h"
+#include "common/block/grow.h"
+#include "common/block/partition.h"
+#include "common/block/preparer.h"
+#include "common/block/volume_stats.h"
+#include "common/mount/group_access.h"
+#include "common/mount/mounter.h"
+#include "common/staging/kubelet_places.h"
+#include "csi-disk/device/device_finder.h"
+#include "csi-disk/device/device_watch.h"
+#include "csi-disk/driver/attach_room.h"
+#include "csi-disk/driver/disk_node.h"
+#include "csi-disk/driver/new_disk_preparer.h"
+#include "csi-disk/program/cloud_node.h"
+
+namespace holdfast::disk {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::milliseconds kLockPatience{100};
+constexpr std::chrono::minutes kBetweenForgetting{10};
+
+// What the parts stand on that can fail to be made.
+struct Ground {
+  Fd lock;
+  fs::path folder;
+  std::unique_ptr<mount::Mounter> mounter;
+};
+
+Result<Ground> make_ground(const csi::HostContext& context, const PluginOptions& options) {
+  Ground ground;
+  ground.folder = options.state_dir / options.profile.driver_name;
+  HOLDFAST_CHECK(context.files.make_folders(ground.folder / "disks", 0700));
+  auto lock = context.files.lock(ground.folder / "lock", kLockPatience);
+  if (!lock)
+    return tl::unexpected(std::move(lock).error().within("another csi-disk runs with this --state-dir"));
+  ground.lock = *std::move(lock);
+  auto mounter = mount::make_mounter(options.kubelet_dir.native());
+  if (!mounter) return tl::unexpected(std::move(mounter).error().within("--kubelet-dir"));
+  ground.mounter = *std::move(mounter);
+  return ground;
+}
+
+std::optional<cloud::Vendor> vendor_of(const csi::Profile& profile) {
+  const std::string name = cloud_name_of(profile);
+  if (name == "alibaba") return cloud::Vendor::kAlibaba;
+  if (name == "cbs") return cloud::Vendor::kTencent;
+  return std::nullopt;
+}
+
+class DiskPlugin final : public csi::HostedDriver {
+ public:
+  DiskPlugin(const csi::HostContext& context, PluginOptions options, Ground ground)
+      : context_(context),
+        options_(std::move(options)),
+        ground_(std::move(ground)),
+        http_("csi-disk/" + std::string(version())),
+        finder_({directory_, device_files_, news_, context.clock}, rules()),
+        records_(context.files, ground_.folder / "disks"),
+        file_systems_(context.executor),
+        encryption_(context.executor),
+        decider_(file_systems_, encryption_),
+        preparer_(decider_),
+        stats_(std::make_shared<block::SystemVolumeProbe>(), context.clock),
+        node_(parts(), options_.profile),
+        stuck_(context.metrics.gauge("holdfast_volume_stats_stuck", "Looks at volumes that do not end",
+                                     {{"driver_name", options_.profile.driver_name}})) {}
+
+  // Hears of disks from before it looks for those that are there.
+  Status watch_disks() {
+    HOLDFAST_TRY(watch_, DeviceWatch::start(context_.loop, options_.node.by_id, news_, context_.log));
+    return {};
+  }
+
+  Status prepare() override {
+    FirstError first;
+    first.add(learn_place());
+    first.add(node_.forget_detached());
+    first.add(staging::take_stock(options_.kubelet_dir.native(), options_.profile.driver_name,
+                                  *ground_.mounter, stats_, context_.log, context_.metrics));
+    return first.result();
+  }
+
+  [[nodiscard]] csi::ServedDriver served() override {
+    csi::ServedDriver out;
+    out.profile = options_.profile;
+    out.capabilities = {
+        .controller = options_.controller != nullptr || usual_backend(options_.profile) != Backend::kStatic,
+        .topology = !options_.profile.topology_keys.empty(),
+        .online_expansion = true};
+    out.socket =
+        options_.socket.empty() ? csi::csi_socket(options_.kubelet_dir, options_.profile) : options_.socket;
+    out.registration_socket = csi::registration_socket(options_.kubelet_dir, options_.profile);
+    out.endpoint = out.socket;
+    out.stages = true;
+    out.controller = options_.controller.get();
+    out.node = &node_;
+    return out;
+  }
+
+  void tick() override {
+    stats_.tick();
+    const std::chrono::nanoseconds now = context_.clock.since_boot();
+    if (forgetting_ || now < forget_next_) return;
+    forgetting_ = true;
+    forget_next_ = now + kBetweenForgetting;
+    context_.worker.run([this] { forgotten_ = node_.forget_detached(); },
+                        [this] {
+                          forgetting_ = false;
+                          if (forgotten_) return;
+                          context_.log.warning("records of disks that are gone are kept",
+                                               {{"error", forgotten_.error().message}});
+                        });
+  }
+
+  void refresh_metrics() override { stuck_.set(static_cast<double>(stats_.stuck())); }
+
+ private:
+  [[nodiscard]] DeviceRules rules() const {
+    return {.links = options_.profile.device_links,
+            .by_id = options_.node.by_id,
+            .loops = options_.profile.loop_devices};
+  }
+
+  DiskNodeParts parts() {
+    return {.finder = finder_,
+            .news = news_,
+            .clock = context_.clock,
+            .records = records_,
+            .mounter = *ground_.mounter,
+            .stats = stats_,
+            .stager = {*ground_.mounter, preparer_, stats_, block::grow_file_system, mount::give_to_group},
+            .grow_partition =
+                [this](const std::string& disk, std::chrono::milliseconds deadline) {
+                  return block::grow_only_partition(context_.executor, directory_, disk, deadline);
+                },
+            .size_of = block::device_size_bytes,
+            .rescan = [](const std::string& disk) { rescan_size(disk); },
+            .tune = [](const std::vector<QueueSetting>& settings,
+                       const std::string& disk) { return apply(settings, disk); },
+            .place = [this] { return place(); }};
+  }
+
+  Status learn_place() {
+    const auto vendor = vendor_of(options_.profile);
+    const std::string url(vendor ? cloud::metadata_url(*vendor) : "");
+    HOLDFAST_TRY(CloudNode facts,
+                 learn_node(options_.node, vendor, url, http_, context_.files, ground_.folder / "place"));
+    if (facts.instance_id.empty()) facts.instance_id = options_.node_id;
+    const std::scoped_lock lock(mutex_);
+    facts_ = std::move(facts);
+    return {};
+  }
+
+  Result<NodePlace> place() {
+    CloudNode facts;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!facts_) return fail(Code::kUnavailable, "what this node is to its cloud is not known: ask again");
+      facts = *facts_;
+    }
+    NodePlace out{.node_id = facts.instance_id, .topology = {}, .most_disks = 0};
+    HOLDFAST_TRY(out.topology, topology_of(options_.profile.topology_keys, facts, options_.node_id));
+    HOLDFAST_TRY(const std::vector<DiskRecord> records, records_.all());
+    out.most_disks = room_for_volumes(options_.node.attach_limit.value_or(options_.profile.attach_limit),
+                                      attached(), records);
+    return out;
+  }
+
+  std::vector<DiskIdentity> attached() {
+    std::vector<DiskIdentity> out;
+    for (const std::string& name : directory_.disk_names()) {
+      const auto marks = directory_.marks_of(name);
+      if (!marks) continue;
+      DiskIdentity identity = identity_of(*marks, rules());
+      if (!identity.serial.empty() || !identity.wwn.empty()) out.push_back(std::move(identity));
+    }
+    return out;
+  }
+
+  csi::HostContext context_;
+  PluginOptions options_;
+  Ground ground_;
+  cloud::CurlClient http_;
+  block::DeviceDirectory directory_;
+  SystemDeviceFiles device_files_;
+  DeviceNews news_;
+  DeviceFinder finder_;
+  DiskRecords records_;
+  block::FileSystems file_systems_;
+  block::LuksEncryption encryption_;
+  block::Preparer decider_;
+  NewDiskPreparer preparer_;
+  block::VolumeStats stats_;
+  DiskNode node_;
+  Gauge& stuck_;
+  std::unique_ptr<DeviceWatch> watch_;
+  std::mutex mutex_;  // guards facts_
+  std::optional<CloudNode> facts_;
+  Status forgotten_;  // of the worker until its job is done
+  bool forgetting_ = false;
+  std::chrono::nanoseconds forget_next_{};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<csi::HostedDriver>> make_disk_plugin(const csi::HostContext& context,
+                                                            const PluginOptions& options) {
+  HOLDFAST_TRY(Ground ground, make_ground(context, options));
+  auto plugin = std::make_unique<DiskPlugin>(context, options, std::move(ground));
+  HOLDFAST_CHECK(plugin->watch_disks());
+  return std::unique_ptr<csi::HostedDriver>(std::move(plugin));
+}
+
+}  // namespace holdfast::disk

@@ -1,0 +1,70 @@
+#include "csi-disk/program/cloud_node.h"
+
+#include <map>
+
+#include "test/catch.h"
+#include "test/fakes/temporary_folder.h"
+
+namespace holdfast::disk {
+namespace {
+
+/// Answers what is told, by the end of the address; anything else is 404.
+class FakeHttp final : public cloud::HttpClient {
+ public:
+  cloud::Answer<cloud::HttpReply> exchange(const cloud::HttpRequest& request,
+                                           std::chrono::milliseconds /*deadline*/) override {
+    for (const auto& [end, body] : pages) {
+      if (request.url.ends_with(end)) return cloud::HttpReply{.status = 200, .body = body};
+    }
+    return cloud::HttpReply{.status = 404, .body = "<html>no</html>"};
+  }
+  std::map<std::string, std::string> pages;
+};
+
+struct CloudScene {
+  Result<CloudNode> learn(const NodeOptions& told = {}) {
+    return learn_node(told, cloud::Vendor::kAlibaba, "http://metadata", http, files, folder / "place");
+  }
+  test::TemporaryFolder folder;
+  PosixFiles files;
+  FakeHttp http;
+};
+
+TEST_CASE_METHOD(CloudScene, "a node is where the cloud says, and where it said when it does not", "[disk]") {
+  CHECK(learn().value() == CloudNode{});
+  http.pages = {{"/instance-id", "i-1\n"}, {"/zone-id", "z-1"}, {"/region-id", "r-1"}};
+  const CloudNode told{.instance_id = "i-1", .zone = "z-1", .region = "r-1"};
+  CHECK(learn().value() == told);
+  http.pages.clear();
+  CHECK(learn().value() == told);
+  CHECK(learn({.zone = "z-9"})->zone == "z-9");
+}
+
+TEST_CASE_METHOD(CloudScene, "a page that is no name is no answer", "[disk]") {
+  for (const std::string& page : {std::string("<html> a b"), std::string(), std::string(129, 'x')}) {
+    http.pages = {{"/instance-id", page}, {"/zone-id", "z-1"}, {"/region-id", "r-1"}};
+    CHECK_FALSE(ask_metadata(http, cloud::Vendor::kAlibaba, "http://metadata").has_value());
+  }
+  http.pages = {{"/instance-id", "ins-1"}, {"/placement/zone", "z-1"}, {"/placement/region", "r-1"}};
+  CHECK(ask_metadata(http, cloud::Vendor::kTencent, "http://metadata")->zone == "z-1");
+}
+
+TEST_CASE("the topology of a node has each key whose value is known, and always the first", "[disk]") {
+  using Map = std::map<std::string, std::string>;
+  const std::vector<std::string> keys{"topology.x/zone", "topology.kubernetes.io/region", "a/ecs-instance-id",
+                                      "kubernetes.io/hostname", "b/rack"};
+  CHECK(topology_of(keys, {.instance_id = "i-1", .zone = "z-1", .region = "r-1"}, "edge-1").value() ==
+        Map{{"topology.x/zone", "z-1"},
+            {"topology.kubernetes.io/region", "r-1"},
+            {"a/ecs-instance-id", "i-1"},
+            {"kubernetes.io/hostname", "edge-1"}});
+  CHECK(topology_of(keys, {.zone = "z-1"}, "edge-1")->size() == 2);
+  CHECK(topology_of({}, {}, "edge-1")->empty());
+  const auto unknown = topology_of(keys, {.region = "r-1"}, "edge-1");
+  REQUIRE_FALSE(unknown.has_value());
+  CHECK(unknown.error().code == Code::kUnavailable);
+  CHECK(unknown.error().message.find("--zone") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace holdfast::disk
