@@ -145,6 +145,7 @@ SimAnswer TencentTurn::terminate_disks() { return done(all_.delete_disk(first("D
 
 std::string TencentTurn::state_of(const json& disk) const {
   if (!all_.settled(disk)) return "CREATING";
+  if (all_.in_arrears()) return "TORECYCLE";
   const std::vector<Attachment> attachments = all_.attachments(disk);
   if (!all_.settled(disk, "grown")) return "EXPANDING";
   if (attachments.empty()) return "UNATTACHED";
@@ -170,7 +171,6 @@ json TencentTurn::disk_view(const std::string& id, const json& disk) const {
           {"BurstPerformance", disk["bursting"]},
           {"SnapshotId", disk["snapshot"]},
           {"IsReturnable", false},
-          {"DifferDaysOfDeadline", all_.in_arrears() ? -1 : 0},
           {"Tags", tags_of(disk)}};
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "csi-disk/backend/alibaba_disks.h"
+#include "csi-disk/backend/tencent_disks.h"
 #include "csi-disk/sim/disk_service.h"
 #include "test/cloud/sim_cloud.h"
 #include "test/fakes/temporary_folder.h"
@@ -37,6 +38,15 @@ struct DiskCloud {
   cloud::AlibabaApi alibaba_api{
       http, credentials, clock, {.url = cloud.url(), .version = std::string(AlibabaDisks::kVersion)}};
   AlibabaDisks alibaba{alibaba_api, "sim-1"};
+  cloud::TencentApi cbs_api{http, credentials, clock, tencent_endpoint("cbs", TencentDisks::kVersion)};
+  cloud::TencentApi cvm_api{http, credentials, clock, tencent_endpoint("cvm", TencentDisks::kVersion)};
+  cloud::TencentApi tag_api{http, credentials, clock, tencent_endpoint("tag", TencentDisks::kTagVersion)};
+  TencentDisks tencent{{.cbs = cbs_api, .cvm = cvm_api, .tag = tag_api}, "sim-1", clock};
+
+ private:
+  [[nodiscard]] cloud::Endpoint tencent_endpoint(const char* product, std::string_view version) const {
+    return {.url = cloud.url(), .version = std::string(version), .region = "sim-1", .service = product};
+  }
 };
 
 }  // namespace holdfast::disk
