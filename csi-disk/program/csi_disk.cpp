@@ -9,6 +9,7 @@
 
 #include "common/base/version.h"
 #include "common/block/filesystem.h"
+#include "csi-disk/program/cloud_side.h"
 #include "csi-disk/program/disk_plugin.h"
 #include "csi-disk/program/options.h"
 
@@ -27,30 +28,41 @@ PluginOptions on_node(const Options& options, const csi::Profile& profile) {
 }
 
 // Disks that are attached already need nobody who makes or attaches them.
-Status check_mode(const Options& options, Backend backend) {
-  if (options.mode == Mode::kNode || (options.mode == Mode::kAll && backend == Backend::kStatic)) return {};
-  if (backend == Backend::kStatic) {
-    return fail(
-        Code::kInvalidArgument,
-        "--mode controller: with static disks there is nothing to control; have a CSIDriver object with "
-        "attachRequired: false, and run --mode node alone");
+Status check_mode(Mode mode, Backend backend) {
+  if (mode != Mode::kController || backend != Backend::kStatic) return {};
+  return fail(
+      Code::kInvalidArgument,
+      "--mode controller: with static disks there is nothing to control; have a CSIDriver object with "
+      "attachRequired: false, and run --mode node alone");
+}
+
+Result<std::unique_ptr<csi::HostedDriver>> make_driver(const csi::HostContext& context,
+                                                       const Options& options, const csi::Profile& profile,
+                                                       Backend backend) {
+  PluginOptions node = on_node(options, profile);
+  if (options.mode == Mode::kNode || backend == Backend::kStatic) return make_disk_plugin(context, node);
+  HOLDFAST_TRY(auto made, CloudSide::make(context, options, profile, backend));
+  std::shared_ptr<CloudSide> side = std::move(made);  // shared with who holds its driver
+  std::shared_ptr<csi::ControllerDriver> controller(side, &side->driver());
+  if (options.mode == Mode::kController) {
+    return make_controller_plugin(profile, options.socket, std::move(controller));
   }
-  return fail(Code::kUnimplemented,
-              "this program serves nodes; disks of the cloud are made and attached by its own "
-              "controller: run --mode node");
+  node.controller = std::move(controller);
+  return make_disk_plugin(context, node);
 }
 
 Status run(const Options& options, Logger& log) {
   HOLDFAST_CHECK(block::check_kernel(block::running_kernel()));
   HOLDFAST_TRY(const csi::Profile profile, disk_profile(options.profile));
-  HOLDFAST_CHECK(check_mode(options, options.backend.value_or(usual_backend(profile))));
+  const Backend backend = options.backend.value_or(usual_backend(profile));
+  HOLDFAST_CHECK(check_mode(options.mode, backend));
   csi::HostSettings settings;
   settings.metrics_address = options.host.metrics_address;
   log.info("csi-disk begins",
            {{"version", version()}, {"node", options.host.node_id}, {"driver", profile.driver_name}});
   const auto make = [&](const csi::HostContext& context) -> Result<Drivers> {
     Drivers drivers;
-    HOLDFAST_TRY(auto driver, make_disk_plugin(context, on_node(options, profile)));
+    HOLDFAST_TRY(auto driver, make_driver(context, options, profile, backend));
     drivers.push_back(std::move(driver));
     return drivers;
   };

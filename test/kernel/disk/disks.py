@@ -80,10 +80,15 @@ class Volume:
         return {"volumeId": self.name, "volumePath": str(self.target), "stagingTargetPath": str(self.staging)}
 
 
-class Node:
-    """csi-disk --mode node, as it is shipped."""
+NODE_FLAGS = ("--mode=node", "--profile=sim", "--node-id=edge-1", "--zone=z-1", "--region=r-1", "--instance-id=i-1",
+              "--attach-limit=40", f"--by-id={BY_ID}")
 
-    def __init__(self):
+
+class Node:
+    """csi-disk as it is shipped."""
+
+    def __init__(self, flags=NODE_FLAGS):
+        self._flags = flags
         self._messages = proto.compiled(ROOT / "common/csi/proto/csi.proto", "/tmp")
         self._process = None
         (KUBELET / "plugins_registry").mkdir(parents=True, exist_ok=True)
@@ -91,9 +96,8 @@ class Node:
 
     def start(self):
         log = open("/out/driver.log", "ab")
-        self._process = subprocess.Popen(
-            [ROOT / "build/bin/csi-disk", "--mode=node", "--profile=sim", "--node-id=edge-1", "--zone=z-1", "--region=r-1",
-             "--instance-id=i-1", "--attach-limit=40", f"--by-id={BY_ID}", f"--endpoint=unix://{SOCKET}"], stderr=log)
+        self._process = subprocess.Popen([ROOT / "build/bin/csi-disk", *self._flags, f"--endpoint=unix://{SOCKET}"],
+                                         stderr=log)
         self.driver = csi_driver.Driver(SOCKET, self._messages)
         self.driver.wait_until_ready(30)
 
@@ -126,6 +130,21 @@ class Node:
 
     def expand(self, volume, mib):
         return self.call("NodeExpandVolume", {**volume.path, "capacityRange": {"requiredBytes": str(mib * MIB)}})
+
+
+def tell(cases, *subjects):
+    """Runs the cases in order, whatever becomes of each; prints TAP. The exit status."""
+    failed = 0
+    for name, case in cases:
+        try:
+            case(*subjects)
+        except Exception as error:  # a case may fail in any way; the next one is to run all the same
+            failed += 1
+            told = str(getattr(error, "stderr", None) or error).replace("\n", "\n#   ")
+            print(f"not ok {name}\n#   {type(error).__name__}: {told}", flush=True)
+        else:
+            print(f"ok {name}", flush=True)
+    return 1 if failed else 0
 
 
 def total_mib(path):

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from disks import Disk, Node, Volume, milliseconds_of, require, run, total_mib
+from disks import Disk, Node, Volume, milliseconds_of, require, run, tell, total_mib
 
 PARALLEL = 16
 
@@ -231,20 +231,5 @@ CASES = (
 )
 
 
-def main():
-    node = Node()
-    failed = 0
-    for name, case in CASES:
-        try:
-            case(node)
-        except Exception as error:  # a case may fail in any way; the next one is to run all the same
-            failed += 1
-            told = getattr(error, "stderr", None) or error
-            print(f"not ok {name}\n#   {type(error).__name__}: {told}", flush=True)
-        else:
-            print(f"ok {name}", flush=True)
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(tell(CASES, Node()))

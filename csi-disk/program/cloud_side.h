@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+
+#include "common/cloud/api.h"
+#include "common/cloud/credentials.h"
+#include "common/cloud/http_client.h"
+#include "common/csi/driver_host.h"
+#include "csi-disk/backend/alibaba_disks.h"
+#include "csi-disk/controller/disk_controller.h"
+#include "csi-disk/program/options.h"
+
+namespace holdfast::disk {
+
+/// The cloud whose disks are volumes, what calls it, and the controller that asks it.
+class CloudSide {
+ public:
+  /// `backend` is not kStatic. `context` outlives it. Errors: kInvalidArgument for a profile whose cloud is
+  /// not known, or when no region is told; kUnimplemented for an API that is not spoken.
+  static Result<std::unique_ptr<CloudSide>> make(const csi::HostContext& context, const Options& options,
+                                                 const csi::Profile& profile, Backend backend);
+  CloudSide(const CloudSide&) = delete;
+  CloudSide& operator=(const CloudSide&) = delete;
+  ~CloudSide() = default;
+
+  [[nodiscard]] csi::ControllerDriver& driver() { return controller_; }
+
+ private:
+  CloudSide(const csi::HostContext& context, const cloud::CloudOptions& options, DiskSettings settings);
+
+  cloud::CurlClient http_;
+  std::unique_ptr<cloud::CredentialSource> credentials_;
+  cloud::AlibabaApi api_;
+  AlibabaDisks disks_;
+  DiskVolumes volumes_;
+  DiskController controller_;
+};
+
+/// A controller that no kubelet has to know, for a program that hosts it. Shared: it ends with what it stands
+/// on.
+std::unique_ptr<csi::HostedDriver> make_controller_plugin(const csi::Profile& profile,
+                                                          const std::filesystem::path& socket,
+                                                          std::shared_ptr<csi::ControllerDriver> controller);
+
+}  // namespace holdfast::disk

@@ -1,0 +1,17 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154
+# A cloud of disks in a guest, which are loop devices while they are attached. Sourced by scripts of guest/; `tree` is set.
+
+disk_cloud=http://127.0.0.1:8080
+# What csi-disk is told of it; node i-1 is this machine.
+# shellcheck disable=SC2034  # for those who source this
+disk_flags=(--profile=sim --mode=all --node-id=edge-1 --instance-id=i-1 --zone=sim-1a --region=sim-1 --cloud-region=sim-1
+  "--cloud-endpoint=$disk_cloud" --cloud-credentials=/tmp/account.json --by-id=/tmp/devices/by-id)
+
+start_disk_cloud() {
+  modprobe -a loop ext4 xfs && ip link set lo up && mkdir -p /tmp/devices/by-id /var/lib/kubelet/{pods,plugins_registry} || return
+  echo '{"AccessKeyId": "sim-id", "AccessKeySecret": "sim-secret"}' >/tmp/account.json
+  "$tree/build/bin/disk-sim" --port=8080 --state=/tmp/disks.state --devices=/tmp/devices --nodes=i-1@sim-1a \
+    >/out/disk-sim 2>&1 &
+  within 20 grep -q http /out/disk-sim
+}
