@@ -52,7 +52,7 @@ Verdict modifies(Trial& trial) {
                         "modify_disk()"));
     const auto as_wanted = [&wanted](const Disk& now) {
       const Performance& is = now.performance;
-      return (wanted.type.empty() || is.type == wanted.type) &&
+      return now.state == DiskState::kAvailable && (wanted.type.empty() || is.type == wanted.type) &&
              (wanted.level.empty() || is.level == wanted.level) && (!wanted.iops || is.iops == wanted.iops) &&
              (!wanted.bursting || is.bursting == wanted.bursting);
     };

@@ -11,6 +11,7 @@ using cloud::Done;
 using cloud::ends;
 
 constexpr std::string_view kPageMark = "after:";
+constexpr std::uint64_t kMostGib = 65536;  // of any disk
 
 std::string padded(std::size_t number) {
   constexpr std::size_t kDigits = 8;
@@ -113,6 +114,7 @@ Answer<std::string> MemoryDisks::make(const DiskSpec& spec) {
   if (!holds(zones, zone)) return refused("InvalidZoneId.NotFound");
   if (!types.contains(spec.performance.type) || not_sold.contains(shelf))
     return refused("InvalidDiskCategory");
+  if (spec.gib > kMostGib) return refused("InvalidDiskSize.NotSupported");
   if (sold_out.contains(shelf)) return refused("OperationDenied.NoStock");
   if (!spec.snapshot.empty()) {
     const auto source = snapshots_.find(spec.snapshot);
@@ -141,7 +143,8 @@ Answer<std::string> MemoryDisks::make(const DiskSpec& spec) {
 }
 
 Answer<std::string> MemoryDisks::create_disk(const DiskSpec& spec, const std::string& token,
-                                             Deadline /*deadline*/) {
+                                             Deadline deadline) {
+  if (deadline <= Deadline::zero()) return ends(CallEnd::kNotSent, "no time is left for it");
   return call<std::string>("create_disk", [&]() -> Answer<std::string> {
     const auto known = tokens_.find(token);
     if (known != tokens_.end()) {
