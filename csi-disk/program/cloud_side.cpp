@@ -7,9 +7,16 @@
 namespace holdfast::disk {
 namespace {
 
-cloud::Endpoint endpoint_of(const cloud::CloudOptions& options) {
-  return {.url = options.endpoint.empty() ? AlibabaDisks::url_of(options.region) : options.endpoint,
-          .version = std::string(AlibabaDisks::kVersion)};
+cloud::Vendor vendor_of(Backend backend) {
+  return backend == Backend::kTencent ? cloud::Vendor::kTencent : cloud::Vendor::kAlibaba;
+}
+
+std::unique_ptr<CloudBackend> make_cloud(Backend backend, cloud::HttpClient& http,
+                                         cloud::CredentialSource& credentials, Clock& clock,
+                                         const cloud::CloudOptions& options) {
+  const CloudPlace place{.region = options.region, .endpoint = options.endpoint};
+  return backend == Backend::kTencent ? make_tencent(http, credentials, clock, place)
+                                      : make_alibaba(http, credentials, clock, place);
 }
 
 class ControllerPlugin final : public csi::HostedDriver {
@@ -39,23 +46,17 @@ class ControllerPlugin final : public csi::HostedDriver {
 
 }  // namespace
 
-CloudSide::CloudSide(const csi::HostContext& context, const cloud::CloudOptions& options,
+CloudSide::CloudSide(const csi::HostContext& context, const cloud::CloudOptions& options, Backend backend,
                      DiskSettings settings)
     : http_("csi-disk/" + std::string(version())),
-      credentials_(
-          cloud::make_credentials(options, cloud::Vendor::kAlibaba, context.files, http_, context.clock)),
-      api_(http_, *credentials_, context.clock, endpoint_of(options)),
-      disks_(api_, options.region),
-      volumes_(disks_, std::move(settings), context.clock),
+      credentials_(cloud::make_credentials(options, vendor_of(backend), context.files, http_, context.clock)),
+      cloud_(make_cloud(backend, http_, *credentials_, context.clock, options)),
+      patient_(cloud_->disks(), context.clock),
+      volumes_(patient_, std::move(settings), context.clock),
       controller_(volumes_) {}
 
 Result<std::unique_ptr<CloudSide>> CloudSide::make(const csi::HostContext& context, const Options& options,
                                                    const csi::Profile& profile, Backend backend) {
-  if (backend != Backend::kAlibaba) {
-    return fail(
-        Code::kUnimplemented,
-        "the API of Tencent Cloud CBS is not spoken: run --mode node beside the cloud's own controller");
-  }
   if (options.cloud.region.empty()) {
     return fail(Code::kInvalidArgument, "--cloud-region tells where the disks of volumes are");
   }
@@ -66,7 +67,7 @@ Result<std::unique_ptr<CloudSide>> CloudSide::make(const csi::HostContext& conte
                         .region = options.cloud.region,
                         .place = options.node.zone,
                         .cluster = {}};
-  return std::unique_ptr<CloudSide>(new CloudSide(context, options.cloud, std::move(settings)));
+  return std::unique_ptr<CloudSide>(new CloudSide(context, options.cloud, backend, std::move(settings)));
 }
 
 std::unique_ptr<csi::HostedDriver> make_controller_plugin(const csi::Profile& profile,

@@ -2,11 +2,11 @@
 
 #include <memory>
 
-#include "common/cloud/api.h"
 #include "common/cloud/credentials.h"
 #include "common/cloud/http_client.h"
 #include "common/csi/driver_host.h"
-#include "csi-disk/backend/alibaba_disks.h"
+#include "csi-disk/backend/cloud_backend.h"
+#include "csi-disk/backend/patient_disks.h"
 #include "csi-disk/controller/disk_controller.h"
 #include "csi-disk/program/options.h"
 
@@ -16,7 +16,7 @@ namespace holdfast::disk {
 class CloudSide {
  public:
   /// `backend` is not kStatic. `context` outlives it. Errors: kInvalidArgument for a profile whose cloud is
-  /// not known, or when no region is told; kUnimplemented for an API that is not spoken.
+  /// not known, or when no region is told.
   static Result<std::unique_ptr<CloudSide>> make(const csi::HostContext& context, const Options& options,
                                                  const csi::Profile& profile, Backend backend);
   CloudSide(const CloudSide&) = delete;
@@ -26,12 +26,13 @@ class CloudSide {
   [[nodiscard]] csi::ControllerDriver& driver() { return controller_; }
 
  private:
-  CloudSide(const csi::HostContext& context, const cloud::CloudOptions& options, DiskSettings settings);
+  CloudSide(const csi::HostContext& context, const cloud::CloudOptions& options, Backend backend,
+            DiskSettings settings);
 
   cloud::CurlClient http_;
   std::unique_ptr<cloud::CredentialSource> credentials_;
-  cloud::AlibabaApi api_;
-  AlibabaDisks disks_;
+  std::unique_ptr<CloudBackend> cloud_;
+  PatientDisks patient_;
   DiskVolumes volumes_;
   DiskController controller_;
 };
