@@ -11,7 +11,8 @@
 
 namespace holdfast::disk {
 
-/// What a backend is tried with. The trial makes a dozen small disks and some snapshots, and removes them.
+/// What a backend is tried with. The trial makes some forty small disks and fifteen snapshots, and removes
+/// them.
 struct TrialPlan {
   std::string run;              ///< begins every name and token: other trials of the account do not meet it
   std::string node;             ///< a machine of `zone` that runs; disks are attached to it, nothing writes

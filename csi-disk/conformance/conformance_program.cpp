@@ -42,7 +42,7 @@ void add_flags(Flags& flags, ProgramOptions& into) {
               [&into](const std::string& value) { return set_backend(value, into.backend); });
   flags.value("plugin", "SOCKET", "where the plugin listens", Flags::to_path(into.plugin));
   cloud::add_cloud_flags(flags, into.cloud);
-  flags.heading("What it is tried with. It makes about thirty disks and ten snapshots, and removes them.");
+  flags.heading("What it is tried with. It makes about forty disks and fifteen snapshots, and removes them.");
   flags.text("node", "ID", "a machine that disks are attached to", plan.node);
   flags.text("other-node", "ID", "another one; without it, what needs two is left out", plan.other_node);
   flags.text("zone", "ZONE", "of both [the cloud's choice]", plan.zone);
