@@ -11,7 +11,6 @@ using cloud::Done;
 using cloud::ends;
 
 constexpr std::string_view kPageMark = "after:";
-constexpr std::uint64_t kMostGib = 65536;  // of any disk
 
 std::string padded(std::size_t number) {
   constexpr std::size_t kDigits = 8;
@@ -57,8 +56,10 @@ std::optional<MemoryDisks::Fault> MemoryDisks::begin(const std::string& name) {
 }
 
 template <class T>
-cloud::Answer<T> MemoryDisks::call(const std::string& name, const std::function<Answer<T>()>& work) {
+cloud::Answer<T> MemoryDisks::call(const std::string& name, Deadline deadline,
+                                   const std::function<Answer<T>()>& work) {
   const std::scoped_lock lock(mutex_);
+  if (deadline <= Deadline(0)) return ends(CallEnd::kNotSent, "no time is left");
   const std::optional<Fault> wrong = begin(name);
   if (wrong == Fault::kNotSent) return ends(CallEnd::kNotSent, "connection refused");
   if (wrong == Fault::kThrottled) return ends(CallEnd::kThrottled, "too many calls", "Throttling");
@@ -114,7 +115,8 @@ Answer<std::string> MemoryDisks::make(const DiskSpec& spec) {
   if (!holds(zones, zone)) return refused("InvalidZoneId.NotFound");
   if (!types.contains(spec.performance.type) || not_sold.contains(shelf))
     return refused("InvalidDiskCategory");
-  if (spec.gib > kMostGib) return refused("InvalidDiskSize.NotSupported");
+  constexpr std::uint64_t kMostGib = 65536;  // of any disk
+  if (spec.gib == 0 || spec.gib > kMostGib) return refused("InvalidDiskSize.NotSupported");
   if (sold_out.contains(shelf)) return refused("OperationDenied.NoStock");
   if (!spec.snapshot.empty()) {
     const auto source = snapshots_.find(spec.snapshot);
@@ -144,8 +146,7 @@ Answer<std::string> MemoryDisks::make(const DiskSpec& spec) {
 
 Answer<std::string> MemoryDisks::create_disk(const DiskSpec& spec, const std::string& token,
                                              Deadline deadline) {
-  if (deadline <= Deadline::zero()) return ends(CallEnd::kNotSent, "no time is left for it");
-  return call<std::string>("create_disk", [&]() -> Answer<std::string> {
+  return call<std::string>("create_disk", deadline, [&]() -> Answer<std::string> {
     const auto known = tokens_.find(token);
     if (known != tokens_.end()) {
       if (known->second.first != text_of(spec)) return refused("IdempotentParameterMismatch");
@@ -158,8 +159,8 @@ Answer<std::string> MemoryDisks::create_disk(const DiskSpec& spec, const std::st
   });
 }
 
-Done MemoryDisks::delete_disk(const std::string& id, Deadline /*deadline*/) {
-  return call<void>("delete_disk", [&]() -> Done {
+Done MemoryDisks::delete_disk(const std::string& id, Deadline deadline) {
+  return call<void>("delete_disk", deadline, [&]() -> Done {
     KeptDisk* const kept = find(id);
     if (kept == nullptr) return {};
     const bool cutting = std::ranges::any_of(snapshots_, [&](const auto& each) {
@@ -170,8 +171,8 @@ Done MemoryDisks::delete_disk(const std::string& id, Deadline /*deadline*/) {
   });
 }
 
-Answer<std::vector<Disk>> MemoryDisks::disks(const std::vector<std::string>& ids, Deadline /*deadline*/) {
-  return call<std::vector<Disk>>("disks", [&]() -> Answer<std::vector<Disk>> {
+Answer<std::vector<Disk>> MemoryDisks::disks(const std::vector<std::string>& ids, Deadline deadline) {
+  return call<std::vector<Disk>>("disks", deadline, [&]() -> Answer<std::vector<Disk>> {
     std::vector<Disk> out;
     for (const std::string& id : ids) {
       if (KeptDisk* const kept = find(id); kept != nullptr && !kept->disk.id.empty())
@@ -181,8 +182,8 @@ Answer<std::vector<Disk>> MemoryDisks::disks(const std::vector<std::string>& ids
   });
 }
 
-Answer<std::vector<Disk>> MemoryDisks::disks_named(const std::string& name, Deadline /*deadline*/) {
-  return call<std::vector<Disk>>("disks_named", [&]() -> Answer<std::vector<Disk>> {
+Answer<std::vector<Disk>> MemoryDisks::disks_named(const std::string& name, Deadline deadline) {
+  return call<std::vector<Disk>>("disks_named", deadline, [&]() -> Answer<std::vector<Disk>> {
     std::vector<Disk> out;
     for (const auto& [id, kept] : disks_) {
       if (kept.disk.name == name) out.push_back(kept.disk);
@@ -191,9 +192,8 @@ Answer<std::vector<Disk>> MemoryDisks::disks_named(const std::string& name, Dead
   });
 }
 
-Answer<Page<Disk>> MemoryDisks::list_disks(const std::string& from, std::uint32_t most,
-                                           Deadline /*deadline*/) {
-  return call<Page<Disk>>("list_disks", [&]() -> Answer<Page<Disk>> {
+Answer<Page<Disk>> MemoryDisks::list_disks(const std::string& from, std::uint32_t most, Deadline deadline) {
+  return call<Page<Disk>>("list_disks", deadline, [&]() -> Answer<Page<Disk>> {
     if (!from.empty() && !from.starts_with(kPageMark)) return refused("InvalidParameter.NextToken");
     struct {
       bool operator()(const KeptDisk&) const { return true; }
@@ -203,8 +203,8 @@ Answer<Page<Disk>> MemoryDisks::list_disks(const std::string& from, std::uint32_
   });
 }
 
-Done MemoryDisks::attach_disk(const std::string& id, const std::string& node, Deadline /*deadline*/) {
-  return call<void>("attach_disk", [&]() -> Done {
+Done MemoryDisks::attach_disk(const std::string& id, const std::string& node, Deadline deadline) {
+  return call<void>("attach_disk", deadline, [&]() -> Done {
     KeptDisk* const kept = find(id);
     if (kept == nullptr) return ends(CallEnd::kNoSuchThing, "no disk", "InvalidDiskId.NotFound");
     const auto to = nodes.find(node);
@@ -225,8 +225,8 @@ Done MemoryDisks::attach_disk(const std::string& id, const std::string& node, De
   });
 }
 
-Done MemoryDisks::detach_disk(const std::string& id, const std::string& node, Deadline /*deadline*/) {
-  return call<void>("detach_disk", [&]() -> Done {
+Done MemoryDisks::detach_disk(const std::string& id, const std::string& node, Deadline deadline) {
+  return call<void>("detach_disk", deadline, [&]() -> Done {
     KeptDisk* const kept = find(id);
     if (kept == nullptr || !holds(kept->disk.nodes, node)) return {};
     if (kept->disk.state == DiskState::kDetaching) return {};
@@ -239,8 +239,8 @@ Done MemoryDisks::detach_disk(const std::string& id, const std::string& node, De
 }
 
 Done MemoryDisks::grow_disk(const std::string& id, std::uint64_t gib, const std::string& /*token*/,
-                            Deadline /*deadline*/) {
-  return call<void>("grow_disk", [&]() -> Done {
+                            Deadline deadline) {
+  return call<void>("grow_disk", deadline, [&]() -> Done {
     KeptDisk* const kept = find(id);
     if (kept == nullptr) return ends(CallEnd::kNoSuchThing, "no disk", "InvalidDiskId.NotFound");
     if (const Done allowed = refuse_change(); !allowed) return allowed;
@@ -255,11 +255,12 @@ Done MemoryDisks::grow_disk(const std::string& id, std::uint64_t gib, const std:
 }
 
 Done MemoryDisks::modify_disk(const std::string& id, const Performance& to, const std::string& /*token*/,
-                              Deadline /*deadline*/) {
-  return call<void>("modify_disk", [&]() -> Done {
+                              Deadline deadline) {
+  return call<void>("modify_disk", deadline, [&]() -> Done {
     KeptDisk* const kept = find(id);
     if (kept == nullptr) return ends(CallEnd::kNoSuchThing, "no disk", "InvalidDiskId.NotFound");
     if (const Done allowed = refuse_change(); !allowed) return allowed;
+    if (to == Performance{}) return {};
     if (kept->then) return refused("IncorrectDiskStatus");
     const DiskState before = kept->disk.state;
     return start(*kept, DiskState::kOther, [to, before](Disk& disk) {
@@ -273,8 +274,8 @@ Done MemoryDisks::modify_disk(const std::string& id, const Performance& to, cons
 }
 
 Done MemoryDisks::tag_disk(const std::string& id, const Tags& set, const std::vector<std::string>& unset,
-                           Deadline /*deadline*/) {
-  return call<void>("tag_disk", [&]() -> Done {
+                           Deadline deadline) {
+  return call<void>("tag_disk", deadline, [&]() -> Done {
     KeptDisk* const kept = find(id);
     if (kept == nullptr) return ends(CallEnd::kNoSuchThing, "no disk", "InvalidDiskId.NotFound");
     for (const auto& [key, value] : set) kept->disk.tags[key] = value;
@@ -284,8 +285,8 @@ Done MemoryDisks::tag_disk(const std::string& id, const Tags& set, const std::ve
 }
 
 Answer<std::string> MemoryDisks::create_snapshot(const SnapshotSpec& spec, const std::string& token,
-                                                 Deadline /*deadline*/) {
-  return call<std::string>("create_snapshot", [&]() -> Answer<std::string> {
+                                                 Deadline deadline) {
+  return call<std::string>("create_snapshot", deadline, [&]() -> Answer<std::string> {
     const auto known = tokens_.find(token);
     if (known != tokens_.end()) return known->second.second;
     KeptDisk* const kept = find(spec.disk);
@@ -307,17 +308,16 @@ Answer<std::string> MemoryDisks::create_snapshot(const SnapshotSpec& spec, const
   });
 }
 
-Done MemoryDisks::delete_snapshot(const std::string& id, Deadline /*deadline*/) {
-  return call<void>("delete_snapshot", [&]() -> Done {
+Done MemoryDisks::delete_snapshot(const std::string& id, Deadline deadline) {
+  return call<void>("delete_snapshot", deadline, [&]() -> Done {
     if (is_feeding(id)) return refused("SnapshotInUse");
     snapshots_.erase(id);
     return {};
   });
 }
 
-Answer<std::vector<Snapshot>> MemoryDisks::snapshots(const std::vector<std::string>& ids,
-                                                     Deadline /*deadline*/) {
-  return call<std::vector<Snapshot>>("snapshots", [&]() -> Answer<std::vector<Snapshot>> {
+Answer<std::vector<Snapshot>> MemoryDisks::snapshots(const std::vector<std::string>& ids, Deadline deadline) {
+  return call<std::vector<Snapshot>>("snapshots", deadline, [&]() -> Answer<std::vector<Snapshot>> {
     std::vector<Snapshot> out;
     for (const std::string& id : ids) {
       if (const auto found = snapshots_.find(id); found != snapshots_.end())
@@ -327,8 +327,8 @@ Answer<std::vector<Snapshot>> MemoryDisks::snapshots(const std::vector<std::stri
   });
 }
 
-Answer<std::vector<Snapshot>> MemoryDisks::snapshots_named(const std::string& name, Deadline /*deadline*/) {
-  return call<std::vector<Snapshot>>("snapshots_named", [&]() -> Answer<std::vector<Snapshot>> {
+Answer<std::vector<Snapshot>> MemoryDisks::snapshots_named(const std::string& name, Deadline deadline) {
+  return call<std::vector<Snapshot>>("snapshots_named", deadline, [&]() -> Answer<std::vector<Snapshot>> {
     std::vector<Snapshot> out;
     for (const auto& [id, kept] : snapshots_) {
       if (kept.snapshot.name == name) out.push_back(kept.snapshot);
@@ -338,8 +338,8 @@ Answer<std::vector<Snapshot>> MemoryDisks::snapshots_named(const std::string& na
 }
 
 Answer<Page<Snapshot>> MemoryDisks::list_snapshots(const std::string& disk, const std::string& from,
-                                                   std::uint32_t most, Deadline /*deadline*/) {
-  return call<Page<Snapshot>>("list_snapshots", [&]() -> Answer<Page<Snapshot>> {
+                                                   std::uint32_t most, Deadline deadline) {
+  return call<Page<Snapshot>>("list_snapshots", deadline, [&]() -> Answer<Page<Snapshot>> {
     if (!from.empty() && !from.starts_with(kPageMark)) return refused("InvalidParameter.NextToken");
     struct Of {
       const std::string& disk;
@@ -350,8 +350,8 @@ Answer<Page<Snapshot>> MemoryDisks::list_snapshots(const std::string& disk, cons
   });
 }
 
-Answer<std::optional<NodeFacts>> MemoryDisks::node(const std::string& id, Deadline /*deadline*/) {
-  return call<std::optional<NodeFacts>>("node", [&]() -> Answer<std::optional<NodeFacts>> {
+Answer<std::optional<NodeFacts>> MemoryDisks::node(const std::string& id, Deadline deadline) {
+  return call<std::optional<NodeFacts>>("node", deadline, [&]() -> Answer<std::optional<NodeFacts>> {
     const auto found = nodes.find(id);
     if (found == nodes.end()) return std::optional<NodeFacts>();
     return std::optional(
@@ -359,18 +359,19 @@ Answer<std::optional<NodeFacts>> MemoryDisks::node(const std::string& id, Deadli
   });
 }
 
-Answer<std::vector<std::string>> MemoryDisks::types_in_stock(const std::string& zone, Deadline /*deadline*/) {
-  return call<std::vector<std::string>>("types_in_stock", [&]() -> Answer<std::vector<std::string>> {
-    std::vector<std::string> out;
-    for (const std::string& type : types) {
-      const bool there = std::ranges::any_of(zones, [&](const std::string& each) {
-        return (zone.empty() || each == zone) && !sold_out.contains({each, type}) &&
-               !not_sold.contains({each, type});
+Answer<std::vector<std::string>> MemoryDisks::types_in_stock(const std::string& zone, Deadline deadline) {
+  return call<std::vector<std::string>>(
+      "types_in_stock", deadline, [&]() -> Answer<std::vector<std::string>> {
+        std::vector<std::string> out;
+        for (const std::string& type : types) {
+          const bool there = std::ranges::any_of(zones, [&](const std::string& each) {
+            return (zone.empty() || each == zone) && !sold_out.contains({each, type}) &&
+                   !not_sold.contains({each, type});
+          });
+          if (there) out.push_back(type);
+        }
+        return out;
       });
-      if (there) out.push_back(type);
-    }
-    return out;
-  });
 }
 
 std::map<std::string, std::size_t> MemoryDisks::calls() const {

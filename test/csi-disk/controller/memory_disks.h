@@ -97,7 +97,7 @@ class MemoryDisks final : public DiskBackend {
   };
 
   template <class T>
-  Answer<T> call(const std::string& name, const std::function<Answer<T>()>& work);
+  Answer<T> call(const std::string& name, Deadline deadline, const std::function<Answer<T>()>& work);
   std::optional<Fault> begin(const std::string& name);
   void settle();
   KeptDisk* find(const std::string& id);
