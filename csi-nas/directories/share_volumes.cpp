@@ -21,7 +21,6 @@ namespace {
 
 constexpr mode_t kOwnMode = 0700;
 constexpr mode_t kParentMode = 0755;
-constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY;
 constexpr std::size_t kHashDigits = 24;
 constexpr std::size_t kShown = 300;
 
