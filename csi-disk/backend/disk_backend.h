@@ -24,8 +24,8 @@ struct Performance {
 
 /// A disk to be made.
 struct DiskSpec {
-  std::string
-      name;  ///< by which it is found again: 2..128 bytes; clouds do not keep two disks from having it
+  /// By which it is found again, as is_cloud_name() takes it. Two disks may have the same.
+  std::string name;
   std::uint64_t gib = 0;
   Performance performance = {};
   std::string zone = {};      ///< empty: the cloud's choice
@@ -149,7 +149,7 @@ class DiskBackend {
   /// `from` that was never a Page's next.
   virtual Answer<Page<Disk>> list_disks(const std::string& from, std::uint32_t most, Deadline deadline) = 0;
 
-  /// Asks for a disk that is on its way to `node`, or attached to it, are no error. Errors: kNoSuchThing,
+  /// Succeeds when the disk is attached, or being attached, to `node` already. Errors: kNoSuchThing,
   /// `code` telling of which; kRefused as kInUse when another node has it, as kQuota when the node has no
   /// room for one more.
   virtual Done attach_disk(const std::string& disk, const std::string& node, Deadline deadline) = 0;
@@ -157,20 +157,24 @@ class DiskBackend {
   /// is gone.
   virtual Done detach_disk(const std::string& disk, const std::string& node, Deadline deadline) = 0;
 
-  /// To `gib`, online. One that has that size or more is left alone.
+  /// To `gib`, online. One that has that size or more is left alone. Errors: kNoSuchThing; kRefused as
+  /// kInvalid for a size that its type cannot have, as kInUse while something else is being done to it.
   virtual Done grow_disk(const std::string& disk, std::uint64_t gib, const std::string& token,
                          Deadline deadline) = 0;
-  /// What is empty in `performance` stays as it is.
+  /// What is empty in `performance` stays as it is. Errors: kNoSuchThing; kRefused as kInvalid for what that
+  /// disk cannot be.
   virtual Done modify_disk(const std::string& disk, const Performance& performance, const std::string& token,
                            Deadline deadline) = 0;
-  /// `set` over what is there, `unset` away.
+  /// `set` over what is there, `unset` away. Errors: kNoSuchThing.
   virtual Done tag_disk(const std::string& disk, const Tags& set, const std::vector<std::string>& unset,
                         Deadline deadline) = 0;
 
+  /// The new snapshot's id. Errors: kNoSuchThing for the disk; kRefused as kQuota.
   virtual Answer<std::string> create_snapshot(const SnapshotSpec& spec, const std::string& token,
                                               Deadline deadline) = 0;
   /// One that is not there is deleted. Errors: kRefused as kInUse while a disk is being made from it.
   virtual Done delete_snapshot(const std::string& id, Deadline deadline) = 0;
+  /// As disks(), and disks_named().
   virtual Answer<std::vector<Snapshot>> snapshots(const std::vector<std::string>& ids, Deadline deadline) = 0;
   virtual Answer<std::vector<Snapshot>> snapshots_named(const std::string& name, Deadline deadline) = 0;
   /// As list_disks(); of one disk alone when `disk` is not empty.

@@ -77,18 +77,23 @@ Result<Disk> DiskMaker::create(const NewDisk& wanted, Patience patience) {
   const Budget budget = looks_.budget(patience);
   HOLDFAST_TRY(const Plan plan, this->plan(wanted));
   if (!wanted.of_class.adopt_disk.empty()) return adopt(plan, budget);
-  HOLDFAST_TRY(std::optional<Disk> there, find_made(plan, budget));
-  if (there) {
-    const Status same = check_same(wanted, *there, looks_.settings(), looks_.backend().abilities().tags);
-    if (!same && !is_creating(*there)) return tl::unexpected(same.error());
-    if (!same) {
-      HOLDFAST_CHECK(discard(*there, budget));
-      there.reset();
-    }
+  // An earlier call may have left a disk that nobody was told of.
+  auto there = find_made(plan, budget);
+  if (!there) return tl::unexpected(csi::may_be_left(std::move(there).error()));
+  if (*there) {
+    const Status same = check_same(wanted, **there, looks_.settings(), looks_.backend().abilities().tags);
+    if (same) return finished(plan, (*there)->id, budget);
+    if (!is_creating(**there)) return tl::unexpected(same.error());
+    HOLDFAST_CHECK(discard(**there, budget));
   }
-  if (there) return finish(plan, there->id, budget);
   HOLDFAST_TRY(const std::string id, make(plan, budget));
-  return finish(plan, id, budget);
+  return finished(plan, id, budget);
+}
+
+Result<Disk> DiskMaker::finished(const Plan& plan, const std::string& id, const Budget& budget) {
+  Result<Disk> disk = finish(plan, id, budget);
+  if (!disk) return tl::unexpected(csi::may_be_left(std::move(disk).error()));
+  return disk;
 }
 
 Result<DiskMaker::Plan> DiskMaker::plan(const NewDisk& wanted) const {
@@ -218,7 +223,7 @@ Result<Disk> DiskMaker::finish(const Plan& plan, const std::string& id, const Bu
       if (is_creating(*disk)) {
         const Tags ready{{std::string(kStateTag), std::string(kReady)}};
         cloud::Done done = looks_.backend().tag_disk(id, ready, {}, budget.left());
-        if (!done) return tl::unexpected(csi::may_be_left(told(std::move(done).error(), what).value()));
+        if (!done) return told(std::move(done).error(), what);
       }
       attempts_.forget(plan.name);
       return *std::move(disk);

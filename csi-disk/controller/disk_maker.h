@@ -40,9 +40,8 @@ struct NewDisk {
 /// kind; never after an answer that leaves open whether a disk was made. A copy of a disk is made from a
 /// temporary snapshot, which the cloud deletes by itself after some days should nobody ask again.
 ///
-/// All errors after which something may have been left say so by their code, as the provisioner acts on that:
-/// kAborted, kDeadlineExceeded or kUnavailable; any other means that nothing is left. Thread-safe, but for
-/// one name at a time.
+/// An error after which a disk that nobody was told of may be left is kAborted, kDeadlineExceeded or
+/// kUnavailable, so that the provisioner asks again. Thread-safe; one name at a time needs the caller's hold.
 class DiskMaker {
  public:
   /// `looks` outlives it.
@@ -73,6 +72,8 @@ class DiskMaker {
                                 const Budget& budget);
   Result<std::string> try_all(const Plan& plan, std::vector<DiskSpec> specs, const Budget& budget);
   cloud::Answer<std::string> ask(const DiskSpec& spec, Attempts::Attempt& attempt, const Budget& budget);
+  /// finish(), with errors that have the caller ask again: there is a disk.
+  Result<Disk> finished(const Plan& plan, const std::string& id, const Budget& budget);
   Result<Disk> finish(const Plan& plan, const std::string& id, const Budget& budget);
   Result<Disk> adopt(const Plan& plan, const Budget& budget) const;
 

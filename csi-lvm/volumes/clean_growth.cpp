@@ -32,8 +32,13 @@ Status CleanGrowth::grow(const FoundVolume& found, std::uint64_t size_bytes, Pat
     return why_not_extended(alone, found.name, size_bytes, {});
   }
   const LogicalVolume* there = found.group.volume(part.volume);
+  if (there != nullptr && there->tag_value(kForTag) != volume) {
+    return fail(Code::kFailedPrecondition, "there is a volume " + part.text() +
+                                               " that was not made for the growth of " + volume +
+                                               ": rename it");
+  }
   // It may have been asked for another size before.
-  if (there != nullptr && there->tag_value(kForTag) == volume && there->size_bytes != more) {
+  if (there != nullptr && there->size_bytes != more) {
     HOLDFAST_CHECK(lvm_.remove(part, patience));
     there = nullptr;
   }

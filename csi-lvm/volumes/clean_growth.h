@@ -14,14 +14,15 @@ namespace holdfast::lvm {
 /// Whether all that is on the volume's extents can be read by who uses it: a thick volume for raw access.
 [[nodiscard]] bool shows_extents(const LogicalVolume& volume);
 
-/// Growth of volumes that show their extents. Their pod would read at once what an earlier tenant left on
-/// those that come, and would write to them while they are wiped: so they are wiped as another volume's, and
-/// come then.
+/// Growth of volumes that show their extents. A pod would at once read what an earlier tenant left on the
+/// added extents, and write to them while they are wiped. So they are first allocated as a temporary volume,
+/// wiped, and then joined to the volume.
 ///
 ///     (none) --lvcreate--> creating, for the volume --wiped, joined--> (none), the volume is larger
 ///
 /// The temporary volume is `creating` for its whole life, so that what removes half-made volumes after a
-/// start removes it too, and it says for whom it is (kForTag). Thread-safe, but for one volume at a time.
+/// start removes it too, and it says for whom it is (kForTag). Thread-safe; one volume at a time needs the
+/// caller's hold.
 class CleanGrowth {
  public:
   using Patience = Lvm::Patience;
@@ -30,10 +31,11 @@ class CleanGrowth {
   CleanGrowth(Lvm& lvm, CapacityBook& book, ExtentCleaner& cleaner, const ClusterUid& cluster);
 
   /// To `size_bytes`, more than it has, in whole extents of each stripe. Errors: kAborted while the extents
-  /// are wiped, and when something else took them: call again; those of Lvm::create and Lvm::join.
+  /// are wiped, and when something else took them: call again; kResourceExhausted; kFailedPrecondition for an
+  /// active volume with thick snapshots, and when the temporary volume's name is another's.
   Status grow(const FoundVolume& found, std::uint64_t size_bytes, Patience patience);
 
-  /// Removes the temporary volume for this one, if it is there.
+  /// Removes the temporary volume for this one, if it is there. Errors: those of Lvm::remove().
   Status drop_temporary(const Inventory& inventory, const std::string& volume, Patience patience);
 
  private:

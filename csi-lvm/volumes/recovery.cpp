@@ -18,7 +18,7 @@ Status LocalVolumes::clear_away(const VolumeName& name, const LogicalVolume& vol
     return give_up(name, wipe, patience);
   }
   using Kind = csi::VolumeHolds::Kind;
-  const std::string_view target = volume.tag_value(kForTag);  // who copies holds what is to be filled
+  const std::string_view target = volume.tag_value(kForTag);  // held by the name of the volume that it is for
   const Kind kind = target.empty() && is_snapshot(volume) ? Kind::kSnapshot : Kind::kVolume;
   const auto held =
       holds->hold(kind, target.empty() ? name.volume : target, "cleaning up after the last run");

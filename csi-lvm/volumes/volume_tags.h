@@ -47,7 +47,8 @@ inline constexpr std::string_view kSnapshot = "snapshot";
 inline constexpr std::string_view kFillTag = "csi.fill";
 inline constexpr std::string_view kBlocks = "blocks";
 
-/// Of a temporary snapshot: the volume into which it is being copied.
+/// Of a temporary snapshot or volume: the volume that it is made for (VolumeCopies: copied into it;
+/// CleanGrowth: joined to it).
 inline constexpr std::string_view kForTag = "csi.for";
 
 /// Of a snapshot: the time of its making, seconds since 1970.

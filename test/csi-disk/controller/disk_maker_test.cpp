@@ -53,6 +53,22 @@ TEST_CASE_METHOD(SlowDiskScene, "a disk is made once, and told when it can be us
   CHECK(volumes->maker().open_attempts() == 0);
 }
 
+TEST_CASE_METHOD(SlowDiskScene, "whatever is refused once a disk may be there has its maker asked again",
+                 "[disk maker]") {
+  const NewDisk disk = wanted("pvc-1");
+  for (const char* what : {"disks", "tag_disk", "disks_named"}) {
+    cloud.fault = [what](std::size_t, const std::string& call) {
+      return call == what ? std::optional(MemoryDisks::Fault::kRefused) : std::nullopt;
+    };
+    refuses(create(disk), Code::kAborted, "Strange.Code");
+    restart();
+  }
+  CHECK(cloud.all_disks().size() == 1);
+  cloud.fault = {};
+  REQUIRE(create(disk));
+  CHECK(cloud.all_disks().size() == 1);
+}
+
 TEST_CASE_METHOD(DiskScene, "the same name for something else is refused", "[disk maker]") {
   REQUIRE(create("pvc-1"));
   NewDisk larger = wanted("pvc-1");

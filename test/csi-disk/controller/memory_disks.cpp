@@ -63,6 +63,7 @@ cloud::Answer<T> MemoryDisks::call(const std::string& name, Deadline deadline,
   const std::optional<Fault> wrong = begin(name);
   if (wrong == Fault::kNotSent) return ends(CallEnd::kNotSent, "connection refused");
   if (wrong == Fault::kThrottled) return ends(CallEnd::kThrottled, "too many calls", "Throttling");
+  if (wrong == Fault::kRefused) return ends(CallEnd::kRefused, "no such feature", "Strange.Code");
   if (wrong == Fault::kLost) return ends(CallEnd::kUnknownOutcome, "timed out");
   Answer<T> answer = work();
   if (wrong == Fault::kUnanswered) return ends(CallEnd::kUnknownOutcome, "timed out");

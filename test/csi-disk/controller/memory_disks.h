@@ -23,6 +23,7 @@ class MemoryDisks final : public DiskBackend {
   enum class Fault : std::uint8_t {
     kNotSent,     ///< nothing is done
     kThrottled,   ///< likewise
+    kRefused,     ///< likewise, with a code that nobody knows
     kLost,        ///< nothing is done, and nobody can tell
     kUnanswered,  ///< it is done, and nobody can tell; of what describes: no answer
     kKilled,      ///< it is done, and the caller is killed: Killed is thrown

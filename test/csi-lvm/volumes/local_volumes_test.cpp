@@ -265,6 +265,22 @@ TEST_CASE(
   }
 }
 
+TEST_CASE_METHOD(Node, "a volume of somebody else with the name of a growth is left alone", "[lvm volumes]") {
+  VolumeRequest wanted = request("pvc-1", 8 * kMiB);
+  wanted.block = true;
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+  cleaner.fault = Error{.code = Code::kAborted, .sys_errno = 0, .message = "being wiped"};
+  refuses(volumes.extend("pvc-1", 20 * kMiB, 0, kNow), Code::kAborted);
+  const Inventory now = lvm.look(kNow).value();
+  for (const LogicalVolume& each : now.group("vg")->volumes) {
+    if (each.name != "pvc-1") REQUIRE(lvm.change_tags({"vg", each.name}, each.tags, {}, kNow).has_value());
+  }
+  cleaner.fault.reset();
+  cleaner.done.clear();
+  refuses(volumes.extend("pvc-1", 20 * kMiB, 0, kNow), Code::kFailedPrecondition);
+  CHECK(cleaner.done.empty());
+}
+
 TEST_CASE_METHOD(Node, "a volume that is deleted while it grows leaves nothing", "[lvm volumes]") {
   VolumeRequest wanted = request("pvc-1", 8 * kMiB);
   wanted.block = true;
