@@ -35,17 +35,17 @@ Status DeviceStager::stage(const csi::Call& call, const csi::v1::NodeStageVolume
   HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(volume.device));
   HOLDFAST_CHECK(check_use(mounts, /*raw=*/false, request.volume_id()));
   const mount::MountEntry* used = there ? &*there : whole_mount(mounts);
-  if (used != nullptr) return mount_again(request, volume, wanted, used->type);
+  if (used != nullptr) return mount_as_used(request, volume, wanted, *used);
   HOLDFAST_TRY(const std::string fs_type, parts_.preparer.prepare(wanted, record, patience_of(call),
                                                                   [&call] { return call.cancelled(); }));
   return mount(request, volume, fs_type);
 }
 
-Status DeviceStager::mount_again(const csi::v1::NodeStageVolumeRequest& request, const DeviceVolume& volume,
-                                 const block::PrepareRequest& wanted, const std::string& fs_type) {
-  if (block::mountable_as(wanted.fs_type, fs_type)) return mount(request, volume, fs_type);
-  return fail(Code::kAlreadyExists, volume.device + " or " + request.staging_target_path() +
-                                        " is mounted as " + fs_type + ", not as " + wanted.fs_type);
+Status DeviceStager::mount_as_used(const csi::v1::NodeStageVolumeRequest& request, const DeviceVolume& volume,
+                                   const block::PrepareRequest& wanted, const mount::MountEntry& used) {
+  if (block::mountable_as(wanted.fs_type, used.type)) return mount(request, volume, used.type);
+  return fail(Code::kAlreadyExists, used.source + " is mounted at " + used.target + " as " + used.type +
+                                        ", not as " + wanted.fs_type);
 }
 
 // The volume may have grown while it was not mounted.

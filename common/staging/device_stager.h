@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "common/block/preparer.h"
@@ -17,7 +18,7 @@ namespace holdfast::staging {
 struct DeviceVolume {
   std::string id;
   std::string device;             ///< that is mounted or bound: "/dev/vg/pvc-1", "/dev/vdb"
-  std::uint64_t least_bytes = 0;  ///< that the device has by now; 0: whatever it has
+  std::uint64_t least_bytes = 0;  ///< that the device must show before what is on it is grown; 0: any
   MountHints hints = {};
 };
 
@@ -46,8 +47,8 @@ struct StagerParts {
 /// is published read-only has the same node as the others; kubelet denies its containers writing by their
 /// devices' cgroup.
 ///
-/// A group (VOLUME_MOUNT_GROUP) gets the content of a volume as from kubelet, which leaves it to us then. May
-/// be used from any thread; one volume at a time needs the caller's hold.
+/// With VOLUME_MOUNT_GROUP kubelet leaves it to us to give a volume's content to the pod's group, which ends
+/// as with kubelet. May be used from any thread; one volume at a time needs the caller's hold.
 class DeviceStager {
  public:
   explicit DeviceStager(StagerParts parts);
@@ -73,19 +74,20 @@ class DeviceStager {
   /// kUnavailable when it was never seen.
   Status tell_stats(const csi::v1::NodeGetVolumeStatsRequest& request, const std::string& device,
                     Ailments known, csi::v1::NodeGetVolumeStatsResponse& response);
+  /// What is wrong with it, as far as was seen; never waits. Errors: those of Mounter::mounts_of().
   Status tell_health(const csi::v1::NodeGetVolumeHealthRequest& request, const std::string& device,
                      Ailments known, csi::v1::NodeGetVolumeHealthResponse& response);
 
   /// Where a volume is mounted whose device has grown; nullopt: it is used raw. Errors: kNotFound when it is
   /// at neither of the request's paths.
-  Result<std::optional<mount::MountEntry>> to_grow(const csi::v1::NodeExpandVolumeRequest& request,
-                                                   const std::string& device);
+  Result<std::optional<mount::MountEntry>> mount_to_grow(const csi::v1::NodeExpandVolumeRequest& request,
+                                                         const std::string& device);
 
  private:
   Status mount(const csi::v1::NodeStageVolumeRequest& request, const DeviceVolume& volume,
                const std::string& fs_type);
-  Status mount_again(const csi::v1::NodeStageVolumeRequest& request, const DeviceVolume& volume,
-                     const block::PrepareRequest& wanted, const std::string& fs_type);
+  Status mount_as_used(const csi::v1::NodeStageVolumeRequest& request, const DeviceVolume& volume,
+                       const block::PrepareRequest& wanted, const mount::MountEntry& used);
   Status bind(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
               const mount::MountEntry& staged);
   Result<bool> is_broken(const std::string& target);

@@ -80,7 +80,7 @@ Status DeviceStager::tell_health(const csi::v1::NodeGetVolumeHealthRequest& requ
   return {};
 }
 
-Result<std::optional<mount::MountEntry>> DeviceStager::to_grow(
+Result<std::optional<mount::MountEntry>> DeviceStager::mount_to_grow(
     const csi::v1::NodeExpandVolumeRequest& request, const std::string& device) {
   HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
   if (!is_used_at(mounts, request.volume_path()) && !is_used_at(mounts, request.staging_target_path())) {

@@ -15,7 +15,7 @@ namespace holdfast::disk {
 
 /// From when on something that was made and is not shown by the cloud is gone: the token was that of an
 /// earlier one of the same name.
-inline constexpr std::chrono::seconds kShownAfter{60};
+inline constexpr std::chrono::seconds kGoneWhenUnseenFor{60};
 
 /// What is remembered of the making of something whose outcome is not known, so that the next call for it
 /// goes on there. It spares a cloud that shows late what it has made from being asked for it twice; lost with
@@ -41,11 +41,11 @@ class Attempts {
     const std::scoped_lock lock(mutex_);
     open_[name] = attempt;
   }
-  /// A token of this moment, or the one that is open for less than kShownAfter: that of an earlier thing of
-  /// the same name would be answered with what is gone.
+  /// A token of this moment, or the one that is open for less than kGoneWhenUnseenFor: that of an earlier
+  /// thing of the same name would be answered with what is gone.
   [[nodiscard]] std::string token_of_now(const std::string& name, std::chrono::nanoseconds now) {
     Attempt attempt = of(name);
-    if (attempt.absent_since && now - *attempt.absent_since < kShownAfter) return attempt.open_token;
+    if (attempt.absent_since && now - *attempt.absent_since < kGoneWhenUnseenFor) return attempt.open_token;
     attempt.absent_since = now;
     attempt.open_token = token_of({"now", name, std::to_string(now.count())});
     keep(name, attempt);

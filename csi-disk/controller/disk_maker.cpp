@@ -16,15 +16,15 @@ using cloud::CallEnd;
 using cloud::CallError;
 using cloud::Refusal;
 
-// The cloud has no such disk there, or no more of them: another may be tried.
-bool is_no_stock(const CallError& error) {
+// Not this disk there: the cloud has none of it, or no more. A code that nobody knows counts as that.
+bool may_try_another(const CallError& error) {
   if (error.end != CallEnd::kRefused) return false;
   const Refusal refusal = cloud::refusal_of(error.code);
   return refusal == Refusal::kQuota || refusal == Refusal::kInvalid;
 }
 
-// A token that is known with other parameters is that of an attempt of ours.
-bool is_of_token(const CallError& error) {
+// The cloud knows this token with other parameters: an attempt of ours may have succeeded.
+bool is_token_taken(const CallError& error) {
   return error.code.find("Idempot") != std::string::npos ||
          error.code.find("ClientToken") != std::string::npos;
 }
@@ -120,11 +120,12 @@ Result<DiskMaker::Plan> DiskMaker::plan(const NewDisk& wanted) const {
 
 Result<std::optional<Disk>> DiskMaker::find_made(const Plan& plan, const Budget& budget) {
   HOLDFAST_TRY(std::vector<Disk> mine, looks_.named(plan.name, budget));
-  return one_of(std::move(mine), budget);
+  return keep_one(std::move(mine), budget);
 }
 
-// A cloud that shows late what it has made may have been asked for it twice: one of them is the volume.
-Result<std::optional<Disk>> DiskMaker::one_of(std::vector<Disk> mine, const Budget& budget) {
+// A cloud that shows late what it has made may have been asked for it twice: one of them is the volume, a
+// ready one before one that is not. Others that are ready stay: they are somebody's.
+Result<std::optional<Disk>> DiskMaker::keep_one(std::vector<Disk> mine, const Budget& budget) {
   if (mine.empty()) return std::nullopt;
   std::ranges::sort(mine, {}, [](const Disk& each) { return std::pair(is_creating(each), each.id); });
   for (std::size_t i = 1; i < mine.size(); ++i) {
@@ -188,8 +189,8 @@ Result<std::string> DiskMaker::try_all(const Plan& plan, std::vector<DiskSpec> s
     cloud::Answer<std::string> made = ask(spec, attempt, budget);
     if (made) return *std::move(made);
     const CallError& error = made.error();
-    const bool open = error.end == CallEnd::kUnknownOutcome || is_of_token(error);
-    const bool next = is_no_stock(error);
+    const bool open = error.end == CallEnd::kUnknownOutcome || is_token_taken(error);
+    const bool next = may_try_another(error);
     refused.add(error, spec);
     if (open) return tl::unexpected(csi::may_be_left(std::move(refused).error()));
     if (!next) break;
@@ -231,7 +232,7 @@ Result<Disk> DiskMaker::finish(const Plan& plan, const std::string& id, const Bu
     Attempts::Attempt attempt = attempts_.of(plan.name);
     const std::chrono::nanoseconds now = looks_.clock().since_boot();
     if (!attempt.absent_since) attempt.absent_since = now;
-    if (now - *attempt.absent_since >= kShownAfter) {
+    if (now - *attempt.absent_since >= kGoneWhenUnseenFor) {
       ++attempt.generation;
       attempt.absent_since.reset();
       attempt.open_token.clear();

@@ -61,7 +61,7 @@ class DiskMaker {
   struct Plan;
   [[nodiscard]] Result<Plan> plan(const NewDisk& wanted) const;
   Result<std::optional<Disk>> find_made(const Plan& plan, const Budget& budget);
-  Result<std::optional<Disk>> one_of(std::vector<Disk> mine, const Budget& budget);
+  Result<std::optional<Disk>> keep_one(std::vector<Disk> mine, const Budget& budget);
   Status discard(const Disk& disk, const Budget& budget);
   Result<std::string> make(const Plan& plan, const Budget& budget);
   Result<std::string> make_from_snapshot(const Plan& plan, const Budget& budget);

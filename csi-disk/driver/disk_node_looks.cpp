@@ -74,7 +74,7 @@ Status DiskNode::wait_for_size(const Staged& volume, std::uint64_t bytes, const 
 Status DiskNode::expand_volume(const csi::Call& call, const csi::v1::NodeExpandVolumeRequest& request,
                                csi::v1::NodeExpandVolumeResponse& response) {
   HOLDFAST_TRY(const Staged volume, staged(request.volume_id()));
-  HOLDFAST_TRY(const std::optional<mount::MountEntry> mounted, stager_.to_grow(request, volume.device));
+  HOLDFAST_TRY(const std::optional<mount::MountEntry> mounted, stager_.mount_to_grow(request, volume.device));
   const auto wanted =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, request.capacity_range().required_bytes()));
   HOLDFAST_CHECK(wait_for_size(volume, wanted, call));

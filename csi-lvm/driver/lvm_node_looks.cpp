@@ -30,7 +30,8 @@ Status LvmNode::volume_health(const csi::Call& call, const csi::v1::NodeGetVolum
 Status LvmNode::expand_volume(const csi::Call& call, const csi::v1::NodeExpandVolumeRequest& request,
                               csi::v1::NodeExpandVolumeResponse& response) {
   HOLDFAST_TRY(const LocalVolume volume, find(call, request.volume_id()));
-  HOLDFAST_TRY(const std::optional<mount::MountEntry> mounted, stager_.to_grow(request, used_device(volume)));
+  HOLDFAST_TRY(const std::optional<mount::MountEntry> mounted,
+               stager_.mount_to_grow(request, used_device(volume)));
   const auto size = static_cast<std::int64_t>(volume.size_bytes);
   const std::int64_t wanted = request.capacity_range().required_bytes();
   if (wanted > size) {
