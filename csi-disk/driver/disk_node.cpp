@@ -31,17 +31,23 @@ DiskHints hints_of(const Request& request) {
           .attachment = {request.publish_context().begin(), request.publish_context().end()}};
 }
 
-// What this node's own record says counts, if it is of this disk; what was handed to us does when there is
-// none.
-std::string content_of(const FoundRecord& found, const DiskHints& hints, const HeldDisk& disk) {
-  if (found.record && is_same(found.record->identity, disk.identity)) return found.record->content;
-  if (found.record || found.damaged) return kMaybeContent;
-  return staging::text_of(hints.attachment, std::string(kContentKey));
-}
-
 bool is_unfinished(const block::Provenance& provenance) {
   return provenance.kind == block::Provenance::Kind::kNew ||
          provenance.kind == block::Provenance::Kind::kFormatting;
+}
+
+// What this node's own record says counts, if it is of this disk; what was handed to us does when there is
+// none. That the content may be formatted over is believed within the disk's first attachment alone, which
+// is the only one that is told `new`: behind any other, another node may have filled the disk since this one
+// wrote its record.
+std::string content_of(const FoundRecord& found, const DiskHints& hints, const HeldDisk& disk) {
+  if (found.damaged || (found.record && !is_same(found.record->identity, disk.identity))) {
+    return kMaybeContent;
+  }
+  const std::string told = staging::text_of(hints.attachment, std::string(kContentKey));
+  const std::string& known = found.record ? found.record->content : told;
+  const bool first = block::parse_provenance(told).kind == block::Provenance::Kind::kNew;
+  return first || !is_unfinished(block::parse_provenance(known)) ? known : kMaybeContent;
 }
 
 }  // namespace

@@ -16,6 +16,9 @@ namespace {
 constexpr std::chrono::seconds kSizePatience{5};
 constexpr std::chrono::seconds kLookAnyway{1};
 
+const std::string kMaybe = block::to_string({.kind = block::Provenance::Kind::kMaybe, .uuid = {}});
+const std::string kFormatting = block::to_string({.kind = block::Provenance::Kind::kFormatting, .uuid = {}});
+
 staging::Ailments disk_is_gone(const Error& why) {
   return {{staging::Ailment::Kind::kInaccessible, "DiskGone", why.message}};
 }
@@ -90,10 +93,13 @@ Status DiskNode::expand_volume(const csi::Call& call, const csi::v1::NodeExpandV
 Status DiskNode::forget_detached() {
   HOLDFAST_TRY(const std::vector<DiskRecord> all, parts_.records.all());
   FirstError first;
-  for (const DiskRecord& record : all) {
-    if (record.content != "maybe" || !record.device_path.empty()) continue;
+  for (DiskRecord record : all) {
+    const bool cut_off = record.content == kFormatting;
+    if (!cut_off && (record.content != kMaybe || !record.device_path.empty())) continue;
     const auto disk = parts_.finder.look(record.identity);
-    if (disk && !*disk) first.add(parts_.records.remove(record.volume));
+    if (!disk || *disk) continue;
+    record.content = kMaybe;
+    first.add(cut_off ? parts_.records.write(record) : parts_.records.remove(record.volume));
   }
   return first.result();
 }

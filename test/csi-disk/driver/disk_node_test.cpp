@@ -58,9 +58,40 @@ TEST_CASE_METHOD(DiskScene, "mkfs that was cut off is done again, whatever it le
   CHECK(content() == "formatting");
   decider.dies_in_mkfs = false;
   decider.contents[dev("vdb")] = block::HoldsData{4096, "half a file system"};
-  const std::string word = GENERATE("new", "maybe");
-  REQUIRE(stage(use("mount {}") + attachment("s-1", word)).has_value());
+  REQUIRE(stage_new().has_value());
   CHECK(content() == "formatted:u-1");
+}
+
+TEST_CASE_METHOD(DiskScene, "mkfs that was cut off is not done again on a disk that was elsewhere since",
+                 "[disk driver]") {
+  decider.dies_in_mkfs = true;
+  refuses(stage_new(), Code::kUnavailable);
+  decider.dies_in_mkfs = false;
+  const bool sees_it_leave = GENERATE(false, true);
+  if (sees_it_leave) {
+    unplug("vdb", 16);
+    REQUIRE(node.forget_detached().has_value());
+    CHECK(content() == "maybe");
+    plug("vdb", "s-1", 16);
+  }
+  const std::string later = use("mount {}") + attachment("s-1", "maybe");
+  SECTION("and has another node's files") {
+    decider.contents[dev("vdb")] = block::Signature{"ext4", "u-9"};
+    REQUIRE(stage(later).has_value());
+    CHECK(content() == "maybe");
+  }
+  SECTION("and holds something else") {
+    decider.contents[dev("vdb")] = block::HoldsData{4096, "a database"};
+    refuses(stage(later), Code::kFailedPrecondition);
+  }
+  CHECK(decider.formatted.empty());
+}
+
+TEST_CASE_METHOD(DiskScene, "nobody's word but new lets a disk be formatted over", "[disk driver]") {
+  decider.contents[dev("vdb")] = block::HoldsData{4096, "a database"};
+  const std::string word = GENERATE("formatting", "maybe", "formatted:u-1", "");
+  refuses(stage(use("mount {}") + attachment("s-1", word)), Code::kFailedPrecondition);
+  CHECK(decider.formatted.empty());
 }
 
 TEST_CASE_METHOD(DiskScene, "what we formatted and then reads blank is an incident while it is staged",
