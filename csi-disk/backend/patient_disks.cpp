@@ -143,8 +143,9 @@ Answer<T> PatientDisks::insist(CallRank rank, bool repeatable, Deadline deadline
     } else {
       gate_.answered();
     }
-    if (answer || how == CallEnd::kRefused || how == CallEnd::kNoSuchThing) return answer;
+    if (answer || how == CallEnd::kNoSuchThing) return answer;
     last = std::move(answer).error();
+    if (how == CallEnd::kRefused) return give_up();
     maybe_done = maybe_done || how == CallEnd::kUnknownOutcome;
     if (maybe_done && !repeatable) return give_up();
     if (how == CallEnd::kThrottled) continue;

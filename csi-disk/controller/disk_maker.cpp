@@ -179,6 +179,7 @@ Result<std::string> DiskMaker::make_from(const Plan& plan, const std::string& sn
 
 Result<std::string> DiskMaker::try_all(const Plan& plan, std::vector<DiskSpec> specs, const Budget& budget) {
   Attempts::Attempt attempt = attempts_.of(plan.name);
+  const std::string open_before = attempt.open_token;
   // The one whose outcome is open is asked for again before any other is.
   std::stable_partition(specs.begin(), specs.end(), [&](const DiskSpec& spec) {
     return token_of(spec, looks_.settings().cluster, attempt.generation) == attempt.open_token;
@@ -189,8 +190,9 @@ Result<std::string> DiskMaker::try_all(const Plan& plan, std::vector<DiskSpec> s
     cloud::Answer<std::string> made = ask(spec, attempt, budget);
     if (made) return *std::move(made);
     const CallError& error = made.error();
-    const bool open = error.end == CallEnd::kUnknownOutcome || is_token_taken(error);
     const bool next = may_try_another(error);
+    const bool still_open = attempt.open_token == open_before && !next;
+    const bool open = error.end == CallEnd::kUnknownOutcome || is_token_taken(error) || still_open;
     refused.add(error, spec);
     if (open) return tl::unexpected(csi::may_be_left(std::move(refused).error()));
     if (!next) break;
@@ -261,7 +263,10 @@ Result<Disk> DiskMaker::adopt(const Plan& plan, const Budget& budget) const {
   const std::string owner = tag_of(disk.tags, kNameTag);
   if (owner == plan.name && looks_.is_ours(disk.tags)) return disk;
   if (!owner.empty())
-    return fail(Code::kFailedPrecondition, "disk " + id + " is the volume " + owner + " already");
+    return fail(Code::kFailedPrecondition,
+                "disk " + id + " is the volume " + owner +
+                    " already; if no PersistentVolume names it any more, take the tag " +
+                    std::string(kNameTag) + " off it in the cloud");
   Tags tags = plan.tags;
   tags[std::string(kStateTag)] = kReady;
   tags[std::string(kContentTag)] = kMaybe;

@@ -16,6 +16,12 @@ Tags tags_of(Tags of_class, const std::string& name, const std::string& cluster)
   return of_class;
 }
 
+// Source: ECS, errors of CreateSnapshot.
+bool is_of_unused_disk(const cloud::CallError& error) {
+  return error.code.find("NeverAttached") != std::string::npos ||
+         error.code.find("NeverUsed") != std::string::npos;
+}
+
 bool is_cut(const Snapshot& snapshot) {
   return snapshot.ready || snapshot.cut.time_since_epoch().count() != 0;
 }
@@ -28,15 +34,20 @@ Result<Snapshot> DiskSnapshots::take(const std::string& name, const std::string&
   if (!looks_.backend().abilities().snapshots)
     return fail(Code::kInvalidArgument, "this cloud has no snapshots");
   const std::string known = looks_.name_of(name);
-  return take(SnapshotSpec{.name = known,
-                           .disk = disk,
-                           .keep_days = of_class.keep_days,
-                           .resource_group = of_class.resource_group,
-                           .tags = tags_of(of_class.tags, known, looks_.settings().cluster)},
-              false, budget);
+  HOLDFAST_TRY(std::optional<Snapshot> taken,
+               take(SnapshotSpec{.name = known,
+                                 .disk = disk,
+                                 .keep_days = of_class.keep_days,
+                                 .resource_group = of_class.resource_group,
+                                 .tags = tags_of(of_class.tags, known, looks_.settings().cluster)},
+                    false, budget));
+  if (taken) return *std::move(taken);
+  return fail(Code::kFailedPrecondition,
+              "disk " + disk + " was never attached, and this cloud takes no snapshot of such: use it once");
 }
 
-Result<Snapshot> DiskSnapshots::take_last(const Disk& disk, std::uint32_t keep_days, const Budget& budget) {
+Result<std::optional<Snapshot>> DiskSnapshots::take_last(const Disk& disk, std::uint32_t keep_days,
+                                                         const Budget& budget) {
   const std::string name = last_snapshot_name(disk.id);
   return take(SnapshotSpec{.name = name,
                            .disk = disk.id,
@@ -45,10 +56,14 @@ Result<Snapshot> DiskSnapshots::take_last(const Disk& disk, std::uint32_t keep_d
               true, budget);
 }
 
-Result<Snapshot> DiskSnapshots::take(const SnapshotSpec& spec, bool until_ready, const Budget& budget) {
+Result<std::optional<Snapshot>> DiskSnapshots::take(const SnapshotSpec& spec, bool until_ready,
+                                                    const Budget& budget) {
   const std::string what = "taking a snapshot of disk " + spec.disk;
   HOLDFAST_TRY(std::optional<Snapshot> there, find_taken(spec, budget));
-  if (!there) HOLDFAST_CHECK(ask(spec, budget));
+  if (!there) {
+    HOLDFAST_TRY(const bool used, ask(spec, budget));
+    if (!used) return std::nullopt;
+  }
   for (;;) {
     if (there && (until_ready ? there->ready : is_cut(*there))) break;
     if (there && !budget.wait()) return under_way(what);
@@ -56,7 +71,7 @@ Result<Snapshot> DiskSnapshots::take(const SnapshotSpec& spec, bool until_ready,
     if (!there && !budget.wait()) return under_way(what);
   }
   attempts_.forget(spec.name);
-  return *std::move(there);
+  return there;
 }
 
 Result<std::optional<Snapshot>> DiskSnapshots::find_taken(const SnapshotSpec& spec, const Budget& budget) {
@@ -77,12 +92,14 @@ Result<std::optional<Snapshot>> DiskSnapshots::find_taken(const SnapshotSpec& sp
   return found;
 }
 
-Status DiskSnapshots::ask(const SnapshotSpec& spec, const Budget& budget) {
+// False: the disk was never used, so that the cloud takes none.
+Result<bool> DiskSnapshots::ask(const SnapshotSpec& spec, const Budget& budget) {
   HOLDFAST_CHECK(looks_.get(spec.disk, budget));
   const std::string token = attempts_.token_of_now(spec.name, looks_.clock().since_boot());
   cloud::Answer<std::string> made = looks_.backend().create_snapshot(spec, token, budget.left());
-  if (made) return {};
+  if (made) return true;
   if (made.error().end != cloud::CallEnd::kUnknownOutcome) attempts_.forget(spec.name);
+  if (is_of_unused_disk(made.error())) return false;
   Error error = cloud::to_error(std::move(made).error().within("take a snapshot of disk " + spec.disk));
   // The cloud does something else to the disk, as it does to one that is being made.
   if (error.code == Code::kFailedPrecondition || error.code == Code::kAlreadyExists)

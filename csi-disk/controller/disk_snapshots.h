@@ -17,19 +17,21 @@ class DiskSnapshots {
   explicit DiskSnapshots(const DiskLooks& looks) : looks_(looks) {}
 
   /// As soon as it is cut; it may not be ready then. One that has failed is taken anew. Errors: kNotFound for
-  /// the disk; kAlreadyExists when the name is that of another disk's snapshot; kResourceExhausted; kAborted
+  /// the disk; kFailedPrecondition for one that was never attached, where the cloud takes none of such;
+  /// kAlreadyExists when the name is that of another disk's snapshot; kResourceExhausted; kAborted
   /// while it is under way or may have been taken.
   Result<Snapshot> take(const std::string& name, const std::string& disk, const SnapshotClass& of_class,
                         Patience patience);
-  /// The one that is taken before a disk is deleted, when it is ready. Errors: as take().
-  Result<Snapshot> take_last(const Disk& disk, std::uint32_t keep_days, const Budget& budget);
+  /// The one that is taken before a disk is deleted, when it is ready; nullopt of a disk that was never
+  /// attached, where the cloud takes none of such: there is nothing to keep. Errors: as take().
+  Result<std::optional<Snapshot>> take_last(const Disk& disk, std::uint32_t keep_days, const Budget& budget);
   /// One that is not there is deleted. Errors: kFailedPrecondition while a disk is being made from it.
   Status remove(const std::string& id, Patience patience) const;
 
  private:
-  Result<Snapshot> take(const SnapshotSpec& spec, bool until_ready, const Budget& budget);
+  Result<std::optional<Snapshot>> take(const SnapshotSpec& spec, bool until_ready, const Budget& budget);
   Result<std::optional<Snapshot>> find_taken(const SnapshotSpec& spec, const Budget& budget);
-  Status ask(const SnapshotSpec& spec, const Budget& budget);
+  Result<bool> ask(const SnapshotSpec& spec, const Budget& budget);
 
   const DiskLooks& looks_;
   Attempts attempts_;

@@ -7,6 +7,7 @@
 #include "common/csi/answers.h"
 #include "csi-disk/volumes/disk_names.h"
 #include "csi-disk/volumes/disk_tags.h"
+#include "csi-disk/volumes/publish_context.h"
 
 namespace holdfast::disk {
 namespace {
@@ -61,7 +62,9 @@ Status DiskVolumes::remove(const std::string& id, Patience patience) {
   HOLDFAST_TRY(const std::optional<Disk> disk, looks_.find(id, budget));
   if (!disk) return {};
   const std::optional<std::uint32_t> days = days_of(*disk);
-  if (days && disk->nodes.empty()) HOLDFAST_CHECK(snapshots_.take_last(*disk, *days, budget));
+  // Of a disk that was never attached clouds take no snapshot, and there is nothing to keep.
+  const bool used = tag_of(disk->tags, kContentTag) != kNew;
+  if (days && used && disk->nodes.empty()) HOLDFAST_CHECK(snapshots_.take_last(*disk, *days, budget));
   HOLDFAST_CHECK(looks_.drop(id, budget));
   maker_.forget_disk(id);
   return {};

@@ -69,6 +69,17 @@ TEST_CASE_METHOD(PatientCloud, "a create without a token that may have been done
   CHECK(cloud.calls()["CreateDisk"] == 1);
 }
 
+TEST_CASE_METHOD(PatientCloud, "what may have been done is not told as refused because its repeat is",
+                 "[disk]") {
+  cloud.add_fault({.action = "CreateDisk", .when = Fault::When::kAfter, .how = Fault::How::kDrop});
+  cloud.add_fault({.action = "CreateDisk", .how = Fault::How::kRefuse, .code = "QuotaExceed.DiskCapacity"});
+  const auto made = disks.create_disk(essd("pvc"), "create", kPatient);
+  REQUIRE_FALSE(made);
+  CHECK(made.error().end == CallEnd::kUnknownOutcome);
+  CHECK(disks.create_disk(essd("pvc"), "create", kPatient).has_value());
+  CHECK(cloud.state()["disks"].size() == 1);
+}
+
 TEST_CASE_METHOD(PatientCloud, "patience ends with the deadline, and tells what may have been done",
                  "[disk]") {
   cloud.add_fault({.action = "DeleteDisk", .how = Fault::How::kThrottle, .times = -1});

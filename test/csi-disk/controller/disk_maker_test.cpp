@@ -168,8 +168,13 @@ TEST_CASE_METHOD(DiskScene, "an open attempt is resumed with its token though an
     return MemoryDisks::Fault::kLost;
   };
   refuses(create(disk), Code::kAborted, "timed out");
-  cloud.fault = nullptr;
   cloud.sold_out.clear();
+  cloud.fault = [](std::size_t, const std::string& call) {
+    return call == "create_disk" ? std::optional(MemoryDisks::Fault::kThrottled) : std::nullopt;
+  };
+  CHECK_FALSE(create(disk));
+  CHECK(volumes->maker().open_attempts() == 1);
+  cloud.fault = nullptr;
   CHECK(create(disk)->performance.type == "cloud_ssd");
 }
 

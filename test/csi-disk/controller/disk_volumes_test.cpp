@@ -41,6 +41,8 @@ TEST_CASE_METHOD(DiskScene, "a cloud that does not answer deletes nothing and ma
 
 TEST_CASE_METHOD(SlowDiskScene, "a last snapshot is ready before its disk goes", "[disk volumes]") {
   const std::string id = create(wanted("pvc-1", {{"volumeDeleteSnapshotRetentionDays", "7"}}))->id;
+  REQUIRE(attach(id, "i-1"));
+  REQUIRE(detach(id, "i-1"));
   cloud.snapshots_fail = true;
   refuses(volumes->remove(id, kPatience), Code::kAborted, "taking a snapshot");
   CHECK(cloud.all_disks().size() == 1);
@@ -51,6 +53,21 @@ TEST_CASE_METHOD(SlowDiskScene, "a last snapshot is ready before its disk goes",
   REQUIRE(kept.size() == 1);
   CHECK(kept[0].ready);
   CHECK(kept[0].disk == id);
+}
+
+TEST_CASE_METHOD(SlowDiskScene, "of a disk that was never attached there is no last snapshot",
+                 "[disk volumes]") {
+  const std::string id = create(wanted("pvc-1", {{"volumeDeleteSnapshotRetentionDays", "7"}}))->id;
+  REQUIRE(volumes->remove(id, kPatience));
+  CHECK(cloud.all_disks().empty());
+  CHECK(cloud.all_snapshots().empty());
+  const std::string other = create(wanted("pvc-2", {{"volumeDeleteSnapshotRetentionDays", "7"}}))->id;
+  REQUIRE(
+      cloud.tag_disk(other, {{"csi.fs", "maybe"}}, {}, kPatience));  // as of one made from another's snapshot
+  cloud.refuses_unused = true;
+  refuses(snapshot("snap-1", other), Code::kFailedPrecondition, "never attached");
+  REQUIRE(volumes->remove(other, kPatience));
+  CHECK(cloud.all_disks().empty());
 }
 
 TEST_CASE_METHOD(SlowDiskScene, "a disk grows to whole GiB, and never shrinks", "[disk volumes]") {

@@ -90,7 +90,10 @@ const std::vector<Work>& works() {
        [](DiskScene& s, const std::string&) { has_disks(s, 0); }},
       {"DeleteVolume with a last snapshot",
        [](DiskScene& s) {
-         return s.create(s.wanted("pvc-1", {{"volumeDeleteSnapshotRetentionDays", "7"}}))->id;
+         const std::string id = s.create(s.wanted("pvc-1", {{"volumeDeleteSnapshotRetentionDays", "7"}}))->id;
+         REQUIRE(s.attach(id, "i-1"));
+         REQUIRE(s.detach(id, "i-1"));
+         return id;
        },
        [](DiskScene& s, const std::string& id) { return s.volumes->remove(id, kPatience); },
        [](DiskScene& s, const std::string&) {

@@ -293,6 +293,7 @@ Answer<std::string> MemoryDisks::create_snapshot(const SnapshotSpec& spec, const
     KeptDisk* const kept = find(spec.disk);
     if (kept == nullptr) return ends(CallEnd::kNoSuchThing, "no disk", "InvalidDiskId.NotFound");
     if (const Done allowed = refuse_change(); !allowed) return tl::unexpected(allowed.error());
+    if (refuses_unused) return ends(CallEnd::kRefused, "never attached", "IncorrectDiskStatus.NeverAttached");
     const std::string id = "s-" + padded(++made_);
     const auto wall = std::chrono::floor<std::chrono::seconds>(clock_.now());
     snapshots_[id] = {.snapshot = {.id = id,

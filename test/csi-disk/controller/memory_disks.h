@@ -46,6 +46,7 @@ class MemoryDisks final : public DiskBackend {
   std::set<std::pair<std::string, std::string>> not_sold = {};  ///< likewise: as kInvalid
   bool in_arrears = false;
   bool snapshots_fail = false;
+  bool refuses_unused = false;  ///< takes no snapshots, as of disks that were never attached
   Abilities able{
       .create = true, .snapshots = true, .grow = true, .modify = true, .tags = true, .multi_attach = true};
   /// Asked before each call, whose number counts from 1 on, what goes wrong with it.

@@ -97,6 +97,8 @@ TEST_CASE_METHOD(SimulatedScene, "copies and snapshots of a cloud's disk leave w
   CHECK(volumes.list_snapshots("", "", 0, kPatient)->items.empty());
   const std::string id =
       volumes.maker().create(wanted("pvc-4", {{"volumeDeleteSnapshotRetentionDays", "3"}}), kPatient)->id;
+  REQUIRE(volumes.attachments().attach(id, "i-1", false, kPatient));
+  REQUIRE(volumes.attachments().detach(id, "i-1", kPatient));
   REQUIRE(volumes.remove(id, kPatient));
   CHECK(volumes.list_snapshots("", "", 0, kPatient)->items.size() == 1);
 }
