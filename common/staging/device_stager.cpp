@@ -16,7 +16,29 @@ bool is_of(const mount::MountEntry& entry, const mount::Mounts& mounts) {
   });
 }
 
+// Names that are not below its folder are what the mounter refuses to look at.
+Result<bool> is_below(mount::Mounter& mounter, const std::string& target) {
+  const auto there = mounter.entry_at(target);
+  if (there) return true;
+  if (there.error().code == Code::kInvalidArgument) return false;
+  return tl::unexpected(there.error());
+}
+
 }  // namespace
+
+Result<mount::Mounts> own_mounts(mount::Mounter& mounter, const std::string& device) {
+  HOLDFAST_TRY(const mount::Mounts all, mounter.mounts_of(device));
+  mount::Mounts own;
+  for (const mount::MountEntry& entry : all) {
+    const bool whole = entry.type == "devtmpfs" || entry.root == "/";
+    HOLDFAST_TRY(const bool below, is_below(mounter, entry.target));
+    if (whole && below) own.push_back(entry);
+  }
+  if (all.empty() || !own.empty()) return own;
+  return fail(Code::kFailedPrecondition, device + " is mounted at " + all.front().target +
+                                             ", which no volume of kubelet's is: unmount it there, or name "
+                                             "the right disk");
+}
 
 DeviceStager::DeviceStager(StagerParts parts) : parts_(std::move(parts)) {}
 
@@ -32,7 +54,7 @@ Status DeviceStager::stage(const csi::Call& call, const csi::v1::NodeStageVolume
   HOLDFAST_TRY(const bool broken, is_broken(target));
   if (broken) HOLDFAST_CHECK(parts_.mounter.unstage(target, volume.device));
   HOLDFAST_TRY(const auto there, parts_.mounter.entry_at(target));
-  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(volume.device));
+  HOLDFAST_TRY(const mount::Mounts mounts, own_mounts(parts_.mounter, volume.device));
   HOLDFAST_CHECK(check_use(mounts, /*raw=*/false, request.volume_id()));
   const mount::MountEntry* used = there ? &*there : whole_mount(mounts);
   if (used != nullptr) return mount_as_used(request, volume, wanted, *used);

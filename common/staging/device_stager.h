@@ -36,6 +36,12 @@ struct StagerParts {
       give_to_group;
 };
 
+/// The mounts by which volumes below the mounter's folder have a device; none: nobody has it, as far as this
+/// process sees. Binds of a part of what is on it tell nothing: kubelet makes such of the host's folders,
+/// too. Errors: kFailedPrecondition when others alone have it mounted, naming where; those of
+/// Mounter::mounts_of().
+Result<mount::Mounts> own_mounts(mount::Mounter& mounter, const std::string& device);
+
 /// What drivers of block devices do alike on a node, once they know which device a volume is.
 ///
 ///     stage       formats it if it may, mounts it, grows what is on it
@@ -54,9 +60,9 @@ class DeviceStager {
   explicit DeviceStager(StagerParts parts);
 
   /// Of a volume with a file system. `wanted` and `record` as VolumePreparer::prepare() takes them; neither
-  /// is looked at when the device is mounted already, here or elsewhere: somebody uses it. Errors:
-  /// kAlreadyExists when it is mounted as something else; kFailedPrecondition while it is used raw; those of
-  /// prepare(), Mounter::stage() and grow.
+  /// is looked at when the device is mounted already, here or elsewhere below kubelet's folder: a pod uses
+  /// it. Errors: kAlreadyExists when it is mounted as something else; kFailedPrecondition while it is used
+  /// raw, or by the host; those of prepare(), Mounter::stage() and grow.
   Status stage(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                const DeviceVolume& volume, const block::PrepareRequest& wanted,
                block::ProvenanceRecord& record);

@@ -64,8 +64,13 @@ Result<std::optional<HeldDisk>> DeviceFinder::hold(const std::string& name,
                .name = name,
                .disk = path,
                .partitions = {},
+               .holders = device->holders,
                .held = std::move(opened->fd)};
-  for (const std::string& part : device->partitions) out.partitions.push_back((parts_.dev / part).native());
+  for (const std::string& part : device->partitions) {
+    out.partitions.push_back((parts_.dev / part).native());
+    const auto look = parts_.directory.identify_name(part);
+    if (look) out.holders.insert(out.holders.end(), look->holders.begin(), look->holders.end());
+  }
   return std::optional(std::move(out));
 }
 

@@ -24,6 +24,7 @@ struct HeldDisk {
   std::string name;                     ///< "vdb"
   std::string disk;                     ///< "/dev/vdb"
   std::vector<std::string> partitions;  ///< "/dev/vdb1"
+  std::vector<std::string> holders;     ///< kernel names of what stands on it or a partition of it (dm-0)
   Fd held;
 };
 

@@ -7,6 +7,7 @@
 
 #include "common/base/text.h"
 #include "common/csi/proto/csi.pb.h"
+#include "csi-disk/driver/disk_use.h"
 #include "csi-disk/volumes/publish_context.h"
 
 namespace holdfast::disk {
@@ -114,6 +115,7 @@ Status DiskNode::stage_volume(const csi::Call& call, const csi::v1::NodeStageVol
   HOLDFAST_TRY(const HeldDisk disk,
                parts_.finder.find(wanted, patience, [&call] { return call.cancelled(); }));
   HOLDFAST_CHECK(check_single_owner(hints.volume, disk));
+  HOLDFAST_CHECK(check_may_use(disk, parts_.mounter, parts_.in_use));
   HOLDFAST_TRY(const std::string path, told_path(hints));
   DiskRecord record{.volume = hints.volume,
                     .identity = disk.identity,

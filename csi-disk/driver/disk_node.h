@@ -42,6 +42,8 @@ struct DiskNodeParts {
   std::function<Status(const std::string& disk, std::chrono::milliseconds deadline)> grow_partition;
   /// block::device_size_bytes().
   std::function<Result<std::uint64_t>(const std::string& device)> size_of;
+  /// block::is_in_use().
+  std::function<Result<bool>(const std::string& device)> in_use;
   /// Has the kernel ask a disk for its size anew, where it does not by itself (rescan_size()).
   std::function<void(const std::string& disk)> rescan;
   /// apply() of queue_settings.h.
@@ -65,7 +67,8 @@ struct DiskNodeParts {
 ///     unstage     succeeds when nobody has the disk any more: it may be detached
 ///
 /// A volume whose PersistentVolume tells a devicePath has the disk that this led to first, for as long as the
-/// record lives, whatever it leads to later. Two volumes are never in use on one disk.
+/// record lives, whatever it leads to later. Two volumes are never in use on one disk, nor is one on a disk
+/// that the host has in use (check_may_use()).
 class DiskNode final : public csi::NodeDriver {
  public:
   DiskNode(DiskNodeParts parts, csi::Profile profile);

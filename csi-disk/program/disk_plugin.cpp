@@ -146,6 +146,7 @@ class DiskPlugin final : public csi::HostedDriver {
                   return block::grow_only_partition(context_.executor, directory_, disk, deadline);
                 },
             .size_of = block::device_size_bytes,
+            .in_use = block::is_in_use,
             .rescan = [](const std::string& disk) { rescan_size(disk); },
             .tune = [](const std::vector<QueueSetting>& settings,
                        const std::string& disk) { return apply(settings, disk); },

@@ -136,6 +136,19 @@ Result<mount::Mounts> FakeMounter::mounts_of(const std::string& device) {
   return found;
 }
 
+void FakeMounter::mount_elsewhere(const std::string& device, const std::string& target,
+                                  const std::string& root) {
+  MountEntry entry;
+  entry.major = 7;
+  entry.minor = devices.at(device);
+  entry.root = root;
+  entry.target = target;
+  entry.options = "rw";
+  entry.type = "ext4";
+  entry.source = device;
+  mounts_.push_back(std::move(entry));
+}
+
 void FakeMounter::turn_read_only(const std::string& device) {
   const std::uint32_t minor = devices.at(device);
   for (MountEntry& entry : mounts_) {

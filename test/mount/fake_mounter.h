@@ -40,6 +40,8 @@ class FakeMounter final : public mount::Mounter {
   Result<std::shared_ptr<const mount::Mounts>> mounts() override;
   /// As ext4 does after an error: every mount of the device stays as it is and refuses writes.
   void turn_read_only(const std::string& device);
+  /// As the host does, at a place that need not be below the folder.
+  void mount_elsewhere(const std::string& device, const std::string& target, const std::string& root = "/");
 
  private:
   [[nodiscard]] Status check_path(const std::string& path) const;

@@ -205,6 +205,50 @@ TEST_CASE_METHOD(DiskScene, "a disk that is in use as one volume is not another"
   CHECK(other.has_value());
 }
 
+TEST_CASE_METHOD(DiskScene, "a disk that the host uses is no volume", "[disk driver]") {
+  const std::string kind = GENERATE("mount {}", "block {}");
+  add_partition("vdb", "vdb1", 17);
+  mounter.devices[dev("vdb1")] = 17;
+  std::string named;
+  SECTION("mounted as a whole") {
+    mounter.mount_elsewhere(dev("vdb"), "/data");
+    named = "/data";
+  }
+  SECTION("its only partition is the host's root, of which kubelet shows folders to pods") {
+    mounter.mount_elsewhere(dev("vdb1"), "/kubelet/pods/x/volume-subpaths/etc", "/etc");
+    mounter.mount_elsewhere(dev("vdb1"), "/");
+    named = "vdb1 is mounted at /";
+  }
+  SECTION("a device stands on it") {
+    machine.put("sys/devices/vdb/holders/dm-0/x", "");
+    named = "dm-0";
+  }
+  SECTION("a device stands on its partition") {
+    machine.put("sys/devices/vdb/vdb1/holders/md0/x", "");
+    named = "md0";
+  }
+  SECTION("somebody whom nothing names") {
+    mounter.held.insert(dev("vdb"));
+    named = "fuser -v " + dev("vdb");
+  }
+  const std::size_t before = mounter.mounts().value()->size();
+  const Status done = stage(use(kind) + attachment("s-1", "maybe"));
+  refuses(done, Code::kFailedPrecondition);
+  INFO(done.error().message);
+  CHECK(done.error().message.find(named) != std::string::npos);
+  CHECK(mounter.mounts().value()->size() == before);
+  CHECK(content() == "none");
+  CHECK(decider.asked.empty());
+}
+
+TEST_CASE_METHOD(DiskScene, "a disk that pods have is staged again, whoever has it open", "[disk driver]") {
+  const std::string kind = GENERATE("mount {}", "block {}");
+  REQUIRE(stage(use(kind) + attachment("s-1", "new")).has_value());
+  REQUIRE(publish(kTarget, use(kind)).has_value());
+  mounter.held.insert(dev("vdb"));
+  CHECK(stage(use(kind) + attachment("s-1", "new")).has_value());
+}
+
 TEST_CASE_METHOD(DiskScene, "what cannot be staged is refused, and nothing is mounted", "[disk driver]") {
   const std::string here = attachment("s-1", "new");
   struct Case {

@@ -179,6 +179,7 @@ struct DiskScene : DiskMachine {
               return Status();
             },
         .size_of = [this](const std::string& device) -> Result<std::uint64_t> { return sizes.at(device); },
+        .in_use = [this](const std::string& device) -> Result<bool> { return mounter.held.contains(device); },
         .rescan = [this](const std::string& disk) { on_rescan(disk); },
         .tune =
             [this](const std::vector<QueueSetting>& settings, const std::string& disk) {
