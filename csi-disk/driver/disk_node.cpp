@@ -194,6 +194,19 @@ Status DiskNode::check_is_volumes(const mount::MountEntry& entry, const std::str
               entry.target + " has something else mounted: " + entry.source + entry.root);
 }
 
+// Of a volume that is not mounted; "": there is none. Without a record the handle may tell the disk, and all
+// of that must be free, as it may have been used raw. A disk that is gone is used by nobody.
+Result<std::string> DiskNode::device_to_leave(const std::string& volume,
+                                              const std::optional<DiskRecord>& record) {
+  HOLDFAST_TRY(const std::optional<std::string> serial, told_serial({.volume = volume}, profile_));
+  if (!record && !serial) return std::string();
+  const DiskIdentity wanted = record ? record->identity : DiskIdentity{.serial = *serial};
+  HOLDFAST_TRY(const std::optional<HeldDisk> disk, parts_.finder.look(wanted));
+  if (!disk) return std::string();
+  const bool all = !record || record->raw;
+  return all ? disk->disk : data_of(*disk).value_or(disk->disk);
+}
+
 Status DiskNode::unstage_volume(const csi::Call& /*call*/, const csi::v1::NodeUnstageVolumeRequest& request,
                                 csi::v1::NodeUnstageVolumeResponse& /*response*/) {
   const std::string& target = request.staging_target_path();
@@ -204,10 +217,8 @@ Status DiskNode::unstage_volume(const csi::Call& /*call*/, const csi::v1::NodeUn
   if (there) {
     HOLDFAST_CHECK(check_is_volumes(*there, id));
     device = there->source;
-  } else if (record) {
-    HOLDFAST_TRY(const std::optional<HeldDisk> disk, parts_.finder.look(record->identity));
-    // A disk that is gone is used by nobody.
-    if (disk) device = record->raw ? disk->disk : data_of(*disk).value_or(disk->disk);
+  } else {
+    HOLDFAST_TRY(device, device_to_leave(id, record));
   }
   if (!device.empty()) HOLDFAST_CHECK(stager_.unstage(target, device));
   parts_.stats.remove(id);

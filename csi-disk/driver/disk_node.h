@@ -113,6 +113,7 @@ class DiskNode final : public csi::NodeDriver {
   /// Errors: kNotFound when it was not staged here; kUnavailable when its disk is gone.
   Result<Staged> staged(const std::string& volume);
   Status check_is_volumes(const mount::MountEntry& entry, const std::string& volume);
+  Result<std::string> device_to_leave(const std::string& volume, const std::optional<DiskRecord>& record);
   Status wait_for_size(const Staged& volume, std::uint64_t bytes, const csi::Call& call);
 
   DiskNodeParts parts_;

@@ -96,6 +96,8 @@ Status DiskNode::forget_detached() {
   for (DiskRecord record : all) {
     const bool cut_off = record.content == kFormatting;
     if (!cut_off && (record.content != kMaybe || !record.device_path.empty())) continue;
+    // One that was pulled in use is what its pods and their unstaging go by.
+    if (parts_.stats.latest(record.volume)) continue;
     const auto disk = parts_.finder.look(record.identity);
     if (!disk || *disk) continue;
     record.content = kMaybe;

@@ -58,8 +58,8 @@ CloudNode merged(const NodeOptions& told, const CloudNode& found) {
           .region = first_told(told.region, found.region)};
 }
 
-bool is_all_told(const NodeOptions& told) {
-  return !told.instance_id.empty() && !told.zone.empty() && !told.region.empty();
+bool is_whole(const CloudNode& facts) {
+  return !facts.instance_id.empty() && !facts.zone.empty() && !facts.region.empty();
 }
 
 // The last word of a key: "topology.kubernetes.io/zone".
@@ -80,13 +80,18 @@ Result<CloudNode> ask_metadata(cloud::HttpClient& http, cloud::Vendor vendor, co
 Result<CloudNode> learn_node(const NodeOptions& told, std::optional<cloud::Vendor> vendor,
                              const std::string& url, cloud::HttpClient& http, Files& files,
                              const std::filesystem::path& file) {
-  if (is_all_told(told) || !vendor) return merged(told, {});
+  if (CloudNode facts = merged(told, {}); is_whole(facts) || !vendor) return facts;
   if (const auto found = ask_metadata(http, *vendor, url)) {
     HOLDFAST_CHECK(write_state(files, file, kKind, text_of(*found)));
     return merged(told, *found);
   }
   HOLDFAST_TRY(const CloudNode kept, read_facts(files, file));
-  return merged(told, kept);
+  CloudNode facts = merged(told, kept);
+  if (is_whole(facts)) return facts;
+  return fail(Code::kUnavailable,
+              "what this node is to its cloud is not known: the metadata service at " + url +
+                  " does not answer, and never did; where there is none, name --instance-id, --zone and "
+                  "--region");
 }
 
 Result<std::map<std::string, std::string>> topology_of(const std::vector<std::string>& keys,

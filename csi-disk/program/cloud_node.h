@@ -31,7 +31,8 @@ Result<CloudNode> ask_metadata(cloud::HttpClient& http, cloud::Vendor vendor, co
 
 /// What is told first, else what the cloud says, else what it said in an earlier life, which is kept in
 /// `file` (JSON in the envelope of write_state()): a node that starts offline is where it was. `vendor`
-/// nullopt: the cloud tells nothing. Errors: none of the cloud's; those of reading the file.
+/// nullopt: the cloud tells nothing. Errors: kUnavailable when anything of a vendor's node is missing, so
+/// that it is asked for again; those of reading the file.
 Result<CloudNode> learn_node(const NodeOptions& told, std::optional<cloud::Vendor> vendor,
                              const std::string& url, cloud::HttpClient& http, Files& files,
                              const std::filesystem::path& file);

@@ -86,9 +86,9 @@ class DiskPlugin final : public csi::HostedDriver {
   Status prepare() override {
     FirstError first;
     first.add(learn_place());
-    first.add(node_.forget_detached());
     first.add(staging::take_stock(options_.kubelet_dir.native(), options_.profile.driver_name,
                                   *ground_.mounter, stats_, context_.log, context_.metrics));
+    first.add(node_.forget_detached());
     return first.result();
   }
 
@@ -158,7 +158,8 @@ class DiskPlugin final : public csi::HostedDriver {
     const std::string url(vendor ? cloud::metadata_url(*vendor) : "");
     HOLDFAST_TRY(CloudNode facts,
                  learn_node(options_.node, vendor, url, http_, context_.files, ground_.folder / "place"));
-    if (facts.instance_id.empty()) facts.instance_id = options_.node_id;
+    // A cloud that the profile does not know has no other name for it.
+    if (!vendor && facts.instance_id.empty()) facts.instance_id = options_.node_id;
     const std::scoped_lock lock(mutex_);
     facts_ = std::move(facts);
     return {};

@@ -350,6 +350,24 @@ TEST_CASE_METHOD(DiskScene, "unstaging succeeds when nobody has the disk any mor
   CHECK_FALSE(stats.latest("d-1").has_value());
 }
 
+TEST_CASE_METHOD(DiskScene, "a raw volume whose record is lost is unstaged when nobody has the disk",
+                 "[disk driver]") {
+  plug("vdc", "bp1", 32);
+  REQUIRE(stage(use("block {}"), "d-bp1").has_value());
+  REQUIRE(publish(kTarget, use("block {}"), "d-bp1").has_value());
+  SECTION("gone") { REQUIRE(records.remove("d-bp1").has_value()); }
+  SECTION("damaged") {
+    std::ofstream(std::filesystem::directory_iterator(state / "")->path()) << "x";
+    REQUIRE(records.read("d-bp1")->damaged);
+  }
+  refuses(unstage("d-bp1"), Code::kFailedPrecondition);
+  REQUIRE(unpublish(kTarget, "d-bp1").has_value());
+  mounter.held.insert(dev("vdc"));
+  refuses(unstage("d-bp1"), Code::kFailedPrecondition);
+  mounter.held.clear();
+  CHECK(unstage("d-bp1").has_value());
+}
+
 TEST_CASE_METHOD(DiskScene, "only the volume's own mounts are taken away", "[disk driver]") {
   plug("vdc", "s-2", 32);
   const std::string other = "/kubelet/plugins/csi/2/globalmount";
@@ -416,7 +434,11 @@ TEST_CASE_METHOD(DiskScene, "records of disks that are gone are forgotten, and n
   REQUIRE(node.forget_detached().has_value());
   CHECK(content() == "maybe");
   REQUIRE(records.write({.volume = "pinned", .identity = {"s-1"}, .device_path = "/dev/vdb"}).has_value());
+  REQUIRE(stage(use("block {}") + attachment("s-1", "maybe")).has_value());
   unplug("vdb", 16);
+  REQUIRE(node.forget_detached().has_value());
+  CHECK(content() == "maybe");  // it was pulled in use
+  REQUIRE(unstage().has_value());
   REQUIRE(node.forget_detached().has_value());
   CHECK(content() == "none");
   CHECK(records.read("pinned")->record.has_value());

@@ -31,7 +31,14 @@ struct CloudScene {
 };
 
 TEST_CASE_METHOD(CloudScene, "a node is where the cloud says, and where it said when it does not", "[disk]") {
-  CHECK(learn().value() == CloudNode{});
+  for (const NodeOptions& some : {NodeOptions{}, NodeOptions{.instance_id = "i-1", .zone = "z-1"}}) {
+    const auto unknown = learn(some);  // which is asked for again, and no name is made up
+    REQUIRE_FALSE(unknown.has_value());
+    CHECK(unknown.error().code == Code::kUnavailable);
+    CHECK(unknown.error().message.find("--instance-id") != std::string::npos);
+  }
+  CHECK(learn({.instance_id = "i-1", .zone = "z-1", .region = "r-1"})->region == "r-1");
+  CHECK(learn_node({}, std::nullopt, "", http, files, folder / "place").value() == CloudNode{});
   http.pages = {{"/instance-id", "i-1\n"}, {"/zone-id", "z-1"}, {"/region-id", "r-1"}};
   const CloudNode told{.instance_id = "i-1", .zone = "z-1", .region = "r-1"};
   CHECK(learn().value() == told);
