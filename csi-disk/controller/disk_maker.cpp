@@ -262,11 +262,12 @@ Result<Disk> DiskMaker::adopt(const Plan& plan, const Budget& budget) const {
   if (!looks_.backend().abilities().tags) return disk;
   const std::string owner = tag_of(disk.tags, kNameTag);
   if (owner == plan.name && looks_.is_ours(disk.tags)) return disk;
-  if (!owner.empty())
+  if (!owner.empty()) {
     return fail(Code::kFailedPrecondition,
                 "disk " + id + " is the volume " + owner +
                     " already; if no PersistentVolume names it any more, take the tag " +
                     std::string(kNameTag) + " off it in the cloud");
+  }
   Tags tags = plan.tags;
   tags[std::string(kStateTag)] = kReady;
   tags[std::string(kContentTag)] = kMaybe;
