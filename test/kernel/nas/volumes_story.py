@@ -167,14 +167,31 @@ def copies(node):
     return source, taken
 
 
+def stop_when_copied(worker, files):
+    """Lets the process work by growing slices of time, far enough apart for it to tell how far it is, until so many files are
+    copied, and leaves it stopped: neither a fast nor a slow machine is done with all of them by then."""
+    work = 0.005
+    while True:
+        os.kill(worker, signal.SIGSTOP)
+        if len(list((EXPORT / ".holdfast").glob("work-*/d*/f*"))) >= files:
+            return
+        time.sleep(0.3)
+        os.kill(worker, signal.SIGCONT)
+        time.sleep(work)
+        work *= 1.5
+
+
+def go_on(worker):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(worker, signal.SIGCONT)
+
+
 def tells_progress(node, source):
     calling = Calling(node, create("slow", CLASS, of_volume(source)))
     worker = calling.worker()
-    within(5, "some of it is copied", lambda: list((EXPORT / ".holdfast").glob("work-*/d*")))
-    time.sleep(0.1)
-    os.kill(worker, signal.SIGSTOP)
+    stop_when_copied(worker, 5)
     status, answer = calling.answer()
-    os.kill(worker, signal.SIGCONT)
+    go_on(worker)
     require(status == "ABORTED" and " entries and " in answer, f"{status}: {answer}")
     require(not (EXPORT / "slow").exists(), "a volume is there before it is whole")
     volume = make(node, "slow", CLASS, of_volume(source))
@@ -233,8 +250,11 @@ def outage(node, source):
     gone = make(node, "gone", {**CLASS, "onDelete": "archive"})
     calls = (create("fresh", CLASS), delete(gone), snapshot("cold", source), create("cloned", CLASS, of_volume(source)))
     under_way = Calling(node, calls[-1])
-    require(under_way.worker(), "no process works for the call")
+    worker = under_way.worker()
+    require(worker, "no process works for the call")
+    os.kill(worker, signal.SIGSTOP)  # or it may be done first
     packets.drop(SERVER)
+    go_on(worker)
     died = time.monotonic()
     answers = [calling.answer() for calling in [under_way, *(Calling(node, call) for call in calls[:-1])]]
     require({status for status, _ in answers} <= {"UNAVAILABLE", "ABORTED"}, f"{answers}")
