@@ -24,8 +24,8 @@ Status check_usage(const csi::v1::VolumeCapability& capability);
 /// What of a volume tells its disk: of its handle, PersistentVolume and attachment.
 struct DiskHints {
   std::string volume;
-  staging::Attributes attributes;  ///< VolumeContext: serial, devicePath
-  staging::Attributes attachment;  ///< PublishContext: serialNumber, csi.fs
+  staging::Attributes attributes = {};  ///< VolumeContext: serial, devicePath
+  staging::Attributes attachment = {};  ///< PublishContext: serialNumber, csi.fs
 };
 
 /// The serial number that is told, by the first of: the attachment, the attribute "serial", and the handle,
