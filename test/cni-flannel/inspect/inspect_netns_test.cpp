@@ -31,11 +31,16 @@ std::string ask(const FlanneldNode& node, const std::string& words) {
   return ask_plainly(node, words + " --node-name=node1" + files_of(node));
 }
 
-/// Waits until flanneld has nothing more to do or to tell.
+/// Waits until flanneld has nothing more to do or to tell, and has stored both peers as their files tell: it
+/// programs a peer before it stores it.
 void settle(const FlanneldNode& node) {
   until([&] {
     const std::string page = node.get("/readyz?verbose");
     return page.find(" 200 OK") != std::string::npos && page.find("[-]") == std::string::npos;
+  });
+  until([&] {
+    return ask(node, "status").find("node3") != std::string::npos &&
+           ask_plainly(node, "doctor --probe=false").find("is not what") == std::string::npos;
   });
 }
 
@@ -44,7 +49,6 @@ struct Site : Cluster {
   Site() {
     start_all({"--ip-masq"});
     settle(one);
-    until([&] { return ask(one, "status").find("node3") != std::string::npos; });
   }
 };
 
