@@ -1,6 +1,6 @@
 #!/bin/bash
 # Adds up test results and decides whether a run passed.
-#   tally.sh DIR TIER...      reads DIR/TIER.tsv, lines of pass|fail|skip TAB NAME
+#   tally.sh DIR TIER...      reads DIR/TIER.tsv, lines of pass|unsteady|fail|skip TAB NAME
 # Fails when a test failed, when a tier has no results, or when fewer tests than test/minimum.txt asks for were
 # executed in a tier. The last line is always "N passed, N failed[, N skipped]".
 set -euo pipefail
@@ -10,7 +10,7 @@ dir=$1
 shift
 passed=0 failed=0 skipped=0
 
-count() { grep -c "^$2"$'\t' "$1" || true; }
+count() { grep -c "^\($2\)"$'\t' "$1" || true; }
 
 # Prints the tests of kind $2 in file $1, with their tier $3.
 name_them() { sed -n "s/^$2\t/   $2 $3: /p" "$1"; }
@@ -19,7 +19,7 @@ name_them() { sed -n "s/^$2\t/   $2 $3: /p" "$1"; }
 tally_tier() {
   local tier=$1 file=$dir/$1.tsv ok bad out least note=""
   [[ -f $file ]] || : >"$file"
-  ok=$(count "$file" pass) bad=$(count "$file" fail) out=$(count "$file" skip)
+  ok=$(count "$file" 'pass\|unsteady') bad=$(count "$file" fail) out=$(count "$file" skip)
   least=$(awk -v tier="$tier" '$1 == tier { print $2 }' "$minimum")
   if ((ok + bad < ${least:-1})); then
     note=" -- at least ${least:-1} must be executed (test/minimum.txt)"
@@ -35,6 +35,7 @@ for tier in "$@"; do
 done
 for tier in "$@"; do
   name_them "$dir/$tier.tsv" skip "$tier"
+  name_them "$dir/$tier.tsv" unsteady "$tier"
   name_them "$dir/$tier.tsv" fail "$tier"
 done
 printf '%d passed, %d failed' "$passed" "$failed"

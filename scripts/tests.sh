@@ -1,8 +1,11 @@
 # shellcheck shell=bash
-# The test tiers. Each tier leaves one file out/results/TIER.tsv, a line a test: pass|fail|skip TAB NAME.
+# The test tiers. Each tier leaves one file out/results/TIER.tsv, a line a test: pass|unsteady|fail|skip TAB NAME.
 # What is printed at the end and the exit status come from these files alone. Sourced.
 
 RESULTS=$HOLDFAST_ROOT/out/results
+# So many tests of a tier that failed are tried once more, alone: on a busy machine one may be late without the
+# programs being wrong. More of them are no accident. Who passes the second time is named (scripts/second_try.sh).
+MOST_SECOND_TRIES=3
 ALL_TIERS=(unit netns mounts concurrent release kernel)
 
 # run_tests [TIER...]
@@ -68,13 +71,37 @@ ctest_tier() {
   local tier=$1 dir
   dir=$(preset_dir "$2")
   say "tier $tier"
+  run_ctest "$tier" "$dir" "${4-}" -L "^($3)\$" -j "$(job_count)"
+  if try_again "$(grep -c '^fail' "$RESULTS/$tier.tsv")"; then
+    run_ctest "$tier-again" "$dir" "${4-}" --rerun-failed
+    take_second_try some "$RESULTS/$tier.tsv" "$RESULTS/$tier-again.tsv"
+  fi
+}
+
+# run_ctest NAME DIR [as_root]|'' OPTION...: leaves the results in NAME.tsv.
+run_ctest() {
+  local log=$RESULTS/$1.log xml=$RESULTS/$1.xml dir=$2 root=$3
+  shift 3
   local -a limits=(HOLDFAST_BIN="$HOLDFAST_ROOT/build/bin"
     ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
     TSAN_OPTIONS=halt_on_error=1)
-  ${4-} env "${limits[@]}" ctest --test-dir "$dir" -L "^($3)\$" -j "$(job_count)" --timeout 120 --output-on-failure \
-    --output-junit "$RESULTS/$tier.xml" >"$RESULTS/$tier.log" 2>&1 || print_failures "$RESULTS/$tier.log"
-  ${4:+give_back "$RESULTS" "$dir"}
-  /usr/bin/python3 "$HOLDFAST_ROOT/scripts/junit_results.py" "$RESULTS/$tier.xml" >"$RESULTS/$tier.tsv"
+  $root env "${limits[@]}" ctest --test-dir "$dir" "$@" --timeout 120 --output-on-failure \
+    --output-junit "$xml" >"$log" 2>&1 || print_failures "$log"
+  ${root:+give_back "$RESULTS" "$dir"}
+  /usr/bin/python3 "$HOLDFAST_ROOT/scripts/junit_results.py" "$xml" >"${xml%.xml}.tsv"
+}
+
+# try_again COUNT: whether so many failures are tried a second time; says so.
+try_again() {
+  (($1 > 0 && $1 <= MOST_SECOND_TRIES)) || return 1
+  say "$1 failed: once more, alone"
+}
+
+# take_second_try some|all FIRST SECOND: FIRST becomes what counts (scripts/second_try.sh), SECOND goes.
+take_second_try() {
+  "$HOLDFAST_ROOT/scripts/second_try.sh" "$@" >"$2.joined"
+  mv "$2.joined" "$2"
+  rm "$3"
 }
 
 # What ctest printed of the tests that failed; of a long log the end.
@@ -83,13 +110,38 @@ print_failures() {
 }
 
 # tap_tier TIER JOBS RUNNER SCRIPT...: runs the scripts, JOBS at a time; RUNNER takes one, and a folder to leave
-# things in. Ends with them when this script is killed.
+# things in.
 tap_tier() {
-  local tier=$1 jobs=$2 runner=$3
-  shift 3
+  local tier=$1 runner=$3 script part
   say "tier $tier"
-  printf '%s\0' "$@" | as_root setpriv --pdeathsig KILL xargs -0 -n 1 -P "$jobs" \
-    setpriv --pdeathsig KILL "$HOLDFAST_ROOT/scripts/tap_script.sh" "$RESULTS/$tier" "$runner"
-  give_back "$RESULTS"
+  run_scripts "$RESULTS/$tier" "${@:2}"
+  local -a failed=()
+  for script in "${@:4}"; do
+    part=$(part_of "$tier" "$script")
+    [[ -f $part ]] || die "$script left no results"
+    if grep -q '^fail' "$part"; then failed+=("$script"); fi
+  done
+  if try_again "${#failed[@]}"; then
+    for script in "${failed[@]}"; do
+      part=$(part_of "$tier" "$script")
+      mv "$part" "$part.first"
+      mv "${part%.part}.log" "${part%.part}.first.log"
+      run_scripts "$RESULTS/$tier" 1 "$runner" "$script"
+      take_second_try all "$part.first" "$part"
+      mv "$part.first" "$part"
+    done
+  fi
   cat "$RESULTS/$tier"-*.part >"$RESULTS/$tier.tsv" || die "tier $tier left no results"
+}
+
+# part_of TIER SCRIPT: where the result lines of a script are.
+part_of() { echo "$RESULTS/$1-$(basename "$2" .sh).part"; }
+
+# run_scripts PREFIX JOBS RUNNER SCRIPT...: ends with them when this script is killed.
+run_scripts() {
+  local prefix=$1 jobs=$2 runner=$3
+  shift 3
+  printf '%s\0' "$@" | as_root setpriv --pdeathsig KILL xargs -0 -n 1 -P "$jobs" \
+    setpriv --pdeathsig KILL "$HOLDFAST_ROOT/scripts/tap_script.sh" "$prefix" "$runner"
+  give_back "$RESULTS"
 }

@@ -32,6 +32,23 @@ expect "nothing executed, nothing asked" "1: 0 passed, 0 failed" "$(tally 0 '')"
 expect "only skips" "1: 0 passed, 1 failed, 1 skipped" "$(tally 1 'skip\ta\n')"
 expect "below the minimum" "1: 1 passed, 1 failed" "$(tally 2 'pass\ta\n')"
 
+expect "an unsteady test counts as passed" "0: 2 passed, 0 failed" "$(tally 2 'pass\ta\nunsteady\tb\n')"
+expect "an unsteady test is named" "   unsteady unit: b" "$("$scripts/tally.sh" "$dir" unit | grep unsteady)"
+
+# second KIND FIRST SECOND: the lines that count.
+second() {
+  printf '%b' "$2" >"$dir/first"
+  printf '%b' "$3" >"$dir/second"
+  "$scripts/second_try.sh" "$1" "$dir/first" "$dir/second" | sort | tr '\t\n' '  '
+}
+expect "passed the second time" "pass a unsteady b " "$(second some 'pass\ta\nfail\tb\n' 'pass\tb\n')"
+expect "failed twice" "fail b pass a " "$(second some 'pass\ta\nfail\tb\n' 'fail\tb\n')"
+expect "not executed again" "fail b fail c " "$(second some 'fail\tb\nfail\tc\n' 'fail\tc\n')"
+expect "nothing executed again" "fail b " "$(second some 'fail\tb\n' '')"
+expect "a script that had broken off" "pass a unsteady b " \
+  "$(second all 'pass\ta\nfail\texecuted 1 of 2\n' 'pass\ta\npass\tb\n')"
+expect "a script that fails elsewhere" "fail a unsteady b " "$(second all 'pass\ta\nfail\tb\n' 'fail\ta\npass\tb\n')"
+
 expect "a plan that is kept" "pass s: a pass s: b " "$(results '1..2\nok a\nnoise\nok b\n')"
 expect "a failed check" "fail s: a " "$(results '1..1\nnot ok a\n')"
 expect "a skipped check" "skip s: a # SKIP why " "$(results '1..1\nok a # SKIP why\n')"
