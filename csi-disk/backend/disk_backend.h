@@ -162,7 +162,7 @@ class DiskBackend {
   virtual Done grow_disk(const std::string& disk, std::uint64_t gib, const std::string& token,
                          Deadline deadline) = 0;
   /// What is empty in `performance` stays as it is. Errors: kNoSuchThing; kRefused as kInvalid for what that
-  /// disk cannot be.
+  /// disk cannot be: nothing has been changed then, when either bursting alone was asked for or all else.
   virtual Done modify_disk(const std::string& disk, const Performance& performance, const std::string& token,
                            Deadline deadline) = 0;
   /// `set` over what is there, `unset` away. Errors: kNoSuchThing.

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "csi-disk/backend/disk_backend.h"
 #include "csi-disk/volumes/disk_names.h"
 
 namespace holdfast::disk {
@@ -26,6 +27,7 @@ class Attempts {
     std::size_t turn = 0;         ///< which of a class's zones is first
     unsigned generation = 0;      ///< part of the token: its predecessor was of something that is gone
     std::string open_token = {};  ///< of the attempt whose outcome is not known
+    DiskSpec open_disk = {};      ///< what that asked for, of a disk
     std::optional<std::chrono::nanoseconds> absent_since = {};  ///< made, and not shown by the cloud
   };
 

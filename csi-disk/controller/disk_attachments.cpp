@@ -69,6 +69,7 @@ Result<Disk> DiskAttachments::attached(const std::string& id, const std::string&
       return fail(Code::kUnavailable,
                   what + ": the account is in arrears: the disk is kept, and locked until it is paid");
     }
+    HOLDFAST_CHECK(call_off_deletion(disk, budget));
     if (is_at(disk, node) && disk.state == DiskState::kInUse) return disk;
     const std::string other = other_node(disk, node);
     const bool taken = !other.empty() && !(shared && disk.multi_attach);
@@ -82,6 +83,14 @@ Result<Disk> DiskAttachments::attached(const std::string& id, const std::string&
     }
     if (!budget.wait()) return under_way(what);
   }
+}
+
+// One that was begun and not finished: what is written from now on is not in its snapshot, which expires.
+Status DiskAttachments::call_off_deletion(const Disk& disk, const Budget& budget) const {
+  if (!disk.tags.contains(std::string(kDeletionTag))) return {};
+  cloud::Done done = looks_.backend().tag_disk(disk.id, {}, {std::string(kDeletionTag)}, budget.left());
+  if (!done) return told(std::move(done).error(), "note that disk " + disk.id + " is used again");
+  return {};
 }
 
 // Errors: kFailedPrecondition when the cloud is doing something else to the disk or the node.

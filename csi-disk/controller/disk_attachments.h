@@ -29,6 +29,7 @@ class DiskAttachments {
  private:
   Result<Disk> attached(const std::string& id, const std::string& node, bool shared,
                         const Budget& budget) const;
+  Status call_off_deletion(const Disk& disk, const Budget& budget) const;
   Status ask(const std::string& id, const std::string& node, const Budget& budget) const;
 
   const DiskLooks& looks_;

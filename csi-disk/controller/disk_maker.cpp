@@ -84,7 +84,7 @@ Result<Disk> DiskMaker::create(const NewDisk& wanted, Patience patience) {
     const Status same = check_same(wanted, **there, looks_.settings(), looks_.backend().abilities().tags);
     if (same) return finished(plan, (*there)->id, budget);
     if (!is_creating(**there)) return tl::unexpected(same.error());
-    HOLDFAST_CHECK(discard(**there, budget));
+    HOLDFAST_CHECK(discard((*there)->id, budget));
   }
   HOLDFAST_TRY(const std::string id, make(plan, budget));
   return finished(plan, id, budget);
@@ -129,16 +129,16 @@ Result<std::optional<Disk>> DiskMaker::keep_one(std::vector<Disk> mine, const Bu
   if (mine.empty()) return std::nullopt;
   std::ranges::sort(mine, {}, [](const Disk& each) { return std::pair(is_creating(each), each.id); });
   for (std::size_t i = 1; i < mine.size(); ++i) {
-    if (is_creating(mine[i])) HOLDFAST_CHECK(discard(mine[i], budget));
+    if (is_creating(mine[i])) HOLDFAST_CHECK(discard(mine[i].id, budget));
   }
   return mine.front();
 }
 
 // One that nobody was ever told of.
-Status DiskMaker::discard(const Disk& disk, const Budget& budget) {
-  const Status gone = looks_.drop(disk.id, budget);
+Status DiskMaker::discard(const std::string& id, const Budget& budget) {
+  const Status gone = looks_.drop(id, budget);
   if (!gone) return tl::unexpected(csi::may_be_left(gone.error()));
-  gone_.add(disk.id);
+  gone_.add(id);
   return {};
 }
 
@@ -166,6 +166,7 @@ Result<std::string> DiskMaker::make_from(const Plan& plan, const std::string& sn
   const std::size_t turn = attempts_.of(plan.name).turn;
   Result<std::vector<DiskSpec>> specs = specs_of(plan.wanted, looks_.settings(), least_gib, turn);
   if (!specs) {
+    HOLDFAST_CHECK(settle_other(plan.name, {}, budget));
     attempts_.forget(plan.name);
     return tl::unexpected(std::move(specs).error());
   }
@@ -174,7 +175,33 @@ Result<std::string> DiskMaker::make_from(const Plan& plan, const std::string& sn
     spec.snapshot = snapshot;
     spec.tags = plan.tags;
   }
+  HOLDFAST_CHECK(settle_other(plan.name, *specs, budget));
   return try_all(plan, *std::move(specs), budget);
+}
+
+// The attempt whose outcome is open, when it is none of `specs`: what it asked for is asked for again, until
+// the cloud tells what became of it, and deleted.
+Status DiskMaker::settle_other(const std::string& name, const std::vector<DiskSpec>& specs,
+                               const Budget& budget) {
+  Attempts::Attempt attempt = attempts_.of(name);
+  const bool other = std::ranges::none_of(specs, [&](const DiskSpec& spec) {
+    return token_of(spec, looks_.settings().cluster, attempt.generation) == attempt.open_token;
+  });
+  if (attempt.open_token.empty() || !other) return {};
+  const DiskSpec open = attempt.open_disk;
+  cloud::Answer<std::string> made = looks_.backend().create_disk(open, attempt.open_token, budget.left());
+  if (made && !gone_.has(*made)) HOLDFAST_CHECK(discard(*made, budget));
+  const bool told_of = made || (made.error().end == CallEnd::kRefused && !is_token_taken(made.error())) ||
+                       made.error().end == CallEnd::kNoSuchThing;
+  if (!told_of) {
+    return tl::unexpected(
+        csi::may_be_left(told(std::move(made).error(), "learn what became of " + in_words(open)).value()));
+  }
+  ++attempt.generation;
+  attempt.open_token.clear();
+  attempt.open_disk = {};
+  attempts_.keep(name, attempt);
+  return {};
 }
 
 Result<std::string> DiskMaker::try_all(const Plan& plan, std::vector<DiskSpec> specs, const Budget& budget) {
@@ -206,6 +233,7 @@ cloud::Answer<std::string> DiskMaker::ask(const DiskSpec& spec, Attempts::Attemp
                                           const Budget& budget) {
   for (;;) {
     attempt.open_token = token_of(spec, looks_.settings().cluster, attempt.generation);
+    attempt.open_disk = spec;
     attempts_.keep(spec.name, attempt);
     cloud::Answer<std::string> made = looks_.backend().create_disk(spec, attempt.open_token, budget.left());
     if (!made || !gone_.has(*made)) return made;

@@ -37,8 +37,9 @@ struct NewDisk {
 /// pod has been scheduled elsewhere), while one that is `ready` is somebody's and stays.
 ///
 /// Types, levels and zones of a class are tried in order while the cloud answers that it has none of this
-/// kind; never after an answer that leaves open whether a disk was made. A copy of a disk is made from a
-/// temporary snapshot, which the cloud deletes by itself after some days should nobody ask again.
+/// kind; never after an answer that leaves open whether a disk was made. When what is asked for changes
+/// meanwhile, that attempt is brought to its end first, and what it made deleted. A copy of a disk is made
+/// from a temporary snapshot, which the cloud deletes by itself after some days should nobody ask again.
 ///
 /// An error after which a disk that nobody was told of may be left is kAborted, kDeadlineExceeded or
 /// kUnavailable, so that the provisioner asks again. Thread-safe; one name at a time needs the caller's hold.
@@ -62,7 +63,7 @@ class DiskMaker {
   [[nodiscard]] Result<Plan> plan(const NewDisk& wanted) const;
   Result<std::optional<Disk>> find_made(const Plan& plan, const Budget& budget);
   Result<std::optional<Disk>> keep_one(std::vector<Disk> mine, const Budget& budget);
-  Status discard(const Disk& disk, const Budget& budget);
+  Status discard(const std::string& id, const Budget& budget);
   Result<std::string> make(const Plan& plan, const Budget& budget);
   Result<std::string> make_from_snapshot(const Plan& plan, const Budget& budget);
   Result<std::string> make_copy(const Plan& plan, const Budget& budget);
@@ -71,6 +72,7 @@ class DiskMaker {
   Result<std::string> make_from(const Plan& plan, const std::string& snapshot, std::uint64_t least_gib,
                                 const Budget& budget);
   Result<std::string> try_all(const Plan& plan, std::vector<DiskSpec> specs, const Budget& budget);
+  Status settle_other(const std::string& name, const std::vector<DiskSpec>& specs, const Budget& budget);
   cloud::Answer<std::string> ask(const DiskSpec& spec, Attempts::Attempt& attempt, const Budget& budget);
   /// finish(), with errors that have the caller ask again: there is a disk.
   Result<Disk> finished(const Plan& plan, const std::string& id, const Budget& budget);

@@ -20,7 +20,7 @@ tl::unexpected<Error> differs(const NewDisk& wanted, const Disk& disk, std::stri
 
 Performance performance_of(const DiskChoice& choice, const DiskClass& of_class, const DiskCloud& cloud) {
   Performance out{.type = choice.type, .level = choice.level};
-  if (cloud.provisioned_types.empty() || holds(cloud.provisioned_types, choice.type)) {
+  if (cloud.provisions(choice.type)) {
     out.iops = of_class.iops;
     out.bursting = of_class.bursting;
   }

@@ -46,9 +46,9 @@ Result<Snapshot> DiskSnapshots::take(const std::string& name, const std::string&
               "disk " + disk + " was never attached, and this cloud takes no snapshot of such: use it once");
 }
 
-Result<std::optional<Snapshot>> DiskSnapshots::take_last(const Disk& disk, std::uint32_t keep_days,
-                                                         const Budget& budget) {
-  const std::string name = last_snapshot_name(disk.id);
+Result<std::optional<Snapshot>> DiskSnapshots::take_last(const Disk& disk, const std::string& deletion,
+                                                         std::uint32_t keep_days, const Budget& budget) {
+  const std::string name = last_snapshot_name(disk.id, deletion);
   return take(SnapshotSpec{.name = name,
                            .disk = disk.id,
                            .keep_days = keep_days,

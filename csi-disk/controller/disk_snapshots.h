@@ -22,9 +22,11 @@ class DiskSnapshots {
   /// while it is under way or may have been taken.
   Result<Snapshot> take(const std::string& name, const std::string& disk, const SnapshotClass& of_class,
                         Patience patience);
-  /// The one that is taken before a disk is deleted, when it is ready; nullopt of a disk that was never
-  /// attached, where the cloud takes none of such: there is nothing to keep. Errors: as take().
-  Result<std::optional<Snapshot>> take_last(const Disk& disk, std::uint32_t keep_days, const Budget& budget);
+  /// The one that is taken before a disk is deleted, once of each deletion, when it is ready; nullopt of a
+  /// disk that was never attached, where the cloud takes none of such: there is nothing to keep. Errors: as
+  /// take().
+  Result<std::optional<Snapshot>> take_last(const Disk& disk, const std::string& deletion,
+                                            std::uint32_t keep_days, const Budget& budget);
   /// One that is not there is deleted. Errors: kFailedPrecondition while a disk is being made from it.
   Status remove(const std::string& id, Patience patience) const;
 

@@ -39,7 +39,22 @@ bool is_as(const Performance& wanted, const Performance& now, bool untold) {
          (!wanted.bursting || same(wanted.bursting, now.bursting, now.bursting.has_value()));
 }
 
-bool is_asked(const Performance& change) { return change != Performance{}; }
+// What clouds take in one call each: all of it, or nothing.
+std::vector<Performance> steps_of(const Performance& change) {
+  Performance first = change;
+  first.bursting.reset();
+  std::vector<Performance> steps;
+  if (first != Performance{}) steps.push_back(std::move(first));
+  if (change.bursting) steps.push_back({.bursting = change.bursting});
+  return steps;
+}
+
+// INVALID_ARGUMENT would say that nothing has been changed.
+Error partly_changed(Error error) {
+  if (error.code == Code::kInvalidArgument) error.code = Code::kInternal;
+  error.message += "; the rest of the change has been made: ask again, or change it back";
+  return error;
+}
 
 bool has_tags(const Tags& there, const DiskChange& change) {
   const bool set = std::ranges::all_of(
@@ -64,10 +79,26 @@ Status DiskVolumes::remove(const std::string& id, Patience patience) {
   const std::optional<std::uint32_t> days = days_of(*disk);
   // Of a disk that was never attached clouds take no snapshot, and there is nothing to keep.
   const bool used = tag_of(disk->tags, kContentTag) != kNew;
-  if (days && used && disk->nodes.empty()) HOLDFAST_CHECK(snapshots_.take_last(*disk, *days, budget));
+  if (days && used && disk->nodes.empty()) {
+    HOLDFAST_TRY(const std::string deletion, begin_deletion(*disk, budget));
+    HOLDFAST_CHECK(snapshots_.take_last(*disk, deletion, *days, budget));
+  }
   HOLDFAST_CHECK(looks_.drop(id, budget));
   maker_.forget_disk(id);
   return {};
+}
+
+// The one that is under way, or a new one. A snapshot of an earlier one, after which the disk was used again,
+// is not that of the content that goes now.
+Result<std::string> DiskVolumes::begin_deletion(const Disk& disk, const Budget& budget) const {
+  std::string begun = tag_of(disk.tags, kDeletionTag);
+  if (!begun.empty()) return begun;
+  const auto now = looks_.clock().now().time_since_epoch();
+  begun = token_of({"delete disk", disk.id, std::to_string(now.count())});
+  cloud::Done done =
+      looks_.backend().tag_disk(disk.id, {{std::string(kDeletionTag), begun}}, {}, budget.left());
+  if (!done) return told(std::move(done).error(), "note that disk " + disk.id + " is being deleted");
+  return begun;
 }
 
 Result<std::uint64_t> DiskVolumes::expand(const std::string& id, const SizeWish& wish,
@@ -103,31 +134,37 @@ Status DiskVolumes::modify(const std::string& id, const Parameters& changes, Pat
   const Abilities abilities = looks_.backend().abilities();
   const bool tags = !has_tags(disk.tags, change);
   if (tags && !abilities.tags) return fail(Code::kInvalidArgument, "this cloud keeps no tags of disks");
-  const std::string what = "changing disk " + id;
-  const bool performance =
-      is_asked(change.performance) && !is_as(change.performance, disk.performance, false);
-  if (performance && !abilities.modify)
+  std::vector<Performance> steps = steps_of(change.performance);
+  std::erase_if(steps, [&disk](const Performance& step) { return is_as(step, disk.performance, false); });
+  if (!steps.empty() && !abilities.modify)
     return fail(Code::kInvalidArgument, "this cloud does not change disks");
-  if (performance) {
-    // Of this moment: back and forth between two is done each time.
-    const std::string token =
-        token_of({"modify disk", id, std::to_string(looks_.clock().since_boot().count())});
-    bool asked = false;
-    const auto changed = [&](const Disk& each) { return is_as(change.performance, each.performance, asked); };
-    const auto ask = [&] {
-      cloud::Done done = looks_.backend().modify_disk(id, change.performance, token, budget.left());
-      asked = done.has_value();
-      return done;
-    };
-    HOLDFAST_CHECK(looks_.bring(id, changed, ask, what, budget));
+  bool changed = false;
+  for (const Performance& step : steps) {
+    const Status done = change_performance(id, step, budget);
+    if (!done) return tl::unexpected(changed ? partly_changed(done.error()) : done.error());
+    changed = true;
   }
   if (!tags) return {};
   cloud::Done done = looks_.backend().tag_disk(id, change.set, change.unset, budget.left());
   if (done) return {};
-  Error error = cloud::to_error(std::move(done).error().within(what));
-  // INVALID_ARGUMENT would say that nothing has been changed.
-  if (performance && error.code == Code::kInvalidArgument) error.code = Code::kInternal;
-  return tl::unexpected(std::move(error));
+  Error error = cloud::to_error(std::move(done).error().within("changing disk " + id));
+  return tl::unexpected(changed ? partly_changed(std::move(error)) : std::move(error));
+}
+
+Status DiskVolumes::change_performance(const std::string& id, const Performance& to,
+                                       const Budget& budget) const {
+  // Of this moment: back and forth between two is done each time.
+  const std::string token =
+      token_of({"modify disk", id, std::to_string(looks_.clock().since_boot().count())});
+  bool asked = false;
+  const auto is_changed = [&](const Disk& each) { return is_as(to, each.performance, asked); };
+  const auto ask = [&] {
+    cloud::Done done = looks_.backend().modify_disk(id, to, token, budget.left());
+    asked = done.has_value();
+    return done;
+  };
+  HOLDFAST_CHECK(looks_.bring(id, is_changed, ask, "changing disk " + id, budget));
+  return {};
 }
 
 bool DiskVolumes::is_disk_id(const std::string& id) const { return is_id(id, settings_.handle_prefix); }

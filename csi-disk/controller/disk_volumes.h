@@ -41,7 +41,9 @@ class DiskVolumes {
   Status remove(const std::string& id, Patience patience);
   /// The new size in GiB. Errors: kNotFound; kOutOfRange; kAborted while it is under way.
   Result<std::uint64_t> expand(const std::string& id, const SizeWish& wish, Patience patience) const;
-  /// All of it, or, with kInvalidArgument, nothing. Errors: kNotFound; kAborted while it is under way.
+  /// All of it, or, with kInvalidArgument, nothing; one that was cut off is finished by the same call made
+  /// again. Errors: kNotFound; kAborted while it is under way; kInternal when the cloud refuses a part of it
+  /// that comes after another.
   Status modify(const std::string& id, const Parameters& changes, Patience patience) const;
 
   /// Whether it can be the id of one of the cloud's disks.
@@ -60,6 +62,9 @@ class DiskVolumes {
                                                          Patience patience) const;
 
  private:
+  Status change_performance(const std::string& id, const Performance& to, const Budget& budget) const;
+  Result<std::string> begin_deletion(const Disk& disk, const Budget& budget) const;
+
   const DiskSettings settings_;
   DiskLooks looks_;
   DiskMaker maker_;

@@ -51,11 +51,25 @@ Result<DiskChange> parse_disk_change(const Parameters& given, const DiskCloud& c
   return out;
 }
 
+namespace {
+
+// Not to burst is nothing to buy.
+Status check_provisioned(const Performance& change, const std::string& type, const DiskCloud& cloud) {
+  if (cloud.provisions(type)) return {};
+  const std::string why = "is bought with other types of disks; the disk's, " + type + ", has none";
+  if (change.iops) return refuse_parameter("provisionedIops", std::to_string(*change.iops), why);
+  if (change.bursting.value_or(false)) return refuse_parameter("burstingEnabled", "true", why);
+  return {};
+}
+
+}  // namespace
+
 Status check_change(const DiskChange& change, const Disk& disk, const DiskCloud& cloud) {
   const std::string& type = change.performance.type.empty() ? disk.performance.type : change.performance.type;
   if (!change.performance.level.empty() && !cloud.has_levels(type))
     return refuse_parameter("performanceLevel", change.performance.level,
                             "is of types that have levels; the disk's, " + type + ", has none");
+  HOLDFAST_CHECK(check_provisioned(change.performance, type, cloud));
   if (change.performance.type.empty() && change.performance.level.empty()) return {};
   const SizeWish same{.required_bytes = disk.gib * kGiB, .limit_bytes = disk.gib * kGiB};
   const Result<std::uint64_t> fits = fitting_gib(cloud, type, change.performance.level, same);

@@ -87,7 +87,8 @@ struct DiskChange {
 /// Errors: kInvalidArgument for any other key, and as parse_disk_class().
 [[nodiscard]] Result<DiskChange> parse_disk_change(const Parameters& given, const DiskCloud& cloud);
 
-/// Whether the disk can be so. Errors: kInvalidArgument: its size is not one of the new type's or level's.
+/// Whether the disk can be so. Errors: kInvalidArgument: its size is not one of the new type's or level's, or
+/// the type has no levels, no operations per second or no bursting to buy.
 Status check_change(const DiskChange& change, const Disk& disk, const DiskCloud& cloud);
 
 /// What a VolumeSnapshotClass asks for: retentionDays (1..65536), resourceGroupId, snapshotTags/<key>.

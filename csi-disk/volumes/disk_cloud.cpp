@@ -53,6 +53,10 @@ bool DiskCloud::has_levels(std::string_view type) const {
       sizes, [type](const SizeRange& each) { return each.type == type && !each.level.empty(); });
 }
 
+bool DiskCloud::provisions(std::string_view type) const {
+  return provisioned_types.empty() || std::ranges::find(provisioned_types, type) != provisioned_types.end();
+}
+
 std::optional<SizeRange> DiskCloud::range_of(std::string_view type, std::string_view level) const {
   const auto find = [&](std::string_view wanted) {
     return std::ranges::find_if(

@@ -40,6 +40,8 @@ struct DiskCloud {
   [[nodiscard]] bool sells(std::string_view type) const;
   /// Whether disks of that type have performance levels.
   [[nodiscard]] bool has_levels(std::string_view type) const;
+  /// Whether operations per second and bursting are bought for disks of that type beside their size.
+  [[nodiscard]] bool provisions(std::string_view type) const;
   /// nullopt: there is no such disk.
   [[nodiscard]] std::optional<SizeRange> range_of(std::string_view type, std::string_view level) const;
 };

@@ -33,7 +33,9 @@ std::string disk_name_of(std::string_view name, std::string_view cluster) {
 
 std::string clone_snapshot_name(std::string_view disk_name) { return hashed({"clone", disk_name, ""}); }
 
-std::string last_snapshot_name(std::string_view disk_id) { return hashed({"last", disk_id, ""}); }
+std::string last_snapshot_name(std::string_view disk_id, std::string_view deletion) {
+  return hashed({"last", disk_id, deletion});
+}
 
 std::string token_of(std::initializer_list<std::string_view> parts) {
   std::string text;

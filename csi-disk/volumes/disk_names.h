@@ -18,8 +18,8 @@ namespace holdfast::disk {
 
 /// The name of the snapshot through which a disk of that name is made from another disk's content.
 [[nodiscard]] std::string clone_snapshot_name(std::string_view disk_name);
-/// The name of the snapshot that is taken before that disk is deleted.
-[[nodiscard]] std::string last_snapshot_name(std::string_view disk_id);
+/// The name of the snapshot that is taken before that disk is deleted, of this deletion (kDeletionTag).
+[[nodiscard]] std::string last_snapshot_name(std::string_view disk_id, std::string_view deletion);
 
 /// An idempotency token: the same for the same parts, another for others. 40 hex digits.
 /// Source: ECS takes up to 64 ASCII characters, CBS 64 bytes.

@@ -29,6 +29,10 @@ inline constexpr std::string_view kFromTag = "csi.from";
 /// For how many days a snapshot of it is kept that is taken before it is deleted; without the tag none is.
 inline constexpr std::string_view kKeepDaysTag = "csi.keep-days";
 
+/// The deletion that was begun, whose name its last snapshot bears: another one takes a snapshot of its own.
+/// It is taken off before the disk is attached again.
+inline constexpr std::string_view kDeletionTag = "csi.deletion";
+
 /// What no user's tag may begin with.
 inline constexpr std::string_view kOwnTags = "csi.";
 

@@ -194,6 +194,35 @@ TEST_CASE_METHOD(DiskScene, "a disk that nobody was told of is deleted when anot
   CHECK(cloud.all_disks().size() == 1);
 }
 
+TEST_CASE_METHOD(DiskScene, "an open attempt is brought to its end before another disk is asked for",
+                 "[disk maker]") {
+  cloud.names_lag = std::chrono::minutes(1);
+  const auto fault = GENERATE(MemoryDisks::Fault::kLost, MemoryDisks::Fault::kUnanswered);
+  cloud.fault = [&](std::size_t, const std::string& call) {
+    return call == "create_disk" ? std::optional(fault) : std::nullopt;
+  };
+  NewDisk disk = wanted("pvc-1");
+  disk.reached = reached_in({"a"});
+  refuses(create(disk), Code::kAborted, "timed out");
+  disk.reached = reached_in({"b"});
+  refuses(create(disk), Code::kAborted, "learn what became of a disk of cloud_essd, 20 GiB, in a");
+  cloud.fault = nullptr;
+  SECTION("elsewhere") {
+    const Result<Disk> made = create(disk);
+    REQUIRE(made);
+    CHECK(made->zone == "b");
+    REQUIRE(cloud.all_disks().size() == 1);
+    CHECK(cloud.all_disks()[0].id == made->id);
+  }
+  SECTION("and the other is not to be had at all") {
+    disk.reached = reached_in({"none of the class"});
+    disk.of_class.zones = {"a"};
+    refuses(create(disk), Code::kResourceExhausted, "");
+    CHECK(cloud.all_disks().empty());
+  }
+  CHECK(volumes->maker().open_attempts() == 0);
+}
+
 TEST_CASE_METHOD(DiskScene, "of two disks that a cloud made for one volume, one is left", "[disk maker]") {
   const Result<Disk> ready = create("pvc-1");
   REQUIRE(ready);

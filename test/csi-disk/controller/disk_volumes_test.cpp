@@ -55,6 +55,27 @@ TEST_CASE_METHOD(SlowDiskScene, "a last snapshot is ready before its disk goes",
   CHECK(kept[0].disk == id);
 }
 
+TEST_CASE_METHOD(SlowDiskScene, "a last snapshot is of what was on the disk at the end", "[disk volumes]") {
+  const std::string id = create(wanted("pvc-1", {{"volumeDeleteSnapshotRetentionDays", "7"}}))->id;
+  REQUIRE(attach(id, "i-1"));
+  REQUIRE(detach(id, "i-1"));
+  cloud.fault = [](std::size_t, const std::string& call) {
+    return call == "delete_disk" ? std::optional(MemoryDisks::Fault::kNotSent) : std::nullopt;
+  };
+  for (int i = 0; i < 2; ++i)
+    refuses(volumes->remove(id, kPatience), Code::kUnavailable, "connection refused");
+  CHECK(cloud.all_snapshots().size() == 1);
+  cloud.fault = nullptr;
+  REQUIRE(attach(id, "i-2"));
+  clock.advance(std::chrono::hours(1));
+  REQUIRE(detach(id, "i-2"));
+  const std::chrono::sys_seconds used = std::chrono::floor<std::chrono::seconds>(clock.now());
+  REQUIRE(volumes->remove(id, kPatience));
+  const std::vector<Snapshot> kept = cloud.all_snapshots();
+  REQUIRE(kept.size() == 2);
+  CHECK(std::max(kept[0].cut, kept[1].cut) >= used);
+}
+
 TEST_CASE_METHOD(SlowDiskScene, "of a disk that was never attached there is no last snapshot",
                  "[disk volumes]") {
   const std::string id = create(wanted("pvc-1", {{"volumeDeleteSnapshotRetentionDays", "7"}}))->id;
@@ -109,6 +130,26 @@ TEST_CASE_METHOD(SlowDiskScene, "a disk is changed wholly or not at all", "[disk
   REQUIRE(volumes->modify(id, {{"performanceLevel", "PL1"}}, kPatience));
   REQUIRE(volumes->modify(id, {{"performanceLevel", "PL0"}}, kPatience));
   CHECK(now(id).performance.level == "PL0");
+}
+
+TEST_CASE_METHOD(SlowDiskScene,
+                 "of a change that the cloud refuses in part, the answer does not say that nothing was done",
+                 "[disk volumes]") {
+  const std::string id = create("pvc-1")->id;
+  const Performance before = now(id).performance;
+  for (const Parameters& impossible : {Parameters{{"performanceLevel", "PL0"}, {"burstingEnabled", "true"}},
+                                       {{"type", "cloud_ssd"}, {"provisionedIops", "100"}}}) {
+    refuses(volumes->modify(id, impossible, kPatience), Code::kInvalidArgument, "is bought with other types");
+    CHECK(now(id).performance == before);
+  }
+  const Parameters change{{"type", "cloud_auto"}, {"burstingEnabled", "true"}};
+  cloud.refuses_bursting = true;
+  refuses(volumes->modify(id, change, kPatience), Code::kInternal, "the rest of the change has been made");
+  CHECK(now(id).performance.type == "cloud_auto");
+  refuses(volumes->modify(id, {{"burstingEnabled", "true"}}, kPatience), Code::kInvalidArgument, "Bursting");
+  cloud.refuses_bursting = false;
+  REQUIRE(volumes->modify(id, change, kPatience));
+  CHECK(now(id).performance.bursting == true);
 }
 
 TEST_CASE_METHOD(SlowDiskScene, "what a cloud does not tell of a disk is asked for, and not waited for",

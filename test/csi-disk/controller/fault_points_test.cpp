@@ -131,6 +131,14 @@ const std::vector<Work>& works() {
          CHECK(s.now(id).performance.level == "PL0");
          CHECK(s.now(id).tags.at("k") == "v");
        }},
+      {"ControllerModifyVolume in two calls", attached_disk,
+       [](DiskScene& s, const std::string& id) {
+         return s.volumes->modify(id, {{"type", "cloud_auto"}, {"burstingEnabled", "true"}}, kPatience);
+       },
+       [](DiskScene& s, const std::string& id) {
+         CHECK(s.now(id).performance.type == "cloud_auto");
+         CHECK(s.now(id).performance.bursting == true);
+       }},
       {"CreateSnapshot", attached_disk,
        [](DiskScene& s, const std::string& id) {
          const auto cut = s.snapshot("snap-1", id);

@@ -128,6 +128,7 @@ Answer<std::string> MemoryDisks::make(const DiskSpec& spec) {
   }
   const std::string id = "d-" + padded(++made_);
   KeptDisk& kept = disks_[id];
+  kept.made = clock_.since_boot();
   kept.disk = {.id = id,
                .name = spec.name,
                .gib = spec.gib,
@@ -138,6 +139,7 @@ Answer<std::string> MemoryDisks::make(const DiskSpec& spec) {
                .encrypted = spec.encrypted,
                .multi_attach = spec.multi_attach,
                .tags = spec.tags};
+  kept.disk.performance.bursting = spec.performance.bursting.value_or(false);
   if (spec.performance.type == "cloud_essd" && spec.performance.level.empty())
     kept.disk.performance.level = "PL1";
   static_cast<void>(
@@ -187,7 +189,8 @@ Answer<std::vector<Disk>> MemoryDisks::disks_named(const std::string& name, Dead
   return call<std::vector<Disk>>("disks_named", deadline, [&]() -> Answer<std::vector<Disk>> {
     std::vector<Disk> out;
     for (const auto& [id, kept] : disks_) {
-      if (kept.disk.name == name) out.push_back(kept.disk);
+      const bool shown = clock_.since_boot() >= kept.made + names_lag;
+      if (shown && kept.disk.name == name) out.push_back(kept.disk);
     }
     return out;
   });
@@ -262,6 +265,7 @@ Done MemoryDisks::modify_disk(const std::string& id, const Performance& to, cons
     if (kept == nullptr) return ends(CallEnd::kNoSuchThing, "no disk", "InvalidDiskId.NotFound");
     if (const Done allowed = refuse_change(); !allowed) return allowed;
     if (to == Performance{}) return {};
+    if (to.bursting && refuses_bursting) return refused("InvalidParameter.Bursting");
     if (kept->then) return refused("IncorrectDiskStatus");
     const DiskState before = kept->disk.state;
     return start(*kept, DiskState::kOther, [to, before](Disk& disk) {

@@ -46,7 +46,9 @@ class MemoryDisks final : public DiskBackend {
   std::set<std::pair<std::string, std::string>> not_sold = {};  ///< likewise: as kInvalid
   bool in_arrears = false;
   bool snapshots_fail = false;
-  bool refuses_unused = false;  ///< takes no snapshots, as of disks that were never attached
+  bool refuses_bursting = false;          ///< of a disk that is there, as kInvalid
+  std::chrono::milliseconds names_lag{};  ///< how late disks_named() has what was made
+  bool refuses_unused = false;            ///< takes no snapshots, as of disks that were never attached
   Abilities able{
       .create = true, .snapshots = true, .grow = true, .modify = true, .tags = true, .multi_attach = true};
   /// Asked before each call, whose number counts from 1 on, what goes wrong with it.
@@ -90,6 +92,7 @@ class MemoryDisks final : public DiskBackend {
  private:
   struct KeptDisk {
     Disk disk;
+    std::chrono::nanoseconds made{};
     std::chrono::nanoseconds settles{};  // when what was begun is over
     std::function<void(Disk&)> then = {};
   };

@@ -238,7 +238,11 @@ TEST_CASE("a disk is changed to what its size allows", "[disk class]") {
   };
   CHECK(allowed({.level = "PL0"}).empty());
   CHECK(allowed({.type = "cloud_auto"}).empty());
-  CHECK(allowed({.bursting = true}).empty());
+  CHECK(allowed({.type = "cloud_auto", .iops = 5000, .bursting = true}).empty());
+  CHECK(allowed({.bursting = false}).empty());
+  CHECK_THAT(allowed({.bursting = true}), Catch::Contains("burstingEnabled"));
+  CHECK_THAT(allowed({.iops = 5000}), Catch::Contains("provisionedIops"));
+  CHECK_THAT(allowed({.type = "cloud_ssd", .bursting = true}), Catch::Contains("cloud_ssd, has none"));
   CHECK_THAT(allowed({.level = "PL2"}), Catch::Contains("461"));
   CHECK_THAT(allowed({.type = "cloud_ssd", .level = "PL1"}), Catch::Contains("has none"));
 }

@@ -38,8 +38,9 @@ TEST_CASE("names of two clusters differ where no tag tells them apart", "[disk]"
 
 TEST_CASE("snapshots of the driver's own have names of their own", "[disk]") {
   const std::set<std::string> names{clone_snapshot_name("pvc-1"), clone_snapshot_name("pvc-2"),
-                                    last_snapshot_name("pvc-1"), disk_name_of("pvc-1", "pvc-1")};
-  CHECK(names.size() == 4);
+                                    last_snapshot_name("pvc-1", "one"), last_snapshot_name("pvc-1", "two"),
+                                    disk_name_of("pvc-1", "pvc-1")};
+  CHECK(names.size() == 5);
   for (const std::string& each : names) CHECK(is_cloud_name(each));
 }
 
