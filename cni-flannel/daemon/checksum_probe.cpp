@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "cni-flannel/daemon/internet_checksum.h"
-#include "cni-flannel/daemon/socket_address.h"
+#include "common/base/socket_address.h"
 
 namespace holdfast::flannel {
 namespace {

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "cni-flannel/daemon/socket_address.h"
+#include "common/base/socket_address.h"
 #include "common/base/fd.h"
 
 namespace holdfast::flannel {

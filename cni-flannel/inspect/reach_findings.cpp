@@ -12,7 +12,7 @@
 
 #include "cni-flannel/daemon/checksum_probe.h"
 #include "cni-flannel/daemon/echo_prober.h"
-#include "cni-flannel/daemon/socket_address.h"
+#include "common/base/socket_address.h"
 
 namespace holdfast::flannel {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "common/base/cidr.h"
 
-namespace holdfast::flannel {
+namespace holdfast {
 
 /// An address and port as system calls take them.
 struct SocketAddress {
@@ -25,4 +25,4 @@ struct SocketAddress {
 /// nullopt for another family than IPv4 and IPv6.
 [[nodiscard]] std::optional<IpAddress> address_of(const sockaddr_storage& storage);
 
-}  // namespace holdfast::flannel
+}  // namespace holdfast

@@ -1,11 +1,11 @@
-#include "cni-flannel/daemon/socket_address.h"
+#include "common/base/socket_address.h"
 
 #include <netinet/in.h>
 
 #include <array>
 #include <cstring>
 
-namespace holdfast::flannel {
+namespace holdfast {
 
 SocketAddress to_socket_address(const IpAddress& address, std::uint16_t port) {
   SocketAddress out;
@@ -43,4 +43,4 @@ std::optional<IpAddress> address_of(const sockaddr_storage& storage) {
   return IpAddress::v6(bytes);
 }
 
-}  // namespace holdfast::flannel
+}  // namespace holdfast
