@@ -28,9 +28,11 @@ Status check_same(const NasRecord& record, const NewVolume& wanted) {
                                         (same_source ? "" : " and of another source"));
 }
 
-// Nothing was made when a work fails for one of these reasons.
-bool leaves_nothing(Code code) {
-  return code == Code::kInvalidArgument || code == Code::kAlreadyExists || code == Code::kNotFound;
+// Nothing was made when a work fails for one of these reasons; after a system call's error something may be.
+bool leaves_nothing(const Error& error) {
+  const bool refused = error.code == Code::kInvalidArgument || error.code == Code::kAlreadyExists ||
+                       error.code == Code::kNotFound;
+  return refused && error.sys_errno == 0;
 }
 
 std::string site_words(const std::string& site) {
@@ -180,9 +182,16 @@ Result<NasRecord> NasVolumes::make(NasRecord record, const NewVolume& wanted, Pa
     HOLDFAST_TRY(const ClassParameters parameters, parse_class(wanted.parameters, wanted.mount_options));
     HOLDFAST_CHECK(copied_or_made(record, parameters.source.mode, patience));
   }
-  record.ready = true;
-  HOLDFAST_CHECK(records_.put(record));
+  HOLDFAST_CHECK(put_ready(record));
   return record;
+}
+
+// The directory is there: an error that ended the matter would leave it behind.
+Status NasVolumes::put_ready(NasRecord& record) {
+  record.ready = true;
+  Status done = records_.put(record);
+  if (!done) return tl::unexpected(csi::may_be_left(std::move(done).error()));
+  return done;
 }
 
 Status NasVolumes::copied_or_made(NasRecord& record, std::optional<mode_t> mode, Patience patience) {
@@ -196,7 +205,7 @@ Status NasVolumes::copied_or_made(NasRecord& record, std::optional<mode_t> mode,
   }
   Status done = work_on(record, std::move(order), patience);
   if (done) return {};
-  if (!leaves_nothing(done.error().code)) return tl::unexpected(csi::may_be_left(std::move(done).error()));
+  if (!leaves_nothing(done.error())) return tl::unexpected(csi::may_be_left(std::move(done).error()));
   HOLDFAST_CHECK(records_.remove(record));
   return done;
 }
@@ -289,8 +298,7 @@ Result<NasRecord> NasVolumes::snapshot(const std::string& name, const std::strin
     record.id = id_of(record, share.shares.front());
   }
   HOLDFAST_CHECK(copied_or_made(record, std::nullopt, patience));
-  record.ready = true;
-  HOLDFAST_CHECK(records_.put(record));
+  HOLDFAST_CHECK(put_ready(record));
   return record;
 }
 

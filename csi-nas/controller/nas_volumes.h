@@ -102,6 +102,7 @@ class NasVolumes {
   Result<NasRecord> begin(const NewVolume& wanted, const ClassParameters& parameters);
   Result<NasShare> choose(const ClassParameters& parameters, const NewVolume& wanted);
   Result<NasRecord> make(NasRecord record, const NewVolume& wanted, Patience patience);
+  Status put_ready(NasRecord& record);
   Status copied_or_made(NasRecord& record, std::optional<mode_t> mode, Patience patience);
   Status remove_directory(NasRecord record, Patience patience);
   Status work_on(NasRecord& record, DirectoryOrder order, Patience patience);

@@ -26,6 +26,13 @@ constexpr std::size_t kShown = 300;
 
 std::string hash_of(const std::string& text) { return sha512_hex(text).substr(0, kHashDigits); }
 
+bool is_same_file(int one, int other) {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
 std::string quoted(const RelativePath& directory) { return "'" + printable(directory.text(), kShown) + "'"; }
 
 }  // namespace
@@ -50,12 +57,12 @@ Result<ShareVolumes::Place> ShareVolumes::place_of(const VolumeDirectory& volume
                .trash = "trash-" + key};
 }
 
-Result<std::optional<std::string>> ShareVolumes::claimant(const Place& place) const {
+Result<std::optional<std::string>> ShareVolumes::claimant(int claims, const std::string& claim) {
   std::array<char, PATH_MAX> text{};
-  const ssize_t size = ::readlinkat(place.claims.get(), place.claim.c_str(), text.data(), text.size());
+  const ssize_t size = ::readlinkat(claims, claim.c_str(), text.data(), text.size());
   if (size >= 0) return std::optional(std::string(text.data(), static_cast<std::size_t>(size)));
   if (errno == ENOENT) return std::optional<std::string>{};
-  return fail_entry(errno, "read the claim", place.claim);
+  return fail_entry(errno, "read the claim", claim);
 }
 
 Result<bool> ShareVolumes::is_there(const RelativePath& directory) const {
@@ -69,8 +76,8 @@ Result<bool> ShareVolumes::is_there(const RelativePath& directory) const {
 
 Result<ShareVolumes::Standing> ShareVolumes::standing(const Place& place,
                                                       const VolumeDirectory& volume) const {
-  HOLDFAST_TRY(const std::optional<std::string> claimant, this->claimant(place));
-  if (claimant) return *claimant == volume.owner ? Standing::kOurs : Standing::kOthers;
+  HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), place.claim));
+  if (known) return *known == volume.owner ? Standing::kOurs : Standing::kOthers;
   HOLDFAST_TRY(const bool there, is_there(volume.directory));
   return there ? Standing::kUnclaimed : Standing::kNobodys;
 }
@@ -80,10 +87,31 @@ Status ShareVolumes::claim(const Place& place, const VolumeDirectory& volume) {
   if (::symlinkat(volume.owner.c_str(), place.claims.get(), place.claim.c_str()) != 0 && errno != EEXIST) {
     return fail_entry(errno, "claim", volume.directory.text());
   }
-  HOLDFAST_TRY(const std::optional<std::string> claimant, this->claimant(place));
-  if (claimant && *claimant == volume.owner) return {};
+  HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), place.claim));
+  if (known && *known == volume.owner) return {};
   return fail(Code::kAlreadyExists, "the directory " + quoted(volume.directory) + " belongs to the volume " +
-                                        printable(claimant.value_or(""), kShown) + ": choose another subDir");
+                                        printable(known.value_or(""), kShown) + ": choose another subDir");
+}
+
+// A volume within another would be removed with that.
+Status ShareVolumes::check_above(const Place& place, const VolumeDirectory& volume) {
+  const std::string& path = volume.directory.text();
+  for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string above = path.substr(0, slash);
+    HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), hash_of(above)));
+    if (!known) continue;
+    return fail(Code::kAlreadyExists, "the directory " + quoted(volume.directory) +
+                                          " would lie in that of the volume " + printable(*known, kShown) +
+                                          ", '" + printable(above, kShown) + "': choose another subDir");
+  }
+  return {};
+}
+
+// Of a volume that is not to be made after all.
+Status ShareVolumes::unclaim(const Place& place, const VolumeDirectory& volume) {
+  HOLDFAST_CHECK(clear_works(place));
+  if (::unlinkat(place.claims.get(), place.claim.c_str(), 0) == 0 || errno == ENOENT) return {};
+  return fail_entry(errno, "give up the claim of", volume.directory.text());
 }
 
 Status ShareVolumes::make(const VolumeDirectory& volume, mode_t mode) { return build(volume, nullptr, mode); }
@@ -107,24 +135,36 @@ Status ShareVolumes::build(const VolumeDirectory& volume, const std::string* sou
   std::optional<Fd> from;
   if (source != nullptr) {
     HOLDFAST_TRY(from, root_.find_folder(*source));
+    if (!from && standing == Standing::kOurs) HOLDFAST_CHECK(unclaim(place, volume));
     if (!from) return fail(Code::kNotFound, "there is no directory '" + printable(*source, kShown) + "'");
   }
+  HOLDFAST_CHECK(check_above(place, volume));
   HOLDFAST_CHECK(claim(place, volume));
   HOLDFAST_TRY(const Fd work, root_.make_folders(std::string(kOwnFolder) + "/" + place.work, kOwnMode));
-  if (from) HOLDFAST_CHECK(fill(place, from->get(), work.get()));
+  if (from) HOLDFAST_CHECK(fill(place, *source, from->get(), work.get()));
   if (mode && ::fchmod(work.get(), *mode) != 0) return fail_entry(errno, "set the mode of", place.work);
   HOLDFAST_CHECK(put_in_place(place, volume));
   return clear_works(place);
 }
 
-Status ShareVolumes::fill(const Place& place, int source, int work) {
+Status ShareVolumes::fill(const Place& place, const std::string& path, int source, int work) {
   HOLDFAST_TRY(const Fd links, root_.make_folders(std::string(kOwnFolder) + "/" + place.links, kOwnMode));
   const TreeCopy trees{.source = source, .target = work, .links = links.get()};
-  return copy_tree(root_.opener(), trees, progress_, sink_);
+  HOLDFAST_CHECK(copy_tree(root_.opener(), trees, progress_, sink_));
+  // Files of one that is being removed go while they are copied, without an error.
+  HOLDFAST_TRY(const std::optional<Fd> now, root_.find_folder(path));
+  if (now && is_same_file(now->get(), source)) return {};
+  return fail(Code::kAborted, "the directory '" + printable(path, kShown) +
+                                  "' was taken away while it was copied: nothing of it is used");
 }
 
 Status ShareVolumes::put_in_place(const Place& place, const VolumeDirectory& volume) {
   HOLDFAST_TRY(const Fd parent, root_.make_folders(volume.directory.parent(), kParentMode));
+  // Again, as one may have been made above meanwhile: from now on it finds the folders of this one.
+  if (Status free = check_above(place, volume); !free) {
+    HOLDFAST_CHECK(unclaim(place, volume));
+    return free;
+  }
   const int error = rename_new(place.own.get(), place.work, parent.get(), volume.directory.name());
   if (error == 0) return {};
   if (error == EEXIST) return {};  // another holder was faster
@@ -159,9 +199,7 @@ Status ShareVolumes::remove(const VolumeDirectory& volume) {
   }
   if (standing == Standing::kOurs) {
     HOLDFAST_CHECK(rename_to_trash(place, volume.directory));
-    if (::unlinkat(place.claims.get(), place.claim.c_str(), 0) != 0 && errno != ENOENT) {
-      return fail_entry(errno, "give up the claim of", volume.directory.text());
-    }
+    HOLDFAST_CHECK(unclaim(place, volume));
   }
   HOLDFAST_CHECK(clear_works(place));
   return clear(place, place.trash);
@@ -207,10 +245,7 @@ Result<std::string> ShareVolumes::archive(const VolumeDirectory& volume, const s
   }
   if (standing != Standing::kOurs) return newest_archive(volume.directory);
   HOLDFAST_TRY(const std::string archived, rename_to_archive(volume.directory, stamp));
-  HOLDFAST_CHECK(clear_works(place));
-  if (::unlinkat(place.claims.get(), place.claim.c_str(), 0) != 0 && errno != ENOENT) {
-    return fail_entry(errno, "give up the claim of", volume.directory.text());
-  }
+  HOLDFAST_CHECK(unclaim(place, volume));
   return archived;
 }
 

@@ -30,6 +30,8 @@ struct VolumeDirectory {
 ///         trash-<hash of both>                      a volume while it is removed
 ///         snapshots/<name>                          snapshots are volumes too
 ///
+/// No volume lies within another's directory: that one's removal would take it along.
+///
 /// Every call may be killed anywhere and be made again; it goes on, and its answer is the same. Two machines
 /// may do the same work at once: what is not whole is not shared (`holder`), and the first rename wins.
 /// Every call may block while the server is away. Errors of all calls: errno with the entry;
@@ -40,10 +42,12 @@ class ShareVolumes {
   ShareVolumes(const ShareRoot& root, std::string holder, ProgressSink sink);
 
   /// An empty directory of that mode; folders above it are made with 0755.
-  /// Errors: kAlreadyExists when the directory is there and not this volume's.
+  /// Errors: kAlreadyExists when the directory is there and not this volume's, or would lie in another
+  /// volume's, be that one kept (retain) or not.
   Status make(const VolumeDirectory& volume, mode_t mode);
   /// A directory that holds what `source`, a path as of find_folder, holds (copy_tree), with the source's
-  /// mode unless one is given. Errors: those of make and copy_tree; kNotFound for a source that is not there.
+  /// mode unless one is given. Errors: those of make and copy_tree; kNotFound for a source that is not there,
+  /// when nothing of the volume is left; kAborted when the source was moved away meanwhile.
   Status copy(const VolumeDirectory& volume, const std::string& source, std::optional<mode_t> mode);
   /// Gives the directory another name beside its own, with `stamp` ("20261121T231500Z") and a number when
   /// that is taken. The new path; of one that was archived before its newest archive; "" when there is none.
@@ -67,12 +71,14 @@ class ShareVolumes {
     std::string claim, work, links, trash;
   };
   [[nodiscard]] Result<Place> place_of(const VolumeDirectory& volume) const;
-  [[nodiscard]] Result<std::optional<std::string>> claimant(const Place& place) const;
+  [[nodiscard]] static Result<std::optional<std::string>> claimant(int claims, const std::string& claim);
   [[nodiscard]] Result<Standing> standing(const Place& place, const VolumeDirectory& volume) const;
   [[nodiscard]] Result<bool> is_there(const RelativePath& directory) const;
   Status claim(const Place& place, const VolumeDirectory& volume);
+  static Status check_above(const Place& place, const VolumeDirectory& volume);
+  Status unclaim(const Place& place, const VolumeDirectory& volume);
   Status build(const VolumeDirectory& volume, const std::string* source, std::optional<mode_t> mode);
-  Status fill(const Place& place, int source, int work);
+  Status fill(const Place& place, const std::string& path, int source, int work);
   Status put_in_place(const Place& place, const VolumeDirectory& volume);
   Status clear_works(const Place& place);
   Status clear(const Place& place, const std::string& name);

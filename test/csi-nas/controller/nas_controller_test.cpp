@@ -25,11 +25,13 @@ class DirectWork final : public DirectoryWork {
   Result<std::string> run(const std::string& /*id*/, const std::string& /*server*/, DirectoryOrder order,
                           std::chrono::milliseconds /*patience*/) override {
     if (busy) return fail(Code::kAborted, "under way");
+    if (failing != 0) return fail_errno(failing, "put in place");
     order.holder = "h1";
     Progress progress;
     return carry_out(order, progress, {});
   }
   bool busy = false;
+  int failing = 0;  // the errno of a system call
 };
 
 struct Driver {
@@ -318,6 +320,14 @@ TEST_CASE_METHOD(Driver, "a volume of the same name is the same one, or none", "
   const std::string smaller =
       "name: 'pvc-1' volume_capabilities { mount {} } capacity_range { limit_bytes: 5 }";
   refuses(create(smaller + on_one_server()), Code::kAlreadyExists);
+}
+
+TEST_CASE_METHOD(Driver, "what may have been made is asked for again, not forgotten", "[nas]") {
+  work.failing = ENOENT;
+  refuses(create(volume_request("pvc-1", on_one_server())), Code::kAborted);
+  CHECK((*records->by_name("pvc-1", false)).has_value());
+  work.failing = 0;
+  make("pvc-1");
 }
 
 TEST_CASE_METHOD(Driver, "questions about volumes are answered from the records", "[nas]") {

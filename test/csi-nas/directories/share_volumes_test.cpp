@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "test/catch.h"
 #include "test/csi-nas/directories/trees.h"
@@ -200,6 +202,53 @@ TEST_CASE_METHOD(Scene, "a work that another left behind is gone with the volume
   CHECK(own().size() == 5);
   REQUIRE(volumes("h9").remove(none));
   CHECK(own() == std::vector<std::string>{"claims"});
+}
+
+TEST_CASE_METHOD(Scene, "no volume lies in another's directory, whose removal would take it along", "[nas]") {
+  const VolumeDirectory team = volume("team-a", "pv-team");
+  REQUIRE(volumes().make(team, 0777));
+  const auto refuses_below = [&] {
+    for (const char* path : {"team-a/pvc-1", "team-a/deep/pvc-1"}) {
+      const Status made = volumes().make(volume(path, "pv-1"), 0777);
+      refuses(made, Code::kAlreadyExists);
+      CHECK(made.error().message.find("pv-team, 'team-a'") != std::string::npos);
+    }
+    CHECK(fs::is_empty(share.root / "team-a"));
+    CHECK(std::distance(fs::directory_iterator(share.root / ".holdfast/claims"), {}) == 1);
+  };
+  refuses_below();
+  REQUIRE(volumes().retain(team));
+  refuses_below();
+  const VolumeDirectory other = volume("team-b", "pv-b");
+  REQUIRE(volumes().make(other, 0777));
+  REQUIRE(volumes().remove(other));
+  REQUIRE(volumes().make(volume("team-b/pvc-1", "pv-1"), 0777));
+  refuses(volumes().make(other, 0777), Code::kAlreadyExists);
+}
+
+TEST_CASE_METHOD(Scene, "a volume that is made above another meanwhile is found before that lies in it",
+                 "[nas]") {
+  REQUIRE(volumes().make(volume("source", "pv-s"), 0777));
+  test::plant(share.root / "source", 5);
+  const auto above = [&, made = false](const Progress&) mutable {
+    if (!std::exchange(made, true)) REQUIRE(volumes("h2").make(volume("team-a", "pv-team"), 0777));
+  };
+  refuses(ShareVolumes(root, "h1", above).copy(one, "source", std::nullopt), Code::kAlreadyExists);
+  CHECK(fs::is_empty(share.root / "team-a"));
+  CHECK(own() == std::vector<std::string>{"claims"});
+}
+
+TEST_CASE_METHOD(Scene, "a copy of what is taken away meanwhile is not used, and none of it is left",
+                 "[nas]") {
+  const VolumeDirectory source = volume("source", "pv-s");
+  REQUIRE(volumes().make(source, 0777));
+  test::plant(share.root / "source", 30);
+  const auto take_away = [&](const Progress&) { REQUIRE(volumes("h2").archive(source, kStamp)); };
+  refuses(ShareVolumes(root, "h1", take_away).copy(one, "source", std::nullopt), Code::kAborted);
+  CHECK_FALSE(there("team-a/pvc-1"));
+  refuses(volumes().copy(one, "source", std::nullopt), Code::kNotFound);
+  CHECK(own() == std::vector<std::string>{"claims"});
+  CHECK(fs::is_empty(share.root / ".holdfast/claims"));
 }
 
 TEST_CASE_METHOD(Scene, "a link on the way to a volume is not followed", "[nas]") {
