@@ -1,0 +1,364 @@
+#include "egw-gateway/model/edge_gateway.h"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "common/base/base64.h"
+#include "common/yaml/yaml.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kMaxInteger = std::numeric_limits<std::int64_t>::max();
+constexpr std::size_t kPublicKeyBytes = 32;
+// A pool's name is that of an object and begins those of Deployments; a node's may be longer.
+constexpr std::size_t kLongestName = 63;
+constexpr std::size_t kLongestNodeName = 253;
+// Less is more than a small machine can keep up with; more is no liveness.
+constexpr std::int64_t kShortestInterval = 10;
+constexpr std::int64_t kLongestInterval = 10'000;
+constexpr std::int64_t kLongestMultiplier = 50;
+
+/// The rule that an object's name breaks; empty for a good one. Source: RFC 1123.
+std::string_view fault_of_name(std::string_view name, std::size_t longest) {
+  const auto good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  };
+  const auto alphanumeric = [&](char c) { return good(c) && c != '-' && c != '.'; };
+  if (name.empty()) return "names nothing";
+  if (name.size() > longest) return "is too long";
+  if (!std::ranges::all_of(name, good)) return "has other characters than a-z, 0-9, '-' and '.'";
+  if (!alphanumeric(name.front()) || !alphanumeric(name.back())) return "begins or ends with '-' or '.'";
+  return "";
+}
+
+Result<std::string> decode_name(const JsonField& field, std::size_t longest) {
+  HOLDFAST_TRY(std::string name, field.string());
+  const std::string_view fault = fault_of_name(name, longest);
+  if (!fault.empty()) return field.refuse(fault);
+  return name;
+}
+
+Result<int> decode_priority(const JsonField& field) {
+  HOLDFAST_TRY(const std::int64_t priority, field.integer_or(0, 0, kHighestPriority));
+  return static_cast<int>(priority);
+}
+
+/// The elements of a list that has no more than `most`.
+Result<std::vector<JsonField>> decode_list(const JsonField& field, std::size_t most) {
+  HOLDFAST_TRY(std::vector<JsonField> elements, field.array_or_empty());
+  if (elements.size() > most) {
+    return fail(Code::kInvalidArgument, field.path() + ": has " + std::to_string(elements.size()) +
+                                            " elements, " + std::to_string(most) + " is the most");
+  }
+  return elements;
+}
+
+Result<std::vector<Cidr>> decode_ranges(const JsonField& field) {
+  HOLDFAST_TRY(const std::vector<JsonField> elements, decode_list(field, kMostRanges));
+  std::vector<Cidr> out;
+  for (const JsonField& element : elements) {
+    HOLDFAST_TRY(const Cidr cidr, element.cidr());
+    if (cidr.prefix() == 0) return element.refuse("holds everything, and no node could reach anything else");
+    out.push_back(cidr.network());
+  }
+  std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+Result<LinkKind> decode_link(const JsonField& field) {
+  HOLDFAST_TRY(const std::string text, field.string_or("dedicated"));
+  for (const LinkKind kind : {LinkKind::kDedicated, LinkKind::kMetered}) {
+    if (text == to_string(kind)) return kind;
+  }
+  return field.refuse("is neither dedicated nor metered");
+}
+
+/// Errors: also for an address that no packet can be sent to.
+Result<IpAddress> decode_address(const JsonField& field) {
+  HOLDFAST_TRY(const IpAddress address, field.address());
+  const bool unspecified = std::ranges::all_of(address.bytes(), [](std::uint8_t byte) { return byte == 0; });
+  const bool multicast = address.is_v4() ? address.bytes()[0] >= 0xe0 : address.bytes()[0] == 0xff;
+  if (unspecified || multicast) return field.refuse("is no address of a machine");
+  return address;
+}
+
+Result<AccessPoint> decode_access_point(const JsonField& field) {
+  HOLDFAST_TRY(const JsonObject object, field.object());
+  AccessPoint out;
+  HOLDFAST_TRY(out.name, decode_name(object["name"], kLongestName));
+  HOLDFAST_TRY(out.address, decode_address(object["address"]));
+  HOLDFAST_TRY(const std::int64_t port, object["port"].integer(1, 65535));
+  out.port = static_cast<std::uint16_t>(port);
+  const JsonField key = object["publicKey"];
+  HOLDFAST_TRY(out.public_key, key.string());
+  const Result<std::string> bytes = decode_base64(out.public_key);
+  if (!bytes || bytes->size() != kPublicKeyBytes) return key.refuse("is not 32 bytes in base64");
+  HOLDFAST_TRY(out.priority, decode_priority(object["priority"]));
+  HOLDFAST_TRY(out.link, decode_link(object["link"]));
+  return out;
+}
+
+Result<Gateway> decode_gateway(const JsonField& field) {
+  HOLDFAST_TRY(const JsonObject object, field.object());
+  Gateway out;
+  HOLDFAST_TRY(out.name, decode_name(object["name"], kLongestName));
+  HOLDFAST_TRY(out.node, decode_name(object["node"], kLongestNodeName));
+  const JsonField addresses = object["podAddresses"];
+  HOLDFAST_TRY(const std::vector<JsonField> elements, decode_list(addresses, 2));
+  if (elements.empty()) return addresses.refuse("tells no address");
+  for (const JsonField& element : elements) {
+    HOLDFAST_TRY(const IpAddress address, decode_address(element));
+    if (out.address(address.family())) return element.refuse("is a second address of its family");
+    out.pod_addresses.push_back(address);
+  }
+  HOLDFAST_TRY(out.priority, decode_priority(object["priority"]));
+  return out;
+}
+
+/// Refuses two elements of which `key` tells the same.
+template <class T, class Key>
+Status check_unique(const JsonField& field, const std::vector<T>& elements, Key key, std::string_view what) {
+  std::set<std::string> seen;
+  for (const T& element : elements) {
+    const std::string text = key(element);
+    if (!seen.insert(text).second) {
+      return fail(Code::kInvalidArgument,
+                  field.path() + ": two of them have the " + std::string(what) + " '" + text + "'");
+    }
+  }
+  return {};
+}
+
+Result<std::vector<AccessPoint>> decode_access_points(const JsonField& field) {
+  HOLDFAST_TRY(const std::vector<JsonField> elements, decode_list(field, kMostAccessPoints));
+  std::vector<AccessPoint> out;
+  for (const JsonField& element : elements) {
+    HOLDFAST_TRY(AccessPoint point, decode_access_point(element));
+    out.push_back(std::move(point));
+  }
+  HOLDFAST_CHECK(check_unique(
+      field, out, [](const AccessPoint& point) { return point.name; }, "name"));
+  return out;
+}
+
+Result<std::vector<Gateway>> decode_gateways(const JsonField& field) {
+  HOLDFAST_TRY(const std::vector<JsonField> elements, decode_list(field, kMostGateways));
+  std::vector<Gateway> out;
+  for (const JsonField& element : elements) {
+    HOLDFAST_TRY(Gateway gateway, decode_gateway(element));
+    out.push_back(std::move(gateway));
+  }
+  HOLDFAST_CHECK(check_unique(
+      field, out, [](const Gateway& one) { return one.name; }, "name"));
+  // by which one failure would take both
+  HOLDFAST_CHECK(check_unique(
+      field, out, [](const Gateway& one) { return one.node; }, "node"));
+  HOLDFAST_CHECK(check_unique(
+      field, out, [](const Gateway& one) { return one.pod_addresses.front().to_string(); }, "address"));
+  return out;
+}
+
+Result<Liveness> decode_liveness(const JsonObject& object) {
+  Liveness out;
+  HOLDFAST_TRY(const std::int64_t interval,
+               object["intervalMilliseconds"].integer_or(kLivenessInterval.count(), kShortestInterval,
+                                                         kLongestInterval));
+  out.interval = std::chrono::milliseconds(interval);
+  HOLDFAST_TRY(const std::int64_t multiplier,
+               object["multiplier"].integer_or(kLivenessMultiplier, 1, kLongestMultiplier));
+  out.multiplier = static_cast<int>(multiplier);
+  const JsonField secret = object["keySecret"];
+  HOLDFAST_TRY(const std::string name, secret.string_or(""));
+  if (!name.empty()) {
+    HOLDFAST_TRY(out.key_secret, decode_name(secret, kLongestNodeName));
+  }
+  return out;
+}
+
+Status decode_spec(const JsonObject& spec, EdgeGateway& out) {
+  HOLDFAST_TRY(out.pod_cidrs, decode_ranges(spec["podCIDRs"]));
+  HOLDFAST_TRY(out.vpc_cidrs, decode_ranges(spec["vpcCIDRs"]));
+  HOLDFAST_TRY(out.cloud_pod_cidrs, decode_ranges(spec["cloudPodCIDRs"]));
+  HOLDFAST_TRY(out.exempt_cidrs, decode_ranges(spec["exemptCIDRs"]));
+  HOLDFAST_TRY(out.access_points, decode_access_points(spec["accessPoints"]));
+  HOLDFAST_TRY(out.gateways, decode_gateways(spec["gateways"]));
+  HOLDFAST_TRY(const JsonObject liveness, spec["liveness"].object_or_empty());
+  HOLDFAST_TRY(out.liveness, decode_liveness(liveness));
+  return {};
+}
+
+Status check_kind(const JsonObject& object) {
+  const JsonField kind = object["kind"];
+  HOLDFAST_TRY(const std::string kind_text, kind.string());
+  if (kind_text != kEdgeGatewayKind) return kind.refuse("is not " + std::string(kEdgeGatewayKind));
+  const JsonField version = object["apiVersion"];
+  HOLDFAST_TRY(const std::string version_text, version.string());
+  if (!version_text.starts_with(std::string(kEdgeGatewayGroup) + "/")) {
+    return version.refuse("is not a version of the group " + std::string(kEdgeGatewayGroup));
+  }
+  return {};
+}
+
+Result<GatewayCondition> decode_condition(const JsonField& field) {
+  HOLDFAST_TRY(const JsonObject object, field.object());
+  GatewayCondition out;
+  HOLDFAST_TRY(out.type, object["type"].string());
+  HOLDFAST_TRY(out.status, object["status"].string_or(""));
+  HOLDFAST_TRY(out.reason, object["reason"].string_or(""));
+  HOLDFAST_TRY(out.message, object["message"].string_or(""));
+  HOLDFAST_TRY(out.last_transition_time, object["lastTransitionTime"].string_or(""));
+  return out;
+}
+
+Result<EdgeGatewayStatus::Instance> decode_instance(const JsonField& field) {
+  HOLDFAST_TRY(const JsonObject object, field.object());
+  EdgeGatewayStatus::Instance out;
+  HOLDFAST_TRY(out.name, object["name"].string());
+  HOLDFAST_TRY(out.node, object["node"].string_or(""));
+  HOLDFAST_TRY(out.ready, object["ready"].boolean_or(false));
+  return out;
+}
+
+void put(json& object, const char* key, const std::string& text) {
+  if (!text.empty()) object[key] = text;
+}
+
+void put(json& object, const char* key, const std::vector<Cidr>& ranges) {
+  for (const Cidr& range : ranges) object[key].push_back(range.to_string());
+}
+
+json encode(const AccessPoint& point) {
+  return {{"name", point.name},         {"address", point.address.to_string()},
+          {"port", point.port},         {"publicKey", point.public_key},
+          {"priority", point.priority}, {"link", to_string(point.link)}};
+}
+
+json encode(const Gateway& gateway) {
+  json out{{"name", gateway.name}, {"node", gateway.node}, {"priority", gateway.priority}};
+  for (const IpAddress& address : gateway.pod_addresses) out["podAddresses"].push_back(address.to_string());
+  return out;
+}
+
+json encode(const Liveness& liveness) {
+  json out{{"intervalMilliseconds", liveness.interval.count()}, {"multiplier", liveness.multiplier}};
+  put(out, "keySecret", liveness.key_secret);
+  return out;
+}
+
+json encode(const GatewayCondition& condition) {
+  json out{{"type", condition.type}, {"status", condition.status}};
+  put(out, "reason", condition.reason);
+  put(out, "message", condition.message);
+  put(out, "lastTransitionTime", condition.last_transition_time);
+  return out;
+}
+
+/// The objects that one document stands for.
+void decode_document(const json& document, std::vector<Result<EdgeGateway>>& out) {
+  const auto object = JsonObject::of(document);
+  if (!object) {
+    out.emplace_back(tl::unexpected(object.error()));
+    return;
+  }
+  const std::string kind = (*object)["kind"].string_or("").value_or("");
+  if (kind == kEdgeGatewayKind) {
+    out.push_back(decode_edge_gateway(*object));
+  } else if (kind == "List" || kind == kEdgeGatewayListKind) {
+    const auto items = (*object)["items"].array_or_empty();
+    if (!items) {
+      out.emplace_back(tl::unexpected(items.error()));
+      return;
+    }
+    for (const JsonField& item : *items) decode_document(item.raw(), out);
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(LinkKind kind) { return kind == LinkKind::kDedicated ? "dedicated" : "metered"; }
+
+std::optional<IpAddress> Gateway::address(IpFamily family) const {
+  for (const IpAddress& one : pod_addresses) {
+    if (one.family() == family) return one;
+  }
+  return std::nullopt;
+}
+
+Result<EdgeGateway> decode_edge_gateway(const JsonObject& object) {
+  HOLDFAST_CHECK(check_kind(object));
+  HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object_or_empty());
+  EdgeGateway out;
+  HOLDFAST_TRY(out.pool, decode_name(metadata["name"], kLongestName));
+  HOLDFAST_TRY(out.uid, metadata["uid"].string_or(""));
+  HOLDFAST_TRY(out.resource_version, metadata["resourceVersion"].string_or(""));
+  HOLDFAST_TRY(out.generation, metadata["generation"].integer_or(0, 0, kMaxInteger));
+  HOLDFAST_TRY(const JsonObject spec, object["spec"].object());
+  Status decoded = decode_spec(spec, out);
+  if (!decoded) return tl::unexpected(std::move(decoded).error().within(out.pool));
+  return out;
+}
+
+Result<EdgeGatewayStatus> decode_edge_gateway_status(const JsonObject& object) {
+  HOLDFAST_TRY(const JsonObject status, object["status"].object_or_empty());
+  EdgeGatewayStatus out;
+  HOLDFAST_TRY(out.observed_generation, status["observedGeneration"].integer_or(0, 0, kMaxInteger));
+  HOLDFAST_TRY(out.active, status["active"].string_or(""));
+  HOLDFAST_TRY(out.last_switch, status["lastSwitch"].string_or(""));
+  HOLDFAST_TRY(const std::vector<JsonField> gateways, status["gateways"].array_or_empty());
+  for (const JsonField& field : gateways) {
+    HOLDFAST_TRY(EdgeGatewayStatus::Instance instance, decode_instance(field));
+    out.gateways.push_back(std::move(instance));
+  }
+  HOLDFAST_TRY(const std::vector<JsonField> conditions, status["conditions"].array_or_empty());
+  for (const JsonField& field : conditions) {
+    HOLDFAST_TRY(GatewayCondition condition, decode_condition(field));
+    out.conditions.push_back(std::move(condition));
+  }
+  return out;
+}
+
+json encode_edge_gateway(const EdgeGateway& gateway) {
+  json metadata{{"name", gateway.pool}};
+  put(metadata, "uid", gateway.uid);
+  put(metadata, "resourceVersion", gateway.resource_version);
+  if (gateway.generation != 0) metadata["generation"] = gateway.generation;
+  json spec{{"liveness", encode(gateway.liveness)}};
+  put(spec, "podCIDRs", gateway.pod_cidrs);
+  put(spec, "vpcCIDRs", gateway.vpc_cidrs);
+  put(spec, "cloudPodCIDRs", gateway.cloud_pod_cidrs);
+  put(spec, "exemptCIDRs", gateway.exempt_cidrs);
+  for (const AccessPoint& point : gateway.access_points) spec["accessPoints"].push_back(encode(point));
+  for (const Gateway& one : gateway.gateways) spec["gateways"].push_back(encode(one));
+  return {{"apiVersion", kEdgeGatewayApiVersion},
+          {"kind", kEdgeGatewayKind},
+          {"metadata", std::move(metadata)},
+          {"spec", std::move(spec)}};
+}
+
+json encode_edge_gateway_status(const EdgeGatewayStatus& status) {
+  json out{{"observedGeneration", status.observed_generation}, {"active", status.active}};
+  put(out, "lastSwitch", status.last_switch);
+  for (const EdgeGatewayStatus::Instance& one : status.gateways) {
+    out["gateways"].push_back({{"name", one.name}, {"node", one.node}, {"ready", one.ready}});
+  }
+  for (const GatewayCondition& condition : status.conditions) {
+    out["conditions"].push_back(encode(condition));
+  }
+  return out;
+}
+
+Result<std::vector<Result<EdgeGateway>>> decode_edge_gateway_documents(std::string_view text) {
+  HOLDFAST_TRY(const std::vector<json> documents, parse_yaml(text));
+  std::vector<Result<EdgeGateway>> out;
+  for (const json& document : documents) decode_document(document, out);
+  return out;
+}
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,128 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/cidr.h"
+#include "common/base/json.h"
+#include "common/base/result.h"
+#include "egw-gateway/model/gateway_names.h"
+
+/// What a pool's gateways and its nodes need to know, as one cluster-scoped object named after the pool:
+///
+///     apiVersion: net.holdfast.dev/v1alpha1
+///     kind: EdgeGateway
+///     metadata: {name: POOL, uid, resourceVersion, generation}
+///     spec:
+///       podCIDRs        [CIDR]     of the pool: what the VPC reaches through the gateways
+///       vpcCIDRs        [CIDR]     what nodes route to the gateways: the VPC,
+///       cloudPodCIDRs   [CIDR]     and pods that run in it
+///       exemptCIDRs     [CIDR]     of these ranges what stays on the node's own routes: API servers
+///       accessPoints    [{name, address, port, publicKey, priority, link: dedicated|metered}]
+///       gateways        [{name: a|b, node, podAddresses: [ADDRESS], priority}]
+///       liveness        {intervalMilliseconds, multiplier, keySecret}     nodes <-> gateways
+///     status: {observedGeneration, active, lastSwitch, gateways: [{name, node, ready}],
+///              conditions: [{type, status, reason, message, lastTransitionTime}]}
+namespace holdfast::gateway {
+
+/// How an access point is reached: over a line of our own, or over one whose bytes cost.
+enum class LinkKind : std::uint8_t { kDedicated, kMetered };
+[[nodiscard]] std::string_view to_string(LinkKind kind);
+
+/// The cloud end of tunnels.
+struct AccessPoint {
+  std::string name;
+  IpAddress address;  ///< where the tunnel's packets are sent to
+  std::uint16_t port = 0;
+  std::string public_key;  ///< of its WireGuard interface: 32 bytes in base64
+  int priority = 0;        ///< 0..kHighestPriority, more is preferred
+  LinkKind link = LinkKind::kDedicated;
+
+  bool operator==(const AccessPoint&) const = default;
+};
+
+/// One of a pool's gateways: a pod of egw-core.
+struct Gateway {
+  std::string name;
+  std::string node;                      ///< on which it runs
+  std::vector<IpAddress> pod_addresses;  ///< one or two, of one family each; liveness is by the first
+  int priority = 0;                      ///< 0..kHighestPriority, more is preferred
+
+  [[nodiscard]] std::optional<IpAddress> address(IpFamily family) const;
+  bool operator==(const Gateway&) const = default;
+};
+
+/// How nodes and gateways find each other dead.
+struct Liveness {
+  std::chrono::milliseconds interval = kLivenessInterval;
+  int multiplier = kLivenessMultiplier;  ///< so many intervals without a packet
+  std::string key_secret;                ///< name of the Secret; empty: no authentication
+
+  bool operator==(const Liveness&) const = default;
+};
+
+struct EdgeGateway {
+  std::string pool;              ///< metadata.name
+  std::string uid;               ///< empty in a file
+  std::string resource_version;  ///< empty in a file
+  std::int64_t generation = 0;   ///< 0 in a file
+  std::vector<Cidr> pod_cidrs;
+  std::vector<Cidr> vpc_cidrs;
+  std::vector<Cidr> cloud_pod_cidrs;
+  std::vector<Cidr> exempt_cidrs;
+  std::vector<AccessPoint> access_points;
+  std::vector<Gateway> gateways;
+  Liveness liveness;
+
+  bool operator==(const EdgeGateway&) const = default;
+};
+
+/// Source: Kubernetes API conventions, "Typical status properties".
+struct GatewayCondition {
+  std::string type;
+  std::string status;  ///< "True", "False" or "Unknown"
+  std::string reason;
+  std::string message;
+  std::string last_transition_time;  ///< RFC 3339
+
+  bool operator==(const GatewayCondition&) const = default;
+};
+
+struct EdgeGatewayStatus {
+  struct Instance {
+    std::string name;
+    std::string node;
+    bool ready = false;
+    bool operator==(const Instance&) const = default;
+  };
+  std::int64_t observed_generation = 0;
+  std::string active;       ///< name of the gateway that the VPC sends to; empty: none
+  std::string last_switch;  ///< RFC 3339; empty: never
+  std::vector<Instance> gateways;
+  std::vector<GatewayCondition> conditions;
+
+  bool operator==(const EdgeGatewayStatus&) const = default;
+};
+
+/// Ranges come out without host bits, in order, each once. Errors: kInvalidArgument, naming member and value:
+/// another kind or group, a name no object can have, a range that holds everything, two gateways of one name
+/// or on one node, two addresses of one family, numbers and lists beyond the limits of gateway_names.h.
+/// Another version of the group is read as this one.
+[[nodiscard]] Result<EdgeGateway> decode_edge_gateway(const JsonObject& object);
+[[nodiscard]] Result<EdgeGatewayStatus> decode_edge_gateway_status(const JsonObject& object);
+
+/// What is unset is left out; status is not part of it.
+[[nodiscard]] nlohmann::json encode_edge_gateway(const EdgeGateway& gateway);
+[[nodiscard]] nlohmann::json encode_edge_gateway_status(const EdgeGatewayStatus& status);
+
+/// The objects of a file in YAML or JSON: documents separated by ---, each an object or a List of them. One
+/// that cannot be used does not hide the others; those of other kinds are left out. Errors: kInvalidArgument
+/// when the text is neither YAML nor JSON.
+[[nodiscard]] Result<std::vector<Result<EdgeGateway>>> decode_edge_gateway_documents(std::string_view text);
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+/// The names, numbers and limits that the gateway's programs agree on.
+namespace holdfast::gateway {
+
+inline constexpr std::string_view kEdgeGatewayGroup = "net.holdfast.dev";
+inline constexpr std::string_view kEdgeGatewayVersion = "v1alpha1";
+inline constexpr std::string_view kEdgeGatewayApiVersion = "net.holdfast.dev/v1alpha1";
+inline constexpr std::string_view kEdgeGatewayKind = "EdgeGateway";
+inline constexpr std::string_view kEdgeGatewayListKind = "EdgeGatewayList";
+/// Lower-case plural, as in URLs and in the name of the CustomResourceDefinition.
+inline constexpr std::string_view kEdgeGatewayPlural = "edgegateways";
+
+/// The pool's two gateways, as Deployments are named: <pool>-a and <pool>-b.
+inline constexpr std::size_t kMostGateways = 2;
+/// Of one pool, in each of its lists.
+inline constexpr std::size_t kMostRanges = 256;
+inline constexpr std::size_t kMostAccessPoints = 16;
+/// The highest priority that a gateway or an access point can have; more is preferred.
+inline constexpr int kHighestPriority = 1000;
+
+/// Source: RFC 5883 section 5.
+inline constexpr std::uint16_t kBfdMultihopPort = 4784;
+
+/// What egw-helper's routes and rules bear, by which it knows its own. Of the numbers for routing daemons,
+/// and none of those in /etc/iproute2/rt_protos.
+inline constexpr std::uint8_t kRouteProtocol = 157;
+/// Of the route to the live gateway: before whatever DHCP clients and network managers write.
+inline constexpr std::uint32_t kGatewayMetric = 37;
+/// Of the route that answers when no gateway is alive: behind everything else of the same range.
+inline constexpr std::uint32_t kUnreachableMetric = 1'000'000;
+/// Where packets look that came by the overlay: the gateway on this node, or nowhere.
+inline constexpr std::uint32_t kTransitTable = 20157;
+/// Of the rule that leads there: behind the table local, before main.
+inline constexpr std::uint32_t kTransitRulePriority = 10157;
+
+/// How soon a dead gateway is found dead, unless the pool says otherwise: 3 x 100 ms.
+inline constexpr std::chrono::milliseconds kLivenessInterval{100};
+inline constexpr int kLivenessMultiplier = 3;
+
+}  // namespace holdfast::gateway
