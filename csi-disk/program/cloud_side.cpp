@@ -56,7 +56,8 @@ CloudSide::CloudSide(const csi::HostContext& context, const cloud::CloudOptions&
       controller_(volumes_) {}
 
 Result<std::unique_ptr<CloudSide>> CloudSide::make(const csi::HostContext& context, const Options& options,
-                                                   const csi::Profile& profile, Backend backend) {
+                                                   const csi::Profile& profile, Backend backend,
+                                                   std::string cluster) {
   if (options.cloud.region.empty()) {
     return fail(Code::kInvalidArgument, "--cloud-region tells where the disks of volumes are");
   }
@@ -66,7 +67,7 @@ Result<std::unique_ptr<CloudSide>> CloudSide::make(const csi::HostContext& conte
                         .handle_prefix = profile.handle_prefix,
                         .region = options.cloud.region,
                         .place = options.node.zone,
-                        .cluster = {}};
+                        .cluster = std::move(cluster)};
   return std::unique_ptr<CloudSide>(new CloudSide(context, options.cloud, backend, std::move(settings)));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "common/cloud/credentials.h"
 #include "common/cloud/http_client.h"
@@ -15,10 +16,11 @@ namespace holdfast::disk {
 /// The cloud whose disks are volumes, what calls it, and the controller that asks it.
 class CloudSide {
  public:
-  /// `backend` is not kStatic. `context` outlives it. Errors: kInvalidArgument for a profile whose cloud is
-  /// not known, or when no region is told.
+  /// `backend` is not kStatic; `cluster` as in DiskSettings. `context` outlives it. Errors: kInvalidArgument
+  /// for a profile whose cloud is not known, or when no region is told.
   static Result<std::unique_ptr<CloudSide>> make(const csi::HostContext& context, const Options& options,
-                                                 const csi::Profile& profile, Backend backend);
+                                                 const csi::Profile& profile, Backend backend,
+                                                 std::string cluster);
   CloudSide(const CloudSide&) = delete;
   CloudSide& operator=(const CloudSide&) = delete;
   ~CloudSide() = default;

@@ -9,6 +9,8 @@
 
 #include "common/base/version.h"
 #include "common/block/filesystem.h"
+#include "common/kube/cluster_link.h"
+#include "common/kube/cluster_uid.h"
 #include "csi-disk/program/cloud_side.h"
 #include "csi-disk/program/disk_plugin.h"
 #include "csi-disk/program/options.h"
@@ -36,12 +38,30 @@ Status check_mode(Mode mode, Backend backend) {
       "attachRequired: false, and run --mode node alone");
 }
 
+// Whose disks a controller makes; empty without a cluster.
+Result<std::string> cluster_of(const csi::HostContext& context, const Options& options,
+                               const csi::Profile& profile, const Flags::Lookup& environment) {
+  if (!options.cluster.id.empty() || options.mode != Mode::kController) return options.cluster.id;
+  HOLDFAST_TRY(const auto cluster,
+               kube::find_cluster(context.files, options.cluster.kubeconfig, environment));
+  if (!cluster) return std::string();
+  const std::filesystem::path folder = options.host.state_dir / profile.driver_name;
+  HOLDFAST_CHECK(context.files.make_folders(folder, 0700));
+  return kube::learn_cluster_uid(*cluster, {.clock = context.clock,
+                                            .files = context.files,
+                                            .metrics = context.metrics,
+                                            .log = context.log,
+                                            .program = "csi-disk",
+                                            .file = folder / "cluster"});
+}
+
 Result<std::unique_ptr<csi::HostedDriver>> make_driver(const csi::HostContext& context,
                                                        const Options& options, const csi::Profile& profile,
-                                                       Backend backend) {
+                                                       Backend backend, const Flags::Lookup& environment) {
   PluginOptions node = on_node(options, profile);
   if (options.mode == Mode::kNode || backend == Backend::kStatic) return make_disk_plugin(context, node);
-  HOLDFAST_TRY(auto made, CloudSide::make(context, options, profile, backend));
+  HOLDFAST_TRY(std::string cluster, cluster_of(context, options, profile, environment));
+  HOLDFAST_TRY(auto made, CloudSide::make(context, options, profile, backend, std::move(cluster)));
   std::shared_ptr<CloudSide> side = std::move(made);  // shared with who holds its driver
   std::shared_ptr<csi::ControllerDriver> controller(side, &side->driver());
   if (options.mode == Mode::kController) {
@@ -51,7 +71,7 @@ Result<std::unique_ptr<csi::HostedDriver>> make_driver(const csi::HostContext& c
   return make_disk_plugin(context, node);
 }
 
-Status run(const Options& options, Logger& log) {
+Status run(const Options& options, const Flags::Lookup& environment, Logger& log) {
   HOLDFAST_CHECK(block::check_kernel(block::running_kernel()));
   HOLDFAST_TRY(const csi::Profile profile, disk_profile(options.profile));
   const Backend backend = options.backend.value_or(usual_backend(profile));
@@ -62,7 +82,7 @@ Status run(const Options& options, Logger& log) {
            {{"version", version()}, {"node", options.host.node_id}, {"driver", profile.driver_name}});
   const auto make = [&](const csi::HostContext& context) -> Result<Drivers> {
     Drivers drivers;
-    HOLDFAST_TRY(auto driver, make_driver(context, options, profile, backend));
+    HOLDFAST_TRY(auto driver, make_driver(context, options, profile, backend, environment));
     drivers.push_back(std::move(driver));
     return drivers;
   };
@@ -79,7 +99,7 @@ int csi_disk(std::span<const std::string> arguments, const Flags::Lookup& enviro
   if (answer) return *answer;
   SystemClock clock;
   FdLogger log(options.host.log_level, clock);
-  const Status ended = run(options, log);
+  const Status ended = run(options, environment, log);
   if (!ended) log.error("csi-disk cannot go on", {{"error", ended.error().message}});
   return ended ? 0 : 1;
 }

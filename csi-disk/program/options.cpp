@@ -9,6 +9,7 @@
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/linked_file.h"
+#include "csi-disk/volumes/disk_names.h"
 
 namespace holdfast::disk {
 namespace {
@@ -48,6 +49,15 @@ constexpr std::array<std::pair<std::string_view, Mode>, 3> kModes{
 constexpr std::array<std::pair<std::string_view, Backend>, 3> kBackends{
     {{"alibaba", Backend::kAlibaba}, {"tencent", Backend::kTencent}, {"static", Backend::kStatic}}};
 
+// It becomes a tag, and part of names.
+Status set_cluster(const std::string& id, std::string& into) {
+  constexpr std::size_t kLongest = 64;
+  if (id.size() > kLongest || !is_id(id, ""))
+    return fail(Code::kInvalidArgument, "is not of 1 to 64 letters, digits, '.', '_' and '-'");
+  into = id;
+  return {};
+}
+
 void add_flags(Flags& flags, Options& out) {
   flags.heading("The driver");
   flags.value(
@@ -69,6 +79,13 @@ void add_flags(Flags& flags, Options& out) {
   add_node_flags(flags, out.node);
   flags.heading("The cloud, of a controller");
   cloud::add_cloud_flags(flags, out.cloud);
+  flags.value(
+      "cluster-id", "ID",
+      "what its disks bear, so that another cluster in the same account leaves them alone [the uid of "
+      "the namespace kube-system; without Kubernetes none]",
+      [&out](const std::string& value) { return set_cluster(value, out.cluster.id); });
+  flags.value("kubeconfig", "FILE", "how the API server is reached that tells that uid [as a pod]",
+              Flags::to_path(out.cluster.kubeconfig));
   csi::add_host_flags(flags, out.host);
 }
 

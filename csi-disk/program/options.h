@@ -39,6 +39,12 @@ struct NodeOptions {
   std::filesystem::path by_id = "/dev/disk/by-id";
 };
 
+/// Which cluster's disks a controller makes, told apart from another's in the same account.
+struct ClusterOptions {
+  std::string id = {};                    ///< empty: the uid of its namespace kube-system
+  std::filesystem::path kubeconfig = {};  ///< empty: as a pod, where it is one
+};
+
 /// What csi-disk is told on its command line.
 struct Options {
   csi::HostOptions host;
@@ -48,6 +54,7 @@ struct Options {
   std::filesystem::path socket;    ///< empty: where the driver's profile has it, below kubelet's folder
   NodeOptions node;
   cloud::CloudOptions cloud;  ///< of a controller
+  ClusterOptions cluster;     ///< likewise
 };
 
 /// Arguments without the program's name; every flag may also be set in the environment: CSI_ENDPOINT.

@@ -1,6 +1,5 @@
 #include "csi-lvm/cluster/cluster_mode.h"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 namespace holdfast::lvm {
@@ -55,18 +54,6 @@ void ClusterMode::start() {
 void ClusterMode::stop(std::function<void()> done) {
   volumes_.end();
   election_.resign(std::move(done));
-}
-
-kube::ObjectClient::CallPtr read_cluster_uid(kube::ObjectClient& client,
-                                             std::function<void(Result<std::string>)> done) {
-  return client.get({.group = "", .version = "v1", .plural = "namespaces"}, "kube-system",
-                    [done = std::move(done)](const Result<nlohmann::json>& read) {
-                      if (!read) return done(tl::unexpected(read.error()));
-                      const Result<kube::ObjectId> id = kube::id_of(*read);
-                      if (id && !id->uid.empty()) return done(id->uid);
-                      done(fail(Code::kDataLoss, "the namespace kube-system has no uid"));
-                    },
-                    {.kept = {}, .deadline = std::chrono::milliseconds(0)});
 }
 
 }  // namespace holdfast::lvm

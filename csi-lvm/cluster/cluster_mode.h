@@ -21,7 +21,7 @@
 ///     --mode controller    ClusterMode: answers CSI's controller calls, and publishes capacities while it
 ///                          leads; its driver() goes into csi::ServedDriver::controller
 ///     --mode node          VolumeAgent, beside the node's own driver; it needs the cluster's uid first
-///                          (read_cluster_uid), which is to be kept for starts without an API server
+///                          (kube::read_cluster_uid), which is to be kept for starts without an API server
 namespace holdfast::lvm {
 
 class ClusterMode {
@@ -67,9 +67,5 @@ class ClusterMode {
   CapacityPublisher publisher_;
   kube::LeaderElection election_;
 };
-
-/// The uid of the cluster: that of its namespace kube-system. Tried without end.
-[[nodiscard]] kube::ObjectClient::CallPtr read_cluster_uid(kube::ObjectClient& client,
-                                                           std::function<void(Result<std::string>)> done);
 
 }  // namespace holdfast::lvm

@@ -2,24 +2,19 @@
 
 #include <utility>
 
-#include "common/base/state_file.h"
-#include "csi-lvm/cluster/cluster_mode.h"
+#include "common/kube/cluster_uid.h"
 
 namespace holdfast::lvm {
 namespace {
 
 constexpr const char* kProgram = "csi-lvm";
-constexpr StateKind kUidFile{.name = "cluster-uid", .version = 1};
 constexpr const char* kUidName = "cluster";
-constexpr std::size_t kMostUidBytes = 256;
 constexpr std::chrono::seconds kAskAgain{10};
 
 }  // namespace
 
 Result<std::string> NodeCluster::kept_uid(Files& files, const std::filesystem::path& folder, Logger& log) {
-  HOLDFAST_TRY(const StateFile kept, read_state(files, folder / kUidName, kUidFile, kMostUidBytes));
-  if (!kept.note.empty()) log.warning("the cluster's uid was lost and is asked for", {{"why", kept.note}});
-  return kept.content.value_or("");
+  return kube::kept_cluster_uid(files, folder / kUidName, log);
 }
 
 Result<std::unique_ptr<NodeCluster>> NodeCluster::connect(const csi::HostContext& host,
@@ -48,7 +43,7 @@ void NodeCluster::look_soon() {
 
 // At every start, though it was kept: the node may have been moved to another cluster.
 void NodeCluster::ask() {
-  question_ = read_cluster_uid(link_->client(), [this](const Result<std::string>& uid) { told(uid); });
+  question_ = kube::read_cluster_uid(link_->client(), [this](const Result<std::string>& uid) { told(uid); });
 }
 
 void NodeCluster::told(const Result<std::string>& uid) {
@@ -80,7 +75,7 @@ void NodeCluster::keep(const std::string& uid) {
   }
   uid_ = uid;
   parts_.volumes.join(uid);
-  const Status kept = write_state(host_.files, options_.folder / kUidName, kUidFile, uid);
+  const Status kept = kube::keep_cluster_uid(host_.files, options_.folder / kUidName, uid);
   if (!kept) host_.log.warning("the cluster's uid cannot be kept", {{"error", kept.error().message}});
 }
 

@@ -2,7 +2,7 @@
 
 #include "csi-disk/backend/alibaba_answers.h"
 #include "test/catch.h"
-#include "test/csi-disk/backend/disk_cloud.h"
+#include "test/csi-disk/backend/disk_region.h"
 
 namespace holdfast::disk {
 namespace {
@@ -25,7 +25,7 @@ void refuses(const cloud::Answer<T>& answer, CallEnd end, std::string_view code)
   CHECK(answer.error().code == code);
 }
 
-TEST_CASE_METHOD(DiskCloud, "a disk of Alibaba's is told as it was asked for", "[disk]") {
+TEST_CASE_METHOD(DiskRegion, "a disk of Alibaba's is told as it was asked for", "[disk]") {
   DiskSpec spec = essd("pvc-1");
   spec.performance = {.type = "cloud_auto", .level = "", .iops = 4000, .bursting = true};
   spec.encrypted = true;
@@ -52,7 +52,7 @@ TEST_CASE_METHOD(DiskCloud, "a disk of Alibaba's is told as it was asked for", "
   CHECK(alibaba.disks({}, kPatient)->empty());
 }
 
-TEST_CASE_METHOD(DiskCloud, "what the cloud lacks, and what the account may not have, is told apart",
+TEST_CASE_METHOD(DiskRegion, "what the cloud lacks, and what the account may not have, is told apart",
                  "[disk]") {
   struct Case {
     const char* name;
@@ -96,7 +96,7 @@ TEST_CASE_METHOD(DiskCloud, "what the cloud lacks, and what the account may not 
   CHECK(std::ranges::find(*anywhere, "cloud_efficiency") != anywhere->end());
 }
 
-TEST_CASE_METHOD(DiskCloud, "an account in arrears keeps its disks, locked", "[disk]") {
+TEST_CASE_METHOD(DiskRegion, "an account in arrears keeps its disks, locked", "[disk]") {
   const std::string id = alibaba.create_disk(essd("pvc"), "", kPatient).value();
   tell("arrears", {{"on", true}});
   CHECK(alibaba.disks({id}, kPatient)->front().locked);
@@ -109,7 +109,7 @@ TEST_CASE_METHOD(DiskCloud, "an account in arrears keeps its disks, locked", "[d
 }
 
 TEST_CASE("what takes time is told while it lasts", "[disk]") {
-  DiskCloud region(std::chrono::milliseconds(300));
+  DiskRegion region(std::chrono::milliseconds(300));
   AlibabaDisks& disks = region.alibaba;
   const auto state = [&](const std::string& id) { return disks.disks({id}, kPatient).value().at(0).state; };
   const auto wait_for = [&](const std::string& id, DiskState wanted) {
@@ -140,7 +140,7 @@ TEST_CASE("what takes time is told while it lasts", "[disk]") {
   refuses(disks.delete_disk(id, kPatient), CallEnd::kRefused, "DiskCreatingSnapshot");
 }
 
-TEST_CASE_METHOD(DiskCloud, "nodes are told, and how many disks they may have is kept to", "[disk]") {
+TEST_CASE_METHOD(DiskRegion, "nodes are told, and how many disks they may have is kept to", "[disk]") {
   const auto facts = alibaba.node("i-1", kPatient);
   REQUIRE(facts);
   REQUIRE(facts->has_value());
@@ -164,7 +164,7 @@ TEST_CASE_METHOD(DiskCloud, "nodes are told, and how many disks they may have is
   CHECK(alibaba.detach_disk(id, "i-2", kPatient));
 }
 
-TEST_CASE_METHOD(DiskCloud, "only what of a disk is to be other is modified", "[disk]") {
+TEST_CASE_METHOD(DiskRegion, "only what of a disk is to be other is modified", "[disk]") {
   const std::string id = alibaba.create_disk(essd("pvc"), "", kPatient).value();
   REQUIRE(alibaba.modify_disk(id, {.type = "cloud_essd", .level = "PL0"}, "", kPatient));
   CHECK(alibaba.disks({id}, kPatient)->front().performance.level == "PL0");

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "test/catch.h"
-#include "test/csi-disk/backend/disk_cloud.h"
+#include "test/csi-disk/backend/disk_region.h"
 
 namespace holdfast::disk {
 namespace {
@@ -20,8 +20,8 @@ DiskSpec essd(const std::string& name) {
   return {.name = name, .gib = 20, .performance = {.type = "cloud_essd"}, .zone = "sim-1a"};
 }
 
-struct PatientCloud : DiskCloud {
-  explicit PatientCloud(milliseconds settling = {}) : DiskCloud(settling) {
+struct PatientCloud : DiskRegion {
+  explicit PatientCloud(milliseconds settling = {}) : DiskRegion(settling) {
     tell("nodes", {{"i-1", {{"zone", "sim-1a"}, {"most", 1000}}}});
   }
   PatientDisks disks{alibaba, clock, {.first_pause = milliseconds(5), .longest_pause = milliseconds(20)}};

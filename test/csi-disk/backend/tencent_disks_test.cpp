@@ -2,7 +2,7 @@
 
 #include "csi-disk/backend/tencent_answers.h"
 #include "test/catch.h"
-#include "test/csi-disk/backend/disk_cloud.h"
+#include "test/csi-disk/backend/disk_region.h"
 
 namespace holdfast::disk {
 namespace {
@@ -17,7 +17,7 @@ DiskSpec premium(const std::string& name) {
   return {.name = name, .gib = 20, .performance = {.type = "CLOUD_PREMIUM"}, .zone = "sim-1a"};
 }
 
-TEST_CASE_METHOD(DiskCloud, "a disk of Tencent's is told as it was asked for", "[disk]") {
+TEST_CASE_METHOD(DiskRegion, "a disk of Tencent's is told as it was asked for", "[disk]") {
   DiskSpec spec = premium("pvc-1");
   spec.performance.bursting = true;
   spec.encrypted = true;
@@ -40,7 +40,7 @@ TEST_CASE_METHOD(DiskCloud, "a disk of Tencent's is told as it was asked for", "
   CHECK(tencent.disks({*id}, kPatient)->front().locked);
 }
 
-TEST_CASE_METHOD(DiskCloud, "what Tencent has not is refused as invalid, what it is out of is not",
+TEST_CASE_METHOD(DiskRegion, "what Tencent has not is refused as invalid, what it is out of is not",
                  "[disk]") {
   DiskSpec odd = premium("pvc");
   odd.gib = 25;
@@ -68,7 +68,7 @@ TEST_CASE_METHOD(DiskCloud, "what Tencent has not is refused as invalid, what it
   CHECK(cloud::refusal_of(tencent.create_disk(anywhere, "", kPatient).error().code) == Refusal::kQuota);
 }
 
-TEST_CASE_METHOD(DiskCloud, "nodes of Tencent's are told, and have so many disks", "[disk]") {
+TEST_CASE_METHOD(DiskRegion, "nodes of Tencent's are told, and have so many disks", "[disk]") {
   const auto facts = tencent.node("i-3", kPatient);
   REQUIRE(facts);
   REQUIRE(facts->has_value());

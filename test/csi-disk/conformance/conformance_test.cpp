@@ -7,7 +7,7 @@
 #include "csi-disk/backend/patient_disks.h"
 #include "csi-disk/conformance/conformance_program.h"
 #include "test/catch.h"
-#include "test/csi-disk/backend/disk_cloud.h"
+#include "test/csi-disk/backend/disk_region.h"
 #include "test/csi-disk/conformance/forwarding_disks.h"
 
 namespace holdfast::disk {
@@ -26,7 +26,7 @@ TrialPlan plan() {
 }
 
 /// Machines that have room for all disks of a trial.
-void make_room(DiskCloud& region) {
+void make_room(DiskRegion& region) {
   region.tell("nodes",
               {{"i-1", {{"zone", "sim-1a"}, {"most", 100}}}, {"i-2", {{"zone", "sim-1a"}, {"most", 100}}}});
 }
@@ -44,7 +44,7 @@ std::vector<std::string> not_kept(DiskBackend& backend, Clock& clock, const Tria
 TEST_CASE("Alibaba's disks keep every promise", "[disk]") {
   for (const int settling : {0, 30}) {
     DYNAMIC_SECTION(settling << " ms to settle") {
-      DiskCloud region{std::chrono::milliseconds(settling)};
+      DiskRegion region{std::chrono::milliseconds(settling)};
       make_room(region);
       CHECK(not_kept(region.alibaba, region.clock, plan()).empty());
       CHECK(region.cloud.state()["disks"].empty());
@@ -59,7 +59,7 @@ TEST_CASE("Tencent's disks keep every promise", "[disk]") {
   with.modified = {.type = "CLOUD_SSD", .bursting = true};
   for (const int settling : {0, 30}) {
     DYNAMIC_SECTION(settling << " ms to settle") {
-      DiskCloud region{std::chrono::milliseconds(settling)};
+      DiskRegion region{std::chrono::milliseconds(settling)};
       make_room(region);
       CHECK(not_kept(region.tencent, region.clock, with).empty());
       CHECK(region.cloud.state()["disks"].empty());
@@ -69,7 +69,7 @@ TEST_CASE("Tencent's disks keep every promise", "[disk]") {
 }
 
 TEST_CASE("patience breaks no promise", "[disk]") {
-  DiskCloud region{std::chrono::milliseconds(20)};
+  DiskRegion region{std::chrono::milliseconds(20)};
   make_room(region);
   PatientDisks patient(region.alibaba, region.clock);
   CHECK(not_kept(patient, region.clock, plan()).empty());
@@ -81,7 +81,7 @@ TEST_CASE("the trial leaves out what a backend cannot do, or what it was not giv
     using ForwardingDisks::ForwardingDisks;
     [[nodiscard]] Abilities abilities() const override { return {.describe_most = 100}; }
   };
-  DiskCloud region;
+  DiskRegion region;
   make_room(region);
   Plain backend(region.alibaba);
   TrialPlan alone = plan();
@@ -233,7 +233,7 @@ TEST_CASE("a promise that is broken is told by its case", "[disk]") {
   };
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.name) {
-      DiskCloud region;
+      DiskRegion region;
       make_room(region);
       BrokenDisks backend(region.alibaba, c.what);
       TrialPlan hasty = plan();
@@ -246,7 +246,7 @@ TEST_CASE("a promise that is broken is told by its case", "[disk]") {
 }
 
 TEST_CASE("the program tells what is kept, and its status whether all is", "[disk]") {
-  DiskCloud region;
+  DiskRegion region;
   make_room(region);
   std::ofstream(region.folder / "credentials")
       << R"({"AccessKeyId": "sim-id", "AccessKeySecret": "sim-secret"})";

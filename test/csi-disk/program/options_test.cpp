@@ -17,7 +17,8 @@ TEST_CASE("csi-disk is told by flags what it is", "[disk]") {
   const std::vector<std::string> arguments{
       "--mode=controller", "--profile=cbs",   "--backend=tencent",
       "--instance-id=i-1", "--zone=z-1",      "--region=r-1",
-      "--attach-limit=16", "--by-id=/run/id", "--cloud-endpoint=http://[::1]:80"};
+      "--attach-limit=16", "--by-id=/run/id", "--cloud-endpoint=http://[::1]:80",
+      "--cluster-id=c-1",  "--kubeconfig=/k"};
   REQUIRE(parse_options(arguments, no_environment, options).has_value());
   CHECK(options.mode == Mode::kController);
   CHECK(options.profile == "cbs");
@@ -28,11 +29,13 @@ TEST_CASE("csi-disk is told by flags what it is", "[disk]") {
   CHECK(options.node.attach_limit == 16U);
   CHECK(options.node.by_id == "/run/id");
   CHECK(options.socket == "/csi/csi.sock");
+  CHECK(options.cluster.id == "c-1");
+  CHECK(options.cluster.kubeconfig == "/k");
 }
 
 TEST_CASE("what csi-disk cannot be is refused by the name of the flag", "[disk]") {
   for (const char* argument : {"--mode=both", "--backend=floppy", "--attach-limit=-1", "--attach-limit=many",
-                               "--endpoint=tcp://1.2.3.4", "--none"}) {
+                               "--endpoint=tcp://1.2.3.4", "--none", "--cluster-id=", "--cluster-id=a b"}) {
     CAPTURE(argument);
     Options options;
     CHECK(parse_options(std::vector<std::string>{argument}, no_environment, options).error().code ==

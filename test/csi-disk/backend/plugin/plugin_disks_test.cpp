@@ -5,7 +5,7 @@
 #include "csi-disk/backend/plugin/plugin_server.h"
 #include "csi-disk/conformance/conformance.h"
 #include "test/catch.h"
-#include "test/csi-disk/backend/disk_cloud.h"
+#include "test/csi-disk/backend/disk_region.h"
 #include "test/csi-disk/conformance/forwarding_disks.h"
 
 namespace holdfast::disk {
@@ -16,7 +16,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPatient{5000};
 
-struct PluginCloud : DiskCloud {
+struct PluginCloud : DiskRegion {
   std::unique_ptr<PluginServer> serve(DiskBackend& backend) {
     auto server = PluginServer::start(backend, socket);
     REQUIRE(server);

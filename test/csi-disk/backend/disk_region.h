@@ -14,8 +14,8 @@ namespace holdfast::disk {
 
 /// A simulated region with the machines i-1 and i-2 in zone sim-1a and i-3 in sim-1b, of two disks each, and
 /// what calls it.
-struct DiskCloud {
-  explicit DiskCloud(std::chrono::milliseconds settling = {})
+struct DiskRegion {
+  explicit DiskRegion(std::chrono::milliseconds settling = {})
       : service(clock, {.settling = settling}), cloud(service, folder / "state") {
     tell("nodes", {{"i-1", {{"zone", "sim-1a"}, {"most", 2}}},
                    {"i-2", {{"zone", "sim-1a"}, {"most", 2}}},

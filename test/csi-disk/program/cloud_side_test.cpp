@@ -1,0 +1,61 @@
+#include "csi-disk/program/cloud_side.h"
+
+#include <fstream>
+
+#include "common/csi/proto/csi.pb.h"
+#include "test/catch.h"
+#include "test/csi-disk/backend/disk_region.h"
+#include "test/fakes/log_lines.h"
+
+namespace holdfast::disk {
+namespace {
+
+class PatientCall final : public csi::Call {
+ public:
+  [[nodiscard]] bool cancelled() const override { return false; }
+  [[nodiscard]] std::chrono::nanoseconds time_left() const override { return std::chrono::seconds(20); }
+};
+
+// Controllers of several clusters, all with one account.
+struct AccountScene : DiskRegion {
+  std::unique_ptr<EventLoop> loop = EventLoop::create(clock).value();
+  Worker worker{*loop};
+  PosixFiles files;
+  SystemExecutor executor;
+  test::LogLines log;
+  Metrics metrics;
+  csi::HostContext host{*loop, worker, files, executor, clock, log, metrics};
+  Options options;
+
+  AccountScene() {
+    options.cloud = {.region = "sim-1", .endpoint = cloud.url(), .credentials = folder / "account"};
+    std::ofstream(folder / "account") << R"({"AccessKeyId": "sim-id", "AccessKeySecret": "sim-secret"})";
+  }
+  std::unique_ptr<CloudSide> controller_of(const std::string& cluster) {
+    return CloudSide::make(host, options, disk_profile("sim").value(), Backend::kAlibaba, cluster).value();
+  }
+  std::string create(CloudSide& controller, const std::string& name) {
+    csi::v1::CreateVolumeRequest request;
+    request.set_name(name);
+    request.mutable_capacity_range()->set_required_bytes(std::int64_t{20} << 30);
+    request.add_volume_capabilities()->mutable_mount();
+    csi::v1::CreateVolumeResponse response;
+    const PatientCall call;
+    const Status done = controller.driver().create_volume(call, request, response);
+    INFO((done ? "" : done.error().message));
+    REQUIRE(done);
+    return response.volume().volume_id();
+  }
+};
+
+TEST_CASE_METHOD(AccountScene, "clusters that have volumes of the same name in one account do not meet",
+                 "[disk]") {
+  const auto one = controller_of("one");
+  const auto two = controller_of("two");
+  const std::string first = create(*one, "pvc-1");
+  CHECK(create(*two, "pvc-1") != first);
+  CHECK(create(*controller_of("one"), "pvc-1") == first);
+}
+
+}  // namespace
+}  // namespace holdfast::disk
