@@ -1,11 +1,11 @@
 #include "common/firewall/iptables_firewall.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cstdio>
 #include <set>
 #include <string_view>
+
+#include "common/firewall/iptables_rules.h"
 
 namespace holdfast::firewall {
 namespace {
@@ -19,54 +19,11 @@ constexpr int kLockHeld = 4;
 
 std::string_view prefix_of(IpFamily family) { return family == IpFamily::kV4 ? "iptables" : "ip6tables"; }
 
-std::string_view table_of(Hook hook) { return hook == Hook::kForward ? "filter" : "nat"; }
-
-std::string_view built_in_chain(Hook hook) { return hook == Hook::kForward ? "FORWARD" : "POSTROUTING"; }
-
 std::set<std::string_view> tables_of(const RuleSet& set) {
   std::set<std::string_view> out;
   for (const Chain& chain : set.chains) out.insert(table_of(chain.hook));
   return out;
 }
-
-std::string comment_of(const Chain& chain) {
-  return "-m comment --comment \"" + chain.iptables_comment + "\" ";
-}
-
-std::string address_text(char option, const std::optional<AddressMatch>& match) {
-  if (!match) return "";
-  return std::string(match->inverted ? "! " : "") + "-" + option + " " + match->range.network().to_string() +
-         " ";
-}
-
-std::string mark_text(const std::optional<MarkMatch>& mark) {
-  if (!mark) return "";
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "-m mark --mark 0x%x/0x%x ", mark->value, mark->mask);
-  return text.data();
-}
-
-std::string target_text(Target target, bool with_random) {
-  switch (target) {
-    case Target::kAccept:
-      return "-j ACCEPT";
-    case Target::kReturn:
-      return "-j RETURN";
-    case Target::kMasqueradeFullyRandom:
-      return with_random ? "-j MASQUERADE --random-fully" : "-j MASQUERADE";
-    case Target::kMasquerade:
-      break;
-  }
-  return "-j MASQUERADE";
-}
-
-/// As iptables-save spells it, from behind the chain's name.
-std::string rule_text(const Chain& chain, const Rule& rule, bool with_random) {
-  return address_text('s', rule.source) + address_text('d', rule.destination) + mark_text(rule.mark) +
-         comment_of(chain) + target_text(rule.target, with_random);
-}
-
-std::string jump_text(const Chain& chain) { return comment_of(chain) + "-j " + chain.iptables_name; }
 
 /// The rules of the built-in chain that lead into ours, whatever else they say.
 std::vector<std::string> jumps_to(const Chain& chain, const SavedTable& table) {
@@ -87,7 +44,7 @@ const SavedTable& find_table(const SavedTables& tables, std::string_view name) {
 }
 
 /// The lines that make one chain be as told, in the language of iptables-restore.
-std::string chain_lines(const Chain& chain, const SavedTable& there, bool with_random) {
+std::string chain_lines(IpFamily family, const Chain& chain, const SavedTable& there, bool with_random) {
   const std::string built_in(built_in_chain(chain.hook));
   const std::vector<std::string> jumps = jumps_to(chain, there);
   const bool exists = there.policies.contains(chain.iptables_name);
@@ -100,7 +57,7 @@ std::string chain_lines(const Chain& chain, const SavedTable& there, bool with_r
   }
   if (!chain.wanted) return out + "-X " + chain.iptables_name + "\n";
   for (const Rule& rule : chain.rules) {
-    out += "-A " + chain.iptables_name + " " + rule_text(chain, rule, with_random) + "\n";
+    out += "-A " + chain.iptables_name + " " + rule_text(family, chain, rule, with_random) + "\n";
   }
   if (!keep) out += "-A " + built_in + " " + jump_text(chain) + "\n";
   return out;
@@ -111,7 +68,8 @@ std::string restore_text(const RuleSet& set, const SavedTables& there, bool with
   for (const std::string_view table : tables_of(set)) {
     std::string lines;
     for (const Chain& chain : set.chains) {
-      if (table_of(chain.hook) == table) lines += chain_lines(chain, find_table(there, table), with_random);
+      if (table_of(chain.hook) == table)
+        lines += chain_lines(set.family, chain, find_table(there, table), with_random);
     }
     if (!lines.empty()) out += "*" + std::string(table) + "\n" + lines + "COMMIT\n";
   }
@@ -139,7 +97,7 @@ std::vector<std::string> expected_picture(const RuleSet& set, bool with_random) 
     if (!chain.wanted) continue;
     out.push_back("jump " + jump_text(chain));
     out.push_back("chain " + chain.iptables_name);
-    for (const Rule& rule : chain.rules) out.push_back(rule_text(chain, rule, with_random));
+    for (const Rule& rule : chain.rules) out.push_back(rule_text(set.family, chain, rule, with_random));
   }
   return out;
 }
@@ -174,12 +132,13 @@ Result<std::string> run_program(Executor& executor, IpFamily family, const std::
 }
 
 /// The tables of these names; one that the kernel does not have is absent.
-Result<SavedTables> save_tables(Executor& executor, IpFamily family,
-                                const std::set<std::string_view>& names) {
+Result<SavedTables> save_tables(Executor& executor, IpFamily family, const std::set<std::string_view>& names,
+                                bool with_counts = false) {
   SavedTables out;
   for (const std::string_view name : names) {
-    HOLDFAST_TRY(const std::string text,
-                 run_program(executor, family, "-save", {"-t", std::string(name)}, {}));
+    std::vector<std::string> arguments{"-t", std::string(name)};
+    if (with_counts) arguments.emplace_back("-c");
+    HOLDFAST_TRY(const std::string text, run_program(executor, family, "-save", std::move(arguments), {}));
     out.merge(parse_iptables_save(text));
   }
   return out;
@@ -235,6 +194,25 @@ Result<ChainRules> IptablesFirewall::read_chains(const RuleSet& set) {
     if (!table.policies.contains(chain.iptables_name)) continue;
     const auto rules = table.rules.find(chain.iptables_name);
     out[chain.iptables_name] = rules == table.rules.end() ? std::vector<std::string>() : rules->second;
+  }
+  return out;
+}
+
+Result<std::vector<std::vector<RuleCount>>> IptablesFirewall::read_counts(const RuleSet& set) {
+  HOLDFAST_TRY(const SavedTables there, save_tables(executor_, set.family, tables_of(set), true));
+  std::vector<std::vector<RuleCount>> out;
+  for (const Chain& chain : set.chains) {
+    std::vector<RuleCount>& counts = out.emplace_back();
+    if (!chain.wanted) continue;
+    const SavedTable& table = find_table(there, table_of(chain.hook));
+    const auto found = table.counts.find(chain.iptables_name);
+    if (found != table.counts.end()) {
+      for (const SavedTable::Count& count : found->second) counts.push_back({count.packets, count.bytes});
+    }
+    if (counts.size() != chain.rules.size()) return changed_meanwhile();
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      if (!chain.rules[i].counted) counts[i] = {};
+    }
   }
   return out;
 }

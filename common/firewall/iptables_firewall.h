@@ -14,9 +14,9 @@ namespace holdfast::firewall {
 
 /// By iptables-save(8) and iptables-restore(8), of the namespace of the calling thread:
 ///
-///     table filter (kForward) or nat (kPostrouting)
-///       FORWARD, POSTROUTING     our jump, appended behind the rules of others
-///       <iptables_name>          the rules
+///     table raw (kRaw), mangle (kMangle), filter (kInput, kForward) or nat (kPostrouting)
+///       PREROUTING, FORWARD, ...   our jump, appended behind the rules of others
+///       <iptables_name>            the rules
 ///
 /// A put is one run of each program a family (about 5 ms); is_whole is one of iptables-save a table.
 /// Errors beside Firewall's: kNotFound when iptables is not installed.
@@ -28,6 +28,7 @@ class IptablesFirewall final : public Firewall {
   Status put(const RuleSet& set) override;
   Result<bool> is_whole(const RuleSet& set) override;
   Result<ChainRules> read_chains(const RuleSet& set) override;
+  Result<std::vector<std::vector<RuleCount>>> read_counts(const RuleSet& set) override;
   Status clean(const RuleSet& set) override;
 
  private:

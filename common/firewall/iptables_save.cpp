@@ -1,6 +1,6 @@
 #include "common/firewall/iptables_save.h"
 
-#include <algorithm>
+#include <charconv>
 
 namespace holdfast::firewall {
 namespace {
@@ -13,12 +13,26 @@ std::string_view take_until(std::string_view& rest, char separator) {
   return taken;
 }
 
+std::uint64_t number(std::string_view text) {
+  std::uint64_t out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
 /// "-A CHAIN REST", or with counters "[12:34] -A CHAIN REST".
 void read_rule(std::string_view line, SavedTable& table) {
-  if (line.starts_with('[')) static_cast<void>(take_until(line, ' '));
+  SavedTable::Count count;
+  if (line.starts_with('[')) {
+    line.remove_prefix(1);
+    std::string_view counters = take_until(line, ' ');
+    count.packets = number(take_until(counters, ':'));
+    count.bytes = number(take_until(counters, ']'));
+  }
   if (take_until(line, ' ') != "-A") return;
   const std::string_view chain = take_until(line, ' ');
-  if (!chain.empty()) table.rules[std::string(chain)].emplace_back(line);
+  if (chain.empty()) return;
+  table.rules[std::string(chain)].emplace_back(line);
+  table.counts[std::string(chain)].push_back(count);
 }
 
 }  // namespace

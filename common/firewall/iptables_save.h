@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -14,6 +15,13 @@ struct SavedTable {
   /// Chain -> its rules in order, each from behind the chain's name, without counters:
   /// `-s 10.244.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT`.
   std::map<std::string, std::vector<std::string>, std::less<>> rules;
+
+  struct Count {
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+  };
+  /// Chain -> what each of its rules has met; 0 where the text has no counters.
+  std::map<std::string, std::vector<Count>, std::less<>> counts;
 };
 
 /// By the tables' names.

@@ -9,6 +9,9 @@ namespace {
 
 namespace nft = nl::nft;
 
+// Source: linux/netfilter_ipv4.h, NF_IP_PRI_*.
+constexpr int kRawPriority = -300;
+constexpr int kManglePriority = -150;
 constexpr int kFilterPriority = 0;
 constexpr int kSourceNatPriority = 100;
 
@@ -17,23 +20,60 @@ nft::Table table_of(const RuleSet& set) {
           set.nft_table_comment};
 }
 
-nft::Chain chain_of(const Chain& chain) {
-  const nft::BaseChain base = chain.hook == Hook::kForward
-                                  ? nft::BaseChain{"filter", nft::Hook::kForward, kFilterPriority}
-                                  : nft::BaseChain{"nat", nft::Hook::kPostrouting, kSourceNatPriority};
-  return {chain.nft_name, base, chain.nft_comment};
+nft::BaseChain base_of(Hook hook) {
+  switch (hook) {
+    case Hook::kRaw:
+      return {"filter", nft::Hook::kPrerouting, kRawPriority};
+    case Hook::kMangle:
+      return {"filter", nft::Hook::kForward, kManglePriority};
+    case Hook::kInput:
+      return {"filter", nft::Hook::kInput, kFilterPriority};
+    case Hook::kForward:
+      return {"filter", nft::Hook::kForward, kFilterPriority};
+    case Hook::kPostrouting:
+      break;
+  }
+  return {"nat", nft::Hook::kPostrouting, kSourceNatPriority};
 }
 
-nft::MatchAddress match_of(const AddressMatch& match, nft::Side side) {
-  return {side, match.inverted ? nft::Comparison::kNotEqual : nft::Comparison::kEqual, match.range};
+nft::Chain chain_of(const Chain& chain) { return {chain.nft_name, base_of(chain.hook), chain.nft_comment}; }
+
+nft::Statement match_of(const AddressMatch& match, nft::Side side) {
+  const nft::Comparison comparison = match.inverted ? nft::Comparison::kNotEqual : nft::Comparison::kEqual;
+  if (match.mask) return nft::MatchMaskedAddress{side, comparison, match.range.address(), *match.mask};
+  return nft::MatchAddress{side, comparison, match.range};
 }
 
-nft::Statement statement_of(Target target) {
-  switch (target) {
+nft::Statement match_of(const LinkMatch& match, nft::Side side) {
+  return nft::MatchLinkName{side, nft::Comparison::kEqual, match.name, match.prefix};
+}
+
+void add_connection(ConnectionMatch connection, nft::Rule& rule) {
+  using State = nft::MatchConnectionState;
+  if (connection == ConnectionMatch::kNew) {
+    rule.statements.emplace_back(State{State::kNew});
+    return;
+  }
+  rule.statements.emplace_back(State{State::kEstablished | State::kRelated});
+  rule.statements.emplace_back(nft::MatchReplyDirection{});
+}
+
+nft::Statement statement_of(const Rule& rule) {
+  switch (rule.target) {
     case Target::kAccept:
       return nft::Verdict{nft::Verdict::Kind::kAccept, {}};
     case Target::kReturn:
       return nft::Verdict{nft::Verdict::Kind::kReturn, {}};
+    case Target::kDrop:
+      return nft::Verdict{nft::Verdict::Kind::kDrop, {}};
+    case Target::kRefuse:
+      return nft::RejectProhibited{};
+    case Target::kUntrack:
+      return nft::NoTrack{};
+    case Target::kClampMss:
+      return nft::ClampMss{};
+    case Target::kTranslateSource:
+      return nft::TranslateSource{rule.translation.value_or(IpAddress())};
     case Target::kMasqueradeFullyRandom:
       return nft::Masquerade{true};
     case Target::kMasquerade:
@@ -47,9 +87,14 @@ nft::Rule rule_of(const Rule& rule) {
   if (rule.mark) {
     out.statements.emplace_back(nft::MatchMark{nft::Comparison::kEqual, rule.mark->value, rule.mark->mask});
   }
-  if (rule.source) out.statements.emplace_back(match_of(*rule.source, nft::Side::kSource));
-  if (rule.destination) out.statements.emplace_back(match_of(*rule.destination, nft::Side::kDestination));
-  out.statements.push_back(statement_of(rule.target));
+  if (rule.in_link) out.statements.push_back(match_of(*rule.in_link, nft::Side::kSource));
+  if (rule.out_link) out.statements.push_back(match_of(*rule.out_link, nft::Side::kDestination));
+  if (rule.source) out.statements.push_back(match_of(*rule.source, nft::Side::kSource));
+  if (rule.destination) out.statements.push_back(match_of(*rule.destination, nft::Side::kDestination));
+  if (rule.connection) add_connection(*rule.connection, out);
+  if (rule.target == Target::kClampMss) out.statements.emplace_back(nft::MatchTcpSyn{});
+  if (rule.counted) out.statements.emplace_back(nft::Counter{});
+  out.statements.push_back(statement_of(rule));
   return out;
 }
 
@@ -123,6 +168,17 @@ Result<ChainRules> NftablesFirewall::read_chains(const RuleSet& set) {
                  nft::list_rules(socket_, table.family, table.name, chain.nft_name));
     std::vector<std::string>& texts = out[chain.nft_name];
     for (const nft::ListedRule& rule : rules) texts.push_back(rule.comment + rule.expressions);
+  }
+  return out;
+}
+
+Result<std::vector<std::vector<RuleCount>>> NftablesFirewall::read_counts(const RuleSet& set) {
+  HOLDFAST_TRY(const Picture picture, read(set));
+  std::vector<std::vector<RuleCount>> out;
+  for (std::size_t i = 0; i < picture.size(); ++i) {
+    if (set.chains[i].wanted && picture[i].size() != set.chains[i].rules.size()) return changed_meanwhile();
+    std::vector<RuleCount>& counts = out.emplace_back();
+    for (const nft::ListedRule& rule : picture[i]) counts.push_back({rule.count.packets, rule.count.bytes});
   }
   return out;
 }

@@ -14,8 +14,9 @@ namespace holdfast::firewall {
 /// By netlink, without the program nft(8), in a table of our own:
 ///
 ///     table ip|ip6 <nft_table>
-///       <nft_name>     type filter hook forward priority filter, or type nat hook postrouting priority
-///       srcnat
+///       <nft_name>     type filter hook prerouting priority raw (kRaw), hook forward priority mangle
+///                      (kMangle), hook input or forward priority filter (kInput, kForward), or type nat hook
+///                      postrouting priority srcnat
 ///
 /// A put is one transaction of the kernel. What stands there is compared with what the kernel showed after
 /// it: so is_whole is false before the first put of this object.
@@ -27,6 +28,7 @@ class NftablesFirewall final : public Firewall {
   Status put(const RuleSet& set) override;
   Result<bool> is_whole(const RuleSet& set) override;
   Result<ChainRules> read_chains(const RuleSet& set) override;
+  Result<std::vector<std::vector<RuleCount>>> read_counts(const RuleSet& set) override;
   Status clean(const RuleSet& set) override;
 
  private:

@@ -14,8 +14,19 @@ namespace holdfast::firewall {
 struct AddressMatch {
   Cidr range;
   bool inverted = false;
+  /// Set: the bits that it selects equal those of the range's address, wherever they stand, and the range's
+  /// prefix does not count. Bits of the address that it does not select are 0.
+  std::optional<IpAddress> mask = std::nullopt;
 
   bool operator==(const AddressMatch&) const = default;
+};
+
+/// The link by which a packet came, or leaves.
+struct LinkMatch {
+  std::string name;     ///< at most 15 bytes
+  bool prefix = false;  ///< all links whose names begin so
+
+  bool operator==(const LinkMatch&) const = default;
 };
 
 /// The bits of the packet's mark that `mask` selects equal `value`.
@@ -26,11 +37,22 @@ struct MarkMatch {
   bool operator==(const MarkMatch&) const = default;
 };
 
+/// What is known of the connection that a packet belongs to. A packet that is not tracked is none of these.
+enum class ConnectionMatch : std::uint8_t {
+  kNew,    ///< it is the first
+  kReply,  ///< it answers one that was let through before, or is an error about one that does not
+};
+
 enum class Target : std::uint8_t {
   kAccept,
-  kReturn,                 ///< leaves the chain: the rules after it do not count
+  kReturn,  ///< leaves the chain: the rules after it do not count
+  kDrop,
+  kRefuse,    ///< dropped, and the sender is told: ICMP, administratively prohibited
+  kUntrack,   ///< no connection is kept for the packet; the rules after it count. In kRaw alone
+  kClampMss,  ///< of TCP's SYN, to what fits the MTU of both directions; other packets pass. In kMangle alone
   kMasquerade,             ///< the port is kept where it can be
   kMasqueradeFullyRandom,  ///< the port is chosen at random, so that two packets at once do not get the same
+  kTranslateSource,        ///< to the rule's `translation`. In kPostrouting alone
 };
 
 /// What is unset matches everything.
@@ -39,12 +61,20 @@ struct Rule {
   std::optional<AddressMatch> source = std::nullopt;
   std::optional<AddressMatch> destination = std::nullopt;
   Target target = Target::kReturn;
+  std::optional<LinkMatch> in_link = std::nullopt;
+  std::optional<LinkMatch> out_link = std::nullopt;  ///< not in kRaw and kInput
+  std::optional<ConnectionMatch> connection = std::nullopt;
+  std::optional<IpAddress> translation = std::nullopt;  ///< of kTranslateSource
+  bool counted = false;                                 ///< its packets are counted; iptables counts always
 
   bool operator==(const Rule&) const = default;
 };
 
 /// Where packets meet a chain.
 enum class Hook : std::uint8_t {
+  kRaw,          ///< all that arrives, before its connection is looked for
+  kMangle,       ///< all that is forwarded, before kForward, to be changed
+  kInput,        ///< all that is for this machine
   kForward,      ///< all that is forwarded
   kPostrouting,  ///< the first packet of each connection on its way out, to have its source translated
 };

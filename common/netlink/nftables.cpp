@@ -2,22 +2,16 @@
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <net/ethernet.h>
-#include <net/if.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
-#include <netinet/udp.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <iterator>
 #include <utility>
 
+#include "common/netlink/nftables_expressions.h"
 #include "common/netlink/wire.h"
 
 namespace holdfast::nl::nft {
@@ -27,7 +21,6 @@ constexpr std::size_t kRuleMessageBytes = 4096;
 constexpr std::size_t kCommentBytes = 128;
 // The only kind of user data on tables, chains and rules that nft(8) shows: type 0, a comment with its NUL.
 constexpr std::uint8_t kCommentType = 0;
-constexpr std::uint32_t kRegister = NFT_REG_1;
 // nft(8)'s numbers for what a set holds: the kernel keeps them for whoever shows the set.
 constexpr std::uint32_t kIpv4AddressType = 7;
 constexpr std::uint32_t kIpv6AddressType = 8;
@@ -84,173 +77,6 @@ std::string parse_comment(std::span<const std::uint8_t> data) {
   return {};
 }
 
-/// Writes a rule's statements as the kernel's expressions, the way nft(8) does.
-class Expressions {
- public:
-  Expressions(Writer& writer, Family family) : writer_(writer), family_(family) {}
-
-  void operator()(const MatchAddress& match) {
-    const IpAddress address = match.cidr.network().address();
-    const std::span<const std::uint8_t> bytes = address.bytes();
-    load_address(match.side, address.family());
-    if (match.cidr.prefix() < address.bits()) {
-      std::vector<std::uint8_t> mask(bytes.size());
-      for (std::size_t bit = 0; bit < match.cidr.prefix(); ++bit) {
-        mask[bit / 8] = static_cast<std::uint8_t>(mask[bit / 8] | 0x80U >> bit % 8);
-      }
-      and_with(mask);
-    }
-    compare(match.comparison, bytes);
-  }
-  void operator()(const MatchEtherAddress& match) {
-    const bool source = match.side == Side::kSource;
-    load_payload(NFT_PAYLOAD_LL_HEADER,
-                 source ? offsetof(ether_header, ether_shost) : offsetof(ether_header, ether_dhost),
-                 match.mac.bytes().size());
-    compare(match.comparison, match.mac.bytes());
-  }
-  void operator()(const MatchLinkName& match) {
-    load_meta(match.side == Side::kSource ? NFT_META_IIFNAME : NFT_META_OIFNAME);
-    std::array<std::uint8_t, IFNAMSIZ> padded{};
-    std::copy_n(match.name.begin(), std::min(match.name.size(), padded.size()), padded.begin());
-    compare(match.comparison, padded);
-  }
-  void operator()(const MatchMark& match) {
-    load_meta(NFT_META_MARK);
-    if (match.mask != 0xffffffff) and_with(bytes_of(match.mask));
-    compare(match.comparison, bytes_of(match.value));
-  }
-  void operator()(const MatchSet& match) {
-    load_address(match.side, match.family);
-    expression("lookup", [&] {
-      writer_.text(NFTA_LOOKUP_SET, match.set);
-      writer_.be32(NFTA_LOOKUP_SREG, kRegister);
-      if (match.comparison == Comparison::kNotEqual) writer_.be32(NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
-    });
-  }
-  void operator()(const MatchUdpPort& match) {
-    load_meta(NFT_META_L4PROTO);
-    const std::uint8_t udp = IPPROTO_UDP;
-    compare(Comparison::kEqual, {&udp, 1});
-    const std::array<std::uint8_t, 2> port{static_cast<std::uint8_t>(match.port >> 8U),
-                                           static_cast<std::uint8_t>(match.port)};
-    load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, offsetof(udphdr, uh_dport), port.size());
-    compare(Comparison::kEqual, port);
-  }
-  void operator()(const Counter& /*unused*/) {
-    expression("counter", [] {});
-  }
-  void operator()(const Masquerade& masquerade) {
-    expression("masq", [&] {
-      if (masquerade.fully_random) writer_.be32(NFTA_MASQ_FLAGS, NF_NAT_RANGE_PROTO_RANDOM_FULLY);
-    });
-  }
-  void operator()(const Verdict& verdict) {
-    expression("immediate", [&] {
-      writer_.be32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-      writer_.nest(NFTA_IMMEDIATE_DATA, [&] {
-        writer_.nest(NFTA_DATA_VERDICT, [&] {
-          writer_.be32(NFTA_VERDICT_CODE, static_cast<std::uint32_t>(code_of(verdict.kind)));
-          if (!verdict.chain.empty()) writer_.text(NFTA_VERDICT_CHAIN, verdict.chain);
-        });
-      });
-    });
-  }
-
- private:
-  static int code_of(Verdict::Kind kind) {
-    switch (kind) {
-      case Verdict::Kind::kAccept:
-        return NF_ACCEPT;
-      case Verdict::Kind::kDrop:
-        return NF_DROP;
-      case Verdict::Kind::kReturn:
-        return NFT_RETURN;
-      case Verdict::Kind::kJump:
-        return NFT_JUMP;
-      case Verdict::Kind::kGoto:
-        break;
-    }
-    return NFT_GOTO;
-  }
-
-  static std::array<std::uint8_t, 4> bytes_of(std::uint32_t value) {
-    std::array<std::uint8_t, 4> bytes{};
-    std::memcpy(bytes.data(), &value, bytes.size());
-    return bytes;
-  }
-
-  template <class F>
-  void expression(std::string_view name, F data) {
-    writer_.nest(NFTA_LIST_ELEM, [&] {
-      writer_.text(NFTA_EXPR_NAME, name);
-      writer_.nest(NFTA_EXPR_DATA, data);
-    });
-  }
-  void load_address(Side side, IpFamily family) {
-    need_protocol(family);
-    const bool source = side == Side::kSource;
-    const bool v4 = family == IpFamily::kV4;
-    const std::size_t offset = v4 ? (source ? offsetof(iphdr, saddr) : offsetof(iphdr, daddr))
-                                  : (source ? offsetof(ip6_hdr, ip6_src) : offsetof(ip6_hdr, ip6_dst));
-    load_payload(NFT_PAYLOAD_NETWORK_HEADER, offset, v4 ? 4 : 16);
-  }
-  void load_meta(std::uint32_t key) {
-    expression("meta", [&] {
-      writer_.be32(NFTA_META_DREG, kRegister);
-      writer_.be32(NFTA_META_KEY, key);
-    });
-  }
-  void load_payload(std::uint32_t base, std::size_t offset, std::size_t size) {
-    expression("payload", [&] {
-      writer_.be32(NFTA_PAYLOAD_DREG, kRegister);
-      writer_.be32(NFTA_PAYLOAD_BASE, base);
-      writer_.be32(NFTA_PAYLOAD_OFFSET, static_cast<std::uint32_t>(offset));
-      writer_.be32(NFTA_PAYLOAD_LEN, static_cast<std::uint32_t>(size));
-    });
-  }
-  void put_value(int type, std::span<const std::uint8_t> value) {
-    writer_.nest(type, [&] { writer_.bytes(NFTA_DATA_VALUE, value.data(), value.size()); });
-  }
-  void and_with(std::span<const std::uint8_t> mask) {
-    expression("bitwise", [&] {
-      writer_.be32(NFTA_BITWISE_SREG, kRegister);
-      writer_.be32(NFTA_BITWISE_DREG, kRegister);
-      writer_.be32(NFTA_BITWISE_LEN, static_cast<std::uint32_t>(mask.size()));
-      put_value(NFTA_BITWISE_MASK, mask);
-      put_value(NFTA_BITWISE_XOR, std::vector<std::uint8_t>(mask.size()));
-    });
-  }
-  void compare(Comparison comparison, std::span<const std::uint8_t> value) {
-    expression("cmp", [&] {
-      writer_.be32(NFTA_CMP_SREG, kRegister);
-      writer_.be32(NFTA_CMP_OP, comparison == Comparison::kEqual ? NFT_CMP_EQ : NFT_CMP_NEQ);
-      put_value(NFTA_CMP_DATA, value);
-    });
-  }
-  /// Where a table sees several protocols, the one of the addresses is asked for, once in a rule.
-  void need_protocol(IpFamily protocol) {
-    if (known_protocol_ == protocol) return;
-    known_protocol_ = protocol;
-    if (family_ == Family::kInet) {
-      load_meta(NFT_META_NFPROTO);
-      const std::uint8_t number = protocol == IpFamily::kV4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
-      compare(Comparison::kEqual, {&number, 1});
-    }
-    if (family_ == Family::kBridge) {
-      load_meta(NFT_META_PROTOCOL);
-      const std::uint16_t type = protocol == IpFamily::kV4 ? ETHERTYPE_IP : ETHERTYPE_IPV6;
-      const std::array<std::uint8_t, 2> bytes{static_cast<std::uint8_t>(type >> 8U),
-                                              static_cast<std::uint8_t>(type)};
-      compare(Comparison::kEqual, bytes);
-    }
-  }
-
-  Writer& writer_;
-  Family family_;
-  std::optional<IpFamily> known_protocol_;
-};
-
 /// A message about one chain and what is in it.
 Writer chain_message(int message, int flags, const Table& table, int table_attribute, int chain_attribute,
                      std::string_view chain, std::size_t capacity = 512) {
@@ -258,6 +84,27 @@ Writer chain_message(int message, int flags, const Table& table, int table_attri
   writer.text(table_attribute, table.name);
   writer.text(chain_attribute, chain);
   return writer;
+}
+
+/// Moves what counters say from the rule's expressions, which begin at `expressions`, to its count.
+void take_counts(const nlattr* list, std::span<const std::uint8_t> expressions, ListedRule& rule) {
+  bool counted = false;
+  for_each_attribute(list, [&](const nlattr* element) {
+    const Attributes expression(element);
+    if (expression.text(NFTA_EXPR_NAME) != "counter") return;
+    const Attributes counter(expression.find(NFTA_EXPR_DATA));
+    const auto take = [&](int type) {
+      const std::span<const std::uint8_t> bytes = counter.bytes(type);
+      const std::uint64_t value = __builtin_bswap64(counter.u64(type).value_or(0));
+      if (!bytes.empty()) {
+        const auto offset = static_cast<std::size_t>(bytes.data() - expressions.data());
+        rule.expressions.replace(offset, bytes.size(), bytes.size(), '\0');
+      }
+      return value;
+    };
+    const ListedRule::Count count{take(NFTA_COUNTER_PACKETS), take(NFTA_COUNTER_BYTES)};
+    if (!std::exchange(counted, true)) rule.count = count;
+  });
 }
 
 std::optional<ListedRule> parse_rule(const nlmsghdr* message, std::string_view table,
@@ -268,9 +115,11 @@ std::optional<ListedRule> parse_rule(const nlmsghdr* message, std::string_view t
   if (attributes.text(NFTA_RULE_TABLE) != table || attributes.text(NFTA_RULE_CHAIN) != chain)
     return std::nullopt;
   const std::span<const std::uint8_t> expressions = attributes.bytes(NFTA_RULE_EXPRESSIONS);
-  return ListedRule{__builtin_bswap64(attributes.u64(NFTA_RULE_HANDLE).value_or(0)),
-                    parse_comment(attributes.bytes(NFTA_RULE_USERDATA)),
-                    {expressions.begin(), expressions.end()}};
+  ListedRule out{__builtin_bswap64(attributes.u64(NFTA_RULE_HANDLE).value_or(0)),
+                 parse_comment(attributes.bytes(NFTA_RULE_USERDATA)),
+                 {expressions.begin(), expressions.end()}};
+  take_counts(attributes.find(NFTA_RULE_EXPRESSIONS), expressions, out);
+  return out;
 }
 
 }  // namespace
@@ -335,10 +184,7 @@ Transaction& Transaction::delete_chain(std::string_view chain) {
 Transaction& Transaction::append_rule(std::string_view chain, const Rule& rule) {
   Writer writer = chain_message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, table_, NFTA_RULE_TABLE,
                                 NFTA_RULE_CHAIN, chain, kRuleMessageBytes);
-  writer.nest(NFTA_RULE_EXPRESSIONS, [&] {
-    Expressions expressions(writer, table_.family);
-    for (const Statement& statement : rule.statements) std::visit(expressions, statement);
-  });
+  writer.nest(NFTA_RULE_EXPRESSIONS, [&] { put_expressions(writer, table_.family, rule.statements); });
   put_comment(writer, NFTA_RULE_USERDATA, rule.comment);
   requests_.emplace_back(name_of("append rule to", "chain", chain), std::move(writer).take());
   return *this;

@@ -61,12 +61,31 @@ struct MatchEtherAddress {
   Comparison comparison = Comparison::kEqual;
   MacAddress mac;
 };
-/// "iifname veth1" (source) or "oifname veth1" (destination).
+/// "ip saddr and 255.255.0.254 == 10.244.0.0": the bits that the mask selects, wherever they stand.
+struct MatchMaskedAddress {
+  Side side = Side::kSource;
+  Comparison comparison = Comparison::kEqual;
+  IpAddress value;
+  IpAddress mask;
+};
+/// "iifname veth1" (source) or "oifname veth1" (destination); "iifname wg*" as a prefix.
 struct MatchLinkName {
   Side side = Side::kSource;
   Comparison comparison = Comparison::kEqual;
   std::string name = {};
+  bool prefix = false;
 };
+/// "ct state established,related". Source: linux/netfilter/nf_conntrack_common.h, NF_CT_STATE_BIT.
+struct MatchConnectionState {
+  static constexpr std::uint32_t kEstablished = 2;
+  static constexpr std::uint32_t kRelated = 4;
+  static constexpr std::uint32_t kNew = 8;
+  std::uint32_t any_of = 0;
+};
+/// "ct direction reply".
+struct MatchReplyDirection {};
+/// "tcp flags syn / syn,rst".
+struct MatchTcpSyn {};
 /// "meta mark & mask == value".
 struct MatchMark {
   Comparison comparison = Comparison::kEqual;
@@ -88,14 +107,26 @@ struct Counter {};
 struct Masquerade {
   bool fully_random = false;
 };
+/// "snat to 10.1.2.3", in a chain of type nat.
+struct TranslateSource {
+  IpAddress to;
+};
+/// "notrack", in prerouting or output before priority -200.
+struct NoTrack {};
+/// "tcp option maxseg size set rt mtu"; it is never raised.
+struct ClampMss {};
+/// "reject with icmp admin-prohibited", of families ip and ip6. Ends the rule.
+struct RejectProhibited {};
 /// Ends the rule. `chain` for kJump and kGoto.
 struct Verdict {
   enum class Kind : std::uint8_t { kAccept, kDrop, kReturn, kJump, kGoto };
   Kind kind = Kind::kAccept;
   std::string chain = {};
 };
-using Statement = std::variant<MatchAddress, MatchEtherAddress, MatchLinkName, MatchMark, MatchSet,
-                               MatchUdpPort, Counter, Masquerade, Verdict>;
+using Statement =
+    std::variant<MatchAddress, MatchMaskedAddress, MatchEtherAddress, MatchLinkName, MatchMark, MatchSet,
+                 MatchUdpPort, MatchConnectionState, MatchReplyDirection, MatchTcpSyn, Counter, Masquerade,
+                 TranslateSource, NoTrack, ClampMss, RejectProhibited, Verdict>;
 
 /// A set of addresses, which rules look up in one step however many there are.
 struct AddressSet {
@@ -156,10 +187,20 @@ Status commit(Socket& socket, Transaction transaction);
 struct ListedRule {
   std::uint64_t handle = 0;  ///< stays when the rule is replaced
   std::string comment = {};
-  /// What it does, as this kernel spells it: only to be compared, or searched for the name of a chain.
+  /// What it does, as this kernel spells it, counters at 0: only to be compared, or searched for the name of
+  /// a chain.
   std::string expressions = {};
+  /// Of its first counter.
+  struct Count {
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+  };
+  Count count = {};
 
-  bool operator==(const ListedRule&) const = default;
+  /// Whether they are the same rule, whatever each has counted.
+  bool operator==(const ListedRule& other) const {
+    return handle == other.handle && comment == other.comment && expressions == other.expressions;
+  }
 };
 /// In the order in which packets meet them; empty when the chain or table is not there.
 Result<std::vector<ListedRule>> list_rules(Socket& socket, Family family, std::string_view table,

@@ -21,11 +21,16 @@ TEST_CASE("Tables, policies and rules are read from what iptables-save prints", 
   CHECK(filter.rules.at("FLANNEL-FWD") ==
         std::vector<std::string>{"-s 10.0.0.0/8 -m comment --comment \"a: -A b\" -j ACCEPT"});
   CHECK(tables.at("nat").rules.empty());
+  REQUIRE(filter.counts.at("FLANNEL-FWD").size() == 1);
+  CHECK(filter.counts.at("FLANNEL-FWD")[0].packets == 7);
+  CHECK(filter.counts.at("FLANNEL-FWD")[0].bytes == 840);
+  CHECK(filter.counts.at("FORWARD")[0].packets == 0);
 }
 
 TEST_CASE("What is not understood of a table is skipped", "[firewall]") {
   for (const char* text :
-       {"", "\n\n", "-A FORWARD -j X\n", "*", "*t\n:\n-A\n[1:1]\n-A \n-X y\nnonsense", "COMMIT\n:A B\n"}) {
+       {"", "\n\n", "-A FORWARD -j X\n", "*", "[", "*t\n[", "*t\n[1", "*t\n[:]",
+        "*t\n[99999999999999999999:-1] -A\n", "*t\n:\n-A\n[1:1]\n-A \n-X y\nnonsense", "COMMIT\n:A B\n"}) {
     const auto tables = parse_iptables_save(text);
     for (const auto& [name, table] : tables) CHECK(table.rules.empty());
   }

@@ -105,6 +105,126 @@ TEST_CASE_METHOD(Kernel, "A bridge table's rules are those that nft would have w
                     "add rule bridge nat PREROUTING ip saddr 10.1.2.3 accept"));
 }
 
+TEST_CASE_METHOD(Kernel, "What a router's rules do is what nft would have written", "[nftables]") {
+  struct Case {
+    const char* name;
+    Family family;
+    BaseChain base;
+    const char* chain;
+    const char* text;
+    std::vector<Statement> statements;
+  };
+  using enum Side;
+  using enum Comparison;
+  const BaseChain raw{"filter", Hook::kPrerouting, -300};
+  const BaseChain mangle{"filter", Hook::kForward, -150};
+  const BaseChain nat{"nat", Hook::kPostrouting, 100};
+  const char* const raw_text = "type filter hook prerouting priority -300";
+  const char* const mangle_text = "type filter hook forward priority -150";
+  const char* const nat_text = "type nat hook postrouting priority 100";
+  const Statement base_or_gateway = MatchMaskedAddress{
+      kSource, kEqual, IpAddress::parse("10.244.0.0").value(), IpAddress::parse("255.255.0.254").value()};
+  const Statement not_in_v6 = MatchMaskedAddress{kDestination, kNotEqual, IpAddress::parse("fd00::").value(),
+                                                 IpAddress::parse("ffff:ffff:ffff::fffe").value()};
+  const Case cases[] = {
+      {"untracked",
+       Family::kIp,
+       raw,
+       raw_text,
+       "iifname \"wg*\" ip saddr and 255.255.0.254 == 10.244.0.0 counter notrack",
+       {MatchLinkName{kSource, kEqual, "wg", true}, base_or_gateway, Counter{}, NoTrack{}}},
+      {"untracked IPv6",
+       Family::kIp6,
+       raw,
+       raw_text,
+       "ip6 daddr and ffff:ffff:ffff::fffe != fd00:: notrack",
+       {not_in_v6, NoTrack{}}},
+      {"clamped",
+       Family::kIp,
+       mangle,
+       mangle_text,
+       "tcp flags syn / syn,rst tcp option maxseg size set rt mtu",
+       {MatchTcpSyn{}, ClampMss{}}},
+      {"clamped IPv6",
+       Family::kIp6,
+       mangle,
+       mangle_text,
+       "tcp flags syn / syn,rst tcp option maxseg size set rt mtu",
+       {MatchTcpSyn{}, ClampMss{}}},
+      {"replies",
+       Family::kIp,
+       mangle,
+       mangle_text,
+       "ct state established,related ct direction reply accept",
+       {MatchConnectionState{MatchConnectionState::kEstablished | MatchConnectionState::kRelated},
+        MatchReplyDirection{}, accept()}},
+      {"new ones",
+       Family::kIp6,
+       mangle,
+       mangle_text,
+       "ct state new,established drop",
+       {MatchConnectionState{MatchConnectionState::kNew | MatchConnectionState::kEstablished},
+        Verdict{Verdict::Kind::kDrop, {}}}},
+      {"refused",
+       Family::kIp,
+       mangle,
+       mangle_text,
+       "reject with icmp type admin-prohibited",
+       {RejectProhibited{}}},
+      {"refused IPv6",
+       Family::kIp6,
+       mangle,
+       mangle_text,
+       "reject with icmpv6 type admin-prohibited",
+       {RejectProhibited{}}},
+      {"translated",
+       Family::kIp,
+       nat,
+       nat_text,
+       "snat to 10.9.8.7",
+       {TranslateSource{IpAddress::parse("10.9.8.7").value()}}},
+      {"translated IPv6",
+       Family::kIp6,
+       nat,
+       nat_text,
+       "snat to fd00::1",
+       {TranslateSource{IpAddress::parse("fd00::1").value()}}},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      Transaction transaction({c.family, "t", {}});
+      transaction.put_table().put_chain({"c", c.base, {}}).append_rule("c", {c.statements, {}});
+      const Status done = commit(socket, std::move(transaction));
+      INFO((done ? std::string() : done.error().message));
+      REQUIRE(done.has_value());
+      const std::string table = std::string(c.family == Family::kIp ? "ip" : "ip6") + " t ";
+      CHECK(rule_set() == made_by_nft("add table " + table + "; add chain " + table + "c { " + c.chain +
+                                      "; policy accept; }; add rule " + table + "c " + c.text));
+    }
+  }
+}
+
+TEST_CASE_METHOD(Kernel, "What a rule has counted is listed, and makes it no other rule", "[nftables]") {
+  test::output_of("ip link set lo up");
+  Transaction transaction({Family::kIp, "t", {}});
+  transaction.put_table()
+      .put_chain({"c", BaseChain{"filter", Hook::kOutput, 0}, {}})
+      .append_rule("c", {{MatchUdpPort{9}, accept()}, {}})
+      .append_rule("c", {{MatchUdpPort{9}, Counter{}, Verdict{Verdict::Kind::kDrop, {}}}, {}})
+      .append_rule("c", {{Counter{}, accept()}, {}});
+  REQUIRE(commit(socket, std::move(transaction)).has_value());
+  const auto before = list_rules(socket, Family::kIp, "t", "c").value();
+  REQUIRE(before.size() == 3);
+  CHECK(before[2].count.packets == 0);
+  test::output_of("ping -c 3 -i 0.01 -q 127.0.0.1");
+  const auto after = list_rules(socket, Family::kIp, "t", "c").value();
+  CHECK(after == before);
+  CHECK(after[0].count.packets == 0);
+  CHECK(after[1].count.packets == 0);
+  CHECK(after[2].count.packets >= 6);  // three requests, three answers
+  CHECK(after[2].count.bytes == after[2].count.packets * 84);
+}
+
 struct FilledKernel : Kernel {
   FilledKernel() {
     Transaction transaction(table);

@@ -1,0 +1,106 @@
+#include "common/firewall/iptables_rules.h"
+
+#include <array>
+#include <cstdio>
+#include <optional>
+
+namespace holdfast::firewall {
+namespace {
+
+std::string comment_of(const Chain& chain) {
+  return "-m comment --comment \"" + chain.iptables_comment + "\" ";
+}
+
+std::string address_text(char option, const std::optional<AddressMatch>& match) {
+  if (!match) return "";
+  const std::string range = match->mask ? match->range.address().to_string() + "/" + match->mask->to_string()
+                                        : match->range.network().to_string();
+  return std::string(match->inverted ? "! " : "") + "-" + option + " " + range + " ";
+}
+
+std::string link_text(char option, const std::optional<LinkMatch>& match) {
+  if (!match) return "";
+  return std::string("-") + option + " " + match->name + (match->prefix ? "+ " : " ");
+}
+
+std::string mark_text(const std::optional<MarkMatch>& mark) {
+  if (!mark) return "";
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "-m mark --mark 0x%x/0x%x ", mark->value, mark->mask);
+  return text.data();
+}
+
+std::string connection_text(const std::optional<ConnectionMatch>& connection) {
+  if (!connection) return "";
+  return *connection == ConnectionMatch::kNew ? "-m conntrack --ctstate NEW "
+                                              : "-m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY ";
+}
+
+std::string target_text(const Rule& rule, IpFamily family, bool with_random) {
+  switch (rule.target) {
+    case Target::kAccept:
+      return "-j ACCEPT";
+    case Target::kReturn:
+      return "-j RETURN";
+    case Target::kDrop:
+      return "-j DROP";
+    case Target::kRefuse:
+      return family == IpFamily::kV4 ? "-j REJECT --reject-with icmp-admin-prohibited"
+                                     : "-j REJECT --reject-with icmp6-adm-prohibited";
+    case Target::kUntrack:
+      return "-j CT --notrack";
+    case Target::kClampMss:
+      return "-j TCPMSS --clamp-mss-to-pmtu";
+    case Target::kTranslateSource:
+      return "-j SNAT --to-source " + rule.translation.value_or(IpAddress()).to_string();
+    case Target::kMasqueradeFullyRandom:
+      return with_random ? "-j MASQUERADE --random-fully" : "-j MASQUERADE";
+    case Target::kMasquerade:
+      break;
+  }
+  return "-j MASQUERADE";
+}
+
+}  // namespace
+
+std::string_view table_of(Hook hook) {
+  switch (hook) {
+    case Hook::kRaw:
+      return "raw";
+    case Hook::kMangle:
+      return "mangle";
+    case Hook::kInput:
+    case Hook::kForward:
+      return "filter";
+    case Hook::kPostrouting:
+      break;
+  }
+  return "nat";
+}
+
+std::string_view built_in_chain(Hook hook) {
+  switch (hook) {
+    case Hook::kRaw:
+      return "PREROUTING";
+    case Hook::kInput:
+      return "INPUT";
+    case Hook::kMangle:
+    case Hook::kForward:
+      return "FORWARD";
+    case Hook::kPostrouting:
+      break;
+  }
+  return "POSTROUTING";
+}
+
+std::string rule_text(IpFamily family, const Chain& chain, const Rule& rule, bool with_random) {
+  const bool syn = rule.target == Target::kClampMss;
+  return address_text('s', rule.source) + address_text('d', rule.destination) + link_text('i', rule.in_link) +
+         link_text('o', rule.out_link) + (syn ? "-p tcp " : "") + mark_text(rule.mark) +
+         connection_text(rule.connection) + (syn ? "-m tcp --tcp-flags SYN,RST SYN " : "") +
+         comment_of(chain) + target_text(rule, family, with_random);
+}
+
+std::string jump_text(const Chain& chain) { return comment_of(chain) + "-j " + chain.iptables_name; }
+
+}  // namespace holdfast::firewall

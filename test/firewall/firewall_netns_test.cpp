@@ -1,0 +1,163 @@
+// Both back ends of the firewall under one test: what a router's rules need. What else they promise is tested
+// with the rules of their first user, in cni-flannel/daemon.
+
+#include <memory>
+
+#include "common/firewall/firewall.h"
+#include "common/firewall/iptables_firewall.h"
+#include "common/firewall/nftables_firewall.h"
+#include "test/catch.h"
+#include "test/netlink/fresh_netns.h"
+
+namespace holdfast::firewall {
+namespace {
+
+using test::output_of;
+
+Cidr cidr(const char* text) { return Cidr::parse(text).value(); }
+IpAddress address(const char* text) { return IpAddress::parse(text).value(); }
+AddressMatch in(const char* text) { return {cidr(text), false}; }
+
+/// One rule of each kind, in every hook.
+RuleSet every_kind(IpFamily family) {
+  const bool v4 = family == IpFamily::kV4;
+  const AddressMatch own{cidr(v4 ? "10.244.0.0/16" : "fd00::/48"), false,
+                         address(v4 ? "255.255.0.254" : "ffff:ffff:ffff::ffff:ffff:ffff:fffe")};
+  const AddressMatch pods = in(v4 ? "10.244.0.0/16" : "fd00::/48");
+  const LinkMatch tunnels{"wg", true};
+  const LinkMatch edge{"eth0"};
+  RuleSet set;
+  set.family = family;
+  set.nft_table = "try";
+  Chain raw{Hook::kRaw, true, {}, "TRY-RAW", "try raw", "raw", ""};
+  raw.rules = {{.source = own, .target = Target::kReturn, .in_link = edge, .counted = true},
+               {.destination = pods, .target = Target::kUntrack, .in_link = tunnels, .counted = true}};
+  Chain mangle{Hook::kMangle, true, {}, "TRY-MSS", "try mss", "mss", ""};
+  mangle.rules = {{.target = Target::kClampMss, .out_link = tunnels}, {.target = Target::kClampMss}};
+  Chain input{Hook::kInput, true, {}, "TRY-IN", "try input", "input", ""};
+  input.rules = {{.source = in(v4 ? "192.0.2.0/24" : "2001:db8::/32"),
+                  .target = Target::kDrop,
+                  .connection = ConnectionMatch::kNew,
+                  .counted = true},
+                 {.target = Target::kReturn, .in_link = LinkMatch{"lo"}, .counted = true}};
+  Chain forward{Hook::kForward, true, {}, "TRY-FWD", "try forward", "forward", ""};
+  forward.rules = {{.target = Target::kAccept,
+                    .in_link = tunnels,
+                    .out_link = edge,
+                    .connection = ConnectionMatch::kReply,
+                    .counted = true},
+                   {.destination = own, .target = Target::kRefuse, .in_link = tunnels, .counted = true},
+                   {.target = Target::kDrop, .counted = true}};
+  Chain nat{Hook::kPostrouting, true, {}, "TRY-NAT", "try nat", "nat", ""};
+  nat.rules = {{.source = own,
+                .target = Target::kTranslateSource,
+                .out_link = tunnels,
+                .translation = address(v4 ? "10.9.8.7" : "fd99::7")}};
+  set.chains = {raw, mangle, input, forward, nat};
+  return set;
+}
+
+struct Case {
+  bool iptables;
+  IpFamily family;
+  [[nodiscard]] std::string name() const {
+    return std::string(iptables ? "iptables " : "nftables ") + (family == IpFamily::kV4 ? "IPv4" : "IPv6");
+  }
+};
+const Case kCases[] = {
+    {true, IpFamily::kV4}, {true, IpFamily::kV6}, {false, IpFamily::kV4}, {false, IpFamily::kV6}};
+
+struct Host {
+  holdfast::test::FreshNetns netns;
+  nl::Socket socket = nl::Socket::open(nl::Protocol::kNetfilter).value();
+  SystemExecutor executor;
+
+  std::unique_ptr<Firewall> make(bool iptables) {
+    if (iptables) return std::make_unique<IptablesFirewall>(executor);
+    return std::make_unique<NftablesFirewall>(socket);
+  }
+};
+
+TEST_CASE_METHOD(Host, "Every kind of rule is put, read back, changed and removed", "[firewall]") {
+  for (const Case& c : kCases) {
+    DYNAMIC_SECTION(c.name()) {
+      const std::unique_ptr<Firewall> firewall = make(c.iptables);
+      const RuleSet set = every_kind(c.family);
+      const Status put = firewall->put(set);
+      INFO((put ? std::string() : put.error().message));
+      REQUIRE(put.has_value());
+      CHECK(firewall->is_whole(set).value());
+      // iptables spells every rule as we do, so that a program that starts again changes nothing
+      CHECK(make(c.iptables)->is_whole(set).value() == c.iptables);
+      const auto counts = firewall->read_counts(set).value();
+      REQUIRE(counts.size() == set.chains.size());
+      for (std::size_t i = 0; i < counts.size(); ++i) CHECK(counts[i].size() == set.chains[i].rules.size());
+
+      RuleSet less = set;
+      less.chains[3].rules.erase(less.chains[3].rules.begin());
+      less.chains[1].wanted = false;
+      CHECK_FALSE(firewall->is_whole(less).value());
+      REQUIRE(firewall->put(less).has_value());
+      CHECK(firewall->is_whole(less).value());
+      CHECK(firewall->read_counts(less).value()[3].size() == 2);
+      CHECK(firewall->read_counts(set).error().code == Code::kAborted);
+
+      REQUIRE(firewall->clean(set).has_value());
+      CHECK(firewall->read_chains(set).value().empty());
+      CHECK(firewall->read_counts(set).error().code == Code::kAborted);
+    }
+  }
+}
+
+TEST_CASE_METHOD(Host, "What rules have met is counted, and counting makes them no others", "[firewall]") {
+  output_of("ip link set lo up");
+  for (const Case& c : kCases) {
+    DYNAMIC_SECTION(c.name()) {
+      const std::unique_ptr<Firewall> firewall = make(c.iptables);
+      const RuleSet set = every_kind(c.family);
+      REQUIRE(firewall->put(set).has_value());
+      output_of(std::string("ping -c 3 -i 0.01 -q ") + (c.family == IpFamily::kV4 ? "127.0.0.1" : "::1"));
+      CHECK(firewall->is_whole(set).value());
+      const auto counts = firewall->read_counts(set).value();
+      CHECK(counts[2][0] == RuleCount{});
+      CHECK(counts[2][1].packets >= 6);  // requests and answers
+      CHECK(counts[2][1].bytes >= counts[2][1].packets * 84);
+      CHECK(counts[1][1] == RuleCount{});  // not asked for
+      REQUIRE(firewall->put(set).has_value());
+      CHECK(firewall->read_counts(set).value()[2][1] == RuleCount{});
+    }
+  }
+}
+
+TEST_CASE_METHOD(Host, "What somebody does to a rule of any hook is seen", "[firewall]") {
+  struct Harm {
+    bool iptables;
+    const char* command;
+  };
+  const Harm harms[] = {
+      {true, "iptables -w -t raw -F TRY-RAW"},
+      {true, "iptables -w -t raw -F PREROUTING"},
+      {true, "iptables -w -t mangle -D TRY-MSS 1"},
+      {true, "iptables -w -I TRY-FWD -j ACCEPT"},
+      {true, "iptables -w -t nat -F TRY-NAT"},
+      {true, "iptables -w -D INPUT 1"},
+      {false, "nft flush chain ip try raw"},
+      {false, "nft delete chain ip try mss"},
+      {false, "nft insert rule ip try forward accept"},
+      {false, "nft delete table ip try"},
+  };
+  for (const Harm& harm : harms) {
+    DYNAMIC_SECTION(harm.command) {
+      const std::unique_ptr<Firewall> firewall = make(harm.iptables);
+      const RuleSet set = every_kind(IpFamily::kV4);
+      REQUIRE(firewall->put(set).has_value());
+      output_of(harm.command);
+      CHECK_FALSE(firewall->is_whole(set).value());
+      REQUIRE(firewall->put(set).has_value());
+      CHECK(firewall->is_whole(set).value());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::firewall
