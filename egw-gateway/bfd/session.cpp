@@ -96,6 +96,7 @@ Actions Session::due(Time now) {
   if (now >= dead_at()) {
     const bool was_alive = state_ == State::kInit || state_ == State::kUp;
     const Diagnostic remote_diagnostic = remote_.diagnostic;
+    last_detection_time_ = detection_time();
     remote_ = {};
     poll_ = false;
     if (was_alive) {
@@ -132,6 +133,10 @@ nanoseconds Session::dead_at() const { return heard() ? heard_at_ + detection_ti
 microseconds Session::detection_time() const {
   if (!heard()) return {};
   return remote_.detect_multiplier * std::max(in_force_.rx, remote_.desired_min_tx);
+}
+
+microseconds Session::forgets_after() const {
+  return 2 * (heard() ? detection_time() : last_detection_time_);
 }
 
 /// RFC 5880 sections 6.8.2 and 6.8.7; 0: the peer asks for no periodic packets.

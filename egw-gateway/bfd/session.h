@@ -103,6 +103,9 @@ class Session {
   [[nodiscard]] SessionState state() const;
   /// Silence after which the peer counts as dead. 0: it is not heard.
   [[nodiscard]] std::chrono::microseconds detection_time() const;
+  /// Silence after which its authentication may begin anew: twice the detection time, also of a peer that is
+  /// not heard any more. Source: RFC 5880 section 6.8.1, bfd.AuthSeqKnown.
+  [[nodiscard]] std::chrono::microseconds forgets_after() const;
 
  private:
   using Time = std::chrono::nanoseconds;
@@ -139,14 +142,15 @@ class Session {
   State state_ = State::kDown;
   Diagnostic diagnostic_ = Diagnostic::kNone;
   Remote remote_;
-  Intervals advertised_;  // what our packets say
-  Intervals in_force_;    // what we do: differs while a poll is on
-  bool poll_ = false;     // ours, not answered
-  Time sent_{};           // last packet but for answers to polls
-  Interval interval_{};   // by which the next one was scheduled; 0: by none
-  Time transmit_at_{};    // the latest; Time::max(): never
-  Time transmit_from_{};  // the earliest
-  Time heard_at_{};       // the last packet of the peer
+  Intervals advertised_;            // what our packets say
+  Intervals in_force_;              // what we do: differs while a poll is on
+  bool poll_ = false;               // ours, not answered
+  Time sent_{};                     // last packet but for answers to polls
+  Interval interval_{};             // by which the next one was scheduled; 0: by none
+  Time transmit_at_{};              // the latest; Time::max(): never
+  Time transmit_from_{};            // the earliest
+  Time heard_at_{};                 // the last packet of the peer
+  Interval last_detection_time_{};  // of a peer that is not heard any more
 };
 
 }  // namespace holdfast::bfd

@@ -219,6 +219,8 @@ TEST_CASE("a silent peer is dead after the detection time, and it is sent at onc
   CHECK(done.send->desired_min_tx == kSlowInterval);
   CHECK_FALSE(done.send->poll);
   CHECK(bench.session.state().transmit_interval == kSlowInterval);
+  CHECK(bench.session.detection_time() == microseconds(0));
+  CHECK(bench.session.forgets_after() == milliseconds(600));
   const nanoseconds died = bench.now;
   CHECK_FALSE(bench.next().change.has_value());
   CHECK(bench.now - died == milliseconds(800));

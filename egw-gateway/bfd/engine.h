@@ -1,0 +1,140 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "common/base/event_loop.h"
+#include "common/base/result.h"
+#include "egw-gateway/bfd/authentication.h"
+#include "egw-gateway/bfd/refusal.h"
+#include "egw-gateway/bfd/session.h"
+#include "egw-gateway/bfd/transport.h"
+
+namespace holdfast::bfd {
+
+/// A session's discriminator at this end: random, so that it is not guessed and not met again.
+using SessionId = std::uint32_t;
+
+struct SessionConfig {
+  Path path;
+  Timers timers;
+  std::optional<Keys> keys;    ///< nullopt: no authentication
+  std::uint8_t least_ttl = 1;  ///< of packets over several hops: 255 less the hops that are allowed
+  bool admin_down = false;     ///< begin so
+};
+
+/// A session as it is, to be shown.
+struct SessionView {
+  SessionId id = 0;
+  Path path;
+  SessionState state;
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;  ///< and accepted
+  std::uint64_t refused = 0;   ///< came to this session and were not accepted
+};
+
+/// Since the engine was made.
+struct EngineCounters {
+  std::uint64_t sent = 0;
+  std::uint64_t send_failures = 0;                 ///< the kernel would not take them
+  int last_send_errno = 0;                         ///< 0: none
+  std::uint64_t received = 0;                      ///< and accepted
+  std::array<std::uint64_t, kRefusals> refused{};  ///< by Refusal
+};
+
+/// Many BFD sessions on one event loop, one timer and a few sockets. What is due at about the same time goes
+/// out by one system call. A change of state is sent as it happens.
+///
+/// While the loop is held up by others nothing is sent: nothing on it may block for long. What has come in
+/// that time is read before any peer is found silent.
+///
+/// A kill leaves nothing behind; peers find it out in their detection time. remove() tells them at once.
+/// Not thread-safe.
+class Engine {
+ public:
+  using OnChange = std::function<void(SessionId, const StateChange&)>;
+
+  /// All of these outlive it. `changed` is told of every change of state, in their order, from the event loop
+  /// and never from within a call; it may call everything here, and not destroy the engine.
+  Engine(EventLoop& loop, Transport& transport, Random random, OnChange changed);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine() = default;
+
+  /// Errors: kInvalidArgument: what check() refuses, ends of two families or without address, a link-local
+  /// peer without interface; kAlreadyExists: a session on the same path; those of Transport::open().
+  Result<SessionId> add(const SessionConfig& config);
+  // Errors of the following: kNotFound.
+  /// Tells the peer that the session is administratively down, and forgets it.
+  Status remove(SessionId id);
+  Status set_admin_down(SessionId id, bool down, Diagnostic why = Diagnostic::kAdministrativelyDown);
+  /// The peer is asked to agree, while the session stays as it is. Errors: also those of check().
+  Status set_timers(SessionId id, const Timers& timers);
+  /// Of a session with authentication. Errors: also those of check(), kFailedPrecondition without.
+  Status set_keys(SessionId id, const Keys& keys);
+
+  [[nodiscard]] Result<SessionView> find(SessionId id) const;
+  /// In no order.
+  [[nodiscard]] std::vector<SessionView> sessions() const;
+  [[nodiscard]] const EngineCounters& counters() const { return counters_; }
+
+ private:
+  using Time = std::chrono::nanoseconds;
+  struct Entry {
+    Path path;
+    std::uint8_t least_ttl = 1;
+    Session session;
+    std::optional<Authenticator> authenticator;
+    Time planned{};  // its place in agenda_: not after session.next_due()
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0;
+    std::uint64_t refused = 0;
+  };
+  using Entries = std::unordered_map<SessionId, Entry>;
+
+  [[nodiscard]] SessionId unused_id();
+  [[nodiscard]] static SessionView view(SessionId id, const Entry& entry);
+  Result<Entries::iterator> entry_of(SessionId id);
+  Entries::iterator addressee(const Packet& packet, const Path& path);
+  std::optional<Refusal> accept(const Incoming& incoming);
+  static std::optional<Refusal> examine(Entry& entry, const Incoming& incoming, const Packet& packet,
+                                        Time now);
+  void receive();
+  void run_due();
+  void act(SessionId id, Entry& entry, const Actions& actions);
+  void send(Entry& entry, const Packet& packet);
+  void plan(SessionId id, Entry& entry, Time at);
+  void settle();
+  void after_call();
+  void tell();
+
+  EventLoop& loop_;
+  Transport& transport_;
+  Random random_;
+  OnChange changed_;
+  Entries sessions_;
+  std::map<Path, SessionId> by_path_;
+  std::set<std::pair<Time, SessionId>> agenda_;
+  std::vector<Outgoing> outbox_;
+  std::vector<std::pair<SessionId, StateChange>> changes_;  // not told
+  EngineCounters counters_;
+  Time wakes_at_ = Time::max();
+  EventLoop::Timer timer_;
+  EventLoop::Timer telling_;
+};
+
+/// Errors: those of Engine::add() for a path.
+[[nodiscard]] Status check(const Path& path);
+
+/// The system's random numbers.
+[[nodiscard]] Random system_random();
+
+}  // namespace holdfast::bfd
