@@ -175,6 +175,7 @@ Result<DeviceMarks> DeviceDirectory::marks_of(const std::string& kernel_name) co
   out.wwn = wwn_of(folder);
   out.serial = serial_of(folder);
   out.backing_file = read_line(folder / "loop/backing_file");
+  out.sequence = number_in(read_line(folder / "diskseq"));
   return out;
 }
 

@@ -43,6 +43,9 @@ struct DeviceMarks {
   std::string wwn;
   std::string serial;
   std::string backing_file;  ///< of a loop device with one: its path as the kernel tells it
+  /// The number that the kernel gives each disk that comes, one that comes again too, never twice in a boot;
+  /// 0: it tells none, as before 5.15. Source: Documentation/ABI/stable/sysfs-block (diskseq).
+  std::uint64_t sequence = 0;
   bool operator==(const DeviceMarks&) const = default;
 };
 

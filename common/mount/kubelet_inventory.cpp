@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <system_error>
 
 #include "common/base/files.h"
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 using Kind = KubeletPlace::Kind;
 using State = KubeletPlace::State;
 
+constexpr const char* kNote = "vol_data.json";
 constexpr std::size_t kMostNoteBytes = std::size_t{64} << 10;
 
 std::vector<fs::path> entries_of(const fs::path& folder) {
@@ -51,12 +53,12 @@ class Inventory {
   std::vector<KubeletPlace> take() {
     for (const std::string& driver : drivers_) {
       for (const fs::path& volume : entries_of(root_ / "plugins/kubernetes.io/csi" / driver)) {
-        add(volume / "globalmount", Kind::kStaged, volume / "vol_data.json");
+        add(volume / "globalmount", Kind::kStaged, volume / kNote);
       }
     }
     for (const fs::path& pod : entries_of(root_ / "pods")) {
       for (const fs::path& volume : entries_of(pod / "volumes/kubernetes.io~csi")) {
-        add(volume / "mount", Kind::kPublished, volume / "vol_data.json");
+        add(volume / "mount", Kind::kPublished, volume / kNote);
       }
       for (const fs::path& file : entries_of(pod / "volumeDevices/kubernetes.io~csi")) {
         add(file, Kind::kPublishedRaw, {});
@@ -106,6 +108,22 @@ Result<std::vector<KubeletPlace>> take_inventory(const std::string& root,
   const fs::path real = fs::canonical(root, error);  // as mountinfo tells paths
   if (error) return fail_errno(error.value(), "list " + root);
   return Inventory(real, drivers, mounts).take();
+}
+
+std::vector<std::string> staged_volumes(const std::string& root, const std::string& driver) {
+  const fs::path csi = fs::path(root) / "plugins/kubernetes.io/csi";
+  std::vector<fs::path> notes;
+  for (const char* const folder : {driver.c_str(), "pv"}) {
+    for (const fs::path& volume : entries_of(csi / folder)) notes.push_back(volume / kNote);
+  }
+  for (const fs::path& volume : entries_of(csi / "volumeDevices")) notes.push_back(volume / "data" / kNote);
+  std::set<std::string> handles;
+  for (const fs::path& note : notes) {
+    KubeletPlace place;
+    read_note(note, place);
+    if (place.driver == driver && !place.volume.empty()) handles.insert(place.volume);
+  }
+  return {handles.begin(), handles.end()};
 }
 
 std::string_view to_string(Kind kind) {

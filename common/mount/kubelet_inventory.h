@@ -41,6 +41,14 @@ struct KubeletPlace {
                                                                const std::vector<std::string>& drivers,
                                                                const Mounts& mounts);
 
+/// The handles of the driver's volumes that kubelet has staged or is about to stage, raw ones too, each once,
+/// as its notes tell; sorted. Where the notes are:
+///
+///     <root>/plugins/kubernetes.io/csi/<driver>/<hash of the volume>/vol_data.json
+///     <root>/plugins/kubernetes.io/csi/pv/<pv>/vol_data.json                          before Kubernetes 1.24
+///     <root>/plugins/kubernetes.io/csi/volumeDevices/<pv>/data/vol_data.json          raw
+[[nodiscard]] std::vector<std::string> staged_volumes(const std::string& root, const std::string& driver);
+
 /// "staged", "published", "published raw".
 [[nodiscard]] std::string_view to_string(KubeletPlace::Kind kind);
 /// "mounted", "left over", "shadowed", "broken".

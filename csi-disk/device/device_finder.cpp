@@ -65,6 +65,7 @@ Result<std::optional<HeldDisk>> DeviceFinder::hold(const std::string& name,
                .disk = path,
                .partitions = {},
                .holders = device->holders,
+               .sequence = marks->sequence,
                .held = std::move(opened->fd)};
   for (const std::string& part : device->partitions) {
     out.partitions.push_back((parts_.dev / part).native());

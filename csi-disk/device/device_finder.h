@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -25,6 +26,7 @@ struct HeldDisk {
   std::string disk;                     ///< "/dev/vdb"
   std::vector<std::string> partitions;  ///< "/dev/vdb1"
   std::vector<std::string> holders;     ///< kernel names of what stands on it or a partition of it (dm-0)
+  std::uint64_t sequence = 0;           ///< block::DeviceMarks's
   Fd held;
 };
 

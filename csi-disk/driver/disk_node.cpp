@@ -37,18 +37,26 @@ bool is_unfinished(const block::Provenance& provenance) {
          provenance.kind == block::Provenance::Kind::kFormatting;
 }
 
+// Empty: nobody can tell.
+std::string attachment_of(const HeldDisk& disk, const std::string& boot_id) {
+  if (boot_id.empty() || disk.sequence == 0) return {};
+  return boot_id + "/" + std::to_string(disk.sequence);
+}
+
 // What this node's own record says counts, if it is of this disk; what was handed to us does when there is
-// none. That the content may be formatted over is believed within the disk's first attachment alone, which
-// is the only one that is told `new`: behind any other, another node may have filled the disk since this one
-// wrote its record.
-std::string content_of(const FoundRecord& found, const DiskHints& hints, const HeldDisk& disk) {
+// none. That the content may be formatted over is believed while the disk has been nowhere else: within its
+// first attachment, which is the only one that is told `new`, or when it never left since the record was
+// written. Otherwise another node may have filled it.
+std::string content_of(const FoundRecord& found, const DiskHints& hints, const HeldDisk& disk,
+                       const std::string& attached_as) {
   if (found.damaged || (found.record && !is_same(found.record->identity, disk.identity))) {
     return kMaybeContent;
   }
   const std::string told = staging::text_of(hints.attachment, std::string(kContentKey));
   const std::string& known = found.record ? found.record->content : told;
   const bool first = block::parse_provenance(told).kind == block::Provenance::Kind::kNew;
-  return first || !is_unfinished(block::parse_provenance(known)) ? known : kMaybeContent;
+  const bool stayed = found.record && !attached_as.empty() && found.record->attached_as == attached_as;
+  return first || stayed || !is_unfinished(block::parse_provenance(known)) ? known : kMaybeContent;
 }
 
 }  // namespace
@@ -117,11 +125,13 @@ Status DiskNode::stage_volume(const csi::Call& call, const csi::v1::NodeStageVol
   HOLDFAST_CHECK(check_single_owner(hints.volume, disk));
   HOLDFAST_CHECK(check_may_use(disk, parts_.mounter, parts_.in_use));
   HOLDFAST_TRY(const std::string path, told_path(hints));
+  const std::string attached_as = attachment_of(disk, parts_.boot_id);
   DiskRecord record{.volume = hints.volume,
                     .identity = disk.identity,
                     .device_path = path,
                     .raw = request.volume_capability().has_block(),
-                    .content = content_of(found, hints, disk)};
+                    .content = content_of(found, hints, disk, attached_as),
+                    .attached_as = attached_as};
   HOLDFAST_CHECK(record.raw ? stage_raw(disk, std::move(record))
                             : stage_mounted(call, request, disk, std::move(record)));
   return parts_.tune(settings, disk.name);

@@ -49,6 +49,7 @@ struct DiskNodeParts {
   /// apply() of queue_settings.h.
   std::function<Status(const std::vector<QueueSetting>& settings, const std::string& disk)> tune;
   std::function<Result<NodePlace>()> place;
+  std::string boot_id = {};                                             ///< read_boot_id(); empty: not known
   std::chrono::nanoseconds device_patience = std::chrono::seconds(20);  ///< with a disk that does not come
 };
 
@@ -56,13 +57,13 @@ struct DiskNodeParts {
 /// it with the volume, and in its own records.
 ///
 ///     stage       waits for the disk, which it knows by its serial number; proves what is on it, and
-///     formats,
-///                 mounts and grows as DeviceStager does. What the attachment says of the content counts,
-///                 unless the record of this disk on this node knows more: so a node that dies in mkfs goes
-///                 on where it was, and "new" is believed once. "formatting" is believed within the first
-///                 attachment alone, which still says "new": behind a later one another node may have filled
-///                 the disk. Should the content be other than new, the disk is taken for one of which nothing
-///                 is known.
+///                 formats, mounts and grows as DeviceStager does. What the attachment says of the content
+///                 counts, unless the record of this disk on this node knows more: so a node that dies in
+///                 mkfs goes on where it was, and "new" is believed once. "formatting" is believed while the
+///                 disk has not been elsewhere: within the first attachment, which still says "new", and
+///                 while the kernel has had the disk all the time. Behind a later attachment another node may
+///                 have filled it. Should the content be other than new, the disk is taken for one of which
+///                 nothing is known.
 ///     publish     DeviceStager's
 ///     unstage     succeeds when nobody has the disk any more: it may be detached
 ///

@@ -19,7 +19,8 @@ std::string text_of(const DiskRecord& record) {
                     {"wwn", record.identity.wwn},
                     {"devicePath", record.device_path},
                     {"raw", record.raw},
-                    {"content", record.content}});
+                    {"content", record.content},
+                    {"attachedAs", record.attached_as}});
 }
 
 }  // namespace
@@ -34,6 +35,7 @@ Result<DiskRecord> parse_record(std::string_view text) {
   HOLDFAST_TRY(out.device_path, object["devicePath"].string_or(""));
   HOLDFAST_TRY(out.raw, object["raw"].boolean_or(false));
   HOLDFAST_TRY(out.content, object["content"].string());
+  HOLDFAST_TRY(out.attached_as, object["attachedAs"].string_or(""));
   if (!out.identity.serial.empty() || !out.identity.wwn.empty()) return out;
   return object["serial"].refuse("and wwn are both empty");
 }

@@ -24,6 +24,9 @@ struct DiskRecord {
   /// Provenance of the content: "formatting", "formatted:<uuid>"; "maybe" once pods may have changed it in
   /// ways that we do not see: of a raw volume, and after unstaging.
   std::string content = "maybe";
+  /// The boot and the coming of the disk in which this was written, "<boot id>/<sequence>": as long as they
+  /// are the same, the disk was nowhere else. Empty: the kernel does not say.
+  std::string attached_as = {};
   bool operator==(const DiskRecord&) const = default;
 };
 
@@ -37,8 +40,8 @@ struct FoundRecord {
 /// The records of a node.
 ///
 ///     <folder>/<sha256 of the handle, 32 digits>    as write_state() writes it: a JSON object {"volume",
-///     "serial",
-///                                                   "wwn", "devicePath", "raw", "content"}
+///                                                   "serial", "wwn", "devicePath", "raw", "content",
+///                                                   "attachedAs"}
 ///
 /// Durable when a call returns. May be used from any thread; one volume at a time needs the caller's hold.
 class DiskRecords {

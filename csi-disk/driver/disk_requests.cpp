@@ -23,15 +23,16 @@ Result<std::optional<std::string>> checked(const std::string& serial, const std:
   return fail(Code::kInvalidArgument, told_by + " '" + serial + "' is no serial number of a disk");
 }
 
-std::string serial_of_handle(const std::string& handle, const csi::Profile& profile) {
-  if (!handle.starts_with(profile.handle_prefix)) return {};
-  if (profile.handle_serial == csi::HandleSerial::kWhole) return handle;
-  if (profile.handle_serial == csi::HandleSerial::kBehindPrefix)
-    return handle.substr(profile.handle_prefix.size());
-  return {};
-}
-
 }  // namespace
+
+std::optional<std::string> serial_of_handle(const std::string& handle, const csi::Profile& profile) {
+  const bool told = profile.handle_serial != csi::HandleSerial::kNone;
+  if (!told || !handle.starts_with(profile.handle_prefix)) return std::nullopt;
+  const bool whole = profile.handle_serial == csi::HandleSerial::kWhole;
+  std::string serial = whole ? handle : handle.substr(profile.handle_prefix.size());
+  if (!is_serial(serial)) return std::nullopt;
+  return serial;
+}
 
 Status check_usage(const csi::v1::VolumeCapability& capability) {
   if (!capability.has_mount()) return {};
@@ -54,9 +55,7 @@ Result<std::optional<std::string>> told_serial(const DiskHints& hints, const csi
     return checked(told, "the attribute serial");
   }
   if (hints.attributes.contains(kPathAttribute)) return std::optional<std::string>{};
-  std::string serial = serial_of_handle(hints.volume, profile);
-  if (!is_serial(serial)) return std::optional<std::string>{};
-  return std::optional(std::move(serial));
+  return serial_of_handle(hints.volume, profile);
 }
 
 Result<std::string> told_path(const DiskHints& hints) {

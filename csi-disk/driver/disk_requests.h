@@ -34,6 +34,10 @@ struct DiskHints {
 /// for what can be none.
 Result<std::optional<std::string>> told_serial(const DiskHints& hints, const csi::Profile& profile);
 
+/// What the handle alone tells of the serial number; nullopt: nothing, or the profile does not say how.
+[[nodiscard]] std::optional<std::string> serial_of_handle(const std::string& handle,
+                                                          const csi::Profile& profile);
+
 /// The attribute "devicePath", by which a disk is found that nothing else tells; "": none. Errors:
 /// kInvalidArgument for what is no absolute path below /dev.
 Result<std::string> told_path(const DiskHints& hints);

@@ -33,7 +33,9 @@ Result<std::string> ask(cloud::HttpClient& http, const std::string& url) {
 }
 
 std::string text_of(const CloudNode& facts) {
-  return dump_json({{"instanceId", facts.instance_id}, {"zone", facts.zone}, {"region", facts.region}});
+  nlohmann::json document{{"instanceId", facts.instance_id}, {"zone", facts.zone}, {"region", facts.region}};
+  if (facts.most_disks) document["mostDisks"] = *facts.most_disks;
+  return dump_json(document);
 }
 
 Result<CloudNode> read_facts(Files& files, const std::filesystem::path& file) {
@@ -45,6 +47,10 @@ Result<CloudNode> read_facts(Files& files, const std::filesystem::path& file) {
   HOLDFAST_TRY(out.instance_id, object["instanceId"].string_or(""));
   HOLDFAST_TRY(out.zone, object["zone"].string_or(""));
   HOLDFAST_TRY(out.region, object["region"].string_or(""));
+  if (object["mostDisks"].present()) {
+    HOLDFAST_TRY(const std::int64_t most, object["mostDisks"].integer(0, kMostAttachments));
+    out.most_disks = static_cast<std::uint32_t>(most);
+  }
   return out;
 }
 
@@ -56,6 +62,12 @@ CloudNode merged(const NodeOptions& told, const CloudNode& found) {
   return {.instance_id = first_told(told.instance_id, found.instance_id),
           .zone = first_told(told.zone, found.zone),
           .region = first_told(told.region, found.region)};
+}
+
+// The limit is another's when the instance is.
+CloudNode with_limit(CloudNode found, const CloudNode& kept) {
+  if (found.instance_id == kept.instance_id) found.most_disks = kept.most_disks;
+  return found;
 }
 
 bool is_whole(const CloudNode& facts) {
@@ -79,15 +91,20 @@ Result<CloudNode> ask_metadata(cloud::HttpClient& http, cloud::Vendor vendor, co
 
 Result<CloudNode> learn_node(const NodeOptions& told, std::optional<cloud::Vendor> vendor,
                              const std::string& url, cloud::HttpClient& http, Files& files,
-                             const std::filesystem::path& file) {
-  if (CloudNode facts = merged(told, {}); is_whole(facts) || !vendor) return facts;
-  if (const auto found = ask_metadata(http, *vendor, url)) {
-    HOLDFAST_CHECK(write_state(files, file, kKind, text_of(*found)));
-    return merged(told, *found);
-  }
+                             const std::filesystem::path& file, const AskMostDisks& ask_most) {
   HOLDFAST_TRY(const CloudNode kept, read_facts(files, file));
-  CloudNode facts = merged(told, kept);
-  if (is_whole(facts)) return facts;
+  CloudNode now = kept;
+  if (vendor && !is_whole(merged(told, {}))) {
+    if (const auto found = ask_metadata(http, *vendor, url)) now = with_limit(*found, kept);
+  }
+  CloudNode facts = merged(told, now);
+  if (!now.instance_id.empty() && now.instance_id != facts.instance_id) now.most_disks.reset();
+  if (ask_most && !facts.instance_id.empty()) {
+    if (const auto most = ask_most(facts.instance_id); most && *most) now.most_disks = **most;
+  }
+  if (now != kept) HOLDFAST_CHECK(write_state(files, file, kKind, text_of(now)));
+  facts.most_disks = now.most_disks;
+  if (!vendor || is_whole(facts)) return facts;
   return fail(Code::kUnavailable,
               "what this node is to its cloud is not known: the metadata service at " + url +
                   " does not answer, and never did; where there is none, name --instance-id, --zone and "

@@ -71,6 +71,13 @@ Result<std::unique_ptr<CloudSide>> CloudSide::make(const csi::HostContext& conte
   return std::unique_ptr<CloudSide>(new CloudSide(context, options.cloud, backend, std::move(settings)));
 }
 
+Result<std::optional<std::uint32_t>> CloudSide::most_disks_of(const std::string& instance_id) {
+  constexpr std::chrono::milliseconds kLongest = std::chrono::seconds(10);
+  auto facts = patient_.node(instance_id, kLongest);
+  if (!facts) return tl::unexpected(cloud::to_error(std::move(facts).error()));
+  return *facts ? (**facts).most_disks : std::nullopt;
+}
+
 std::unique_ptr<csi::HostedDriver> make_controller_plugin(const csi::Profile& profile,
                                                           const std::filesystem::path& socket,
                                                           std::shared_ptr<csi::ControllerDriver> controller) {

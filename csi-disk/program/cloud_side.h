@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/cloud/credentials.h"
@@ -26,6 +28,9 @@ class CloudSide {
   ~CloudSide() = default;
 
   [[nodiscard]] csi::ControllerDriver& driver() { return controller_; }
+  /// How many disks that node may have beside the one that it boots from; nullopt: the cloud does not say.
+  /// Errors: those of the API's call.
+  Result<std::optional<std::uint32_t>> most_disks_of(const std::string& instance_id);
 
  private:
   CloudSide(const csi::HostContext& context, const cloud::CloudOptions& options, Backend backend,

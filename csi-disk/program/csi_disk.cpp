@@ -59,7 +59,9 @@ Result<std::unique_ptr<csi::HostedDriver>> make_driver(const csi::HostContext& c
                                                        const Options& options, const csi::Profile& profile,
                                                        Backend backend, const Flags::Lookup& environment) {
   PluginOptions node = on_node(options, profile);
-  if (options.mode == Mode::kNode || backend == Backend::kStatic) return make_disk_plugin(context, node);
+  // A node calls the cloud for its limit of disks alone, and where that is asked for.
+  const bool calls = options.mode != Mode::kNode || !options.cloud.region.empty();
+  if (!calls || backend == Backend::kStatic) return make_disk_plugin(context, node);
   HOLDFAST_TRY(std::string cluster, cluster_of(context, options, profile, environment));
   HOLDFAST_TRY(auto made, CloudSide::make(context, options, profile, backend, std::move(cluster)));
   std::shared_ptr<CloudSide> side = std::move(made);  // shared with who holds its driver
@@ -67,7 +69,8 @@ Result<std::unique_ptr<csi::HostedDriver>> make_driver(const csi::HostContext& c
   if (options.mode == Mode::kController) {
     return make_controller_plugin(profile, options.socket, std::move(controller));
   }
-  node.controller = std::move(controller);
+  node.ask_most = [side](const std::string& instance) { return side->most_disks_of(instance); };
+  if (options.mode == Mode::kAll) node.controller = std::move(controller);
   return make_disk_plugin(context, node);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/base/first_error.h"
+#include "common/base/machine_ids.h"
 #include "common/base/version.h"
 #include "common/block/encryption.h"
 #include "common/block/filesystem.h"
@@ -14,14 +15,15 @@
 #include "common/block/preparer.h"
 #include "common/block/volume_stats.h"
 #include "common/mount/group_access.h"
+#include "common/mount/kubelet_inventory.h"
 #include "common/mount/mounter.h"
 #include "common/staging/kubelet_places.h"
 #include "csi-disk/device/device_finder.h"
 #include "csi-disk/device/device_watch.h"
 #include "csi-disk/driver/attach_room.h"
 #include "csi-disk/driver/disk_node.h"
+#include "csi-disk/driver/disk_requests.h"
 #include "csi-disk/driver/new_disk_preparer.h"
-#include "csi-disk/program/cloud_node.h"
 
 namespace holdfast::disk {
 namespace {
@@ -150,14 +152,15 @@ class DiskPlugin final : public csi::HostedDriver {
             .rescan = [](const std::string& disk) { rescan_size(disk); },
             .tune = [](const std::vector<QueueSetting>& settings,
                        const std::string& disk) { return apply(settings, disk); },
-            .place = [this] { return place(); }};
+            .place = [this] { return place(); },
+            .boot_id = read_boot_id(context_.files).value_or("")};
   }
 
   Status learn_place() {
     const auto vendor = vendor_of(options_.profile);
     const std::string url(vendor ? cloud::metadata_url(*vendor) : "");
-    HOLDFAST_TRY(CloudNode facts,
-                 learn_node(options_.node, vendor, url, http_, context_.files, ground_.folder / "place"));
+    HOLDFAST_TRY(CloudNode facts, learn_node(options_.node, vendor, url, http_, context_.files,
+                                             ground_.folder / "place", options_.ask_most));
     // A cloud that the profile does not know has no other name for it.
     if (!vendor && facts.instance_id.empty()) facts.instance_id = options_.node_id;
     const std::scoped_lock lock(mutex_);
@@ -174,9 +177,21 @@ class DiskPlugin final : public csi::HostedDriver {
     }
     NodePlace out{.node_id = facts.instance_id, .topology = {}, .most_disks = 0};
     HOLDFAST_TRY(out.topology, topology_of(options_.profile.topology_keys, facts, options_.node_id));
+    HOLDFAST_TRY(const std::vector<DiskIdentity> ours, disks_of_volumes());
+    const std::uint32_t limit = facts.most_disks.value_or(options_.profile.attach_limit);
+    out.most_disks = room_for_volumes(options_.node.attach_limit.value_or(limit), attached(), ours);
+    return out;
+  }
+
+  // Also of those that an earlier driver of this name staged: there is no record of them, but kubelet's.
+  Result<std::vector<DiskIdentity>> disks_of_volumes() {
     HOLDFAST_TRY(const std::vector<DiskRecord> records, records_.all());
-    out.most_disks = room_for_volumes(options_.node.attach_limit.value_or(options_.profile.attach_limit),
-                                      attached(), records);
+    std::vector<DiskIdentity> out;
+    for (const DiskRecord& each : records) out.push_back(each.identity);
+    for (const std::string& volume :
+         mount::staged_volumes(options_.kubelet_dir.native(), options_.profile.driver_name)) {
+      if (const auto serial = serial_of_handle(volume, options_.profile)) out.push_back({.serial = *serial});
+    }
     return out;
   }
 

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t kMostProfileBytes = std::size_t{1} << 20;
 constexpr std::string_view kVariables = "CSI_";
-constexpr std::int64_t kMostAttachments = 10'000;
 constexpr const char* kControllerSocket = "/csi/csi.sock";  // of a pod's own folder, where sidecars look
 
 struct Cloud {

@@ -29,8 +29,11 @@ enum class Backend : std::uint8_t {
   kStatic,   ///< others do: volumes are disks that are attached already
 };
 
+/// Of one node; more is no limit of anybody's.
+inline constexpr std::int64_t kMostAttachments = 10'000;
+
 /// What a node is told of itself. What is not told comes from the cloud's metadata service, where the
-/// profile's cloud has one; the limit from the profile.
+/// profile's cloud has one; the limit from the cloud's API, where it is called, or from the profile.
 struct NodeOptions {
   std::string instance_id = {};  ///< as the cloud calls it
   std::string zone = {};

@@ -194,6 +194,19 @@ TEST_CASE("kubelet's places are listed with what is mounted there, and what shou
             "published raw, left over, /, , /pods/uid2/volumeDevices/kubernetes.io~csi/raw1\n");
 }
 
+TEST_CASE("kubelet's notes tell the volumes of a driver that are staged, whatever its release", "[mount]") {
+  const Kubelet kubelet;
+  const std::string csi = "plugins/kubernetes.io/csi/";
+  kubelet.put_note(csi + "disk/abc", "disk", "d-2");
+  kubelet.put_note(csi + "pv/pv-1", "disk", "d-1");
+  kubelet.put_note(csi + "pv/pv-2", "nas", "n-1");
+  kubelet.put_note(csi + "volumeDevices/pv-3/data", "disk", "d-3");
+  kubelet.put_note(csi + "volumeDevices/pv-4/data", "disk", "d-2");
+  kubelet.put(csi + "disk/def/vol_data.json", "torn {");
+  CHECK(staged_volumes(kubelet.root.path(), "disk") == std::vector<std::string>{"d-1", "d-2", "d-3"});
+  CHECK(staged_volumes(kubelet.root / "none", "disk").empty());
+}
+
 TEST_CASE("A kubelet's folder that is empty or not there is told apart", "[mount]") {
   const Kubelet kubelet;
   CHECK(kubelet.inventory({}).empty());

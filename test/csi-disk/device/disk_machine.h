@@ -57,6 +57,7 @@ struct DiskMachine {
     const std::string number = std::to_string(kMajor) + ":" + std::to_string(minor_number);
     machine.put_device(name, number, "2097152");
     if (!serial.empty()) machine.put("sys/devices/" + name + "/serial", serial + "\n");
+    machine.put("sys/devices/" + name + "/diskseq", std::to_string(++comings) + "\n");
     add_file(name, minor_number);
   }
   void add_partition(const std::string& disk, const std::string& name, unsigned minor_number) {
@@ -82,6 +83,7 @@ struct DiskMachine {
   holdfast::test::FakeMachine machine;
   FakeDeviceFiles files;
   DeviceNews news;
+  unsigned comings = 0;  ///< the kernel's count of disks that have come
   SystemClock clock;
   DeviceFinder finder{{machine.directory, files, news, clock, machine.folder / "dev"}, rules()};
 

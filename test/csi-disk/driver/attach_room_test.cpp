@@ -6,8 +6,7 @@ namespace holdfast::disk {
 namespace {
 
 TEST_CASE("a node has room for what others do not take of its limit", "[disk]") {
-  const std::vector<DiskRecord> ours{{.volume = "d-1", .identity = {"s-1"}},
-                                     {.volume = "d-2", .identity = {"s-2"}}};
+  const std::vector<DiskIdentity> ours{{"s-1"}, {"s-2"}, {"s-1"}};
   struct Case {
     const char* name;
     std::uint32_t limit;

@@ -62,18 +62,45 @@ TEST_CASE_METHOD(DiskScene, "mkfs that was cut off is done again, whatever it le
   CHECK(content() == "formatted:u-1");
 }
 
+TEST_CASE_METHOD(DiskScene, "mkfs that was cut off is done again on a disk that never left",
+                 "[disk driver]") {
+  const std::string again = use("mount {}") + attachment("s-1", "maybe");
+  decider.dies_in_mkfs = true;
+  refuses(stage(again), Code::kUnavailable);
+  CHECK(content() == "formatting");
+  decider.dies_in_mkfs = false;
+  decider.contents[dev("vdb")] = block::HoldsData{4096, "half a file system"};
+  SECTION("in the same boot") {
+    REQUIRE(stage(again).has_value());
+    CHECK(content() == "formatted:u-1");
+  }
+  SECTION("but not after another: it may have been elsewhere") {
+    boot_id = "another-boot";
+    DiskNode booted(node_parts(), profile);
+    csi::v1::NodeStageVolumeResponse response;
+    const Status staged =
+        booted.stage_volume(call,
+                            csi::test::message<csi::v1::NodeStageVolumeRequest>(
+                                "volume_id: 'd-1' staging_target_path: '" + kStaging + "' " + again),
+                            response);
+    refuses(staged, Code::kFailedPrecondition);
+    CHECK_THAT(staged.error().message, Catch::Contains("blkdiscard --zeroout"));
+    CHECK(decider.formatted.empty());
+  }
+}
+
 TEST_CASE_METHOD(DiskScene, "mkfs that was cut off is not done again on a disk that was elsewhere since",
                  "[disk driver]") {
   decider.dies_in_mkfs = true;
   refuses(stage_new(), Code::kUnavailable);
   decider.dies_in_mkfs = false;
   const bool sees_it_leave = GENERATE(false, true);
+  unplug("vdb", 16);
   if (sees_it_leave) {
-    unplug("vdb", 16);
     REQUIRE(node.forget_detached().has_value());
     CHECK(content() == "maybe");
-    plug("vdb", "s-1", 16);
   }
+  plug("vdb", "s-1", 16);
   const std::string later = use("mount {}") + attachment("s-1", "maybe");
   SECTION("and has another node's files") {
     decider.contents[dev("vdb")] = block::Signature{"ext4", "u-9"};

@@ -155,6 +155,7 @@ struct DiskScene : DiskMachine {
   std::function<void(const std::string&)> on_rescan = [](auto&&) {};
   std::vector<std::string> grown;
   std::vector<std::string> tuned;
+  std::string boot_id = "a-boot";
   NodePlace place{.node_id = "i-1", .topology = {{"zone", "z-1"}}, .most_disks = 15};
   csi::Profile profile = csi::known_profile("diskplugin.csi.alibabacloud.com").value();
   DiskNodeParts node_parts() {
@@ -187,6 +188,7 @@ struct DiskScene : DiskMachine {
               return Status();
             },
         .place = [this]() -> Result<NodePlace> { return place; },
+        .boot_id = boot_id,
         .device_patience = std::chrono::milliseconds(30)};
   }
   DiskNode node{node_parts(), profile};

@@ -47,6 +47,33 @@ TEST_CASE_METHOD(CloudScene, "a node is where the cloud says, and where it said 
   CHECK(learn({.zone = "z-9"})->zone == "z-9");
 }
 
+TEST_CASE_METHOD(CloudScene, "how many disks a node may have is what its cloud said last", "[disk]") {
+  http.pages = {{"/instance-id", "i-1"}, {"/zone-id", "z-1"}, {"/region-id", "r-1"}};
+  std::optional<std::uint32_t> most = 8;
+  std::string asked;
+  const auto learn_most = [&](const NodeOptions& told) {
+    const AskMostDisks ask = [&](const std::string& id) -> Result<std::optional<std::uint32_t>> {
+      asked = id;
+      if (!most) return fail(Code::kUnavailable, "no answer");
+      return most;
+    };
+    return learn_node(told, cloud::Vendor::kAlibaba, "http://metadata", http, files, folder / "place", ask)
+        ->most_disks;
+  };
+  CHECK(learn_most({}) == 8);
+  CHECK(asked == "i-1");
+  most.reset();
+  CHECK(learn_most({}) == 8);
+  http.pages.clear();
+  CHECK(learn_most({}) == 8);
+  CHECK(learn()->most_disks == 8);
+  http.pages = {{"/instance-id", "i-2"}, {"/zone-id", "z-1"}, {"/region-id", "r-1"}};
+  CHECK_FALSE(learn_most({}).has_value());
+  most = 16;
+  CHECK(learn_most({.instance_id = "i-3", .zone = "z-1", .region = "r-1"}) == 16);
+  CHECK(asked == "i-3");
+}
+
 TEST_CASE_METHOD(CloudScene, "a page that is no name is no answer", "[disk]") {
   for (const std::string& page : {std::string("<html> a b"), std::string(), std::string(129, 'x')}) {
     http.pages = {{"/instance-id", page}, {"/zone-id", "z-1"}, {"/region-id", "r-1"}};

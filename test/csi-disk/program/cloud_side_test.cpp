@@ -57,5 +57,11 @@ TEST_CASE_METHOD(AccountScene, "clusters that have volumes of the same name in o
   CHECK(create(*controller_of("one"), "pvc-1") == first);
 }
 
+TEST_CASE_METHOD(AccountScene, "the cloud says how many disks a node may have", "[disk]") {
+  const auto side = controller_of("one");
+  CHECK(side->most_disks_of("i-1").value() == 2);
+  CHECK_FALSE(side->most_disks_of("i-none").value().has_value());
+}
+
 }  // namespace
 }  // namespace holdfast::disk
