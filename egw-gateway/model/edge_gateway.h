@@ -36,11 +36,11 @@ enum class LinkKind : std::uint8_t { kDedicated, kMetered };
 
 /// The cloud end of tunnels.
 struct AccessPoint {
-  std::string name;
-  IpAddress address;  ///< where the tunnel's packets are sent to
+  std::string name{};
+  IpAddress address{};  ///< where the tunnel's packets are sent to
   std::uint16_t port = 0;
-  std::string public_key;  ///< of its WireGuard interface: 32 bytes in base64
-  int priority = 0;        ///< 0..kHighestPriority, more is preferred
+  std::string public_key{};  ///< of its WireGuard interface: 32 bytes in base64
+  int priority = 0;          ///< 0..kHighestPriority, more is preferred
   LinkKind link = LinkKind::kDedicated;
 
   bool operator==(const AccessPoint&) const = default;
@@ -48,10 +48,10 @@ struct AccessPoint {
 
 /// One of a pool's gateways: a pod of egw-core.
 struct Gateway {
-  std::string name;
-  std::string node;                      ///< on which it runs
-  std::vector<IpAddress> pod_addresses;  ///< one or two, of one family each; liveness is by the first
-  int priority = 0;                      ///< 0..kHighestPriority, more is preferred
+  std::string name{};
+  std::string node{};                      ///< on which it runs
+  std::vector<IpAddress> pod_addresses{};  ///< one or two, of one family each; liveness is by the first
+  int priority = 0;                        ///< 0..kHighestPriority, more is preferred
 
   [[nodiscard]] std::optional<IpAddress> address(IpFamily family) const;
   bool operator==(const Gateway&) const = default;
@@ -61,50 +61,50 @@ struct Gateway {
 struct Liveness {
   std::chrono::milliseconds interval = kLivenessInterval;
   int multiplier = kLivenessMultiplier;  ///< so many intervals without a packet
-  std::string key_secret;                ///< name of the Secret; empty: no authentication
+  std::string key_secret{};              ///< name of the Secret; empty: no authentication
 
   bool operator==(const Liveness&) const = default;
 };
 
 struct EdgeGateway {
-  std::string pool;              ///< metadata.name
-  std::string uid;               ///< empty in a file
-  std::string resource_version;  ///< empty in a file
-  std::int64_t generation = 0;   ///< 0 in a file
-  std::vector<Cidr> pod_cidrs;
-  std::vector<Cidr> vpc_cidrs;
-  std::vector<Cidr> cloud_pod_cidrs;
-  std::vector<Cidr> exempt_cidrs;
-  std::vector<AccessPoint> access_points;
-  std::vector<Gateway> gateways;
-  Liveness liveness;
+  std::string pool{};              ///< metadata.name
+  std::string uid{};               ///< empty in a file
+  std::string resource_version{};  ///< empty in a file
+  std::int64_t generation = 0;     ///< 0 in a file
+  std::vector<Cidr> pod_cidrs{};
+  std::vector<Cidr> vpc_cidrs{};
+  std::vector<Cidr> cloud_pod_cidrs{};
+  std::vector<Cidr> exempt_cidrs{};
+  std::vector<AccessPoint> access_points{};
+  std::vector<Gateway> gateways{};
+  Liveness liveness{};
 
   bool operator==(const EdgeGateway&) const = default;
 };
 
 /// Source: Kubernetes API conventions, "Typical status properties".
 struct GatewayCondition {
-  std::string type;
-  std::string status;  ///< "True", "False" or "Unknown"
-  std::string reason;
-  std::string message;
-  std::string last_transition_time;  ///< RFC 3339
+  std::string type{};
+  std::string status{};  ///< "True", "False" or "Unknown"
+  std::string reason{};
+  std::string message{};
+  std::string last_transition_time{};  ///< RFC 3339
 
   bool operator==(const GatewayCondition&) const = default;
 };
 
 struct EdgeGatewayStatus {
   struct Instance {
-    std::string name;
-    std::string node;
+    std::string name{};
+    std::string node{};
     bool ready = false;
     bool operator==(const Instance&) const = default;
   };
   std::int64_t observed_generation = 0;
-  std::string active;       ///< name of the gateway that the VPC sends to; empty: none
-  std::string last_switch;  ///< RFC 3339; empty: never
-  std::vector<Instance> gateways;
-  std::vector<GatewayCondition> conditions;
+  std::string active{};       ///< name of the gateway that the VPC sends to; empty: none
+  std::string last_switch{};  ///< RFC 3339; empty: never
+  std::vector<Instance> gateways{};
+  std::vector<GatewayCondition> conditions{};
 
   bool operator==(const EdgeGatewayStatus&) const = default;
 };

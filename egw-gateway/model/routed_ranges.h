@@ -14,7 +14,7 @@ namespace holdfast::gateway {
 /// What never goes through a tunnel, whatever a pool's ranges say.
 struct Exemption {
   Cidr range;
-  std::string what;       ///< "link-local addresses", for people
+  std::string what{};     ///< "link-local addresses", for people
   bool expected = false;  ///< whether it is no fault when ranges overlap with it
 
   bool operator==(const Exemption&) const = default;
@@ -27,8 +27,8 @@ struct Exemption {
 
 /// What a node routes to the gateways.
 struct RoutedRanges {
-  std::vector<Cidr> ranges;         ///< disjoint, in order
-  std::vector<std::string> faults;  ///< "10.0.0.0/8 overlaps the pool's own pods, 10.244.0.0/16"
+  std::vector<Cidr> ranges{};         ///< disjoint, in order
+  std::vector<std::string> faults{};  ///< "10.0.0.0/8 overlaps the pool's own pods, 10.244.0.0/16"
 
   bool operator==(const RoutedRanges&) const = default;
 };

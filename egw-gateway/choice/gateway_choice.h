@@ -1,0 +1,91 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Which of several gateways, all of which would do, packets are sent to. Time is since boot, and the
+/// caller's.
+namespace holdfast::gateway {
+
+/// From one change of the gateway to the next that is not forced, and before a better one, or one that went
+/// down again and again, takes over.
+inline constexpr std::chrono::seconds kHoldDown{10};
+/// For how long a gateway must have been up to take over within the hold-down.
+inline constexpr std::chrono::seconds kSettleTime{3};
+/// For how long it is remembered that a gateway went down.
+inline constexpr std::chrono::seconds kFlapMemory{30};
+
+enum class LivenessState : std::uint8_t {
+  kUnknown,  ///< nothing was heard since this program began
+  kUp,
+  kDown,
+};
+[[nodiscard]] std::string_view to_string(LivenessState state);
+
+/// A gateway that may be chosen.
+struct Candidate {
+  std::string name{};
+  int priority = 0;       ///< more is preferred; of equal ones the first by name
+  bool reachable = true;  ///< there is a way to it
+  LivenessState state = LivenessState::kUnknown;
+  std::chrono::nanoseconds up_since{};  ///< while up
+  std::size_t downs = 0;                ///< how often it went down within the last kFlapMemory
+
+  bool operator==(const Candidate&) const = default;
+};
+
+/// What is known of gateways' lives.
+class LivenessHistory {
+ public:
+  void told(const std::string& name, bool up, std::chrono::nanoseconds now);
+  /// `name` was not heard of for longer than it can take. Does nothing once it was told of.
+  void presume_dead(const std::string& name);
+  void forget(const std::string& name) { lives_.erase(name); }
+
+  [[nodiscard]] LivenessState state(const std::string& name) const;
+  /// What is known of it, filled into the candidate of this name.
+  void describe(Candidate& candidate, std::chrono::nanoseconds now) const;
+
+ private:
+  struct Life {
+    LivenessState state = LivenessState::kUnknown;
+    std::chrono::nanoseconds up_since{};
+    std::deque<std::chrono::nanoseconds> downs;  // lately, the latest last
+  };
+  std::map<std::string, Life> lives_;
+};
+
+/// What was chosen, to be handed to the next choose().
+struct Choice {
+  std::string active{};                    ///< empty: none
+  std::string last{};                      ///< the last active one; empty: there was none
+  std::chrono::nanoseconds last_switch{};  ///< when `last` became another gateway than before
+  std::string why{};                       ///< of the last change, for people
+  /// Time alone may change what is chosen: to be asked again soon.
+  bool undecided = false;
+
+  bool operator==(const Choice&) const = default;
+};
+
+/// The gateway to use from `now` on:
+///
+///     the active one while it is reachable and not down (unknown: another program's word counts on),
+///     unless a better one is up for kHoldDown, and the last switch is as old;
+///     else the best that is up and reachable, at once, but
+///       - one that went down more than once within kFlapMemory must have been up for kHoldDown,
+///       - another than the last active one is taken within kHoldDown of the last switch only when it has
+///         been up for kSettleTime, and went down no more than once within kFlapMemory;
+///     else none.
+///
+/// So a gateway that dies costs no wait, and one whose uplink is up for a second and down for a second causes
+/// one switch, however long it does. Pure.
+[[nodiscard]] Choice choose(const std::vector<Candidate>& candidates, const Choice& before,
+                            std::chrono::nanoseconds now);
+
+}  // namespace holdfast::gateway

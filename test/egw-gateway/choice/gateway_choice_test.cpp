@@ -1,0 +1,216 @@
+#include "egw-gateway/choice/gateway_choice.h"
+
+#include <set>
+
+#include "test/catch.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+/// A pool of the gateways a and b, of which a is preferred, as one node sees it.
+struct Pool {
+  nanoseconds now = 1h;
+  LivenessHistory history;
+  Choice choice;
+  std::set<std::string> unreachable;
+  std::vector<std::pair<nanoseconds, std::string>> changes;  // of the active gateway
+  std::size_t switches = 0;                                  // from one gateway to another
+  std::size_t most_in_10s = 0;
+
+  void look() {
+    std::vector<Candidate> candidates{{"a", 200}, {"b", 100}};
+    for (Candidate& candidate : candidates) {
+      candidate.reachable = !unreachable.contains(candidate.name);
+      history.describe(candidate, now);
+    }
+    const Choice before = choice;
+    choice = choose(candidates, before, now);
+    if (choice.active != before.active) changes.emplace_back(now, choice.active);
+    if (!before.last.empty() && choice.last != before.last) ++switches;
+  }
+  void tell(const std::string& name, bool up) {
+    history.told(name, up, now);
+    look();
+  }
+  /// As long as the choice is undecided it is asked again now and then.
+  void pass(nanoseconds time) {
+    const nanoseconds end = now + time;
+    while (now < end) {
+      now = std::min(end, now + 100ms);
+      if (choice.undecided) look();
+    }
+  }
+  /// Both up for a long time, a active.
+  void settle() {
+    tell("a", true);
+    tell("b", true);
+    pass(1min);
+    changes.clear();
+    REQUIRE(choice.active == "a");
+  }
+};
+
+TEST_CASE_METHOD(Pool, "With nothing heard no gateway is chosen", "[gateway]") {
+  look();
+  CHECK(choice.active.empty());
+  CHECK_FALSE(choice.undecided);
+}
+
+TEST_CASE_METHOD(Pool, "The first that is up is taken at once, the better one when it stays up",
+                 "[gateway]") {
+  tell("b", true);
+  CHECK(choice.active == "b");
+  pass(1s);
+  tell("a", true);
+  CHECK(choice.active == "b");
+  CHECK(choice.undecided);
+  pass(9s);
+  CHECK(choice.active == "b");
+  pass(1s);
+  CHECK(choice.active == "a");
+  CHECK(choice.why == "a has a higher priority, and stays up");
+  CHECK(switches == 1);
+}
+
+TEST_CASE_METHOD(Pool, "When the active gateway dies the other takes over at once", "[gateway]") {
+  settle();
+  tell("a", false);
+  CHECK(choice.active == "b");
+  CHECK(choice.why == "a is down; b is up");
+  pass(1min);
+  CHECK(choice.active == "b");
+  tell("a", true);
+  pass(9s);
+  CHECK(choice.active == "b");
+  pass(1s);
+  CHECK(choice.active == "a");
+}
+
+TEST_CASE_METHOD(Pool, "With both dead there is none, and the first that is back is taken at once",
+                 "[gateway]") {
+  settle();
+  tell("b", false);
+  CHECK(choice.active == "a");
+  tell("a", false);
+  CHECK(choice.active.empty());
+  CHECK(choice.why == "a is down, and no other may take over");
+  pass(5s);
+  const std::string back = GENERATE("a", "b");
+  tell(back, true);
+  CHECK(choice.active == back);
+}
+
+TEST_CASE_METHOD(Pool, "A gateway that flaps causes one switch however long it does", "[gateway]") {
+  settle();
+  for (int i = 0; i < 60; ++i) {
+    tell("a", false);
+    pass(1s);
+    tell("a", true);
+    pass(1s);
+  }
+  CHECK(switches == 1);
+  CHECK(changes.size() == 1);
+  CHECK(choice.active == "b");
+  pass(10s);
+  CHECK(choice.active == "a");
+}
+
+TEST_CASE_METHOD(Pool, "Both that flap by turns cause at most one switch in 10 s", "[gateway]") {
+  settle();
+  const milliseconds period = GENERATE(100ms, 1000ms, 2000ms, 2900ms);
+  const nanoseconds begin = now;
+  for (int i = 0; i < 40; ++i) {
+    tell(i % 2 == 0 ? "a" : "b", false);
+    pass(period / 2);
+    tell(i % 2 == 0 ? "a" : "b", true);
+    pass(period / 2);
+  }
+  const auto tens = static_cast<std::size_t>((now - begin) / 10s) + 1;
+  CHECK(switches <= tens);
+  CHECK(changes.size() <= 4 * tens);
+}
+
+TEST_CASE_METHOD(Pool, "A whole site's flapping uplink leaves the ranges unreachable, and ends",
+                 "[gateway]") {
+  settle();
+  const nanoseconds begin = now;
+  for (int i = 0; i < 20; ++i) {
+    tell("a", false);
+    tell("b", false);
+    pass(1s);
+    tell("b", true);
+    tell("a", true);
+    pass(1s);
+  }
+  CHECK(changes.size() <= 6);
+  CHECK(changes.back().first - begin < 5s);
+  pass(kHoldDown);
+  CHECK(choice.active == "a");
+}
+
+TEST_CASE_METHOD(Pool, "A second death within the hold-down costs no wait when the other has settled",
+                 "[gateway]") {
+  settle();
+  tell("a", false);
+  pass(1s);
+  tell("a", true);
+  pass(4s);
+  CHECK(choice.active == "b");
+  tell("b", false);
+  CHECK(choice.active == "a");
+}
+
+TEST_CASE_METHOD(Pool, "A program that begins anew goes on with what it finds until it is heard or missed",
+                 "[gateway]") {
+  choice = {.active = "b", .last = "b"};
+  look();
+  CHECK(choice.active == "b");
+  tell("a", true);
+  CHECK(choice.active == "b");
+  SECTION("heard") {
+    tell("b", true);
+    CHECK(choice.active == "b");
+  }
+  SECTION("missed") {
+    history.presume_dead("b");
+    look();
+    CHECK(choice.active == "a");
+  }
+  SECTION("heard before it could be missed") {
+    tell("b", true);
+    history.presume_dead("b");
+    look();
+    CHECK(choice.active == "b");
+  }
+}
+
+TEST_CASE_METHOD(Pool, "A gateway to which there is no way is not used", "[gateway]") {
+  settle();
+  unreachable = {"a"};
+  look();
+  CHECK(choice.active == "b");
+  CHECK(choice.why == "there is no way to a; b is up");
+  unreachable = {"a", "b"};
+  look();
+  CHECK(choice.active.empty());
+}
+
+TEST_CASE("A gateway that is gone from the pool is left", "[gateway]") {
+  const std::vector<Candidate> one{{"b", 100, true, LivenessState::kUp, 1h}};
+  const Choice choice = choose(one, {.active = "a", .last = "a", .last_switch = 1h}, 2h);
+  CHECK(choice.active == "b");
+  CHECK(choice.why == "a is no gateway of the pool any more; b is up");
+}
+
+TEST_CASE("Of two gateways of one priority the first by name is taken", "[gateway]") {
+  const std::vector<Candidate> both{{"b", 100, true, LivenessState::kUp},
+                                    {"a", 100, true, LivenessState::kUp}};
+  CHECK(choose(both, {}, 1h).active == "a");
+}
+
+}  // namespace
+}  // namespace holdfast::gateway
