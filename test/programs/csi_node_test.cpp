@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "common/yaml/yaml.h"
+#include "programs/csi_node/csi_programs.h"
 #include "test/catch.h"
 
 namespace holdfast {
@@ -14,6 +15,20 @@ namespace {
 std::optional<std::string> no_environment(const std::string& /*name*/) { return std::nullopt; }
 
 constexpr const char* kLocal = "localplugin.csi.alibabacloud.com";
+
+TEST_CASE("one file is csi-node and each driver, by its name", "[csi-node]") {
+  const auto help = [](const char* path) {
+    std::ostringstream out;
+    CHECK(csi_program_named(path)(std::vector<std::string>{"--help"}, no_environment, out, out) == 0);
+    return out.str().substr(0, out.str().find(':'));
+  };
+  CHECK(help("csi-lvm") == "csi-lvm");
+  CHECK(help("/usr/sbin/csi-nas") == "csi-nas");
+  CHECK(help("./csi-disk") == "csi-disk");
+  CHECK(help("/usr/lib/holdfast/csi-node") == "csi-node");
+  CHECK(help("/usr/sbin/csi-lvm.old") == "csi-node");
+  CHECK(help("") == "csi-node");
+}
 
 TEST_CASE("csi-node serves the profiles that it is told, or all that are configured", "[csi-node]") {
   const std::vector<csi::Profile> configured{{.driver_name = "one.example.com"},
