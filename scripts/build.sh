@@ -38,7 +38,26 @@ run_build() {
   need_packages build
   build_preset release
   say "programs in build/bin/:"
-  find "$HOLDFAST_ROOT/build/bin" -type f -executable -printf '   %f, %k KiB\n' | sort
+  find "$HOLDFAST_ROOT/build/bin" -type f -executable -printf '   %f, %k KiB\n' -o -type l -printf '   %f is %l\n' | sort
+}
+
+# The same as Debian packages.
+run_package() {
+  need_packages build package
+  build_preset release
+  make_packages
+  say "packages in out/packages/:"
+  find "$HOLDFAST_ROOT/out/packages" -name '*.deb' -printf '   %f, %k KiB\n' | sort
+}
+
+# Makes packages of what is in build/bin.
+make_packages() {
+  rm -rf "$HOLDFAST_ROOT/out/packages"
+  (cd "$HOLDFAST_ROOT/build" && cpack) >"$HOLDFAST_ROOT/out/packages.log" 2>&1 || {
+    cat "$HOLDFAST_ROOT/out/packages.log"
+    die "the packages cannot be made"
+  }
+  rm -rf "$HOLDFAST_ROOT/out/packages/_CPack_Packages"
 }
 
 # run_bench [NAME]: builds and runs bench_NAME, or all; each prints one JSON line on standard output.

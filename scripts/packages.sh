@@ -62,3 +62,20 @@ unpack_guest_packages() {
   rm -rf "$folder/archives"
   echo "${names[*]}" >"$folder/list"
 }
+
+# Makes build/debian_root.tar: a Debian 12 that has what our packages depend on, and systemd, and nothing of ours.
+unpack_debian_root() {
+  local tar=$HOLDFAST_ROOT/build/debian_root.tar root=$HOLDFAST_ROOT/build/debian_root
+  [[ ! -f $tar ]] || return 0
+  say "unpacking a Debian 12 of its own, to install packages in"
+  as_root rm -rf "$root"
+  as_root debootstrap --variant=minbase --include="$(packages_of root | cut -d' ' -f1 | paste -sd,)" bookworm "$root" \
+    >"$HOLDFAST_ROOT/out/debian_root.log" 2>&1 || {
+    tail -n 20 "$HOLDFAST_ROOT/out/debian_root.log"
+    die "debootstrap failed"
+  }
+  as_root rm -rf "$root"/var/cache/apt/archives "$root"/var/lib/apt/lists
+  as_root tar --create --file="$tar.new" --directory="$root" .
+  as_root rm -rf "$root"
+  mv "$tar.new" "$tar"
+}

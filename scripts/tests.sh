@@ -49,12 +49,14 @@ tier_concurrent() {
   ctest_tier concurrent tsan '.*' as_root
 }
 
-# What is shipped: the programs of build/bin as they are, and the demo.
+# What is shipped: the programs of build/bin as they are, packages of them in a Debian of their own, and the demo.
 tier_release() {
-  need_packages demo
+  need_packages demo package
   unpack_guest_packages
+  unpack_debian_root
   build_preset release
-  tap_tier release 1 bash "$HOLDFAST_ROOT"/test/release/*.sh
+  make_packages
+  tap_tier release "$(job_count)" bash "$HOLDFAST_ROOT"/test/release/*.sh
 }
 
 # Guests with kernels of their own: features that this kernel may lack, and power loss.

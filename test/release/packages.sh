@@ -1,0 +1,35 @@
+#!/bin/bash
+# Our Debian packages in a Debian of their own, which a guest boots with systemd: installed over flannel's own plugin,
+# configured, running, removed.
+source "$(dirname "$0")/../tap.sh"
+
+tree=$(cd "$(dirname "$0")/../.." && pwd)
+work=$tree/out/package_test
+
+# A mount namespace of its own, so that nothing that is mounted here outlives this script.
+if [[ ${1-} != inside ]]; then exec unshare --mount --propagation=private "$0" inside; fi
+
+rm -rf "$work"
+mkdir -p "$work/root"
+trap 'umount "$work/root/lib/modules"; rm -rf "$work/root"' EXIT
+tar --extract --file="$tree/build/debian_root.tar" --directory="$work/root"
+mkdir -p "$work/root"/{lib/modules,test}
+mount --bind /usr/lib/uml/modules "$work/root/lib/modules"
+cp "$tree"/out/packages/*.deb "$tree/test/tap.sh" "$tree/test/release/inside/packages.sh" "$work/root/test"
+echo edge-1 >"$work/root/etc/hostname"
+cat >"$work/root/etc/systemd/system/test.service" <<'END'
+[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+Environment=HOME=/root
+ExecStart=/bin/bash -c 'bash /test/packages.sh >/test/log 2>&1; echo $? >/test/status; sync; systemctl --force --force poweroff'
+END
+ln -s ../test.service "$work/root/etc/systemd/system/multi-user.target.wants/test.service"
+truncate -s 200M "$work/disk-a" "$work/disk-b"
+
+# These words come behind guest.sh's own, and the kernel takes the last of each.
+"$tree/test/kernel/guest.sh" boot "$work/guest" packages "ubd0=$work/disk-a" "ubd1=$work/disk-b" \
+  "rootflags=$work/root" rw init=/lib/systemd/systemd || true
+cat "$work/root/test/log" || tail -n 30 "$work/guest/console"
+exit "$(cat "$work/root/test/status" || echo 125)"
