@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "csi-nas/nascmd/answer.h"
+#include "csi-nas/nfs/child_messages.h"
 
 // csi-nas's hand into the kernel's NFS: started by it for each call, and killed when that is late.
 int main(int argc, char** argv) {

@@ -9,7 +9,7 @@
 #include "common/csi/proto/csi.pb.h"
 #include "common/csi/publish_table.h"
 #include "common/csi/wire/publish_arguments.h"
-#include "csi-nas/mounts/nfs_table.h"
+#include "csi-nas/nfs/nfs_table.h"
 #include "csi-nas/volumes/nas_source.h"
 
 namespace holdfast::nas {

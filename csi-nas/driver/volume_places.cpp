@@ -1,6 +1,6 @@
 #include "csi-nas/driver/volume_places.h"
 
-#include "csi-nas/mounts/nfs_table.h"
+#include "csi-nas/nfs/nfs_table.h"
 
 namespace holdfast::nas {
 namespace {

@@ -15,7 +15,7 @@
 
 #include "common/base/fd.h"
 #include "common/base/spawn.h"
-#include "csi-nas/nascmd/answer.h"
+#include "csi-nas/nfs/child_messages.h"
 
 namespace holdfast::nas {
 namespace {

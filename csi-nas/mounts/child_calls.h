@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "csi-nas/mounts/nfs_calls.h"
+#include "csi-nas/nfs/nfs_calls.h"
 
 namespace holdfast::nas {
 

@@ -10,8 +10,8 @@
 
 #include "common/base/clock.h"
 #include "common/mount/mount_table.h"
-#include "csi-nas/mounts/nfs_calls.h"
-#include "csi-nas/mounts/server_states.h"
+#include "csi-nas/nfs/nfs_calls.h"
+#include "csi-nas/nfs/server_states.h"
 #include "csi-nas/mounts/turns.h"
 #include "csi-nas/volumes/nas_source.h"
 

@@ -1,6 +1,6 @@
 #include "csi-nas/mounts/null_call.h"
 
-#include "csi-nas/mounts/rpc_message.h"
+#include "csi-nas/nfs/rpc_message.h"
 
 namespace holdfast::nas {
 namespace {

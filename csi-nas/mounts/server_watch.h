@@ -8,7 +8,7 @@
 #include <set>
 
 #include "common/base/event_loop.h"
-#include "csi-nas/mounts/server_states.h"
+#include "csi-nas/nfs/server_states.h"
 
 namespace holdfast::nas {
 

@@ -17,7 +17,7 @@
 
 #include "common/base/fd.h"
 #include "common/base/spawn.h"
-#include "csi-nas/mounts/rpc_message.h"
+#include "csi-nas/nfs/rpc_message.h"
 
 namespace holdfast::nas {
 namespace {

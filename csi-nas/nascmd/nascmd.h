@@ -19,7 +19,7 @@ namespace holdfast::nas {
 ///     unmount TARGET orderly|lazily remove|keep
 ///     look PATH                                  "total available used" of bytes, and of inodes
 ///
-/// FLAGS and MODE are decimal. What they mean: NfsCalls (csi-nas/mounts/nfs_calls.h). Errors:
+/// FLAGS and MODE are decimal. What they mean: NfsCalls (csi-nas/nfs/nfs_calls.h). Errors:
 /// kInvalidArgument for words that are none of these; those of NfsCalls.
 Result<std::string> nascmd(std::span<const std::string> words);
 

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "common/base/result.h"
-#include "csi-nas/mounts/nfs_calls.h"
+#include "csi-nas/nfs/nfs_calls.h"
 
 /// The verbs of nascmd. Each may hang. `root` is kubelet's folder.
 namespace holdfast::nas {

@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include "csi-nas/mounts/nfs_table.h"
+#include "csi-nas/nfs/nfs_table.h"
 
 namespace holdfast::nas {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <fstream>
 
-#include "csi-nas/nascmd/answer.h"
+#include "csi-nas/nfs/child_messages.h"
 #include "test/catch.h"
 #include "test/fakes/temporary_folder.h"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "csi-nas/mounts/nas_mounts.h"
-#include "csi-nas/mounts/nfs_table.h"
+#include "csi-nas/nfs/nfs_table.h"
 #include "test/fakes/fake_clock.h"
 
 namespace holdfast::nas::test {

@@ -1,4 +1,4 @@
-#include "csi-nas/nascmd/answer.h"
+#include "csi-nas/nfs/child_messages.h"
 
 #include <charconv>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "csi-nas/mounts/nfs_table.h"
+#include "csi-nas/nfs/nfs_table.h"
 
 #include <algorithm>
 #include <charconv>

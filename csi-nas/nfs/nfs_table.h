@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "common/mount/mount_table.h"
-#include "csi-nas/mounts/server_states.h"
+#include "csi-nas/nfs/server_states.h"
 
 /// What the mount table tells of NFS, without asking any server.
 namespace holdfast::nas {

@@ -1,4 +1,4 @@
-#include "csi-nas/mounts/rpc_message.h"
+#include "csi-nas/nfs/rpc_message.h"
 
 #include <cstddef>
 
