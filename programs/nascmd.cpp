@@ -1,19 +1,23 @@
 #include "csi-nas/nascmd/nascmd.h"
 
-#include <sys/prctl.h>
+#include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
+#include <span>
 #include <string>
-#include <vector>
 
-#include "csi-nas/nfs/child_messages.h"
+#include "csi-nas/nascmd/serve.h"
 
-// csi-nas's hand into the kernel's NFS: started by it for each call, and killed when that is late.
+// csi-nas's hand into the kernel's NFS, "nascmd ROOT SERVER": started by it with a socket as standard input,
+// by which it is told one call after the other, and killed when one is late. SERVER is for people alone.
 int main(int argc, char** argv) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const std::vector<std::string> words(argv + 1, argv + argc);
-  const auto done = holdfast::nas::nascmd(words);
-  std::fputs(holdfast::nas::write_answer(done).c_str(), stdout);
-  return done ? 0 : 1;
+  if (argc != 3) {
+    std::fputs("nascmd is started by csi-nas, for what may hang in the kernel\n", stderr);
+    return 2;
+  }
+  const std::string root = argv[1];
+  holdfast::nas::serve(STDIN_FILENO, [&root](std::span<const std::string> words) {
+    return holdfast::nas::nascmd(root, words);
+  });
+  return 0;
 }

@@ -1,20 +1,10 @@
 #include "csi-nas/mounts/child_calls.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <charconv>
-#include <csignal>
-#include <thread>
 #include <utility>
 
-#include "common/base/fd.h"
-#include "common/base/spawn.h"
 #include "csi-nas/nfs/child_messages.h"
 
 namespace holdfast::nas {
@@ -23,39 +13,14 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kKilledPatience{300};  // an NFS call that waits ends within 250 ms
-constexpr std::chrono::microseconds kShortestWait{50};
-constexpr std::chrono::microseconds kLongestWait{5000};
-constexpr std::size_t kMostAnswerBytes = std::size_t{16} * 1024;
-
-// What it wrote until it closed its output, which it does by ending; false when that was not in time.
-bool read_answer(int fd, SteadyClock::time_point deadline, std::string& answer) {
-  std::array<char, 4096> buffer{};
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now());
-    if (left.count() <= 0) return false;
-    pollfd watched{fd, POLLIN, 0};
-    if (::poll(&watched, 1, static_cast<int>(left.count())) <= 0) continue;
-    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
-    if (count == 0) return true;
-    if (count > 0 && answer.size() < kMostAnswerBytes) {
-      answer.append(buffer.data(), static_cast<std::size_t>(count));
-    }
-  }
-}
-
-// Whether it has ended by then; it is waited for then.
-bool wait_until(pid_t process, SteadyClock::time_point deadline) {
-  auto pause = kShortestWait;
-  while (::waitpid(process, nullptr, WNOHANG) == 0) {
-    if (SteadyClock::now() >= deadline) return false;
-    std::this_thread::sleep_for(pause);
-    pause = std::min(pause * 2, kLongestWait);
-  }
-  return true;
-}
 
 std::vector<std::string> mount_words(const std::string& source, const mount::MountOptions& options) {
   return {source, std::to_string(options.flags), options.data};
+}
+
+Child dismissed(Child child) {
+  child.dismiss();
+  return child;
 }
 
 Status without_answer(const Result<std::string>& answer) {
@@ -67,10 +32,22 @@ Status without_answer(const Result<std::string>& answer) {
 ChildCalls::ChildCalls(std::string nascmd, std::string root)
     : nascmd_(std::move(nascmd)), root_(std::move(root)) {}
 
-void ChildCalls::reap() {
+ChildCalls::~ChildCalls() {
+  reap(std::chrono::nanoseconds::zero());
+  const auto until = SteadyClock::now() + kKilledPatience;
+  for (const Child& each : leaving_) static_cast<void>(each.ended_by(until));
+}
+
+void ChildCalls::reap(std::chrono::nanoseconds idle) {
   const std::scoped_lock lock(mutex_);
-  std::erase_if(stuck_,
-                [](const Stuck& each) { return ::waitpid(each.process, nullptr, WNOHANG) == each.process; });
+  const auto now = SteadyClock::now();
+  for (auto each = idle_.begin(); each != idle_.end();) {
+    const bool due = now - each->second.since >= idle;
+    if (due) leaving_.push_back(dismissed(std::move(each->second.child)));
+    each = due ? idle_.erase(each) : std::next(each);
+  }
+  std::erase_if(leaving_, [](const Child& each) { return each.ended_by({}); });
+  std::erase_if(stuck_, [](const Stuck& each) { return each.child.ended_by({}); });
 }
 
 std::size_t ChildCalls::stuck() const {
@@ -79,7 +56,6 @@ std::size_t ChildCalls::stuck() const {
 }
 
 Status ChildCalls::let_in(const std::string& server) {
-  if (server.empty()) return {};
   reap();
   const std::scoped_lock lock(mutex_);
   if (std::ranges::find(stuck_, server, &Stuck::server) == stuck_.end()) return {};
@@ -87,52 +63,74 @@ Status ChildCalls::let_in(const std::string& server) {
                                       " hangs in the kernel: it ends when the server answers");
 }
 
-void ChildCalls::keep(const std::string& server, pid_t process) {
-  const std::scoped_lock lock(mutex_);
-  stuck_.push_back({server, process});
+Result<Child> ChildCalls::child_for(const std::string& server, By by) {
+  if (by == By::kServers) {
+    const std::scoped_lock lock(mutex_);
+    if (auto found = idle_.extract(server)) return std::move(found.mapped().child);
+  }
+  return Child::start(nascmd_, root_, server);
 }
 
-Result<std::string> ChildCalls::run(const std::string& server, std::vector<std::string> words,
+void ChildCalls::give_back(const std::string& server, By by, Child child) {
+  const std::scoped_lock lock(mutex_);
+  if (by == By::kServers && !idle_.contains(server)) {
+    idle_.emplace(server, Idle{.child = std::move(child), .since = SteadyClock::now()});
+  } else {
+    leaving_.push_back(dismissed(std::move(child)));
+  }
+}
+
+Result<std::string> ChildCalls::give_up(const std::string& server, By by, Child child, Error why) {
+  child.kill();
+  if (child.ended_by(SteadyClock::now() + kKilledPatience)) return tl::unexpected(std::move(why));
+  why.message += ", and the call hangs in the kernel";
+  const std::scoped_lock lock(mutex_);
+  stuck_.push_back({.server = by == By::kOwn ? "" : server, .child = std::move(child)});
+  return tl::unexpected(std::move(why));
+}
+
+Result<std::string> ChildCalls::run(const std::string& server, By by, const std::vector<std::string>& words,
                                     Patience patience) {
-  HOLDFAST_CHECK(let_in(server));
-  const auto deadline = SteadyClock::now() + patience;
-  const std::string verb = words.front();
-  words.insert(words.begin(), {nascmd_, root_});
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(errno, "make a pipe");
-  const Fd output(ends[0]);
-  Fd input(ends[1]);
-  Spawn spawn;
-  spawn.give_nothing(STDIN_FILENO);
-  spawn.give(input.get(), STDOUT_FILENO);
-  HOLDFAST_TRY(const pid_t process, spawn.start(std::move(words), {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}));
-  input.reset();
-  std::string answer;
-  if (read_answer(output.get(), deadline, answer) && wait_until(process, deadline))
-    return read_answer_of_child(answer, verb);
-  ::kill(-process, SIGKILL);
-  const bool ended = wait_until(process, SteadyClock::now() + kKilledPatience);
-  if (!ended) keep(server, process);
-  const std::string waited_for =
-      server.empty() ? "it has not ended" : "the NFS server " + server + " has not answered";
-  return fail(Code::kDeadlineExceeded, verb + ": " + waited_for + " within " +
-                                           std::to_string(patience.count()) + " ms" +
-                                           (ended ? "" : ", and the call hangs in the kernel"));
+  const std::string& verb = words.front();
+  if (by != By::kOwn) HOLDFAST_CHECK(let_in(server));
+  if (patience <= Patience::zero()) return fail(Code::kDeadlineExceeded, "no time is left to " + verb);
+  HOLDFAST_TRY(const std::string message, write_words(words));
+  const auto until = SteadyClock::now() + patience;
+  HOLDFAST_TRY(Child child, child_for(server, by));
+  ChildReply reply = child.ask(message, until);
+  if (reply.kind == ChildReply::Kind::kNotTaken) {
+    // It was ended by somebody while it had nothing to do.
+    give_back(server, By::kOwn, std::move(child));
+    HOLDFAST_TRY(child, Child::start(nascmd_, root_, server));
+    reply = child.ask(message, until);
+  }
+  if (reply.kind == ChildReply::Kind::kLate) {
+    const std::string waited_for =
+        by == By::kOwn ? "it has not ended" : "the NFS server " + server + " has not answered";
+    return give_up(
+        server, by, std::move(child),
+        {.code = Code::kDeadlineExceeded,
+         .sys_errno = 0,
+         .message = verb + ": " + waited_for + " within " + std::to_string(patience.count()) + " ms"});
+  }
+  const bool answered = reply.kind == ChildReply::Kind::kAnswered;
+  give_back(server, answered ? by : By::kOwn, std::move(child));
+  return read_answer_of_child(reply.text, verb);
 }
 
 Result<std::string> ChildCalls::resolve(const std::string& host, Patience patience) {
-  return run("", {"resolve", host}, patience);
+  return run(host, By::kOwn, {"resolve", host}, patience);
 }
 
 Status ChildCalls::start_lock_services(Patience patience) {
-  return without_answer(run("", {"lock-services"}, patience));
+  return without_answer(run("locks", By::kOwn, {"lock-services"}, patience));
 }
 
 Status ChildCalls::mount(const std::string& server, const MountShareRequest& request, Patience patience) {
   std::vector<std::string> words = mount_words(request.source, request.options);
   words.insert(words.begin(), "mount");
   words.push_back(request.target);
-  return without_answer(run(server, std::move(words), patience));
+  return without_answer(run(server, By::kServers, words, patience));
 }
 
 Status ChildCalls::make_folder(const std::string& server, const MakeFolderRequest& request,
@@ -140,16 +138,16 @@ Status ChildCalls::make_folder(const std::string& server, const MakeFolderReques
   std::vector<std::string> words = mount_words(request.source, request.options);
   words.insert(words.begin(), "make-folder");
   words.insert(words.end(), {request.at, request.path});
-  return without_answer(run(server, std::move(words), patience));
+  return without_answer(run(server, By::kLast, words, patience));
 }
 
 Status ChildCalls::set_mode(const std::string& server, const std::string& path, mode_t mode,
                             Patience patience) {
-  return without_answer(run(server, {"set-mode", path, std::to_string(mode)}, patience));
+  return without_answer(run(server, By::kServers, {"set-mode", path, std::to_string(mode)}, patience));
 }
 
 Status ChildCalls::bind(const std::string& server, const BindRequest& request, Patience patience) {
-  return without_answer(run(server,
+  return without_answer(run(server, By::kServers,
                             {"bind", request.source, request.part, request.target,
                              request.read_only ? "ro" : "rw", request.make_parents ? "parents" : "none"},
                             patience));
@@ -158,14 +156,14 @@ Status ChildCalls::bind(const std::string& server, const BindRequest& request, P
 Status ChildCalls::unmount(const std::string& server, const UnmountRequest& request, Patience patience) {
   const bool lazily = request.how == Unmount::kLazily;
   return without_answer(
-      run(lazily ? "" : server,
+      run(server, lazily ? By::kOwn : By::kServers,
           {"unmount", request.target, lazily ? "lazily" : "orderly", request.remove ? "remove" : "keep"},
           patience));
 }
 
 Result<block::VolumeUsage> ChildCalls::look(const std::string& server, const std::string& path,
                                             Patience patience) {
-  HOLDFAST_TRY(const std::string answer, run(server, {"look", path}, patience));
+  HOLDFAST_TRY(const std::string answer, run(server, By::kServers, {"look", path}, patience));
   return read_usage(answer);
 }
 

@@ -4,21 +4,32 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "csi-nas/mounts/child.h"
 #include "csi-nas/nfs/nfs_calls.h"
 
 namespace holdfast::nas {
 
-/// NfsCalls by children that run nascmd. A call waits for no child after its patience, but for a moment after
-/// killing it: one that is still in the kernel then is waited for later, by reap().
+/// NfsCalls by children that run nascmd, as starting a program takes longer than most calls: one for each
+/// server, which stays for the next call (kIdle), and one for the call alone where that changes the process,
+/// or concerns no server. A call waits for no child after its patience, but for a moment after killing it:
+/// one that is still in the kernel then is waited for later, by reap().
 class ChildCalls final : public NfsCalls {
  public:
   /// `nascmd`: the program (csi-nas/nascmd/nascmd.h); `root`: kubelet's folder.
   ChildCalls(std::string nascmd, std::string root);
-  ~ChildCalls() override = default;
+  ChildCalls(const ChildCalls&) = delete;
+  ChildCalls& operator=(const ChildCalls&) = delete;
+  /// Children that do nothing end.
+  ~ChildCalls() override;
+
+  /// For how long a child waits for its server's next call.
+  static constexpr std::chrono::seconds kIdle{90};
 
   Result<std::string> resolve(const std::string& host, Patience patience) override;
   Status start_lock_services(Patience patience) override;
@@ -31,24 +42,41 @@ class ChildCalls final : public NfsCalls {
   Result<block::VolumeUsage> look(const std::string& server, const std::string& path,
                                   Patience patience) override;
 
-  /// Waits for killed children that have ended meanwhile, and for no other.
-  void reap();
+  /// Takes leave of children that have ended, without waiting, and of those that had nothing to do for
+  /// `idle`.
+  void reap(std::chrono::nanoseconds idle = kIdle);
   /// How many were killed and are still in the kernel.
   [[nodiscard]] std::size_t stuck() const;
 
  private:
-  struct Stuck {
-    std::string server;
-    pid_t process;
+  /// Which child does a call.
+  enum class By : std::uint8_t {
+    kServers,  ///< the server's, which stays
+    kOwn,      ///< its own; it is not kept out by others of the server that hang, nor keeps them out
+    kLast,     ///< its own, of the server's that may hang
   };
-  /// What the child answers. `server` empty: it cannot hang, and is not kept out by those that do.
-  Result<std::string> run(const std::string& server, std::vector<std::string> words, Patience patience);
+  struct Idle {
+    Child child;
+    Child::Time since;
+  };
+  struct Stuck {
+    std::string server;  // empty: it keeps nobody out
+    Child child;
+  };
+  /// What the child answers.
+  Result<std::string> run(const std::string& server, By by, const std::vector<std::string>& words,
+                          Patience patience);
   Status let_in(const std::string& server);
-  void keep(const std::string& server, pid_t process);
+  Result<Child> child_for(const std::string& server, By by);
+  void give_back(const std::string& server, By by, Child child);
+  /// Kills it. The error, with whether it hangs.
+  Result<std::string> give_up(const std::string& server, By by, Child child, Error why);
 
   std::string nascmd_;
   std::string root_;
-  mutable std::mutex mutex_;  // guards stuck_
+  mutable std::mutex mutex_;          // guards all below
+  std::map<std::string, Idle> idle_;  // by server
+  std::vector<Child> leaving_;        // dismissed, and to be waited for
   std::vector<Stuck> stuck_;
 };
 

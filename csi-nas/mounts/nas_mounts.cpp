@@ -223,7 +223,8 @@ Status NasMounts::stage(const NasSource& source, const std::string& target, Dead
     Status done = show(source, *share, target, deadline);
     if (done || done.error().sys_errno != ESTALE) return done;
     // The server has forgotten what is mounted, so that it serves nobody any more: a new mount does.
-    HOLDFAST_CHECK(unmount_lazily({.target = shared, .how = Unmount::kLazily, .remove = false}, deadline));
+    HOLDFAST_CHECK(unmount_lazily(server_of(*share),
+                                  {.target = shared, .how = Unmount::kLazily, .remove = false}, deadline));
   }
   HOLDFAST_TRY(share, mount_share(source, shared, deadline));
   return show(source, *share, target, deadline);
@@ -263,8 +264,10 @@ Result<bool> NasMounts::unmount_orderly(const ServerAddress& server, const Unmou
   return false;
 }
 
-Status NasMounts::unmount_lazily(const UnmountRequest& request, Deadline deadline) {
-  Status done = parts_.calls.unmount("", request, std::max<Patience>(left(deadline), kLazyPatience));
+Status NasMounts::unmount_lazily(const std::optional<ServerAddress>& server, const UnmountRequest& request,
+                                 Deadline deadline) {
+  Status done = parts_.calls.unmount(server ? server->text() : "", request,
+                                     std::max<Patience>(left(deadline), kLazyPatience));
   if (done || done.error().code != Code::kDeadlineExceeded) return done;
   // It waits for what the last mount of a file system has still to write; the mount itself is gone.
   HOLDFAST_TRY(const auto there, entry_at(request.target));
@@ -279,7 +282,8 @@ Status NasMounts::unmount(const std::string& target, bool remove, Deadline deadl
                 target + " has something else mounted: " + there->source + there->root);
   }
   if (!there && !remove) return {};
-  if (const auto server = there ? server_of(*there) : std::nullopt) {
+  const auto server = there ? server_of(*there) : std::nullopt;
+  if (server) {
     const auto patience = std::min<Patience>(left(deadline), kSettledPatience);
     if (parts_.servers.settled(*server, patience).state == ServerState::kAlive) {
       HOLDFAST_TRY(const bool done, unmount_orderly(*server, request, deadline));
@@ -287,7 +291,7 @@ Status NasMounts::unmount(const std::string& target, bool remove, Deadline deadl
     }
   }
   request.how = Unmount::kLazily;
-  return unmount_lazily(request, deadline);
+  return unmount_lazily(server, request, deadline);
 }
 
 Result<block::VolumeUsage> NasMounts::look(const std::string& target, Deadline deadline) {

@@ -10,9 +10,9 @@
 
 #include "common/base/clock.h"
 #include "common/mount/mount_table.h"
+#include "csi-nas/mounts/turns.h"
 #include "csi-nas/nfs/nfs_calls.h"
 #include "csi-nas/nfs/server_states.h"
-#include "csi-nas/mounts/turns.h"
 #include "csi-nas/volumes/nas_source.h"
 
 namespace holdfast::nas {
@@ -99,7 +99,8 @@ class NasMounts {
               Deadline deadline);
   /// False: the server did not answer in time.
   Result<bool> unmount_orderly(const ServerAddress& server, const UnmountRequest& request, Deadline deadline);
-  Status unmount_lazily(const UnmountRequest& request, Deadline deadline);
+  Status unmount_lazily(const std::optional<ServerAddress>& server, const UnmountRequest& request,
+                        Deadline deadline);
   [[nodiscard]] bool is_due(const mount::MountEntry& share, bool used, std::chrono::nanoseconds at_least);
   void drop_share(const std::string& shared, Deadline deadline);
   void drop_folders();

@@ -81,12 +81,11 @@ constexpr Verb kVerbs[] = {
 
 }  // namespace
 
-Result<std::string> nascmd(std::span<const std::string> words) {
+Result<std::string> nascmd(const std::string& root, std::span<const std::string> words) {
   for (const Verb& verb : kVerbs) {
-    if (words.size() != verb.words + 2 || words[1] != verb.name) continue;
-    return verb.run(words[0], words.subspan(2));
+    if (words.size() == verb.words + 1 && words[0] == verb.name) return verb.run(root, words.subspan(1));
   }
-  return fail(Code::kInvalidArgument, "nascmd is started by csi-nas, for what may hang in the kernel");
+  return fail(Code::kInvalidArgument, "nascmd was told what it does not know: it is of another version");
 }
 
 }  // namespace holdfast::nas

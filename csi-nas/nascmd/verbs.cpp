@@ -21,8 +21,8 @@
 #include "common/base/text.h"
 #include "common/mount/beneath.h"
 #include "common/mount/mounter.h"
-#include "csi-nas/nfs/nfs_table.h"
 #include "csi-nas/nfs/child_messages.h"
+#include "csi-nas/nfs/nfs_table.h"
 
 namespace holdfast::nas {
 namespace {

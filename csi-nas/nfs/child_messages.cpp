@@ -20,11 +20,32 @@ bool parse(std::string_view text, Number& out) {
 
 }  // namespace
 
+Result<std::string> write_words(std::span<const std::string> words) {
+  std::string message;
+  for (const std::string& word : words) {
+    if (word.find('\0') != std::string::npos) {
+      return fail(Code::kInvalidArgument, "'" + printable(word, kMostShownBytes) + "' holds a zero byte");
+    }
+    message += word;
+    message += '\0';
+  }
+  if (!message.empty() && message.size() <= kMostMessageBytes) return message;
+  return fail(Code::kInvalidArgument, "a call of " + std::to_string(message.size()) + " bytes is none");
+}
+
+std::vector<std::string> read_words(std::string_view message) {
+  std::vector<std::string> words;
+  while (!message.empty()) words.emplace_back(take_until(message, '\0'));
+  return words;
+}
+
 std::string write_answer(const Result<std::string>& done) {
   if (done) return "ok\n" + *done;
   const Error& error = done.error();
-  return std::to_string(static_cast<int>(error.code)) + " " + std::to_string(error.sys_errno) + "\n" +
-         error.message;
+  std::string answer = std::to_string(static_cast<int>(error.code)) + " " + std::to_string(error.sys_errno) +
+                       "\n" + error.message;
+  if (answer.size() > kMostMessageBytes) answer.resize(kMostMessageBytes);
+  return answer;
 }
 
 Result<std::string> read_answer_of_child(std::string_view answer, std::string_view verb) {

@@ -1,17 +1,29 @@
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/block/volume_stats.h"
 
-/// What nascmd writes to its standard output, and ends with:
+/// What a driver and its child nascmd say to each other, a message each (SOCK_SEQPACKET): what is to be done,
+/// as words that each end with a zero byte, and what came of it:
 ///
 ///     ok\n<value>
 ///     <code> <errno>\n<message>
 namespace holdfast::nas {
 
+/// The longest message either way. No word of ours comes near: paths and mount options are of a few KiB.
+inline constexpr std::size_t kMostMessageBytes = std::size_t{64} * 1024;
+
+/// Errors: kInvalidArgument for a word with a zero byte, and for words that make no message.
+[[nodiscard]] Result<std::string> write_words(std::span<const std::string> words);
+[[nodiscard]] std::vector<std::string> read_words(std::string_view message);
+
+/// A message of an error that is too long is cut.
 [[nodiscard]] std::string write_answer(const Result<std::string>& done);
 
 /// `verb` is for the message about what is no answer, as of a child that was killed by others: kUnavailable.

@@ -51,7 +51,7 @@ struct UnmountRequest {
 /// followed.
 ///
 /// `server` names whose call it is. A child that was killed and is in the kernel still keeps the calls of its
-/// server out: at most one hangs at a time for each.
+/// server out, but for unmount() when lazy: at most one hangs at a time for each.
 ///
 /// Errors of all: kDeadlineExceeded after `patience`; kUnavailable when an earlier child of the server hangs;
 /// errno, ESTALE among them.

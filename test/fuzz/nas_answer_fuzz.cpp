@@ -3,10 +3,10 @@
 
 #include "common/mount/mount_table.h"
 #include "csi-nas/driver/usage_record.h"
-#include "csi-nas/nfs/nfs_table.h"
 #include "csi-nas/mounts/null_call.h"
-#include "csi-nas/nfs/child_messages.h"
 #include "csi-nas/nascmd/lock_services.h"
+#include "csi-nas/nfs/child_messages.h"
+#include "csi-nas/nfs/nfs_table.h"
 #include "test/fuzz/fuzz_text.h"
 
 namespace {

@@ -4,8 +4,8 @@
 #include "common/mount/mount_table.h"
 #include "csi-nas/controller/mounted_shares.h"
 #include "csi-nas/mounts/child_calls.h"
-#include "csi-nas/nfs/nfs_table.h"
 #include "csi-nas/mounts/server_watch.h"
+#include "csi-nas/nfs/nfs_table.h"
 #include "test/csi-nas/controller/share_contract.h"
 #include "test/fakes/temporary_folder.h"
 

@@ -1,6 +1,9 @@
 #include "csi-nas/mounts/child_calls.h"
 
+#include <atomic>
+#include <csignal>
 #include <fstream>
+#include <thread>
 
 #include "csi-nas/nfs/child_messages.h"
 #include "test/catch.h"
@@ -11,50 +14,109 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// A program in nascmd's place.
+constexpr milliseconds kLong{20000};
+
+/// A program in nascmd's place: a shell that takes calls, and has the words of the last in the file `words`,
+/// and what it is told to do then. `pids` has a line for each call.
 struct ChildScene {
   explicit ChildScene(const std::string& script) {
-    std::ofstream(folder / "nascmd") << "#!/bin/sh\n" << script << "\n";
+    std::ofstream(folder / "nascmd") << "#!/bin/sh\ncd " << folder.path().native() << R"(
+printf '%s|' "$@" >arguments
+while :; do
+  dd bs=65536 count=1 2>/dev/null | tr '\0' '|' >taken.$$
+  [ -s taken.$$ ] || exit 0
+  mv taken.$$ words
+  echo $$ >>pids
+)" << script << "\ndone\n";
     std::filesystem::permissions(folder / "nascmd", std::filesystem::perms::owner_all);
+  }
+  [[nodiscard]] std::vector<std::string> lines(const char* file) const {
+    std::vector<std::string> out;
+    std::ifstream in(folder / file);
+    for (std::string line; std::getline(in, line);) out.push_back(line);
+    return out;
+  }
+  Status call(const std::string& server, milliseconds patience = kLong) {
+    return calls.set_mode(server, "/t", 0, patience);
   }
   holdfast::test::TemporaryFolder folder;
   ChildCalls calls{folder / "nascmd", "/kubelet"};
 };
 
+bool lives(const std::string& pid) { return ::kill(std::stoi(pid), 0) == 0; }
+
 TEST_CASE("a child is told what to do in words, and its answer is the call's", "[nas]") {
-  ChildScene scene(R"(printf 'ok\n'; printf '%s|' "$@" >"$(dirname "$0")/words")");
-  const auto words = [&] {
-    std::string line;
-    std::getline(std::ifstream(scene.folder / "words"), line);
-    return line;
-  };
-  constexpr milliseconds kLong{20000};
+  ChildScene scene(R"(printf 'ok\n')");
+  const auto words = [&] { return scene.lines("words").at(0); };
   REQUIRE(scene.calls
               .mount("s", {.source = "nas:/a b", .options = {.flags = 1, .data = "vers=3"}, .target = "/t"},
                      kLong)
               .has_value());
-  CHECK(words() == "/kubelet|mount|nas:/a b|1|vers=3|/t|");
+  CHECK(words() == "mount|nas:/a b|1|vers=3|/t|");
+  CHECK(scene.lines("arguments").at(0) == "/kubelet|s|");
   REQUIRE(scene.calls.make_folder("s", {.source = "nas:/", .options = {}, .at = "/t", .path = "a"}, kLong)
               .has_value());
-  CHECK(words() == "/kubelet|make-folder|nas:/|0||/t|a|");
+  CHECK(words() == "make-folder|nas:/|0||/t|a|");
   REQUIRE(scene.calls
               .bind("s",
                     {.source = "/s", .part = "p", .target = "/t", .read_only = true, .make_parents = false},
                     kLong)
               .has_value());
-  CHECK(words() == "/kubelet|bind|/s|p|/t|ro|none|");
+  CHECK(words() == "bind|/s|p|/t|ro|none|");
   REQUIRE(
       scene.calls.unmount("s", {.target = "/t", .how = Unmount::kLazily, .remove = true}, kLong).has_value());
-  CHECK(words() == "/kubelet|unmount|/t|lazily|remove|");
+  CHECK(words() == "unmount|/t|lazily|remove|");
   REQUIRE(scene.calls.set_mode("s", "/t", 0755, kLong).has_value());
-  CHECK(words() == "/kubelet|set-mode|/t|493|");
+  CHECK(words() == "set-mode|/t|493|");
   CHECK(scene.calls.resolve("nas", kLong).value().empty());
   CHECK(scene.calls.look("s", "/t", kLong).error().code == Code::kInternal);
+  const BindRequest with_zero{.source = "/s", .part = std::string("a\0b", 3), .target = "/t"};
+  CHECK(scene.calls.bind("s", with_zero, kLong).error().code == Code::kInvalidArgument);
+}
+
+TEST_CASE("a server's child stays for its next call, and ends when there is none", "[nas]") {
+  ChildScene scene(R"(printf 'ok\n')");
+  for (const char* server : {"s", "s", "t", "s"}) REQUIRE(scene.call(server).has_value());
+  const auto pids = scene.lines("pids");
+  CHECK(pids.at(1) == pids.at(0));
+  CHECK(pids.at(2) != pids.at(0));
+  CHECK(pids.at(3) == pids.at(0));
+  // What changes the process, or never waits for a server, is done by a child of its own.
+  REQUIRE(scene.calls.make_folder("s", {.source = "nas:/", .options = {}, .at = "/t", .path = "a"}, kLong)
+              .has_value());
+  REQUIRE(
+      scene.calls.unmount("s", {.target = "/t", .how = Unmount::kLazily, .remove = true}, kLong).has_value());
+  CHECK(scene.lines("pids").at(4) != pids.at(0));
+  CHECK(scene.lines("pids").at(5) != pids.at(0));
+  scene.calls.reap();
+  CHECK(lives(pids.at(0)));
+  while (lives(pids.at(0)) || lives(pids.at(2))) scene.calls.reap(std::chrono::seconds(0));
+  REQUIRE(scene.call("s").has_value());
+}
+
+TEST_CASE("a child that was ended while it had nothing to do is replaced", "[nas]") {
+  ChildScene scene(R"(printf 'ok\n'; exit 0)");
+  for (int i = 0; i < 20; ++i) REQUIRE(scene.call("s").has_value());
+  CHECK(scene.lines("pids").size() == 20);
+}
+
+TEST_CASE("many threads have a server's calls done at once", "[nas]") {
+  ChildScene scene(R"(printf 'ok\n')");
+  std::vector<std::thread> threads;
+  std::atomic<int> done = 0;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < 10; ++n) done += scene.call("s").has_value() ? 1 : 0;
+    });
+  }
+  for (std::thread& each : threads) each.join();
+  CHECK(done == 40);
+  CHECK(scene.calls.stuck() == 0);
 }
 
 TEST_CASE("a usage is read in its order", "[nas]") {
   ChildScene scene(R"(printf 'ok\n1 2 3 4 5 6')");
-  const auto usage = scene.calls.look("s", "/t", milliseconds(20000)).value();
+  const auto usage = scene.calls.look("s", "/t", kLong).value();
   CHECK(usage == block::VolumeUsage{.total_bytes = 1,
                                     .available_bytes = 2,
                                     .used_bytes = 3,
@@ -64,25 +126,28 @@ TEST_CASE("a usage is read in its order", "[nas]") {
 }
 
 TEST_CASE("a child's error is the call's, and one without an answer may be asked again", "[nas]") {
-  ChildScene fails(R"(printf '5 2\nmount nas:/a: No such file or directory'; exit 1)");
-  const Status failed = fails.calls.set_mode("s", "/t", 0, milliseconds(20000));
+  ChildScene fails(R"(printf '5 2\nmount nas:/a: No such file or directory')");
+  const Status failed = fails.call("s");
   REQUIRE_FALSE(failed.has_value());
   CHECK(failed.error().code == Code::kNotFound);
   CHECK(failed.error().sys_errno == 2);
   CHECK(failed.error().message == "mount nas:/a: No such file or directory");
   ChildScene dies("kill -9 $$");
-  CHECK(dies.calls.set_mode("s", "/t", 0, milliseconds(20000)).error().code == Code::kUnavailable);
+  CHECK(dies.call("s").error().code == Code::kUnavailable);
 }
 
 TEST_CASE("a child that is late is killed, and nothing of it is left", "[nas]") {
-  ChildScene scene("exec sleep 100");
+  ChildScene scene("[ -e go ] || exec sleep 100; printf 'ok\\n'");
   const auto begin = std::chrono::steady_clock::now();
-  const Status late = scene.calls.set_mode("10.0.0.5:2049", "/t", 0, milliseconds(50));
+  const Status late = scene.call("10.0.0.5:2049", milliseconds(50));
   REQUIRE_FALSE(late.has_value());
   CHECK(late.error().code == Code::kDeadlineExceeded);
   CHECK(late.error().message.find("10.0.0.5:2049 has not answered within 50 ms") != std::string::npos);
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(5));
   CHECK(scene.calls.stuck() == 0);
+  std::ofstream(scene.folder / "go").flush();
+  CHECK(scene.call("10.0.0.5:2049").has_value());
+  CHECK(scene.call("10.0.0.5:2049", milliseconds(0)).error().code == Code::kDeadlineExceeded);
   CHECK_FALSE(ChildCalls("/none/nascmd", "/kubelet").resolve("a", milliseconds(50)).has_value());
 }
 
@@ -92,6 +157,13 @@ TEST_CASE("answers are read as they are written", "[nas]") {
   const auto read = read_answer_of_child(write_answer(failed), "bind");
   CHECK(read.error().sys_errno == ESTALE);
   CHECK(read.error().message == failed.error().message);
+  const std::vector<std::string> words{"bind", "", "a b", ""};
+  CHECK(read_words(write_words(words).value()) == words);
+  CHECK(read_words("").empty());
+  CHECK(write_words({}).error().code == Code::kInvalidArgument);
+  const std::vector<std::string> long_one{std::string(kMostMessageBytes, 'x')};
+  CHECK(write_words(long_one).error().code == Code::kInvalidArgument);
+  CHECK(write_answer(fail(Code::kInternal, long_one.front())).size() == kMostMessageBytes);
   const block::VolumeUsage usage{.total_bytes = 1,
                                  .available_bytes = 2,
                                  .used_bytes = 3,

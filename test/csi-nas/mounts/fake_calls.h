@@ -97,7 +97,7 @@ class FakeCalls final : public NfsCalls {
     const bool lazily = request.how == Unmount::kLazily;
     const std::string verb =
         std::string(lazily ? "detach " : "unmount ") + request.target + (request.remove ? " remove" : "");
-    HOLDFAST_CHECK(begin(verb, server, patience));
+    HOLDFAST_CHECK(begin(verb, request.how == Unmount::kLazily ? "" : server, patience));
     if (!lazily && busy.contains(request.target)) return fail_errno(EBUSY, "unmount " + request.target);
     std::erase_if(mounts, [&](const mount::MountEntry& entry) { return entry.target == request.target; });
     return {};

@@ -24,10 +24,7 @@ struct Scene {
         "/mnt/kubelet/shared/1 && "
         "mkdir -p /mnt/kubelet/shared/1/team/a && echo here >/mnt/kubelet/shared/1/team/a/file");
   }
-  static Result<std::string> run(Words words) {
-    words.insert(words.begin(), kRoot);
-    return nascmd(words);
-  }
+  static Result<std::string> run(const Words& words) { return nascmd(kRoot, words); }
   FreshMounts mounts;
 };
 
