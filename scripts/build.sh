@@ -68,7 +68,10 @@ run_bench() {
   need_packages build bench >&2
   if grep -qx nas <<<"$names"; then
     need_packages kernel >&2
-    unpack_guest_packages >&2
+    unpack_packages guest >&2
+  fi
+  if grep -qx bfd <<<"$names"; then
+    unpack_packages peers >&2
   fi
   mkdir -p "$HOLDFAST_ROOT/out/bench"
   for name in $names; do

@@ -43,18 +43,18 @@ need_packages() {
     apt-get -qq install -y --no-install-recommends --no-remove "${names[@]}" >/dev/null
 }
 
-# Unpacks the packages of the step `guest` into build/guest_packages: what guests run and this machine should not,
-# as daemons that would listen here.
-unpack_guest_packages() {
-  local folder=$HOLDFAST_ROOT/build/guest_packages
+# unpack_packages STEP: unpacks the packages of that step into build/STEP_packages: what guests or tests run and this
+# machine should not have installed, as daemons that would listen here.
+unpack_packages() {
+  local folder=$HOLDFAST_ROOT/build/$1_packages
   local -a names
-  mapfile -t names < <(packages_of guest | cut -d' ' -f1)
+  mapfile -t names < <(packages_of "$1" | cut -d' ' -f1)
   [[ "$(cat "$folder/list" 2>/dev/null)" != "${names[*]}" ]] || return 0
-  say "unpacking Debian packages for guests: ${names[*]}"
+  say "unpacking Debian packages for $1: ${names[*]}"
   rm -rf "$folder"
   mkdir -p "$folder/archives"
   (cd "$folder/archives" && apt-get -qq -o APT::Sandbox::User= download "${names[@]}") ||
-    die "cannot download the packages for guests"
+    die "cannot download the packages for $1"
   local archive
   for archive in "$folder"/archives/*.deb; do
     dpkg-deb --extract "$archive" "$folder/root"

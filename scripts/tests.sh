@@ -33,6 +33,7 @@ tier_unit() {
 
 # The same programs against this machine's kernel, each test in network namespaces of its own. ASan and UBSan.
 tier_netns() {
+  unpack_packages peers
   build_preset asan
   ctest_tier netns asan netns as_root
 }
@@ -52,7 +53,7 @@ tier_concurrent() {
 # What is shipped: the programs of build/bin as they are, packages of them in a Debian of their own, and the demo.
 tier_release() {
   need_packages demo package
-  unpack_guest_packages
+  unpack_packages guest
   unpack_debian_root
   build_preset release
   make_packages
@@ -62,7 +63,7 @@ tier_release() {
 # Guests with kernels of their own: features that this kernel may lack, and power loss.
 tier_kernel() {
   need_packages kernel
-  unpack_guest_packages
+  unpack_packages guest
   build_preset release
   build_preset guest syscall_killer guest_tests
   tap_tier kernel "$(job_count)" "$HOLDFAST_ROOT/test/kernel/run_test.sh" "$HOLDFAST_ROOT"/test/kernel/{guest,lab}/*.sh

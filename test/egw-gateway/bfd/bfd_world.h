@@ -70,7 +70,7 @@ struct LiveWorld : World {
   SystemClock clock;
   std::unique_ptr<EventLoop> loop = EventLoop::create(clock).value();
 
-  /// Turns until `holds`; fails the case after a minute.
+  /// Turns until `holds`; fails the case after 30 s.
   void until(const std::function<bool()>& holds);
   /// Turns for that long.
   void turn_for(std::chrono::milliseconds time);
