@@ -1,6 +1,7 @@
 #include "cni-flannel/daemon/vxlan_device.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -101,8 +102,11 @@ Result<bool> adjust(nl::Socket& socket, const nl::Link& link, const VxlanDeviceS
 
 Status refuse_router_advertisements(const std::string& device) {
   Status set = nl::set_sysctl("net/ipv6/conf/" + device + "/accept_ra", "0");
-  // a kernel without IPv6 has nothing to turn off
-  if (!set && set.error().code == Code::kNotFound) return {};
+  // A kernel without IPv6 has nothing to turn off. In a container that is not privileged, as upstream's
+  // manifest makes it, settings are only to be read, and an overlay that nobody can turn this off for is
+  // better than none: no advertisement arrives by the device, as it sends to no group, and a node that
+  // forwards takes none.
+  if (!set && (set.error().code == Code::kNotFound || set.error().sys_errno == EROFS)) return {};
   return set;
 }
 

@@ -38,6 +38,18 @@ TEST_CASE_METHOD(Conflict, "It joins when that is accepted, and tells of it", "[
   CHECK_THAT(one.get("/readyz?verbose"), Catch::Contains("[-]CidrConflict found: the pod network"));
 }
 
+TEST_CASE_METHOD(Cluster, "flanneld does its work in a container as upstream's manifest makes it",
+                 "[flanneld]") {
+  // two capabilities, and a kernel whose settings are only to be read
+  const std::string confine =
+      "mount --make-rprivate /; mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; "
+      "set -- setpriv --bounding-set=-all,+net_admin,+net_raw \"$@\"";
+  for (FlanneldNode* node : nodes) node->start_after(confine, {"--ip-masq"});
+  for (const FlanneldNode* node : nodes) until([&] { return has_peers(*node, 2) && node->ready(); });
+  CHECK(one.can("iptables -t nat -S FLANNEL-POSTRTG"));
+  until([&] { return pings(one, 2); });
+}
+
 TEST_CASE_METHOD(Cluster, "A node that has joined is not stopped by a conflict that comes later",
                  "[flanneld]") {
   one.start();
