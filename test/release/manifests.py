@@ -1,0 +1,114 @@
+"""Checks of the manifests that need no cluster: python3 manifests.py containers|volumes|accounts.
+
+Prints what is wrong, a line each, and fails when there is something.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import yaml
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+OURS = "holdfast"  # the image of our programs
+UPSTREAM = re.compile(r"registry\.k8s\.io/sig-storage/[a-z-]+:v\d+\.\d+\.\d+")
+WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
+
+
+def documents():
+    """(file, object) of every manifest."""
+    for file in sorted((TREE / "manifests").rglob("*.yaml")):
+        for document in yaml.safe_load_all(file.read_text()):
+            if document and document.get("kind") not in (None, "Kustomization"):
+                yield file.relative_to(TREE), document
+
+
+def pods():
+    """(where, pod spec, namespace) of every workload."""
+    for file, document in documents():
+        if document["kind"] in WORKLOADS:
+            meta = document["metadata"]
+            yield f"{file}: {meta['name']}", document["spec"]["template"]["spec"], meta["namespace"]
+
+
+def containers_of(pod):
+    return pod.get("initContainers", []) + pod["containers"]
+
+
+def flags_of(program):
+    """The flags that `program --help` tells of; none for a program that is not ours."""
+    path = TREE / "build/bin" / program
+    if not path.exists():
+        return None
+    said = subprocess.run([path, "--help"], capture_output=True, text=True, timeout=20, check=True)
+    return set(re.findall(r"^\s*--([a-z0-9-]+)", said.stdout + said.stderr, re.MULTILINE))
+
+
+def wrong_containers():
+    for where, pod, _ in pods():
+        for container in containers_of(pod):
+            name = f"{where}: container {container['name']}"
+            if container["image"] != OURS:
+                if not UPSTREAM.fullmatch(container["image"]):
+                    yield f"{name}: image {container['image']} is neither ours nor a sidecar's, with a version"
+                continue
+            program = container["command"][0]
+            if program == "/bin/sh":
+                continue
+            flags = flags_of(program)
+            if flags is None:
+                yield f"{name}: there is no program {program}"
+                continue
+            for argument in container["command"][1:] + container.get("args", []):
+                flag = re.match(r"--([a-z0-9-]+)", argument)
+                if not flag or flag[1] not in flags:
+                    yield f"{name}: {program} --help does not tell of {argument}"
+
+
+def wrong_volumes():
+    for where, pod, _ in pods():
+        made = {volume["name"] for volume in pod.get("volumes", [])}
+        mounted = {mount["name"] for container in containers_of(pod) for mount in container.get("volumeMounts", [])}
+        for name in sorted(mounted - made):
+            yield f"{where}: no volume {name}"
+        for name in sorted(made - mounted):
+            yield f"{where}: nobody mounts volume {name}"
+
+
+def wrong_accounts():
+    objects = {}
+    for file, document in documents():
+        meta = document["metadata"]
+        objects[document["kind"], meta.get("namespace"), meta["name"]] = (file, document)
+    for where, pod, namespace in pods():
+        account = pod.get("serviceAccountName")
+        if account and ("ServiceAccount", namespace, account) not in objects:
+            yield f"{where}: no ServiceAccount {namespace}/{account}"
+    bound = set()
+    for (kind, namespace, name), (file, document) in objects.items():
+        if kind not in ("RoleBinding", "ClusterRoleBinding"):
+            continue
+        role = document["roleRef"]["kind"]
+        bound.add((role, namespace if role == "Role" else None, document["roleRef"]["name"]))
+        for subject in document["subjects"]:
+            if subject["kind"] == "ServiceAccount" and ("ServiceAccount", subject["namespace"], subject["name"]) not in objects:
+                yield f"{file}: {kind} {name}: no ServiceAccount {subject['namespace']}/{subject['name']}"
+    for key in bound:
+        if key not in objects:
+            yield f"no {key[0]} {key[2]}, which is bound"
+    for key, (file, _) in objects.items():
+        if key[0] in ("Role", "ClusterRole") and key not in bound:
+            yield f"{file}: {key[0]} {key[2]} is bound to nobody"
+
+
+def main():
+    checks = {"containers": wrong_containers, "volumes": wrong_volumes, "accounts": wrong_accounts}
+    if not any(True for _ in pods()):
+        sys.exit("there are no manifests")
+    found = list(checks[sys.argv[1]]())
+    print("\n".join(found))
+    sys.exit(1 if found else 0)
+
+
+main()

@@ -1,0 +1,10 @@
+#!/bin/bash
+# The manifests against the programs that they start.
+source "$(dirname "$0")/../tap.sh"
+
+checks=$(dirname "$0")/manifests.py
+
+plan 3
+check "every container starts a program of ours with flags that it has, or one of upstream's images" /usr/bin/python3 -B "$checks" containers
+check "every volume that is mounted is there, and the other way round" /usr/bin/python3 -B "$checks" volumes
+check "every account that a pod has is made, and every role is bound" /usr/bin/python3 -B "$checks" accounts
