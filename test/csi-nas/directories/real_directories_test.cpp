@@ -163,14 +163,18 @@ struct Kills : Scene {
     Progress ignored;
     return carry_out(order, ignored, {});
   }
+  void plant(const fs::path& folder) {
+    test::plant(folder, files);
+    test::plant_hostile(folder / "hostile", share.outside / "folder");
+  }
   /// Puts the share in the state that the verb begins from.
   void prepare(DirectoryVerb verb) {
     fs::remove_all(share.root);
     fs::create_directory(share.root);
-    if (verb == DirectoryVerb::kCopy) test::plant(share.root / "source", files);
+    if (verb == DirectoryVerb::kCopy) plant(share.root / "source");
     if (verb != DirectoryVerb::kRemove && verb != DirectoryVerb::kArchive) return;
     REQUIRE(finish(order(DirectoryVerb::kMake, share.root)));
-    test::plant(share.root / "pvc-1", files);
+    plant(share.root / "pvc-1");
   }
   /// Calls `check` after each kill and the second call that follows it.
   void kill_everywhere(DirectoryVerb verb, const std::function<void(const std::string& answer)>& check) {

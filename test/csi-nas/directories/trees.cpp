@@ -73,6 +73,18 @@ void plant(const fs::path& folder, int files) {
   }
 }
 
+void plant_hostile(const fs::path& folder, const fs::path& outside) {
+  for (const std::string& name : {std::string("a\nb"), std::string(255, 'x'), std::string("..."),
+                                  std::string("-rf"), std::string("\xff\xfe"), std::string(" "),
+                                  std::string("*"), std::string("%2e%2e"), std::string("$(reboot)")}) {
+    fs::create_directories(folder / ("in " + name.substr(0, 250)) / name);
+    write_file(folder / name, name);
+  }
+  fs::create_directory_symlink(outside, folder / "out");
+  fs::create_directory_symlink("../../../../" + outside.filename().native(), folder / "up");
+  fs::create_symlink("loop", folder / "loop");
+}
+
 void plant_deep(const fs::path& folder, int levels) {
   fs::create_directories(folder);
   Fd here = open_folder(folder);

@@ -17,6 +17,10 @@ namespace holdfast::nas::test {
 /// `files` files of a few bytes in folders of ten, with links and an empty folder among them.
 void plant(const std::filesystem::path& folder, int files);
 
+/// Entries below `folder` whose names and targets nobody would choose: bytes that are no text, a newline, 255
+/// bytes, words of shells, links to `outside` and to themselves.
+void plant_hostile(const std::filesystem::path& folder, const std::filesystem::path& outside);
+
 /// Folders within each other, "d/d/d", deeper than any path may be, with a file in each.
 void plant_deep(const std::filesystem::path& folder, int levels);
 

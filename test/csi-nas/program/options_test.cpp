@@ -10,6 +10,7 @@
 #include "csi-nas/program/csi_nas.h"
 #include "test/catch.h"
 #include "test/fakes/temporary_folder.h"
+#include "test/kube_server/role_rules.h"
 
 namespace holdfast::nas {
 namespace {
@@ -70,6 +71,37 @@ TEST_CASE("csi-nas serves profiles of NAS, and others by name", "[nas]") {
 nlohmann::json manifest(const std::string& name) {
   std::ifstream file(HOLDFAST_MANIFESTS "/base/csi-nas/" + name);
   return parse_yaml(std::string{std::istreambuf_iterator<char>(file), {}}).value().front();
+}
+
+TEST_CASE("what is applied to a cluster has all that volumes with a site need", "[nas]") {
+  const std::string config = manifest("config.yaml")["data"]["csi.json"];
+  const auto profiles = [](const std::string& text) {
+    return csi::parse_profiles(nlohmann::json::parse(text)).value();
+  };
+  CHECK_FALSE(tells_pool(nas_profile(profiles(config), "nasplugin.csi.alibabacloud.com").value()));
+  // As its comment has it.
+  const std::string keys = R"("topologyKeys": [)";
+  std::string with_sites = config;
+  with_sites.insert(config.find(keys) + keys.size(), R"("apps.openyurt.io/nodepool")");
+  CHECK(tells_pool(nas_profile(profiles(with_sites), "nasplugin.csi.alibabacloud.com").value()));
+
+  for (const char* name : {"controller.yaml", "node.yaml"}) {
+    const nlohmann::json pod = manifest(name)["spec"]["template"]["spec"];
+    const nlohmann::json& program = pod["containers"][0];
+    CHECK(std::ranges::count(program["args"], "--config=/etc/holdfast/csi.json") == 1);
+    CHECK(std::ranges::count(program["volumeMounts"],
+                             nlohmann::json{{"name", "config"}, {"mountPath", "/etc/holdfast"}}) == 1);
+    CHECK(std::ranges::count(pod["volumes"],
+                             nlohmann::json{{"name", "config"}, {"configMap", {{"name", "csi-nas"}}}}) == 1);
+  }
+  const nlohmann::json provisioner = manifest("controller.yaml")["spec"]["template"]["spec"]["containers"][1];
+  CHECK(std::ranges::count(provisioner["args"], "--feature-gates=Topology=true") == 1);
+  const nlohmann::json rules =
+      holdfast::test::rules_of(HOLDFAST_MANIFESTS "/base/csi-nas/sidecars_rbac.yaml");
+  for (const char* request : {"list nodes", "watch nodes", "list csinodes", "watch csinodes"}) {
+    INFO(request);
+    CHECK(holdfast::test::allows(rules, request));
+  }
 }
 
 TEST_CASE("what is applied to a cluster asks for what the controller knows", "[nas]") {
