@@ -7,6 +7,7 @@
 
 #include "common/base/first_error.h"
 #include "common/base/machine_ids.h"
+#include "common/base/state_folder.h"
 #include "common/base/version.h"
 #include "common/block/encryption.h"
 #include "common/block/filesystem.h"
@@ -30,7 +31,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::milliseconds kLockPatience{100};
 constexpr std::chrono::minutes kBetweenForgetting{10};
 
 // What the parts stand on that can fail to be made.
@@ -43,11 +43,8 @@ struct Ground {
 Result<Ground> make_ground(const csi::HostContext& context, const PluginOptions& options) {
   Ground ground;
   ground.folder = options.state_dir / options.profile.driver_name;
-  HOLDFAST_CHECK(context.files.make_folders(ground.folder / "disks", 0700));
-  auto lock = context.files.lock(ground.folder / "lock", kLockPatience);
-  if (!lock)
-    return tl::unexpected(std::move(lock).error().within("another csi-disk runs with this --state-dir"));
-  ground.lock = *std::move(lock);
+  HOLDFAST_TRY(ground.lock, take_state_folder(context.files, ground.folder, "csi-disk"));
+  HOLDFAST_CHECK(make_state_folder(context.files, ground.folder / "disks"));
   auto mounter = mount::make_mounter(options.kubelet_dir.native());
   if (!mounter) return tl::unexpected(std::move(mounter).error().within("--kubelet-dir"));
   ground.mounter = *std::move(mounter);

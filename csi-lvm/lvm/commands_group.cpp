@@ -2,6 +2,7 @@
 
 #include "common/base/files.h"
 #include "csi-lvm/lvm/commands_lvm.h"
+#include "csi-lvm/lvm/devices_file.h"
 #include "csi-lvm/lvm/lvm_command.h"
 #include "csi-lvm/lvm/lvm_environment.h"
 #include "csi-lvm/lvm/lvm_faults.h"
@@ -29,12 +30,19 @@ Status make_durable(const std::string& devices_file) {
   return files.sync_folder(folder);
 }
 
+// "/dev/vdb, /dev/vdc"
+std::string disks_text(const GroupDisks& group) {
+  std::string text;
+  for (const std::string& device : group.devices) text += (text.empty() ? "" : ", ") + device;
+  return text;
+}
+
 }  // namespace
 
 Result<Inventory> CommandsLvm::look_around(Patience patience) {
   std::vector<std::string> words = inventory_command();
   words.insert(words.begin() + 1, {"--config", host_settings_});
-  return report({.effect = Effect::kReports, .words = std::move(words)}, patience);
+  return report({.effect = Effect::kReports, .words = std::move(words), .apart = true}, patience);
 }
 
 Status CommandsLvm::change_group(std::vector<std::string> words, const GroupDisks& wanted,
@@ -61,12 +69,37 @@ Status CommandsLvm::adopt_group(const GroupDisks& wanted, Patience patience) {
   HOLDFAST_CHECK(check(wanted));
   std::string said;
   for (const std::string& device : wanted.devices) {
-    HOLDFAST_TRY(const std::string more, run(kNoMetadata, {"lvmdevices", "--adddev", device}, patience));
-    said += more;
+    LvmCommand add = command(Effect::kChanges, {"lvmdevices", "--adddev", device}, settings_);
+    add.apart = true;
+    HOLDFAST_TRY(const LvmAnswer answer, queue_.run(std::move(add), patience));
+    if (!answer.succeeded) said += answer.talk + answer.output;
   }
   HOLDFAST_CHECK(make_durable(devices_file_));
-  HOLDFAST_TRY(const Inventory after, look(patience));
+  HOLDFAST_TRY(const Inventory after, look_once(patience));
   return why_not_in_group(after, wanted, said);
+}
+
+Status CommandsLvm::regain(const GroupDisks& group, Patience patience) {
+  const std::string file = (devices_folder() / devices_file_).native();
+  const std::string disks = disks_text(group);
+  if (const Status taken = adopt_group(group, patience); !taken) {
+    return fail(Code::kUnavailable, file + " names no disk, and the volume group " + group.group +
+                                        " has volumes of ours; add its disks (" + disks +
+                                        ") by lvm lvmdevices --devicesfile " + devices_file_ +
+                                        " --adddev: " + taken.error().message);
+  }
+  warn(file + " was empty or damaged: the disks of the volume group " + group.group + " (" + disks +
+       "), which has volumes of ours, were added again");
+  return {};
+}
+
+Result<bool> CommandsLvm::regain_groups(const Inventory& seen, Patience patience) {
+  PosixFiles files;
+  HOLDFAST_TRY(const Inventory host, look_around(patience));
+  HOLDFAST_TRY(const auto claimed, disks_of_others(files, devices_folder(), devices_file_));
+  const std::vector<GroupDisks> lost = lost_groups(seen, host, claimed, is_ours_);
+  for (const GroupDisks& group : lost) HOLDFAST_CHECK(regain(group, patience));
+  return !lost.empty();
 }
 
 }  // namespace holdfast::lvm

@@ -2,20 +2,15 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <span>
 #include <utility>
 
-#include "common/base/first_error.h"
+#include "common/base/text.h"
+#include "csi-lvm/lvm/devices_file.h"
 #include "csi-lvm/lvm/lvm_command.h"
 #include "csi-lvm/lvm/lvm_faults.h"
-#include "csi-lvm/lvm/mapped_devices.h"
 
 namespace holdfast::lvm {
 namespace {
-
-// Of one command, whose words are bounded (lvm_command.cpp).
-constexpr std::size_t kMostNames = 40;
 
 // LVM takes whole sectors only.
 std::string bytes(std::uint64_t count) {
@@ -66,21 +61,6 @@ void find_unlinked(const std::string& group, LogicalVolume& volume) {
   volume.unsettled = ::access(("/dev/" + VolumeName{group, volume.name}.text()).c_str(), F_OK) != 0;
 }
 
-// A device may stand on another, so they are gone through again until a round finds all that are left in use.
-Status remove_unused(std::vector<MappedDevice> left) {
-  FirstError first;
-  for (std::size_t before = left.size() + 1; left.size() < before;) {
-    before = left.size();
-    std::erase_if(left, [&first](const MappedDevice& device) {
-      const Status removed = remove_mapped(device);
-      if (!removed && removed.error().code == Code::kFailedPrecondition) return false;
-      first.add(removed);
-      return true;
-    });
-  }
-  return first.result();
-}
-
 }  // namespace
 
 std::string settings_text(const LvmSettings& settings, Scope scope) {
@@ -104,7 +84,9 @@ CommandsLvm::CommandsLvm(LvmQueue& queue, LvmSettings settings)
       archiving_settings_(settings_text(settings)),
       host_settings_(settings_text(settings, Scope::kHost)),
       devices_file_(settings.devices_file),
-      between_archives_(settings.between_archives) {
+      archive_folder_(settings.archive_folder),
+      between_archives_(settings.between_archives),
+      is_ours_(settings.is_ours) {
   settings.archive_folder.clear();
   settings_ = settings_text(settings);
 }
@@ -132,19 +114,51 @@ void CommandsLvm::forget_archive(const std::string& group) {
 
 Result<std::string> CommandsLvm::run(const std::string& group, std::vector<std::string> words,
                                      Patience patience, bool joins) {
-  const bool archives = begin_archive(group);
-  LvmCommand change = command(Effect::kChanges, std::move(words), archives ? archiving_settings_ : settings_);
+  if (!begin_archive(group)) return run_with(settings_, std::move(words), patience, joins);
+  auto kept = run_with(archiving_settings_, words, patience, joins);
+  if (kept && kept->empty()) return kept;
+  // Where LVM cannot keep what is before a change it makes none, not even one that frees room.
+  auto done = kept ? run_with(settings_, std::move(words), patience, joins) : kept;
+  if (done && done->empty()) {
+    warn("the metadata of the volume group " + group + " from before a change were not kept; make room in " +
+         archive_folder_ + ": " + std::string(trim(*kept)));
+  } else {
+    forget_archive(group);
+  }
+  return done;
+}
+
+Result<std::string> CommandsLvm::run_with(const std::string& settings, std::vector<std::string> words,
+                                          Patience patience, bool joins) {
+  LvmCommand change = command(Effect::kChanges, std::move(words), settings);
   change.joins = joins;
-  auto answer = queue_.run(std::move(change), patience);
-  const bool succeeded = answer && answer->succeeded;
-  if (archives && !succeeded) forget_archive(group);
-  if (!answer) return tl::unexpected(std::move(answer).error());
-  if (succeeded) return std::string();
-  std::string said = answer->talk + answer->output;
+  HOLDFAST_TRY(const LvmAnswer answer, queue_.run(std::move(change), patience));
+  if (answer.succeeded) return std::string();
+  std::string said = answer.talk + answer.output;
   return said.empty() ? "LVM gave no reason" : said;
 }
 
+void CommandsLvm::warn(std::string what) {
+  const std::scoped_lock lock(mutex_);
+  warnings_.push_back(std::move(what));
+}
+
+std::vector<std::string> CommandsLvm::take_warnings() {
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(warnings_, {});
+}
+
 Result<Inventory> CommandsLvm::look(Patience patience) {
+  HOLDFAST_TRY(Inventory seen, look_once(patience));
+  if (!is_ours_) return seen;
+  HOLDFAST_TRY(const bool names_disks, has_disks(devices_file_));
+  if (names_disks && !seen.groups.empty()) return seen;
+  // Without a file LVM looks at all disks, until somebody makes one, which names new disks alone.
+  HOLDFAST_TRY(const bool more, regain_groups(names_disks ? seen : Inventory{}, patience));
+  return more ? look_once(patience) : std::move(seen);
+}
+
+Result<Inventory> CommandsLvm::look_once(Patience patience) {
   return report(command(Effect::kReports, inventory_command(), settings_), patience);
 }
 
@@ -246,61 +260,6 @@ Status CommandsLvm::change_tags(const VolumeName& name, const std::vector<std::s
   if (said.empty()) return {};
   HOLDFAST_TRY(const Inventory after, look(patience));
   return why_not_tagged(after, name, remove, add, said);
-}
-
-Status CommandsLvm::activate(const VolumeName& name, Patience patience) {
-  return activate_all({name}, patience);
-}
-
-Status CommandsLvm::activate_all(const std::vector<VolumeName>& names, Patience patience) {
-  for (const VolumeName& name : names) HOLDFAST_CHECK(check(name));
-  std::string said;
-  for (std::span<const VolumeName> rest = names; !rest.empty();) {
-    std::vector<std::string> words{"lvchange", "--activate", "y", "--ignoreactivationskip"};
-    const auto part = rest.first(std::min(rest.size(), kMostNames));
-    for (const VolumeName& name : part) words.push_back(name.text());
-    HOLDFAST_TRY(const std::string more, run(kNoMetadata, std::move(words), patience));
-    said += more;
-    rest = rest.subspan(part.size());
-  }
-  if (said.empty()) return {};
-  HOLDFAST_TRY(const Inventory after, look(patience));
-  FirstError first;
-  for (const VolumeName& name : names) first.add(why_not_switched(after, name, true, said));
-  return first.result();
-}
-
-Status CommandsLvm::deactivate(const VolumeName& name, Patience patience) {
-  HOLDFAST_CHECK(check(name));
-  HOLDFAST_TRY(const std::string said,
-               run(kNoMetadata, {"lvchange", "--activate", "n", name.text()}, patience));
-  if (said.empty()) return {};
-  HOLDFAST_TRY(const Inventory after, look(patience));
-  return why_not_switched(after, name, false, said);
-}
-
-Status CommandsLvm::refresh(const VolumeName& name, Patience patience) {
-  HOLDFAST_CHECK(check(name));
-  HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
-  HOLDFAST_TRY(const Inventory before, look(patience));
-  HOLDFAST_TRY(const LogicalVolume* volume, find_volume(before, name));
-  const std::vector<MappedDevice> family = family_of(devices, *before.group(name.group), *volume);
-  // LVM loads no table that is like the one in use, and would bring up the one that waits.
-  for (const MappedDevice& device : family) HOLDFAST_CHECK(clear_waiting_table(device));
-  // LVM suspends layers that it finds below the volume, and resumes those alone that the metadata tell of.
-  HOLDFAST_CHECK(remove_unused(strays(family, before)));
-  HOLDFAST_TRY(const std::string said, run(kNoMetadata, {"lvchange", "--refresh", name.text()}, patience));
-  HOLDFAST_TRY(const std::string linked, run(kNoMetadata, {"vgmknodes", name.text()}, patience));
-  if (said.empty() && linked.empty()) return {};
-  HOLDFAST_TRY(const Inventory after, look(patience));
-  return why_not_refreshed(after, name, said + linked);
-}
-
-Status CommandsLvm::drop_strays(const Inventory& seen, Patience patience) {
-  HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
-  if (strays(devices, seen).empty()) return {};
-  HOLDFAST_TRY(const Inventory now, look(patience));
-  return remove_unused(strays(devices, now));
 }
 
 Status CommandsLvm::remove(const VolumeName& name, Patience patience) {

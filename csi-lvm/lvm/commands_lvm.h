@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -27,6 +28,9 @@ struct LvmSettings {
   /// Where LVM keeps the metadata of each group as it is after each change, a file a group; "": they are not
   /// kept.
   std::string backup_folder;
+  /// Which groups of the host become ours again when our devices file names none: it was emptied or damaged.
+  /// Null: none.
+  std::function<bool(const VolumeGroup& group)> is_ours;
 };
 
 /// Which disks LVM looks at.
@@ -41,6 +45,13 @@ class CommandsLvm final : public Lvm {
   /// `queue` outlives it.
   CommandsLvm(LvmQueue& queue, LvmSettings settings);
 
+  /// What people should hear of that made no call fail, since this was last called: that metadata could not
+  /// be kept, that groups were lost from our devices file.
+  [[nodiscard]] std::vector<std::string> take_warnings();
+
+  /// When our devices file names no disk, or no group is seen, groups that are ours by LvmSettings::is_ours
+  /// are taken back. Errors: also
+  /// kUnavailable when they cannot be.
   Result<Inventory> look(Patience patience) override;
   Result<LogicalVolume> look_at(const VolumeName& name, Patience patience) override;
   Status create(const NewVolume& wanted, Patience patience) override;
@@ -66,6 +77,11 @@ class CommandsLvm final : public Lvm {
   Status change_group(std::vector<std::string> words, const GroupDisks& wanted, Patience patience);
   Result<std::vector<VolumeSegment>> segments_of(const VolumeName& name, Patience patience);
   Result<Inventory> report(LvmCommand command, Patience patience);
+  Result<Inventory> look_once(Patience patience);
+  /// False when there was none.
+  Result<bool> regain_groups(const Inventory& seen, Patience patience);
+  Status regain(const GroupDisks& group, Patience patience);
+  void warn(std::string what);
   [[nodiscard]] LvmCommand command(Effect effect, std::vector<std::string> words,
                                    const std::string& settings) const;
   /// Instead of a group, for what leaves the metadata of all as they are.
@@ -74,6 +90,8 @@ class CommandsLvm final : public Lvm {
   /// LvmCommand.
   Result<std::string> run(const std::string& group, std::vector<std::string> words, Patience patience,
                           bool joins = false);
+  Result<std::string> run_with(const std::string& settings, std::vector<std::string> words, Patience patience,
+                               bool joins);
   /// Whether the next change of the group is to keep what was before it. When true, the answer is false for
   /// between_archives_, or until forget_archive().
   bool begin_archive(const std::string& group);
@@ -85,9 +103,12 @@ class CommandsLvm final : public Lvm {
   std::string archiving_settings_;
   std::string host_settings_;  // for looking at all of the host's disks
   std::string devices_file_;
+  std::string archive_folder_;
   std::chrono::milliseconds between_archives_;
-  std::mutex mutex_;                                         // guards archived_
+  std::function<bool(const VolumeGroup& group)> is_ours_;
+  std::mutex mutex_;                                         // guards what follows
   std::map<std::string, SteadyClock::time_point> archived_;  // when, by group
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace holdfast::lvm

@@ -259,6 +259,11 @@ std::string without_talk(std::string_view text) {
 
 }  // namespace
 
+std::string plain_id(std::string uuid) {
+  std::erase(uuid, '-');
+  return uuid;
+}
+
 bool LogicalVolume::has_tag(std::string_view tag) const { return std::ranges::find(tags, tag) != tags.end(); }
 
 std::string_view LogicalVolume::tag_value(std::string_view key) const {

@@ -10,6 +10,9 @@
 
 namespace holdfast::lvm {
 
+/// An id as LVM's devices files and device-mapper know it: reports have hyphens in between.
+[[nodiscard]] std::string plain_id(std::string uuid);
+
 /// A disk or partition that LVM has marked as its own.
 struct PhysicalVolume {
   std::string uuid;

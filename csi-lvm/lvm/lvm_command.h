@@ -20,6 +20,9 @@ struct LvmCommand {
   /// The last word is the volume that it is for, and one command may serve several that differ in nothing
   /// else. How it ended for each is told by the state after it, as LVM's answer is for all of them.
   bool joins = false;
+  /// Run in a process of its own: what LVM has once matched with a devices file it keeps in mind, also when a
+  /// later command goes by another file, or by none.
+  bool apart = false;
 };
 
 /// Whether `other` may be run with it as one command.

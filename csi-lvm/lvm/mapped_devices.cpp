@@ -31,14 +31,8 @@ std::string first_line(const fs::path& path) {
   return line;
 }
 
-// As device-mapper knows it: reports have hyphens in between.
-std::string plain(std::string uuid) {
-  std::erase(uuid, '-');
-  return uuid;
-}
-
 bool accounts_for(const VolumeGroup& group, std::string_view id, std::string_view layer) {
-  const auto is_it = [id](const std::string& uuid) { return plain(uuid) == id; };
+  const auto is_it = [id](const std::string& uuid) { return plain_id(uuid) == id; };
   if (std::ranges::any_of(group.parts, is_it)) return true;
   const auto volume = std::ranges::find_if(group.volumes, is_it, &LogicalVolume::uuid);
   if (volume == group.volumes.end()) return false;
@@ -85,7 +79,7 @@ std::vector<MappedDevice> strays(const std::vector<MappedDevice>& devices, const
     if (!uuid.starts_with(kPrefix) || uuid.size() < kPrefix.size() + 2 * kIdLength) continue;
     const std::string_view ids = uuid.substr(kPrefix.size());
     const auto group = std::ranges::find_if(
-        now.groups, [&](const VolumeGroup& one) { return plain(one.uuid) == ids.substr(0, kIdLength); });
+        now.groups, [&](const VolumeGroup& one) { return plain_id(one.uuid) == ids.substr(0, kIdLength); });
     if (group == now.groups.end()) continue;
     if (accounts_for(*group, ids.substr(kIdLength, kIdLength), ids.substr(2 * kIdLength))) continue;
     found.push_back(device);
@@ -99,7 +93,7 @@ std::vector<MappedDevice> family_of(const std::vector<MappedDevice>& devices, co
   std::vector<std::string> prefixes;
   for (const LogicalVolume& each : group.volumes) {
     if (each.name != root && each.origin != root && each.name != volume.name) continue;
-    prefixes.push_back(std::string(kPrefix) + plain(group.uuid) + plain(each.uuid));
+    prefixes.push_back(std::string(kPrefix) + plain_id(group.uuid) + plain_id(each.uuid));
   }
   std::vector<MappedDevice> found;
   std::ranges::copy_if(devices, std::back_inserter(found), [&prefixes](const MappedDevice& device) {

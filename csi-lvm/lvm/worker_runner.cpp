@@ -49,12 +49,13 @@ void WorkerRunner::rest() { forget(false); }
 
 Result<LvmAnswer> WorkerRunner::run(const LvmCommand& command, std::chrono::milliseconds patience) {
   HOLDFAST_CHECK(check_command(command));
+  if (command.apart) rest();
   if (auto started = start(); !started) {
     started.error().code = Code::kUnavailable;
     return tl::unexpected(std::move(started).error());
   }
   auto answer = exchange(command, patience);
-  if (answer && has_lost_count(*answer)) rest();
+  if (answer && (command.apart || has_lost_count(*answer))) rest();
   if (answer) return answer;
   Error error = std::move(answer).error();
   const bool report = command.effect == Effect::kReports;

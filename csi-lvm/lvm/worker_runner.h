@@ -15,6 +15,8 @@ namespace holdfast::lvm {
 ///     none --run--> ready --run--> busy --answer--> ready --rest--> none
 ///                                   | a report is late: killed; the process died --> none
 ///
+/// A command that is to run apart gets a process for itself.
+///
 /// When we die, the worker finishes what it does and ends: a change is never left half done by our death.
 class WorkerRunner final : public LvmRunner {
  public:

@@ -9,6 +9,7 @@
 
 #include "common/base/flags.h"
 #include "common/base/service_manager.h"
+#include "common/base/state_folder.h"
 #include "common/base/version.h"
 #include "common/http/patient_page_server.h"
 #include "common/kube/config.h"
@@ -121,6 +122,7 @@ class Program {
         log_(log),
         options_(options),
         once_(options.once || options.dry_run),
+        lvm_(system.lvm),
         manager_(loop, system.ports(), log, metrics_,
                  {.node = options.node_id,
                   .state_dir = options.state_dir,
@@ -163,6 +165,7 @@ class Program {
   }
 
   void passed(const PassResult& result) {
+    for (const std::string& warning : lvm_.take_warnings()) log_.warning(warning);
     service_.ready();
     service_.status(status_line(result));
     if (cluster_ && !options_.dry_run) cluster_->events.tell(result);
@@ -180,6 +183,7 @@ class Program {
   Logger& log_;
   const ManagerOptions& options_;
   bool once_;
+  lvm::CommandsLvm& lvm_;
   Status outcome_;
   Metrics metrics_;
   ServiceManager service_{environment_variable("NOTIFY_SOCKET").value_or("")};
@@ -213,8 +217,8 @@ Status run_node_resource_manager(const ManagerOptions& options, Logger& log) {
   System system(options);  // after the signals: its threads take none
   Fd alone;
   if (!options.dry_run) {
-    HOLDFAST_CHECK(system.files.make_folders(options.state_dir / kArchive, 0700));
-    HOLDFAST_TRY(alone, system.files.lock(options.state_dir / "lock", std::chrono::seconds(1)));
+    HOLDFAST_TRY(alone, take_state_folder(system.files, options.state_dir, kProgram));
+    HOLDFAST_CHECK(make_state_folder(system.files, options.state_dir / kArchive));
   }
   log.info("node-resource-manager begins",
            {{"version", version()}, {"node", options.node_id}, {"dry_run", options.dry_run}});

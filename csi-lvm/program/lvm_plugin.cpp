@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/first_error.h"
+#include "common/base/state_folder.h"
 #include "common/block/filesystem.h"
 #include "common/block/grow.h"
 #include "common/block/preparer.h"
@@ -32,7 +33,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Lvm::Patience kAtStart{std::chrono::minutes(1)};
-constexpr std::chrono::milliseconds kLockPatience{100};
 constexpr std::chrono::milliseconds kDisksSettle{500};  // they come in crowds
 constexpr std::chrono::seconds kBetweenTending{10};
 constexpr const char* kUdevControl = "/run/udev/control";
@@ -65,6 +65,7 @@ LvmSettings settings_of(const Configuration& configuration, const Ground& ground
   settings.udev = configuration.udev.value_or(::access(kUdevControl, F_OK) == 0);
   settings.archive_folder = ground.archive.native();
   settings.backup_folder = ground.backup.native();
+  settings.is_ours = has_volumes_of_ours;
   return settings;
 }
 
@@ -76,14 +77,11 @@ Result<Ground> make_ground(const csi::HostContext& context, const PluginOptions&
   Ground ground;
   const fs::path folder = state_folder(options);
   ground.archive = folder / "archive";
-  HOLDFAST_CHECK(context.files.make_folders(ground.archive, 0700));
-  auto lock = context.files.lock(folder / "lock", kLockPatience);
-  if (!lock)
-    return tl::unexpected(std::move(lock).error().within("another csi-lvm runs with this --state-dir"));
-  ground.lock = *std::move(lock);
+  HOLDFAST_TRY(ground.lock, take_state_folder(context.files, folder, "csi-lvm"));
+  HOLDFAST_CHECK(make_state_folder(context.files, ground.archive));
   if (options.cluster) {
     ground.backup = NodeCluster::backup_folder(folder);
-    HOLDFAST_CHECK(context.files.make_folders(ground.backup, 0700));
+    HOLDFAST_CHECK(make_state_folder(context.files, ground.backup));
     HOLDFAST_TRY(ground.cluster, NodeCluster::kept_uid(context.files, folder, context.log));
   }
   HOLDFAST_TRY(ground.runner, make_runner(context.executor, options.lvmcmd));
@@ -172,6 +170,7 @@ class LvmPlugin final : public csi::HostedDriver {
   void tick() override {
     stats_.tick();
     tend_pools();
+    for (const std::string& warning : lvm_.take_warnings()) context_.log.warning(warning);
   }
 
   void refresh_metrics() override {

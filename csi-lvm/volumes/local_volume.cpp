@@ -86,6 +86,12 @@ bool is_encrypted(const LogicalVolume& volume) { return !volume.tag_value(kEncry
 
 bool is_snapshot(const LogicalVolume& volume) { return !volume.tag_value(kTakenTag).empty(); }
 
+bool has_volumes_of_ours(const VolumeGroup& group) {
+  return std::ranges::any_of(group.volumes, [](const LogicalVolume& volume) {
+    return !state_of(volume).empty() || volume.has_tag(tag(kPoolTag, kMade));
+  });
+}
+
 // A pool zeroes what it gives, and gives what is zeroed: wiping a thin volume would only fill it.
 Wipe wipe_of(const LogicalVolume& volume) {
   if (volume.layout == Layout::kThin) return Wipe::kNone;

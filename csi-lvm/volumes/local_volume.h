@@ -69,6 +69,9 @@ Result<Inventory> look(Lvm& lvm, CapacityBook& book, Lvm::Patience patience);
 [[nodiscard]] bool is_snapshot(const LogicalVolume& volume);
 [[nodiscard]] bool is_encrypted(const LogicalVolume& volume);
 
+/// Whether volumes of ours are in the group, or a pool that was made for them.
+[[nodiscard]] bool has_volumes_of_ours(const VolumeGroup& group);
+
 /// What becomes of its content when it is deleted.
 [[nodiscard]] Wipe wipe_of(const LogicalVolume& volume);
 

@@ -152,7 +152,7 @@ Status LocalVolumes::remove(const std::string& id, Patience patience) {
     return fail(Code::kInvalidArgument, id + " is a snapshot, not a volume");
   }
   HOLDFAST_CHECK(drop_temporaries(now, id, patience));
-  if (!found) return {};
+  if (!found) return check_gone(id, patience);
   return remove_found(*found, patience);
 }
 
@@ -163,7 +163,7 @@ Status LocalVolumes::drop_temporaries(const Inventory& now, const std::string& i
 
 Status LocalVolumes::remove_snapshot(const std::string& id, Patience patience) {
   HOLDFAST_TRY(const std::optional<FoundVolume> found, search(id, patience));
-  if (!found) return {};
+  if (!found) return check_gone(id, patience);
   if (!is_snapshot(found->volume)) {
     return fail(Code::kInvalidArgument, id + " is a volume, not a snapshot");
   }

@@ -64,8 +64,8 @@ class LocalVolumes {
   Result<LocalVolume> create(const VolumeRequest& wanted, Patience patience);
 
   /// One that is not there succeeds; its content is wiped as its class asked for. Errors: kFailedPrecondition
-  /// when it is in use, has thick snapshots, or two groups have one of this name; kInvalidArgument for a
-  /// snapshot.
+  /// when it is in use, has thick snapshots, two groups have one of this name, or it is in a group of the
+  /// host's that is not ours to look at; kInvalidArgument for a snapshot.
   Status remove(const std::string& id, Patience patience);
   /// Likewise. Errors: kFailedPrecondition when it is in use, being copied for instance; kInvalidArgument for
   /// a volume.
@@ -102,6 +102,8 @@ class LocalVolumes {
   /// Nothing waits any more for the devices of our volumes in this group.
   Status settle(const VolumeGroup& group, Patience patience);
   Result<std::optional<FoundVolume>> search(const std::string& id, Patience patience);
+  /// Of one that we do not see: that no group of the host has it. Errors: kFailedPrecondition.
+  Status check_gone(const std::string& id, Patience patience);
   /// What was made for a while to copy into the volume, or to let it grow.
   Status drop_temporaries(const Inventory& now, const std::string& id, Patience patience);
   Result<LocalVolume> make(const VolumeRequest& wanted, const VolumeName& name, Patience patience);

@@ -26,6 +26,17 @@ Result<std::optional<FoundVolume>> LocalVolumes::search(const std::string& id, P
   return find_in(inventory, id);
 }
 
+Status LocalVolumes::check_gone(const std::string& id, Patience patience) {
+  HOLDFAST_TRY(const Inventory host, lvm_.look_around(patience));
+  HOLDFAST_TRY(const std::optional<FoundVolume> there, find_in(host, id));
+  if (!there) return {};
+  std::string disks;
+  for (const PhysicalVolume& disk : there->group.disks) disks += " " + disk.device;
+  return fail(Code::kFailedPrecondition,
+              "there is a volume " + there->name.text() + ", on disks that our devices file does not name:" +
+                  disks + "; add them there by lvm lvmdevices --adddev, or remove the volume by lvremove");
+}
+
 Result<std::vector<LocalVolume>> LocalVolumes::list(Patience patience) {
   HOLDFAST_TRY(const Inventory inventory, look(patience));
   return ready_ones(inventory, book_.limits());

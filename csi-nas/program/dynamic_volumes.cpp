@@ -3,11 +3,11 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/state_folder.h"
+
 namespace holdfast::nas {
 namespace {
 
-constexpr mode_t kFolderMode = 0700;
-constexpr std::chrono::milliseconds kLockPatience{100};
 constexpr std::chrono::minutes kUnusedShare{5};  // far longer than a call may wait for its work's turn
 constexpr std::chrono::seconds kSweepPatience{3};
 constexpr std::chrono::seconds kNamePatience{2};
@@ -29,12 +29,9 @@ NasRecords& records_of(NasRecords* own, ControllerCluster* cluster) {
 Result<std::unique_ptr<DynamicVolumes>> DynamicVolumes::open(const csi::HostContext& context, NfsSide& nfs,
                                                              DynamicVolumesOptions options,
                                                              ControllerCluster* cluster) {
-  HOLDFAST_CHECK(context.files.make_folders(options.folder / "volumes", kFolderMode));
   Ground ground;
-  auto lock = context.files.lock(options.folder / "lock", kLockPatience);
-  if (!lock)
-    return tl::unexpected(std::move(lock).error().within("another csi-nas runs with this --state-dir"));
-  ground.lock = *std::move(lock);
+  HOLDFAST_TRY(ground.lock, take_state_folder(context.files, options.folder, "csi-nas"));
+  HOLDFAST_CHECK(make_state_folder(context.files, options.folder / "volumes"));
   if (cluster == nullptr) {
     HOLDFAST_TRY(ground.records, open_records(context, options.folder / "volumes"));
   }

@@ -2,14 +2,13 @@
 
 #include <utility>
 
+#include "common/base/state_folder.h"
 #include "common/kube/names.h"
 
 namespace holdfast::nas {
 namespace {
 
 constexpr const char* kProgram = "csi-node";
-constexpr mode_t kFolderMode = 0700;
-constexpr std::chrono::milliseconds kLockPatience{100};
 constexpr std::chrono::minutes kUnusedShare{5};  // far longer than a task waits between two looks
 constexpr std::chrono::seconds kSweepPatience{3};
 
@@ -17,12 +16,8 @@ constexpr std::chrono::seconds kSweepPatience{3};
 
 Result<std::unique_ptr<NodeSite>> NodeSite::open(const csi::HostContext& context, NfsSide& nfs,
                                                  const kube::Config& config, NodeSiteOptions options) {
-  HOLDFAST_CHECK(context.files.make_folders(options.folder, kFolderMode));
   Ground ground;
-  auto lock = context.files.lock(options.folder / "lock", kLockPatience);
-  if (!lock)
-    return tl::unexpected(std::move(lock).error().within("another csi-nas runs with this --state-dir"));
-  ground.lock = *std::move(lock);
+  HOLDFAST_TRY(ground.lock, take_state_folder(context.files, options.folder, "csi-nas"));
   HOLDFAST_TRY(ground.jobs, DirectoryJobs::open({.program = options.nas_directories.native(),
                                                  .folder = options.folder / "work",
                                                  .end_with_us = true},

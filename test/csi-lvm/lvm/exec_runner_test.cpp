@@ -1,11 +1,9 @@
 #include "csi-lvm/lvm/exec_runner.h"
 
 #include <csignal>
-#include <memory>
 #include <utility>
 #include <vector>
 
-#include "csi-lvm/lvm/commands_lvm.h"
 #include "test/catch.h"
 
 namespace holdfast::lvm {
@@ -87,37 +85,6 @@ TEST_CASE_METHOD(Fixture, "a refused command is not started", "[lvm]") {
   CHECK(runner.run({Effect::kReports, {"lvs", "a b"}}, milliseconds{700}).error().code ==
         Code::kInvalidArgument);
   CHECK(executor.commands.empty());
-}
-
-TEST_CASE("metadata is kept before a change of each group, and then not again before every one", "[lvm]") {
-  RecordingExecutor executor;
-  LvmSettings settings;
-  settings.archive_folder = "/state/archive";
-  settings.between_archives = GENERATE(milliseconds{0}, milliseconds{std::chrono::hours{1}});
-  const bool always = settings.between_archives == milliseconds{0};
-  LvmQueue queue(std::make_unique<ExecRunner>(executor, "/sbin/lvm"));
-  CommandsLvm lvm(queue, settings);
-  const auto keeps = [&executor] {
-    const std::string& words = executor.commands.back().argv.at(3);
-    return words.find("backup/archive=1") != std::string::npos;
-  };
-  const auto changes = [&lvm](const std::string& group) {
-    return lvm.change_tags({group, "pvc-1"}, {}, {"a"}, milliseconds{5000}).has_value();
-  };
-  executor.answer = ended(0, 0, "", "");
-  CHECK(lvm.activate({"vg1", "pvc-1"}, milliseconds{5000}).has_value());
-  CHECK_FALSE(keeps());  // it changes none
-  CHECK(changes("vg1"));
-  CHECK(keeps());
-  CHECK(changes("vg1"));
-  CHECK(keeps() == always);
-  executor.answer = ended(5, 0, "", "the disk is gone");
-  CHECK_FALSE(changes("vg2"));
-  executor.answer = ended(0, 0, "", "");
-  CHECK(changes("vg2"));
-  CHECK(keeps());  // the first one may have kept nothing
-  CHECK(changes("vg2"));
-  CHECK(keeps() == always);
 }
 
 }  // namespace

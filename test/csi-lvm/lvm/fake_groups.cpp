@@ -44,6 +44,13 @@ void FakeLvm::add_host_group(const std::string& name, const std::string& device)
   host_.groups.push_back(std::move(group));
 }
 
+void FakeLvm::lose_group(const std::string& name) {
+  const std::scoped_lock lock(mutex_);
+  const auto lost = std::ranges::find(state_.groups, name, &VolumeGroup::name);
+  host_.groups.push_back(std::move(*lost));
+  state_.groups.erase(lost);
+}
+
 bool FakeLvm::take_disks(VolumeGroup& group, const std::vector<std::string>& devices) {
   const auto is_member = [&group](const std::string& device) {
     return std::ranges::find(group.disks, device, &PhysicalVolume::device) != group.disks.end();

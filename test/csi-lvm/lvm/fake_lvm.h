@@ -34,6 +34,8 @@ class FakeLvm final : public Lvm {
   void add_disk(const std::string& device, std::uint64_t extents);
   /// A group of one disk that only the host's LVM sees.
   void add_host_group(const std::string& name, const std::string& device);
+  /// The group is one that only the host's LVM sees from now on.
+  void lose_group(const std::string& name);
   /// What happens to a volume without our doing: a pool fills, a snapshot is lost, a disk goes.
   void change(const VolumeName& name, const std::function<void(LogicalVolume&)>& happens);
   /// As a mount or a pod's file descriptor does.

@@ -37,6 +37,17 @@ TEST_CASE("commands go to one worker, which keeps running", "[lvm]") {
   CHECK(runner.process() == process);
 }
 
+TEST_CASE("a command that is to run apart has a worker for itself", "[lvm]") {
+  WorkerRunner runner(TEST_WORKER);
+  REQUIRE(runner.run(report({"lvs"}), kAmple).has_value());
+  const pid_t first = runner.process();
+  LvmCommand apart = report({"lvs"});
+  apart.apart = true;
+  REQUIRE(runner.run(apart, kAmple).has_value());
+  CHECK(::kill(first, 0) != 0);
+  CHECK(runner.process() == 0);
+}
+
 TEST_CASE("a worker that rests is gone, and the next command starts another", "[lvm]") {
   WorkerRunner runner(TEST_WORKER);
   REQUIRE(runner.run(report({"lvs"}), kAmple).has_value());

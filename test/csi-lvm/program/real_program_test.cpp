@@ -102,6 +102,50 @@ TEST_CASE("a volume's device appears at the start, and when a disk comes", "[lif
   Caller::expect(caller.remove());
 }
 
+constexpr const char* kDevices = "/etc/lvm/devices/holdfast.devices";
+
+TEST_CASE("a devices file that was emptied, damaged or lost hides no volume", "[life]") {
+  const Volume volume{"pvc-hidden", "ext4", 16 * kMiB};
+  Program program;
+  Caller caller(volume);
+  Caller::expect(caller.create());
+  for (const char* harm : {": >", "head -c 300 /dev/urandom >", "rm "}) {
+    CAPTURE(harm);
+    output_of(harm + std::string(kDevices));
+    CHECK(caller.volumes() == 1);
+    CHECK(output_of("grep -c PVID= " + std::string(kDevices)) == "2\n");
+  }
+  // One that cannot be mended: a folder is in its place.
+  output_of("mv " + std::string(kDevices) + " /tmp/kept && mkdir " + kDevices);
+  CHECK_FALSE(caller.remove().ok());
+  CHECK(volumes_left() == "1\n");
+  output_of("rmdir " + std::string(kDevices) + " && mv /tmp/kept " + kDevices);
+  Caller::expect(caller.remove());
+  CHECK(volumes_left() == "0\n");
+}
+
+TEST_CASE("a state folder without room holds up no change", "[life]") {
+  const std::string folder = "/tmp/state";
+  output_of("mkdir -p " + folder + " && mount -t tmpfs -o size=64k none " + folder);
+  {
+    const Program program(kSocket, {"--node-id=edge-1", "--state-dir=" + folder});
+    const Volume volume{"pvc-full", "ext4", 16 * kMiB};
+    Caller caller(volume);
+    CHECK(caller.volumes() == 0);  // it is ready
+    output_of("dd if=/dev/zero of=" + folder + "/fill bs=4k 2>/dev/null || true");
+    Caller::expect(caller.create());
+    Caller::expect(caller.remove());
+    CHECK(volumes_left() == "0\n");
+    const std::string told = "grep -c 'were not kept; make room in " + folder + "' /tmp/story.log || true";
+    const auto late = SteadyClock::now() + std::chrono::seconds(60);
+    while (output_of(told) == "0\n" && SteadyClock::now() < late) {
+      std::this_thread::sleep_for(milliseconds(100));
+    }
+    CHECK(output_of(told) == "1\n");
+  }
+  output_of("umount " + folder);
+}
+
 /// Makes a call, kills the program meanwhile, and makes the call again until it is answered.
 void interrupt(Program& program, const Caller::Step& step, milliseconds after) {
   std::thread first([&step] { static_cast<void>(step()); });

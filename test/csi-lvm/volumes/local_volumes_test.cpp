@@ -86,6 +86,20 @@ TEST_CASE_METHOD(Node, "a volume that is known is located by a look at it alone,
   refuses(volumes.locate("pvc-3", kNow), Code::kNotFound);
 }
 
+TEST_CASE_METHOD(Node, "a volume is not told to be gone while any group of the host has it",
+                 "[lvm volumes]") {
+  REQUIRE(volumes.create(request("pvc-1", kExtent), kNow).has_value());
+  REQUIRE(volumes.snapshot("snap-1", "pvc-1", {}, kNow).has_value());
+  lvm.lose_group("vg");
+  refuses(volumes.remove("pvc-1", kNow), Code::kFailedPrecondition);
+  refuses(volumes.remove_snapshot("snap-1", kNow), Code::kFailedPrecondition);
+  CHECK(volumes.remove("pvc-2", kNow).has_value());
+  const std::string disk = lvm.look_around(kNow)->group("vg")->disks[0].device;
+  REQUIRE(lvm.adopt_group({.group = "vg", .devices = {disk}}, kNow).has_value());
+  CHECK(volumes.remove_snapshot("snap-1", kNow).has_value());
+  CHECK(volumes.remove("pvc-1", kNow).has_value());
+}
+
 TEST_CASE_METHOD(Node, "a volume and a group that came unseen are found all the same", "[lvm volumes]") {
   REQUIRE(volumes.recover(kNow).has_value());
   NewVolume unseen;

@@ -1,0 +1,92 @@
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "common/base/first_error.h"
+#include "csi-lvm/lvm/commands_lvm.h"
+#include "csi-lvm/lvm/lvm_command.h"
+#include "csi-lvm/lvm/lvm_faults.h"
+#include "csi-lvm/lvm/mapped_devices.h"
+
+// What CommandsLvm does to the devices of volumes, and not to their metadata.
+namespace holdfast::lvm {
+namespace {
+
+// Of one command, whose words are bounded (lvm_command.cpp).
+constexpr std::size_t kMostNames = 40;
+
+Status check(const VolumeName& name) { return check_volume_name(name.group, name.volume); }
+
+// A device may stand on another, so they are gone through again until a round finds all that are left in use.
+Status remove_unused(std::vector<MappedDevice> left) {
+  FirstError first;
+  for (std::size_t before = left.size() + 1; left.size() < before;) {
+    before = left.size();
+    std::erase_if(left, [&first](const MappedDevice& device) {
+      const Status removed = remove_mapped(device);
+      if (!removed && removed.error().code == Code::kFailedPrecondition) return false;
+      first.add(removed);
+      return true;
+    });
+  }
+  return first.result();
+}
+
+}  // namespace
+
+Status CommandsLvm::activate(const VolumeName& name, Patience patience) {
+  return activate_all({name}, patience);
+}
+
+Status CommandsLvm::activate_all(const std::vector<VolumeName>& names, Patience patience) {
+  for (const VolumeName& name : names) HOLDFAST_CHECK(check(name));
+  std::string said;
+  for (std::span<const VolumeName> rest = names; !rest.empty();) {
+    std::vector<std::string> words{"lvchange", "--activate", "y", "--ignoreactivationskip"};
+    const auto part = rest.first(std::min(rest.size(), kMostNames));
+    for (const VolumeName& name : part) words.push_back(name.text());
+    HOLDFAST_TRY(const std::string more, run(kNoMetadata, std::move(words), patience));
+    said += more;
+    rest = rest.subspan(part.size());
+  }
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  FirstError first;
+  for (const VolumeName& name : names) first.add(why_not_switched(after, name, true, said));
+  return first.result();
+}
+
+Status CommandsLvm::deactivate(const VolumeName& name, Patience patience) {
+  HOLDFAST_CHECK(check(name));
+  HOLDFAST_TRY(const std::string said,
+               run(kNoMetadata, {"lvchange", "--activate", "n", name.text()}, patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_not_switched(after, name, false, said);
+}
+
+Status CommandsLvm::refresh(const VolumeName& name, Patience patience) {
+  HOLDFAST_CHECK(check(name));
+  HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
+  HOLDFAST_TRY(const Inventory before, look(patience));
+  HOLDFAST_TRY(const LogicalVolume* volume, find_volume(before, name));
+  const std::vector<MappedDevice> family = family_of(devices, *before.group(name.group), *volume);
+  // LVM loads no table that is like the one in use, and would bring up the one that waits.
+  for (const MappedDevice& device : family) HOLDFAST_CHECK(clear_waiting_table(device));
+  // LVM suspends layers that it finds below the volume, and resumes those alone that the metadata tell of.
+  HOLDFAST_CHECK(remove_unused(strays(family, before)));
+  HOLDFAST_TRY(const std::string said, run(kNoMetadata, {"lvchange", "--refresh", name.text()}, patience));
+  HOLDFAST_TRY(const std::string linked, run(kNoMetadata, {"vgmknodes", name.text()}, patience));
+  if (said.empty() && linked.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_not_refreshed(after, name, said + linked);
+}
+
+Status CommandsLvm::drop_strays(const Inventory& seen, Patience patience) {
+  HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
+  if (strays(devices, seen).empty()) return {};
+  HOLDFAST_TRY(const Inventory now, look(patience));
+  return remove_unused(strays(devices, now));
+}
+
+}  // namespace holdfast::lvm

@@ -1,0 +1,178 @@
+#include "csi-lvm/lvm/commands_lvm.h"
+
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/files.h"
+#include "csi-lvm/lvm/exec_runner.h"
+#include "csi-lvm/volumes/local_volume.h"
+#include "test/catch.h"
+#include "test/fakes/temporary_folder.h"
+
+// What CommandsLvm makes of an LVM that answers so.
+namespace holdfast::lvm {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kAmple{20000};
+constexpr const char* kNothing = R"({"report": []})";
+
+CommandResult ended(int exit_status, std::string output, std::string errors = {}) {
+  CommandResult result;
+  result.exit_status = exit_status;
+  result.output = std::move(output);
+  result.errors = std::move(errors);
+  return result;
+}
+
+std::string line_of(const Command& command) {
+  std::string line;
+  for (const std::string& word : command.argv) line += word + " ";
+  return line;
+}
+
+bool has(const std::string& line, const std::string& part) { return line.find(part) != std::string::npos; }
+
+// LVM, for which a function answers; `lines` are the commands that it was given.
+class ScriptedLvm final : public Executor {
+ public:
+  using Answer = std::function<CommandResult(const std::string& line)>;
+
+  Result<CommandResult> run(const Command& command) override {
+    lines.push_back(line_of(command));
+    return answer(lines.back());
+  }
+  Answer answer = [](const std::string&) { return ended(0, kNothing); };
+  std::vector<std::string> lines;
+};
+
+struct Fixture {
+  CommandsLvm make(LvmSettings settings) {
+    queue = std::make_unique<LvmQueue>(std::make_unique<ExecRunner>(lvm, "/sbin/lvm"));
+    return {*queue, std::move(settings)};
+  }
+  ScriptedLvm lvm;
+  std::unique_ptr<LvmQueue> queue;
+};
+
+Status change(CommandsLvm& lvm, const std::string& group) {
+  return lvm.change_tags({group, "pvc-1"}, {}, {"a"}, kAmple);
+}
+
+bool keeps(const std::string& line) { return has(line, "backup/archive=1"); }
+
+TEST_CASE_METHOD(Fixture, "metadata is kept before a change of each group, and then not before every one",
+                 "[lvm]") {
+  LvmSettings settings;
+  settings.archive_folder = "/state/archive";
+  settings.between_archives = GENERATE(milliseconds{0}, milliseconds{std::chrono::hours{1}});
+  const bool always = settings.between_archives == milliseconds{0};
+  auto commands = make(settings);
+  CHECK(commands.activate({"vg1", "pvc-1"}, kAmple).has_value());
+  CHECK_FALSE(keeps(lvm.lines.back()));  // it changes none
+  CHECK(change(commands, "vg1").has_value());
+  CHECK(keeps(lvm.lines.back()));
+  CHECK(change(commands, "vg1").has_value());
+  CHECK(keeps(lvm.lines.back()) == always);
+  lvm.answer = [](const std::string&) { return ended(5, "", "the disk is gone"); };
+  CHECK_FALSE(change(commands, "vg2").has_value());
+  lvm.answer = [](const std::string&) { return ended(0, ""); };
+  CHECK(change(commands, "vg2").has_value());
+  CHECK(keeps(lvm.lines.back()));  // the first one may have kept nothing
+  CHECK(change(commands, "vg2").has_value());
+  CHECK(keeps(lvm.lines.back()) == always);
+  CHECK(commands.take_warnings().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "where metadata cannot be kept, changes are made all the same, and people are told",
+                 "[lvm]") {
+  LvmSettings settings;
+  settings.archive_folder = "/state/archive";
+  auto commands = make(settings);
+  lvm.answer = [](const std::string& line) {
+    return keeps(line)
+               ? ended(5, "", "  /state/archive/.lvm_1: write error failed: No space left on device\n")
+               : ended(0, "");
+  };
+  CHECK(change(commands, "vg1").has_value());
+  CHECK(change(commands, "vg1").has_value());
+  CHECK(lvm.lines.size() == 3);  // it is not tried before each change
+  const std::vector<std::string> warnings = commands.take_warnings();
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0] ==
+        "the metadata of the volume group vg1 from before a change were not kept; make room in "
+        "/state/archive: /state/archive/.lvm_1: write error failed: No space left on device");
+  CHECK(commands.take_warnings().empty());
+}
+
+// A host with one group, pvc-lin in it, whose disks our devices file names or not.
+struct Host : Fixture {
+  Host() {
+    ::setenv("LVM_SYSTEM_DIR", folder.path().c_str(), 1);
+    std::filesystem::create_directories(folder / "devices");
+    lvm.answer = [this](const std::string& line) {
+      if (has(line, "lvmdevices --config") && refused) return ended(5, "", "Failed to write the file.");
+      if (has(line, "lvmdevices --config") && ++named == 2) write("holdfast.devices", "PVID=abc PVID=def");
+      if (has(line, "fullreport") && (named == 2 || has(line, "use_devicesfile=0"))) return ended(0, full);
+      return ended(0, has(line, "fullreport") ? kNothing : "");
+    };
+    settings.is_ours = has_volumes_of_ours;
+  }
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  ~Host() { ::unsetenv("LVM_SYSTEM_DIR"); }
+
+  void write(const char* name, const std::string& text) {
+    REQUIRE(PosixFiles().overwrite(folder / "devices" / name, text, 0600).has_value());
+  }
+
+  test::TemporaryFolder folder;
+  std::string full =
+      PosixFiles().read(std::string(HOLDFAST_FIXTURES) + "/lvm/full.json", 1 << 20).value().value();
+  int named = 0;
+  bool refused = false;
+  LvmSettings settings;
+};
+
+TEST_CASE_METHOD(Host, "groups that an emptied devices file no longer names become ours again", "[lvm]") {
+  auto commands = make(settings);
+  const Inventory seen = commands.look(kAmple).value();
+  REQUIRE(seen.group("volumegroup1") != nullptr);
+  CHECK(named == 2);
+  CHECK(commands.take_warnings().size() == 1);
+  CHECK(commands.look(kAmple)->groups.size() == 1);
+  CHECK(commands.take_warnings().empty());
+}
+
+TEST_CASE_METHOD(Host, "groups that cannot become ours again are no empty answer", "[lvm]") {
+  refused = true;
+  auto commands = make(settings);
+  const auto seen = commands.look(kAmple);
+  REQUIRE_FALSE(seen.has_value());
+  CHECK(seen.error().code == Code::kUnavailable);
+  INFO(seen.error().message);
+  CHECK(has(seen.error().message, "holdfast.devices names no disk"));
+  CHECK(has(seen.error().message, "volumegroup1"));
+  CHECK(has(seen.error().message, "/dev/loop0, /dev/loop1"));
+}
+
+TEST_CASE_METHOD(Host, "groups of others are left to them", "[lvm]") {
+  SECTION("without a volume of ours") {
+    settings.is_ours = [](const VolumeGroup&) { return false; };
+  }
+  SECTION("named by another devices file") {
+    write("other.devices",
+          "VERSION=1.1.1\nIDTYPE=devname DEVNAME=/dev/x PVID=33LZGucRGA2dvqAVSig10TYOFuDbmC5v\n");
+  }
+  auto commands = make(settings);
+  CHECK(commands.look(kAmple)->groups.empty());
+  CHECK(named == 0);
+}
+
+}  // namespace
+}  // namespace holdfast::lvm
