@@ -124,6 +124,8 @@ Result<DeviceIdentity> DeviceDirectory::identify_name(const std::string& kernel_
   out.size_bytes = number_in(read_line(folder / "size")) * kSectorBytes;
   out.read_only = read_line(folder / "ro") == "1";
   out.holders = names_in(folder / "holders");
+  out.stands_on = names_in(folder / "slaves");
+  out.mapper_uuid = read_line(folder / "dm/uuid");
   out.by_id = links_to(dev_ / "disk/by-id", kernel_name);
 
   fs::path disk = folder;

@@ -31,6 +31,8 @@ struct DeviceIdentity {
   std::string partition_uuid;           ///< of a partition with one (PARTUUID), lower case
   std::vector<std::string> partitions;  ///< kernel names, sorted
   std::vector<std::string> holders;     ///< kernel names of devices that stand on it (dm-0, md0), sorted
+  std::vector<std::string> stands_on;   ///< of device-mapper's and md's: the reverse of holders, sorted
+  std::string mapper_uuid;  ///< of device-mapper's, by who made it: "LVM-...", "mpath-...", "CRYPT-LUKS2-..."
 
   /// Something that lasts: with a WWN or a serial number the disk is found again whatever its name is then.
   [[nodiscard]] bool lasts() const { return !wwn.empty() || !serial.empty(); }

@@ -13,7 +13,7 @@ using block::DeviceIdentity;
 // Less than LVM's metadata and one extent.
 constexpr std::uint64_t kLeastBytes = std::uint64_t{8} << 20;
 
-std::string why_not_by_content(const Probe& probe, const std::string& fs_type) {
+std::string why_not_by_content(const DeviceIdentity& device, const Probe& probe, const std::string& fs_type) {
   if (!probe.content) return "cannot be looked at: " + probe.content.error().message;
   const block::Content& content = *probe.content;
   if (std::holds_alternative<block::Blank>(content)) return "";
@@ -22,15 +22,26 @@ std::string why_not_by_content(const Probe& probe, const std::string& fs_type) {
   const std::string what = block::describe(content);
   if (std::holds_alternative<block::Unreadable>(content)) return what + ": it may be failing";
   if (signature != nullptr && (signature->type == "gpt" || signature->type == "dos")) {
-    return what + ", a partition table: name a partition, or clear the disk with wipefs --all";
+    return what + ", a partition table: name a partition, or " + how_to_clear(device.kernel_name);
   }
   if (signature != nullptr && signature->type == "LVM2_member") {
-    return "is marked for LVM, which does not list it (see pvs --all); pvremove takes the mark off";
+    return "is marked for LVM, which does not list it (see pvs --all); " + how_to_clear(device.kernel_name);
   }
-  return what + ": when nobody needs it, clear the device with wipefs --all or blkdiscard";
+  return what + "; " + how_to_clear(device.kernel_name);
+}
+
+bool is_volume(const NodeFacts& facts, const DeviceIdentity& device) {
+  if (device.mapper_uuid.starts_with("LVM-")) return true;
+  return std::ranges::any_of(device.stands_on, [&facts](const std::string& name) {
+    const DeviceIdentity* below = facts.device(name);
+    return below != nullptr && is_volume(facts, *below);
+  });
 }
 
 std::string why_not_by_identity(const NodeFacts& facts, const DeviceIdentity& device) {
+  if (is_volume(facts, device)) {
+    return "is a logical volume, or stands on one: it is somebody's; name a disk or a partition";
+  }
   if (!device.partitions.empty()) {
     return "has partitions (" + device.partitions.front() + "): name a partition instead";
   }
@@ -65,12 +76,35 @@ const GroupFacts* NodeFacts::group(const std::string& name, bool ours) const {
   return found == groups.end() ? nullptr : &*found;
 }
 
-std::string why_not_usable(const NodeFacts& facts, const DeviceIdentity& device, const std::string& fs_type) {
+std::string why_claimed(const NodeFacts& facts, const std::string& kernel_name, const std::string& entry) {
+  const auto claims = facts.claims.find(kernel_name);
+  if (claims == facts.claims.end()) return "";
+  std::string names;
+  for (const Claim& claim : claims->second) names.append(names.empty() ? "" : " and ").append(claim.entry);
+  const bool is_named = std::ranges::find(claims->second, entry, &Claim::entry) != claims->second.end();
+  if (!is_named) return "is named by " + names;
+  if (claims->second.size() == 1) return "";
+  const auto pinned = std::ranges::find(claims->second, true, &Claim::pinned);
+  const bool one_has_it = std::ranges::count(claims->second, true, &Claim::pinned) == 1;
+  if (one_has_it && pinned->entry == entry) return "";
+  return "is named by " + names + ", and only one can have it" +
+         (one_has_it ? ": " + pinned->entry + " does" : "") + "; take it out of the others";
+}
+
+std::string why_not_usable(const NodeFacts& facts, const DeviceIdentity& device, const std::string& entry,
+                           const std::string& fs_type) {
   const auto probe = facts.probes.find(device.kernel_name);
   if (probe != facts.probes.end() && !probe->second.in_use.empty()) return probe->second.in_use;
+  if (std::string why = why_claimed(facts, device.kernel_name, entry); !why.empty()) return why;
   if (std::string why = why_not_by_identity(facts, device); !why.empty()) return why;
   if (probe == facts.probes.end()) return "was not looked at";
-  return why_not_by_content(probe->second, fs_type);
+  return why_not_by_content(device, probe->second, fs_type);
+}
+
+// wipefs leaves most of what was there, and blkdiscard asks about a signature that it finds.
+std::string how_to_clear(const std::string& kernel_name) {
+  const std::string path = device_path(kernel_name);
+  return "when nobody needs it, clear it with wipefs --all " + path + " && blkdiscard --zeroout " + path;
 }
 
 std::string identity_text(const DeviceIdentity& device) {

@@ -26,6 +26,13 @@ struct Member {
   bool ours = false;  ///< our devices file has it; else only the host's LVM sees it
 };
 
+/// An entry that would have a disk.
+struct Claim {
+  std::string entry;
+  bool pinned = false;  ///< it has had the disk
+  bool operator==(const Claim&) const = default;
+};
+
 /// A volume group.
 struct GroupFacts {
   std::string name;
@@ -41,6 +48,8 @@ struct NodeFacts {
   std::map<std::string, Member> members;       ///< by kernel name
   std::vector<GroupFacts> groups;              ///< those of ours, and those that only the host sees
   std::map<std::string, Probe> probes;         ///< by kernel name, of devices_to_probe()
+  std::map<std::string, std::vector<Claim>>
+      claims;  ///< by kernel name: who names the disk, or its folder's first
 
   /// nullptr: there is none.
   [[nodiscard]] const block::DeviceIdentity* device(const std::string& kernel_name) const;
@@ -48,9 +57,11 @@ struct NodeFacts {
   [[nodiscard]] const GroupFacts* group(const std::string& name, bool ours) const;
 };
 
-/// Why nothing of ours may be put on the device, with the cure; empty when it may. Asks for its probe.
+/// Why nothing of the entry's may be put on the device, with the cure; empty when it may. Asks for its probe.
 ///
 ///     system, mounted, held, open      in use
+///     named by several entries         unless one of them has had it
+///     a logical volume, or on one      somebody's, whatever is on it
 ///     partitions, partition table      whole disks; a partition can be named
 ///     same WWN as another disk         two paths of one disk
 ///     read-only, too small
@@ -58,7 +69,15 @@ struct NodeFacts {
 ///
 /// `fs_type`: a file system of this type may be on it; "" for none.
 [[nodiscard]] std::string why_not_usable(const NodeFacts& facts, const block::DeviceIdentity& device,
-                                         const std::string& fs_type);
+                                         const std::string& entry, const std::string& fs_type);
+
+/// Why the entry may not have the device because of others that name it; empty when it may. One that has
+/// only a description that the device fits gets none that is named.
+[[nodiscard]] std::string why_claimed(const NodeFacts& facts, const std::string& kernel_name,
+                                      const std::string& entry);
+
+/// What to do so that a device is blank, whatever was on it, in words.
+[[nodiscard]] std::string how_to_clear(const std::string& kernel_name);
 
 /// "wwn 6001405..., PARTUUID ...", or "none that lasts".
 [[nodiscard]] std::string identity_text(const block::DeviceIdentity& device);

@@ -47,7 +47,8 @@ class Planner {
       return repeat(target, *device, *before->second.first, before->second.second);
     Verdict verdict = judge(target, *device);
     if (target.optional && verdict.action == Action::kRefuse) verdict.action = Action::kSkip;
-    decided_[target.kernel_name] = {&target, verdict};
+    // What a description has passed over may be named by another entry.
+    if (verdict.action != Action::kSkip) decided_[target.kernel_name] = {&target, verdict};
     carry_out(target, *device, verdict);
     add_row(target, device, std::move(verdict));
   }
@@ -57,7 +58,9 @@ class Planner {
               const Verdict& verdict) {
     if (target.optional) return;
     if (first.entry != target.entry) {
-      return add_row(target, &device, {Action::kRefuse, "is named by the entry " + first.entry + " too"});
+      std::string why = why_claimed(facts_, target.kernel_name, target.entry);
+      if (why.empty()) why = "is named by the entry " + first.entry + " too";
+      return add_row(target, &device, {Action::kRefuse, std::move(why)});
     }
     const bool moved =
         first.pin.has_value() != target.pin.has_value() && target.selector.starts_with("/dev/");
@@ -83,7 +86,7 @@ class Planner {
       return {Action::kRefuse, "was taken as the physical volume " + target.pin->pv_uuid +
                                    ", and is none now: its data may be lost, and nothing is done to it"};
     }
-    if (std::string why = why_not_usable(facts_, device, ""); !why.empty()) {
+    if (std::string why = why_not_usable(facts_, device, target.entry, ""); !why.empty()) {
       return {Action::kRefuse, std::move(why)};
     }
     return place(target);
@@ -93,7 +96,7 @@ class Planner {
     if (member.group.empty()) {
       // LVM was cut off between marking the disk, which we had proved empty, and making the group
       if (member.ours && target.pin && target.pin->pv_uuid.empty()) return place(target);
-      return {Action::kRefuse, "is a physical volume of no group: pvremove it when nobody needs it"};
+      return {Action::kRefuse, "is a physical volume of no group; " + how_to_clear(target.kernel_name)};
     }
     if (member.group != target.entry) return {Action::kRefuse, "is in the volume group " + member.group};
     if (target.pin && !target.pin->pv_uuid.empty() && target.pin->pv_uuid != member.uuid) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,15 @@ struct Target {
 [[nodiscard]] std::vector<Target> find_targets(const std::string& entry,
                                                const std::vector<DeviceSelector>& devices,
                                                const NodeFacts& facts, const Pins& pins);
+
+/// Of the disks that a folder's entry means the one that counts: what was mounted there once, else the first
+/// that is there. Null when there is none at all.
+[[nodiscard]] const Target* disk_of_folder(const std::vector<Target>& targets);
+
+/// Which entries would have which disks (NodeFacts::claims): of a group all that are named, not those that
+/// fit a description; of a folder the one that counts. Pure.
+[[nodiscard]] std::map<std::string, std::vector<Claim>> claims_of(const Topology& own, const NodeFacts& facts,
+                                                                  const Pins& pins);
 
 /// Of these the devices whose content matters: all that LVM does not call its own.
 [[nodiscard]] std::vector<std::string> devices_to_probe(const std::vector<Target>& targets,

@@ -19,6 +19,13 @@ struct QuotaMount {
   block::Provenance provenance;
 };
 
+/// What is at the path of a folder with project quotas.
+struct FolderFacts {
+  std::string
+      mounted;  ///< the device's kernel name, or the source's name of one without a device; "": nothing
+  std::string in_the_way;  ///< what a mount would cover, with the cure; "": nothing
+};
+
 /// Where file systems with project quotas are mounted. The tests' one is test/csi-lvm/nrm/fake_disks.h.
 class QuotaMounts {
  public:
@@ -27,9 +34,8 @@ class QuotaMounts {
   QuotaMounts& operator=(const QuotaMounts&) = delete;
   virtual ~QuotaMounts() = default;
 
-  /// What is mounted at exactly this path: its device's kernel name, or the source's name of one without a
-  /// device; "" for nothing.
-  virtual Result<std::string> mounted_at(const std::string& path) = 0;
+  /// A folder that is not there is made by mount(), and nothing is in the way of that.
+  virtual Result<FolderFacts> look_at(const std::string& path) = 0;
   /// Makes the file system when the device is proved empty, and mounts it with prjquota. `record` keeps the
   /// provenance. Errors: kAborted while the whole device is read: ask again, it goes on; those of
   /// block::Preparer and mount(2); kFailedPrecondition when the folder holds files.
@@ -42,7 +48,7 @@ class SystemQuotaMounts final : public QuotaMounts {
   SystemQuotaMounts()
       : file_systems_(executor_), encryption_(executor_), preparer_(file_systems_, encryption_) {}
 
-  Result<std::string> mounted_at(const std::string& path) override;
+  Result<FolderFacts> look_at(const std::string& path) override;
   Status mount(const QuotaMount& wanted, block::ProvenanceRecord& record) override;
 
  private:

@@ -1,6 +1,5 @@
 #include "csi-lvm/nrm/quota_plan.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace holdfast::nrm {
@@ -36,17 +35,6 @@ PlanRow row_of(const QuotaPathEntry& entry) {
           .reason = {}};
 }
 
-// What was mounted there once, else the first that is there.
-const Target* choose(const std::vector<Target>& targets) {
-  const auto pinned =
-      std::ranges::find_if(targets, [](const Target& target) { return target.pin.has_value(); });
-  if (pinned != targets.end()) return &*pinned;
-  const auto there =
-      std::ranges::find_if(targets, [](const Target& target) { return !target.kernel_name.empty(); });
-  if (there != targets.end()) return &*there;
-  return targets.empty() ? nullptr : &targets.front();
-}
-
 // Of this device, also where nothing of it lasts and its name must do.
 std::string known_provenance(const Pins& pins, const Target& target) {
   if (target.pin) return target.pin->provenance;
@@ -59,10 +47,10 @@ std::string known_provenance(const Pins& pins, const Target& target) {
 }  // namespace
 
 QuotaPlan plan_quota_path(const QuotaPathEntry& entry, const NodeFacts& facts, const Pins& pins,
-                          const std::string& mounted) {
+                          const FolderFacts& folder) {
   QuotaPlan plan{.row = row_of(entry), .kernel_name = {}, .provenance = {}};
   const std::vector<Target> targets = find_targets(entry.path, entry.devices, facts, pins);
-  const Target* target = choose(targets);
+  const Target* target = disk_of_folder(targets);
   if (target == nullptr) {
     plan.row.reason = "no disk fits";
     return plan;
@@ -74,14 +62,17 @@ QuotaPlan plan_quota_path(const QuotaPathEntry& entry, const NodeFacts& facts, c
   plan.row.device = device_path(device->kernel_name);
   plan.row.identity = identity_text(*device);
   plan.row.action = Action::kRefuse;
-  if (mounted == device->kernel_name) {
+  if (folder.mounted == device->kernel_name) {
     plan.row.action = Action::kKept;
-  } else if (!mounted.empty()) {
-    plan.row.reason = "has " + mounted + " mounted, which is another";
+  } else if (!folder.mounted.empty()) {
+    plan.row.reason = "has " + folder.mounted + " mounted, which is another";
+  } else if (!folder.in_the_way.empty()) {
+    plan.row.reason = folder.in_the_way;
   } else if (const Member* member = facts.member(device->kernel_name); member != nullptr) {
     plan.row.reason =
         "is a physical volume of LVM's" + (member->group.empty() ? "" : ", in " + member->group);
-  } else if (plan.row.reason = why_not_usable(facts, *device, entry.fs_type); plan.row.reason.empty()) {
+  } else if (plan.row.reason = why_not_usable(facts, *device, entry.path, entry.fs_type);
+             plan.row.reason.empty()) {
     plan.row.action = Action::kMount;
     plan.kernel_name = device->kernel_name;
     plan.provenance = block::parse_provenance(known_provenance(pins, *target));
@@ -90,14 +81,14 @@ QuotaPlan plan_quota_path(const QuotaPathEntry& entry, const NodeFacts& facts, c
 }
 
 PlanRow QuotaPathKeeper::settle(const QuotaPathEntry& entry, const NodeFacts& facts, bool dry_run) {
-  const auto mounted = mounts_.mounted_at(entry.path);
-  if (!mounted) {
+  const auto folder = mounts_.look_at(entry.path);
+  if (!folder) {
     PlanRow row = row_of(entry);
     row.action = Action::kFailed;
-    row.reason = mounted.error().message;
+    row.reason = folder.error().message;
     return row;
   }
-  QuotaPlan plan = plan_quota_path(entry, facts, pins_, *mounted);
+  QuotaPlan plan = plan_quota_path(entry, facts, pins_, *folder);
   if (plan.row.action != Action::kMount || dry_run) return std::move(plan.row);
   PinnedProvenance record(files_, state_dir_, pins_,
                           make_pin(entry.path, plan.row.selector, *facts.device(plan.kernel_name)));

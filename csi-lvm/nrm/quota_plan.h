@@ -20,9 +20,9 @@ struct QuotaPlan {
 };
 
 /// The first of the entry's devices that is there counts; another one is never taken in its place once it
-/// was mounted. `mounted`: what QuotaMounts::mounted_at() tells of the folder.
+/// was mounted. Nothing is planned for a disk that could not be mounted: making its file system is for good.
 [[nodiscard]] QuotaPlan plan_quota_path(const QuotaPathEntry& entry, const NodeFacts& facts, const Pins& pins,
-                                        const std::string& mounted);
+                                        const FolderFacts& folder);
 
 /// Does it.
 class QuotaPathKeeper {

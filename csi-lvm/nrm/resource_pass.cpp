@@ -106,6 +106,7 @@ Result<NodeFacts> ResourcePass::look(const Topology& own, const Pins& pins) cons
     add_inventory(host, false, facts);
     targets = targets_of(own, facts, pins);
   }
+  facts.claims = claims_of(own, facts, pins);
   for (const std::string& name : devices_to_probe(targets, facts)) {
     if (const DeviceIdentity* device = facts.device(name); device != nullptr) {
       facts.probes[name] = ports_.disks.probe(*device);

@@ -144,6 +144,36 @@ std::vector<Target> find_targets(const std::string& entry, const std::vector<Dev
   return std::move(finder.found);
 }
 
+const Target* disk_of_folder(const std::vector<Target>& targets) {
+  const auto pinned =
+      std::ranges::find_if(targets, [](const Target& target) { return target.pin.has_value(); });
+  if (pinned != targets.end()) return &*pinned;
+  const auto there =
+      std::ranges::find_if(targets, [](const Target& target) { return !target.kernel_name.empty(); });
+  if (there != targets.end()) return &*there;
+  return targets.empty() ? nullptr : &targets.front();
+}
+
+std::map<std::string, std::vector<Claim>> claims_of(const Topology& own, const NodeFacts& facts,
+                                                    const Pins& pins) {
+  std::map<std::string, std::vector<Claim>> claims;
+  const auto add = [&claims](const Target& target) {
+    if (target.kernel_name.empty() || target.optional) return;
+    std::vector<Claim>& of_disk = claims[target.kernel_name];
+    auto own_claim = std::ranges::find(of_disk, target.entry, &Claim::entry);
+    if (own_claim == of_disk.end()) own_claim = of_disk.insert(of_disk.end(), Claim{.entry = target.entry});
+    own_claim->pinned = own_claim->pinned || target.pin.has_value();
+  };
+  for (const GroupEntry& entry : own.groups) {
+    for (const Target& target : find_targets(entry.name, entry.devices, facts, pins)) add(target);
+  }
+  for (const QuotaPathEntry& entry : own.quota_paths) {
+    const std::vector<Target> targets = find_targets(entry.path, entry.devices, facts, pins);
+    if (const Target* target = disk_of_folder(targets); target != nullptr) add(*target);
+  }
+  return claims;
+}
+
 std::vector<std::string> devices_to_probe(const std::vector<Target>& targets, const NodeFacts& facts) {
   std::vector<std::string> names;
   for (const Target& target : targets) {

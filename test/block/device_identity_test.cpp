@@ -21,6 +21,8 @@ TEST_CASE("A SCSI disk is known by its WWN and serial number, a partition by its
   machine.put("sys/devices/sda/device/model", "Disk One        \n");
   machine.put("sys/devices/sda/queue/rotational", "1\n");
   machine.put("sys/devices/sda/holders/dm-0", "");
+  machine.put("sys/devices/sda/slaves/sdx", "");
+  machine.put("sys/devices/sda/dm/uuid", "mpath-3600a\n");
   machine.put_device("sda/sda1", "8:1", "2048");
   machine.put("sys/devices/sda/sda1/partition", "1\n");
   machine.put("sys/devices/sda/sda1/uevent", "MAJOR=8\nPARTN=1\nPARTUUID=ABCD-01\n");
@@ -38,6 +40,8 @@ TEST_CASE("A SCSI disk is known by its WWN and serial number, a partition by its
   CHECK(disk.lasts());
   CHECK(disk.partitions == std::vector<std::string>{"sda1"});
   CHECK(disk.holders == std::vector<std::string>{"dm-0"});
+  CHECK(disk.stands_on == std::vector<std::string>{"sdx"});
+  CHECK(disk.mapper_uuid == "mpath-3600a");
   CHECK(disk.by_id == std::vector<std::string>{"ata-Disk_One", "wwn-0x6001405abcdef"});
   CHECK(disk.whole_disk.empty());
 

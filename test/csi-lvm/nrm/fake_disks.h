@@ -48,9 +48,12 @@ class FakeQuotaMounts final : public QuotaMounts {
   std::vector<QuotaMount> asked;
   Status answer = {};  ///< of the next mount
 
-  Result<std::string> mounted_at(const std::string& path) override {
+  std::map<std::string, std::string> in_the_way = {};  ///< by folder
+
+  Result<FolderFacts> look_at(const std::string& path) override {
     const auto found = mounted.find(path);
-    return found == mounted.end() ? std::string() : found->second;
+    return FolderFacts{.mounted = found == mounted.end() ? "" : found->second,
+                       .in_the_way = in_the_way[path]};
   }
   Status mount(const QuotaMount& wanted, block::ProvenanceRecord& record) override {
     asked.push_back(wanted);

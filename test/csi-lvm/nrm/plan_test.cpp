@@ -237,7 +237,7 @@ TEST_CASE("Devices are refused for what is on them or who uses them, and the oth
        [](Node& n, DeviceIdentity&) {
          n.holds("vdb", Signature{"ext4", "1-2"});
        },
-       "holds ext4"},
+       "when nobody needs it, clear it with wipefs --all /dev/vdb && blkdiscard --zeroout /dev/vdb"},
       {"a partition table",
        [](Node& n, DeviceIdentity&) {
          n.holds("vdb", Signature{"gpt", ""});
@@ -280,6 +280,15 @@ TEST_CASE("Devices are refused for what is on them or who uses them, and the oth
        [](Node& n, DeviceIdentity&) { n.facts.probes["vdb"].in_use = "carries the system (/)"; },
        "carries the system"},
       {"a holder", [](Node&, DeviceIdentity& vdb) { vdb.holders = {"dm-0"}; }, "held by dm-0"},
+      {"somebody's logical volume", [](Node&, DeviceIdentity& vdb) { vdb.mapper_uuid = "LVM-abc"; },
+       "is a logical volume"},
+      {"a device on a logical volume",
+       [](Node& n, DeviceIdentity& vdb) {
+         n.facts.devices[1].mapper_uuid = "LVM-abc";
+         vdb.mapper_uuid = "CRYPT-LUKS2-abc-luks-vg-pvc";
+         vdb.stands_on = {"vdc"};
+       },
+       "stands on one"},
       {"partitions", [](Node&, DeviceIdentity& vdb) { vdb.partitions = {"vdb1"}; }, "has partitions (vdb1)"},
       {"write protection", [](Node&, DeviceIdentity& vdb) { vdb.read_only = true; }, "read-only"},
       {"its size", [](Node&, DeviceIdentity& vdb) { vdb.size_bytes = 1 << 20; }, "less than"},

@@ -193,10 +193,22 @@ TEST_CASE_METHOD(Node, "A quotapath is refused for what is in its way, and told 
     disks.probes["vdb"].content = block::Signature{"xfs", ""};
     CHECK(run("", kPath).rows.at(0).action == Action::kRefuse);
   }
-  SECTION("a volume group takes the disk first") {
+  SECTION("a volume group has the disk") {
+    run(group("vg1", "/dev/vdb"));
     const PassResult result = run(group("vg1", "/dev/vdb"), kPath);
+    CHECK(result.rows.at(0).action == Action::kKept);
     CHECK(result.rows.at(1).reason.find("in vg1") != std::string::npos);
     CHECK(mounts.asked.empty());
+  }
+  SECTION("the folder has files") {
+    mounts.in_the_way["/mnt/path1"] = "the folder has files in it";
+    for (const bool dry_run : {true, false}) {
+      const PassResult result = run("", kPath, dry_run);
+      CHECK(result.rows.at(0).action == Action::kRefuse);
+      CHECK(result.rows.at(0).reason == "the folder has files in it");
+    }
+    CHECK(mounts.asked.empty());
+    CHECK_FALSE(std::filesystem::exists(state));
   }
   SECTION("the disk is being read") {
     mounts.answer = fail(Code::kAborted, "1 of 2 bytes");
@@ -208,6 +220,59 @@ TEST_CASE_METHOD(Node, "A quotapath is refused for what is in its way, and told 
     mounts.answer = fail(Code::kInvalidArgument, "mount: no quota in this kernel");
     CHECK(run("", kPath).rows.at(0).action == Action::kFailed);
   }
+}
+
+constexpr const char* kOtherPath =
+    "- {name: /mnt/path2, key: a, operator: DoesNotExist, topology: {type: device, devices: [/dev/vdb]}}\n";
+
+TEST_CASE_METHOD(Node, "A disk that several entries name is nobody's, and each is told of the others",
+                 "[nrm]") {
+  add_disk("vdb", "b");
+  const auto refused = [](const PassResult& result, const std::string& by) {
+    REQUIRE(result.rows.size() == 2);
+    for (const PlanRow& row : result.rows) {
+      CHECK(row.action == Action::kRefuse);
+      CHECK(row.reason == "is named by " + by + ", and only one can have it; take it out of the others");
+    }
+  };
+  refused(run(group("vg1", "/dev/vdb") + group("vg2", "/dev/vdb")), "vg1 and vg2");
+  refused(run("", kPath + std::string(kOtherPath)), "/mnt/path1 and /mnt/path2");
+  refused(run(group("vg1", "/dev/vdb"), kPath), "vg1 and /mnt/path1");
+  CHECK(disks_of("vg1") == 0);
+  CHECK(mounts.asked.empty());
+  // One that has had it keeps it, also while it is not mounted.
+  REQUIRE(run("", kOtherPath).rows.at(0).action == Action::kMount);
+  mounts.mounted.clear();
+  disks.probes["vdb"].content = block::Signature{"ext4", "1-2"};
+  const PassResult later = run("", kPath + std::string(kOtherPath));
+  CHECK(later.rows.at(0).action == Action::kRefuse);
+  CHECK(later.rows.at(0).reason.find("/mnt/path2 does") != std::string::npos);
+  CHECK(later.rows.at(1).action == Action::kMount);
+}
+
+TEST_CASE_METHOD(Node, "A disk that one entry names does not go to another that describes it", "[nrm]") {
+  add_disk("vdb", "b");
+  const std::string entries = group("vg1", "{minSize: 1Mi}") + group("vg2", "/dev/vdb");
+  const PassResult planned = run(entries, "", true);
+  CHECK(planned.rows.at(0).action == Action::kSkip);
+  CHECK(planned.rows.at(0).reason == "is named by vg2");
+  run(entries);
+  CHECK(disks_of("vg1") == 0);
+  CHECK(disks_of("vg2") == 1);
+}
+
+TEST_CASE("What is at a quotapath's folder is seen before anything is done to its disk", "[nrm]") {
+  const holdfast::test::TemporaryFolder folder;
+  const std::string path = folder / "data";
+  SystemQuotaMounts mounts;
+  CHECK(mounts.look_at(path)->in_the_way.empty());  // it is made
+  std::filesystem::create_directory(path);
+  CHECK(mounts.look_at(path)->in_the_way.empty());
+  std::ofstream(path + "/file") << "kept";
+  CHECK(mounts.look_at(path)->in_the_way ==
+        "the folder " + path + " has files in it, which a mount would cover: move them away");
+  CHECK(mounts.look_at(path + "/file")->in_the_way == path + "/file is no folder: take it away");
+  CHECK_FALSE(mounts.look_at("/proc")->mounted.empty());
 }
 
 // A disk among them answers nothing until it is released.

@@ -70,6 +70,37 @@ in_use_is_refused() {
   pass && row /dev/loop4 refused 'mounted at /mnt' && umount /mnt
 }
 
+# clear_as_told DEVICE: by the very commands that the table names.
+clear_as_told() {
+  local cure
+  cure=$(sed -n "s|.* $1 .* clear it with \(wipefs .*\)|\1|p" /tmp/table) && [[ -n $cure ]] && eval "$cure" >/dev/null
+}
+
+# What the reasons say to do is enough, whatever was on the disk.
+cures_help() {
+  local disk
+  modprobe dm-crypt
+  for disk in 20 21 22 23; do
+    truncate -s 64M "/tmp/cured$disk" && plug "$disk" "cured$disk" || return
+  done
+  mkfs.ext4 -q -F /dev/loop20 && printf 'label: gpt\nstart=2048\n' | sfdisk -q /dev/loop21 && pvcreate -q /dev/loop22 --config devices/use_devicesfile=0 &&
+    printf secret | cryptsetup luksFormat --batch-mode --pbkdf=pbkdf2 --pbkdf-force-iterations=1000 /dev/loop23 - || return
+  { group cured "/dev/loop20, /dev/loop21, /dev/loop22, /dev/loop23"; } | configure >"$config"
+  pass || return
+  for disk in 20 21 22 23; do
+    row "/dev/loop$disk" refused && clear_as_told "/dev/loop$disk" || return
+  done
+  pass && count_disks cured 4
+}
+
+# A logical volume that nobody has opened is blank, and somebody's all the same.
+refuses_volume() {
+  lvcreate --yes -q -n blank -l 4 --config 'devices/use_devicesfile=1 activation/udev_sync=0 activation/udev_rules=0' \
+    --devicesfile holdfast.devices vg1 &&
+    { group vg9 /dev/vg1/blank; } | configure >"$config"
+  pass && row /dev/dm-0 refused 'is a logical volume' && lvremove --yes -q "${lvm_words[@]}" vg1/blank
+}
+
 # As a reboot that finds the disks in another order: vg1's disk is called as one of vg2's was, and a blank one took its name.
 exchange_names() {
   { group vg1 /dev/loop1 && group vg2 "/dev/loop2, /dev/loop3"; } | configure >"$config"
@@ -117,19 +148,23 @@ mounts_quota_path() {
   local uuid
   modprobe quota_v2 && truncate -s 64M /tmp/quota && plug 12 quota || return
   { configure </dev/null && quota_path; } >"$config"
+  mkdir -p /mnt/path1 && touch /mnt/path1/file && pass && row /dev/loop12 refused 'has files' && cmp -n 67108864 /tmp/quota /dev/zero &&
+    rm /mnt/path1/file || return
   pass --dry-run && row /dev/loop12 mount && ! mountpoint -q /mnt/path1 && pass && row /dev/loop12 mount || return
   grep -q '^/dev/loop12 /mnt/path1 ext4 .*prjquota' /proc/mounts && uuid=$(blkid -o value -s UUID /dev/loop12) || return
   pass && row /dev/loop12 kept && umount /mnt/path1 && pass && row /dev/loop12 mount &&
     [[ $(blkid -o value -s UUID /dev/loop12) == "$uuid" ]]
 }
 
-plan 14
+plan 16
 check "disks are made" make_disks
 check "groups are made of the disks that are there, after a dry run that makes none" make_first
 check "a second pass changes nothing" changes_nothing
 check "a disk with a file system and one with partitions are refused, and stay as they are" refuses
 check "a partition that is named is taken, and the table stays" takes_partition
 check "a mounted disk is refused" in_use_is_refused
+check "a logical volume is refused" refuses_volume
+check "a disk that was cleared as the table says is taken" cures_help
 check "names are exchanged" exchange_names
 check "the groups keep their disks, and the disk that took a name is not touched" keeps_groups
 check "a group that the host's LVM has is taken in and extended" takes_in_group
