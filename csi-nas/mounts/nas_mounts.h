@@ -10,6 +10,8 @@
 
 #include "common/base/clock.h"
 #include "common/mount/mount_table.h"
+#include "csi-nas/mounts/server_calls.h"
+#include "csi-nas/mounts/share_mounter.h"
 #include "csi-nas/mounts/turns.h"
 #include "csi-nas/nfs/nfs_calls.h"
 #include "csi-nas/nfs/server_states.h"
@@ -39,16 +41,17 @@ struct NasMountsParts {
 /// time need the caller's hold on the volume.
 class NasMounts {
  public:
-  using Deadline = std::chrono::nanoseconds;  ///< since boot
+  using Deadline = ServerCalls::Deadline;
 
   explicit NasMounts(NasMountsParts parts);
 
   /// The end of a call that began now and whose caller waits for `patience`.
   [[nodiscard]] Deadline deadline(std::chrono::nanoseconds patience) const;
 
-  /// Shows the source at `target`. A folder that the share lacks is made. Errors: kAlreadyExists when
-  /// something else is there; kNotFound when a server has nothing to make the folder in;
-  /// kFailedPrecondition when this machine lacks what the source's locks need.
+  /// Shows the source at `target`. A folder that the share lacks is made. A share whose server is dead, or
+  /// has forgotten it (ESTALE), is mounted anew from where the source is now; who uses it as it was keeps
+  /// that. Errors: kAlreadyExists when something else is there; kNotFound when a server has nothing to make
+  /// the folder in; kFailedPrecondition when this machine lacks what the source's locks need.
   Status stage(const NasSource& source, const std::string& target, Deadline deadline);
   /// Shows what is mounted at `staged` also at `target`.
   Status publish(const std::string& staged, const std::string& target, bool read_only, Deadline deadline);
@@ -63,11 +66,14 @@ class NasMounts {
   /// Errors: kUnavailable when the server does not answer; errno of statvfs(2), ESTALE among them.
   Result<block::VolumeUsage> look(const std::string& target, Deadline deadline);
 
-  /// Where the server of a share is now. Errors: kUnavailable when its name has no address.
-  Result<ServerAddress> address_of(const NasShare& share, const NasOptions& options, Deadline deadline);
-  /// The same as it was found last; nullopt of a name that nobody has looked for. Does not wait.
+  /// As of ShareMounter.
+  Result<ServerAddress> address_of(const NasShare& share, const NasOptions& options, Deadline deadline) {
+    return mounter_.address_of(share, options, deadline);
+  }
   [[nodiscard]] std::optional<ServerAddress> known_address(const NasShare& share,
-                                                           const NasOptions& options) const;
+                                                           const NasOptions& options) const {
+    return mounter_.known_address(share, options);
+  }
 
   /// What is mounted at `target`; nullopt: nothing.
   [[nodiscard]] Result<std::optional<mount::MountEntry>> entry_at(const std::string& target) const;
@@ -78,39 +84,27 @@ class NasMounts {
   static constexpr std::chrono::milliseconds kLongestCall{3800};
 
  private:
-  struct Reached {
-    NasShare share;
-    ServerAddress server;
-  };
-
-  [[nodiscard]] NfsCalls::Patience left(Deadline deadline) const;
-  /// Runs what may wait for the server, one call at a time for each, when it lives.
-  Status ask(const ServerAddress& server, Deadline deadline,
-             const std::function<Status(NfsCalls::Patience)>& call);
-  Result<Reached> reach(const NasSource& source, Deadline deadline);
+  [[nodiscard]] NfsCalls::Patience orderly_patience(Deadline deadline) const;
+  Result<bool> is_staged(const NasSource& source, const std::optional<mount::MountEntry>& share,
+                         const std::string& target, Deadline deadline);
+  bool is_forsaken(const NasSource& source, const mount::MountEntry& share, Deadline deadline);
   Result<mount::MountEntry> mount_share(const NasSource& source, const std::string& shared,
                                         Deadline deadline);
-  Status mount_or_make(const NasSource& source, const Reached& reached, const std::string& shared,
-                       Deadline deadline);
-  Status prepare_locks(const NasSource& source, Deadline deadline);
-  Status make_missing(const NasSource& source, const Reached& reached, const std::string& at,
-                      Deadline deadline);
   Status show(const NasSource& source, const mount::MountEntry& share, const std::string& target,
               Deadline deadline);
-  /// False: the server did not answer in time.
-  Result<bool> unmount_orderly(const ServerAddress& server, const UnmountRequest& request, Deadline deadline);
   Status unmount_lazily(const std::optional<ServerAddress>& server, const UnmountRequest& request,
                         Deadline deadline);
+  Status detach(const mount::MountEntry& entry, Deadline deadline);
   [[nodiscard]] bool is_due(const mount::MountEntry& share, bool used, std::chrono::nanoseconds at_least);
   void drop_share(const std::string& shared, Deadline deadline);
   void drop_folders();
 
   NasMountsParts parts_;
-  Turns server_turns_;
+  ServerCalls asks_;
+  ShareMounter mounter_;
   Turns share_turns_;
-  mutable std::mutex mutex_;                                // guards all below
+  std::mutex mutex_;                                        // guards unused_
   std::map<std::string, std::chrono::nanoseconds> unused_;  // shares that nobody uses, since when
-  std::map<std::string, std::string> addresses_;            // of names, as they were found last
 };
 
 }  // namespace holdfast::nas

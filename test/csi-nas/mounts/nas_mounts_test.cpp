@@ -262,6 +262,35 @@ TEST_CASE_METHOD(Scene, "a share that its server has forgotten is mounted anew",
   CHECK(calls.mounts.back().minor == 2);
 }
 
+TEST_CASE_METHOD(Scene, "a volume of a share that was mounted anew is staged anew too", "[nas]") {
+  const NasSource source = source_of("/exports");
+  REQUIRE(stage(source, kOne).has_value());
+  calls.stale.insert(shared(source));
+  REQUIRE(stage(source, kTwo).has_value());
+  // One that lives was mounted otherwise by somebody, and stays.
+  CHECK(stage(source, kOne).error().code == Code::kAlreadyExists);
+  calls.stale.insert(kOne);
+  news();
+  REQUIRE(stage(source, kOne).has_value());
+  CHECK(news() == Words{"look " + kOne, "detach " + kOne, "bind " + kOne});
+}
+
+TEST_CASE_METHOD(Scene, "a new volume is mounted from where its share's server is now", "[nas]") {
+  calls.names["nas.example.com"] = "10.0.0.5";
+  calls.folders.insert("nas.example.com:/exports");
+  const NasSource source = source_of("/exports", "", "nas.example.com");
+  REQUIRE(stage(source, kOne).has_value());
+  servers.states["10.0.0.5"] = ServerState::kDead;
+  news();
+  CHECK(stage(source, kTwo).error().code == Code::kUnavailable);
+  CHECK(news() == Words{});
+  calls.names["nas.example.com"] = "10.0.0.6";
+  REQUIRE(stage(source, kTwo).has_value());
+  CHECK(news() == Words{"detach " + shared(source), "mount nas.example.com:/exports", "bind " + kTwo});
+  CHECK(server_of(*mount::mounted_at(calls.mounts, kTwo))->address == "10.0.0.6");
+  CHECK(server_of(*mount::mounted_at(calls.mounts, kOne))->address == "10.0.0.5");
+}
+
 TEST_CASE("a turn is waited for, and not for ever", "[nas]") {
   Turns turns;
   auto first = std::make_unique<Result<Turns::Turn>>(turns.take("a", {}));

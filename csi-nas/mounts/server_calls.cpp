@@ -1,0 +1,52 @@
+#include "csi-nas/mounts/server_calls.h"
+
+#include <algorithm>
+#include <string>
+
+namespace holdfast::nas {
+
+Error no_answer(const ServerAddress& server, const ServerHealth& health) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(health.silence).count();
+  return {.code = Code::kUnavailable,
+          .sys_errno = 0,
+          .message = "the NFS server " + server.text() + " has not answered for " + std::to_string(seconds) +
+                     " s: its volumes wait until it does"};
+}
+
+ServerCalls::Patience ServerCalls::left(Deadline deadline) const {
+  const auto time = std::chrono::floor<Patience>(deadline - clock_.since_boot());
+  return std::max(time, Patience::zero());
+}
+
+Status ServerCalls::ask(const ServerAddress& server, Deadline deadline,
+                        const std::function<Status(Patience)>& call) {
+  const ServerHealth health = servers_.settled(server, left(deadline));
+  if (health.state != ServerState::kAlive) return tl::unexpected(no_answer(server, health));
+  HOLDFAST_TRY(const Turns::Turn turn, turns_.take(server.text(), left(deadline)));
+  const ServerHealth now = servers_.health(server);
+  const Patience patience = left(deadline);
+  // It may have died while others had their turn.
+  if (now.state == ServerState::kDead || patience == Patience::zero()) {
+    return tl::unexpected(no_answer(server, now));
+  }
+  Status done = call(patience);
+  if (done || done.error().code != Code::kDeadlineExceeded) return done;
+  servers_.suspect(server);
+  return fail(Code::kUnavailable, done.error().message);
+}
+
+Result<bool> ServerCalls::unmount(NfsCalls& calls, const ServerAddress& server, const UnmountRequest& request,
+                                  Patience patience) {
+  const Deadline end = deadline(patience);
+  const auto turn = turns_.take(server.text(), patience);
+  if (!turn) return false;
+  const Status done = calls.unmount(server.text(), request, left(end));
+  if (done) return true;
+  const bool late = done.error().code == Code::kDeadlineExceeded;
+  const bool kept_out = done.error().code == Code::kUnavailable && done.error().sys_errno == 0;
+  if (!late && !kept_out) return tl::unexpected(done.error());
+  servers_.suspect(server);
+  return false;
+}
+
+}  // namespace holdfast::nas
