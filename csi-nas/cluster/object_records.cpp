@@ -33,6 +33,14 @@ bool same_content(NasRecord one, NasRecord other) {
   return one == other;
 }
 
+// One that cannot be read says nothing of its volume, which may be there: to be asked again, when it is
+// mended.
+Result<NasRecord> record_of(const JsonObject& object) {
+  Result<VolumeObject> decoded = decode_volume_object(object);
+  if (decoded) return std::move(decoded->record);
+  return tl::unexpected(csi::may_be_left(std::move(decoded).error()));
+}
+
 tl::unexpected<Error> failed(Error error, const NasRecord& record) {
   return tl::unexpected(csi::may_be_left(std::move(error)).within("keep the record of " + record.name));
 }
@@ -78,8 +86,8 @@ Result<std::optional<NasRecord>> ObjectRecords::read(const std::string& object) 
   });
   if (!found && found.error().code == Code::kNotFound) return std::optional<NasRecord>{};
   if (!found) return tl::unexpected(csi::may_be_left(found.error()));
-  HOLDFAST_TRY(VolumeObject decoded, decode_volume_object(JsonObject(&*found, object)));
-  return std::optional(std::move(decoded.record));
+  HOLDFAST_TRY(NasRecord record, record_of(JsonObject(&*found, "NasVolume " + object)));
+  return std::optional(std::move(record));
 }
 
 Result<std::optional<NasRecord>> ObjectRecords::by_name(const std::string& name, bool snapshot) const {
@@ -115,8 +123,8 @@ Result<std::optional<NasRecord>> ObjectRecords::search(const std::string& id) co
   HOLDFAST_TRY(const std::vector<JsonField> items, list["items"].array_or_empty());
   for (const JsonField& item : items) {
     HOLDFAST_TRY(const JsonObject object, item.object());
-    HOLDFAST_TRY(VolumeObject decoded, decode_volume_object(object));
-    if (decoded.record.id == id) return std::optional(std::move(decoded.record));
+    HOLDFAST_TRY(NasRecord record, record_of(object));
+    if (record.id == id) return std::optional(std::move(record));
   }
   return std::optional<NasRecord>{};
 }

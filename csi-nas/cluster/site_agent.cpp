@@ -137,8 +137,14 @@ SiteAgent::Time SiteAgent::waits_until(const std::string& name) const {
   return found == not_before_.end() ? Time{} : found->second;
 }
 
+// Tasks that are held, or are about to be.
+std::size_t SiteAgent::taken() const {
+  const auto about_to_be = [this](const auto& call) { return !held_.contains(call.first); };
+  return held_.size() + static_cast<std::size_t>(std::ranges::count_if(calls_, about_to_be));
+}
+
 void SiteAgent::consider(const TaskObject& task, Next& next) {
-  if (held_.size() + calls_.size() >= options_.most_tasks) return;
+  if (taken() >= options_.most_tasks) return;
   const Time due = std::max(free_at(task), waits_until(task.id.name));
   if (due > now()) return next.at(due);
   take(task);

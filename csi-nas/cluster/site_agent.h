@@ -100,6 +100,7 @@ class SiteAgent {
   void turn_soon();
   void look_at(const TaskObject& task, Next& next);
   void tend(const TaskObject& task, Held& held, Next& next);
+  [[nodiscard]] std::size_t taken() const;
   void consider(const TaskObject& task, Next& next);
   void take(const TaskObject& task);
   void renew(const TaskObject& task, const Held& held);

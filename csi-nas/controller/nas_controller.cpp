@@ -7,6 +7,7 @@
 
 #include "common/csi/proto/csi.pb.h"
 #include "common/kube/names.h"
+#include "csi-nas/controller/record_ids.h"
 
 namespace holdfast::nas {
 namespace {

@@ -39,25 +39,16 @@ std::string site_words(const std::string& site) {
   return site.empty() ? "no site" : "the site " + shown(site);
 }
 
-// "20261121T231500Z"
-std::string stamp_of(std::chrono::sys_seconds time) {
-  std::string text = utc_text(time);
-  std::erase_if(text, [](char each) { return each == '-' || each == ':'; });
-  return text;
-}
-
-DirectoryOrder order_of(const NasRecord& record, DirectoryVerb verb) {
-  return {.verb = verb,
-          .directory = record.directory,
-          .snapshot = record.kind == NasRecord::Kind::kSnapshot,
-          .owner = record.name};
-}
-
 }  // namespace
 
 NasVolumes::NasVolumes(NasRecords& records, ShareAccess& access, DirectoryWork& work, Clock& clock,
                        SiteWork* sites, CloudVolumes* cloud)
-    : records_(records), access_(access), work_(work), clock_(clock), sites_(sites), cloud_(cloud) {}
+    : records_(records),
+      access_(access),
+      clock_(clock),
+      sites_(sites),
+      cloud_(cloud),
+      directories_(records, access, work, clock, sites) {}
 
 Result<NasRecord> NasVolumes::create(const NewVolume& wanted, Patience patience) {
   HOLDFAST_TRY(std::optional<NasRecord> known, records_.by_name(wanted.name, false));
@@ -194,56 +185,6 @@ Status NasVolumes::put_ready(NasRecord& record) {
   return done;
 }
 
-Status NasVolumes::copied_or_made(NasRecord& record, std::optional<mode_t> mode, Patience patience) {
-  DirectoryOrder order = order_of(record, DirectoryVerb::kMake);
-  order.mode = mode;
-  if (!record.source.empty()) {
-    HOLDFAST_TRY(const NasRecord source, source_of(record));
-    order.verb = DirectoryVerb::kCopy;
-    order.source = source.directory;
-    order.from_snapshot = source.kind == NasRecord::Kind::kSnapshot;
-  }
-  Status done = work_on(record, std::move(order), patience);
-  if (done) return {};
-  if (!leaves_nothing(done.error())) return tl::unexpected(csi::may_be_left(std::move(done).error()));
-  HOLDFAST_CHECK(records_.remove(record));
-  return done;
-}
-
-Status NasVolumes::keep_before_making(NasRecord& record, const DirectoryOrder& order) {
-  const bool makes = order.verb == DirectoryVerb::kMake || order.verb == DirectoryVerb::kCopy;
-  if (!makes || !record.version.empty()) return {};
-  return records_.put(record);
-}
-
-Status NasVolumes::work_at_site(NasRecord& record, const DirectoryOrder& order, Patience patience) {
-  if (sites_ == nullptr) {
-    return fail(Code::kUnavailable, "the volume is of the site " + record.site + ", which needs a cluster");
-  }
-  HOLDFAST_CHECK(keep_before_making(record, order));
-  const SiteOrder wanted{.site = record.site,
-                         .attributes = record.attributes,
-                         .mount_options = record.mount_options,
-                         .order = order};
-  HOLDFAST_CHECK(sites_->run(wanted, std::min(patience, kWorkPatience)));
-  return {};
-}
-
-// The record is put only after the server has answered: one that does not answer can be exchanged for another
-// by the next call.
-Status NasVolumes::work_on(NasRecord& record, DirectoryOrder order, Patience patience) {
-  if (!record.site.empty()) return work_at_site(record, order, patience);
-  HOLDFAST_TRY(const NasSource source, share_of(record));
-  const NasShare& share = source.shares.front();
-  Result<std::string> mounted = access_.mounted_at(source, std::min(patience, kAccessPatience));
-  if (!mounted) return tl::unexpected(std::move(mounted).error().within("mount " + share.source()));
-  HOLDFAST_CHECK(keep_before_making(record, order));
-  order.mounted_at = *std::move(mounted);
-  const std::string place = share.source() + (order.snapshot ? " snapshot " : " ") + record.directory;
-  HOLDFAST_CHECK(work_.run(place, share.host, std::move(order), std::min(patience, kWorkPatience)));
-  return {};
-}
-
 Status NasVolumes::remove(const std::string& id, Patience patience) {
   HOLDFAST_TRY(std::optional<NasRecord> record, records_.by_id(id));
   if (!record) {
@@ -257,18 +198,37 @@ Status NasVolumes::remove(const std::string& id, Patience patience) {
     HOLDFAST_TRY(CloudVolumes* const volumes, cloud());
     return volumes->remove(*record, patience);
   }
-  if (record->kind != NasRecord::Kind::kSharepath) HOLDFAST_CHECK(remove_directory(*record, patience));
+  if (record->kind != NasRecord::Kind::kSharepath) HOLDFAST_CHECK(directories_.remove(*record, patience));
   return records_.remove(*record);
 }
 
-Status NasVolumes::remove_directory(NasRecord record, Patience patience) {
-  DirectoryOrder order = order_of(record, DirectoryVerb::kRemove);
-  if (record.on_delete == OnDelete::kRetain) order.verb = DirectoryVerb::kRetain;
-  if (record.on_delete == OnDelete::kArchive) {
-    order.verb = DirectoryVerb::kArchive;
-    order.stamp = stamp_of(clock_.now());
+// What was begun of a copy whose source is gone: nobody asks for it again.
+Status NasVolumes::abandon(const NasRecord& record, Patience patience) {
+  NasRecord begun = record;
+  begun.on_delete = OnDelete::kDelete;
+  Status done = directories_.remove(begun, patience);
+  // Somebody's directory is there: it is not ours.
+  if (!done && done.error().code != Code::kFailedPrecondition) {
+    return tl::unexpected(csi::may_be_left(std::move(done).error()));
   }
-  return work_on(record, std::move(order), patience);
+  return records_.remove(record);
+}
+
+Status NasVolumes::copied_or_made(NasRecord& record, std::optional<mode_t> mode, Patience patience) {
+  std::optional<NasRecord> source;
+  if (!record.source.empty()) {
+    Result<NasRecord> found = source_of(record);
+    if (!found && found.error().code == Code::kNotFound && !record.version.empty()) {
+      HOLDFAST_CHECK(abandon(record, patience));
+    }
+    if (!found) return tl::unexpected(std::move(found).error());
+    source = *std::move(found);
+  }
+  Status done = directories_.make(record, source, mode, patience);
+  if (done) return {};
+  if (!leaves_nothing(done.error())) return tl::unexpected(csi::may_be_left(std::move(done).error()));
+  HOLDFAST_CHECK(records_.remove(record));
+  return done;
 }
 
 Result<NasRecord> NasVolumes::snapshot(const std::string& name, const std::string& volume,
@@ -311,7 +271,7 @@ Status NasVolumes::remove_snapshot(const std::string& id, Patience patience) {
   if (record->kind != NasRecord::Kind::kSnapshot) {
     return fail(Code::kInvalidArgument, shown(id) + " is a volume, not a snapshot");
   }
-  HOLDFAST_CHECK(remove_directory(*record, patience));
+  HOLDFAST_CHECK(directories_.remove(*record, patience));
   return records_.remove(*record);
 }
 
@@ -365,7 +325,8 @@ std::string NasVolumes::ailment_of(const NasRecord& record) const {
   if (is_of_cloud(record.kind)) return "";  // in a network that need not be the controller's
   if (!record.site.empty()) return sites_ == nullptr ? "" : sites_->trouble(record.site);
   const Result<NasSource> source = share_of(record);
-  return !source || access_.answers(*source) ? "" : "the server does not answer";
+  if (!source || access_.answers(*source)) return "";
+  return "the NFS server " + source->shares.front().host + " does not answer";
 }
 
 // What a volume is to be made from.

@@ -15,6 +15,7 @@
 #include "csi-nas/controller/nas_records.h"
 #include "csi-nas/controller/share_access.h"
 #include "csi-nas/controller/site_work.h"
+#include "csi-nas/controller/volume_directories.h"
 #include "csi-nas/directories/directory_jobs.h"
 
 namespace holdfast::nas {
@@ -58,8 +59,8 @@ struct NewVolume {
 class NasVolumes {
  public:
   using Patience = std::chrono::milliseconds;
-  static constexpr Patience kAccessPatience{2000};
-  static constexpr Patience kWorkPatience{2500};
+  static constexpr Patience kAccessPatience = VolumeDirectories::kAccessPatience;
+  static constexpr Patience kWorkPatience = VolumeDirectories::kWorkPatience;
 
   /// All outlive it. Without `sites` classes with a site are refused, without `cloud` those of a cloud's
   /// volumes.
@@ -104,28 +105,17 @@ class NasVolumes {
   Result<NasRecord> make(NasRecord record, const NewVolume& wanted, Patience patience);
   Status put_ready(NasRecord& record);
   Status copied_or_made(NasRecord& record, std::optional<mode_t> mode, Patience patience);
-  Status remove_directory(NasRecord record, Patience patience);
-  Status work_on(NasRecord& record, DirectoryOrder order, Patience patience);
-  Status work_at_site(NasRecord& record, const DirectoryOrder& order, Patience patience);
-  Status keep_before_making(NasRecord& record, const DirectoryOrder& order);
+  Status abandon(const NasRecord& record, Patience patience);
   [[nodiscard]] Status check_site(const ClassParameters& parameters, const NewVolume& wanted) const;
   [[nodiscard]] Result<NasRecord> source_of(const NasRecord& record) const;
 
   NasRecords& records_;
   ShareAccess& access_;
-  DirectoryWork& work_;
   Clock& clock_;
-  SiteWork* sites_;                    // null: there are none
-  CloudVolumes* cloud_;                // likewise
+  SiteWork* sites_;      // null: there are none
+  CloudVolumes* cloud_;  // likewise
+  VolumeDirectories directories_;
   std::atomic<std::size_t> turn_ = 0;  // whose of a class's shares is next
 };
-
-/// The share of a record, and how it is mounted. Errors: as parse_source().
-[[nodiscard]] Result<NasSource> share_of(const NasRecord& record);
-/// What a node needs to mount the volume, as PersistentVolumes tell it. Errors: as parse_source().
-[[nodiscard]] Result<NasAttributes> volume_context(const NasRecord& record);
-/// What a handle tells when the record of its volume was lost. nullopt for other ids. Errors: as
-/// parse_handle().
-[[nodiscard]] Result<std::optional<NasRecord>> record_from_handle(const std::string& id);
 
 }  // namespace holdfast::nas

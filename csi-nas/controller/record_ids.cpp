@@ -6,7 +6,6 @@
 
 #include "common/base/text.h"
 #include "csi-nas/controller/class_parameters.h"
-#include "csi-nas/controller/nas_volumes.h"
 #include "csi-nas/volumes/handle.h"
 
 namespace holdfast::nas {

@@ -16,4 +16,12 @@ namespace holdfast::nas {
 /// called by its name.
 [[nodiscard]] std::string id_of(const NasRecord& record, const NasShare& share);
 
+/// The share of a record, and how it is mounted. Errors: as parse_source().
+[[nodiscard]] Result<NasSource> share_of(const NasRecord& record);
+/// What a node needs to mount the volume, as PersistentVolumes tell it. Errors: as parse_source().
+[[nodiscard]] Result<NasAttributes> volume_context(const NasRecord& record);
+/// What a handle tells when the record of its volume was lost. nullopt for other ids. Errors: as
+/// parse_handle().
+[[nodiscard]] Result<std::optional<NasRecord>> record_from_handle(const std::string& id);
+
 }  // namespace holdfast::nas

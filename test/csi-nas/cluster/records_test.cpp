@@ -268,6 +268,20 @@ TEST_CASE("objects come back from the server as they were written", "[nas record
   CHECK_FALSE(same_work(order, other));
 }
 
+TEST_CASE("a record that cannot be read is asked for again, as its volume may be there", "[nas records]") {
+  SiteScene scene;
+  SceneRecords records(scene);
+  NasRecord record = volume("pvc-1");
+  json object = encode_volume_object(record);
+  object["spec"]["kind"] = "cake";
+  static_cast<void>(kept_by_server(scene, kVolumesPath, object));
+  for (const Code code :
+       {records->by_name("pvc-1", false).error().code, records->by_id(record.id).error().code}) {
+    CHECK(code == Code::kAborted);
+  }
+  CHECK_THAT(records->by_name("pvc-1", false).error().message, Contains("pvc-1") && Contains("cake"));
+}
+
 TEST_CASE("an object that cannot be used is refused by member and value", "[nas records]") {
   struct Case {
     const char* name;

@@ -5,6 +5,7 @@
 #include "common/csi/answers.h"
 #include "csi-nas/backend/alibaba_nas.h"
 #include "csi-nas/controller/nas_volumes.h"
+#include "csi-nas/controller/record_ids.h"
 #include "csi-nas/sim/nas_service.h"
 #include "test/catch.h"
 #include "test/cloud/sim_cloud.h"

@@ -322,6 +322,21 @@ TEST_CASE_METHOD(Driver, "a volume of the same name is the same one, or none", "
   refuses(create(smaller + on_one_server()), Code::kAlreadyExists);
 }
 
+TEST_CASE_METHOD(Driver, "of a copy whose source is deleted meanwhile nothing is left", "[nas]") {
+  const std::string source = make("pvc-1");
+  const std::string copy = volume_request(
+      "pvc-2", on_one_server(), " volume_content_source { volume { volume_id: '" + source + "' } }");
+  work.failing = EIO;
+  refuses(create(copy), Code::kAborted);
+  work.failing = 0;
+  REQUIRE(remove(source));
+  work.failing = EIO;
+  refuses(create(copy), Code::kAborted);
+  work.failing = 0;
+  refuses(create(copy), Code::kNotFound);
+  CHECK_FALSE((*records->by_name("pvc-2", false)).has_value());
+}
+
 TEST_CASE_METHOD(Driver, "what may have been made is asked for again, not forgotten", "[nas]") {
   work.failing = ENOENT;
   refuses(create(volume_request("pvc-1", on_one_server())), Code::kAborted);
@@ -373,6 +388,7 @@ TEST_CASE_METHOD(Driver, "questions about volumes are answered from the records"
   REQUIRE(controller->volume(call, wanted, found));
   CHECK(found.volume().capacity_bytes() == 2 * kGiB);
   CHECK(found.status().volume_condition().abnormal());
+  CHECK(found.status().volume_condition().message() == "the NFS server 10.0.0.5 does not answer");
 }
 
 }  // namespace
