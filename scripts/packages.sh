@@ -63,16 +63,18 @@ unpack_packages() {
   echo "${names[*]}" >"$folder/list"
 }
 
-# Makes build/debian_root.tar: a Debian 12 that has what our packages depend on, and systemd, and nothing of ours.
-unpack_debian_root() {
-  local tar=$HOLDFAST_ROOT/build/debian_root.tar root=$HOLDFAST_ROOT/build/debian_root
+# make_debian STEP: build/debian_STEP.tar, a Debian 12 with the packages of that step and nothing of ours. Fails, and
+# tells why, where its archive cannot be reached.
+make_debian() {
+  local tar=$HOLDFAST_ROOT/build/debian_$1.tar root=$HOLDFAST_ROOT/build/debian_$1
   [[ ! -f $tar ]] || return 0
-  say "unpacking a Debian 12 of its own, to install packages in"
+  say "unpacking a Debian 12 of its own, with: $(packages_of "$1" | cut -d' ' -f1 | paste -sd' ')"
   as_root rm -rf "$root"
-  as_root debootstrap --variant=minbase --include="$(packages_of root | cut -d' ' -f1 | paste -sd,)" bookworm "$root" \
-    >"$HOLDFAST_ROOT/out/debian_root.log" 2>&1 || {
-    tail -n 20 "$HOLDFAST_ROOT/out/debian_root.log"
-    die "debootstrap failed"
+  as_root debootstrap --variant=minbase --include="$(packages_of "$1" | cut -d' ' -f1 | paste -sd,)" bookworm "$root" \
+    >"$HOLDFAST_ROOT/out/debian_$1.log" 2>&1 || {
+    tail -n 20 "$HOLDFAST_ROOT/out/debian_$1.log"
+    warn "run: debootstrap made no Debian (all of what it said: out/debian_$1.log)"
+    return 1
   }
   as_root rm -rf "$root"/var/cache/apt/archives "$root"/var/lib/apt/lists
   as_root tar --create --file="$tar.new" --directory="$root" .

@@ -9,8 +9,8 @@
 #include <cstddef>
 #include <string_view>
 
-#include "common/base/socket_address.h"
 #include "common/base/fd.h"
+#include "common/base/socket_address.h"
 
 namespace holdfast::flannel {
 namespace {

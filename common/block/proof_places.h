@@ -20,9 +20,9 @@ struct Extent {
 ///                                     md, ZFS, hardware RAID)
 ///     1, 2 and 4 MiB                  secondary LUKS2 headers, VMFS
 ///     64 MiB, 256 GiB                 copies of the btrfs superblock
-///     ext2/3/4 groups 1, 3^n, 5^n,    backup superblocks, for each block size from 1 to 64 KiB and groups of
-///     the 7^n                             size that mke2fs makes (8 blocks per byte of a block) the first
-///     sector of each XFS    secondary superblocks, for the number of groups that mkfs.xfs takes of
+///     ext2/3/4 groups 1, 3^n, 5^n,    backup superblocks, for each block size from 1 to 64 KiB and groups of the
+///     7^n                             size that mke2fs makes (8 blocks per byte of a block)
+///     the first sector of each XFS    secondary superblocks, for the number of groups that mkfs.xfs takes of
 ///     allocation group                itself: 4, or a group per TiB; 8, 16 or 32 on striped storage
 ///
 /// Not covered, because only the lost primary superblock tells where they would be: XFS groups of another

@@ -18,7 +18,7 @@
 /// alone.
 namespace holdfast::kube {
 
-/// Asks for it, without end. Errors, of `done`: kDataLoss for a namespace without a uid; those of
+/// Asks until there is an answer. Errors, of `done`: kDataLoss for a namespace without a uid; those of
 /// ObjectClient.
 [[nodiscard]] ObjectClient::CallPtr read_cluster_uid(ObjectClient& client,
                                                      std::function<void(Result<std::string>)> done);

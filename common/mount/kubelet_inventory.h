@@ -12,8 +12,8 @@ namespace holdfast::mount {
 /// A place where kubelet keeps a volume of a driver of ours.
 ///
 ///     <root>/plugins/kubernetes.io/csi/<driver>/<hash of the volume>/globalmount          staged
-///     <root>/plugins/kubernetes.io/csi/volumeDevices/<pv>/dev                              (not looked at:
-///     links) <root>/pods/<uid>/volumes/kubernetes.io~csi/<pv>/mount                               published
+///     <root>/plugins/kubernetes.io/csi/volumeDevices/<pv>/dev                              links, not looked at
+///     <root>/pods/<uid>/volumes/kubernetes.io~csi/<pv>/mount                               published
 ///     <root>/pods/<uid>/volumeDevices/kubernetes.io~csi/<pv>                               published, raw
 ///     ... vol_data.json beside globalmount and mount tells driver and volume
 struct KubeletPlace {

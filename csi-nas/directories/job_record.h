@@ -11,8 +11,7 @@ namespace holdfast::nas {
 
 /// What a child tells of its work, in a file that it holds locked (flock(2)) as long as it lives:
 ///
-///     holdfast-job v1 crc32c=<8 hex digits> {"state":"running","entries":12,"bytes":0,...}   padded with
-///     blanks
+///     holdfast-job v1 crc32c=<8 hex digits> {"state":"running","entries":12,"bytes":0,...}   padded with blanks
 struct JobRecord {
   enum class State : std::uint8_t { kRunning, kDone, kFailed };
   State state = State::kRunning;

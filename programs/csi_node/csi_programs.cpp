@@ -7,8 +7,8 @@
 
 namespace holdfast {
 
-CsiProgram csi_program_named(std::string_view path) {
-  const std::string_view name = path.substr(path.find_last_of('/') + 1);
+CsiProgram csi_program_named(std::string_view argv0) {
+  const std::string_view name = argv0.substr(argv0.find_last_of('/') + 1);
   if (name == "csi-lvm") return lvm::csi_lvm;
   if (name == "csi-nas") return nas::csi_nas;
   if (name == "csi-disk") return disk::csi_disk;

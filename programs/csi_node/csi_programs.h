@@ -13,9 +13,9 @@ namespace holdfast {
 using CsiProgram = int (*)(std::span<const std::string> arguments, const Flags::Lookup& environment,
                            std::ostream& out, std::ostream& error);
 
-/// csi_lvm, csi_nas or csi_disk when the last part of the path has their name, else csi_node. The four are
-/// one file with four names, as nine tenths of each alone would be what all have in it: 10 MB on a node's
-/// disk and in its page cache, not 37.
-[[nodiscard]] CsiProgram csi_program_named(std::string_view path);
+/// The program that argv[0] names: csi_lvm, csi_nas, csi_disk, or csi_node for any other name. One file with
+/// four names takes 10 MB on a node's disk and in its page cache; four files took 37, nine tenths of each the
+/// same.
+[[nodiscard]] CsiProgram csi_program_named(std::string_view argv0);
 
 }  // namespace holdfast
