@@ -34,7 +34,7 @@ ln -s ../test.service "$work/root/etc/systemd/system/multi-user.target.wants/tes
 truncate -s 200M "$work/disk-a" "$work/disk-b"
 
 # These words come behind guest.sh's own, and the kernel takes the last of each.
-"$tree/test/kernel/guest.sh" boot "$work/guest" packages "ubd0=$work/disk-a" "ubd1=$work/disk-b" \
+GUEST_SECONDS=${GUEST_SECONDS:-600} "$tree/test/kernel/guest.sh" boot "$work/guest" packages "ubd0=$work/disk-a" "ubd1=$work/disk-b" \
   "rootflags=$work/root" rw init=/lib/systemd/systemd || true
 cat "$work/root/test/log" || tail -n 30 "$work/guest/console"
 exit "$(cat "$work/root/test/status" || echo 125)"

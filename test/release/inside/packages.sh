@@ -1,8 +1,12 @@
 #!/bin/bash
-# What test/release/packages.sh does in its guest: systemd runs, our packages lie beside this script.
+# What test/release/packages.sh does in its guest: systemd runs, our packages lie beside this script. The guest's kernel
+# has no nf_tables.
 # shellcheck source=/dev/null
 source "$(dirname "$0")/tap.sh"
 cd "$(dirname "$0")" || exit
+
+packages=(holdfast-cni holdfast-node holdfast-csi)
+units=(flanneld node-resource-manager csi-lvm csi-node)
 
 # with_journal UNIT COMMAND...: shows what the unit said when the command fails.
 with_journal() {
@@ -12,73 +16,116 @@ with_journal() {
   return 1
 }
 
-# Every file that a package or a daemon could leave behind.
-files() { find / -xdev \( -path /test -o -path /var/lib/dpkg -o -path /var/log -o -path /var/cache -o -path /var/lib/systemd \) \
-  -prune -o ! -name '.updated' -print | sort; }
+# Every file that a package or a daemon could leave behind: not logs, caches and what dpkg and systemd note.
+all_files() {
+  local -a beside=(-path /test)
+  local folder
+  for folder in lib/dpkg lib/systemd log cache; do beside+=(-o -path "/var/$folder"); done
+  find / -xdev \( "${beside[@]}" \) -prune -o ! -name .updated -print | sort
+}
 
 installs() {
-  mkdir -p /opt/cni/bin && echo "flannel's own" >/opt/cni/bin/flannel && files >/test/before &&
-    dpkg --install ./*.deb && /opt/cni/bin/flannel --help 2>&1 | grep -q 'CNI flannel plugin' &&
+  mkdir -p /opt/cni/bin &&
+    echo "flannel's own" >/opt/cni/bin/flannel &&
+    all_files >/test/before &&
+    dpkg --install ./*.deb &&
+    /opt/cni/bin/flannel --help 2>&1 | grep -q 'CNI flannel plugin' &&
     grep -q "flannel's own" /opt/cni/bin/flannel.upstream
 }
+
 idle_without_configuration() {
   local unit
-  for unit in flanneld node-resource-manager csi-lvm csi-node; do
+  for unit in "${units[@]}"; do
     systemctl is-enabled "$unit" && [[ $(systemctl is-active "$unit") == inactive ]] || return 1
   done
-  [[ $(systemctl list-units --failed --no-legend) == "" ]]
+  [[ -z $(systemctl list-units --failed --no-legend) ]]
 }
-# (The guest's kernel has no nf_tables.)
+
 overlay_comes_up() {
   update-alternatives --set iptables /usr/sbin/iptables-legacy &&
-    modprobe -a dummy vxlan && ip link add eth0 type dummy && ip address add 192.168.1.11/24 dev eth0 && ip link set eth0 up &&
+    modprobe -a dummy vxlan &&
+    ip link add eth0 type dummy &&
+    ip address add 192.168.1.11/24 dev eth0 &&
+    ip link set eth0 up &&
     ip route add default via 192.168.1.1 &&
     cp /usr/share/doc/holdfast-node/examples/net-conf.json /etc/kube-flannel &&
     cp /usr/share/doc/holdfast-node/examples/nodes.yaml /etc/kube-flannel/nodes/all.yaml &&
-    systemctl start flanneld && with_journal flanneld within 30 overlay_is_whole
+    systemctl start flanneld &&
+    with_journal flanneld within 30 overlay_is_whole
 }
 overlay_is_whole() {
-  [[ $(ip -4 route show 10.244.2.0/24) == *"dev flannel.1"* && -s /run/flannel/subnet.env ]] &&
-    iptables -t nat -S FLANNEL-POSTRTG && [[ $(holdfast status) == *"edge-2 "*programmed* ]]
+  has_overlay_route &&
+    [[ -s /run/flannel/subnet.env ]] &&
+    iptables -t nat -S FLANNEL-POSTRTG &&
+    [[ $(holdfast status) == *"edge-2 "*programmed* ]]
 }
+has_overlay_route() { [[ $(ip -4 route show 10.244.2.0/24) == *"dev flannel.1"* ]]; }
+
 group_from_disks() {
   modprobe -a dm-mod &&
     sed 's#/dev/vdb, /dev/vdc#/dev/ubda, /dev/ubdb#' /usr/share/doc/holdfast-csi/examples/node-resource-topo.yaml \
       >/etc/holdfast/node-resource-topo.yaml &&
-    systemctl start node-resource-manager && with_journal node-resource-manager within 30 group_is_there
+    systemctl start node-resource-manager &&
+    with_journal node-resource-manager within 30 has_group
 }
-group_is_there() { vgs --devicesfile holdfast.devices vg1 2>/dev/null; }
-driver_serves() { mkdir -p /var/lib/kubelet/{pods,plugins_registry} && systemctl start csi-lvm && with_journal csi-lvm within 30 test -S /run/csi-lvm/csi.sock; }
+has_group() { vgs --devicesfile holdfast.devices vg1 2>/dev/null; }
+
+one_driver_serves() {
+  mkdir -p /var/lib/kubelet/{pods,plugins_registry} &&
+    systemctl start csi-lvm &&
+    with_journal csi-lvm within 30 test -S /run/csi-lvm/csi.sock
+}
+
 all_drivers_serve() {
-  cp /usr/share/doc/holdfast-csi/examples/csi-node.json /etc/holdfast && systemctl start csi-node &&
-    with_journal csi-node within 30 all_sockets_are_there && [[ $(systemctl is-active csi-lvm) == inactive ]]
+  cp /usr/share/doc/holdfast-csi/examples/csi-node.json /etc/holdfast &&
+    systemctl start csi-node &&
+    with_journal csi-node within 30 has_two_sockets &&
+    [[ $(systemctl is-active csi-lvm) == inactive ]]
 }
-all_sockets_are_there() { [[ $(find /var/lib/kubelet -name csi.sock | wc -l) == 2 ]]; }
+has_two_sockets() { [[ $(find /var/lib/kubelet -name csi.sock | wc -l) == 2 ]]; }
+
 restarts_when_killed() {
   local unit pid
   for unit in flanneld csi-node node-resource-manager; do
-    pid=$(systemctl show -P MainPID "$unit") && kill -KILL "$pid" && within 30 runs_anew "$unit" "$pid" || return 1
+    pid=$(systemctl show -P MainPID "$unit") &&
+      kill -KILL "$pid" &&
+      with_journal "$unit" within 30 runs_anew "$unit" "$pid" || return 1
   done
 }
 runs_anew() { [[ $(systemctl is-active "$1") == active && $(systemctl show -P MainPID "$1") != "$2" ]]; }
 
-removal_keeps_the_overlay() {
-  dpkg --remove holdfast-cni holdfast-node holdfast-csi && grep -q "flannel's own" /opt/cni/bin/flannel &&
-    [[ ! -e /opt/cni/bin/flannel.upstream && $(ip -4 route show 10.244.2.0/24) == *"dev flannel.1"* ]] &&
-    vgs --devicesfile holdfast.devices vg1 && [[ -s /var/lib/cni/flannel-state/overlay.json ]]
-}
-purge_leaves_nothing() {
-  dpkg --purge holdfast-cni holdfast-node holdfast-csi && files >/test/after &&
-    [[ $(comm -13 /test/before /test/after | tee /test/left | grep -vE '^/(etc/(kube-flannel|holdfast|lvm)|var/lib/kubelet)(/|$)') == "" ]]
+removal_keeps_what_pods_need() {
+  dpkg --remove "${packages[@]}" &&
+    grep -q "flannel's own" /opt/cni/bin/flannel &&
+    [[ ! -e /opt/cni/bin/flannel.upstream ]] &&
+    has_overlay_route &&
+    has_group &&
+    [[ -s /var/lib/cni/flannel-state/overlay.json ]]
 }
 
-plan 9
+comes_back_as_it_was() {
+  dpkg --install ./*.deb &&
+    [[ $(systemctl is-active flanneld node-resource-manager csi-node | sort -u) == active ]] &&
+    systemctl disable flanneld &&
+    dpkg --install ./holdfast-node_*.deb &&
+    [[ $(systemctl is-enabled flanneld) == disabled ]]
+}
+
+# What an operator, kubelet and LVM wrote stays.
+purge_leaves_nothing() {
+  dpkg --purge "${packages[@]}" &&
+    all_files >/test/after &&
+    comm -13 /test/before /test/after | fails grep -vE '^/(etc/(kube-flannel|holdfast|lvm)|var/lib/kubelet)(/|$)'
+}
+
+plan 10
 check "the packages install beside flannel's own plugin, which steps aside" installs
 check "nothing starts before it is configured" idle_without_configuration
 check "flanneld brings up the overlay, hardened as its unit says" overlay_comes_up
 check "blank disks become the volume group of a file" group_from_disks
-check "csi-lvm serves its socket" driver_serves
+check "csi-lvm serves its socket" one_driver_serves
 check "csi-node serves all drivers of its file, in csi-lvm's place" all_drivers_serve
 check "whoever is killed is started anew" restarts_when_killed
-check "removal brings flannel's plugin back, and leaves overlay and volumes" removal_keeps_the_overlay
-check "a purge leaves nothing that an operator did not write" purge_leaves_nothing
+check "removal brings flannel's plugin back, and leaves overlay and volumes" removal_keeps_what_pods_need
+check "installed again all runs, and what an operator disabled stays so" comes_back_as_it_was
+check "a purge leaves nothing but what others wrote" purge_leaves_nothing
