@@ -32,6 +32,12 @@ std::string detached_by(const SimCall& call) {
   return named ? (*ids)[0].get<std::string>() : "";
 }
 
+// The first that it is attached to; empty: none.
+std::string node_of(const std::vector<Attachment>& attachments) {
+  const auto found = std::ranges::find(attachments, Phase::kAttached, &Attachment::phase);
+  return found == attachments.end() ? "" : found->node;
+}
+
 }  // namespace
 
 Status DeviceService::begin(json& now) {
@@ -108,10 +114,10 @@ Status DeviceService::make_images(json& state) {
   return {};
 }
 
-Status DeviceService::agree_on(const std::string& id, const json& disk, bool wanted) {
+Status DeviceService::agree_on(const std::string& id, const json& disk, const std::string& node) {
   const std::string serial = serial_of(id);
   const auto there = plugged_.find(id);
-  if (!wanted) {
+  if (node.empty()) {
     if (there == plugged_.end()) return {};
     HOLDFAST_CHECK(bays_.unplug(serial));
     plugged_.erase(there);
@@ -119,7 +125,7 @@ Status DeviceService::agree_on(const std::string& id, const json& disk, bool wan
   }
   const std::int64_t gib = disk["gib"];
   if (there != plugged_.end() && there->second == gib) return {};
-  HOLDFAST_CHECK(bays_.plug(serial, images_.disk(serial)));
+  HOLDFAST_CHECK(bays_.plug(serial, images_.disk(serial), node));
   if (there != plugged_.end()) {
     HOLDFAST_CHECK(bays_.resize(serial));
   }
@@ -130,10 +136,8 @@ Status DeviceService::agree_on(const std::string& id, const json& disk, bool wan
 void DeviceService::agree(json& state) {
   const DiskCatalogue all = catalogue(state);
   for (const auto& [id, disk] : state["disks"].items()) {
-    const std::vector<Attachment> attachments = all.attachments(disk);
-    const bool wanted = std::ranges::any_of(
-        attachments, [](const Attachment& each) { return each.phase == Phase::kAttached; });
-    if (const Status done = agree_on(id, disk, wanted); !done) note_(done.error().message);
+    if (const Status done = agree_on(id, disk, node_of(all.attachments(disk))); !done)
+      note_(done.error().message);
   }
 }
 
@@ -162,10 +166,8 @@ SimAnswer DeviceService::serve_without_device(const SimCall& call, json& state) 
   SimAnswer done = DiskService::serve(call, after);
   if (!done) return done;
   const DiskCatalogue all = catalogue(after);
-  const std::vector<Attachment> attachments = all.attachments(after["disks"][id]);
-  const bool wanted =
-      std::ranges::any_of(attachments, [](const Attachment& each) { return each.phase == Phase::kAttached; });
-  if (const Status gone = agree_on(id, after["disks"][id], wanted); !gone) {
+  const json& disk = after["disks"][id];
+  if (const Status gone = agree_on(id, disk, node_of(all.attachments(disk))); !gone) {
     if (gone.error().code != Code::kFailedPrecondition) return broken(gone.error());
     return tl::unexpected(Failure{kForbidden, "OperationConflict", gone.error().message});
   }

@@ -10,9 +10,10 @@
 
 namespace holdfast::disk {
 
-/// A DiskService whose disks have content, and are block devices of this machine while they are attached to
-/// any of its machines. A detach of a device that somebody still uses is refused as OperationConflict: no
-/// cloud can pull a disk out of Linux before it lets go.
+/// A DiskService whose disks have content, and are block devices of DiskBays' machines while they are
+/// attached to any machine of the cloud; to several at a time, of one of them. A detach of a device that
+/// somebody still uses is refused as OperationConflict: no cloud can pull a disk out of Linux before it lets
+/// go.
 ///
 /// The catalogue is what counts. Images are made before it says that a disk is there, and removed at the next
 /// call after it says that it is gone; devices are made to agree with it at each call, and at the start.
@@ -38,7 +39,8 @@ class DeviceService final : public DiskService {
   [[nodiscard]] Status make_images(nlohmann::json& state);
   [[nodiscard]] Status sweep_images(const nlohmann::json& state);
   void agree(nlohmann::json& state);
-  Status agree_on(const std::string& id, const nlohmann::json& disk, bool wanted);
+  /// `node`: that it is attached to; empty: none.
+  Status agree_on(const std::string& id, const nlohmann::json& disk, const std::string& node);
 
   DiskImages& images_;
   DiskBays& bays_;

@@ -8,6 +8,7 @@
 #include "common/cloud/sim/program.h"
 #include "csi-disk/sim/device_service.h"
 #include "csi-disk/sim/loop_bays.h"
+#include "csi-disk/sim/program_bays.h"
 #include "csi-disk/sim/scsi_bays.h"
 
 namespace holdfast::disk {
@@ -15,12 +16,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 struct DiskSimOptions {
   cloud::sim::SimulatorOptions common;
   DiskShop shop;
   std::vector<std::string> nodes;
   fs::path devices;
   bool scsi = false;
+  fs::path program;  ///< that plugs disks into machines; empty: they are this machine's
 };
 
 std::vector<std::string> words_of(const std::string& text) {
@@ -38,10 +42,11 @@ Status set_zones(const std::string& value, DiskShop& into) {
   return into.zones.empty() ? Status(fail(Code::kInvalidArgument, "names no zone")) : Status{};
 }
 
-Status set_kind(const std::string& value, bool& scsi) {
-  if (value != "loop" && value != "scsi") return fail(Code::kInvalidArgument, "is neither loop nor scsi");
-  scsi = value == "scsi";
-  return {};
+Status set_kind(const std::string& value, DiskSimOptions& into) {
+  into.scsi = value == "scsi";
+  if (value.starts_with('/')) into.program = value;
+  if (value == "loop" || into.scsi || !into.program.empty()) return {};
+  return fail(Code::kInvalidArgument, "is neither loop, scsi, nor the path of a program");
 }
 
 void add_flags(Flags& flags, DiskSimOptions& into) {
@@ -57,9 +62,24 @@ void add_flags(Flags& flags, DiskSimOptions& into) {
   flags.value("devices", "FOLDER",
               "disks have content, kept there, and are devices of this machine while they are attached",
               Flags::to_path(into.devices));
-  flags.value("as", "loop|scsi",
-              "loop devices with links in FOLDER/by-id, or SCSI disks with serial numbers [loop]",
-              [&into](const std::string& value) { return set_kind(value, into.scsi); });
+  flags.value(
+      "as", "loop|scsi|PROGRAM",
+      "loop devices with links in FOLDER/by-id, SCSI disks with serial numbers, or what a program makes of "
+      "them [loop]",
+      [&into](const std::string& value) { return set_kind(value, into); });
+}
+
+Result<std::unique_ptr<DiskBays>> make_bays(const DiskSimOptions& options, Executor& executor) {
+  const fs::path images = options.devices / "disks";
+  if (!options.program.empty()) {
+    return std::unique_ptr<DiskBays>(
+        std::make_unique<ProgramBays>(executor, options.program, std::vector<std::string>{kPath}));
+  }
+  if (!options.scsi)
+    return std::unique_ptr<DiskBays>(std::make_unique<LoopBays>(images, options.devices / "by-id"));
+  auto scsi = std::make_unique<ScsiBays>(images);
+  HOLDFAST_CHECK(scsi->open());
+  return std::unique_ptr<DiskBays>(std::move(scsi));
 }
 
 Status serve(const DiskSimOptions& options, std::ostream& out, std::ostream& error) {
@@ -70,13 +90,8 @@ Status serve(const DiskSimOptions& options, std::ostream& out, std::ostream& err
     return cloud::sim::run_simulator(options.common, service, clock, files, out);
   }
   DiskImages images(options.devices);
-  std::unique_ptr<DiskBays> bays =
-      std::make_unique<LoopBays>(options.devices / "disks", options.devices / "by-id");
-  if (options.scsi) {
-    auto scsi = std::make_unique<ScsiBays>(options.devices / "disks");
-    HOLDFAST_CHECK(scsi->open());
-    bays = std::move(scsi);
-  }
+  SystemExecutor executor;
+  HOLDFAST_TRY(const std::unique_ptr<DiskBays> bays, make_bays(options, executor));
   DeviceService service(clock, options.shop, images, *bays,
                         [&error](const std::string& words) { error << words << std::endl; });
   Status done = cloud::sim::run_simulator(options.common, service, clock, files, out);

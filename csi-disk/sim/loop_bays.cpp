@@ -29,7 +29,8 @@ Status LoopBays::make_link(const std::string& serial, const std::string& device)
 
 Result<std::map<std::string, std::string>> LoopBays::plugged() { return loops_below(images_); }
 
-Status LoopBays::plug(const std::string& serial, const std::filesystem::path& image) {
+Status LoopBays::plug(const std::string& serial, const std::filesystem::path& image,
+                      const std::string& /*node*/) {
   HOLDFAST_TRY(const auto there, plugged());
   const auto found = there.find(serial);
   if (found != there.end()) return make_link(serial, found->second);

@@ -20,7 +20,8 @@ class LoopBays final : public DiskBays {
       : images_(std::move(images)), by_id_(std::move(by_id)) {}
 
   Result<std::map<std::string, std::string>> plugged() override;
-  Status plug(const std::string& serial, const std::filesystem::path& image) override;
+  Status plug(const std::string& serial, const std::filesystem::path& image,
+              const std::string& node) override;
   Status unplug(const std::string& serial) override;
   Status resize(const std::string& serial) override;
 

@@ -136,7 +136,7 @@ Status ScsiBays::make_lun(const std::string& serial) const {
   return fail(Code::kResourceExhausted, "there are as many disks as there are numbers for them");
 }
 
-Status ScsiBays::plug(const std::string& serial, const fs::path& image) {
+Status ScsiBays::plug(const std::string& serial, const fs::path& image, const std::string& /*node*/) {
   HOLDFAST_CHECK(make_backstore(serial, image));
   return make_lun(serial);
 }

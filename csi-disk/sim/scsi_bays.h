@@ -26,7 +26,8 @@ class ScsiBays final : public DiskBays {
   Status open();
 
   Result<std::map<std::string, std::string>> plugged() override;
-  Status plug(const std::string& serial, const std::filesystem::path& image) override;
+  Status plug(const std::string& serial, const std::filesystem::path& image,
+              const std::string& node) override;
   Status unplug(const std::string& serial) override;
   Status resize(const std::string& serial) override;
 

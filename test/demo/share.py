@@ -7,7 +7,6 @@ mounts it on both. Exit status 0: no write failed, and both pods see the same.
 """
 
 import concurrent.futures
-import os
 import pathlib
 import shutil
 import subprocess
@@ -15,21 +14,14 @@ import sys
 import threading
 
 import guest
+import namespaces
 import proto
 from report import print_table, step
 from storage import PHASE_SECONDS, Row, make_disks
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "out/demo/share"
-IN_NAMESPACES = "HOLDFAST_DEMO_INSIDE"
 SERVER, NODES = 1, (2, 3)  # their places on the LAN
-
-
-def enter_namespaces():
-    """Starts this program again in namespaces that end with it, so that nothing is left whatever ends it."""
-    os.environ[IN_NAMESPACES] = "1"
-    os.execvp("setpriv", ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork",
-                          "--kill-child=KILL", "--mount-proc", sys.executable, "-B", __file__])
 
 
 def ip(*words):
@@ -134,8 +126,7 @@ def show(site):
 
 
 def main():
-    if IN_NAMESPACES not in os.environ:
-        enter_namespaces()
+    namespaces.enter(__file__)
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     site = Site()

@@ -5,7 +5,7 @@
 The node is a guest with a kernel and three disks of its own: one holds its /etc and /var, two are blank. A ConfigMap
 makes a volume group of these; csi-lvm makes, mounts, grows, snapshots and restores volumes on it. Then the power
 goes, the cables of two disks are exchanged, and the node boots again. Then two nodes share a volume of an NFS server
-(share.py). Exit status 0: every byte is where it was.
+(share.py), and a cloud's disk moves between two nodes (disk.py). Exit status 0: every byte is where it was.
 """
 
 import collections
@@ -85,7 +85,11 @@ def main():
     finally:
         node.cut_power()
     print("   every byte is where it was: 0 files lost, 0 volumes formatted again")
-    return subprocess.run([sys.executable, "-B", pathlib.Path(__file__).with_name("share.py")]).returncode
+    for story in ("share.py", "disk.py"):
+        status = subprocess.run([sys.executable, "-B", pathlib.Path(__file__).with_name(story)]).returncode
+        if status != 0:
+            return status
+    return 0
 
 
 if __name__ == "__main__":

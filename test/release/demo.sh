@@ -16,4 +16,4 @@ plan 4
 check "the demo notices addresses that move" moves_without_us
 check "pods of containerd keep their addresses through a power cut" /usr/bin/python3 -B "$demo/pods.py"
 check "three nodes keep their overlay through kills, a reboot and a new address" /usr/bin/python3 -B "$demo/overlay.py"
-check "volumes keep their bytes through a mistake, a power cut, exchanged disks and a dead server" /usr/bin/python3 -B "$demo/storage.py"
+check "volumes keep their bytes through a mistake, a power cut, exchanged disks, a dead server and a move" /usr/bin/python3 -B "$demo/storage.py"
