@@ -12,11 +12,6 @@ namespace holdfast::bfd {
 namespace {
 
 constexpr std::uint8_t kMeticulousSha1 = 5;
-constexpr std::size_t kTypeAt = kPacketBytes;
-constexpr std::size_t kSectionLengthAt = kPacketBytes + 1;
-constexpr std::size_t kKeyAt = kPacketBytes + 2;
-constexpr std::size_t kSequenceAt = kPacketBytes + 4;
-constexpr std::size_t kDigestAt = kPacketBytes + 8;
 constexpr std::size_t kSignedBytes = kPacketBytes + kAuthenticationBytes;
 constexpr std::uint32_t kWindow = 3;  // in the peer's detection multipliers: RFC 5880 section 6.7.4
 
@@ -86,14 +81,19 @@ std::optional<Refusal> Authenticator::verify(std::span<const std::uint8_t> paylo
   if (key == nullptr) return Refusal::kKey;
   const std::uint32_t sequence = get32(payload, kSequenceAt);
   if (last_ && now - last_->at > forgets_after) last_.reset();
-  // modulo 2^32: numbers wrap around
-  if (last_ && sequence - last_->sequence - 1 >= kWindow * packet.detect_multiplier)
-    return Refusal::kSequence;
+  const bool answers_us = packet.your_discriminator != 0;
+  const bool same_numbering = last_ && (last_->answered_us || !answers_us);
+  if (same_numbering && !in_order(sequence, packet)) return Refusal::kSequence;
   Signed whole{};
   std::copy_n(payload.begin(), whole.size(), whole.begin());
   if (!equal(digest_of(whole, *key), payload.subspan(kDigestAt, Digest{}.size()))) return Refusal::kDigest;
-  last_ = {sequence, now};
+  last_ = {sequence, now, answers_us || (last_ && last_->answered_us)};
   return std::nullopt;
+}
+
+/// Behind the last one, and not too far. Modulo 2^32: numbers wrap around.
+bool Authenticator::in_order(std::uint32_t sequence, const Packet& packet) const {
+  return sequence - last_->sequence - 1 < kWindow * packet.detect_multiplier;
 }
 
 const Key* Authenticator::find(std::uint8_t id) const {

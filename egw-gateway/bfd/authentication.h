@@ -40,8 +40,10 @@ struct Keys {
 /// and the secret. Shape, behind the mandatory section: type 5, length 28, key id, 0, sequence number (4
 /// bytes), digest (20 bytes).
 ///
-/// A packet recorded in a session that is over is refused for its discriminator, which is random for each
-/// session, before it comes here.
+/// A packet that was recorded says what is true no more. While the peer lives its number is used up. When the
+/// peer has died its number is forgotten, but the session has another discriminator: what answered the old
+/// one does not come here. What answers nobody (a Down with Your Discriminator 0) might be of any day: its
+/// number is not held against a packet that answers us.
 ///
 /// Source: RFC 5880 sections 4.4, 6.7.1 and 6.7.4, but that a packet with a wrong digest changes nothing: the
 /// RFC's order of checks would let anybody set the sequence number of a session that has none.
@@ -66,8 +68,10 @@ class Authenticator {
   struct Accepted {
     std::uint32_t sequence = 0;
     std::chrono::nanoseconds at{};
+    bool answered_us = false;  // this one, or one of the same numbering before it
   };
   [[nodiscard]] const Key* find(std::uint8_t id) const;
+  [[nodiscard]] bool in_order(std::uint32_t sequence, const Packet& packet) const;
 
   Keys keys_;
   std::uint32_t next_sequence_;

@@ -56,8 +56,8 @@ Engine::Engine(EventLoop& loop, Transport& transport, Random random, OnChange ch
     : loop_(loop), transport_(transport), random_(std::move(random)), changed_(std::move(changed)) {
   transport_.on_readable([this] {
     receive();
-    settle();
-    tell();
+    flush_and_arm();
+    report_changes();
   });
 }
 
@@ -70,18 +70,17 @@ Result<SessionId> Engine::add(const SessionConfig& config) {
                                           config.path.peer.to_string());
   }
   HOLDFAST_CHECK(transport_.open(config.path.hops, config.path.peer.family()));
-  const SessionId id = unused_id();
+  const SessionId id = ++last_id_;
   const Time now = loop_.clock().since_boot();
-  Entry& entry =
-      sessions_
-          .emplace(id,
-                   Entry{config.path, config.least_ttl, Session(id, config.timers, random_, now), {}, now})
-          .first->second;
+  Session session([this] { return unused_discriminator(); }, config.timers, random_, now);
+  Entry& entry = sessions_.emplace(id, Entry{config.path, config.least_ttl, std::move(session), {}, 0, now})
+                     .first->second;
   if (config.keys) entry.authenticator.emplace(*config.keys, random_());
   by_path_.emplace(config.path, id);
   agenda_.emplace(now, id);
+  follow_discriminator(id, entry);
   if (config.admin_down) act(id, entry, entry.session.set_admin_down(true, now));
-  after_call();
+  flush_and_post_changes();
   return id;
 }
 
@@ -92,15 +91,16 @@ Status Engine::remove(SessionId id) {
   if (farewell.send) send(entry, *farewell.send);
   agenda_.erase({entry.planned, id});
   by_path_.erase(entry.path);
+  by_discriminator_.erase(entry.discriminator);
   sessions_.erase(found);
-  after_call();
+  flush_and_post_changes();
   return {};
 }
 
 Status Engine::set_admin_down(SessionId id, bool down, Diagnostic why) {
   HOLDFAST_TRY(const auto found, entry_of(id));
   act(id, found->second, found->second.session.set_admin_down(down, loop_.clock().since_boot(), why));
-  after_call();
+  flush_and_post_changes();
   return {};
 }
 
@@ -109,7 +109,7 @@ Status Engine::set_timers(SessionId id, const Timers& timers) {
   HOLDFAST_CHECK(check(timers));
   found->second.session.set_timers(timers, loop_.clock().since_boot());
   act(id, found->second, {});
-  after_call();
+  flush_and_post_changes();
   return {};
 }
 
@@ -137,10 +137,10 @@ std::vector<SessionView> Engine::sessions() const {
   return out;
 }
 
-SessionId Engine::unused_id() {
+std::uint32_t Engine::unused_discriminator() {
   for (;;) {
-    const SessionId id = random_();
-    if (id != 0 && !sessions_.contains(id)) return id;
+    const std::uint32_t number = random_();
+    if (number != 0 && !by_discriminator_.contains(number)) return number;
   }
 }
 
@@ -157,7 +157,10 @@ Result<Engine::Entries::iterator> Engine::entry_of(SessionId id) {
 /// The session that a packet is for: RFC 5880 section 6.8.6. By addresses only while the peer does not know
 /// our discriminator.
 Engine::Entries::iterator Engine::addressee(const Packet& packet, const Path& path) {
-  if (packet.your_discriminator != 0) return sessions_.find(packet.your_discriminator);
+  if (packet.your_discriminator != 0) {
+    const auto known = by_discriminator_.find(packet.your_discriminator);
+    return known == by_discriminator_.end() ? sessions_.end() : sessions_.find(known->second);
+  }
   auto found = by_path_.find(path);
   if (found == by_path_.end()) found = by_path_.find(on_any_interface(path));
   return found == by_path_.end() ? sessions_.end() : sessions_.find(found->second);
@@ -209,23 +212,24 @@ void Engine::run_due() {
   while (!agenda_.empty()) {
     const auto [planned, id] = *agenda_.begin();
     Entry& entry = sessions_.at(id);
-    if (entry.session.ready(now)) {
+    if (entry.session.may_act(now)) {
       act(id, entry, entry.session.due(now));
     } else if (entry.session.next_due() == planned) {
       break;
     }
-    plan(id, entry, entry.session.next_due());
+    move_in_agenda(id, entry, entry.session.next_due());
   }
-  settle();
-  tell();
+  flush_and_arm();
+  report_changes();
 }
 
 /// What a session gave to do; and its next turn, when that is earlier than planned. A later one is seen when
 /// the planned one has come: most packets only put a death off.
 void Engine::act(SessionId id, Entry& entry, const Actions& actions) {
+  follow_discriminator(id, entry);
   if (actions.send) send(entry, *actions.send);
   if (actions.change) changes_.emplace_back(id, *actions.change);
-  if (const Time due = entry.session.next_due(); due < entry.planned) plan(id, entry, due);
+  if (const Time due = entry.session.next_due(); due < entry.planned) move_in_agenda(id, entry, due);
 }
 
 void Engine::send(Entry& entry, const Packet& packet) {
@@ -235,14 +239,21 @@ void Engine::send(Entry& entry, const Packet& packet) {
   ++entry.sent;
 }
 
-void Engine::plan(SessionId id, Entry& entry, Time at) {
+void Engine::follow_discriminator(SessionId id, Entry& entry) {
+  if (entry.discriminator == entry.session.discriminator()) return;
+  by_discriminator_.erase(entry.discriminator);
+  entry.discriminator = entry.session.discriminator();
+  by_discriminator_.emplace(entry.discriminator, id);
+}
+
+void Engine::move_in_agenda(SessionId id, Entry& entry, Time at) {
   auto node = agenda_.extract({entry.planned, id});
   node.value().first = entry.planned = at;
   agenda_.insert(std::move(node));
 }
 
 /// Sends what is to be sent, and is woken for what is due next.
-void Engine::settle() {
+void Engine::flush_and_arm() {
   if (!outbox_.empty()) {
     const Sent sent = transport_.send(outbox_);
     counters_.sent += outbox_.size() - sent.refused;
@@ -256,15 +267,15 @@ void Engine::settle() {
   timer_ = loop_.after(wait, [this] { run_due(); });
 }
 
-void Engine::after_call() {
-  settle();
+void Engine::flush_and_post_changes() {
+  flush_and_arm();
   if (!changes_.empty() && !telling_.pending()) {
-    telling_ = loop_.after({}, [this] { tell(); });
+    telling_ = loop_.after({}, [this] { report_changes(); });
   }
 }
 
 /// Those that are told may cause others.
-void Engine::tell() {
+void Engine::report_changes() {
   while (!changes_.empty()) {
     const auto changes = std::exchange(changes_, {});
     for (const auto& [id, change] : changes) {

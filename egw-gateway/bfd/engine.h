@@ -20,8 +20,8 @@
 
 namespace holdfast::bfd {
 
-/// A session's discriminator at this end: random, so that it is not guessed and not met again.
-using SessionId = std::uint32_t;
+/// Names a session of an engine as long as that lives; no other has had it. Never 0.
+using SessionId = std::uint64_t;
 
 struct SessionConfig {
   Path path;
@@ -93,35 +93,41 @@ class Engine {
     std::uint8_t least_ttl = 1;
     Session session;
     std::optional<Authenticator> authenticator;
-    Time planned{};  // its place in agenda_: not after session.next_due()
+    std::uint32_t discriminator = 0;  // of the session, by which by_discriminator_ has it
+    Time planned{};                   // its place in agenda_: not after session.next_due()
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
     std::uint64_t refused = 0;
   };
   using Entries = std::unordered_map<SessionId, Entry>;
 
-  [[nodiscard]] SessionId unused_id();
+  [[nodiscard]] std::uint32_t unused_discriminator();
   [[nodiscard]] static SessionView view(SessionId id, const Entry& entry);
   Result<Entries::iterator> entry_of(SessionId id);
   Entries::iterator addressee(const Packet& packet, const Path& path);
   std::optional<Refusal> accept(const Incoming& incoming);
   static std::optional<Refusal> examine(Entry& entry, const Incoming& incoming, const Packet& packet,
                                         Time now);
+  // What begins anything (a call, a readable socket, the timer) changes sessions by act(); then it sends and
+  // arms the timer; then it reports.
   void receive();
   void run_due();
   void act(SessionId id, Entry& entry, const Actions& actions);
   void send(Entry& entry, const Packet& packet);
-  void plan(SessionId id, Entry& entry, Time at);
-  void settle();
-  void after_call();
-  void tell();
+  void move_in_agenda(SessionId id, Entry& entry, Time at);
+  void follow_discriminator(SessionId id, Entry& entry);
+  void flush_and_arm();
+  void flush_and_post_changes();
+  void report_changes();
 
   EventLoop& loop_;
   Transport& transport_;
   Random random_;
   OnChange changed_;
   Entries sessions_;
+  SessionId last_id_ = 0;
   std::map<Path, SessionId> by_path_;
+  std::unordered_map<std::uint32_t, SessionId> by_discriminator_;
   std::set<std::pair<Time, SessionId>> agenda_;
   std::vector<Outgoing> outbox_;
   std::vector<std::pair<SessionId, StateChange>> changes_;  // not told

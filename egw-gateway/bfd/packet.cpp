@@ -62,7 +62,7 @@ std::string_view to_string(Diagnostic diagnostic) {
 tl::expected<Packet, Refusal> parse_packet(std::span<const std::uint8_t> payload) {
   if (payload.size() < kPacketBytes) return tl::unexpected(Refusal::kSize);
   const std::uint8_t flags = payload[kFlagsAt];
-  if (payload[0] >> 5U != kVersion) return tl::unexpected(Refusal::kVersion);
+  if (payload[kVersionAt] >> kVersionShift != kVersion) return tl::unexpected(Refusal::kVersion);
   const std::size_t length = payload[kLengthAt];
   const bool authenticated = has(flags, kAuthenticationFlag);
   if (length < kPacketBytes + (authenticated ? kLeastAuthentication : 0)) {
@@ -70,19 +70,19 @@ tl::expected<Packet, Refusal> parse_packet(std::span<const std::uint8_t> payload
   }
   if (length > payload.size()) return tl::unexpected(Refusal::kSize);
   Packet out;
-  out.diagnostic = static_cast<Diagnostic>(payload[0] & 0x1fU);
-  out.state = static_cast<State>(flags >> 6U);
+  out.diagnostic = static_cast<Diagnostic>(payload[kVersionAt] & kDiagnosticBits);
+  out.state = static_cast<State>(flags >> kStateShift);
   out.poll = has(flags, kPoll);
   out.final = has(flags, kFinal);
   out.control_plane_independent = has(flags, kControlPlaneIndependent);
   out.authenticated = authenticated;
   out.demand = has(flags, kDemand);
-  out.detect_multiplier = payload[2];
-  out.my_discriminator = get32(payload, 4);
-  out.your_discriminator = get32(payload, 8);
-  out.desired_min_tx = microseconds{get32(payload, 12)};
-  out.required_min_rx = microseconds{get32(payload, 16)};
-  out.required_min_echo_rx = microseconds{get32(payload, 20)};
+  out.detect_multiplier = payload[kDetectMultiplierAt];
+  out.my_discriminator = get32(payload, kMyDiscriminatorAt);
+  out.your_discriminator = get32(payload, kYourDiscriminatorAt);
+  out.desired_min_tx = microseconds{get32(payload, kDesiredMinTxAt)};
+  out.required_min_rx = microseconds{get32(payload, kRequiredMinRxAt)};
+  out.required_min_echo_rx = microseconds{get32(payload, kRequiredMinEchoRxAt)};
   if (out.detect_multiplier == 0) return tl::unexpected(Refusal::kDetectMultiplier);
   if (has(flags, kMultipoint)) return tl::unexpected(Refusal::kMultipoint);
   if (out.my_discriminator == 0) return tl::unexpected(Refusal::kMyDiscriminator);
@@ -95,18 +95,19 @@ tl::expected<Packet, Refusal> parse_packet(std::span<const std::uint8_t> payload
 WirePacket encode(const Packet& packet) {
   WirePacket out;
   out.size = kPacketBytes;
-  out.bytes[0] = static_cast<std::uint8_t>(kVersion << 5U | static_cast<unsigned>(packet.diagnostic));
+  out.bytes[kVersionAt] =
+      static_cast<std::uint8_t>(kVersion << kVersionShift | static_cast<unsigned>(packet.diagnostic));
   out.bytes[kFlagsAt] = static_cast<std::uint8_t>(
-      static_cast<unsigned>(packet.state) << 6U | flag_if(packet.poll, kPoll) |
+      static_cast<unsigned>(packet.state) << kStateShift | flag_if(packet.poll, kPoll) |
       flag_if(packet.final, kFinal) | flag_if(packet.control_plane_independent, kControlPlaneIndependent) |
       flag_if(packet.demand, kDemand));
-  out.bytes[2] = packet.detect_multiplier;
+  out.bytes[kDetectMultiplierAt] = packet.detect_multiplier;
   out.bytes[kLengthAt] = kPacketBytes;
-  put32(out.bytes, 4, packet.my_discriminator);
-  put32(out.bytes, 8, packet.your_discriminator);
-  put32(out.bytes, 12, on_wire(packet.desired_min_tx));
-  put32(out.bytes, 16, on_wire(packet.required_min_rx));
-  put32(out.bytes, 20, on_wire(packet.required_min_echo_rx));
+  put32(out.bytes, kMyDiscriminatorAt, packet.my_discriminator);
+  put32(out.bytes, kYourDiscriminatorAt, packet.your_discriminator);
+  put32(out.bytes, kDesiredMinTxAt, on_wire(packet.desired_min_tx));
+  put32(out.bytes, kRequiredMinRxAt, on_wire(packet.required_min_rx));
+  put32(out.bytes, kRequiredMinEchoRxAt, on_wire(packet.required_min_echo_rx));
   return out;
 }
 

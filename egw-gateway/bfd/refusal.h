@@ -6,8 +6,9 @@
 
 namespace holdfast::bfd {
 
-/// Why a received packet was discarded, in the order in which it is looked at.
-/// Source: RFC 5880 sections 6.7.4 and 6.8.6, RFC 5881 sections 3 and 5, RFC 5883 section 4.
+/// Why a received packet was discarded, in the order of the checks; but the hop limit of a session over
+/// several hops is looked at once the session is known. Source: RFC 5880 sections 6.7.4 and 6.8.6, RFC 5881
+/// sections 3 and 5, RFC 5883 section 4.
 enum class Refusal : std::uint8_t {
   kHopLimit,                  ///< came over more hops than its session allows
   kSize,                      ///< fewer bytes than a packet has, or than its Length says
@@ -27,7 +28,7 @@ enum class Refusal : std::uint8_t {
   kSequence,                  ///< replayed, or too far ahead
   kDigest,                    ///< made with another key, or changed on the way
 };
-inline constexpr std::size_t kRefusals = 17;
+inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::kDigest) + 1;
 
 /// In lower case with underscores, as a label of a metric: "hop_limit".
 [[nodiscard]] std::string_view to_string(Refusal refusal);

@@ -59,9 +59,10 @@ State next_state(State local, State remote) {
   }
 }
 
-Session::Session(std::uint32_t discriminator, Timers timers, Random random, Time now)
-    : random_(std::move(random)),
-      discriminator_(discriminator),
+Session::Session(Discriminators discriminators, Timers timers, Random random, Time now)
+    : discriminators_(std::move(discriminators)),
+      random_(std::move(random)),
+      discriminator_(discriminators_()),
       wanted_(timers),
       transmit_at_(now),
       transmit_from_(now) {
@@ -89,7 +90,7 @@ Actions Session::received(const Packet& packet, Time now) {
 
 nanoseconds Session::next_due() const { return std::min(transmit_at_, dead_at()); }
 
-bool Session::ready(Time now) const { return now >= std::min(transmit_from_, dead_at()); }
+bool Session::may_act(Time now) const { return now >= std::min(transmit_from_, dead_at()); }
 
 Actions Session::due(Time now) {
   Actions out;
@@ -98,6 +99,7 @@ Actions Session::due(Time now) {
     const Diagnostic remote_diagnostic = remote_.diagnostic;
     last_detection_time_ = detection_time();
     remote_ = {};
+    discriminator_ = discriminators_();
     poll_ = false;
     if (was_alive) {
       out.change = enter(State::kDown, Diagnostic::kDetectionTimeExpired);
@@ -176,6 +178,7 @@ StateChange Session::enter(State state, Diagnostic diagnostic) {
   const State from = std::exchange(state_, state);
   diagnostic_ = state == State::kUp ? Diagnostic::kNone : diagnostic;
   poll_ = false;
+  if (state_ != State::kUp) in_force_ = advertised_;  // no answer will come
   advertise();
   return {from, state_, diagnostic_, remote_.diagnostic};
 }

@@ -12,6 +12,8 @@ namespace holdfast::bfd {
 
 /// Random numbers, so that tests know them.
 using Random = std::function<std::uint32_t()>;
+/// Numbers that are not 0 and no session's at this end, random for each.
+using Discriminators = std::function<std::uint32_t()>;
 
 /// What one end asks of a session. A peer that dies is found dead after detect_multiplier times the slower
 /// one's interval.
@@ -78,17 +80,18 @@ struct SessionState {
 /// 6.8.16 (administrative control).
 class Session {
  public:
-  /// `timers` passed check(); `discriminator` is not 0 and no other session's. The first packet is due `now`.
-  Session(std::uint32_t discriminator, Timers timers, Random random, std::chrono::nanoseconds now);
+  /// `timers` passed check(). The first packet is due `now`. It takes another discriminator when a silent
+  /// peer is forgotten: what was said to the old one is then for nobody, and cannot be played back.
+  Session(Discriminators discriminators, Timers timers, Random random, std::chrono::nanoseconds now);
 
   /// `packet` came from the peer, was parsed, and is authentic where that is asked for.
   Actions received(const Packet& packet, std::chrono::nanoseconds now);
 
   /// When due() has something to do at the latest.
   [[nodiscard]] std::chrono::nanoseconds next_due() const;
-  /// Whether due() has something to do: a packet may go out up to a twentieth of its interval before
+  /// Whether due() would do something: a packet may go out up to a twentieth of its interval before
   /// next_due(), so that those of several sessions go out by one system call.
-  [[nodiscard]] bool ready(std::chrono::nanoseconds now) const;
+  [[nodiscard]] bool may_act(std::chrono::nanoseconds now) const;
   /// Sends what is due, and finds a silent peer dead. Does nothing before its time.
   Actions due(std::chrono::nanoseconds now);
 
@@ -101,6 +104,8 @@ class Session {
   void set_timers(const Timers& timers, std::chrono::nanoseconds now);
 
   [[nodiscard]] SessionState state() const;
+  /// What the peer addresses us by.
+  [[nodiscard]] std::uint32_t discriminator() const { return discriminator_; }
   /// Silence after which the peer counts as dead. 0: it is not heard.
   [[nodiscard]] std::chrono::microseconds detection_time() const;
   /// Silence after which its authentication may begin anew: twice the detection time, also of a peer that is
@@ -136,6 +141,7 @@ class Session {
   void schedule(Time now);
   void keep_up_with_interval(Time now);
 
+  Discriminators discriminators_;
   Random random_;
   std::uint32_t discriminator_;
   Timers wanted_;

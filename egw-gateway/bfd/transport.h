@@ -20,7 +20,7 @@ inline constexpr std::uint16_t kMultihopPort = 4784;
 /// section 5.
 inline constexpr std::uint8_t kTtl = 255;
 
-/// The way between the two ends of a session, which also tells it from others. A packet is taken only from
+/// The path between the two ends of a session, which also tells it from others. A packet is taken only from
 /// `peer`, to `local`, and by `interface` where that is given.
 struct Path {
   Hops hops = Hops::kSingle;

@@ -172,6 +172,21 @@ struct ReceiveBatch {
   }
 };
 
+/// Without the control messages that were asked for (never seen) its local address is 0.0.0.0, no session's.
+std::optional<Incoming> incoming_of(Hops hops, mmsghdr& message, const ReceiveBatch::One& one) {
+  const std::optional<IpAddress> from = address_of(one.from);
+  if (!from) return std::nullopt;
+  Incoming out;
+  out.path.hops = hops;
+  out.path.peer = *from;
+  out.payload = {one.payload.data(), std::min<std::size_t>(message.msg_len, kPayloadRoom)};
+  for (cmsghdr* control = CMSG_FIRSTHDR(&message.msg_hdr); control != nullptr;
+       control = CMSG_NXTHDR(&message.msg_hdr, control)) {
+    read_control(control, out);
+  }
+  return out;
+}
+
 /// Buffers of one sendmmsg(2).
 struct SendBatch {
   struct One {
@@ -239,19 +254,10 @@ void UdpSockets::receive(const std::function<void(const Incoming&)>& take) {
     batch.prepare();
     const int got = ::recvmmsg(receiver_.get(), batch.messages.data(), kBatch, MSG_DONTWAIT, nullptr);
     for (int at = 0; at < got; ++at) {
-      mmsghdr& message = batch.messages.at(static_cast<std::size_t>(at));
-      const auto& one = batch.each.at(static_cast<std::size_t>(at));
-      const std::optional<IpAddress> from = address_of(one.from);
-      if (!from) continue;
-      Incoming incoming;
-      incoming.path.hops = hops_;
-      incoming.path.peer = *from;
-      incoming.payload = {one.payload.data(), std::min<std::size_t>(message.msg_len, kPayloadRoom)};
-      for (cmsghdr* control = CMSG_FIRSTHDR(&message.msg_hdr); control != nullptr;
-           control = CMSG_NXTHDR(&message.msg_hdr, control)) {
-        read_control(control, incoming);
-      }
-      take(incoming);
+      const auto number = static_cast<std::size_t>(at);
+      const std::optional<Incoming> incoming =
+          incoming_of(hops_, batch.messages.at(number), batch.each.at(number));
+      if (incoming) take(*incoming);
     }
     if (got < static_cast<int>(kBatch)) return;
   }

@@ -42,6 +42,13 @@ class FreshNetns {
   Fd netns_;
 };
 
+/// What a shell command prints in a namespace. Throws, which fails the case, when the command fails.
+inline std::string output_in(int netns, const std::string& command) {
+  std::string out;
+  static_cast<void>(nl::run_in_netns(netns, [&] { out = output_of(command); }));
+  return out;
+}
+
 /// The fixture of most cases: a namespace of its own and a socket in it.
 struct RouteKernel {
   FreshNetns netns;

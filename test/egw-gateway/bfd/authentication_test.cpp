@@ -17,11 +17,12 @@ using std::chrono::milliseconds;
 constexpr milliseconds kForgets{600};
 const Keys kKeys{{7, "a secret"}, {}};
 
-WirePacket signed_packet(Authenticator& by, State state = State::kUp) {
+/// `your_discriminator` 0: it answers nobody.
+WirePacket signed_packet(Authenticator& by, std::uint32_t your_discriminator = 2) {
   Packet packet;
-  packet.state = state;
+  packet.state = your_discriminator == 0 ? State::kDown : State::kUp;
   packet.my_discriminator = 1;
-  packet.your_discriminator = 2;
+  packet.your_discriminator = your_discriminator;
   WirePacket out = encode(packet);
   by.sign(out);
   return out;
@@ -90,6 +91,20 @@ TEST_CASE("a forged packet does not set the sequence number", "[bfd]") {
   CHECK(verified(receiver, signed_packet(forger)) == Refusal::kDigest);
   Authenticator sender(kKeys, 10);
   CHECK(verified(receiver, signed_packet(sender)) == std::nullopt);
+}
+
+TEST_CASE("a recorded packet that answers nobody does not keep out the peer that answers us", "[bfd]") {
+  Authenticator receiver(kKeys, 1);
+  Authenticator long_ago(kKeys, 4'000'000'000);
+  Authenticator peer(kKeys, 10);
+  const WirePacket recorded = signed_packet(long_ago, 0);
+  CHECK(verified(receiver, recorded) == std::nullopt);
+  CHECK(verified(receiver, signed_packet(peer, 0)) == Refusal::kSequence);  // nothing tells which one is true
+  CHECK(verified(receiver, signed_packet(peer)) == std::nullopt);
+  CHECK(verified(receiver, recorded) == Refusal::kSequence);
+  CHECK(verified(receiver, signed_packet(peer, 0)) == std::nullopt);  // of the same numbering
+  CHECK(verified(receiver, recorded) == Refusal::kSequence);
+  CHECK(verified(receiver, signed_packet(peer)) == std::nullopt);
 }
 
 TEST_CASE("whatever is changed of a signed packet, it is refused", "[bfd]") {

@@ -7,6 +7,8 @@
 namespace holdfast::bfd::test {
 namespace {
 
+using holdfast::test::output_in;
+
 /// A link of the same name in both.
 void connect(int one, int other, const std::string& name, const std::string& name_there) {
   const Status made = nl::in_netns(one, [&]() -> Status {
@@ -22,47 +24,40 @@ void connect(int one, int other, const std::string& name, const std::string& nam
 }
 
 void address(int netns, const std::string& link, const std::string& addresses) {
-  run_in(netns, "for a in " + addresses + "; do ip addr add $a dev " + link +
-                    " $(case $a in *:*) echo nodad; esac); done");
+  output_in(netns, "for a in " + addresses + "; do ip addr add $a dev " + link +
+                       " $(case $a in *:*) echo nodad; esac); done");
 }
 
 }  // namespace
-
-std::string run_in(int netns, const std::string& command) {
-  std::string out;
-  static_cast<void>(nl::run_in_netns(netns, [&] { out = holdfast::test::output_of(command); }));
-  return out;
-}
 
 World::World() {
   // no address of the kernel's own making: it takes a while until one may be used
   const std::string ready =
       "sysctl -qw net.ipv6.conf.default.addr_gen_mode=1 net.ipv6.conf.default.accept_dad=0 "
       "net.ipv6.conf.all.accept_dad=0 && ip link set lo up";
-  for (const int netns : {left(), right(), far()}) run_in(netns, ready);
+  for (const int netns : {left(), right(), far()}) output_in(netns, ready);
   connect(left(), right(), "eth0", "eth0");
   connect(right(), far(), "eth1", "eth0");
-  run_in(left(), "ip link set eth0 up");
-  run_in(right(), "ip link set eth0 up && ip link set eth1 up");
-  run_in(far(), "ip link set eth0 up");
+  output_in(left(), "ip link set eth0 up");
+  output_in(right(), "ip link set eth0 up && ip link set eth1 up");
+  output_in(far(), "ip link set eth0 up");
   address(left(), "eth0", "10.0.0.1/24 fd00::1/64 fe80::1/64");
   address(right(), "eth0", "10.0.0.2/24 fd00::2/64 fe80::2/64");
   address(right(), "eth1", "10.0.1.2/24 fd01::2/64");
   address(far(), "eth0", "10.0.1.3/24 fd01::3/64");
-  run_in(right(), "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
-  run_in(left(), "ip route add default via 10.0.0.2 && ip -6 route add default via fd00::2");
-  run_in(far(), "ip route add default via 10.0.1.2 && ip -6 route add default via fd01::2");
+  output_in(right(), "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
+  output_in(left(), "ip route add default via 10.0.0.2 && ip -6 route add default via fd00::2");
+  output_in(far(), "ip route add default via 10.0.1.2 && ip -6 route add default via fd01::2");
 }
 
-void World::lose_all_to(int netns, bool lose) {
-  if (!lose) {
-    run_in(netns, "nft delete table inet lossy");
-    return;
-  }
-  run_in(netns,
-         "nft 'add table inet lossy; add chain inet lossy in { type filter hook prerouting priority -300; }; "
-         "add rule inet lossy in udp dport { 3784, 4784 } drop'");
+void World::lose_all_to(int netns) {
+  output_in(
+      netns,
+      "nft 'add table inet lossy; add chain inet lossy in { type filter hook prerouting priority -300; }; "
+      "add rule inet lossy in udp dport { 3784, 4784 } drop'");
 }
+
+void World::let_all_to(int netns) { output_in(netns, "nft delete table inet lossy"); }
 
 Node::Node(EventLoop& loop, int netns) : loop_(loop), netns_(netns) { restart(); }
 

@@ -20,9 +20,6 @@ namespace holdfast::bfd::test {
 
 inline IpAddress ip(const std::string& text) { return IpAddress::parse(text).value(); }
 
-/// What a shell command prints in a namespace; one that fails fails the case.
-std::string run_in(int netns, const std::string& command);
-
 /// Two namespaces with a link `eth0` between them, 10.0.0.1 and .2, fd00::1 and ::2, fe80::1 and ::2; behind
 /// the second a third with 10.0.1.3 and fd01::3 by `eth1`, so that the second is a router too.
 class World {
@@ -31,8 +28,9 @@ class World {
   [[nodiscard]] int left() const { return left_.get(); }
   [[nodiscard]] int right() const { return right_.get(); }
   [[nodiscard]] int far() const { return far_.get(); }
-  /// Loses without a word what arrives at `netns` (or nothing any more).
-  static void lose_all_to(int netns, bool lose = true);
+  /// Loses BFD packets that arrive there, without a word.
+  static void lose_all_to(int netns);
+  static void let_all_to(int netns);
 
  private:
   Fd left_ = holdfast::test::new_netns();

@@ -26,7 +26,7 @@ struct Ends : test::LiveWorld {
     until([&] { return left_node.is(left_id, State::kUp) && right_node.is(right_id, State::kUp); });
   }
   static int index(int netns, const std::string& link) {
-    return std::stoi(test::run_in(netns, "ip -o link show " + link));
+    return std::stoi(holdfast::test::output_in(netns, "ip -o link show " + link));
   }
 
   test::Node left_node{*loop, left()};
@@ -86,7 +86,7 @@ TEST_CASE_METHOD(Ends, "over a router only a session of several hops comes up", 
   CHECK(left_node.is(id_near, State::kDown));
 }
 
-TEST_CASE_METHOD(Ends, "a way that is cut in one direction is found so at both ends, and found whole again",
+TEST_CASE_METHOD(Ends, "a path that is cut in one direction is found so at both ends, and found whole again",
                  "[bfd]") {
   connect();
   until([&] { return right_node.state(right_id).detection_time == milliseconds(300); });
@@ -99,7 +99,7 @@ TEST_CASE_METHOD(Ends, "a way that is cut in one direction is found so at both e
                     change.remote_diagnostic == Diagnostic::kDetectionTimeExpired);
   }
   CHECK(told);
-  lose_all_to(right(), false);
+  let_all_to(right());
   come_up();
 }
 
@@ -133,11 +133,13 @@ TEST_CASE_METHOD(Ends, "an end that is killed comes up again with another discri
   SECTION("without authentication") {}
   SECTION("with") { one.keys = other.keys = kKeys; }
   connect(one, other);
-  const SessionId before = right_id;
+  const std::uint32_t before = right_node.state(right_id).discriminator;
   right_node.restart();
   right_id = right_node.add(other);
-  CHECK(right_id != before);
-  until([&] { return left_node.state(left_id).remote_discriminator == right_id; });
+  CHECK(right_node.state(right_id).discriminator != before);
+  until([&] {
+    return left_node.state(left_id).remote_discriminator == right_node.state(right_id).discriminator;
+  });
   come_up();
 }
 
@@ -169,12 +171,12 @@ TEST_CASE_METHOD(Ends, "a second daemon in one namespace is told that there is a
 TEST_CASE_METHOD(Ends, "what the kernel will not send is counted, and the session lives on when it will",
                  "[bfd]") {
   connect();
-  test::run_in(left(), "ip addr del 10.0.0.1/24 dev eth0");
+  holdfast::test::output_in(left(), "ip addr del 10.0.0.1/24 dev eth0");
   until([&] {
     return left_node.engine().counters().send_failures > 0 && right_node.is(right_id, State::kDown);
   });
   CHECK(left_node.engine().counters().last_send_errno != 0);
-  test::run_in(left(), "ip addr add 10.0.0.1/24 dev eth0");
+  holdfast::test::output_in(left(), "ip addr add 10.0.0.1/24 dev eth0");
   come_up();
 }
 

@@ -34,6 +34,7 @@ struct Node {
         lots(seed) {}
 
   State state(SessionId id) const { return engine.find(id).value().state.state; }
+  std::uint32_t discriminator(SessionId id) const { return engine.find(id).value().state.discriminator; }
   std::uint64_t refused(Refusal refusal) const {
     return engine.counters().refused.at(static_cast<std::size_t>(refusal));
   }
@@ -96,14 +97,14 @@ TEST_CASE_METHOD(Pair, "two engines come up, and tell each change once", "[bfd]"
     }
   }
   const SessionView view = left.engine.find(left_id).value();
-  CHECK(view.state.remote_discriminator == right_id);
+  CHECK(view.state.remote_discriminator == right->discriminator(right_id));
   CHECK(view.sent > 20);
   CHECK(view.received > 20);
   CHECK(left.engine.counters().sent == view.sent);
   CHECK(left.engine.sessions().size() == 1);
 }
 
-TEST_CASE_METHOD(Pair, "a way that is cut in one direction is down at both ends within the detection time",
+TEST_CASE_METHOD(Pair, "a path that is cut in one direction is down at both ends within the detection time",
                  "[bfd]") {
   connect(at_left(), at_right());
   const std::size_t told = left.changes.size();
@@ -136,7 +137,7 @@ TEST_CASE_METHOD(Pair, "an end that begins anew is up again, with authentication
   run(seconds(5));
   CHECK(right->state(right_id) == State::kUp);
   CHECK(left.state(left_id) == State::kUp);
-  CHECK(left.engine.find(left_id).value().state.remote_discriminator == right_id);
+  CHECK(left.engine.find(left_id).value().state.remote_discriminator == right->discriminator(right_id));
 }
 
 TEST_CASE_METHOD(Pair, "a loop that was held up reads what came before it finds anybody dead", "[bfd]") {
@@ -145,8 +146,8 @@ TEST_CASE_METHOD(Pair, "a loop that was held up reads what came before it finds 
   network.loses = [](const Outgoing&) { return true; };  // the other end was held up as well
   Packet alive;
   alive.state = State::kUp;
-  alive.my_discriminator = right_id;
-  alive.your_discriminator = left_id;
+  alive.my_discriminator = right->discriminator(right_id);
+  alive.your_discriminator = left.discriminator(left_id);
   alive.desired_min_tx = alive.required_min_rx = milliseconds(100);
   clock.advance(seconds(1));
   left.transport.put({at_right().path, encode(alive)});
@@ -237,6 +238,52 @@ TEST_CASE_METHOD(Pair, "ends with other keys, or one without, never come up, and
   }
 }
 
+TEST_CASE_METHOD(Pair, "what a dead peer said is not taken for life when it is played back", "[bfd]") {
+  SessionConfig one = at_left();
+  SessionConfig other = at_right();
+  one.keys = other.keys = kKeys;
+  connect(one, other);
+  run(seconds(2));
+  const std::vector<Outgoing> tape = right->transport.sent;
+  REQUIRE(left.state(left_id) == State::kUp);
+  right.reset();
+  run(seconds(10));
+  REQUIRE(left.state(left_id) == State::kDown);
+  const std::size_t told = left.changes.size();
+  for (int again = 0; again < 3; ++again) {
+    for (const Outgoing& packet : tape) {
+      left.transport.put(packet);
+      run(milliseconds(90));
+    }
+    run(seconds(2));
+  }
+  for (std::size_t n = told; n < left.changes.size(); ++n) CHECK(left.changes[n].to != State::kUp);
+  CHECK(left.refused(Refusal::kNoSession) > 20);
+}
+
+TEST_CASE_METHOD(Pair, "a recorded Down that is sent without end does not lock the peer out", "[bfd]") {
+  SessionConfig one = at_left();
+  SessionConfig other = at_right();
+  one.keys = other.keys = kKeys;
+  left_id = left.engine.add(one).value();
+  right_id = right->engine.add(other).value();
+  run(milliseconds(2));
+  const Outgoing recorded = right->transport.sent.at(0);
+  run(seconds(3));
+  right.reset();
+  run(seconds(10));
+  right = new_right(7);
+  right_id = right->engine.add(other).value();
+  bool up = false;
+  for (int n = 0; n < 2000 && !up; ++n) {
+    left.transport.put(recorded);
+    run(milliseconds(10));
+    up = left.state(left_id) == State::kUp;
+  }
+  CHECK(up);
+  CHECK(right->state(right_id) == State::kUp);
+}
+
 TEST_CASE_METHOD(Pair, "keys are exchanged for others while the session stays up", "[bfd]") {
   SessionConfig one = at_left();
   SessionConfig other = at_right();
@@ -262,7 +309,7 @@ TEST_CASE_METHOD(Pair, "a packet that is not by its session's way is refused, wh
   left_id = left.engine.add(config).value();
   Packet packet;
   packet.my_discriminator = 77;
-  packet.your_discriminator = left_id;
+  packet.your_discriminator = left.discriminator(left_id);
   const Path way = at_right().path;
   SECTION("from another address") {
     left.transport.put({{Hops::kMulti, ip("10.0.0.3"), way.peer, 0}, encode(packet)});
@@ -286,7 +333,7 @@ TEST_CASE_METHOD(Pair, "a packet that is not by its session's way is refused, wh
     CHECK(left.refused(Refusal::kAddress) == 1);
   }
   SECTION("with a discriminator that nobody has") {
-    packet.your_discriminator = left_id + 1;
+    ++packet.your_discriminator;
     left.transport.put({way, encode(packet)});
     turn();
     CHECK(left.refused(Refusal::kNoSession) == 1);
@@ -378,7 +425,7 @@ TEST_CASE_METHOD(Pair, "packets of many sessions go out together", "[bfd]") {
     Packet packet;
     packet.state = State::kInit;
     packet.my_discriminator = 1;
-    packet.your_discriminator = id;
+    packet.your_discriminator = left.discriminator(id);
     packet.desired_min_tx = seconds(100);
     packet.required_min_rx = milliseconds(100);
     left.transport.put({{Hops::kMulti, config.path.peer, config.path.local, 0}, encode(packet)});

@@ -85,14 +85,14 @@ TEST_CASE_METHOD(Interop, "with BIRD: cut in one direction, taken down at either
   // it does not hear us: it tells us
   lose_all_to(right());
   until([&] { return bird.state_of("10.0.0.1") != "Up" && !node.is(id, State::kUp); });
-  lose_all_to(right(), false);
+  let_all_to(right());
   up(id);
   // we do not hear it
   const std::size_t told = node.changes.size();
   lose_all_to(left());
   down(id);
   CHECK(node.changes.at(told).diagnostic == Diagnostic::kDetectionTimeExpired);
-  lose_all_to(left(), false);
+  let_all_to(left());
   up(id);
   // taken down here
   REQUIRE(node.engine().set_admin_down(id, true).has_value());
@@ -205,13 +205,13 @@ TEST_CASE_METHOD(Interop, "with FRR's bfdd: cut in one direction, taken down at 
 
   lose_all_to(right());
   until([&] { return bfdd.shown("10.0.0.1", "status") != "up" && !node.is(id, State::kUp); });
-  lose_all_to(right(), false);
+  let_all_to(right());
   up(id);
   const std::size_t told = node.changes.size();
   lose_all_to(left());
   down(id);
   CHECK(node.changes.at(told).diagnostic == Diagnostic::kDetectionTimeExpired);
-  lose_all_to(left(), false);
+  let_all_to(left());
   up(id);
   REQUIRE(node.engine().set_admin_down(id, true).has_value());
   until([&] { return bfdd.shown("10.0.0.1", "status") == "down"; });

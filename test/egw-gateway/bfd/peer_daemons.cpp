@@ -18,8 +18,7 @@
 
 #include "common/base/fd.h"
 #include "common/netlink/netns.h"
-#include "test/egw-gateway/bfd/bfd_world.h"
-#include "test/fakes/shell.h"
+#include "test/netlink/fresh_netns.h"
 
 namespace holdfast::bfd::test {
 namespace {
@@ -154,8 +153,8 @@ void Bird::configure(const std::string& bfd) {
 }
 
 std::string Bird::command(const std::string& command) const {
-  return run_in(netns_, "env " + library_path() + " " + kRoot + "/usr/sbin/birdcl -s " +
-                            (folder_ / "ctl").native() + " '" + command + "'");
+  return holdfast::test::output_in(netns_, "env " + library_path() + " " + kRoot + "/usr/sbin/birdcl -s " +
+                                               (folder_ / "ctl").native() + " '" + command + "'");
 }
 
 /// A line is PEER INTERFACE STATE SINCE INTERVAL TIMEOUT.

@@ -21,8 +21,7 @@ constexpr Timers kFast{milliseconds(100), milliseconds(100), 3};
 /// A session, its time, and packets as a peer with 100 ms x 3 sends them.
 struct Bench {
   explicit Bench(Timers timers = kFast)
-      : session(
-            kOurs, timers, [this] { return lot; }, now) {}
+      : session([this] { return discriminator++; }, timers, [this] { return lot; }, now) {}
 
   Packet packet(State state) const {
     Packet out;
@@ -67,6 +66,7 @@ struct Bench {
   }
 
   nanoseconds now = std::chrono::hours(1);
+  std::uint32_t discriminator = kOurs;  // the next one
   std::uint32_t lot = 0;
   Session session;
 };
@@ -141,8 +141,8 @@ TEST_CASE("a session begins by sending slowly, and sends the same until it is he
 TEST_CASE("two sessions come up, agree on their intervals by polls, and send at these", "[bfd]") {
   nanoseconds now = seconds(5);
   const Random lots = [] { return 0U; };
-  Session one(1, {milliseconds(100), milliseconds(50), 3}, lots, now);
-  Session two(2, {milliseconds(20), milliseconds(300), 5}, lots, now);
+  Session one([] { return 1U; }, {milliseconds(100), milliseconds(50), 3}, lots, now);
+  Session two([] { return 2U; }, {milliseconds(20), milliseconds(300), 5}, lots, now);
   const auto carry = [&](Session& from, Session& to, Actions actions) {
     for (Session *a = &from, *b = &to; actions.send; std::swap(a, b))
       actions = b->received(*actions.send, now);
@@ -179,7 +179,7 @@ TEST_CASE("an interval is shortened by lot, never under three quarters of it", "
       bench.hear(State::kUp);
       const nanoseconds sent = bench.now;
       nanoseconds earliest = sent;
-      while (!bench.session.ready(earliest)) earliest += microseconds(100);
+      while (!bench.session.may_act(earliest)) earliest += microseconds(100);
       CHECK(earliest - sent >= milliseconds(75));
       CHECK(bench.next().send.has_value());
       least = std::min(least, bench.now - sent);
@@ -194,7 +194,7 @@ TEST_CASE("nothing is done before its time", "[bfd]") {
   Bench bench;
   bench.bring_up();
   bench.next();
-  CHECK_FALSE(bench.session.ready(bench.now));
+  CHECK_FALSE(bench.session.may_act(bench.now));
   const Actions early = bench.session.due(bench.now);
   CHECK_FALSE(early.send.has_value());
   CHECK_FALSE(early.change.has_value());
@@ -239,6 +239,30 @@ TEST_CASE("a peer that is silent in Init is forgotten, in Down without a word", 
   CHECK(down.session.state().remote_discriminator == kTheirs);
   for (int n = 0; n < 6; ++n) CHECK_FALSE(down.next().change.has_value());
   CHECK(down.session.state().remote_discriminator == 0);
+}
+
+TEST_CASE("a session has another discriminator when its peer was forgotten, and only then", "[bfd]") {
+  Bench bench;
+  bench.bring_up();
+  bench.hear(State::kDown);
+  bench.hear(State::kDown);
+  CHECK(bench.session.discriminator() == kOurs);
+  Actions done;
+  while (!done.change) done = bench.next();
+  CHECK(bench.session.discriminator() == kOurs + 1);
+  CHECK(done.send->my_discriminator == kOurs + 1);
+}
+
+TEST_CASE("a session that goes down during a poll keeps to what it says afterwards", "[bfd]") {
+  Bench bench({seconds(1), seconds(3), 3});
+  bench.bring_up();
+  bench.session.set_timers({seconds(1), seconds(1), 3}, bench.now);
+  CHECK(bench.session.detection_time() == seconds(9));
+  bench.hear(State::kDown);
+  CHECK(bench.session.detection_time() == seconds(3));
+  bench.hear(State::kInit);
+  bench.hear(State::kUp);
+  CHECK(bench.session.detection_time() == seconds(3));
 }
 
 TEST_CASE("what keeps the peer alive is any packet of it", "[bfd]") {
