@@ -27,7 +27,7 @@ bool is_better(const Candidate& a, const Candidate& b) {
 }
 
 bool held_down(const Choice& before, nanoseconds now) {
-  return !before.last.empty() && now - before.last_switch < kHoldDown;
+  return before.last_switch && now - *before.last_switch < kHoldDown;
 }
 
 /// Whether it may take over from one that is lost.
@@ -61,7 +61,7 @@ std::string loss_of(const Candidate* active, const std::string& name) {
 }
 
 Choice changed_to(const Candidate& candidate, Choice before, std::string why, nanoseconds now) {
-  if (candidate.name != before.last) before.last_switch = now;
+  if (!before.last.empty() && candidate.name != before.last) before.last_switch = now;
   before.active = candidate.name;
   before.last = candidate.name;
   before.why = std::move(why);

@@ -63,10 +63,10 @@ class LivenessHistory {
 
 /// What was chosen, to be handed to the next choose().
 struct Choice {
-  std::string active{};                    ///< empty: none
-  std::string last{};                      ///< the last active one; empty: there was none
-  std::chrono::nanoseconds last_switch{};  ///< when `last` became another gateway than before
-  std::string why{};                       ///< of the last change, for people
+  std::string active{};                                   ///< empty: none
+  std::string last{};                                     ///< the last active one; empty: there was none
+  std::optional<std::chrono::nanoseconds> last_switch{};  ///< when `last` became another than before
+  std::string why{};                                      ///< of the last change, for people
   /// Time alone may change what is chosen: to be asked again soon.
   bool undecided = false;
 

@@ -89,6 +89,13 @@ Result<IpAddress> decode_address(const JsonField& field) {
   return address;
 }
 
+Result<std::string> decode_public_key(const JsonField& field) {
+  HOLDFAST_TRY(std::string key, field.string());
+  const Result<std::string> bytes = decode_base64(key);
+  if (!bytes || bytes->size() != kPublicKeyBytes) return field.refuse("is not 32 bytes in base64");
+  return key;
+}
+
 Result<AccessPoint> decode_access_point(const JsonField& field) {
   HOLDFAST_TRY(const JsonObject object, field.object());
   AccessPoint out;
@@ -96,10 +103,7 @@ Result<AccessPoint> decode_access_point(const JsonField& field) {
   HOLDFAST_TRY(out.address, decode_address(object["address"]));
   HOLDFAST_TRY(const std::int64_t port, object["port"].integer(1, 65535));
   out.port = static_cast<std::uint16_t>(port);
-  const JsonField key = object["publicKey"];
-  HOLDFAST_TRY(out.public_key, key.string());
-  const Result<std::string> bytes = decode_base64(out.public_key);
-  if (!bytes || bytes->size() != kPublicKeyBytes) return key.refuse("is not 32 bytes in base64");
+  HOLDFAST_TRY(out.public_key, decode_public_key(object["publicKey"]));
   HOLDFAST_TRY(out.priority, decode_priority(object["priority"]));
   HOLDFAST_TRY(out.link, decode_link(object["link"]));
   return out;
@@ -117,6 +121,11 @@ Result<Gateway> decode_gateway(const JsonField& field) {
     HOLDFAST_TRY(const IpAddress address, decode_address(element));
     if (out.address(address.family())) return element.refuse("is a second address of its family");
     out.pod_addresses.push_back(address);
+  }
+  HOLDFAST_TRY(const std::vector<JsonField> keys, decode_list(object["publicKeys"], 2));
+  for (const JsonField& key : keys) {
+    HOLDFAST_TRY(std::string text, decode_public_key(key));
+    out.public_keys.push_back(std::move(text));
   }
   HOLDFAST_TRY(out.priority, decode_priority(object["priority"]));
   return out;
@@ -243,6 +252,7 @@ json encode(const AccessPoint& point) {
 json encode(const Gateway& gateway) {
   json out{{"name", gateway.name}, {"node", gateway.node}, {"priority", gateway.priority}};
   for (const IpAddress& address : gateway.pod_addresses) out["podAddresses"].push_back(address.to_string());
+  for (const std::string& key : gateway.public_keys) out["publicKeys"].push_back(key);
   return out;
 }
 

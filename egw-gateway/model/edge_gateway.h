@@ -24,7 +24,7 @@
 ///       cloudPodCIDRs   [CIDR]     and pods that run in it
 ///       exemptCIDRs     [CIDR]     of these ranges what stays on the node's own routes: API servers
 ///       accessPoints    [{name, address, port, publicKey, priority, link: dedicated|metered}]
-///       gateways        [{name: a|b, node, podAddresses: [ADDRESS], priority}]
+///       gateways        [{name: a|b, node, podAddresses: [ADDRESS], publicKeys: [KEY], priority}]
 ///       liveness        {intervalMilliseconds, multiplier, keySecret}     nodes <-> gateways
 ///     status: {observedGeneration, active, lastSwitch, gateways: [{name, node, ready}],
 ///              conditions: [{type, status, reason, message, lastTransitionTime}]}
@@ -52,6 +52,8 @@ struct Gateway {
   std::string node{};                      ///< on which it runs
   std::vector<IpAddress> pod_addresses{};  ///< one or two, of one family each; liveness is by the first
   int priority = 0;                        ///< 0..kHighestPriority, more is preferred
+  /// Of its WireGuard interfaces, 32 bytes in base64: none, one, or two while it changes over to another.
+  std::vector<std::string> public_keys{};
 
   [[nodiscard]] std::optional<IpAddress> address(IpFamily family) const;
   bool operator==(const Gateway&) const = default;

@@ -90,6 +90,15 @@ TEST_CASE_METHOD(Pool, "When the active gateway dies the other takes over at onc
   CHECK(choice.active == "a");
 }
 
+TEST_CASE_METHOD(Pool, "The first choice is no switch: when it dies at once the other takes over",
+                 "[gateway]") {
+  tell("a", true);
+  pass(1s);
+  tell("b", true);
+  tell("a", false);
+  CHECK(choice.active == "b");
+}
+
 TEST_CASE_METHOD(Pool, "With both dead there is none, and the first that is back is taken at once",
                  "[gateway]") {
   settle();

@@ -25,7 +25,7 @@ spec:
     - {name: one, address: 203.0.113.9, port: 51820, publicKey: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, priority: 20, link: metered}
     - {name: two, address: "2001:db8::9", port: 51821, publicKey: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=}
   gateways:
-    - {name: a, node: box-1, podAddresses: [10.244.1.7, "fd00:10::1:7"], priority: 200}
+    - {name: a, node: box-1, podAddresses: [10.244.1.7, "fd00:10::1:7"], priority: 200, publicKeys: [AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=]}
     - {name: b, node: box-2, podAddresses: [10.244.2.7]}
   liveness: {intervalMilliseconds: 50, multiplier: 5, keySecret: hangzhou-bfd}
 )";
@@ -53,6 +53,7 @@ TEST_CASE("An EdgeGateway is decoded whole", "[gateway]") {
   REQUIRE(gateway.gateways.size() == 2);
   CHECK(gateway.gateways[0].node == "box-1");
   CHECK(gateway.gateways[0].priority == 200);
+  CHECK(gateway.gateways[0].public_keys.size() == 1);
   CHECK(gateway.gateways[0].address(IpFamily::kV6).value().to_string() == "fd00:10::1:7");
   CHECK_FALSE(gateway.gateways[1].address(IpFamily::kV6).has_value());
   CHECK(gateway.liveness.interval == std::chrono::milliseconds(50));
@@ -125,6 +126,8 @@ TEST_CASE("Nonsense in an EdgeGateway is refused by name", "[gateway]") {
       {"two addresses of one family", "/spec/gateways/0/podAddresses/1", "10.244.1.8",
        "'10.244.1.8' is a second address of its family"},
       {"a gateway without address", "/spec/gateways/0/podAddresses", json::array(), "tells no address"},
+      {"a gateway's key that is none", "/spec/gateways/0/publicKeys/0", "secret",
+       "spec.gateways[0].publicKeys[0]: 'secret' is not 32 bytes in base64"},
       {"three gateways", "/spec/gateways/2", again_a, "spec.gateways: has 3 elements, 2 is the most"},
       {"a negative priority", "/spec/gateways/0/priority", -1, "spec.gateways[0].priority"},
       {"an interval of none", "/spec/liveness/intervalMilliseconds", 0, "spec.liveness.intervalMilliseconds"},

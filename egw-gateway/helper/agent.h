@@ -1,0 +1,150 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/event_loop.h"
+#include "common/base/files.h"
+#include "common/base/log.h"
+#include "common/base/metrics.h"
+#include "common/base/worker.h"
+#include "common/netlink/monitor.h"
+#include "common/netlink/socket.h"
+#include "egw-gateway/choice/gateway_choice.h"
+#include "egw-gateway/helper/gateway_liveness.h"
+#include "egw-gateway/helper/gateway_source.h"
+#include "egw-gateway/helper/health.h"
+#include "egw-gateway/helper/helper_store.h"
+#include "egw-gateway/helper/node_firewall.h"
+#include "egw-gateway/helper/node_routes.h"
+#include "egw-gateway/helper/node_rules.h"
+#include "egw-gateway/helper/options.h"
+#include "egw-gateway/model/edge_gateway.h"
+
+namespace holdfast::gateway {
+
+/// What egw-helper shows of itself.
+struct HelperMetrics {
+  explicit HelperMetrics(Metrics& metrics);
+
+  Metrics& all;  ///< for those with a gateway's name
+  Counter& switches;
+  Counter& outages;
+  Counter& routes_mended;
+  Counter& rules_mended;
+  Counter& resyncs;
+  Gauge& refused;
+  Gauge& ranges;
+  Gauge& ready;
+};
+
+/// egw-helper's work: keeps the node's routes to the pool's live gateway.
+///
+///     store  ->  EdgeGateway  ->  choice of a gateway  ->  wanted  ->  plan  ->  kernel
+///     source ->                        ^ liveness                       ^ kernel
+///
+/// The store alone makes the ranges unreachable, before anything is asked or heard. A look at all of it (a
+/// "round") follows what the source and the gateways tell, what the kernel tells of our routes, of the links
+/// and of the ways to the gateways, and now and then without a cause. Nothing is withdrawn because this
+/// program began anew: a gateway that routes lead to counts until it is heard, or missed for kFirstWord.
+///
+/// What is not known is left as it is: without a stored or told object no route of ours is touched. Clean
+/// removal needs the source's authority, and waits --removal-delay.
+///
+/// Lives on the event loop; what may block runs on the worker.
+class Agent final : public GatewayConsumer {
+ public:
+  /// For a gateway to be heard after a start: a session that was cut off is found dead by its other end, and
+  /// made anew at the slow pace of sessions that are down.
+  static constexpr std::chrono::seconds kFirstWord{5};
+
+  /// What it works with; all outlives it.
+  struct Tools {
+    EventLoop& loop;
+    Worker& worker;
+    Files& files;
+    Logger& log;
+    Health& health;
+    HelperMetrics& metrics;
+    nl::Socket& socket;
+    HelperStore& store;
+    GatewayLiveness& liveness;
+    NodeFirewall& firewall;  ///< used by the worker's thread
+  };
+  Agent(const Tools& tools, HelperOptions options);
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+  ~Agent() override = default;
+
+  /// Reads the store and makes the ranges unreachable by it. Errors: the kernel's; what could be done was.
+  Status close();
+  /// close(), then all else. `source` outlives the agent's life on the loop. Errors: what no waiting cures.
+  Status start(GatewaySource& source);
+  /// A look at everything, and at the source.
+  void look_again();
+
+  void told(EdgeGateway gateway) override;
+  void gone() override;
+  void health(const std::string& trouble) override;
+
+ private:
+  Status read_store();
+  Status watch_kernel();
+  void kernel_told();
+  void gateway_told(const std::string& name, bool up, const std::string& why);
+
+  void round_after(std::chrono::nanoseconds delay);
+  void round();
+  Status put_all_right();
+  Status put_routes(const RoutesWanted& wanted, const NodeFacts& facts);
+  void watch_gateways(const NodeFacts& facts);
+  void look_at_choice(const NodeFacts& facts);
+  void show_choice(const Choice& before);
+  void put_file(const std::vector<Cidr>& ranges);
+  void put_settings(bool has_gateway);
+  void want_rules(const NodeFacts& facts, const std::vector<Cidr>& ranges, bool has_gateway);
+  void put_rules();
+  void rules_put(const NodeFirewall::Look& look);
+  void save();
+  void saved(const Status& done);
+  void remove();
+
+  [[nodiscard]] RoutedRanges ranges(const NodeFacts& facts) const;
+  [[nodiscard]] NextHops local_ways(const NodeFacts& facts) const;
+  [[nodiscard]] const Gateway* gateway(const std::string& name) const;
+  [[nodiscard]] std::chrono::nanoseconds now() const { return tools_.loop.clock().since_boot(); }
+
+  Tools tools_;
+  HelperOptions options_;
+  GatewaySource* source_ = nullptr;
+
+  std::optional<EdgeGateway> known_;
+  bool removed_ = false;  // known to be gone: nothing of ours is to stay
+  bool closed_ = false;   // the first routes were put
+  std::optional<EdgeGateway> stored_;
+  bool saving_ = false;
+
+  LivenessHistory history_;
+  Choice choice_;
+  std::vector<LivenessTarget> targets_;
+  NodeFacts facts_;      // of the last round
+  RoutesWanted wanted_;  // of the last round
+
+  std::vector<firewall::RuleSet> rules_;
+  bool putting_rules_ = false;
+  bool rules_again_ = false;
+
+  std::optional<nl::Monitor> monitor_;
+  EventLoop::Watch monitor_events_;
+  std::chrono::nanoseconds round_ended_{};
+  std::chrono::nanoseconds round_due_{};
+  EventLoop::Timer round_timer_;
+  EventLoop::Timer rules_timer_;
+  EventLoop::Timer first_word_;
+  EventLoop::Timer removal_;
+};
+
+}  // namespace holdfast::gateway

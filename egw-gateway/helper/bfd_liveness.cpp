@@ -1,0 +1,113 @@
+#include "egw-gateway/helper/bfd_liveness.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "common/base/first_error.h"
+#include "common/base/text.h"
+
+namespace holdfast::gateway {
+namespace {
+
+// From a node to a pod of another node: both nodes' hosts are on the way.
+constexpr std::uint8_t kMostHops = 4;
+
+bfd::Timers timers_of(const LivenessTarget& target) {
+  const std::chrono::microseconds interval = target.interval;
+  return {interval, interval, static_cast<std::uint8_t>(target.multiplier)};
+}
+
+Result<bfd::Key> parse_key(std::string_view line, std::size_t number) {
+  const auto refuse = [&](const std::string& why) {
+    return fail(Code::kInvalidArgument, "line " + std::to_string(number) + " " + why);
+  };
+  const std::string_view id = take_until(line, ' ');
+  bfd::Key key;
+  const auto [end, failed] = std::from_chars(id.data(), id.data() + id.size(), key.id);
+  if (failed != std::errc{} || end != id.data() + id.size())
+    return refuse("does not begin with an id, 0..255");
+  key.secret = trim(line);
+  if (key.secret.empty() || key.secret.size() > bfd::kLongestSecret) {
+    return refuse("has no secret of 1.." + std::to_string(bfd::kLongestSecret) + " bytes behind the id");
+  }
+  return key;
+}
+
+}  // namespace
+
+Result<bfd::Keys> parse_bfd_keys(std::string_view text) {
+  std::vector<bfd::Key> keys;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::string_view line = trim(take_until(text, '\n'));
+    if (line.empty() || line.starts_with('#')) continue;
+    HOLDFAST_TRY(bfd::Key key, parse_key(line, number));
+    keys.push_back(std::move(key));
+  }
+  if (keys.empty()) return fail(Code::kInvalidArgument, "there is no key; a line is \"ID SECRET\"");
+  bfd::Keys out{keys.front(), {keys.begin() + 1, keys.end()}};
+  HOLDFAST_CHECK(bfd::check(out));
+  return out;
+}
+
+BfdLiveness::BfdLiveness(EventLoop& loop, std::optional<bfd::Keys> keys)
+    : keys_(std::move(keys)),
+      transport_(loop),
+      engine_(loop, transport_, bfd::system_random(),
+              [this](bfd::SessionId id, const bfd::StateChange& change) { changed(id, change); }) {}
+
+Status BfdLiveness::want(const std::vector<LivenessTarget>& targets) {
+  FirstError first;
+  std::erase_if(sessions_, [&](const auto& entry) {
+    const LivenessTarget& before = entry.second.target;
+    const bool kept = std::ranges::any_of(targets, [&](const LivenessTarget& target) {
+      return target.gateway == before.gateway && target.local == before.local && target.peer == before.peer;
+    });
+    if (!kept) first.add(engine_.remove(entry.second.id));
+    return !kept;
+  });
+  for (const LivenessTarget& target : targets) {
+    Status done = put(target);
+    if (!done) done = tl::unexpected(std::move(done).error().within("watch gateway " + target.gateway));
+    first.add(std::move(done));
+  }
+  return first.result();
+}
+
+Status BfdLiveness::put(const LivenessTarget& target) {
+  const auto there = sessions_.find(target.gateway);
+  if (there == sessions_.end()) {
+    HOLDFAST_TRY(const bfd::SessionId id, add(target));
+    sessions_[target.gateway] = {target, id};
+    return {};
+  }
+  if (there->second.target == target) return {};
+  there->second.target = target;
+  return engine_.set_timers(there->second.id, timers_of(target));
+}
+
+Result<bfd::SessionId> BfdLiveness::add(const LivenessTarget& target) {
+  bfd::SessionConfig config;
+  config.path = {bfd::Hops::kMulti, target.local, target.peer};
+  config.timers = timers_of(target);
+  config.keys = keys_;
+  config.least_ttl = bfd::kTtl - kMostHops;
+  return engine_.add(config);
+}
+
+void BfdLiveness::changed(bfd::SessionId id, const bfd::StateChange& change) {
+  const auto found =
+      std::ranges::find_if(sessions_, [&](const auto& entry) { return entry.second.id == id; });
+  if (found == sessions_.end() || !told_) return;
+  const bool up = change.to == bfd::State::kUp;
+  const bool was_up = change.from == bfd::State::kUp;
+  if (!up && !was_up) return;
+  const bool by_peer = change.remote_diagnostic != bfd::Diagnostic::kNone;
+  const std::string why = up        ? "it answers"
+                          : by_peer ? "it says: " + std::string(bfd::to_string(change.remote_diagnostic))
+                                    : std::string(bfd::to_string(change.diagnostic));
+  const std::string gateway = found->first;  // the callee may change what is wanted
+  told_(gateway, up, why);
+}
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/event_loop.h"
+#include "common/base/metrics.h"
+#include "egw-gateway/bfd/engine.h"
+#include "egw-gateway/bfd/udp_transport.h"
+#include "egw-gateway/helper/gateway_liveness.h"
+
+namespace holdfast::gateway {
+
+/// Lines of a key file, "ID SECRET" each, '#' begins a comment: the first is sent with, all are accepted.
+/// Errors: kInvalidArgument, naming the line, and never a secret.
+[[nodiscard]] Result<bfd::Keys> parse_bfd_keys(std::string_view text);
+
+/// Liveness by BFD over several hops (RFC 5883), one session a gateway.
+class BfdLiveness final : public GatewayLiveness {
+ public:
+  /// `loop` outlives it. `keys`: nullopt: no authentication.
+  BfdLiveness(EventLoop& loop, std::optional<bfd::Keys> keys);
+
+  void on_change(Told told) override { told_ = std::move(told); }
+  Status want(const std::vector<LivenessTarget>& targets) override;
+
+ private:
+  struct Session {
+    LivenessTarget target;
+    bfd::SessionId id = 0;
+  };
+  [[nodiscard]] Result<bfd::SessionId> add(const LivenessTarget& target);
+  Status put(const LivenessTarget& target);
+  void changed(bfd::SessionId id, const bfd::StateChange& change);
+
+  std::optional<bfd::Keys> keys_;
+  Told told_;
+  std::map<std::string, Session> sessions_;  // by gateway
+  bfd::UdpTransport transport_;
+  bfd::Engine engine_;
+};
+
+}  // namespace holdfast::gateway

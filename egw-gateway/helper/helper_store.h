@@ -1,0 +1,56 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/files.h"
+#include "common/base/result.h"
+#include "egw-gateway/model/edge_gateway.h"
+
+namespace holdfast::gateway {
+
+/// Whose state it is. Another node name or machine-id means a cloned disk, another pool that the node was
+/// moved: the state is discarded.
+struct StateOwner {
+  std::string pool;
+  std::string node;
+  std::string machine_id;
+
+  bool operator==(const StateOwner&) const = default;
+};
+
+/// Keeps the pool's EdgeGateway, as it was last told, at <state_dir>/helper.json, mode 0600, in the envelope
+/// of state_file.h:
+///
+///     {"pool":..,"node":..,"machineID":..,"gateway": EdgeGateway}
+///
+/// One program writes it. Not thread-safe.
+class HelperStore {
+ public:
+  struct Loaded {
+    std::optional<EdgeGateway> gateway;  ///< unset: none, or none that is ours
+    std::vector<std::string> notes;      ///< damage, foreign state
+  };
+
+  /// `files` outlives the store.
+  HelperStore(Files& files, const std::filesystem::path& state_dir, StateOwner owner);
+
+  /// A damaged file is moved aside and told in the notes. Errors: errno of a read that failed, which says
+  /// nothing about the content.
+  Result<Loaded> load();
+  /// Durable on return; the old state stays when it fails. Errors: errno.
+  Status save(const EdgeGateway& gateway);
+  /// The pool is not enhanced any more. Durable on return. Errors: errno.
+  Status forget();
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  Files& files_;
+  std::filesystem::path path_;
+  StateOwner owner_;
+};
+
+}  // namespace holdfast::gateway

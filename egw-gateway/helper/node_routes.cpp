@@ -1,0 +1,182 @@
+#include "egw-gateway/helper/node_routes.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "egw-gateway/model/gateway_names.h"
+
+namespace holdfast::gateway {
+namespace {
+
+constexpr std::uint8_t kKernelProtocol = 2;  // linux/rtnetlink.h, RTPROT_KERNEL
+
+bool is_ours(const nl::Route& route) { return route.protocol == kRouteProtocol; }
+
+nl::Route unreachable(const Cidr& range, std::uint32_t table) {
+  nl::Route out;
+  out.dst = range;
+  out.protocol = kRouteProtocol;
+  out.table = table;
+  out.priority = kUnreachableMetric;
+  out.type = nl::RouteType::kUnreachable;
+  return out;
+}
+
+nl::Route route_by(const Cidr& range, const NextHop& hop, std::uint32_t table) {
+  nl::Route out;
+  out.dst = range;
+  out.gateway = hop.gateway;
+  out.ifindex = hop.ifindex;
+  out.onlink = hop.onlink;
+  out.protocol = kRouteProtocol;
+  out.table = table;
+  out.priority = kGatewayMetric;
+  return out;
+}
+
+/// What the kernel has one of.
+auto place_of(const nl::Route& route) { return std::tie(route.table, route.dst, route.priority); }
+
+bool does_the_same(const nl::Route& a, const nl::Route& b) {
+  if (a.type != b.type || a.multipath || b.multipath) return false;
+  if (a.type != nl::RouteType::kUnicast) return true;  // IPv6 shows them with a link
+  return a.gateway == b.gateway && a.ifindex == b.ifindex && a.onlink == b.onlink;
+}
+
+nl::Rule transit_rule(IpFamily family, const LinkNames& names) {
+  nl::Rule out;
+  out.family = family;
+  out.priority = kTransitRulePriority;
+  out.iif = names.overlay_of(family);
+  out.table = kTransitTable;
+  out.protocol = kRouteProtocol;
+  return out;
+}
+
+const NextHop* find(const NextHops& hops, IpFamily family) {
+  const auto found = hops.find(family);
+  return found == hops.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+int NodeFacts::link(const std::string& name) const {
+  const auto found = links.find(name);
+  return found == links.end() ? 0 : found->second;
+}
+
+std::optional<IpAddress> NodeFacts::address_of(int ifindex, IpFamily family) const {
+  for (const nl::Address& address : addresses) {
+    const bool usable = address.scope == nl::Scope::kUniverse && !address.tentative && !address.dad_failed;
+    if (address.ifindex == ifindex && address.cidr.family() == family && usable)
+      return address.cidr.address();
+  }
+  return std::nullopt;
+}
+
+std::optional<NextHop> way_to(const IpAddress& pod, const NodeFacts& facts, const LinkNames& names) {
+  const nl::Route* best = nullptr;
+  for (const nl::Route& route : facts.routes) {
+    if (route.table != nl::kMainTable || is_ours(route) || !route.dst.contains(pod)) continue;
+    const bool better = best == nullptr || route.dst.prefix() > best->dst.prefix() ||
+                        (route.dst.prefix() == best->dst.prefix() && route.priority < best->priority);
+    if (better) best = &route;
+  }
+  if (best == nullptr || best->type != nl::RouteType::kUnicast || best->multipath) return std::nullopt;
+  if (best->ifindex == 0) return std::nullopt;
+  if (best->ifindex == facts.link(names.bridge) && !best->gateway) {
+    return NextHop{best->ifindex, pod, false, true};
+  }
+  if (best->ifindex == facts.link(names.overlay_of(pod.family())) && best->gateway) {
+    return NextHop{best->ifindex, *best->gateway, true, false};
+  }
+  return std::nullopt;
+}
+
+NextHops ways_to(const Gateway& gateway, const NodeFacts& facts, const LinkNames& names) {
+  NextHops out;
+  for (const IpAddress& address : gateway.pod_addresses) {
+    if (const auto way = way_to(address, facts, names)) out.emplace(address.family(), *way);
+  }
+  return out;
+}
+
+std::vector<Exemption> own_networks(const NodeFacts& facts, const LinkNames& names) {
+  const int ours[] = {facts.link(names.overlay), facts.link(names.overlay_v6), facts.link(names.bridge)};
+  std::vector<Exemption> out;
+  for (const nl::Route& route : facts.routes) {
+    const bool connected = route.table == nl::kMainTable && route.protocol == kKernelProtocol &&
+                           route.type == nl::RouteType::kUnicast && !route.gateway && route.dst.prefix() != 0;
+    if (connected && std::ranges::find(ours, route.ifindex) == std::end(ours)) {
+      out.push_back({route.dst, "a network of this node"});
+    }
+  }
+  return out;
+}
+
+RoutesWanted routes_wanted(const std::vector<Cidr>& ranges, const NextHops& active, const NextHops& local,
+                           const LinkNames& names) {
+  RoutesWanted out;
+  for (const Cidr& range : ranges) out.routes.push_back(unreachable(range, nl::kMainTable));
+  for (const Cidr& range : ranges) {
+    const NextHop* here = find(local, range.family());
+    out.routes.push_back(here == nullptr ? unreachable(range, kTransitTable)
+                                         : route_by(range, *here, kTransitTable));
+  }
+  for (const Cidr& range : ranges) {
+    const NextHop* hop = find(active, range.family());
+    if (hop != nullptr) out.routes.push_back(route_by(range, *hop, nl::kMainTable));
+  }
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    const bool used =
+        std::ranges::any_of(ranges, [&](const Cidr& range) { return range.family() == family; });
+    if (used) out.rules.push_back(transit_rule(family, names));
+  }
+  return out;
+}
+
+RouteChanges plan_routes(const RoutesWanted& wanted, const NodeFacts& facts) {
+  RouteChanges out;
+  for (const nl::Route& route : wanted.routes) {
+    const bool there = std::ranges::any_of(facts.routes, [&](const nl::Route& actual) {
+      return is_ours(actual) && place_of(actual) == place_of(route) && does_the_same(actual, route);
+    });
+    if (!there) out.puts.push_back(route);
+  }
+  for (const nl::Route& actual : facts.routes) {
+    if (!is_ours(actual)) continue;
+    // one that is in the place of another is replaced; IPv6 may have several there, of which one is wanted
+    const bool wanted_so = std::ranges::any_of(wanted.routes, [&](const nl::Route& route) {
+      return place_of(actual) == place_of(route) && does_the_same(actual, route);
+    });
+    const bool replaced = std::ranges::any_of(
+        out.puts, [&](const nl::Route& route) { return place_of(actual) == place_of(route); });
+    if (!wanted_so && !replaced) out.drops.push_back(actual);
+  }
+  for (const nl::Rule& rule : wanted.rules) {
+    if (std::ranges::find(facts.rules, rule) == facts.rules.end()) out.rule_puts.push_back(rule);
+  }
+  for (const nl::Rule& rule : facts.rules) {
+    if (std::ranges::find(wanted.rules, rule) == wanted.rules.end()) out.rule_drops.push_back(rule);
+  }
+  return out;
+}
+
+std::string gateway_in_use(const std::vector<Gateway>& gateways, const NodeFacts& facts,
+                           const LinkNames& names) {
+  for (const Gateway& gateway : gateways) {
+    const NextHops ways = ways_to(gateway, facts, names);
+    for (const auto& way : ways) {
+      const nl::Route by_it = route_by(Cidr{}, way.second, nl::kMainTable);
+      const bool in_use = std::ranges::any_of(facts.routes, [&](const nl::Route& route) {
+        return is_ours(route) && route.table == nl::kMainTable && route.dst.family() == way.first &&
+               does_the_same(route, by_it);
+      });
+      if (in_use) return gateway.name;
+    }
+  }
+  return "";
+}
+
+}  // namespace holdfast::gateway

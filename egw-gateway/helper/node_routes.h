@@ -1,0 +1,104 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/cidr.h"
+#include "common/netlink/address.h"
+#include "common/netlink/route.h"
+#include "common/netlink/rule.h"
+#include "egw-gateway/model/edge_gateway.h"
+#include "egw-gateway/model/routed_ranges.h"
+
+/// The routes by which a node's packets find a gateway:
+///
+///     table main      RANGE via OVERLAY ADDRESS OF ITS NODE dev flannel.1 onlink metric 37     the live
+///     gateway,
+///                     RANGE via ITS POD ADDRESS dev cni0 metric 37                             when it is
+///                     here unreachable RANGE metric 1000000                                         always
+///     rule            iif flannel.1 lookup 20157       what other nodes send
+///     table 20157     RANGE via POD ADDRESS dev cni0 metric 37           goes to the gateway on this node,
+///                     unreachable RANGE metric 1000000                   or nowhere: never out by flannel.1
+///                     again
+///
+/// All bear kRouteProtocol.
+namespace holdfast::gateway {
+
+/// Links of flanneld and of the CNI plugin.
+struct LinkNames {
+  std::string overlay = "flannel.1";
+  std::string overlay_v6 = "flannel-v6.1";
+  std::string bridge = "cni0";
+
+  [[nodiscard]] const std::string& overlay_of(IpFamily family) const {
+    return family == IpFamily::kV4 ? overlay : overlay_v6;
+  }
+};
+
+/// What the kernel has.
+struct NodeFacts {
+  std::map<std::string, int> links{};    ///< indices of those of LinkNames that are there
+  std::vector<nl::Address> addresses{};  ///< of all links
+  std::vector<nl::Route> routes{};       ///< of the tables main and kTransitTable
+  std::vector<nl::Rule> rules{};         ///< that bear kRouteProtocol
+
+  /// 0 when it is not there.
+  [[nodiscard]] int link(const std::string& name) const;
+  /// The first of a link.
+  [[nodiscard]] std::optional<IpAddress> address_of(int ifindex, IpFamily family) const;
+};
+
+/// Where packets for a gateway's pod go next.
+struct NextHop {
+  int ifindex = 0;
+  IpAddress gateway{};
+  bool onlink = false;
+  bool local = false;  ///< the pod is on this node
+
+  bool operator==(const NextHop&) const = default;
+};
+using NextHops = std::map<IpFamily, NextHop>;
+
+/// As the node's own routes lead to `pod`, when they lead through the bridge or the overlay: over any other
+/// link packets for the VPC would leave the node in clear, or come in where nobody keeps them from going
+/// round in circles.
+[[nodiscard]] std::optional<NextHop> way_to(const IpAddress& pod, const NodeFacts& facts,
+                                            const LinkNames& names);
+/// To each of its pod addresses.
+[[nodiscard]] NextHops ways_to(const Gateway& gateway, const NodeFacts& facts, const LinkNames& names);
+
+/// The networks of the node's own links, which no range may take from it.
+[[nodiscard]] std::vector<Exemption> own_networks(const NodeFacts& facts, const LinkNames& names);
+
+/// What the kernel is to have.
+struct RoutesWanted {
+  std::vector<nl::Route> routes{};  ///< in the order in which they are to be put: what refuses comes first
+  std::vector<nl::Rule> rules{};
+
+  bool operator==(const RoutesWanted&) const = default;
+};
+/// `active`: the ways to the gateway in use; `local`: those to the gateway on this node. Pure.
+[[nodiscard]] RoutesWanted routes_wanted(const std::vector<Cidr>& ranges, const NextHops& active,
+                                         const NextHops& local, const LinkNames& names);
+
+/// What is to be done, in this order.
+struct RouteChanges {
+  std::vector<nl::Route> puts{};  ///< replace what has their destination, table and metric
+  std::vector<nl::Rule> rule_puts{};
+  std::vector<nl::Rule> rule_drops{};
+  std::vector<nl::Route> drops{};
+
+  [[nodiscard]] bool empty() const {
+    return puts.empty() && rule_puts.empty() && rule_drops.empty() && drops.empty();
+  }
+};
+/// From what is there to what is wanted. Touches only what bears kRouteProtocol. Pure.
+[[nodiscard]] RouteChanges plan_routes(const RoutesWanted& wanted, const NodeFacts& facts);
+
+/// The name of the gateway to which routes of ours lead; empty: none. For a program that begins anew.
+[[nodiscard]] std::string gateway_in_use(const std::vector<Gateway>& gateways, const NodeFacts& facts,
+                                         const LinkNames& names);
+
+}  // namespace holdfast::gateway

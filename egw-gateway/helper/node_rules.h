@@ -1,0 +1,31 @@
+#pragma once
+
+#include <vector>
+
+#include "common/base/cidr.h"
+#include "common/firewall/rule_set.h"
+
+namespace holdfast::gateway {
+
+/// What decides a node's packet-filter rules.
+struct NodeRules {
+  std::vector<Cidr> ranges{};     ///< of the VPC, as they are routed
+  std::vector<Cidr> pod_cidrs{};  ///< of the pool
+  std::vector<IpAddress> own{};   ///< this node's addresses among the pods'
+  bool has_gateway = false;       ///< one of the pool's gateways runs on this node
+
+  bool operator==(const NodeRules&) const = default;
+};
+
+/// One family's:
+///
+///     raw    to an address of this node's own: nothing; pods -> ranges, ranges -> pods: no connection is
+///     kept
+///            (only where a gateway runs: answers may come back by the other one, and a connection of which
+///            one direction is missing is one that kube-proxy drops as invalid)
+///     input  new connections from the ranges are dropped: the cloud reaches pods, not nodes
+///
+/// Chains that need no rule are not wanted. Pure.
+[[nodiscard]] firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules);
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/cidr.h"
+#include "common/base/flags.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/http/listen_address.h"
+#include "egw-gateway/helper/node_firewall.h"
+#include "egw-gateway/helper/node_routes.h"
+
+namespace holdfast::gateway {
+
+enum class SourceKind : std::uint8_t { kCrd, kDir };
+
+/// What egw-helper is told at its start. The defaults are those of the flags.
+struct HelperOptions {
+  std::string pool;       ///< must be told
+  std::string node_name;  ///< must be told: NODE_NAME in the environment
+  SourceKind source = SourceKind::kCrd;
+  std::filesystem::path config_dir = "/etc/egw/gateways";  ///< for kDir
+  std::filesystem::path kubeconfig;                        ///< empty: as a pod
+  std::filesystem::path state_dir = "/var/lib/egw";
+  std::filesystem::path no_masq_dir = "/run/flannel/no-masq.d";
+  std::filesystem::path bfd_keys;  ///< empty: none
+  std::vector<Cidr> exempt;
+  LinkNames links;
+  FirewallKind firewall = FirewallKind::kAuto;
+  std::chrono::seconds resync{5};          ///< between looks at all that no event told of
+  std::chrono::seconds removal_delay{60};  ///< from the pool's object being gone to the end of its routes
+  http::ListenAddress healthz;             ///< port 0: not served
+  LogLevel log_level = LogLevel::kInfo;
+  bool once = false;  ///< put by the store what keeps packets from leaving in clear, and end
+  bool help = false;
+  bool version = false;
+};
+
+/// From the arguments behind the program's name, and for what they do not tell from the environment
+/// (EGW_HELPER_<NAME>, NODE_NAME, and KUBERNETES_SERVICE_HOST, which is exempt). Errors: kInvalidArgument,
+/// naming flag, value and what would do.
+[[nodiscard]] Result<HelperOptions> parse_helper_options(std::span<const std::string> arguments,
+                                                         const Flags::Lookup& environment);
+
+[[nodiscard]] std::string helper_help();
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,291 @@
+// The real egw-helper beside the real flanneld, on three nodes, with BFD to two gateways.
+
+#include <thread>
+
+#include "test/catch.h"
+#include "test/egw-gateway/helper/gateway_scene.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using holdfast::test::GatewayScene;
+using holdfast::test::print_time;
+using holdfast::test::until;
+using namespace std::chrono_literals;
+
+constexpr auto kPatience = std::chrono::seconds(30);
+
+/// Pings the VPC from the pod every 10 ms until it is asked how many were lost.
+class Ping {
+ public:
+  Ping(GatewayScene& scene, const std::string& target) : scene_(scene), log_(scene.home / "ping.log") {
+    std::filesystem::remove(log_);
+    program_.start(scene.pod.netns.get(), {"/bin/ping", "-i", "0.01", "-q", target}, log_);
+  }
+  int lost() {
+    program_.send(SIGINT);
+    program_.wait();
+    const std::string text = scene_.pod.run("cat " + log_.native());
+    int sent = 0;
+    int received = 0;
+    const std::size_t at = text.find(" packets transmitted");
+    REQUIRE(at != std::string::npos);
+    sent = std::stoi(text.substr(text.rfind('\n', at) + 1));
+    received = std::stoi(text.substr(text.find(", ", at) + 2));
+    return sent - received;
+  }
+
+ private:
+  GatewayScene& scene_;
+  std::filesystem::path log_;
+  test::Program program_;
+};
+
+TEST_CASE_METHOD(GatewayScene, "Pods reach the VPC and it them, each by its own address", "[gateway]") {
+  start_all();
+  const char returns = GENERATE('a', 'b');
+  CAPTURE(returns);
+  return_by(returns);
+  // conntrack's picture is half of the truth with b
+  print_time("first answer", until([&] { return reaches(); }, kPatience));
+  // IPv6 learns its neighbours more slowly
+  print_time("first answer by IPv6",
+             until([&] { return pod.can("ping -c 1 -W 1 -q fd00:20::1"); }, kPatience));
+  vpc.run(
+      "nft add table ip seen && nft 'add chain ip seen in { type filter hook input priority 0; }' && nft add "
+      "rule "
+      "ip seen in ip saddr 10.244.3.9 counter");
+  CHECK(reaches());
+  CHECK_THAT(vpc.run("nft list chain ip seen in"), Catch::Contains("counter packets 1 "));
+  CHECK(vpc.can("ping -c 1 -W 1 -q 10.244.3.9"));
+  CHECK(vpc.can("ping -c 1 -W 1 -q fd00:0:0:3::9"));
+  // TCP, whose packets conntrack could call invalid
+  holdfast::test::Program server;
+  server.start(vpc.netns.get(), {"/usr/bin/python3", "-m", "http.server", "8000", "--bind", "172.16.0.1"},
+               home / "server.log");
+  until([&] { return vpc.can("bash -c 'exec 3<>/dev/tcp/172.16.0.1/8000'"); }, kPatience);
+  CHECK(pod.can(
+      "timeout 5 bash -c 'exec 3<>/dev/tcp/172.16.0.1/8000 && printf \"GET / HTTP/1.0\\r\\n\\r\\n\" >&3 && "
+      "grep -q \"200 OK\" <&3'"));
+  CHECK(leaked(1) + leaked(2) + leaked(3) == 0);
+}
+
+TEST_CASE_METHOD(GatewayScene, "A node's own pods reach the VPC by the gateway beside them", "[gateway]") {
+  start_all();
+  holdfast::test::Machine beside;
+  plug(beside, 1, 9);
+  const char returns = GENERATE('a', 'b');
+  return_by(returns);
+  until([&] { return beside.can("ping -c 1 -W 1 -q 172.16.0.1"); }, kPatience);
+  until([&] { return beside.can("ping -c 1 -W 1 -q fd00:20::1"); }, kPatience);
+  CHECK_THAT(beside.run("ip route get 172.16.0.1"),
+             Catch::Contains("via 10.244.1.1"));  // told of no other way
+  CHECK(node(1).can("sysctl -n net.ipv4.conf.cni0.send_redirects | grep -qx 0"));
+  CHECK(node(1).can("sysctl -n net.ipv4.conf.cni0.rp_filter | grep -qx 2"));
+  CHECK(node(1).can("ping -c 1 -W 1 -q -I 10.244.1.1 172.16.0.1"));
+  CHECK(node(3).can("ping -c 1 -W 1 -q 172.16.0.1"));
+}
+
+TEST_CASE_METHOD(GatewayScene, "The cloud begins no connection to a node, and that is counted", "[gateway]") {
+  start_all();
+  for (const char* address : {"10.244.3.1", "10.244.3.0", "10.244.1.1", "fd00:0:0:3::1"}) {
+    CAPTURE(address);
+    CHECK_FALSE(vpc.can(std::string("ping -c 1 -W 0.3 -q ") + address));
+  }
+  until([&] { return metric(3, "egw_helper_refused_packets") >= 3; }, kPatience);
+  CHECK(metric(2, "egw_helper_refused_packets") == 0);
+}
+
+TEST_CASE_METHOD(GatewayScene, "When the live gateway dies the other takes over, and back when it stays up",
+                 "[gateway]") {
+  start_all();
+  const bool killed = GENERATE(true, false);
+  Ping ping(*this, "172.16.0.1");
+  const auto gone = std::chrono::steady_clock::now();
+  if (killed) {
+    core('a').stop(SIGKILL);
+    core_a.run("ip link set wg0 down");
+  } else {
+    core('a').send(SIGSTOP);
+  }
+  return_by('b');
+  until([&] { return routes_to(3, 'b'); }, kPatience);
+  print_time("blackout, as the routes tell",
+             std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - gone));
+  CHECK(reaches());
+  CHECK_THAT(helper_log(3), Catch::Contains("gateway changed") && Catch::Contains("a is down; b is up"));
+  if (killed) {
+    core_a.run("ip link set wg0 up");
+    start_core('a');
+  } else {
+    core('a').send(SIGCONT);
+  }
+  until([&] { return routes_to(3, 'a') && routes_to(1, 'a') && routes_to(2, 'a'); }, kPatience);
+  CHECK(metric(3, "egw_helper_switches_total") <= 3);
+  const int lost = ping.lost();
+  std::printf("packets lost, 10 ms apart: %d\n", lost);
+  CHECK(leaked(1) + leaked(2) + leaked(3) == 0);
+}
+
+TEST_CASE_METHOD(GatewayScene, "A gateway that goes in order loses nothing, nor does its return",
+                 "[gateway]") {
+  start_all();
+  return_by('b');
+  Ping ping(*this, "172.16.0.1");
+  core('a').stop(SIGTERM);
+  until([&] { return routes_to(3, 'b') && routes_to(1, 'b'); }, kPatience);
+  start_core('a');
+  until([&] { return routes_to(3, 'a') && routes_to(1, 'a'); }, kPatience);
+  CHECK(ping.lost() == 0);
+}
+
+TEST_CASE_METHOD(GatewayScene, "With both gateways dead nothing leaves, and pods are told at once",
+                 "[gateway]") {
+  start_all();
+  core('a').stop(SIGKILL);
+  core('b').stop(SIGKILL);
+  for (int n = 1; n <= 3; ++n) {
+    until([&] { return !routes_to(n, 'a') && !routes_to(n, 'b'); }, kPatience);
+  }
+  CHECK_THAT(pod.run("ping -c 3 -i 0.1 -W 1 172.16.0.1 || true"), Catch::Contains("Unreachable"));
+  CHECK_THAT(pod.run("ping -c 1 -W 1 fd00:20::1 || true"),
+             Catch::Contains("Unreachable") || Catch::Contains("No route"));
+  CHECK_THAT(node(3).run("ping -c 1 -W 1 172.16.0.1 2>&1 || true"), Catch::Contains("No route to host"));
+  CHECK(leaked(1) + leaked(2) + leaked(3) == 0);
+  CHECK_THAT(page(3, "/readyz"), Catch::Contains("503") && Catch::Contains("no gateway is alive"));
+  start_core('b');
+  until([&] { return routes_to(3, 'b'); }, kPatience);
+  return_by('b');
+  until([&] { return reaches(); }, kPatience);
+}
+
+TEST_CASE_METHOD(GatewayScene,
+                 "After a reboot the store alone closes the ranges, and opens them by a live gateway",
+                 "[gateway]") {
+  start_all();
+  const auto reboot = [&] {
+    helper(3).stop(SIGKILL);
+    // what a reboot leaves: routes, rules, and /run are gone
+    static_cast<void>(
+        node(3).run("ip route flush proto 157; ip route flush table 20157; ip -6 route flush proto 157; "
+                    "ip -6 route flush table 20157; ip rule del pref 10157; ip -6 rule del pref 10157; "
+                    "nft delete table ip egw-ipv4; nft delete table ip6 egw-ipv6"));
+    std::filesystem::remove_all(node(3).path("run/no-masq.d"));
+  };
+  reboot();
+  std::filesystem::rename(home / "gateways", home / "away");  // the cloud is away
+  SECTION("for the host's boot, before any pod") {
+    start_helper(3, {"--once"});
+    CHECK(helper(3).wait() == 0);
+    CHECK_THAT(pod.run("ping -c 1 -W 1 172.16.0.1 || true"), Catch::Contains("Unreachable"));
+    CHECK(leaked(3) == 0);
+  }
+  SECTION("with both gateways dead") {
+    core('a').stop(SIGKILL);
+    core('b').stop(SIGKILL);
+    start_helper(3);
+    until([&] { return node(3).can("ip route show 172.16.0.0/16 | grep -q unreachable"); }, kPatience);
+    CHECK_THAT(pod.run("ping -c 1 -W 1 172.16.0.1 || true"), Catch::Contains("Unreachable"));
+    CHECK(leaked(3) == 0);
+  }
+  SECTION("with live gateways") {
+    start_helper(3);
+    until([&] { return routes_to(3, 'a') || routes_to(3, 'b'); }, kPatience);
+    until([&] { return reaches(); }, kPatience);
+    CHECK(std::filesystem::exists(node(3).path("run/no-masq.d/egw-helper")));
+  }
+}
+
+TEST_CASE_METHOD(GatewayScene, "A helper that is killed and begins anew takes no route away", "[gateway]") {
+  start_all();
+  const bool offline = GENERATE(false, true);
+  if (offline) std::filesystem::rename(home / "gateways", home / "away");
+  Ping ping(*this, "172.16.0.1");
+  for (int i = 0; i < 3; ++i) {
+    CHECK(helper(3).stop(SIGKILL) == 128 + SIGKILL);
+    start_helper(3);
+    until([&] { return page(3, "/readyz").find(" 200 OK") != std::string::npos; }, kPatience);
+    CHECK(routes_to(3, 'a'));
+  }
+  CHECK(ping.lost() == 0);
+  CHECK(helper_log(3).find("to=none") == std::string::npos);
+}
+
+TEST_CASE_METHOD(GatewayScene, "Routes and rules that somebody takes away are put again", "[gateway]") {
+  start_all();
+  struct Damage {
+    const char* what;
+    const char* command;
+    const char* look;
+  };
+  const Damage damages[] = {
+      {"route to the gateway", "ip route del 172.16.0.0/16 metric 37",
+       "ip route show 172.16.0.0/16 metric 37 | grep -q via"},
+      {"unreachable route", "ip route del unreachable 172.16.0.0/16 metric 1000000",
+       "ip route show 172.16.0.0/16 | grep -q unreachable"},
+      {"all of a table", "ip route flush table 20157", "ip route show table 20157 | grep -q 172.16"},
+      {"IPv6 route", "ip -6 route del fd00:20::/48 metric 37",
+       "ip -6 route show fd00:20::/48 metric 37 | grep -q via"},
+      {"rule", "ip rule del pref 10157", "ip rule show pref 10157 | grep -q 20157"},
+      {"packet filter", "nft delete table ip egw-ipv4", "nft list ruleset 2>/dev/null | grep -q egw-ipv4"}};
+  for (const Damage& damage : damages) {
+    DYNAMIC_SECTION(damage.what) {
+      static_cast<void>(node(3).run(damage.command));
+      print_time(std::string("mended: ") + damage.what,
+                 until([&] { return node(3).can(damage.look); }, kPatience));
+      CHECK(reaches());
+    }
+  }
+}
+
+TEST_CASE_METHOD(GatewayScene, "A gateway that flaps causes one switch", "[gateway]") {
+  start_all();
+  until([&] { return metric(3, "egw_helper_gateway_up{gateway=\"b\"}") == 1; }, kPatience);
+  const double before = metric(3, "egw_helper_switches_total");
+  return_by('b');
+  for (int i = 0; i < 6; ++i) {
+    core('a').send(SIGSTOP);
+    std::this_thread::sleep_for(1s);  // the flapping itself, not a wait
+    core('a').send(SIGCONT);
+    std::this_thread::sleep_for(1s);
+  }
+  CHECK(metric(3, "egw_helper_switches_total") - before == 1);
+  CHECK(metric(3, "egw_helper_outages_total") == 0);
+  CHECK(routes_to(3, 'b'));
+  CHECK(reaches());
+}
+
+TEST_CASE_METHOD(GatewayScene, "What the overlay brings for the VPC never goes out by it again",
+                 "[gateway]") {
+  start_all();
+  // node 3 has no gateway: somebody's stale route leads to it
+  static_cast<void>(node(2).run("ip route replace 172.16.0.99/32 via 10.244.3.0 dev flannel.1 onlink"));
+  static_cast<void>(
+      node(3).run("nft add table ip turns && nft 'add chain ip turns out { type filter hook postrouting "
+                  "priority 300; }' && nft add "
+                  "rule ip turns out oifname flannel.1 ip daddr 172.16.0.0/16 counter"));
+  CHECK_THAT(node(2).run("ping -c 2 -i 0.2 -W 1 172.16.0.99 || true"), Catch::Contains("Unreachable"));
+  CHECK_THAT(node(3).run("nft list chain ip turns out"), Catch::Contains("counter packets 0 "));
+}
+
+TEST_CASE_METHOD(GatewayScene, "A pool that is no longer enhanced leaves nothing of ours", "[gateway]") {
+  const auto picture = [&] {
+    return node(3).run("ip route show table all | grep -c 'proto 157' || true") +
+           node(3).run("ip -6 route show table all | grep -c 'proto 157' || true") +
+           node(3).run("ip rule | grep -c 20157 || true") +
+           node(3).run("nft list ruleset 2>/dev/null | grep -c egw || true");
+  };
+  start_all();
+  CHECK(picture() != "0\n0\n0\n0\n");
+  std::filesystem::rename(home / "gateways", home / "away");  // says nothing
+  std::this_thread::sleep_for(100ms);
+  CHECK(routes_to(3, 'a'));
+  std::filesystem::rename(home / "away", home / "gateways");
+  unpublish();
+  until([&] { return picture() == "0\n0\n0\n0\n"; }, kPatience);
+  CHECK_FALSE(std::filesystem::exists(node(3).path("run/no-masq.d/egw-helper")));
+  until([&] { return !std::filesystem::exists(node(3).path("egw/helper.json")); }, kPatience);
+}
+
+}  // namespace
+}  // namespace holdfast::gateway

@@ -1,0 +1,211 @@
+// What egw-helper does without a kernel, beside its routes.
+
+#include <filesystem>
+#include <fstream>
+
+#include "egw-gateway/helper/bfd_liveness.h"
+#include "egw-gateway/helper/dir_gateway_source.h"
+#include "egw-gateway/helper/health.h"
+#include "egw-gateway/helper/helper_store.h"
+#include "egw-gateway/helper/no_masquerade_file.h"
+#include "egw-gateway/helper/node_rules.h"
+#include "egw-gateway/helper/options.h"
+#include "test/catch.h"
+#include "test/fakes/log_lines.h"
+#include "test/fakes/temporary_folder.h"
+
+namespace holdfast::gateway {
+namespace {
+
+Cidr cidr(const char* text) { return Cidr::parse(text).value(); }
+IpAddress ip(const char* text) { return IpAddress::parse(text).value(); }
+
+EdgeGateway pool() {
+  EdgeGateway out;
+  out.pool = "hangzhou";
+  out.vpc_cidrs = {cidr("172.16.0.0/12")};
+  out.gateways = {{"a", "box-1", {ip("10.244.1.7")}, 200}};
+  return out;
+}
+
+TEST_CASE("The store gives back what was saved, and only to whom it belongs", "[gateway]") {
+  const test::TemporaryFolder folder;
+  PosixFiles files;
+  const StateOwner owner{"hangzhou", "box-1", "m1"};
+  HelperStore store(files, folder.path() / "state", owner);
+  CHECK_FALSE(store.load().value().gateway.has_value());
+  REQUIRE(store.save(pool()).has_value());
+  CHECK(store.load().value().gateway == pool());
+  for (const StateOwner& other : {StateOwner{"ningbo", "box-1", "m1"}, StateOwner{"hangzhou", "box-2", "m1"},
+                                  StateOwner{"hangzhou", "box-1", "m2"}}) {
+    HelperStore theirs(files, folder.path() / "state", other);
+    const HelperStore::Loaded loaded = theirs.load().value();
+    CHECK_FALSE(loaded.gateway.has_value());
+    REQUIRE(loaded.notes.size() == 1);
+    CHECK_THAT(loaded.notes[0], Catch::Contains("is not used: it is of pool 'hangzhou', node 'box-1'"));
+  }
+  REQUIRE(store.forget().has_value());
+  REQUIRE(store.forget().has_value());
+  CHECK_FALSE(store.load().value().gateway.has_value());
+}
+
+TEST_CASE("A torn state file is moved aside and told", "[gateway]") {
+  const test::TemporaryFolder folder;
+  PosixFiles files;
+  HelperStore store(files, folder.path(), {"hangzhou", "box-1", "m1"});
+  REQUIRE(store.save(pool()).has_value());
+  std::filesystem::resize_file(store.path(), std::filesystem::file_size(store.path()) - 7);
+  const HelperStore::Loaded loaded = store.load().value();
+  CHECK_FALSE(loaded.gateway.has_value());
+  CHECK(loaded.notes.size() == 1);
+  CHECK_FALSE(std::filesystem::exists(store.path()));
+}
+
+TEST_CASE("A folder tells of the pool, or why it cannot", "[gateway]") {
+  const test::TemporaryFolder folder;
+  PosixFiles files;
+  const auto write = [&](const char* name, const std::string& text) {
+    std::ofstream(folder.path() / name) << text;
+  };
+  const auto document = [](const std::string& name, const std::string& spec) {
+    return "apiVersion: net.holdfast.dev/v1alpha1\nkind: EdgeGateway\nmetadata: {name: " + name +
+           "}\nspec: {" + spec + "}\n";
+  };
+  const auto read = [&] { return read_gateway_folder(files, folder.path(), "hangzhou"); };
+  CHECK_THAT(read().trouble, Catch::Contains("holds no EdgeGateway"));
+  CHECK_THAT(read_gateway_folder(files, folder.path() / "none", "hangzhou").trouble,
+             Catch::Contains("holds no EdgeGateway"));
+  write("ningbo.yaml", document("ningbo", ""));
+  CHECK(read().trouble.empty());
+  CHECK_FALSE(read().gateway.has_value());
+  write("hangzhou.yaml", document("hangzhou", "vpcCIDRs: [172.16.0.0/12]"));
+  CHECK(read().gateway.value().vpc_cidrs.size() == 1);
+  write(
+      "later.json",
+      R"({"apiVersion":"net.holdfast.dev/v1alpha1","kind":"EdgeGateway","metadata":{"name":"hangzhou"},"spec":{}})");
+  CHECK(read().gateway.value().vpc_cidrs.empty());
+  write(".hidden.yaml", "nonsense: [");
+  write("notes.txt", "nonsense");
+  CHECK(read().trouble.empty());
+  write("broken.yaml", document("hangzhou", "vpcCIDRs: [172.16.0.0/99]"));
+  CHECK_THAT(read().trouble, Catch::Contains("broken.yaml: ") && Catch::Contains("172.16.0.0/99"));
+}
+
+TEST_CASE("Ranges are written for flanneld once, and taken away", "[gateway]") {
+  const test::TemporaryFolder folder;
+  PosixFiles files;
+  const std::filesystem::path there = folder.path() / "no-masq.d";
+  CHECK(put_no_masquerade(files, there, {cidr("172.16.0.0/12"), cidr("fd00:20::/48")}).value());
+  CHECK_FALSE(put_no_masquerade(files, there, {cidr("172.16.0.0/12"), cidr("fd00:20::/48")}).value());
+  const std::string text = files.read(there / kNoMasqueradeFile, 4096).value().value();
+  CHECK_THAT(text, Catch::EndsWith("\n172.16.0.0/12\nfd00:20::/48\n"));
+  CHECK(put_no_masquerade(files, there, {}).value());
+  CHECK_FALSE(put_no_masquerade(files, there, {}).value());
+  CHECK_FALSE(std::filesystem::exists(there / kNoMasqueradeFile));
+}
+
+TEST_CASE("Pods and the VPC are not tracked where a gateway runs, but for the node's own", "[gateway]") {
+  NodeRules rules{{cidr("172.16.0.0/12"), cidr("fd00:20::/48")},
+                  {cidr("10.244.0.0/16"), cidr("fd00:10::/48")},
+                  {ip("10.244.1.0"), ip("10.244.1.1")},
+                  true};
+  const firewall::RuleSet set = node_rule_set(IpFamily::kV4, rules);
+  REQUIRE(set.chains.size() == 2);
+  const auto& raw = set.chains[0];
+  CHECK(raw.hook == firewall::Hook::kRaw);
+  REQUIRE(raw.rules.size() == 4);
+  CHECK(raw.rules[0].target == firewall::Target::kReturn);
+  CHECK(raw.rules[0].destination->range == cidr("10.244.1.0/32"));
+  CHECK(raw.rules[2].source->range == cidr("10.244.0.0/16"));
+  CHECK(raw.rules[2].destination->range == cidr("172.16.0.0/12"));
+  CHECK(raw.rules[3].target == firewall::Target::kUntrack);
+  rules.has_gateway = false;
+  CHECK_FALSE(node_rule_set(IpFamily::kV4, rules).chains[0].wanted);
+}
+
+TEST_CASE("New connections from the cloud to a node are dropped on every node", "[gateway]") {
+  const NodeRules rules{{cidr("172.16.0.0/12"), cidr("fd00:20::/48")}, {}, {}, false};
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    const firewall::Chain input = node_rule_set(family, rules).chains.at(1);
+    CHECK(input.hook == firewall::Hook::kInput);
+    REQUIRE(input.rules.size() == 1);
+    CHECK(input.rules[0].target == firewall::Target::kDrop);
+    CHECK(input.rules[0].connection == firewall::ConnectionMatch::kNew);
+    CHECK(input.rules[0].counted);
+    CHECK(input.rules[0].source->range.family() == family);
+  }
+  CHECK_FALSE(node_rule_set(IpFamily::kV4, {}).chains[1].wanted);
+}
+
+TEST_CASE("A key file gives what is sent with and what is accepted", "[gateway]") {
+  const bfd::Keys keys = parse_bfd_keys("# the new one first\n2 fresh secret\n\n1 old\n").value();
+  CHECK(keys.send == bfd::Key{2, "fresh secret"});
+  CHECK(keys.also_accepted == std::vector<bfd::Key>{{1, "old"}});
+  struct Case {
+    const char* name;
+    const char* text;
+    const char* error;
+  };
+  const Case cases[] = {
+      {"nothing", "", "there is no key"},
+      {"a comment", "# x\n", "there is no key"},
+      {"no id", "secret\n", "line 1 does not begin with an id"},
+      {"an id that is too high", "256 secret\n", "line 1 does not begin with an id"},
+      {"no secret", "1\n", "line 1 has no secret"},
+      {"a long secret", "1 ok\n2 123456789012345678901\n", "line 2 has no secret of 1..20 bytes"},
+      {"one id twice", "1 a\n1 b\n", "1"}};
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      const auto refused = parse_bfd_keys(c.text);
+      REQUIRE_FALSE(refused.has_value());
+      CHECK_THAT(refused.error().message, Catch::Contains(c.error));
+      CHECK_THAT(refused.error().message, !Catch::Contains("secret\n") && !Catch::Contains("12345"));
+    }
+  }
+}
+
+Result<HelperOptions> options_of(std::vector<std::string> arguments,
+                                 std::map<std::string, std::string> environment = {}) {
+  return parse_helper_options(
+      arguments, [environment](const std::string& name) -> std::optional<std::string> {
+        const auto found = environment.find(name);
+        return found == environment.end() ? std::nullopt : std::optional(found->second);
+      });
+}
+
+TEST_CASE("Flags and environment tell the pool, the node and what is exempt", "[gateway]") {
+  const HelperOptions options =
+      options_of(
+          {"--pool=hangzhou", "--source=dir", "--exempt=203.0.113.0/24", "--firewall=iptables",
+           "--healthz=127.0.0.1:9000", "--removal-delay=0"},
+          {{"NODE_NAME", "box-1"}, {"KUBERNETES_SERVICE_HOST", "10.96.0.1"}, {"EGW_HELPER_RESYNC", "9"}})
+          .value();
+  CHECK(options.pool == "hangzhou");
+  CHECK(options.node_name == "box-1");
+  CHECK(options.source == SourceKind::kDir);
+  CHECK(options.firewall == FirewallKind::kIptables);
+  CHECK(options.exempt == std::vector<Cidr>{cidr("203.0.113.0/24"), cidr("10.96.0.1/32")});
+  CHECK(options.resync == std::chrono::seconds(9));
+  CHECK(options.removal_delay == std::chrono::seconds(0));
+  CHECK(options.healthz.port == 9000);
+  CHECK_THAT(helper_help(), Catch::Contains("--bfd-keys") && Catch::Contains("EGW_HELPER_POOL"));
+}
+
+TEST_CASE("Flags that make no sense are refused by name", "[gateway]") {
+  struct Case {
+    std::vector<std::string> arguments;
+    const char* error;
+  };
+  const Case cases[] = {
+      {{"--node-name=n"}, "--pool tells no pool"},
+      {{"--pool=p"}, "--node-name tells no name"},
+      {{"--pool=p", "--node-name=n", "--source=etcd"}, "is neither crd nor dir"},
+      {{"--pool=p", "--node-name=n", "--firewall=x"}, "is none of auto, iptables, nftables"},
+      {{"--pool=p", "--node-name=n", "--exempt=x"}, "is not a CIDR"},
+      {{"--pool=p", "--node-name=n", "--overlay=flannel.1-is-too-long"}, "is longer"},
+      {{"--pool=p", "--node-name=n", "--resync=0"}, "--resync"}};
+  for (const Case& c : cases) CHECK_THAT(options_of(c.arguments).error().message, Catch::Contains(c.error));
+}
+
+}  // namespace
+}  // namespace holdfast::gateway
