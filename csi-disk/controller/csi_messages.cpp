@@ -1,18 +1,16 @@
 #include "csi-disk/controller/csi_messages.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <utility>
 
 #include "common/csi/proto/csi.pb.h"
+#include "csi-disk/volumes/file_systems.h"
 
 namespace holdfast::disk {
 namespace {
 
 using AccessMode = csi::v1::VolumeCapability::AccessMode;
-
-constexpr std::array<std::string_view, 5> kFileSystems{"", "ext4", "ext3", "xfs", "vfat"};
 
 std::uint64_t bytes(std::int64_t count) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
@@ -60,12 +58,7 @@ Status check_capability(const csi::v1::VolumeCapability& capability, bool multi_
     return fail(Code::kInvalidArgument, "a file system is written by one node; the access mode " +
                                             AccessMode::Mode_Name(mode) + " needs volumeMode Block");
   }
-  const std::string& fs_type = capability.mount().fs_type();
-  if (capability.has_mount() && std::ranges::find(kFileSystems, fs_type) == kFileSystems.end()) {
-    return fail(Code::kInvalidArgument,
-                "the file system '" + fs_type + "' is not supported: use ext4, ext3, xfs or vfat");
-  }
-  return {};
+  return capability.has_mount() ? check_file_system(capability.mount().fs_type()) : Status{};
 }
 
 SizeWish size_of(const csi::v1::CapacityRange& range) {

@@ -48,6 +48,8 @@ class DiskVolumes {
 
   /// Whether it can be the id of one of the cloud's disks.
   [[nodiscard]] bool is_disk_id(const std::string& id) const;
+  /// Whether this controller's cluster has made or adopted it, where tags tell.
+  [[nodiscard]] bool is_ours(const Disk& disk) const { return looks_.is_ours(disk.tags); }
   /// Errors: kNotFound.
   [[nodiscard]] Result<Disk> get(const std::string& id, Patience patience) const;
   [[nodiscard]] Result<std::optional<Snapshot>> find_snapshot(const std::string& id, Patience patience) const;

@@ -1,10 +1,8 @@
 #include "csi-disk/driver/disk_requests.h"
 
-#include <algorithm>
-#include <array>
-
 #include "common/csi/proto/csi.pb.h"
 #include "common/csi/wire/publish_arguments.h"
+#include "csi-disk/volumes/file_systems.h"
 #include "csi-disk/volumes/publish_context.h"
 
 namespace holdfast::disk {
@@ -12,7 +10,6 @@ namespace {
 
 constexpr const char* kSerialAttribute = "serial";
 constexpr const char* kPathAttribute = "devicePath";
-constexpr std::array<std::string_view, 5> kFileSystems{"", "ext4", "ext3", "xfs", "vfat"};
 
 bool writes_from_many_nodes(csi::AccessMode mode) {
   return mode == csi::AccessMode::kMultiNodeSingleWriter || mode == csi::AccessMode::kMultiNodeMultiWriter;
@@ -41,10 +38,7 @@ Status check_usage(const csi::v1::VolumeCapability& capability) {
         Code::kInvalidArgument,
         "a file system on a disk is for one node; only a volume of the mode Block can be written by several");
   }
-  const std::string& fs_type = capability.mount().fs_type();
-  if (std::ranges::find(kFileSystems, fs_type) != kFileSystems.end()) return {};
-  return fail(Code::kInvalidArgument,
-              "the file system '" + fs_type + "' is not supported: use ext4, ext3, xfs or vfat");
+  return check_file_system(capability.mount().fs_type());
 }
 
 Result<std::optional<std::string>> told_serial(const DiskHints& hints, const csi::Profile& profile) {

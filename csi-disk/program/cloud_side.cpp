@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/version.h"
+#include "csi-disk/backend/plugin/plugin_disks.h"
 
 namespace holdfast::disk {
 namespace {
@@ -19,13 +20,38 @@ std::unique_ptr<CloudBackend> make_cloud(Backend backend, cloud::HttpClient& htt
                                       : make_alibaba(http, credentials, clock, place);
 }
 
+// A cloud that another program calls.
+class PluginBackend final : public CloudBackend {
+ public:
+  explicit PluginBackend(std::unique_ptr<PluginDisks> disks) : disks_(std::move(disks)) {}
+  [[nodiscard]] DiskBackend& disks() override { return *disks_; }
+
+ private:
+  std::unique_ptr<PluginDisks> disks_;
+};
+
+Result<std::unique_ptr<CloudBackend>> connect_plugin(const std::filesystem::path& socket) {
+  constexpr std::chrono::milliseconds kLongest = std::chrono::seconds(30);
+  if (socket.empty())
+    return fail(Code::kInvalidArgument, "--plugin tells where the program of --backend=plugin listens");
+  HOLDFAST_TRY(std::unique_ptr<PluginDisks> disks, PluginDisks::connect(socket, kLongest));
+  return std::unique_ptr<CloudBackend>(std::make_unique<PluginBackend>(std::move(disks)));
+}
+
+// A plugin may be of a cloud that nobody knows here.
+Result<DiskCloud> cloud_of(const csi::Profile& profile, Backend backend) {
+  const std::string name = cloud_name_of(profile);
+  if (name.empty() && backend == Backend::kPlugin) return any_cloud();
+  return known_cloud(name);
+}
+
 class ControllerPlugin final : public csi::HostedDriver {
  public:
-  ControllerPlugin(csi::Profile profile, std::filesystem::path socket,
-                   std::shared_ptr<csi::ControllerDriver> controller)
-      : profile_(std::move(profile)), socket_(std::move(socket)), controller_(std::move(controller)) {}
+  ControllerPlugin(csi::Profile profile, std::filesystem::path socket, std::shared_ptr<CloudSide> side)
+      : profile_(std::move(profile)), socket_(std::move(socket)), side_(std::move(side)) {}
 
   Status prepare() override { return {}; }
+  void tick() override { side_->tick(); }
 
   [[nodiscard]] csi::ServedDriver served() override {
     csi::ServedDriver out;
@@ -34,41 +60,51 @@ class ControllerPlugin final : public csi::HostedDriver {
         .controller = true, .topology = !profile_.topology_keys.empty(), .online_expansion = true};
     out.socket = socket_;
     out.endpoint = socket_;
-    out.controller = controller_.get();
+    out.controller = &side_->driver();
     return out;
   }
 
  private:
   csi::Profile profile_;
   std::filesystem::path socket_;
-  std::shared_ptr<csi::ControllerDriver> controller_;  // shared: it ends with what it stands on
+  std::shared_ptr<CloudSide> side_;
 };
 
 }  // namespace
 
 CloudSide::CloudSide(const csi::HostContext& context, const cloud::CloudOptions& options, Backend backend,
-                     DiskSettings settings)
+                     const std::string& driver, std::unique_ptr<CloudBackend> plugin, DiskSettings settings)
     : http_("csi-disk/" + std::string(version())),
       credentials_(cloud::make_credentials(options, vendor_of(backend), context.files, http_, context.clock)),
-      cloud_(make_cloud(backend, http_, *credentials_, context.clock, options)),
+      cloud_(plugin ? std::move(plugin) : make_cloud(backend, http_, *credentials_, context.clock, options)),
       patient_(cloud_->disks(), context.clock),
       volumes_(patient_, std::move(settings), context.clock),
-      controller_(volumes_) {}
+      controller_(volumes_),
+      context_(context),
+      unfinished_(volumes_, context.clock),
+      unfinished_count_(
+          context.metrics.gauge("holdfast_disks_unfinished",
+                                "Disks that were begun an hour ago or more and that nobody was told of",
+                                {{"driver_name", driver}})) {}
 
 Result<std::unique_ptr<CloudSide>> CloudSide::make(const csi::HostContext& context, const Options& options,
                                                    const csi::Profile& profile, Backend backend,
                                                    std::string cluster) {
-  if (options.cloud.region.empty()) {
+  std::unique_ptr<CloudBackend> plugin;
+  if (backend == Backend::kPlugin) {
+    HOLDFAST_TRY(plugin, connect_plugin(options.plugin));
+  } else if (options.cloud.region.empty()) {
     return fail(Code::kInvalidArgument, "--cloud-region tells where the disks of volumes are");
   }
-  HOLDFAST_TRY(DiskCloud cloud, known_cloud(cloud_name_of(profile)));
+  HOLDFAST_TRY(DiskCloud cloud, cloud_of(profile, backend));
   DiskSettings settings{.cloud = std::move(cloud),
                         .keys = place_keys(profile.topology_keys),
                         .handle_prefix = profile.handle_prefix,
                         .region = options.cloud.region,
                         .place = options.node.zone,
                         .cluster = std::move(cluster)};
-  return std::unique_ptr<CloudSide>(new CloudSide(context, options.cloud, backend, std::move(settings)));
+  return std::unique_ptr<CloudSide>(new CloudSide(context, options.cloud, backend, profile.driver_name,
+                                                  std::move(plugin), std::move(settings)));
 }
 
 Result<std::optional<std::uint32_t>> CloudSide::most_disks_of(const std::string& instance_id) {
@@ -78,10 +114,31 @@ Result<std::optional<std::uint32_t>> CloudSide::most_disks_of(const std::string&
   return *facts ? (**facts).most_disks : std::nullopt;
 }
 
+void CloudSide::tick() {
+  const std::chrono::nanoseconds now = context_.clock.since_boot();
+  if (looking_ || now < look_next_ || !volumes_.abilities().tags) return;
+  looking_ = true;
+  look_next_ = now + kBetweenLooks;
+  context_.worker.run([this] { looked_ = unfinished_.look(std::chrono::minutes(1)); },
+                      [this] { tell_unfinished(); });
+}
+
+// A cloud that does not answer is looked at again.
+void CloudSide::tell_unfinished() {
+  looking_ = false;
+  if (!looked_) return;
+  unfinished_count_.set(static_cast<double>(looked_->size()));
+  for (const std::string& id : *looked_) {
+    if (!told_.insert(id).second) continue;
+    context_.log.warning("a disk was begun and nobody was told of it: delete it, if no volume is to be of it",
+                         {{"disk", id}});
+  }
+}
+
 std::unique_ptr<csi::HostedDriver> make_controller_plugin(const csi::Profile& profile,
                                                           const std::filesystem::path& socket,
-                                                          std::shared_ptr<csi::ControllerDriver> controller) {
-  return std::make_unique<ControllerPlugin>(profile, socket, std::move(controller));
+                                                          std::shared_ptr<CloudSide> side) {
+  return std::make_unique<ControllerPlugin>(profile, socket, std::move(side));
 }
 
 }  // namespace holdfast::disk

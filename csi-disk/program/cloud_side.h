@@ -1,9 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "common/cloud/credentials.h"
 #include "common/cloud/http_client.h"
@@ -11,6 +14,7 @@
 #include "csi-disk/backend/cloud_backend.h"
 #include "csi-disk/backend/patient_disks.h"
 #include "csi-disk/controller/disk_controller.h"
+#include "csi-disk/controller/unfinished_disks.h"
 #include "csi-disk/program/options.h"
 
 namespace holdfast::disk {
@@ -19,7 +23,8 @@ namespace holdfast::disk {
 class CloudSide {
  public:
   /// `backend` is not kStatic; `cluster` as in DiskSettings. `context` outlives it. Errors: kInvalidArgument
-  /// for a profile whose cloud is not known, or when no region is told.
+  /// for a profile whose cloud is not known, when no region of a cloud or no socket of a plugin is told;
+  /// kUnavailable when no plugin answers there.
   static Result<std::unique_ptr<CloudSide>> make(const csi::HostContext& context, const Options& options,
                                                  const csi::Profile& profile, Backend backend,
                                                  std::string cluster);
@@ -31,10 +36,17 @@ class CloudSide {
   /// How many disks that node may have beside the one that it boots from; nullopt: the cloud does not say.
   /// Errors: those of the API's call.
   Result<std::optional<std::uint32_t>> most_disks_of(const std::string& instance_id);
+  /// Every csi::kTick: looks now and then for disks that were left unfinished (UnfinishedDisks), tells new
+  /// ones in the log and counts them in holdfast_disks_unfinished, with driver_name.
+  void tick();
 
  private:
+  static constexpr std::chrono::minutes kBetweenLooks{10};
+
+  void tell_unfinished();
+  /// `plugin` null: the backend's API is called.
   CloudSide(const csi::HostContext& context, const cloud::CloudOptions& options, Backend backend,
-            DiskSettings settings);
+            const std::string& driver, std::unique_ptr<CloudBackend> plugin, DiskSettings settings);
 
   cloud::CurlClient http_;
   std::unique_ptr<cloud::CredentialSource> credentials_;
@@ -42,12 +54,18 @@ class CloudSide {
   PatientDisks patient_;
   DiskVolumes volumes_;
   DiskController controller_;
+  csi::HostContext context_;
+  UnfinishedDisks unfinished_;
+  Gauge& unfinished_count_;
+  std::chrono::nanoseconds look_next_{};
+  bool looking_ = false;
+  Result<std::vector<std::string>> looked_;  // of the worker until its job is done
+  std::set<std::string> told_;
 };
 
-/// A controller that no kubelet has to know, for a program that hosts it. Shared: it ends with what it stands
-/// on.
+/// A controller that no kubelet has to know, for a program that hosts it.
 std::unique_ptr<csi::HostedDriver> make_controller_plugin(const csi::Profile& profile,
                                                           const std::filesystem::path& socket,
-                                                          std::shared_ptr<csi::ControllerDriver> controller);
+                                                          std::shared_ptr<CloudSide> side);
 
 }  // namespace holdfast::disk

@@ -60,17 +60,20 @@ Result<std::unique_ptr<csi::HostedDriver>> make_driver(const csi::HostContext& c
                                                        Backend backend, const Flags::Lookup& environment) {
   PluginOptions node = on_node(options, profile);
   // A node calls the cloud for its limit of disks alone, and where that is asked for.
-  const bool calls = options.mode != Mode::kNode || !options.cloud.region.empty();
+  const bool calls = options.mode != Mode::kNode || !options.cloud.region.empty() || !options.plugin.empty();
   if (!calls || backend == Backend::kStatic) return make_disk_plugin(context, node);
   HOLDFAST_TRY(std::string cluster, cluster_of(context, options, profile, environment));
   HOLDFAST_TRY(auto made, CloudSide::make(context, options, profile, backend, std::move(cluster)));
   std::shared_ptr<CloudSide> side = std::move(made);  // shared with who holds its driver
   std::shared_ptr<csi::ControllerDriver> controller(side, &side->driver());
   if (options.mode == Mode::kController) {
-    return make_controller_plugin(profile, options.socket, std::move(controller));
+    return make_controller_plugin(profile, options.socket, std::move(side));
   }
   node.ask_most = [side](const std::string& instance) { return side->most_disks_of(instance); };
-  if (options.mode == Mode::kAll) node.controller = std::move(controller);
+  if (options.mode == Mode::kAll) {
+    node.controller = std::move(controller);
+    node.tick_controller = [side] { side->tick(); };
+  }
   return make_disk_plugin(context, node);
 }
 

@@ -110,6 +110,7 @@ class DiskPlugin final : public csi::HostedDriver {
 
   void tick() override {
     stats_.tick();
+    if (options_.tick_controller) options_.tick_controller();
     const std::chrono::nanoseconds now = context_.clock.since_boot();
     if (forgetting_ || now < forget_next_) return;
     forgetting_ = true;

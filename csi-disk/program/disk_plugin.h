@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -21,6 +22,7 @@ struct PluginOptions {
   /// The controller's half on the same socket (mode all); null: the node's alone. Shared: it ends with what
   /// it stands on.
   std::shared_ptr<csi::ControllerDriver> controller = nullptr;
+  std::function<void()> tick_controller = nullptr;  ///< called every csi::kTick, beside a controller
 };
 
 /// csi-disk on a node, for a program that hosts it.

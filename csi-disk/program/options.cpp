@@ -45,8 +45,10 @@ Status set_word(const std::string& word, const std::array<std::pair<std::string_
 
 constexpr std::array<std::pair<std::string_view, Mode>, 3> kModes{
     {{"all", Mode::kAll}, {"node", Mode::kNode}, {"controller", Mode::kController}}};
-constexpr std::array<std::pair<std::string_view, Backend>, 3> kBackends{
-    {{"alibaba", Backend::kAlibaba}, {"tencent", Backend::kTencent}, {"static", Backend::kStatic}}};
+constexpr std::array<std::pair<std::string_view, Backend>, 4> kBackends{{{"alibaba", Backend::kAlibaba},
+                                                                         {"tencent", Backend::kTencent},
+                                                                         {"plugin", Backend::kPlugin},
+                                                                         {"static", Backend::kStatic}}};
 
 // It becomes a tag, and part of names.
 Status set_cluster(const std::string& id, std::string& into) {
@@ -66,9 +68,11 @@ void add_flags(Flags& flags, Options& out) {
       [&out](const std::string& value) { return set_word(value, kModes, out.mode); });
   flags.text("profile", "NAME|FILE", "alibaba, ens, eck, cbs, sim, or a profile in a file [alibaba]",
              out.profile);
-  flags.value("backend", "alibaba|tencent|static",
-              "whose API disks are made by; static: none, they are attached by others [the profile's]",
-              [&out](const std::string& value) { return set_word(value, kBackends, out.backend); });
+  flags.value(
+      "backend", "alibaba|tencent|plugin|static",
+      "whose API disks are made by; plugin: a program's; static: none, they are attached by others [the "
+      "profile's]",
+      [&out](const std::string& value) { return set_word(value, kBackends, out.backend); });
   flags.value("endpoint", "unix://PATH",
               "its socket [csi.sock in the driver's folder below kubelet's; of a controller /csi/csi.sock]",
               [&out](const std::string& value) -> Status {
@@ -78,6 +82,8 @@ void add_flags(Flags& flags, Options& out) {
   add_node_flags(flags, out.node);
   flags.heading("The cloud, of a controller");
   cloud::add_cloud_flags(flags, out.cloud);
+  flags.value("plugin", "SOCKET", "where the program of --backend=plugin listens",
+              Flags::to_path(out.plugin));
   flags.value(
       "cluster-id", "ID",
       "what its disks bear, so that another cluster in the same account leaves them alone [the uid of "

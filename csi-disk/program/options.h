@@ -26,6 +26,7 @@ enum class Mode : std::uint8_t {
 enum class Backend : std::uint8_t {
   kAlibaba,  ///< ECS, or who speaks its API
   kTencent,  ///< CBS, likewise
+  kPlugin,   ///< a program of anybody's, on a UNIX socket (disk_backend.proto)
   kStatic,   ///< others do: volumes are disks that are attached already
 };
 
@@ -56,8 +57,9 @@ struct Options {
   std::optional<Backend> backend;  ///< nullopt: the profile's
   std::filesystem::path socket;    ///< empty: where the driver's profile has it, below kubelet's folder
   NodeOptions node;
-  cloud::CloudOptions cloud;  ///< of a controller
-  ClusterOptions cluster;     ///< likewise
+  cloud::CloudOptions cloud;     ///< of a controller
+  ClusterOptions cluster;        ///< likewise
+  std::filesystem::path plugin;  ///< its socket, of kPlugin
 };
 
 /// Arguments without the program's name; every flag may also be set in the environment: CSI_ENDPOINT.

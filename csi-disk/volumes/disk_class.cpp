@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "csi-disk/volumes/file_systems.h"
 
 namespace holdfast::disk {
 namespace {
@@ -16,6 +17,8 @@ constexpr std::string_view kAvailable = "available";
 constexpr std::string_view kDiskId = "volume.alibabacloud.com/disk-id";
 constexpr std::string_view kSnapshotId = "csi.alibabacloud.com/disk-snapshot-id";
 constexpr std::string_view kChargeType = "chargeType";
+constexpr std::string_view kHpnZone = "restrictToHpnZone";
+constexpr std::string_view kRole = "alibabacloud.com/createdisk-arn";
 
 constexpr std::array<std::string_view, 27> kNames{"type",
                                                   "performanceLevel",
@@ -37,8 +40,8 @@ constexpr std::array<std::string_view, 27> kNames{"type",
                                                   "volumeSizeAutoAvailable",
                                                   "volumeDeleteSnapshotRetentionDays",
                                                   "volumeExpandAutoSnapshot",
-                                                  "restrictToHpnZone",
-                                                  "alibabacloud.com/createdisk-arn",
+                                                  kHpnZone,
+                                                  kRole,
                                                   "dataCacheSize",
                                                   "dataCacheMode",
                                                   kDiskId,
@@ -102,10 +105,9 @@ Status read_tags(const Parameters& parameters, DiskClass& into) {
 }
 
 Status read_file_system(const Parameters& parameters, DiskClass& into) {
-  constexpr std::array<std::string_view, 5> kTypes{"", "ext4", "ext3", "xfs", "vfat"};
   const std::string fs_type = value_of(parameters, "fsType");
-  if (std::ranges::find(kTypes, fs_type) == kTypes.end())
-    return refuse_parameter("fsType", fs_type, "must be ext4, ext3, xfs or vfat");
+  if (!check_file_system(fs_type))
+    return refuse_parameter("fsType", fs_type, "must be " + std::string(kFileSystemsInWords));
   for (const std::string_view name : kForNode) {
     const std::string value = value_of(parameters, name);
     if (!value.empty()) into.for_node.emplace(name, value);
@@ -119,6 +121,12 @@ Status refuse_what_there_is_not(const Parameters& parameters) {
       return refuse_parameter(name, value_of(parameters, name),
                               "is not supported: there is no cache on the node; leave it out");
   }
+  if (is_true(value_of(parameters, kHpnZone)))
+    return refuse_parameter(kHpnZone, "true", "is not supported: name the zones by zoneId");
+  const std::string role = value_of(parameters, kRole);
+  if (!role.empty())
+    return refuse_parameter(kRole, role,
+                            "is not supported: disks are made as the account of --cloud-credentials alone");
   const std::string charge = value_of(parameters, kChargeType);
   if (!charge.empty() && charge != "POSTPAID_BY_HOUR")
     return refuse_parameter(kChargeType, charge, "is not supported: disks are paid by use, POSTPAID_BY_HOUR");

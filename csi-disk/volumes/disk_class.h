@@ -32,10 +32,10 @@ namespace holdfast::disk {
 ///     volume.alibabacloud.com/disk-id    the disk to use instead of making one
 ///     csi.alibabacloud.com/disk-snapshot-id   the snapshot to make it from
 ///     chargeType           POSTPAID_BY_HOUR, the only one
-///     volumeExpandAutoSnapshot, restrictToHpnZone, alibabacloud.com/createdisk-arn   accepted, without
-///     effect
+///     volumeExpandAutoSnapshot   accepted, without effect: a growth loses nothing
 ///
-/// Refused by name: dataCacheSize, dataCacheMode, fsType ntfs. Keys of csi.storage.k8s.io/ are others' and
+/// Refused by name: dataCacheSize, dataCacheMode, fsType ntfs, restrictToHpnZone unless it is false,
+/// alibabacloud.com/createdisk-arn. Keys of csi.storage.k8s.io/ are others' and
 /// skipped; any other key is refused, because a misspelt one would otherwise be a default.
 /// Source: the drivers' documented StorageClasses.
 struct DiskClass {

@@ -108,6 +108,11 @@ Result<DiskCloud> known_cloud(std::string_view name) {
   return fail(Code::kInvalidArgument, std::move(message));
 }
 
+DiskCloud any_cloud() {
+  constexpr std::uint64_t kMostGib = 65536;
+  return {.name = "any", .usual_types = {""}, .sizes = {{"", "", 1, kMostGib}}};
+}
+
 Result<std::uint64_t> fitting_gib(const DiskCloud& cloud, std::string_view type, std::string_view level,
                                   const SizeWish& wish) {
   const std::optional<SizeRange> range = cloud.range_of(type, level);

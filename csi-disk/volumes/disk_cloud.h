@@ -51,6 +51,9 @@ struct DiskCloud {
 /// Errors: kInvalidArgument, naming those that there are.
 [[nodiscard]] Result<DiskCloud> known_cloud(std::string_view name);
 
+/// One of which nothing is known: which types and sizes there are is left to the backend.
+[[nodiscard]] DiskCloud any_cloud();
+
 /// What somebody wants of a disk's size, in bytes.
 struct SizeWish {
   std::uint64_t required_bytes = 0;  ///< 0: the smallest that there is

@@ -1,7 +1,11 @@
 // The controller over a cloud's API as it is on the wire: what AlibabaDisks and DiskService make of it.
+#include <atomic>
 #include <nlohmann/json.hpp>
+#include <thread>
+#include <vector>
 
 #include "csi-disk/backend/alibaba_disks.h"
+#include "csi-disk/backend/patient_disks.h"
 #include "csi-disk/controller/disk_volumes.h"
 #include "csi-disk/sim/disk_service.h"
 #include "test/catch.h"
@@ -118,6 +122,27 @@ TEST_CASE_METHOD(SimulatedScene, "a cloud that refuses, or is told nonsense, is 
       volumes.attachments().attach(id, "i-none", false, kPatient);
   REQUIRE_FALSE(nowhere);
   CHECK(nowhere.error().code == Code::kNotFound);
+}
+
+TEST_CASE_METHOD(SimulatedScene, "volumes that are asked for at once do not meet", "[disk cloud]") {
+  constexpr int kThreads = 8;
+  std::atomic<int> done = 0;
+  {
+    PatientDisks patient(alibaba, clock);
+    DiskVolumes together(patient, volumes.settings(), clock);
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([this, i, &together, &done] {
+        const Result<Disk> made = together.maker().create(wanted("pvc-" + std::to_string(i)), kPatient);
+        if (!made || !together.attachments().attach(made->id, "i-1", false, kPatient)) return;
+        if (!together.expand(made->id, {.required_bytes = 30 * kGiB}, kPatient)) return;
+        if (!together.attachments().detach(made->id, "i-1", kPatient)) return;
+        if (together.remove(made->id, kPatient)) ++done;
+      });
+    }
+  }
+  CHECK(done == kThreads);
+  CHECK(alibaba.list_disks("", 100, kPatient)->items.empty());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "common/csi/proto/csi.pb.h"
+#include "csi-disk/backend/plugin/plugin_server.h"
 #include "test/catch.h"
 #include "test/csi-disk/backend/disk_region.h"
 #include "test/fakes/log_lines.h"
@@ -34,11 +35,13 @@ struct AccountScene : DiskRegion {
   std::unique_ptr<CloudSide> controller_of(const std::string& cluster) {
     return CloudSide::make(host, options, disk_profile("sim").value(), Backend::kAlibaba, cluster).value();
   }
+  static constexpr std::chrono::milliseconds kPatient = std::chrono::seconds(20);
   std::string create(CloudSide& controller, const std::string& name) {
     csi::v1::CreateVolumeRequest request;
     request.set_name(name);
     request.mutable_capacity_range()->set_required_bytes(std::int64_t{20} << 30);
     request.add_volume_capabilities()->mutable_mount();
+    (*request.mutable_parameters())["type"] = "cloud_essd";
     csi::v1::CreateVolumeResponse response;
     const PatientCall call;
     const Status done = controller.driver().create_volume(call, request, response);
@@ -55,6 +58,20 @@ TEST_CASE_METHOD(AccountScene, "clusters that have volumes of the same name in o
   const std::string first = create(*one, "pvc-1");
   CHECK(create(*two, "pvc-1") != first);
   CHECK(create(*controller_of("one"), "pvc-1") == first);
+}
+
+TEST_CASE_METHOD(AccountScene, "a plugin makes the disks of a cloud that nobody knows", "[disk]") {
+  csi::Profile profile = disk_profile("sim").value();
+  profile.driver_name = "disk.example.com";
+  const auto none = CloudSide::make(host, options, profile, Backend::kPlugin, "one");
+  REQUIRE_FALSE(none);
+  CHECK_THAT(none.error().message, Catch::Contains("--plugin"));
+  const auto server = PluginServer::start(alibaba, folder / "disks.sock").value();
+  options.plugin = folder / "disks.sock";
+  const auto side = CloudSide::make(host, options, profile, Backend::kPlugin, "one").value();
+  const std::string id = create(*side, "pvc-1");
+  CHECK(alibaba.disks({id}, kPatient)->front().name == "pvc-1");
+  CHECK(side->most_disks_of("i-1").value() == 2);
 }
 
 TEST_CASE_METHOD(AccountScene, "the cloud says how many disks a node may have", "[disk]") {

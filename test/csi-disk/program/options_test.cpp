@@ -33,6 +33,14 @@ TEST_CASE("csi-disk is told by flags what it is", "[disk]") {
   CHECK(options.cluster.kubeconfig == "/k");
 }
 
+TEST_CASE("csi-disk may have its disks made by another program", "[disk]") {
+  Options options;
+  const std::vector<std::string> arguments{"--backend=plugin", "--plugin=/run/disks.sock"};
+  REQUIRE(parse_options(arguments, no_environment, options).has_value());
+  CHECK(options.backend == Backend::kPlugin);
+  CHECK(options.plugin == "/run/disks.sock");
+}
+
 TEST_CASE("what csi-disk cannot be is refused by the name of the flag", "[disk]") {
   for (const char* argument : {"--mode=both", "--backend=floppy", "--attach-limit=-1", "--attach-limit=many",
                                "--endpoint=tcp://1.2.3.4", "--none", "--cluster-id=", "--cluster-id=a b"}) {

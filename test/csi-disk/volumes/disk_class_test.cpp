@@ -73,8 +73,8 @@ TEST_CASE("every documented key is taken, in the spellings that manifests have",
                                 {"mkfsOptions", "-O project,quota"},
                                 {"omitfsck", "true"},
                                 {"sysConfig", "/queue/read_ahead_kb=4096"},
-                                {"restrictToHpnZone", "true"},
-                                {"alibabacloud.com/createdisk-arn", "arn"},
+                                {"restrictToHpnZone", "false"},
+                                {"alibabacloud.com/createdisk-arn", ""},
                                 {"csi.storage.k8s.io/pvc/name", "disk-pvc"},
                                 {"csi.storage.k8s.io/anything", "?"}});
   CHECK(out.types == Words{"cloud_essd"});
@@ -178,6 +178,16 @@ TEST_CASE("each cloud's own words are understood", "[disk class]") {
   const Result<DiskCloud> none = known_cloud("azure");
   REQUIRE_FALSE(none.has_value());
   CHECK(none.error().message == "there is no profile 'azure'; there are: alibaba ens eck cbs sim");
+}
+
+TEST_CASE("what a class asks for and is not done is refused, not left out", "[disk class]") {
+  for (const Parameters& refused : {Parameters{{"restrictToHpnZone", "true"}},
+                                    {{"alibabacloud.com/createdisk-arn", "acs:ram::1:role/r"}}}) {
+    const Result<DiskClass> out = parse_disk_class(refused, cloud("alibaba"));
+    REQUIRE_FALSE(out.has_value());
+    CHECK(out.error().code == Code::kInvalidArgument);
+    CHECK_THAT(out.error().message, Catch::Contains("is not supported"));
+  }
 }
 
 TEST_CASE("a class's disks are tried by type, then by level, where the size is sold", "[disk class]") {
