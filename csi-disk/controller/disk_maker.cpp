@@ -246,32 +246,45 @@ Result<Disk> DiskMaker::finish(const Plan& plan, const std::string& id, const Bu
   for (;;) {
     HOLDFAST_TRY(std::optional<Disk> disk, looks_.wait(id, is_usable, what, budget));
     if (disk) {
-      const bool copied = plan.wanted.source && !plan.wanted.source->snapshot;
-      if (copied) {
-        HOLDFAST_CHECK(looks_.drop_snapshots_named(clone_snapshot_name(plan.name), budget));
-        copies_.forget(clone_snapshot_name(plan.name));
-      }
-      if (is_creating(*disk)) {
-        const Tags ready{{std::string(kStateTag), std::string(kReady)}};
-        cloud::Done done = looks_.backend().tag_disk(id, ready, {}, budget.left());
-        if (!done) return told(std::move(done).error(), what);
-      }
-      attempts_.forget(plan.name);
+      HOLDFAST_CHECK(declare_ready(plan, *disk, what, budget));
       return *std::move(disk);
     }
-    Attempts::Attempt attempt = attempts_.of(plan.name);
-    const std::chrono::nanoseconds now = looks_.clock().since_boot();
-    if (!attempt.absent_since) attempt.absent_since = now;
-    if (now - *attempt.absent_since >= kGoneWhenUnseenFor) {
-      ++attempt.generation;
-      attempt.absent_since.reset();
-      attempt.open_token.clear();
-      attempts_.keep(plan.name, attempt);
-      return under_way(what);
-    }
-    attempts_.keep(plan.name, attempt);
-    if (!budget.wait()) return under_way(what);
+    const bool hopeless = is_given_up(plan.name);
+    if (hopeless || !budget.wait()) return under_way(what);
   }
+}
+
+// The volume can be told of.
+Status DiskMaker::declare_ready(const Plan& plan, const Disk& disk, const std::string& what,
+                                const Budget& budget) {
+  const bool copied = plan.wanted.source && !plan.wanted.source->snapshot;
+  if (copied) {
+    HOLDFAST_CHECK(looks_.drop_snapshots_named(clone_snapshot_name(plan.name), budget));
+    copies_.forget(clone_snapshot_name(plan.name));
+  }
+  if (is_creating(disk)) {
+    const Tags ready{{std::string(kStateTag), std::string(kReady)}};
+    cloud::Done done = looks_.backend().tag_disk(disk.id, ready, {}, budget.left());
+    if (!done) return told(std::move(done).error(), what);
+  }
+  attempts_.forget(plan.name);
+  return {};
+}
+
+// The cloud does not show what it says it has made: after a while the token was an earlier disk's, and the
+// next attempt has another.
+bool DiskMaker::is_given_up(const std::string& name) {
+  Attempts::Attempt attempt = attempts_.of(name);
+  const std::chrono::nanoseconds now = looks_.clock().since_boot();
+  if (!attempt.absent_since) attempt.absent_since = now;
+  const bool over = now - *attempt.absent_since >= kGoneWhenUnseenFor;
+  if (over) {
+    ++attempt.generation;
+    attempt.absent_since.reset();
+    attempt.open_token.clear();
+  }
+  attempts_.keep(name, attempt);
+  return over;
 }
 
 Result<Disk> DiskMaker::adopt(const Plan& plan, const Budget& budget) const {

@@ -77,6 +77,8 @@ class DiskMaker {
   /// finish(), with errors that have the caller ask again: there is a disk.
   Result<Disk> finished(const Plan& plan, const std::string& id, const Budget& budget);
   Result<Disk> finish(const Plan& plan, const std::string& id, const Budget& budget);
+  Status declare_ready(const Plan& plan, const Disk& disk, const std::string& what, const Budget& budget);
+  [[nodiscard]] bool is_given_up(const std::string& name);
   Result<Disk> adopt(const Plan& plan, const Budget& budget) const;
 
   const DiskLooks& looks_;

@@ -92,8 +92,8 @@ struct Wanted {
 ///     {"made": 7, "arrears": false, "quota": 100, "soldOut": ["ZONE TYPE"],
 ///      "nodes": {"i-1": {"zone", "most"}},
 ///      "disks": {"d-sim000000000001": {"name", "gib", "type", "level", "iops", "bursting", "zone",
-///      "snapshot",
-///        "encrypted", "key", "multi", "tags": {}, "at", "grown", "nodes": {"i-1": {"at", "leaves"}}}},
+///        "snapshot", "encrypted", "key", "multi", "tags": {}, "at", "grown",
+///        "nodes": {"i-1": {"at", "leaves"}}}},
 ///      "snapshots": {"s-sim000000000002": {"name", "disk", "gib", "cut", "at", "days", "tags": {}}}}
 ///
 /// "at" and "grown" are milliseconds since boot, "cut" seconds since 1970. What is being done is not kept but

@@ -12,9 +12,8 @@ namespace holdfast::disk {
 /// one catalogue, as far as AlibabaDisks and TencentDisks call them. No disk has content here. Beside what
 /// Front takes, those who test tell it
 ///
-///     POST /sim/nodes     {"i-1": {"zone": "sim-1a", "most": 16}, "i-2": null}  machines that there are;
-///     null
-///                         takes one away, and its disks are attached nowhere
+///     POST /sim/nodes     {"i-1": {"zone": "sim-1a", "most": 16}, "i-2": null}: machines that there are;
+///                         null takes one away, and its disks are attached nowhere
 ///     POST /sim/stock     {"zone": "sim-1a", "type": "cloud_essd", "sold_out": true}
 ///     POST /sim/quota     {"disks": 100}, as many as the account may have
 ///     POST /sim/arrears   {"on": true}: the account is not paid; its disks are locked

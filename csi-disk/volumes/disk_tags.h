@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "csi-disk/volumes/publish_context.h"
+
 /// The tags by which a disk tells its own story: the controller's journal, kept by the cloud, so that neither
 /// its restart nor another cluster loses it. A disk without them was made by somebody else.
 namespace holdfast::disk {
@@ -14,7 +16,7 @@ inline constexpr std::string_view kReady = "ready";
 
 /// What is known of its content: kNew or kMaybe (publish_context.h, whose key it shares). It is set to kMaybe
 /// before the first attachment is answered.
-inline constexpr std::string_view kContentTag = "csi.fs";
+inline constexpr std::string_view kContentTag = kContentKey;
 
 /// The uid of the cluster that it belongs to; of none without a cluster.
 inline constexpr std::string_view kClusterTag = "csi.cluster";
