@@ -185,6 +185,7 @@ class DiskPlugin final : public csi::HostedDriver {
   Result<std::vector<DiskIdentity>> disks_of_volumes() {
     HOLDFAST_TRY(const std::vector<DiskRecord> records, records_.all());
     std::vector<DiskIdentity> out;
+    out.reserve(records.size());
     for (const DiskRecord& each : records) out.push_back(each.identity);
     for (const std::string& volume :
          mount::staged_volumes(options_.kubelet_dir.native(), options_.profile.driver_name)) {
