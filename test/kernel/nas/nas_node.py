@@ -77,11 +77,12 @@ class Volume:
 class Node:
     """The program, and calls to it."""
 
-    def __init__(self, mode="node", *arguments, program="csi-nas", endpoint=None):
-        """`endpoint`: the socket that the program has by itself, which has no modes then; else it is told one."""
+    def __init__(self, mode="node", *arguments, program="csi-nas", endpoint=None, via=()):
+        """`endpoint`: the socket that the program has by itself, which has no modes then; else it is told one. `via`: what
+        becomes the program, as nsenter does."""
         self._mode = mode
         self._arguments = arguments
-        self._program, self._endpoint = program, endpoint
+        self._program, self._endpoint, self._via = program, endpoint, via
         self._messages = proto.compiled(ROOT / "common/csi/proto/csi.proto", "/tmp")
         self._count = 0
         self.slow = []
@@ -92,7 +93,8 @@ class Node:
         self._count += 1
         endpoint = self._endpoint or f"/run/nas-{self._mode}-{self._count}.sock"
         words = [] if self._endpoint else [f"--mode={self._mode}", f"--endpoint=unix://{endpoint}"]
-        self._process = subprocess.Popen([ROOT / "build/bin" / self._program, *words, "--node-id=edge-1", *self._arguments],
+        self._process = subprocess.Popen([*self._via, ROOT / "build/bin" / self._program, *words, "--node-id=edge-1",
+                                          *self._arguments],
                                          stderr=open("/out/csi-nas.log", "ab"))
         deadline = time.monotonic() + 20
         while not os.path.exists(endpoint):
