@@ -1,0 +1,68 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+/// By which names egw-controller knows pools, and others know what it makes. All of its objects but the
+/// EdgeGateway are in one namespace of their own:
+///
+///     EdgeGateway  POOL              what nodes and gateways need to know; its annotations hold what the
+///     pool was taken on with Secret       POOL-keys         private WireGuard keys of both gateways,
+///     "GATEWAY-NUMBER" each Secret       POOL-liveness     "keys": what nodes and gateways sign BFD with
+///     PodDisruptionBudget  POOL      one gateway stays
+///     Deployment   POOL-a, POOL-b    egw-core
+///     DaemonSet    POOL-helper       egw-helper
+namespace holdfast::gateway {
+
+/// Of a NodePool. Source: OpenYurt, ACK@Edge.
+inline constexpr const char* kNodePoolGroup = "apps.openyurt.io";
+inline constexpr const char* kMaxNodesAnnotation = "nodepool.openyurt.io/max-nodes";
+inline constexpr const char* kPodCidrsAnnotation = "nodepool.openyurt.io/pod-cidrs";
+inline constexpr const char* kCenIdAnnotation = "nodepool.openyurt.io/cen-id";
+inline constexpr const char* kCcnIdAnnotation = "nodepool.openyurt.io/ccn-id";
+inline constexpr const char* kCcnRegionAnnotation = "nodepool.openyurt.io/ccn-region";
+inline constexpr const char* kIsDefaultAnnotation = "nodepool.openyurt.io/is-default";
+/// What an enhanced pool has, all of them.
+inline constexpr std::array kEnhancedAnnotations{kMaxNodesAnnotation, kPodCidrsAnnotation, kCenIdAnnotation,
+                                                 kCcnIdAnnotation, kCcnRegionAnnotation};
+
+/// Of a Node: the pool that it is to be in. The one that it is in: kube::kNodePoolLabel.
+inline constexpr const char* kDesiredPoolLabel = "apps.openyurt.io/desired-nodepool";
+inline constexpr const char* kDesiredPoolLabelOfAck = "openyurt.io/desired-nodepool";
+inline constexpr const char* kArchLabel = "kubernetes.io/arch";
+inline constexpr const char* kGatewayArch = "amd64";
+
+/// Of each object that is ours. One without them is somebody else's, whatever it is called.
+inline constexpr const char* kManagedByLabel = "app.kubernetes.io/managed-by";
+inline constexpr const char* kController = "egw-controller";
+inline constexpr const char* kPoolLabel = "net.holdfast.dev/pool";
+inline constexpr const char* kProgramLabel = "app.kubernetes.io/name";    ///< "egw-core"
+inline constexpr const char* kGatewayLabel = "net.holdfast.dev/gateway";  ///< "a"
+
+/// Of an object: a checksum of what was asked for.
+inline constexpr const char* kWantedAnnotation = "net.holdfast.dev/wanted";
+/// Of an EdgeGateway: {"a": [KEY, ...], ...}, base64; two of a gateway while its key changes.
+inline constexpr const char* kPublicKeysAnnotation = "net.holdfast.dev/public-keys";
+/// Of an EdgeGateway, by an operator: another word than at the last change of keys makes new ones.
+inline constexpr const char* kRotateAnnotation = "net.holdfast.dev/rotate-keys";
+/// Of an EdgeGateway, by the cloud end: the number of the newest keys that all access points take.
+inline constexpr const char* kAcceptedAnnotation = "net.holdfast.dev/accepted-keys";
+/// Of an EdgeGateway and the Secret with keys: the number of those in use.
+inline constexpr const char* kKeyNumberAnnotation = "net.holdfast.dev/key-number";
+/// Of the Secret with keys: the number of newer ones that are offered, and the word that asked for them.
+inline constexpr const char* kOfferedAnnotation = "net.holdfast.dev/offered-key-number";
+inline constexpr const char* kRotatedAnnotation = "net.holdfast.dev/rotated-for";
+
+inline constexpr std::array<const char*, 2> kGateways{"a", "b"};
+/// That of a is higher, so that all prefer the same.
+inline constexpr std::array<int, 2> kPriorities{200, 100};
+
+[[nodiscard]] inline std::string deployment_name(const std::string& pool, const std::string& gateway) {
+  return pool + "-" + gateway;
+}
+[[nodiscard]] inline std::string helper_name(const std::string& pool) { return pool + "-helper"; }
+[[nodiscard]] inline std::string keys_name(const std::string& pool) { return pool + "-keys"; }
+[[nodiscard]] inline std::string liveness_name(const std::string& pool) { return pool + "-liveness"; }
+
+}  // namespace holdfast::gateway

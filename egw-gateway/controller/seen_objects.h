@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/cidr.h"
+#include "common/base/json.h"
+#include "common/base/result.h"
+#include "common/kube/object.h"
+#include "egw-gateway/model/edge_gateway.h"
+
+/// Objects of the cluster, as far as egw-controller looks at them. What cannot be used in one is told by the
+/// plan, not by these.
+namespace holdfast::gateway {
+
+using Text = std::map<std::string, std::string>;
+
+/// Of any served version: v1alpha1 and v1beta1 have alike what is looked at.
+struct NodePool {
+  kube::ObjectId id{};
+  std::string api_version{};
+  std::string type{};  ///< "Edge" or "Cloud"; empty: not told
+  Text annotations{};
+};
+
+struct PoolNode {
+  kube::ObjectId id{};
+  std::string pool{};                  ///< that it is in; empty: none
+  std::vector<std::string> desired{};  ///< pools that labels want it in, each once
+  std::string arch{};
+  bool leaving = false;                ///< it is being deleted
+  std::vector<IpAddress> addresses{};  ///< its own
+};
+
+/// What all objects of ours have.
+struct OwnedObject {
+  kube::ObjectId id{};
+  std::string pool{};  ///< empty: it is not ours
+  std::string wanted{};
+  std::int64_t generation = 0;
+  bool leaving = false;
+};
+
+struct SeenDeployment : OwnedObject {
+  bool available = false;  ///< a pod of its present template is
+};
+
+struct SeenSecret : OwnedObject {
+  Text annotations{};
+  Text data{};  ///< as it is in the object: base64
+};
+
+struct SeenGateway : OwnedObject {
+  Text annotations{};
+  EdgeGateway spec{};
+  EdgeGatewayStatus status{};
+};
+
+/// Of egw-core.
+struct CorePod {
+  kube::ObjectId id{};
+  std::string pool{};
+  std::string gateway{};
+  std::string node{};
+  bool ready = false;
+  std::vector<IpAddress> addresses{};  ///< one of a family
+};
+
+/// What a watch is to keep of each.
+[[nodiscard]] kube::KeptFields node_pool_fields();
+[[nodiscard]] kube::KeptFields node_fields();
+[[nodiscard]] kube::KeptFields gateway_fields();
+[[nodiscard]] kube::KeptFields deployment_fields();
+[[nodiscard]] kube::KeptFields owned_fields();
+[[nodiscard]] kube::KeptFields secret_fields();
+[[nodiscard]] kube::KeptFields pod_fields();
+
+/// Errors: kInvalidArgument or kDataLoss, for members of another type than the API's.
+[[nodiscard]] Result<NodePool> decode_node_pool(const JsonObject& object);
+[[nodiscard]] Result<PoolNode> decode_pool_node(const JsonObject& object);
+[[nodiscard]] Result<OwnedObject> decode_owned(const JsonObject& object);
+[[nodiscard]] Result<SeenDeployment> decode_deployment(const JsonObject& object);
+[[nodiscard]] Result<SeenSecret> decode_secret(const JsonObject& object);
+[[nodiscard]] Result<SeenGateway> decode_seen_gateway(const JsonObject& object);
+[[nodiscard]] Result<CorePod> decode_core_pod(const JsonObject& object);
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,398 @@
+#include "egw-gateway/controller/pool_plan.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "common/base/base64.h"
+#include "egw-gateway/controller/pool_keys.h"
+#include "test/catch.h"
+#include "test/egw-gateway/controller/plan_scene.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+using test::enhanced;
+using test::PlanScene;
+
+using Names = std::vector<std::string>;
+
+const Names kAll{"EdgeGateway site",  "Secret site-keys",  "Secret site-liveness", "PodDisruptionBudget site",
+                 "Deployment site-a", "Deployment site-b", "DaemonSet site-helper"};
+
+// A pool whose two gateways run.
+struct Running : PlanScene {
+  Running() {
+    settle();
+    run("a", "box-1", "10.244.1.7");
+    run("b", "box-2", "10.244.2.7");
+    settle();
+    REQUIRE(objects() == kAll);
+    REQUIRE(condition(kGatewaysReady).status == "True");
+  }
+  void expect_all_stays(const char* type, const char* reason) {
+    const auto before = written;
+    settle();
+    CHECK(condition(type).status == "False");
+    CHECK(condition(type).reason == reason);
+    CHECK(objects() == kAll);
+    for (const auto& [key, object] : before) {
+      if (key.first == Kind::kEdgeGateway) {
+        CHECK(written[key]["spec"] == object["spec"]);
+      } else {
+        CHECK(written[key] == object);
+      }
+    }
+  }
+};
+
+TEST_CASE("An enhanced pool with two amd64 nodes gets all it needs, each after what it stands on",
+          "[egw controller]") {
+  PlanScene scene;
+  CHECK(scene.settle() ==
+        Names{"apply EdgeGateway site", "create Secret site-keys", "create Secret site-liveness",
+              "apply PodDisruptionBudget site", "apply Deployment site-b", "apply Deployment site-a",
+              "apply DaemonSet site-helper", "apply EdgeGateway site", "status EdgeGateway site"});
+  CHECK(scene.objects() == kAll);
+  const EdgeGateway& spec = scene.gateways.at("site").spec;
+  CHECK(spec.pod_cidrs == std::vector{Cidr::parse("10.244.0.0/16").value()});
+  CHECK(spec.vpc_cidrs == std::vector{Cidr::parse("172.16.0.0/12").value()});
+  CHECK(spec.access_points.size() == 1);
+  CHECK(spec.liveness.key_secret == "site-liveness");
+  CHECK(scene.settle().empty());
+}
+
+TEST_CASE("The gateways that run are in the EdgeGateway, and stay while they do not", "[egw controller]") {
+  Running scene;
+  const SeenGateway& gateway = scene.gateways.at("site");
+  REQUIRE(gateway.spec.gateways.size() == 2);
+  CHECK(gateway.spec.gateways[0].node == "box-1");
+  CHECK(gateway.spec.gateways[0].priority > gateway.spec.gateways[1].priority);
+  CHECK(gateway.status.active == "a");
+  scene.now = "2026-01-02T00:00:00Z";
+  scene.stop("a");
+  scene.settle();
+  CHECK(gateway.spec.gateways.size() == 2);
+  CHECK(gateway.status.active == "b");
+  CHECK(gateway.status.last_switch == scene.now);
+  CHECK_FALSE(gateway.status.gateways[0].ready);
+  CHECK(scene.condition(kGatewaysReady).reason == "GatewayDown");
+  CHECK(scene.condition(kGatewaysReady).last_transition_time == scene.now);
+  CHECK(scene.condition(kEnhanced).last_transition_time == "2026-01-01T00:00:00Z");
+  SECTION("another pod of it takes its place") {
+    scene.run("a", "box-3", "10.244.3.7");
+    scene.settle();
+    CHECK(gateway.spec.gateways[0].node == "box-3");
+  }
+  SECTION("one that took the other's node or address leaves one entry for it") {
+    scene.run("b", "box-1", "10.244.1.7");
+    scene.settle();
+    REQUIRE(gateway.spec.gateways.size() == 1);
+    CHECK(gateway.spec.gateways[0].name == "b");
+  }
+}
+
+TEST_CASE("A pool that cannot have gateways gets none, and is told why", "[egw controller]") {
+  struct Case {
+    const char* name;
+    std::function<void(PlanScene&)> fault;
+    const char* type;
+    const char* reason;
+  };
+  const auto without = [](const char* key) {
+    Text out = enhanced();
+    out.erase(key);
+    return out;
+  };
+  const auto with = [](const char* key, const char* value) {
+    Text out = enhanced();
+    out[key] = value;
+    return out;
+  };
+  const Case cases[] = {
+      {"one amd64 node only", [](PlanScene& s) { s.nodes.erase("box-2"); }, kNodesSuffice, "TooFewNodes"},
+      {"a node whose labels contradict", [](PlanScene& s) { s.nodes.at("box-2").desired = {"other"}; },
+       kNodesInPlace, "NodeMoved"},
+      {"a node that leaves", [](PlanScene& s) { s.nodes.at("box-2").leaving = true; }, kNodesSuffice,
+       "TooFewNodes"},
+      {"no CEN", [&](PlanScene& s) { s.put_pool("site", without(kCenIdAnnotation)); }, kAnnotationsUsable,
+       "AnnotationMissing"},
+      {"no ranges", [&](PlanScene& s) { s.put_pool("site", without(kPodCidrsAnnotation)); },
+       kAnnotationsUsable, "AnnotationMissing"},
+      {"no count", [&](PlanScene& s) { s.put_pool("site", with(kMaxNodesAnnotation, "-1")); },
+       kAnnotationsUsable, "AnnotationInvalid"},
+      {"no range",
+       [&](PlanScene& s) { s.put_pool("site", with(kPodCidrsAnnotation, "10.244.0.0/16,10.1/33")); },
+       kAnnotationsUsable, "AnnotationInvalid"},
+      {"all ranges", [&](PlanScene& s) { s.put_pool("site", with(kPodCidrsAnnotation, "0.0.0.0/0")); },
+       kAnnotationsUsable, "AnnotationInvalid"},
+      {"an id with a line end", [&](PlanScene& s) { s.put_pool("site", with(kCcnIdAnnotation, "a\nb")); },
+       kAnnotationsUsable, "AnnotationInvalid"},
+      {"a default pool", [&](PlanScene& s) { s.put_pool("site", with(kIsDefaultAnnotation, "true")); },
+       kAnnotationsUsable, "AnnotationContradictory"},
+      {"a pool of the cloud", [&](PlanScene& s) { s.put_pool("site", enhanced(), "Cloud"); },
+       kAnnotationsUsable, "AnnotationContradictory"},
+      {"an unknown CEN", [&](PlanScene& s) { s.put_pool("site", with(kCenIdAnnotation, "cen-2")); },
+       kConnectionKnown, "ConnectionUnknown"},
+      {"a configuration that is none",
+       [](PlanScene& s) { s.connections = parse_connections("[{cenId: 1}]"); }, kConnectionKnown,
+       "ConfigurationInvalid"},
+      {"pods as in the VPC", [](PlanScene& s) { s.put_pool("site", enhanced("172.20.0.0/16")); },
+       kRangesDisjoint, "RangesOverlap"},
+      {"ranges within each other",
+       [](PlanScene& s) { s.put_pool("site", enhanced("10.244.0.0/16,10.244.3.0/24")); }, kRangesDisjoint,
+       "RangesOverlap"},
+      {"a node in the VPC's range",
+       [](PlanScene& s) { s.nodes.at("box-1").addresses = {IpAddress::parse("172.16.0.9").value()}; },
+       kRangesDisjoint, "RangesOverlap"},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      PlanScene scene;
+      c.fault(scene);
+      const std::vector<Finding> told = scene.plan().news;
+      const auto event =
+          std::ranges::find_if(told, [&](const Finding& one) { return one.type == std::string(c.type); });
+      REQUIRE(event != told.end());
+      CHECK(event->reason == std::string(c.reason));
+      scene.settle();
+      CHECK(scene.objects() == Names{"EdgeGateway site"});
+      CHECK(scene.condition(c.type).status == "False");
+      CHECK(scene.condition(c.type).reason == c.reason);
+      CHECK(scene.plan().news.empty());
+    }
+  }
+}
+
+TEST_CASE("Two pools with one range: the second gets nothing, and the first stays", "[egw controller]") {
+  Running scene;
+  scene.put_pool("late", enhanced("10.244.128.0/17"));
+  scene.put_node("late-1", "late");
+  scene.put_node("late-2", "late");
+  scene.settle("late");
+  CHECK_FALSE(scene.deployments.contains("late-a"));
+  CHECK(scene.gateways.at("late").spec.pod_cidrs.empty());
+  CHECK(scene.settle().empty());
+}
+
+TEST_CASE("What works goes on working, whatever becomes of the pool's description", "[egw controller]") {
+  Running scene;
+  const auto change = [&](const char* key, const std::string& value) {
+    scene.pools.at("site").annotations[key] = value;
+  };
+  SECTION("an annotation is lost") {
+    scene.pools.at("site").annotations.erase(kCcnRegionAnnotation);
+    scene.expect_all_stays(kAnnotationsUsable, "AnnotationMissing");
+  }
+  SECTION("the ranges are changed") {
+    change(kPodCidrsAnnotation, "10.9.0.0/16");
+    scene.expect_all_stays(kAnnotationsUsable, "AnnotationChanged");
+    SECTION("and this is meant") {
+      scene.gateways.at("site").annotations.erase(kPodCidrsAnnotation);
+      scene.settle();
+      CHECK(scene.gateways.at("site").spec.pod_cidrs == std::vector{Cidr::parse("10.9.0.0/16").value()});
+      CHECK(scene.condition(kAnnotationsUsable).status == "True");
+    }
+  }
+  SECTION("the ranges are made nonsense") {
+    change(kPodCidrsAnnotation, "nonsense");
+    scene.expect_all_stays(kAnnotationsUsable, "AnnotationChanged");
+  }
+  SECTION("it is made the default pool") {
+    change(kIsDefaultAnnotation, "true");
+    scene.expect_all_stays(kAnnotationsUsable, "AnnotationContradictory");
+  }
+  SECTION("one amd64 node only") {
+    scene.nodes.erase("box-2");
+    scene.expect_all_stays(kNodesSuffice, "TooFewNodes");
+    CHECK(scene.condition(kNodesInPlace).reason == "NodeMoved");
+  }
+  SECTION("a node moves to another pool by its label") {
+    scene.nodes.at("box-1").pool = "other";
+    scene.expect_all_stays(kNodesInPlace, "NodeMoved");
+  }
+  SECTION("more nodes than the pool may have") {
+    change(kMaxNodesAnnotation, "20");
+    for (int i = 0; i < 30; ++i) scene.put_node("more-" + std::to_string(i), "site", "arm64");
+    scene.expect_all_stays(kNodesSuffice, "TooManyNodes");
+  }
+  SECTION("the configuration is lost") {
+    scene.connections = std::vector<Connection>{};
+    scene.expect_all_stays(kConnectionKnown, "ConnectionUnknown");
+  }
+  SECTION("the VPC grows over the pool") {
+    scene.connections->front().gateway.vpc_cidrs = {Cidr::parse("10.0.0.0/8").value()};
+    scene.expect_all_stays(kRangesDisjoint, "RangesOverlap");
+  }
+  SECTION("its keys are damaged") {
+    scene.secrets.at("site-keys").data["a-1"] = "bm9uZQ==";
+    scene.expect_all_stays(kKeysUsable, "KeysDamaged");
+  }
+}
+
+TEST_CASE("A pool that is gone keeps its gateways for a time, and while a node bears its label",
+          "[egw controller]") {
+  Running scene;
+  const bool deleted = GENERATE(true, false);
+  if (deleted) {
+    scene.pools.erase("site");
+    scene.expect_all_stays(kEnhanced, "PoolGone");
+    scene.memory.gone_for = 100h;
+    CHECK(scene.settle().empty());
+    for (const char* node : {"box-1", "box-2", "arm-1"}) scene.put_node(node, "");
+  } else {
+    for (const char* key : kEnhancedAnnotations) scene.pools.at("site").annotations.erase(key);
+  }
+  scene.memory.gone_for = 0s;
+  scene.expect_all_stays(kEnhanced, deleted ? "PoolGone" : "NotEnhanced");
+  CHECK(scene.plan().gone);
+  CHECK(scene.plan().again_in == 1h);
+
+  scene.memory.gone_for = 1h;
+  CHECK(scene.settle() == Names{"remove EdgeGateway site"});
+  CHECK(scene.plan().again_in == kHelpersTime);
+  scene.memory.gateway_absent_for = kHelpersTime;
+  CHECK(scene.settle() == Names{"remove DaemonSet site-helper", "remove Deployment site-a",
+                                "remove Deployment site-b", "remove PodDisruptionBudget site",
+                                "remove Secret site-keys", "remove Secret site-liveness"});
+  CHECK(scene.objects().empty());
+  CHECK_FALSE(scene.plan().gone);
+}
+
+TEST_CASE("An EdgeGateway that somebody removed is made again, with what was", "[egw controller]") {
+  Running scene;
+  scene.gateways.clear();
+  scene.written.erase({Kind::kEdgeGateway, "site"});
+  CHECK(scene.settle().front() == "apply EdgeGateway site");
+  CHECK(scene.gateways.at("site").spec.gateways.size() == 2);
+  CHECK(scene.objects() == kAll);
+}
+
+TEST_CASE("Objects of others are never touched", "[egw controller]") {
+  const OwnedObject foreign{.id = {.name = "x", .uid = "theirs"}};
+  PlanScene scene;
+  SECTION("an EdgeGateway") {
+    scene.gateways["site"].id = {.name = "site", .uid = "theirs"};
+    CHECK(scene.settle().empty());
+    CHECK(scene.plan().news.back().reason == std::string("NotStarted"));
+  }
+  SECTION("a Secret") {
+    scene.secrets["site-keys"].id = {.name = "site-keys", .uid = "theirs"};
+    scene.settle();
+    CHECK_FALSE(scene.deployments.contains("site-a"));
+    CHECK(scene.condition(kObjectsOwned).reason == "ForeignObject");
+  }
+  SECTION("a Deployment") {
+    scene.deployments["site-a"].id = {.name = "site-a", .uid = "theirs"};
+    scene.settle();
+    CHECK(scene.deployments.at("site-a").id.uid == "theirs");
+    CHECK(scene.condition(kObjectsOwned).reason == "ForeignObject");
+  }
+  SECTION("one of another pool of ours") {
+    scene.helpers["site-helper"] = foreign;
+    scene.helpers["site-helper"].pool = "other";
+    scene.settle();
+    CHECK(scene.helpers.at("site-helper").id.uid == "theirs");
+  }
+}
+
+TEST_CASE("What others change of our objects is put back, one gateway after the other", "[egw controller]") {
+  Running scene;
+  scene.deployments.at("site-a").generation += 1;
+  CHECK(scene.settle() == Names{"apply Deployment site-a"});
+  scene.budgets.clear();
+  CHECK(scene.settle() == Names{"apply PodDisruptionBudget site"});
+}
+
+TEST_CASE("A new template goes to the standby first, and to the active one when that works",
+          "[egw controller]") {
+  Running scene;
+  scene.options.objects.image = "holdfast:2";
+  CHECK(scene.settle() == Names{"apply Deployment site-b", "apply DaemonSet site-helper"});
+  CHECK_FALSE(scene.deployments.at("site-b").available);
+  SECTION("the new one works") {
+    scene.run("b", "box-2", "10.244.2.8");
+    const Names done = scene.settle();
+    CHECK(done.front() == "apply Deployment site-a");
+    CHECK(std::ranges::count(done, "apply Deployment site-b") == 0);
+  }
+  SECTION("the new one never works: the active one is left alone, also for another template") {
+    scene.stop("b");
+    scene.settle();
+    scene.options.objects.image = "holdfast:3";
+    const Names done = scene.settle();
+    CHECK(std::ranges::count(done, "apply Deployment site-b") == 1);
+    CHECK(std::ranges::count(done, "apply Deployment site-a") == 0);
+  }
+  SECTION("b is the active one") {
+    Running other;
+    other.stop("a");
+    other.settle();
+    other.deployments.at("site-a").available = true;
+    other.options.objects.image = "holdfast:2";
+    CHECK(other.settle().front() == "apply Deployment site-a");
+  }
+}
+
+TEST_CASE("Keys change without an end that uses what the other does not know", "[egw controller]") {
+  Running scene;
+  const auto published = [&] {
+    return json::parse(scene.gateways.at("site").annotations.at(kPublicKeysAnnotation));
+  };
+  const auto key_of = [&](const char* name) { return scene.secrets.at("site-keys").data.at(name); };
+  const auto item_of = [&](const char* deployment) -> std::string {
+    return scene.written.at(
+        {Kind::kDeployment,
+         deployment})["spec"]["template"]["spec"]["volumes"][0]["secret"]["items"][0]["key"];
+  };
+  const std::string first = key_of("a-1");
+  REQUIRE(published()["a"].size() == 1);
+  const std::string first_public = published()["a"][0];
+  CHECK(public_key_of(decode_base64(first).value()).value() == first_public);
+
+  scene.gateways.at("site").annotations[kRotateAnnotation] = "spring";
+  scene.settle();
+  CHECK(key_of("a-1") == first);
+  CHECK(key_of("a-2") != first);
+  CHECK(published()["a"].size() == 2);
+  CHECK(published()["a"][0] == first_public);
+  CHECK(item_of("site-a") == "a-1");
+  CHECK(scene.settle().empty());
+
+  scene.gateways.at("site").annotations[kAcceptedAnnotation] = "2";
+  scene.settle();
+  CHECK(item_of("site-b") == "b-2");
+  CHECK(item_of("site-a") == "a-1");
+  CHECK(published()["b"].size() == 2);
+  scene.run("b", "box-2", "10.244.2.8");
+  scene.settle();
+  CHECK(item_of("site-a") == "a-2");
+  CHECK(scene.secrets.at("site-keys").data.contains("a-1"));
+  scene.run("a", "box-1", "10.244.1.8");
+  scene.settle();
+  CHECK_FALSE(scene.secrets.at("site-keys").data.contains("a-1"));
+  CHECK(published()["a"].size() == 1);
+  CHECK(published()["a"][0] != first_public);
+  CHECK(item_of("site-a") == "a-2");
+  CHECK(scene.settle().empty());
+}
+
+TEST_CASE("Keys that are lost are made anew under another number, and this is told", "[egw controller]") {
+  Running scene;
+  scene.secrets.erase("site-keys");
+  const std::vector<Finding> told = scene.plan().news;
+  CHECK(std::ranges::any_of(told, [](const Finding& one) { return one.reason == std::string("KeysLost"); }));
+  scene.settle();
+  CHECK(scene.secrets.at("site-keys").data.contains("a-2"));
+}
+
+TEST_CASE("A basic pool gets nothing", "[egw controller]") {
+  PlanScene scene;
+  scene.put_pool("site", {{kMaxNodesAnnotation, "20"}, {kPodCidrsAnnotation, "10.244.0.0/16"}});
+  CHECK(scene.settle().empty());
+  CHECK(scene.plan().news.empty());
+}
+
+}  // namespace
+}  // namespace holdfast::gateway
