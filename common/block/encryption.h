@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,9 @@ namespace holdfast::block {
 
 /// What libblkid calls a device whose content is encrypted, and so what is wanted of one in decide_format().
 inline constexpr std::string_view kEncryptedType = "crypto_LUKS";
+
+/// What the encryption itself takes of a device, at its beginning.
+inline constexpr std::uint64_t kEncryptionBytes = std::uint64_t{4} << 20;
 
 /// Where the content of an encrypted device is clear while it is open: "/dev/mapper/MAPPING".
 [[nodiscard]] std::string clear_path(std::string_view mapping);
@@ -46,7 +50,7 @@ class DiskEncryption {
 
 /// LUKS2, by cryptsetup(8) run without a shell: its key derivation takes memory and a second of time, and a
 /// dying disk holds it, which is a child's to bear and not a daemon's. The passphrase goes by standard input.
-/// What it writes about a device takes 4 MiB at its beginning. Errors of all: kNotFound when cryptsetup is
+/// What it writes about a device takes kEncryptionBytes. Errors of all: kNotFound when cryptsetup is
 /// not installed; kDeadlineExceeded; kInternal with what it wrote. Stateless; may be used from any thread,
 /// one device at a time.
 class LuksEncryption final : public DiskEncryption {

@@ -166,8 +166,10 @@ std::string uuid_as_found(FsType type, const std::string& uuid) {
   return text;
 }
 
+std::uint64_t least_bytes(FsType type) { return type == FsType::kXfs ? 300 * kMiB : 2 * kMiB; }
+
 Status check_size(FsType type, std::uint64_t bytes) {
-  const std::uint64_t least = type == FsType::kXfs ? 300 * kMiB : 2 * kMiB;
+  const std::uint64_t least = least_bytes(type);
   if (bytes >= least) return {};
   return fail(Code::kOutOfRange, std::string(to_string(type)) + " needs at least " + std::to_string(least) +
                                      " bytes, the volume has " + std::to_string(bytes));

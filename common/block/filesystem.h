@@ -43,7 +43,9 @@ struct FileSystemSpec {
 /// "0B0D-1F2E".
 [[nodiscard]] std::string uuid_as_found(FsType type, const std::string& uuid);
 
-/// The least size that mkfs accepts (mkfs.xfs: 300 MiB). Errors: kOutOfRange when `bytes` is less, naming
+/// The least size that mkfs accepts (mkfs.xfs: 300 MiB).
+[[nodiscard]] std::uint64_t least_bytes(FsType type);
+/// Errors: kOutOfRange when `bytes` is less, naming
 /// both.
 Status check_size(FsType type, std::uint64_t bytes);
 

@@ -37,7 +37,7 @@ std::uint64_t count_of(std::int64_t count) {
 // The file system that the capabilities ask for stands in the class's parameters, where the node looks.
 Result<LogicalVolumeSpec> read_spec(const csi::v1::CreateVolumeRequest& request) {
   LogicalVolumeSpec spec;
-  spec.volume_name = lv_name_of(request.name());
+  spec.call(request.name());
   if (request.has_volume_content_source()) {
     HOLDFAST_TRY(const ContentSource source, read_source(request.volume_content_source()));
     spec.source = source.id;
@@ -191,7 +191,7 @@ Status ClusterController::create_snapshot(const csi::Call& call,
                                           const csi::v1::CreateSnapshotRequest& request,
                                           csi::v1::CreateSnapshotResponse& response) {
   HOLDFAST_TRY(const VolumeWish wish, ask<VolumeWish>([request](const ClusterState& state) {
-                 return snapshot_wish(state, lv_name_of(request.name()), request.source_volume_id(),
+                 return snapshot_wish(state, request.name(), request.source_volume_id(),
                                       to_text(request.parameters()));
                }));
   HOLDFAST_TRY(const ToldVolume taken, wait_for(call, [this, wish, time = call.time_left()](auto done) {

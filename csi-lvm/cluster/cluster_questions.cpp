@@ -118,8 +118,8 @@ Capacity capacity_at(const ClusterState& state, const Place& place, const Parame
 Result<std::string> node_of_source(const ClusterState& state, const LogicalVolumeSpec& wanted) {
   if (const auto there = state.live_object(wanted.volume_name)) {
     const LogicalVolumeSpec& spec = (*there)->spec;
-    const bool same =
-        spec.kind == wanted.kind && spec.source == wanted.source && spec.source_kind == wanted.source_kind;
+    const bool same = spec.kind == wanted.kind && spec.asked_name == wanted.asked_name &&
+                      spec.source == wanted.source && spec.source_kind == wanted.source_kind;
     if (same) return spec.node;
     return fail(Code::kAlreadyExists, "there is another volume or snapshot " + wanted.volume_name);
   }
@@ -137,7 +137,7 @@ Result<VolumeWish> snapshot_wish(const ClusterState& state, const std::string& n
   VolumeWish wish;
   wish.predicted = false;
   wish.spec.kind = VolumeKind::kSnapshot;
-  wish.spec.volume_name = name;
+  wish.spec.call(name);
   wish.spec.source = source;
   wish.spec.parameters = parameters;
   HOLDFAST_TRY(const std::string node, node_of_source(state, wish.spec));

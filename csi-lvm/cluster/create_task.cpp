@@ -34,7 +34,9 @@ bool CreateTask::remove_stray(const std::vector<std::string>& nodes) {
   for (const LogicalVolumeObject* object : state().objects_of(wish_.spec.volume_name)) {
     const bool wanted = std::ranges::find(nodes, object->spec.node) != nodes.end();
     if (object->deleting || wanted) continue;
-    if (object->status.published || object->is_snapshot() || wish_.spec.kind == VolumeKind::kSnapshot) {
+    const bool another = object->spec.asked_name != wish_.spec.asked_name;
+    if (another || object->status.published || object->is_snapshot() ||
+        wish_.spec.kind == VolumeKind::kSnapshot) {
       fail_with({.code = Code::kAlreadyExists,
                  .sys_errno = 0,
                  .message = "there is a volume or snapshot " + wish_.spec.volume_name + " on the node " +

@@ -20,9 +20,10 @@ CreateDecision refuse_stale(CreateStep step, const std::string& node) {
 // Whether one volume can be both.
 bool fits(const LogicalVolumeSpec& there, const LogicalVolumeSpec& wanted) {
   const bool small_enough = wanted.limit_bytes == 0 || there.required_bytes <= wanted.limit_bytes;
-  return there.kind == wanted.kind && there.block == wanted.block && there.source == wanted.source &&
-         there.source_kind == wanted.source_kind && there.parameters == wanted.parameters &&
-         there.required_bytes >= wanted.required_bytes && small_enough;
+  return there.kind == wanted.kind && there.asked_name == wanted.asked_name && there.block == wanted.block &&
+         there.source == wanted.source && there.source_kind == wanted.source_kind &&
+         there.parameters == wanted.parameters && there.required_bytes >= wanted.required_bytes &&
+         small_enough;
 }
 
 CreateDecision decide_for_silent_node(const LogicalVolumeObject* object, const LogicalVolumeSpec& wanted) {
@@ -105,8 +106,9 @@ NodeStep decide_node(const LogicalVolumeObject& object, const VolumeFacts& volum
 bool ever_published(const LogicalVolume& volume) {
   if (volume.tag_value(kStateTag) == kCreating)
     return false;  // also a copy, of which it is known what it holds
+  if (volume.open || !volume.tag_value(kPublishedTag).empty()) return true;
   const std::string_view content = volume.tag_value(kContentTag);
-  return volume.open || !volume.tag_value(kPublishedTag).empty() || (!content.empty() && content != "new");
+  return volume.tag_value(kFromTag).empty() && !content.empty() && content != "new";
 }
 
 VolumeFacts facts_of(const LogicalVolumeObject& object, const Inventory& inventory,

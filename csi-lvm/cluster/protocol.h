@@ -78,9 +78,8 @@ enum class NodeStep : std::uint8_t {
 };
 [[nodiscard]] NodeStep decide_node(const LogicalVolumeObject& object, const VolumeFacts& volume);
 
-/// The tag of a volume that was given to a pod.
-inline constexpr std::string_view kPublishedTag = "csi.published";
-/// Whether somebody may have written to it: it is tagged so, open, or its content is not that of a new one.
+/// Whether somebody may have written to it: it is open, or tagged so; of one that is no copy also when its
+/// content is not that of a new one.
 [[nodiscard]] bool ever_published(const LogicalVolume& volume);
 
 /// What `inventory` has for `object`, in a cluster with this uid.

@@ -7,6 +7,7 @@
 #include "common/base/sha.h"
 #include "csi-lvm/cluster/storage_names.h"
 #include "csi-lvm/lvm/lvm_command.h"
+#include "csi-lvm/volumes/local_volume.h"
 
 namespace holdfast::lvm {
 namespace {
@@ -56,6 +57,10 @@ Result<LogicalVolumeSpec> decode_spec(const JsonObject& object) {
   const JsonField name = object["volumeName"];
   HOLDFAST_TRY(spec.volume_name, name.string());
   if (!check_name(spec.volume_name)) return name.refuse("is no name that LVM would take");
+  HOLDFAST_TRY(spec.asked_name, object["askedName"].string_or(""));
+  if (!spec.asked_name.empty() && lv_name_of(spec.asked_name) != spec.volume_name) {
+    return object["askedName"].refuse("is not what makes the name " + spec.volume_name);
+  }
   HOLDFAST_TRY(const JsonObject parameters, object["parameters"].object_or_empty());
   for (const std::string& key : parameters.keys()) {
     HOLDFAST_TRY(spec.parameters[key], parameters[key].string());
@@ -110,6 +115,11 @@ std::string object_name(std::string_view volume, std::string_view node) {
   return name;
 }
 
+void LogicalVolumeSpec::call(const std::string& name) {
+  volume_name = lv_name_of(name);
+  asked_name = volume_name == name ? "" : name;
+}
+
 bool LogicalVolumeObject::has_finalizer() const {
   return std::ranges::find(finalizers, kVolumeFinalizer) != finalizers.end();
 }
@@ -140,6 +150,7 @@ json encode_logical_volume(const LogicalVolumeSpec& spec) {
            {"node", spec.node},
            {"volumeName", spec.volume_name},
            {"requiredBytes", spec.required_bytes}};
+  if (!spec.asked_name.empty()) out["askedName"] = spec.asked_name;
   if (!spec.parameters.empty()) out["parameters"] = spec.parameters;
   if (spec.limit_bytes > 0) out["limitBytes"] = spec.limit_bytes;
   if (spec.block) out["block"] = true;

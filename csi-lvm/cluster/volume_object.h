@@ -21,6 +21,8 @@
 ///       kind                "volume" | "snapshot"
 ///       node                whose it is
 ///       volumeName          the volume id, and the name of the LV
+///       askedName           the name that it was asked for by, where LVM has another: lv_name_of() may make
+///                           one of two
 ///       parameters          those of the StorageClass or VolumeSnapshotClass
 ///       requiredBytes       may be raised: the volume is then to grow
 ///       limitBytes          absent: none
@@ -44,6 +46,7 @@ struct LogicalVolumeSpec {
   VolumeKind kind = VolumeKind::kVolume;
   std::string node{};
   std::string volume_name{};
+  std::string asked_name{};
   std::map<std::string, std::string> parameters{};
   std::uint64_t required_bytes = 0;
   std::uint64_t limit_bytes = 0;
@@ -52,6 +55,10 @@ struct LogicalVolumeSpec {
   VolumeKind source_kind = VolumeKind::kVolume;
   bool reclaim = false;
 
+  /// The name that it was asked for by.
+  [[nodiscard]] const std::string& name() const { return asked_name.empty() ? volume_name : asked_name; }
+  /// Sets both of its names.
+  void call(const std::string& name);
   bool operator==(const LogicalVolumeSpec&) const = default;
 };
 
@@ -86,7 +93,7 @@ struct LogicalVolumeObject {
 [[nodiscard]] kube::KeptFields logical_volume_fields();
 
 /// Errors: kInvalidArgument, naming the member and the value; also for a volume's name that LVM would not
-/// take. A member that is not known is skipped.
+/// take, or that is not the one for the name that was asked for. A member that is not known is skipped.
 [[nodiscard]] Result<LogicalVolumeObject> decode_logical_volume(const JsonObject& object);
 
 /// A new object, under its name and with its finalizer; without status, which a server drops from it.

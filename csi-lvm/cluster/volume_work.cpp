@@ -20,7 +20,7 @@ void tell_success(LogicalVolumeStatus& status) {
 
 Result<LocalVolume> make_volume(const LogicalVolumeSpec& spec, const WorkTools& tools) {
   VolumeRequest wanted;
-  wanted.name = spec.volume_name;
+  wanted.name = spec.name();
   wanted.required_bytes = spec.required_bytes;
   wanted.limit_bytes = spec.limit_bytes;
   wanted.block = spec.block;
@@ -33,7 +33,7 @@ Result<LocalVolume> make_volume(const LogicalVolumeSpec& spec, const WorkTools& 
 
 Result<LocalVolume> make_snapshot(const LogicalVolumeSpec& spec, const WorkTools& tools) {
   HOLDFAST_TRY(const SnapshotRoom room, parse_snapshot_parameters(spec.parameters));
-  return tools.volumes.snapshot(spec.volume_name, spec.source, room, tools.patience);
+  return tools.volumes.snapshot(spec.name(), spec.source, room, tools.patience);
 }
 
 bool may_be_left(const Error& error) { return csi::reaction_to(error.code) == csi::Reaction::kAskAgain; }

@@ -10,6 +10,7 @@
 #include "csi-lvm/driver/node_requests.h"
 #include "csi-lvm/driver/volume_record.h"
 #include "csi-lvm/lvm/lvm_command.h"
+#include "csi-lvm/volumes/volume_tags.h"
 
 namespace holdfast::lvm {
 namespace {
@@ -79,6 +80,10 @@ Status LvmNode::stage_volume(const csi::Call& call, const csi::v1::NodeStageVolu
   HOLDFAST_CHECK(staging::group_of(request.volume_capability()));
   HOLDFAST_TRY(const LocalVolume volume, find(call, request.volume_id()));
   if (!volume.active) HOLDFAST_CHECK(parts_.lvm.activate(volume.name, patience_of(call)));
+  if (volume.unused_copy) {
+    // From now on a cluster's controller must not take it for unused.
+    HOLDFAST_CHECK(parts_.lvm.change_tags(volume.name, {}, {tag(kPublishedTag, kYes)}, patience_of(call)));
+  }
   if (request.volume_capability().has_block()) return stage_raw(call, request, volume);
   HOLDFAST_TRY(const block::PrepareRequest wanted, prepare_request_of(request, volume));
   VolumeRecord record(parts_.lvm, volume, patience_of(call));

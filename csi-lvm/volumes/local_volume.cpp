@@ -120,16 +120,18 @@ Room room_of(const NewSnapshot& snapshot, const FoundVolume& source) {
 }
 
 LocalVolume told(const VolumeGroup& group, const LogicalVolume& volume, const PoolLimits& limits) {
-  LocalVolume out{.name = {group.name, volume.name},
-                  .size_bytes = shown_size(group, volume),
-                  .source = std::string(volume.tag_value(kSourceTag)),
-                  .from_snapshot = volume.tag_value(kFromTag) == kSnapshot,
-                  .taken = 0,
-                  .content = std::string(volume.tag_value(kContentTag)),
-                  .active = volume.active,
-                  .of_pod = volume.tag_value(kLifeTag) == kPodsLife,
-                  .encrypted = is_encrypted(volume),
-                  .ailments = ailments_of(group, volume, limits)};
+  LocalVolume out{
+      .name = {group.name, volume.name},
+      .size_bytes = shown_size(group, volume),
+      .source = std::string(volume.tag_value(kSourceTag)),
+      .from_snapshot = volume.tag_value(kFromTag) == kSnapshot,
+      .taken = 0,
+      .content = std::string(volume.tag_value(kContentTag)),
+      .active = volume.active,
+      .of_pod = volume.tag_value(kLifeTag) == kPodsLife,
+      .unused_copy = !volume.tag_value(kFromTag).empty() && volume.tag_value(kPublishedTag).empty(),
+      .encrypted = is_encrypted(volume),
+      .ailments = ailments_of(group, volume, limits)};
   const std::string_view taken = volume.tag_value(kTakenTag);
   std::from_chars(taken.data(), taken.data() + taken.size(), out.taken);
   return out;

@@ -26,6 +26,7 @@ struct LocalVolume {
   std::string content{};       ///< what is known of its content, as its tag says it
   bool active = true;          ///< its device is there
   bool of_pod = false;         ///< it ends with its pod
+  bool unused_copy = false;    ///< of another's content, and never staged
   bool encrypted = false;      ///< what is on its device is clear at used_device() alone
   std::vector<Ailment> ailments{};
 

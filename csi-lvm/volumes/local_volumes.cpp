@@ -34,7 +34,7 @@ Status LocalVolumes::refresh(Patience patience) {
 Result<LocalVolume> LocalVolumes::create(const VolumeRequest& wanted, Patience patience) {
   const VolumeName name{wanted.parameters.group, lv_name_of(wanted.name)};
   HOLDFAST_CHECK(check_volume_name(name.group, name.volume));
-  HOLDFAST_CHECK(check_bounds(wanted));
+  HOLDFAST_CHECK(check_request(wanted));
   if (!book_.group(name.group)) HOLDFAST_CHECK(refresh(patience));
   if (!wanted.source && !book_.has_volume(name.volume)) {
     // The common case, without asking LVM what there is: that would take longer than the making.
@@ -69,30 +69,46 @@ Result<LocalVolume> LocalVolumes::again(const VolumeRequest& wanted, const Inven
   return told(found.group, volume, book_.limits());
 }
 
-Result<NewVolume> LocalVolumes::plan(const VolumeRequest& wanted, const VolumeName& name, Patience patience) {
-  const VolumeName pool{name.group, wanted.parameters.pool};
-  if (!pool.volume.empty()) {
-    HOLDFAST_CHECK(pools_.ensure(pool, wanted.parameters.pool_bytes, patience));
-  }
+Result<NewVolume> LocalVolumes::plan(const VolumeRequest& wanted, const VolumeName& name) const {
   HOLDFAST_TRY(const VolumeGroup group, book_.group(name.group));
   return planned(wanted, name, group, cluster_.get());
 }
 
-Result<CapacityBook::Promise> LocalVolumes::promise(const NewVolume& volume) {
-  return book_.promise({.group = volume.name.group,
-                        .size_bytes = volume.size_bytes,
-                        .stripes = volume.stripes,
-                        .pool = volume.pool,
-                        .of_spare = false});
+Status LocalVolumes::place(const NewVolume& volume, std::uint64_t pool_bytes, Patience patience,
+                           const std::function<Status()>& make) {
+  HOLDFAST_TRY(const CapacityBook::Promise promised, book_.promise({.group = volume.name.group,
+                                                                    .size_bytes = volume.size_bytes,
+                                                                    .stripes = volume.stripes,
+                                                                    .pool = volume.pool,
+                                                                    .of_spare = false,
+                                                                    .pool_bytes = pool_bytes}));
+  if (volume.pool.empty()) return make();
+  const VolumeName pool{volume.name.group, volume.pool};
+  HOLDFAST_TRY(const bool new_pool, pools_.ensure(pool, pool_bytes, patience));
+  Status made = make();
+  const Code code = made ? Code::kAborted : made.error().code;
+  // Another call may have taken the pool back that it had made.
+  if (pool_bytes > 0 && code == Code::kNotFound) {
+    HOLDFAST_CHECK(refresh(patience));
+    return left_behind(std::move(made).error());
+  }
+  // With a volume of another call in it, it stays.
+  if (new_pool && csi::reaction_to(code) != csi::Reaction::kAskAgain) {
+    static_cast<void>(lvm_.remove(pool, patience));
+  }
+  return made;
 }
 
 Result<LocalVolume> LocalVolumes::make(const VolumeRequest& wanted, const VolumeName& name,
                                        Patience patience) {
-  HOLDFAST_TRY(const NewVolume volume, plan(wanted, name, patience));
-  HOLDFAST_TRY(const CapacityBook::Promise promised, promise(volume));
-  HOLDFAST_CHECK(lvm_.create(volume, patience));
-  cleaner_.forget(name);
-  book_.add(volume);
+  HOLDFAST_TRY(const NewVolume volume, plan(wanted, name));
+  HOLDFAST_CHECK(place(volume, wanted.parameters.pool_bytes, patience, [&] {
+    Status made = lvm_.create(volume, patience);
+    if (!made) return made;
+    cleaner_.forget(name);
+    book_.add(volume);
+    return made;
+  }));
   HOLDFAST_CHECK(make_ready(name, volume.pool.empty(), wanted.block, patience));
   return LocalVolume{.name = name, .size_bytes = volume.size_bytes, .encrypted = wanted.parameters.encrypted};
 }
@@ -102,11 +118,9 @@ Result<LocalVolume> LocalVolumes::make_copy(const VolumeRequest& wanted, const V
   HOLDFAST_TRY(const FoundVolume source, VolumeCopies::find_source(now, *wanted.source));
   HOLDFAST_CHECK(check_mode(wanted, source.volume));
   HOLDFAST_TRY(const VolumeRequest sized, sized_for(wanted, shown_size(source.group, source.volume)));
-  HOLDFAST_TRY(const NewVolume volume, plan(sized, name, patience));
-  {
-    HOLDFAST_TRY(const CapacityBook::Promise promised, promise(volume));
-    HOLDFAST_CHECK(copies_.make(volume, source, *wanted.source, patience));
-  }
+  HOLDFAST_TRY(const NewVolume volume, plan(sized, name));
+  HOLDFAST_CHECK(place(volume, wanted.parameters.pool_bytes, patience,
+                       [&] { return copies_.make(volume, source, *wanted.source, patience); }));
   auto after = look(patience);
   if (!after) return left_behind(std::move(after).error());
   HOLDFAST_TRY(const std::optional<FoundVolume> made, find_in(*after, name.volume));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -113,8 +114,11 @@ class LocalVolumes {
                             Patience patience);
   Result<LocalVolume> finish_copy(const Inventory& now, const FoundVolume& found, std::uint64_t size_bytes,
                                   Patience patience);
-  Result<NewVolume> plan(const VolumeRequest& wanted, const VolumeName& name, Patience patience);
-  Result<CapacityBook::Promise> promise(const NewVolume& volume);
+  [[nodiscard]] Result<NewVolume> plan(const VolumeRequest& wanted, const VolumeName& name) const;
+  /// Calls `make` where there is room for the volume, in a pool that is made for it when it is not there and
+  /// is to have `pool_bytes`. What is refused leaves no such pool.
+  Status place(const NewVolume& volume, std::uint64_t pool_bytes, Patience patience,
+               const std::function<Status()>& make);
   Status make_ready(const VolumeName& name, bool thick, bool block, Patience patience);
   Status remove_found(const FoundVolume& found, Patience patience);
   Status clean_unused(const FoundVolume& found, Patience patience);

@@ -33,20 +33,22 @@ std::uint64_t whole_extents(std::uint64_t bytes, std::uint64_t extent_bytes) {
 ThinPools::ThinPools(Lvm& lvm, CapacityBook& book, PoolGrowth growth, const ClusterUid& cluster)
     : lvm_(lvm), book_(book), growth_(growth), cluster_(cluster) {}
 
-Status ThinPools::ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience) {
+Result<bool> ThinPools::ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience) {
   HOLDFAST_TRY(const VolumeGroup group, book_.group(pool.group));
-  if (group.volume(pool.volume) != nullptr || size_bytes == 0) return {};
+  if (group.volume(pool.volume) != nullptr || size_bytes == 0) return false;
   const PoolShare share = share_of_pool(size_bytes, group.extent_bytes);
+  bool is_made = false;
   {
     HOLDFAST_TRY(const CapacityBook::Promise promise, book_.promise(room_of(group, share.all_bytes, false)));
     NewPool wanted{.name = pool, .size_bytes = share.data_bytes, .tags = {tag(kPoolTag, kMade)}};
     const std::string cluster = cluster_.get();
     if (!cluster.empty()) wanted.tags.push_back(tag(kClusterTag, cluster));
-    Status made = lvm_.create_pool(wanted, patience);
-    if (!made && made.error().code != Code::kAlreadyExists) return made;
+    const Status made = lvm_.create_pool(wanted, patience);
+    if (!made && made.error().code != Code::kAlreadyExists) return tl::unexpected(made.error());
+    is_made = made.has_value();
   }
   HOLDFAST_CHECK(look(lvm_, book_, patience));
-  return {};
+  return is_made;
 }
 
 bool ThinPools::is_ours(const VolumeGroup& group, const LogicalVolume& pool) const {

@@ -23,9 +23,10 @@ class ThinPools {
   /// All outlive it. Pools are ours when `cluster` made them or has volumes in them.
   ThinPools(Lvm& lvm, CapacityBook& book, PoolGrowth growth, const ClusterUid& cluster);
 
-  /// Makes the pool with `size_bytes` when it is not there; 0: it must be there. Errors: kNotFound for the
+  /// Makes the pool with `size_bytes` when it is not there; 0: it must be there. True when it was made.
+  /// Errors: kNotFound for the
   /// group, or the pool that must be there; kResourceExhausted, nothing was made; those of Lvm.
-  Status ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience);
+  Result<bool> ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience);
 
   /// To be called every few seconds; costs one report when nothing has to be done. A pool of ours that is not
   /// active is activated, because one that is not tells nothing. One of which as much is in use as PoolGrowth

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/block/encryption.h"
+#include "common/block/filesystem.h"
 #include "csi-lvm/lvm/lvm_command.h"
 #include "csi-lvm/lvm/lvm_faults.h"
 #include "csi-lvm/volumes/volume_tags.h"
@@ -10,7 +12,7 @@
 namespace holdfast::lvm {
 namespace {
 
-constexpr std::uint64_t kSmallestXfs = std::uint64_t{300} << 20;  // mkfs.xfs refuses less
+constexpr std::uint64_t kLeastRaw = 4096;  // a sector of any disk
 
 std::uint32_t stripes_of(const Parameters& parameters, const VolumeGroup& group) {
   if (parameters.stripes > 0) return parameters.stripes;
@@ -48,6 +50,14 @@ bool same_size(const VolumeRequest& wanted, const LogicalVolume& volume) {
   return large && (wanted.limit_bytes == 0 || volume.size_bytes <= wanted.limit_bytes);
 }
 
+tl::unexpected<Error> too_small(const VolumeRequest& wanted, std::uint64_t least) {
+  return fail(Code::kOutOfRange, "the volume " + wanted.name + " is asked for with " +
+                                     std::to_string(wanted.required_bytes) + " bytes; one with " +
+                                     (wanted.block ? "raw access" : wanted.parameters.fs_type) +
+                                     (wanted.parameters.encrypted ? ", encrypted," : "") + " needs " +
+                                     std::to_string(least) + " at least");
+}
+
 }  // namespace
 
 Room room_in(const Parameters& parameters) {
@@ -59,16 +69,23 @@ Room room_in(const Parameters& parameters) {
   return room;
 }
 
-Status check_bounds(const VolumeRequest& wanted) {
+Status check_request(const VolumeRequest& wanted) {
   if (wanted.limit_bytes > 0 && wanted.required_bytes > wanted.limit_bytes) {
     return fail(Code::kInvalidArgument, "the required size is larger than the limit");
   }
-  const bool xfs = !wanted.block && wanted.parameters.fs_type == "xfs" && !wanted.source;
-  if (xfs && wanted.required_bytes < kSmallestXfs) {
-    return fail(Code::kOutOfRange, "an xfs file system needs " + std::to_string(kSmallestXfs) +
-                                       " bytes; ask for more, or for ext4");
+  if (!wanted.parameters.pool.empty() && lv_name_of(wanted.name) == wanted.parameters.pool) {
+    return fail(Code::kInvalidArgument,
+                "the volume " + wanted.name + " cannot be called as its thin pool is: they are in one group");
   }
   return {};
+}
+
+std::uint64_t least_bytes(const VolumeRequest& wanted) {
+  if (wanted.source) return 0;
+  const std::uint64_t around = wanted.parameters.encrypted ? block::kEncryptionBytes : 0;
+  if (wanted.block) return around + kLeastRaw;
+  return around +
+         block::least_bytes(block::parse_fs_type(wanted.parameters.fs_type).value_or(block::FsType::kExt4));
 }
 
 Status check_mode(const VolumeRequest& wanted, const LogicalVolume& source) {
@@ -116,8 +133,11 @@ Result<NewVolume> planned(const VolumeRequest& wanted, const VolumeName& name, c
   volume.stripe_bytes = wanted.parameters.stripe_bytes;
   volume.pool = wanted.parameters.pool;
   volume.tags = first_tags(wanted, name.volume, cluster);
+  const std::uint64_t least = least_bytes(wanted);
+  const std::uint64_t required = wanted.required_bytes == 0 ? least : wanted.required_bytes;
   HOLDFAST_TRY(volume.size_bytes,
-               fitting_size(wanted.required_bytes, wanted.limit_bytes, group.extent_bytes, volume.stripes));
+               fitting_size(required, wanted.limit_bytes, group.extent_bytes, volume.stripes));
+  if (volume.size_bytes < least) return too_small(wanted, least);
   return volume;
 }
 

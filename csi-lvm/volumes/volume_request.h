@@ -25,8 +25,12 @@ struct VolumeRequest {
 /// Where volumes of such a class are made.
 [[nodiscard]] Room room_in(const Parameters& parameters);
 
-/// Whether there can be such a volume at all. Errors: kInvalidArgument, kOutOfRange.
-Status check_bounds(const VolumeRequest& wanted);
+/// Whether there can be such a volume at all. Errors: kInvalidArgument.
+Status check_request(const VolumeRequest& wanted);
+
+/// The least volume in which there is room for what is asked for: its file system, and what encrypts it. A
+/// copy has what its source has: 0.
+[[nodiscard]] std::uint64_t least_bytes(const VolumeRequest& wanted);
 
 /// Whether such a volume may be made from that: an encrypted one from an encrypted one; a raw one not from a
 /// thick volume's files, between which there still is what an earlier tenant left. Errors: kInvalidArgument.
@@ -40,7 +44,7 @@ Result<std::uint64_t> fitting_size(std::uint64_t required, std::uint64_t limit, 
                                    std::uint32_t stripes);
 
 /// What to make for it under this name, `creating`. Tags are those that every volume has. Errors:
-/// kOutOfRange.
+/// kOutOfRange, also for less than least_bytes(), which it names.
 Result<NewVolume> planned(const VolumeRequest& wanted, const VolumeName& name, const VolumeGroup& group,
                           const std::string& cluster);
 

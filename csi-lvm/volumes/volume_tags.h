@@ -35,6 +35,11 @@ inline constexpr std::string_view kBlock = "block";
 inline constexpr std::string_view kEncryptedTag = "csi.encrypted";
 inline constexpr std::string_view kLuks2 = "luks2";
 
+/// Of a copy: it was staged for a pod, so that its content may be another than its source's. Of other volumes
+/// kContentTag tells.
+inline constexpr std::string_view kPublishedTag = "csi.published";
+inline constexpr std::string_view kYes = "yes";
+
 /// The volume or snapshot that it was made from.
 inline constexpr std::string_view kSourceTag = "csi.source";
 

@@ -184,6 +184,26 @@ TEST_CASE_METHOD(Driver, "CSI's calls make, tell and remove a volume on the node
   CHECK(remove("pvc-1").has_value());
 }
 
+TEST_CASE_METHOD(Driver, "two names of which LVM's rules make one are no volume for both", "[lvm cluster]") {
+  const std::string at_one = "accessibility_requirements { requisite { " + at_node("edge-1") + "} }";
+  const std::string at_two = "accessibility_requirements { requisite { " + at_node("edge-2") + "} }";
+  for (const auto& [first, second] :
+       {std::pair("snapshot-1", "csi-snapshot-1"), std::pair("csi-snapshot-2", "snapshot-2")}) {
+    for (int again = 0; again < 2; ++again) {
+      const auto made = create(volume_request(first, kMiB, at_one));
+      REQUIRE(made.has_value());
+      CHECK(made->volume_id().starts_with("csi-snapshot-"));
+    }
+    for (const std::string& where : {at_one, at_two}) {
+      const auto other = create(volume_request(second, kMiB, where));
+      REQUIRE_FALSE(other.has_value());
+      CHECK(other.error().code == Code::kAlreadyExists);
+    }
+  }
+  CHECK(one.volume("csi-snapshot-1")->tag_value("csi.name") == "snapshot-1");
+  CHECK(one.volume("csi-snapshot-2")->tag_value("csi.name").empty());
+}
+
 TEST_CASE_METHOD(Driver, "what cannot be in a cluster is refused with the code that sidecars need",
                  "[lvm cluster]") {
   struct Case {

@@ -20,13 +20,17 @@ using nlohmann::json;
 
 LogicalVolumeObject full_volume() {
   LogicalVolumeObject out;
-  out.id = {.name = object_name("pvc-1", "edge-1"), .name_space = "", .uid = "u-1", .resource_version = "7"};
+  out.id = {.name = object_name("csi-snapshot-1", "edge-1"),
+            .name_space = "",
+            .uid = "u-1",
+            .resource_version = "7"};
   out.generation = 3;
   out.deleting = true;
   out.finalizers = {kVolumeFinalizer};
   out.spec = {.kind = VolumeKind::kSnapshot,
               .node = "edge-1",
-              .volume_name = "pvc-1",
+              .volume_name = "csi-snapshot-1",
+              .asked_name = "snapshot-1",
               .parameters = {{"vgName", "vg"}, {"csi.storage.k8s.io/fstype", "xfs"}},
               .required_bytes = 4194304,
               .limit_bytes = 8388608,
@@ -147,6 +151,8 @@ TEST_CASE("an object that cannot be used is refused by member and value", "[lvm 
       {"no node", "/spec/node", R"("")", "spec.node: '' names no node"},
       {"a name that is no LV's", "/spec/volumeName", R"("a/b")", "spec.volumeName: 'a/b' is no name"},
       {"an option for a name", "/spec/volumeName", R"("-y")", "spec.volumeName: '-y' is no name"},
+      {"a name that makes another", "/spec/askedName", R"("pvc-2")",
+       "spec.askedName: 'pvc-2' is not what makes the name csi-snapshot-1"},
       {"another kind", "/spec/kind", R"("pool")", "spec.kind: 'pool' is neither volume nor snapshot"},
       {"a parameter that is no text", "/spec/parameters/vgName", "7", "spec.parameters.vgName"},
       {"less than nothing", "/spec/requiredBytes", "-1", "spec.requiredBytes: '-1'"},

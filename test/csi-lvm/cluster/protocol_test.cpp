@@ -131,7 +131,7 @@ TEST_CASE("of a node that is silent, unknown or full nothing is expected", "[lvm
   CHECK(predicted_book(stale)->available_bytes() == 0);
 }
 
-TEST_CASE("a copy that was not finished was never in use, and goes with its tombstone", "[lvm cluster]") {
+TEST_CASE("a copy that was never staged was never in use, and goes with its tombstone", "[lvm cluster]") {
   LogicalVolumeObject tombstone = object_of(spec_of("pvc-copy", 40 * kMiB));
   tombstone.deleting = true;
   Inventory inventory;
@@ -142,6 +142,8 @@ TEST_CASE("a copy that was not finished was never in use, and goes with its tomb
   copy.tags = {"csi.state=creating", "csi.from=volume", "csi.fs=formatted:1", "csi.cluster=c"};
   CHECK(decide_node(tombstone, facts_of(tombstone, inventory, "c")) == NodeStep::kRemoveVolume);
   copy.tags[0] = "csi.state=ready";
+  CHECK(decide_node(tombstone, facts_of(tombstone, inventory, "c")) == NodeStep::kRemoveVolume);
+  copy.tags.push_back(tag(kPublishedTag, kYes));
   CHECK(decide_node(tombstone, facts_of(tombstone, inventory, "c")) == NodeStep::kKeep);
 }
 
@@ -468,6 +470,10 @@ TEST_CASE("what tells that a volume was used is any of its traces", "[lvm cluste
       {"open", {"csi.fs=new"}, true, true},
       {"being formatted", {"csi.fs=formatting"}, false, true},
       {"formatted", {"csi.fs=formatted:1-2"}, false, true},
+      {"a copy, whose source was formatted", {"csi.fs=formatted:1-2", "csi.from=snapshot"}, false, false},
+      {"a copy, of nobody knows what", {"csi.fs=maybe", "csi.from=volume"}, false, false},
+      {"a copy that is open", {"csi.fs=maybe", "csi.from=volume"}, true, true},
+      {"a copy that was staged", {"csi.fs=maybe", "csi.from=volume", tag(kPublishedTag, kYes)}, false, true},
   };
   for (const Case& c : cases) {
     INFO(c.name);

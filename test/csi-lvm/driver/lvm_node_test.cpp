@@ -239,6 +239,31 @@ TEST_CASE_METHOD(NodeScene, "what cannot be staged is refused, and nothing is mo
   }
 }
 
+TEST_CASE_METHOD(NodeScene,
+                 "a copy is marked as used before a pod gets it, and other volumes by their content",
+                 "[lvm driver]") {
+  const auto mark = [this](const std::string& id) {
+    return std::string(lvm.look(kNow)->group("vg")->volume(id)->tag_value(kPublishedTag));
+  };
+  REQUIRE(stage("pvc-1").has_value());
+  CHECK(mark("pvc-1").empty());
+  VolumeRequest copy;
+  copy.parameters = parse_parameters({{"vgName", "vg"}}, false).value();
+  copy.source = ContentSource{.id = "pvc-1", .snapshot = false};
+  for (const std::string name : {"copy-1", "copy-2"}) {
+    copy.name = name;
+    REQUIRE(volumes.create(copy, kNow).has_value());
+    mounter.devices["/dev/vg/" + name] = ++last_minor;
+    CHECK(mark(name).empty());
+  }
+  REQUIRE(stage("copy-1", as_block, kStaging + std::string("-raw")).has_value());
+  CHECK(mark("copy-1") == kYes);
+  lvm.before = [](std::string_view, const VolumeName&) { return fail(Code::kUnavailable, "cut off"); };
+  refuses(stage("copy-2", use("mount {}", "SINGLE_NODE_WRITER"), kStaging + std::string("-2")),
+          Code::kUnavailable);
+  CHECK(mark("copy-2").empty());
+}
+
 TEST_CASE_METHOD(NodeScene, "a volume that may not be formatted is not mounted", "[lvm driver]") {
   preparer.fault = Error{Code::kFailedPrecondition, 0, "holds something else"};
   refuses(stage("pvc-1"), Code::kFailedPrecondition);

@@ -176,6 +176,43 @@ TEST_CASE_METHOD(Node, "a name that is taken by something else is told", "[lvm v
   refuses(volumes.create(request("snapshot-1", kMiB), kNow), Code::kAlreadyExists);
 }
 
+TEST_CASE_METHOD(Node, "a volume has room for what is asked of it, or is refused with the least size",
+                 "[lvm volumes]") {
+  struct Case {
+    const char* fs_type;  // "" for a raw one
+    bool encrypted;
+    std::uint64_t too_small;  // 0: none
+    std::uint64_t least;      // that is made for it
+    const char* told;
+  };
+  const Case cases[] = {
+      {"ext4", false, 0, 4 * kMiB, ""},
+      {"ext3", false, 0, 4 * kMiB, ""},
+      {"xfs", false, 296 * kMiB, 300 * kMiB, " xfs needs 314572800 "},
+      {"", false, 0, 4 * kMiB, ""},
+      {"ext4", true, 4 * kMiB, 8 * kMiB, " ext4, encrypted, needs 6291456 "},
+      {"xfs", true, 300 * kMiB, 304 * kMiB, " xfs, encrypted, needs 318767104 "},
+      {"", true, 4 * kMiB, 8 * kMiB, " raw access, encrypted, needs 4198400 "},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.fs_type << (c.encrypted ? " encrypted" : "")) {
+      VolumeRequest wanted = request("pvc-1", c.too_small);
+      wanted.block = *c.fs_type == '\0';
+      if (!wanted.block) wanted.parameters.fs_type = c.fs_type;
+      wanted.parameters.encrypted = c.encrypted;
+      if (c.too_small > 0) {
+        const auto refused = volumes.create(wanted, kNow);
+        refuses(refused, Code::kOutOfRange);
+        CHECK(refused.error().message.find(c.told) != std::string::npos);
+        CHECK(volume("pvc-1") == nullptr);
+      }
+      // Without a size it is the least one.
+      wanted.required_bytes = 0;
+      CHECK(volumes.create(wanted, kNow)->size_bytes == c.least);
+    }
+  }
+}
+
 TEST_CASE_METHOD(Node, "sizes that cannot be are told apart", "[lvm volumes]") {
   VolumeRequest between = request("pvc-1", 5 * kMiB);
   between.limit_bytes = 7 * kMiB;

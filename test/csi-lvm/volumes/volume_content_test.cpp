@@ -331,6 +331,53 @@ TEST_CASE_METHOD(Node, "a pool is made when it is first asked for, if it is said
   CHECK(volume("pool0") != nullptr);
 }
 
+TEST_CASE_METHOD(Node, "what is refused leaves no pool that was made for it", "[lvm pools]") {
+  const std::map<std::string, std::string> pool{{"thinPool", "pool0"}, {"thinPoolSize", "40Mi"}};
+  VolumeRequest wanted = request("pvc-1", 40 * kMiB);
+  wanted.parameters = parameters(pool);
+  SECTION("larger than the pool may pretend to be") {
+    wanted.required_bytes = 81 * kMiB;
+    refuses(volumes.create(wanted, kNow), Code::kResourceExhausted);
+  }
+  SECTION("no size of whole extents fits") {
+    wanted.limit_bytes = wanted.required_bytes = 41 * kMiB;
+    refuses(volumes.create(wanted, kNow), Code::kOutOfRange);
+  }
+  SECTION("too small for its file system") {
+    wanted.parameters.fs_type = "xfs";
+    refuses(volumes.create(wanted, kNow), Code::kOutOfRange);
+  }
+  SECTION("called as the pool") {
+    wanted.name = "pool0";
+    refuses(volumes.create(wanted, kNow), Code::kInvalidArgument);
+  }
+  SECTION("LVM makes no volume") {
+    lvm.before = [](std::string_view verb, const VolumeName& name) {
+      return verb == "create" && name.volume == "pvc-1" ? Status(fail(Code::kInternal, "no")) : Status{};
+    };
+    refuses(volumes.create(wanted, kNow), Code::kInternal);
+  }
+  lvm.before = nullptr;
+  CHECK(volume("pool0") == nullptr);
+  CHECK(free_extents() == 200);
+}
+
+TEST_CASE_METHOD(Node, "a pool that was made stays for a call that is to be made again", "[lvm pools]") {
+  VolumeRequest wanted = request("pvc-1", 40 * kMiB);
+  wanted.parameters = parameters({{"thinPool", "pool0"}, {"thinPoolSize", "40Mi"}});
+  const auto fails = [this](Code code) {
+    lvm.before = [code](std::string_view verb, const VolumeName& name) {
+      return verb == "create" && name.volume == "pvc-1" ? Status(fail(code, "no")) : Status{};
+    };
+  };
+  fails(Code::kUnavailable);
+  refuses(volumes.create(wanted, kNow), Code::kUnavailable);
+  CHECK(volume("pool0") != nullptr);
+  // It was taken back by the call that had made it, after this one had seen it.
+  fails(Code::kNotFound);
+  refuses(volumes.create(wanted, kNow), Code::kAborted);
+}
+
 void fill(test::FakeLvm& lvm, double data, double metadata) {
   lvm.change({"vg", "pool0"}, [data, metadata](LogicalVolume& pool) {
     pool.data_percent = data;
