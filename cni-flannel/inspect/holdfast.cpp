@@ -14,6 +14,7 @@
 #include "cni-flannel/inspect/text_table.h"
 #include "common/base/machine_ids.h"
 #include "common/base/text.h"
+#include "common/base/version.h"
 #include "common/netlink/socket.h"
 
 namespace holdfast::flannel {
@@ -27,6 +28,7 @@ struct CommandLine {
   DoctorPlaces places;
   IpamConfig ipam;
   bool help = false;
+  bool version = false;
 };
 
 Flags::Set to_path(std::filesystem::path& target) {
@@ -60,6 +62,7 @@ void add_flags(Flags& flags, CommandLine& line) {
                 return {};
               });
   flags.boolean("help", "this text", line.help);
+  flags.boolean("version", "the version", line.version);
 }
 
 /// Words first, then flags. `line` has what holds where no flag tells otherwise.
@@ -71,7 +74,7 @@ Result<CommandLine> parse(std::span<const std::string> arguments, CommandLine li
   Flags flags;
   add_flags(flags, line);
   HOLDFAST_CHECK(flags.parse(given));
-  if (line.help) return line;
+  if (line.help || line.version) return line;
   if (words.empty()) return fail(Code::kInvalidArgument, "tell what to do: status, doctor or explain");
   line.command = words[0];
   const std::size_t expected = line.command == "explain" ? 2 : 1;
@@ -158,8 +161,24 @@ struct Tools {
   const CommandLine& line;
 };
 
+// False where neither a flanneld runs nor anything of one is, and no flag says that there should be.
+Result<bool> has_flannel(const Tools& tools) {
+  const DoctorPlaces& places = tools.line.places;
+  if (places.daemon || places.overlay.net_config != OverlayPlaces{}.net_config) return true;
+  HOLDFAST_TRY(const std::vector<std::string> conf,
+               tools.files.list(places.overlay.net_config.parent_path()));
+  HOLDFAST_TRY(const std::vector<std::string> state, tools.files.list(places.overlay.state_dir));
+  return !conf.empty() || !state.empty();
+}
+
 Result<Answer> show_status(const Tools& tools) {
   Answer answer;
+  HOLDFAST_TRY(const bool on_this_node, has_flannel(tools));
+  if (!on_this_node) {
+    answer.out = "flannel  is not on this node: no flanneld runs, and there is no " +
+                 tools.line.places.overlay.net_config.native() + "\n";
+    return answer;
+  }
   HOLDFAST_TRY(const OverlayReport overlay,
                inspect_overlay(tools.files, tools.socket, tools.line.places.overlay));
   HOLDFAST_TRY(const PodReport pods, inspect_pods(tools.files, tools.clock, tools.socket, tools.line.ipam));
@@ -254,7 +273,7 @@ std::string holdfast_help() {
 Answer answer(Files& files, Clock& clock, std::span<const std::string> arguments,
               const Flags::Lookup& environment) {
   Result<CommandLine> line = parse(arguments);
-  if (line && !line->help) {
+  if (line && !line->help && !line->version) {
     CommandLine defaults = defaults_of(find_daemon_run());
     const std::optional<std::string> name = environment("NODE_NAME");
     if (name && !name->empty()) defaults.places.overlay.node_name = *name;
@@ -262,6 +281,7 @@ Answer answer(Files& files, Clock& clock, std::span<const std::string> arguments
   }
   if (!line) return {2, "", for_terminal("holdfast: " + line.error().message + "; see holdfast --help")};
   if (line->help) return {0, holdfast_help(), ""};
+  if (line->version) return {0, "holdfast " + std::string(version()) + "\n", ""};
   Result<Answer> done = run(files, clock, *std::move(line));
   if (!done) return {1, "", for_terminal("holdfast: " + done.error().message)};
   return {done->status, for_terminal(done->out), for_terminal(done->error)};

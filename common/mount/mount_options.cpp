@@ -97,6 +97,8 @@ bool take_option(std::string_view fs_type, std::string_view option, MountOptions
   if (option.starts_with("x-")) return true;
   std::string_view value = option;
   const std::string_view name = take_until(value, '=');
+  // One bad volume would take down the node, and what all others on it do.
+  if (name == "errors" && value == "panic") return false;
   if (name.empty() || !is_plain(name) || !is_plain(value) || !is_known(fs_type, name)) return false;
   if (!out.data.empty()) out.data += ',';
   out.data += option;

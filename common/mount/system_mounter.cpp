@@ -42,7 +42,12 @@ Result<Fd> empty_folder(const Beneath& beneath, const Place& place, const std::s
     return fail_errno(errno, "make " + target);
   }
   HOLDFAST_TRY(std::optional<Fd> folder, beneath.find(target));
-  if (!folder) return fail(Code::kUnavailable, target + " was taken away by somebody");
+  struct stat info {};
+  if (!folder || ::fstat(folder->get(), &info) != 0)
+    return fail(Code::kUnavailable, target + " was taken away by somebody");
+  if (!S_ISDIR(info.st_mode)) {
+    return fail(Code::kFailedPrecondition, target + " is no folder, but somebody's file: take it away");
+  }
   HOLDFAST_TRY(const bool empty, is_empty(*folder, target));
   if (!empty)
     return fail(Code::kFailedPrecondition,

@@ -51,7 +51,8 @@ Result<LogicalVolumeSpec> read_spec(const csi::v1::CreateVolumeRequest& request)
     spec.block = spec.block || capability.has_block();
     if (!capability.mount().fs_type().empty()) spec.parameters["fsType"] = capability.mount().fs_type();
   }
-  HOLDFAST_CHECK(parse_parameters(spec.parameters, spec.block));
+  HOLDFAST_TRY(const Parameters parameters, parse_parameters(spec.parameters, spec.block));
+  if (!spec.block) HOLDFAST_CHECK(check_mkfs(parameters));
   return spec;
 }
 

@@ -28,10 +28,24 @@ tl::unexpected<Error> no_room(const VolumeGroup& group, std::uint64_t size_bytes
     message += ", at most " + std::to_string(most_extents(group, stripes) * group.extent_bytes) +
                " of them in " + std::to_string(stripes) + " stripes";
   }
-  return fail(Code::kResourceExhausted, std::move(message));
+  return fail(Code::kResourceExhausted, message + why_no_room(group, stripes));
 }
 
+bool takes_extents(const PhysicalVolume& disk) { return !disk.missing && disk.allocatable; }
+
 }  // namespace
+
+std::string why_no_room(const VolumeGroup& group, std::uint32_t stripes) {
+  if (group.missing_disks > 0) {
+    return "; the group lacks " + std::to_string(group.missing_disks) +
+           " of its disks, and LVM makes nothing in it: bring them back, or take them out with vgreduce "
+           "--removemissing";
+  }
+  const auto disks = static_cast<std::uint64_t>(std::ranges::count_if(group.disks, takes_extents));
+  if (stripes <= 1 || disks >= stripes) return "";
+  const std::string count = std::to_string(stripes);
+  return "; " + count + " stripes need " + count + " disks, and the group has " + std::to_string(disks);
+}
 
 Result<const LogicalVolume*> find_volume(const Inventory& inventory, const VolumeName& name) {
   HOLDFAST_TRY(const VolumeGroup* group, find_group(inventory, name.group));
@@ -59,8 +73,9 @@ std::uint64_t extents_of(std::uint64_t size_bytes, std::uint64_t extent_bytes, s
 std::uint64_t most_extents(const VolumeGroup& group, std::uint32_t stripes) {
   std::vector<std::uint64_t> free;
   for (const PhysicalVolume& disk : group.disks) {
-    if (!disk.missing && disk.allocatable) free.push_back(disk.free_extents);
+    if (takes_extents(disk)) free.push_back(disk.free_extents);
   }
+  if (group.missing_disks > 0) return 0;
   if (stripes <= 1) {
     std::uint64_t sum = 0;
     for (const std::uint64_t extents : free) sum += extents;
@@ -83,7 +98,7 @@ void take_extents(VolumeGroup& group, std::uint64_t extents, std::uint32_t strip
   const std::uint64_t each = stripes > 1 ? extents / stripes : extents;
   for (const std::size_t i : order) {
     PhysicalVolume& disk = group.disks[i];
-    if (disk.missing || !disk.allocatable) continue;
+    if (!takes_extents(disk)) continue;
     const std::uint64_t taken = std::min({each, extents, disk.free_extents});
     disk.free_extents -= taken;
     extents -= taken;
@@ -101,6 +116,7 @@ Status why_not_created(const Inventory& after, const NewVolume& wanted, std::str
       return fail(Code::kNotFound,
                   "there is no thin pool " + wanted.pool + " in the volume group " + group->name);
     }
+    if (group->missing_disks > 0) return no_room(*group, wanted.size_bytes, 1);
     return told_by_lvm("create " + wanted.name.text(), said);
   }
   if (!has_room(*group, extents_of(wanted.size_bytes, group->extent_bytes, wanted.stripes), wanted.stripes)) {
@@ -119,7 +135,7 @@ Status why_no_snapshot(const Inventory& after, const NewSnapshot& wanted, std::s
     return fail(Code::kFailedPrecondition,
                 wanted.origin.text() + " is a snapshot, and LVM takes no thick snapshot of a snapshot");
   }
-  if (!has_room(group, extents_of(wanted.room_bytes, group.extent_bytes, 1), 1)) {
+  if (group.missing_disks > 0 || !has_room(group, extents_of(wanted.room_bytes, group.extent_bytes, 1), 1)) {
     return no_room(group, wanted.room_bytes, 1);
   }
   return told_by_lvm("take a snapshot of " + wanted.origin.text(), said);

@@ -50,11 +50,16 @@ Result<const LogicalVolume*> find_volume(const Inventory& inventory, const Volum
 [[nodiscard]] std::uint64_t extents_of(std::uint64_t size_bytes, std::uint64_t extent_bytes,
                                        std::uint32_t stripes);
 
+/// What more than a lack of room stands in the way of a volume, with the cure: "; 3 stripes need 3 disks, and
+/// the group has 2". Empty when nothing does.
+[[nodiscard]] std::string why_no_room(const VolumeGroup& group, std::uint32_t stripes);
+
 /// Whether the disks of the group have room for so many extents, each stripe on a disk of its own.
 [[nodiscard]] bool has_room(const VolumeGroup& group, std::uint64_t extents, std::uint32_t stripes);
 
 /// The largest volume of so many stripes, in extents: the stripes go to the disks with the most room, and the
-/// one with the least of these bounds all.
+/// one with the least of these bounds all. None in a group that lacks a disk: LVM makes and extends nothing
+/// there.
 [[nodiscard]] std::uint64_t most_extents(const VolumeGroup& group, std::uint32_t stripes);
 
 /// The free extents of each disk less what a volume of this size takes of them, by LVM's way: stripes to the

@@ -15,8 +15,7 @@
 #include "common/kube/config.h"
 #include "common/kube/curl_http.h"
 #include "csi-lvm/lvm/commands_lvm.h"
-#include "csi-lvm/lvm/exec_runner.h"
-#include "csi-lvm/lvm/worker_runner.h"
+#include "csi-lvm/lvm/make_runner.h"
 #include "csi-lvm/nrm/cluster_config.h"
 #include "csi-lvm/nrm/node_resource_manager.h"
 #include "csi-lvm/nrm/patient_disks.h"
@@ -37,11 +36,6 @@ std::uint64_t random_seed() {
   return std::uint64_t{random()} << 32U | random();
 }
 
-std::unique_ptr<lvm::LvmRunner> make_runner(const ManagerOptions& options, Executor& executor) {
-  if (!options.lvmcmd.empty()) return std::make_unique<lvm::WorkerRunner>(options.lvmcmd.string());
-  return std::make_unique<lvm::ExecRunner>(executor, find_system_program("lvm"));
-}
-
 lvm::LvmSettings settings_of(const ManagerOptions& options) {
   lvm::LvmSettings settings;
   settings.devices_file = options.devices_file;
@@ -53,12 +47,11 @@ lvm::LvmSettings settings_of(const ManagerOptions& options) {
 
 /// LVM and the node's disks.
 struct System {
-  explicit System(const ManagerOptions& options)
-      : queue(make_runner(options, executor)), lvm(queue, settings_of(options)) {}
+  System(const ManagerOptions& options, std::unique_ptr<lvm::LvmRunner> runner)
+      : queue(std::move(runner)), lvm(queue, settings_of(options)) {}
   ResourcePass::Ports ports() { return {lvm, disks, quota_mounts, files}; }
 
   PosixFiles files;
-  SystemExecutor executor;
   lvm::LvmQueue queue;
   lvm::CommandsLvm lvm;
   PatientDisks disks{std::make_shared<SystemNodeDisks>(), kDiskPatience};
@@ -214,7 +207,9 @@ Status run_node_resource_manager(const ManagerOptions& options, Logger& log) {
     if (number != SIGHUP) return loop->stop();
     if (running != nullptr) running->look_again();
   }));
-  System system(options);  // after the signals: its threads take none
+  SystemExecutor executor;
+  HOLDFAST_TRY(auto runner, lvm::make_runner(executor, {.told = options.lvmcmd}));
+  System system(options, std::move(runner));  // after the signals: its threads take none
   Fd alone;
   if (!options.dry_run) {
     HOLDFAST_TRY(alone, take_state_folder(system.files, options.state_dir, kProgram));

@@ -21,8 +21,7 @@
 #include "csi-lvm/driver/lvm_controller.h"
 #include "csi-lvm/driver/lvm_node.h"
 #include "csi-lvm/lvm/commands_lvm.h"
-#include "csi-lvm/lvm/exec_runner.h"
-#include "csi-lvm/lvm/worker_runner.h"
+#include "csi-lvm/lvm/make_runner.h"
 #include "csi-lvm/program/node_cluster.h"
 #include "csi-lvm/volumes/block_cleaner.h"
 #include "csi-lvm/volumes/content_copy.h"
@@ -37,16 +36,10 @@ constexpr std::chrono::milliseconds kDisksSettle{500};  // they come in crowds
 constexpr std::chrono::seconds kBetweenTending{10};
 constexpr const char* kUdevControl = "/run/udev/control";
 
-Result<std::unique_ptr<LvmRunner>> make_runner(Executor& executor, const fs::path& told) {
+// Beside the program itself.
+fs::path own_worker() {
   std::error_code error;
-  const fs::path worker =
-      told.empty() ? fs::read_symlink("/proc/self/exe", error).parent_path() / "lvmcmd" : told;
-  if (::access(worker.c_str(), X_OK) == 0)
-    return std::unique_ptr<LvmRunner>(new WorkerRunner(worker.native()));
-  if (!told.empty()) return fail(Code::kNotFound, "--lvmcmd " + told.native() + " is no program");
-  const std::string lvm = find_system_program("lvm");
-  if (!lvm.empty()) return std::unique_ptr<LvmRunner>(new ExecRunner(executor, lvm));
-  return fail(Code::kNotFound, "there is neither " + worker.native() + " nor the host's lvm; install lvm2");
+  return fs::read_symlink("/proc/self/exe", error).parent_path() / "lvmcmd";
 }
 
 // What the parts stand on that can fail to be made.
@@ -84,7 +77,8 @@ Result<Ground> make_ground(const csi::HostContext& context, const PluginOptions&
     HOLDFAST_CHECK(make_state_folder(context.files, ground.backup));
     HOLDFAST_TRY(ground.cluster, NodeCluster::kept_uid(context.files, folder, context.log));
   }
-  HOLDFAST_TRY(ground.runner, make_runner(context.executor, options.lvmcmd));
+  HOLDFAST_TRY(ground.runner,
+               make_runner(context.executor, {.told = options.lvmcmd, .beside = own_worker()}));
   auto mounter = mount::make_mounter(options.kubelet_dir.native());
   if (!mounter) return tl::unexpected(std::move(mounter).error().within("--kubelet-dir"));
   ground.mounter = *std::move(mounter);

@@ -69,7 +69,8 @@ std::string not_enough(const VolumeGroup& group, const Room& room, const Capacit
   if (!room.pool.empty()) message += ", thin pool " + room.pool + ",";
   return message + " has no room for " + std::to_string(room.size_bytes) +
          " bytes: the largest volume may have " + std::to_string(capacity.largest_bytes) + ", " +
-         std::to_string(capacity.available_bytes) + " are free";
+         std::to_string(capacity.available_bytes) + " are free" +
+         why_no_room(group, stripes_in(group, room.stripes));
 }
 
 }  // namespace
@@ -197,6 +198,7 @@ Result<Capacity> CapacityBook::capacity(const Room& room) const {
 }
 
 Result<Capacity> CapacityBook::capacity_of(const VolumeGroup& group, const Room& room) const {
+  if (group.missing_disks > 0) return thick_capacity(group, room.stripes, room.of_spare);  // none
   if (!room.pool.empty()) return thin_capacity(group, room);
   return thick_capacity(group, room.stripes, room.of_spare);
 }

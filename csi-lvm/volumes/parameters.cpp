@@ -17,6 +17,8 @@ namespace holdfast::lvm {
 namespace {
 
 constexpr std::uint64_t kSmallestStripe = 4096;
+constexpr std::uint64_t kLargestStripe = std::uint64_t{1} << 30;  // more than any group's extents
+constexpr std::size_t kMostTags = 8;  // a command has room for so many beside the driver's (kMostLvmWords)
 constexpr std::array<std::pair<std::string_view, Wipe>, 3> kWipes{
     {{"none", Wipe::kNone}, {"discard", Wipe::kDiscard}, {"zero", Wipe::kZero}}};
 constexpr std::string_view kOthersPrefix = "csi.storage.k8s.io/";
@@ -72,8 +74,10 @@ Status take_stripes(Parameters& parameters, const std::string& value) {
 
 Status take_stripe_size(Parameters& parameters, const std::string& value) {
   HOLDFAST_TRY(parameters.stripe_bytes, parse_bytes(value));
-  if (parameters.stripe_bytes < kSmallestStripe || !std::has_single_bit(parameters.stripe_bytes)) {
-    return refuse("stripeSize", value, "must be a power of two, 4Ki at least");
+  const bool in_bounds =
+      parameters.stripe_bytes >= kSmallestStripe && parameters.stripe_bytes <= kLargestStripe;
+  if (!in_bounds || !std::has_single_bit(parameters.stripe_bytes)) {
+    return refuse("stripeSize", value, "must be a power of two from 4Ki to 1Gi");
   }
   return {};
 }
@@ -111,6 +115,11 @@ Status take_encrypted(Parameters& parameters, const std::string& value) {
 
 Status take_tags(Parameters& parameters, const std::string& value) {
   parameters.tags = split_at_commas(value);
+  if (parameters.tags.size() > kMostTags) {
+    return fail(Code::kInvalidArgument, "the parameter lvTags: has " +
+                                            std::to_string(parameters.tags.size()) +
+                                            " tags, and there may be " + std::to_string(kMostTags));
+  }
   for (const std::string& each : parameters.tags) {
     HOLDFAST_CHECK(check_tag(each));
     if (each.starts_with("csi.")) return refuse("lvTags", value, "may not begin with csi., the driver's own");
@@ -199,6 +208,11 @@ Result<Parameters> parse_parameters(const std::map<std::string, std::string>& gi
   }
   HOLDFAST_CHECK(check_whole(parameters, given));
   return parameters;
+}
+
+Status check_mkfs(const Parameters& parameters) {
+  HOLDFAST_TRY(const block::FsType type, block::parse_fs_type(parameters.fs_type));
+  return block::check_mkfs_options(type, parameters.mkfs_options);
 }
 
 Result<SnapshotRoom> parse_snapshot_parameters(const std::map<std::string, std::string>& given) {

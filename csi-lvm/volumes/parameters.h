@@ -24,14 +24,14 @@ Result<Wipe> parse_wipe(std::string_view word);
 ///     volumeType          LVM; other kinds of open-local are refused by name           LVM
 ///     lvmType             linear | striping (over all disks of the group)              linear
 ///     stripes             over so many disks; more than 1 means striping
-///     stripeSize          4Ki..., a power of two                                       64Ki
+///     stripeSize          4Ki...1Gi, a power of two                                    64Ki
 ///     thinPool            a pool of the group: the volume is thin
 ///     thinPoolSize        10Gi...: how large to make the pool when it is not there     it must be there
 ///     thinProvision       true | false; true needs a thinPool
 ///     fsType, csi.storage.k8s.io/fstype   ext4 | ext3 | xfs                            ext4
 ///     mkfsOptions         words for mkfs
 ///     encrypted           true | false; true: LUKS2, by the passphrase of the node's secret   false
-///     lvTags              tags for the volume, comma-separated
+///     lvTags              up to 8 tags for the volume, comma-separated
 ///     wipeOnDelete        none | discard | zero                      Block: discard, file system: none
 ///     pvType, nodeAffinity   accepted: they direct the provisioner, not the node
 ///
@@ -54,6 +54,10 @@ struct Parameters {
 /// `block`: the volume is for raw block access. Errors: kInvalidArgument, naming the parameter, its value and
 /// what it may be.
 Result<Parameters> parse_parameters(const std::map<std::string, std::string>& given, bool block);
+
+/// Whether mkfs may be run as asked. Not done by parse_parameters(): what asks for a class's capacity does
+/// not know the file system, where that stands in the volume's capability. Errors: kInvalidArgument.
+Status check_mkfs(const Parameters& parameters);
 
 /// The room that a thick volume's snapshot gets for what changes after it.
 struct SnapshotRoom {

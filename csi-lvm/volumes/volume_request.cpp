@@ -77,6 +77,7 @@ Status check_request(const VolumeRequest& wanted) {
     return fail(Code::kInvalidArgument,
                 "the volume " + wanted.name + " cannot be called as its thin pool is: they are in one group");
   }
+  if (!wanted.block) return check_mkfs(wanted.parameters);
   return {};
 }
 

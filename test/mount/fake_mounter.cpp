@@ -33,6 +33,7 @@ Status FakeMounter::put(MountEntry entry) {
     return same ? Status{} : Status(fail(Code::kAlreadyExists, entry.target + " has something else mounted"));
   }
   if (has_content(entry.target)) return fail(Code::kFailedPrecondition, entry.target + " is not empty");
+  if (files_.contains(entry.target)) return fail(Code::kFailedPrecondition, entry.target + " is a file");
   for (std::string path = entry.target; path != root_; path = parent_of(path)) paths_.insert(path);
   mounts_.push_back(std::move(entry));
   return {};

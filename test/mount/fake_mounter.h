@@ -26,7 +26,10 @@ class FakeMounter final : public mount::Mounter {
     return Status{};
   };
   void make_folder(const std::string& path) { paths_.insert(path); }
-  void put_file(const std::string& path) { paths_.insert(path); }
+  void put_file(const std::string& path) {
+    paths_.insert(path);
+    files_.insert(path);
+  }
   [[nodiscard]] bool exists(const std::string& path) const { return paths_.contains(path); }
 
   Status stage(const mount::StageRequest& request) override;
@@ -51,6 +54,7 @@ class FakeMounter final : public mount::Mounter {
 
   std::string root_;
   std::set<std::string> paths_;
+  std::set<std::string> files_;  // of these, somebody's files
   mount::Mounts mounts_;
 };
 

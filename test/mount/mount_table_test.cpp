@@ -121,6 +121,8 @@ TEST_CASE("Mount options that reach further than the file system are refused", "
                                                        {"ext4", "=x"},
                                                        {"btrfs", "subvol=x"},
                                                        {"ext4", "usrjquota=x"},
+                                                       {"ext4", "errors=panic"},
+                                                       {"vfat", "errors=panic"},
                                                        {"vfat", "uid=$(id)"},
                                                        {"ext4", "data=a b"}};
   for (const auto& [type, option] : cases) {

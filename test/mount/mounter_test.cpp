@@ -214,6 +214,19 @@ TEST_CASE("Unpublishing takes the target away, and nothing that is somebody's", 
   CHECK(mounter.look(kTarget).value() == TargetState::kNotMounted);
 }
 
+TEST_CASE("Nothing is mounted on somebody's file", "[mount]") {
+  const auto world = any_world();
+  Mounter& mounter = world->mounter();
+  REQUIRE(mounter.stage(stage_of(world->disk(), kStage)));
+  world->put_file(kTarget);
+  for (const Status& refused :
+       {mounter.publish({kStage, kTarget}), mounter.stage(stage_of(world->disk(), kTarget))}) {
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == Code::kFailedPrecondition);
+    CHECK(refused.error().message.find(kTarget) != std::string::npos);
+  }
+}
+
 TEST_CASE("Unstaging succeeds when the device is free, and not before", "[mount]") {
   const auto world = any_world();
   Mounter& mounter = world->mounter();

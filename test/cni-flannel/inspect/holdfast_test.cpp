@@ -7,6 +7,7 @@
 #include "cni-flannel/daemon/conditions.h"
 #include "cni-flannel/inspect/daemon_report.h"
 #include "common/base/read_only_files.h"
+#include "common/base/version.h"
 #include "test/catch.h"
 #include "test/fakes/fake_clock.h"
 #include "test/fakes/log_lines.h"
@@ -50,6 +51,46 @@ TEST_CASE("--help tells every command and flag on standard output", "[inspect]")
        {"status", "doctor", "explain", "node forget", "--node-name", "--net-config-path", "--state-dir"}) {
     CHECK_THAT(got.out, Catch::Contains(word));
   }
+}
+
+TEST_CASE("--version tells the program and its version", "[inspect]") {
+  const Answer got = ask({"--version"});
+  CHECK(got.status == 0);
+  CHECK(got.out == "holdfast " + std::string(version()) + "\n");
+}
+
+// A machine without any file, on which nothing can be changed.
+class NoFiles final : public Files {
+ public:
+  using Path = std::filesystem::path;
+  Result<std::optional<std::string>> read(const Path&, std::size_t) override { return std::nullopt; }
+  Result<std::vector<std::string>> list(const Path&) override { return std::vector<std::string>{}; }
+  Status create(const Path&, std::string_view, mode_t) override { return no(); }
+  Status append(const Path&, std::string_view, mode_t) override { return no(); }
+  Status overwrite(const Path&, std::string_view, mode_t) override { return no(); }
+  Status truncate(const Path&, std::size_t) override { return no(); }
+  Status sync_file(const Path&) override { return no(); }
+  Status sync_folder(const Path&) override { return no(); }
+  Status rename(const Path&, const Path&) override { return no(); }
+  Status rename_new(const Path&, const Path&) override { return no(); }
+  Status remove(const Path&) override { return no(); }
+  Status make_folders(const Path&, mode_t) override { return no(); }
+  Result<Fd> lock(const Path&, std::chrono::milliseconds) override { return fail(Code::kUnavailable, "no"); }
+
+ private:
+  static Status no() { return fail(Code::kPermissionDenied, "no"); }
+};
+
+TEST_CASE("A node without flannel is told as one, and is well", "[inspect]") {
+  NoFiles files;
+  holdfast::test::FakeClock clock;
+  const Answer got = answer(files, clock, std::vector<std::string>{"status"},
+                            [](const std::string&) { return std::nullopt; });
+  INFO(got.error);
+  CHECK(got.status == 0);
+  CHECK(got.out.starts_with(
+      "flannel  is not on this node: no flanneld runs, and there is no /etc/kube-flannel"));
+  CHECK(got.error.empty());
 }
 
 TEST_CASE("A configuration that is not there is named, with the flag that tells another", "[inspect]") {

@@ -10,6 +10,7 @@
 #include "common/base/files.h"
 #include "csi-lvm/lvm/exec_runner.h"
 #include "csi-lvm/volumes/local_volume.h"
+#include "csi-lvm/volumes/volume_request.h"
 #include "test/catch.h"
 #include "test/fakes/temporary_folder.h"
 
@@ -108,6 +109,34 @@ TEST_CASE_METHOD(Fixture, "where metadata cannot be kept, changes are made all t
         "the metadata of the volume group vg1 from before a change were not kept; make room in "
         "/state/archive: /state/archive/.lvm_1: write error failed: No space left on device");
   CHECK(commands.take_warnings().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a command has room for all tags that a volume can have", "[lvm]") {
+  LvmSettings settings;
+  settings.archive_folder = "/state/archive";
+  settings.backup_folder = "/state/backup";
+  settings.udev = false;
+  auto commands = make(settings);
+  VolumeRequest request;
+  request.name = "snapshot-1";
+  request.block = true;
+  request.required_bytes = 1;
+  request.source = ContentSource{.id = "a", .snapshot = false};
+  request.parameters = parse_parameters({{"vgName", "vg"},
+                                         {"stripes", "2"},
+                                         {"stripeSize", "64Ki"},
+                                         {"encrypted", "true"},
+                                         {"lvTags", "a,b,c,d,e,f,g,h"}},
+                                        true)
+                           .value();
+  VolumeGroup group;
+  group.extent_bytes = 4 << 20;
+  NewVolume wanted = planned(request, {"vg", "csi-snapshot-1"}, group, "cluster-1").value();
+  for (const char* more : {"csi.source=a", "csi.from=volume", "csi.fs=maybe", "csi.fill=blocks"}) {
+    wanted.tags.emplace_back(more);
+  }
+  CHECK(commands.create(wanted, kAmple).has_value());
+  CHECK(lvm.lines.size() == 1);
 }
 
 // A host with one group, pvc-lin in it, whose disks our devices file names or not.

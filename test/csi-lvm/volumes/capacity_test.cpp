@@ -64,6 +64,29 @@ TEST_CASE("a missing disk gives no room", "[lvm capacity]") {
   CHECK(node.largest(2) == 0);
 }
 
+TEST_CASE("in a group that lacks a disk there is no room, and who asks hears why", "[lvm capacity]") {
+  Book node({10, 20});
+  Inventory inventory = node.lvm.look(kNow).value();
+  inventory.groups[0].missing_disks = 1;
+  node.book.update(std::move(inventory));
+  CHECK(node.largest(1) == 0);
+  CHECK(node.book.available_bytes() == 0);
+  const auto refused = node.book.promise(Book::room(1));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == Code::kResourceExhausted);
+  CHECK(refused.error().message.find("the group lacks 1 of its disks") != std::string::npos);
+}
+
+TEST_CASE("stripes over more disks than there are are refused with both numbers", "[lvm capacity]") {
+  Book node({10, 20});
+  Room room = Book::room(3);
+  room.stripes = 3;
+  const auto refused = node.book.promise(room);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == Code::kResourceExhausted);
+  CHECK(refused.error().message.ends_with("; 3 stripes need 3 disks, and the group has 2"));
+}
+
 TEST_CASE("what is spared is not given away", "[lvm capacity]") {
   Book node({10, 20}, {{"vg", 25 * kExtent}});
   CHECK(node.book.capacity("vg", 1, "")->available_bytes == 5 * kExtent);

@@ -223,6 +223,9 @@ TEST_CASE_METHOD(Node, "sizes that cannot be are told apart", "[lvm volumes]") {
   xfs.parameters.fs_type = "xfs";
   refuses(volumes.create(xfs, kNow), Code::kOutOfRange);
   refuses(volumes.create(request("pvc-1", 201 * kExtent), kNow), Code::kResourceExhausted);
+  VolumeRequest with_files = request("pvc-1", 8 * kMiB);
+  with_files.parameters = parameters({{"mkfsOptions", "-d /etc"}});
+  refuses(volumes.create(with_files, kNow), Code::kInvalidArgument);
   VolumeRequest nowhere = request("pvc-1", kMiB);
   nowhere.parameters.group = "nowhere";
   refuses(volumes.create(nowhere, kNow), Code::kNotFound);

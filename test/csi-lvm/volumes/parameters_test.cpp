@@ -79,6 +79,8 @@ TEST_CASE("a parameter that cannot be honoured is refused by its name and value"
       {with({{"stripes", "129"}}), "'129'"},
       {with({{"stripeSize", "5Ki"}}), "'5Ki' must be a power of two"},
       {with({{"stripeSize", "2Ki"}}), "'2Ki' must be"},
+      {with({{"stripeSize", "4Pi"}}), "'4Pi' must be a power of two from 4Ki to 1Gi"},
+      {with({{"lvTags", "a,b,c,d,e,f,g,h,i"}}), "lvTags: has 9 tags, and there may be 8"},
       {with({{"thinProvision", "true"}}), "thinProvision needs thinPool"},
       {with({{"thinPoolSize", "1Gi"}}), "thinPoolSize needs thinPool"},
       {with({{"thinPool", "pool0"}, {"thinPoolSize", "0"}}), "thinPoolSize: '0' leaves a pool no room"},
@@ -97,6 +99,17 @@ TEST_CASE("a parameter that cannot be honoured is refused by its name and value"
       CHECK(parsed.error().message.find(c.told) != std::string::npos);
     }
   }
+}
+
+TEST_CASE("what mkfs may not be told is refused for the file system that is made", "[lvm parameters]") {
+  const auto made = [](const char* fs_type, const char* options) {
+    return check_mkfs(parse_parameters(with({{"fsType", fs_type}, {"mkfsOptions", options}}), false).value());
+  };
+  CHECK(made("ext4", "-m 0 -O ^metadata_csum").has_value());
+  CHECK(made("xfs", "-i size=512").has_value());
+  CHECK(made("ext4", "-i size=512").error().code == Code::kInvalidArgument);
+  CHECK(made("ext4", "-d /etc").error().message.find("mkfsOptions: '-d' is not allowed for ext4") !=
+        std::string::npos);
 }
 
 TEST_CASE("a snapshot's room is a size or a share of the volume", "[lvm parameters]") {
