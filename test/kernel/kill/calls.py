@@ -13,8 +13,14 @@ MKFS = {"mkfsOptions": "-b 4096"}
 ON_NODE = {"volumeId": VOLUME, "stagingTargetPath": str(STAGING), "volumeCapability": csi_driver.capability("ext4")}
 STAGE = {**ON_NODE, "volumeContext": MKFS}
 IN_POD = {"volumeId": VOLUME, "targetPath": str(TARGET)}
+POOL = "pool-killed"
+# Of a class for each kind of volume.
+PARAMETERS = {
+    "thick": {"vgName": "suite", **MKFS},
+    "thin": {"vgName": "suite", "thinPool": POOL, "thinPoolSize": "120Mi", **MKFS},
+}
 CREATE = {
-    "name": VOLUME, "capacityRange": {"requiredBytes": str(64 * MIB)}, "parameters": {"vgName": "suite", **MKFS},
+    "name": VOLUME, "capacityRange": {"requiredBytes": str(64 * MIB)},
     "volumeCapabilities": [csi_driver.capability("ext4")],
 }
 UNSTAGE = {"volumeId": VOLUME, "stagingTargetPath": str(STAGING)}
@@ -35,6 +41,12 @@ CALLS = (
     ("delete-snapshot", "Controller", "DeleteSnapshot", {"snapshotId": SNAPSHOT}, None),
     ("delete", "Controller", "DeleteVolume", {"volumeId": VOLUME}, None),
 )
+
+
+def request_of(request, volumes):
+    """The same for `volumes`, "thick" or "thin"."""
+    return {**request, "parameters": PARAMETERS[volumes]} if request is CREATE else request
+
 
 WHOLE = tuple(name for name, *_ in CALLS)
 # Shorter lives, for the calls that have the most points. A call has as many in them as in a whole life.

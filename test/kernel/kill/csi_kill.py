@@ -1,6 +1,6 @@
 """Kills csi-lvm at its changes, in every call, and makes the call again.
 
-    csi_kill.py SOURCE_TREE program|all COUNT|all|few
+    csi_kill.py SOURCE_TREE program|all COUNT|all|few thick|thin
 
 A life is a volume's, from CreateVolume to DeleteVolume. A life without a kill tells the points of each call, its answer and
 what is there after it. Then as many lives follow as there are points, and in each of them every call that has so many is
@@ -47,9 +47,12 @@ def check_files():
 
 
 class Lives:
-    def __init__(self, driver, node):
+    """`volumes`: of which kind the volume is, "thick" or "thin"; the pool of a thin one is made anew in each life."""
+
+    def __init__(self, driver, node, volumes):
         self._driver = driver
         self._node = node
+        self._volumes = volumes
         self._expected = {}
         self._life = 0
         self.points = {}
@@ -67,12 +70,15 @@ class Lives:
         driver = self._driver
         driver.forget_points()
         node_state.thin_archive()
+        if self._volumes == "thin":
+            self._node.remove_pool(calls.POOL)
         for folder in (STAGING, TARGET.parent):
             folder.mkdir(parents=True, exist_ok=True)
         try:
             for name, service, method, request, marked in CALLS:
                 if name not in kind:
                     continue
+                request = calls.request_of(request, self._volumes)
                 self._step(kind, name, (service, method, request), kills.get(name), marked)
                 if name == "stage" and kind != calls.BRIEF:
                     write_marker(STAGING)
@@ -196,12 +202,12 @@ def try_all(lives, kills):
 
 
 def main():
-    tree, kill, wanted = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    tree, (kill, wanted, volumes) = pathlib.Path(sys.argv[1]), sys.argv[2:5]
     began = time.monotonic()
     messages = proto.compiled(tree / "common/csi/proto/csi.proto", "/tmp")
     driver = driver_process.DriverProcess(kill, messages)
     driver.start()
-    lives = Lives(driver, node_state.Node(tree / "build/bin/lvmcmd"))
+    lives = Lives(driver, node_state.Node(tree / "build/bin/lvmcmd"), volumes)
     lives.live({}, calls.WHOLE)
     for name, points in lives.points.items():
         print(f"{name}\t{len(points)} points")

@@ -70,6 +70,11 @@ class Node:
     def state(self):
         return {"volumes": self.volumes(), "devices": devices(), "mounts": mounts(), "folders": folders()}
 
+    def remove_pool(self, name):
+        """Where there is one, which the next life makes anew. Volumes in it are amiss, and go too."""
+        if any(line.startswith(name + " ") for line in self.volumes()):
+            subprocess.run(["lvremove", *LVM, "--yes", "--force", "suite/" + name], check=False, capture_output=True)
+
     def clear(self):
         """Takes everything away, for the next life; what is amiss was told before."""
         for line in reversed(mounts()):
