@@ -12,9 +12,6 @@
 namespace holdfast::lvm {
 namespace {
 
-// Of one command, whose words are bounded (lvm_command.cpp).
-constexpr std::size_t kMostNames = 40;
-
 Status check(const VolumeName& name) { return check_volume_name(name.group, name.volume); }
 
 // A device may stand on another, so they are gone through again until a round finds all that are left in use.
@@ -43,7 +40,7 @@ Status CommandsLvm::activate_all(const std::vector<VolumeName>& names, Patience 
   std::string said;
   for (std::span<const VolumeName> rest = names; !rest.empty();) {
     std::vector<std::string> words{"lvchange", "--activate", "y", "--ignoreactivationskip"};
-    const auto part = rest.first(std::min(rest.size(), kMostNames));
+    const auto part = rest.first(std::min(rest.size(), kMostOperands));
     for (const VolumeName& name : part) words.push_back(name.text());
     HOLDFAST_TRY(const std::string more, run(kNoMetadata, std::move(words), patience));
     said += more;

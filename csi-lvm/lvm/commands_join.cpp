@@ -9,16 +9,13 @@
 namespace holdfast::lvm {
 namespace {
 
-// Of one command, whose words are bounded (lvm_command.cpp).
-constexpr std::size_t kMostPlaces = 40;
-
 // The first of `segments` that one command has room for, the stripes of one together.
 std::span<const VolumeSegment> fitting(std::span<const VolumeSegment> segments) {
   std::size_t places = 0;
   std::size_t count = 0;
   for (const VolumeSegment& segment : segments) {
     places += segment.places.size();
-    if (count > 0 && places > kMostPlaces) break;
+    if (count > 0 && places > kMostOperands) break;
     ++count;
   }
   return segments.first(count);
@@ -67,7 +64,7 @@ Status CommandsLvm::join(const VolumeName& volume, const std::string& part, Pati
     HOLDFAST_TRY(const std::string said, run(volume.group, std::move(words), patience));
     if (said.empty()) continue;
     HOLDFAST_TRY(const Inventory after, look(patience));
-    const Status why = why_not_extended(after, volume, size, said);
+    Status why = why_not_extended(after, volume, size, said);
     if (why) continue;
     const Code code = why.error().code;
     if (code == Code::kNotFound || code == Code::kFailedPrecondition) return why;

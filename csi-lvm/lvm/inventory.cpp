@@ -194,44 +194,43 @@ Result<Inventory> read_report(std::string_view text) {
   return inventory;
 }
 
-// A column of segments makes a row of each segment of the volume, in a table of that name.
-Result<std::optional<LogicalVolume>> read_one_volume(std::string_view text) {
+// Calls `take` with each row of a report of one volume. A column of segments makes a row of each segment of
+// the volume, in a table of that name.
+template <class Take>
+Status for_each_row_of_volume(std::string_view text, Take take) {
   HOLDFAST_TRY(const nlohmann::json document, parse_json(text, kReportLimits));
   HOLDFAST_TRY(const JsonObject report, JsonObject::of(document));
   HOLDFAST_TRY(const std::vector<JsonField> parts, report["report"].array());
+  for (const JsonField& field : parts) {
+    HOLDFAST_TRY(const JsonObject part, field.object());
+    for (const char* table : {"lv", "seg"}) HOLDFAST_CHECK(for_each_row(part, table, take));
+  }
+  return {};
+}
+
+Result<std::optional<LogicalVolume>> read_one_volume(std::string_view text) {
   std::optional<LogicalVolume> found;
-  const auto take = [&found](const Row& row) -> Status {
+  HOLDFAST_CHECK(for_each_row_of_volume(text, [&found](const Row& row) -> Status {
     HOLDFAST_TRY(LogicalVolume volume, read_volume(row));
     HOLDFAST_TRY(const auto stripes, row.number<std::uint32_t>("stripes"));
     if (volume.layout == Layout::kStriped) volume.stripes = stripes;
     if (found) volume.stripes = std::max(volume.stripes, found->stripes);
     found = std::move(volume);
     return {};
-  };
-  for (const JsonField& field : parts) {
-    HOLDFAST_TRY(const JsonObject part, field.object());
-    for (const char* table : {"lv", "seg"}) HOLDFAST_CHECK(for_each_row(part, table, take));
-  }
+  }));
   return found;
 }
 
 Result<std::vector<VolumeSegment>> read_segments(std::string_view text) {
-  HOLDFAST_TRY(const nlohmann::json document, parse_json(text, kReportLimits));
-  HOLDFAST_TRY(const JsonObject report, JsonObject::of(document));
-  HOLDFAST_TRY(const std::vector<JsonField> parts, report["report"].array());
   std::vector<VolumeSegment> segments;
-  const auto take = [&segments](const Row& row) -> Status {
+  HOLDFAST_CHECK(for_each_row_of_volume(text, [&segments](const Row& row) -> Status {
     VolumeSegment segment;
     HOLDFAST_TRY(segment.size_bytes, row.number<std::uint64_t>("seg_size"));
     HOLDFAST_TRY(const std::string places, row.text("seg_pe_ranges"));
     for (std::string_view rest = places; !rest.empty();) segment.places.emplace_back(take_until(rest, ' '));
     segments.push_back(std::move(segment));
     return {};
-  };
-  for (const JsonField& field : parts) {
-    HOLDFAST_TRY(const JsonObject part, field.object());
-    for (const char* table : {"lv", "seg"}) HOLDFAST_CHECK(for_each_row(part, table, take));
-  }
+  }));
   return segments;
 }
 

@@ -31,6 +31,9 @@ struct LvmCommand {
 /// How many words a command may have. liblvm2cmd takes 64, of which some are its own.
 inline constexpr std::size_t kMostLvmWords = 60;
 
+/// How many volumes or places a command may name behind its other words.
+inline constexpr std::size_t kMostOperands = 40;
+
 /// liblvm2cmd takes a command as one line and splits it by rules of its own, into 64 words at most; so no
 /// word may hold what these rules know: quotes, backslashes, control characters, and blanks but in the value
 /// of
