@@ -31,6 +31,11 @@ Result<Content> decode(std::string_view text) {
   return out;
 }
 
+bool is_for(const StateOwner& stored, const StateOwner& looking) {
+  return (looking.pool.empty() || looking.pool == stored.pool) &&
+         (looking.node.empty() || looking.node == stored.node) && looking.machine_id == stored.machine_id;
+}
+
 std::string text_of(const StateOwner& owner) {
   return "pool '" + owner.pool + "', node '" + owner.node + "', machine " + owner.machine_id;
 }
@@ -48,7 +53,7 @@ Result<HelperStore::Loaded> HelperStore::load() {
   Result<Content> content = decode(*file.content);
   if (!content) {
     out.notes.push_back(path_.native() + " is not used: " + content.error().message);
-  } else if (content->owner != owner_) {
+  } else if (!is_for(content->owner, owner_)) {
     out.notes.push_back(path_.native() + " is not used: it is of " + text_of(content->owner) + ", this is " +
                         text_of(owner_));
   } else {

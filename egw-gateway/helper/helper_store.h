@@ -14,8 +14,8 @@ namespace holdfast::gateway {
 /// Whose state it is. Another node name or machine-id means a cloned disk, another pool that the node was
 /// moved: the state is discarded.
 struct StateOwner {
-  std::string pool;
-  std::string node;
+  std::string pool;  ///< empty in one that looks for state: any
+  std::string node;  ///< the same
   std::string machine_id;
 
   bool operator==(const StateOwner&) const = default;

@@ -102,8 +102,9 @@ Result<HelperOptions> parse_helper_options(std::span<const std::string> argument
   if (out.help || out.version) return out;
   HOLDFAST_CHECK(flags.parse_environment("EGW_HELPER_", environment));
   if (out.node_name.empty()) out.node_name = environment("NODE_NAME").value_or("");
-  if (out.pool.empty()) return fail(Code::kInvalidArgument, "--pool tells no pool; it is needed");
-  if (out.node_name.empty()) {
+  if (!out.once && out.pool.empty())
+    return fail(Code::kInvalidArgument, "--pool tells no pool; it is needed");
+  if (!out.once && out.node_name.empty()) {
     return fail(Code::kInvalidArgument, "--node-name tells no name, nor does NODE_NAME; one is needed");
   }
   const Result<IpAddress> server = IpAddress::parse(environment("KUBERNETES_SERVICE_HOST").value_or(""));

@@ -20,8 +20,8 @@ enum class SourceKind : std::uint8_t { kCrd, kDir };
 
 /// What egw-helper is told at its start. The defaults are those of the flags.
 struct HelperOptions {
-  std::string pool;       ///< must be told
-  std::string node_name;  ///< must be told: NODE_NAME in the environment
+  std::string pool;       ///< must be told, but for `once`
+  std::string node_name;  ///< the same: NODE_NAME in the environment
   SourceKind source = SourceKind::kCrd;
   std::filesystem::path config_dir = "/etc/egw/gateways";  ///< for kDir
   std::filesystem::path kubeconfig;                        ///< empty: as a pod

@@ -175,7 +175,9 @@ TEST_CASE_METHOD(GatewayScene,
   reboot();
   std::filesystem::rename(home / "gateways", home / "away");  // the cloud is away
   SECTION("for the host's boot, before any pod") {
-    start_helper(3, {"--once"});
+    helper(3).start(node(3).netns(),
+                    {EGW_HELPER_PROGRAM, "--once", "--state-dir=" + node(3).path("egw").native()},
+                    node(3).path("helper.log"));
     CHECK(helper(3).wait() == 0);
     CHECK_THAT(pod.run("ping -c 1 -W 1 172.16.0.1 || true"), Catch::Contains("Unreachable"));
     CHECK(leaked(3) == 0);

@@ -44,6 +44,10 @@ TEST_CASE("The store gives back what was saved, and only to whom it belongs", "[
     REQUIRE(loaded.notes.size() == 1);
     CHECK_THAT(loaded.notes[0], Catch::Contains("is not used: it is of pool 'hangzhou', node 'box-1'"));
   }
+  HelperStore at_boot(files, folder.path() / "state", {"", "", "m1"});
+  CHECK(at_boot.load().value().gateway == pool());
+  HelperStore of_another_machine(files, folder.path() / "state", {"", "", "m2"});
+  CHECK_FALSE(of_another_machine.load().value().gateway.has_value());
   REQUIRE(store.forget().has_value());
   REQUIRE(store.forget().has_value());
   CHECK_FALSE(store.load().value().gateway.has_value());
@@ -188,6 +192,7 @@ TEST_CASE("Flags and environment tell the pool, the node and what is exempt", "[
   CHECK(options.resync == std::chrono::seconds(9));
   CHECK(options.removal_delay == std::chrono::seconds(0));
   CHECK(options.healthz.port == 9000);
+  CHECK(options_of({"--once"}).value().once);
   CHECK_THAT(helper_help(), Catch::Contains("--bfd-keys") && Catch::Contains("EGW_HELPER_POOL"));
 }
 

@@ -1,0 +1,214 @@
+#include <algorithm>
+#include <utility>
+
+#include "egw-gateway/helper/agent.h"
+#include "egw-gateway/helper/kernel_routes.h"
+#include "egw-gateway/helper/no_masquerade_file.h"
+#include "egw-gateway/helper/node_settings.h"
+
+// A round of the agent: from what is known to what the kernel has.
+namespace holdfast::gateway {
+namespace {
+
+bool is_same_session(const LivenessTarget& a, const LivenessTarget& b) {
+  return a.gateway == b.gateway && a.local == b.local && a.peer == b.peer;
+}
+
+std::string shown(const std::string& gateway) { return gateway.empty() ? "none" : gateway; }
+
+}  // namespace
+
+Status Agent::put_all_right() {
+  const bool settled = known_ || removed_;
+  tools_.health.set(kPoolKnown, settled ? "" : "the pool's EdgeGateway was neither stored nor told");
+  if (!settled) return {};
+  HOLDFAST_TRY(facts_, read_facts(tools_.socket, options_.links));
+  const RoutedRanges routed = ranges(facts_);
+  if (!closed_ && known_) {
+    choice_.active = gateway_in_use(known_->gateways, facts_, options_.links);
+    choice_.last = choice_.active;
+  }
+  put_file(routed.ranges);
+  watch_gateways(facts_);
+  look_at_choice(facts_);
+  const NextHops local = local_ways(facts_);
+  const Gateway* active = gateway(choice_.active);
+  const NextHops ways = active == nullptr ? NextHops{} : ways_to(*active, facts_, options_.links);
+  Status done = put_routes(routes_wanted(routed.ranges, ways, local, options_.links), facts_);
+  closed_ = true;
+  put_settings(!local.empty());
+  want_rules(facts_, routed.ranges, !local.empty());
+  std::string faults;
+  for (const std::string& fault : routed.faults) faults += (faults.empty() ? "" : "; ") + fault;
+  tools_.health.set(kRangesClear, faults);
+  tools_.metrics.ranges.set(static_cast<double>(routed.ranges.size()));
+  return done;
+}
+
+Status Agent::put_routes(const RoutesWanted& wanted, const NodeFacts& facts) {
+  const RouteChanges changes = plan_routes(wanted, facts);
+  if (changes.empty()) {
+    wanted_ = wanted;
+    return {};
+  }
+  if (wanted == wanted_) {
+    tools_.metrics.routes_mended.add();
+    tools_.log.warning("routes or rules were not as they had been put",
+                       {{"missing", changes.puts.size() + changes.rule_puts.size()},
+                        {"too_many", changes.drops.size() + changes.rule_drops.size()}});
+  }
+  wanted_ = wanted;
+  return apply_routes(tools_.socket, changes);
+}
+
+RoutedRanges Agent::ranges(const NodeFacts& facts) const {
+  if (!known_) return {};
+  std::vector<Exemption> exempt = exemptions(*known_);
+  for (const Cidr& range : options_.exempt) exempt.push_back({range, "exempt on this node", true});
+  const std::vector<Exemption> own = own_networks(facts, options_.links);
+  exempt.insert(exempt.end(), own.begin(), own.end());
+  return routed_ranges(*known_, exempt);
+}
+
+NextHops Agent::local_ways(const NodeFacts& facts) const {
+  if (!known_) return {};
+  for (const Gateway& one : known_->gateways) {
+    NextHops ways = ways_to(one, facts, options_.links);
+    std::erase_if(ways, [](const auto& way) { return !way.second.local; });
+    if (!ways.empty()) return ways;
+  }
+  return {};
+}
+
+const Gateway* Agent::gateway(const std::string& name) const {
+  if (!known_) return nullptr;
+  const auto found = std::ranges::find(known_->gateways, name, &Gateway::name);
+  return found == known_->gateways.end() ? nullptr : &*found;
+}
+
+void Agent::watch_gateways(const NodeFacts& facts) {
+  std::vector<LivenessTarget> targets;
+  for (const Gateway& one : known_ ? known_->gateways : std::vector<Gateway>{}) {
+    const IpAddress peer = one.pod_addresses.front();
+    const auto way = way_to(peer, facts, options_.links);
+    const auto local = way ? facts.address_of(way->ifindex, peer.family()) : std::nullopt;
+    if (local)
+      targets.push_back({one.name, *local, peer, known_->liveness.interval, known_->liveness.multiplier});
+  }
+  for (const LivenessTarget& before : targets_) {
+    const bool kept = std::ranges::any_of(
+        targets, [&](const LivenessTarget& target) { return is_same_session(target, before); });
+    // its session is another one now, or none
+    if (!kept && history_.state(before.gateway) == LivenessState::kUp)
+      history_.told(before.gateway, false, now());
+  }
+  const bool keys_missing = known_ && !known_->liveness.key_secret.empty() && options_.bfd_keys.empty();
+  if (keys_missing) targets.clear();  // nobody who can send a packet may tell us who is alive
+  if (targets == targets_ && tools_.health.is_well(kGatewaysWatched)) return;
+  targets_ = targets;
+  const Status done = tools_.liveness.want(targets);
+  const std::string trouble = keys_missing
+                                  ? "the pool's keys are in the Secret " + known_->liveness.key_secret +
+                                        "; mount it and tell --bfd-keys"
+                                  : "";
+  tools_.health.set(kGatewaysWatched, done ? trouble : done.error().message);
+}
+
+void Agent::look_at_choice(const NodeFacts& facts) {
+  std::vector<Candidate> candidates;
+  for (const Gateway& one : known_ ? known_->gateways : std::vector<Gateway>{}) {
+    Candidate candidate{one.name, one.priority};
+    candidate.reachable = way_to(one.pod_addresses.front(), facts, options_.links).has_value();
+    history_.describe(candidate, now());
+    tools_.metrics.all.gauge("egw_helper_gateway_up", "Whether a gateway is alive.", {{"gateway", one.name}})
+        .set(candidate.state == LivenessState::kUp ? 1 : 0);
+    candidates.push_back(std::move(candidate));
+  }
+  const Choice before = choice_;
+  choice_ = choose(candidates, before, now());
+  show_choice(before);
+  std::string trouble;
+  if (known_ && choice_.active.empty()) {
+    trouble = known_->gateways.empty() ? "the pool has no gateway" : "no gateway is alive";
+    for (const Candidate& one : candidates) {
+      trouble += "; " + one.name + " is " + std::string(to_string(one.state));
+      if (!one.reachable)
+        trouble +=
+            ", and no route leads to its pod by " + options_.links.overlay + " or " + options_.links.bridge;
+    }
+  }
+  tools_.health.set(kGatewayAlive, trouble);
+}
+
+void Agent::show_choice(const Choice& before) {
+  for (const Gateway& one : known_ ? known_->gateways : std::vector<Gateway>{}) {
+    tools_.metrics.all
+        .gauge("egw_helper_active", "Whether packets are routed to a gateway.", {{"gateway", one.name}})
+        .set(one.name == choice_.active ? 1 : 0);
+  }
+  if (choice_.active == before.active) return;
+  if (choice_.active.empty()) tools_.metrics.outages.add();
+  if (!before.last.empty() && choice_.last != before.last) tools_.metrics.switches.add();
+  tools_.log.warning("gateway changed",
+                     {{"from", shown(before.active)}, {"to", shown(choice_.active)}, {"why", choice_.why}});
+}
+
+void Agent::put_file(const std::vector<Cidr>& ranges) {
+  const Result<bool> changed = put_no_masquerade(tools_.files, options_.no_masq_dir, ranges);
+  if (!changed) {
+    tools_.log.warning("flanneld is not told what to masquerade", {{"error", changed.error().message}});
+  } else if (*changed) {
+    tools_.log.info("flanneld told what not to masquerade", {{"ranges", ranges.size()}});
+  }
+}
+
+void Agent::put_settings(bool has_gateway) {
+  if (removed_) return tools_.health.set(kSettingsRight, "");
+  const Result<std::vector<std::string>> changed =
+      gateway::put_settings(node_settings(options_.links.bridge, options_.links.overlay, has_gateway));
+  tools_.health.set(kSettingsRight, changed ? "" : changed.error().message);
+  for (const std::string& one : changed.value_or(std::vector<std::string>{})) {
+    tools_.log.info("setting put right", {{"setting", one}});
+  }
+}
+
+void Agent::want_rules(const NodeFacts& facts, const std::vector<Cidr>& ranges, bool has_gateway) {
+  NodeRules rules;
+  rules.ranges = ranges;
+  rules.has_gateway = has_gateway;
+  if (known_) rules.pod_cidrs = known_->pod_cidrs;
+  for (const nl::Address& address : facts.addresses) {
+    const bool among_pods = std::ranges::any_of(facts.links, [&](const auto& link) {
+      return link.second == address.ifindex && address.scope == nl::Scope::kUniverse;
+    });
+    if (among_pods) rules.own.push_back(address.cidr.address());
+  }
+  std::vector<firewall::RuleSet> sets{node_rule_set(IpFamily::kV4, rules),
+                                      node_rule_set(IpFamily::kV6, rules)};
+  if (sets == rules_) return;
+  rules_ = std::move(sets);
+  put_rules();
+}
+
+void Agent::put_rules() {
+  if (putting_rules_) {
+    rules_again_ = true;
+    return;
+  }
+  putting_rules_ = true;
+  const auto look = std::make_shared<NodeFirewall::Look>();  // shared by the job and what comes after it
+  tools_.worker.run([&firewall = tools_.firewall, sets = rules_, look] { *look = firewall.look(sets); },
+                    [this, look] { rules_put(*look); });
+}
+
+void Agent::rules_put(const NodeFirewall::Look& look) {
+  putting_rules_ = false;
+  tools_.health.set(kRulesInPlace, look.done ? "" : look.done.error().message);
+  tools_.metrics.rules_mended.add(static_cast<double>(look.mended));
+  tools_.metrics.refused.set(static_cast<double>(look.refused));
+  tools_.metrics.ready.set(tools_.health.ready() ? 1 : 0);
+  rules_timer_ = tools_.loop.after(options_.resync, [this] { put_rules(); });
+  if (std::exchange(rules_again_, false)) put_rules();
+}
+
+}  // namespace holdfast::gateway
