@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+
+#include "common/netlink/socket.h"
+#include "egw-gateway/access/routes/route_table.h"
+
+namespace holdfast::gateway {
+
+/// What routes of an access point bear, by which it, and a routing daemon that tells them on, knows them.
+/// None of those in /etc/iproute2/rt_protos.
+inline constexpr std::uint8_t kPodRouteProtocol = 158;
+/// Of all of them; so a range has one, which is changed in its place.
+inline constexpr std::uint32_t kPodRouteMetric = 37;
+
+/// The main table of this machine, which is the VPC's router, or tells its routes to it by a routing daemon:
+///
+///     RANGE dev TUNNEL proto 158 metric 37
+///     unreachable RANGE proto 158 metric 37     while no gateway is alive: never out in clear
+///
+/// A route of another protocol with that metric is somebody's; those with other metrics do not matter.
+class KernelTable final : public RouteTable {
+ public:
+  /// `socket` is one of Protocol::kRoute, and outlives it.
+  explicit KernelTable(nl::Socket& socket) : socket_(socket) {}
+
+  [[nodiscard]] bool knows_tunnels() const override { return true; }
+  RouteAnswer<std::vector<TableRoute>> list(Patience patience) override;
+  RouteDone put(const PodRange& range, const std::optional<TableRoute>& there, Patience patience) override;
+  RouteDone drop(const TableRoute& route, Patience patience) override;
+
+ private:
+  nl::Socket& socket_;
+};
+
+}  // namespace holdfast::gateway
