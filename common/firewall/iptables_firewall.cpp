@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 #include <string_view>
+#include <vector>
 
 #include "common/firewall/iptables_rules.h"
 
@@ -19,11 +19,20 @@ constexpr int kLockHeld = 4;
 
 std::string_view prefix_of(IpFamily family) { return family == IpFamily::kV4 ? "iptables" : "ip6tables"; }
 
-std::set<std::string_view> tables_of(const RuleSet& set) {
-  std::set<std::string_view> out;
-  for (const Chain& chain : set.chains) out.insert(table_of(chain.hook));
+/// Those of the set, in the order in which they are put. Each is committed by itself: what lets packets
+/// through comes last, so that one that is refused leaves nothing open, and no packet passes untranslated.
+std::vector<std::string_view> tables_of(const RuleSet& set) {
+  std::vector<std::string_view> out;
+  for (const std::string_view table : {"raw", "nat", "mangle", "filter"}) {
+    const bool used = std::ranges::any_of(
+        set.chains, [table](const Chain& chain) { return table_of(chain.hook) == table; });
+    if (used) out.push_back(table);
+  }
   return out;
 }
+
+/// What others accept before it would not meet it.
+bool goes_first(Hook hook) { return hook == Hook::kInput || hook == Hook::kRaw; }
 
 /// The rules of the built-in chain that lead into ours, whatever else they say.
 std::vector<std::string> jumps_to(const Chain& chain, const SavedTable& table) {
@@ -35,6 +44,12 @@ std::vector<std::string> jumps_to(const Chain& chain, const SavedTable& table) {
     if (rule.ends_with(" " + target) || rule == target) out.push_back(rule);
   }
   return out;
+}
+
+/// Whether the jump stands where it is to stand.
+bool is_in_place(const Chain& chain, const SavedTable& table, const std::string& jump) {
+  const auto rules = table.rules.find(built_in_chain(chain.hook));
+  return !goes_first(chain.hook) || (rules != table.rules.end() && rules->second.front() == jump);
 }
 
 const SavedTable& find_table(const SavedTables& tables, std::string_view name) {
@@ -51,7 +66,8 @@ std::string chain_lines(IpFamily family, const Chain& chain, const SavedTable& t
   if (!chain.wanted && !exists && jumps.empty()) return "";
   // this line makes the chain, or empties one that is there
   std::string out = ":" + chain.iptables_name + " - [0:0]\n";
-  const bool keep = chain.wanted && jumps.size() == 1 && jumps.front() == jump_text(chain);
+  const bool keep = chain.wanted && jumps.size() == 1 && jumps.front() == jump_text(chain) &&
+                    is_in_place(chain, there, jumps.front());
   for (const std::string& jump : jumps) {
     if (!keep) out.append("-D ").append(built_in).append(" ").append(jump).append("\n");
   }
@@ -59,13 +75,15 @@ std::string chain_lines(IpFamily family, const Chain& chain, const SavedTable& t
   for (const Rule& rule : chain.rules) {
     out += "-A " + chain.iptables_name + " " + rule_text(family, chain, rule, with_random) + "\n";
   }
-  if (!keep) out += "-A " + built_in + " " + jump_text(chain) + "\n";
+  if (!keep) out += (goes_first(chain.hook) ? "-I " : "-A ") + built_in + " " + jump_text(chain) + "\n";
   return out;
 }
 
 std::string restore_text(const RuleSet& set, const SavedTables& there, bool with_random) {
   std::string out;
-  for (const std::string_view table : tables_of(set)) {
+  std::vector<std::string_view> tables = tables_of(set);
+  if (std::ranges::none_of(set.chains, &Chain::wanted)) std::ranges::reverse(tables);
+  for (const std::string_view table : tables) {
     std::string lines;
     for (const Chain& chain : set.chains) {
       if (table_of(chain.hook) == table)
@@ -81,7 +99,9 @@ std::vector<std::string> picture_of(const RuleSet& set, const SavedTables& table
   std::vector<std::string> out;
   for (const Chain& chain : set.chains) {
     const SavedTable& table = find_table(tables, table_of(chain.hook));
-    for (const std::string& jump : jumps_to(chain, table)) out.push_back("jump " + jump);
+    for (const std::string& jump : jumps_to(chain, table)) {
+      out.push_back((is_in_place(chain, table, jump) ? "jump " : "late jump ") + jump);
+    }
     if (!table.policies.contains(chain.iptables_name)) continue;
     out.push_back("chain " + chain.iptables_name);
     const auto rules = table.rules.find(chain.iptables_name);
@@ -132,8 +152,8 @@ Result<std::string> run_program(Executor& executor, IpFamily family, const std::
 }
 
 /// The tables of these names; one that the kernel does not have is absent.
-Result<SavedTables> save_tables(Executor& executor, IpFamily family, const std::set<std::string_view>& names,
-                                bool with_counts = false) {
+Result<SavedTables> save_tables(Executor& executor, IpFamily family,
+                                const std::vector<std::string_view>& names, bool with_counts = false) {
   SavedTables out;
   for (const std::string_view name : names) {
     std::vector<std::string> arguments{"-t", std::string(name)};

@@ -15,9 +15,11 @@ namespace holdfast::firewall {
 /// By iptables-save(8) and iptables-restore(8), of the namespace of the calling thread:
 ///
 ///     table raw (kRaw), mangle (kMangle), filter (kInput, kForward) or nat (kPostrouting)
-///       PREROUTING, FORWARD, ...   our jump, appended behind the rules of others
+///       PREROUTING, INPUT          our jump, before the rules of others
+///       FORWARD, POSTROUTING       our jump, appended behind the rules of others
 ///       <iptables_name>            the rules
 ///
+/// Of a put each table is made whole by itself, raw and nat first and filter last; of a removal filter first.
 /// A put is one run of each program a family (about 5 ms); is_whole is one of iptables-save a table.
 /// Errors beside Firewall's: kNotFound when iptables is not installed.
 class IptablesFirewall final : public Firewall {

@@ -11,6 +11,8 @@
 namespace holdfast::gateway {
 namespace {
 
+constexpr std::string_view kForward4 = "net/ipv4/ip_forward";
+constexpr std::string_view kSourceFilter = "net/ipv4/conf/all/rp_filter";
 constexpr std::string_view kForward6 = "net/ipv6/conf/all/forwarding";
 constexpr std::string_view kMostConnections = "net/netfilter/nf_conntrack_max";
 constexpr std::uint64_t kStrict = 1;
@@ -43,11 +45,11 @@ Status check_forwarding(const ReadSetting& read, const KernelSetting& setting) {
 
 Status check_source_filter(const ReadSetting& read, const std::string& link, const std::string& why) {
   const std::string key = "net/ipv4/conf/" + link + "/rp_filter";
-  HOLDFAST_TRY(const std::uint64_t all, number(read, "net/ipv4/conf/all/rp_filter"));
+  HOLDFAST_TRY(const std::uint64_t all, number(read, kSourceFilter));
   HOLDFAST_TRY(const std::uint64_t own, number(read, key));
   if (std::max(all, own) != kStrict) return {};
-  const std::string& strict = own == kStrict ? key : std::string("net/ipv4/conf/all/rp_filter");
-  return tl::unexpected(refused(strict, "1", why, assignment("net/ipv4/conf/all/rp_filter", "2")));
+  const std::string& strict = own == kStrict ? key : std::string(kSourceFilter);
+  return tl::unexpected(refused(strict, "1", why, assignment(kSourceFilter, "2")));
 }
 
 Status check_connections(const ReadSetting& read) {
@@ -69,8 +71,8 @@ Status check_connections(const ReadSetting& read) {
 
 std::vector<KernelSetting> kernel_settings(bool has_ipv6) {
   std::vector<KernelSetting> out = {
-      {"net/ipv4/ip_forward", "1", "the gateway would forward nothing"},
-      {"net/ipv4/conf/all/rp_filter", "2", "packets whose answers go by the other gateway would be dropped"}};
+      {std::string(kForward4), "1", "the gateway would forward nothing"},
+      {std::string(kSourceFilter), "2", "packets whose answers go by the other gateway would be dropped"}};
   if (has_ipv6) out.push_back({std::string(kForward6), "1", "the gateway would forward no IPv6"});
   return out;
 }
@@ -79,7 +81,7 @@ Status check_kernel(const ReadSetting& read, const std::vector<std::string>& lin
   const Result<std::string> ipv6 = read(kForward6);
   if (!ipv6 && ipv6.error().code != Code::kNotFound) return tl::unexpected(ipv6.error());
   for (const KernelSetting& setting : kernel_settings(ipv6.has_value())) {
-    if (!setting.key.ends_with("rp_filter")) {
+    if (setting.key != kSourceFilter) {
       HOLDFAST_CHECK(check_forwarding(read, setting));
       continue;
     }

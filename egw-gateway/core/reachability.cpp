@@ -15,7 +15,7 @@ using firewall::LinkMatch;
 using firewall::Rule;
 using firewall::Target;
 
-constexpr unsigned kHostBits = 1;  // of a pair of addresses, the base and the gateway of a node's subnet
+constexpr unsigned kPairBits = 1;  // of a pair of addresses, the base and the gateway of a node's subnet
 
 /// A cloud range, and how packets to it and from it are counted.
 struct CloudRange {
@@ -53,7 +53,7 @@ AddressMatch pairs_of(const Cidr& range, unsigned prefix) {
 
 AddressMatch pair_of(const Cidr& subnet) {
   const unsigned bits = subnet.address().bits();
-  const unsigned prefix = std::max<unsigned>(subnet.prefix(), bits - kHostBits);
+  const unsigned prefix = std::max<unsigned>(subnet.prefix(), bits - kPairBits);
   return {Cidr::make(subnet.first(), prefix).value_or(subnet)};
 }
 
@@ -96,9 +96,9 @@ Sides sides_of(const Reachability& wanted, IpFamily family) {
 }
 
 /// Writes the chains of one family.
-class Writing {
+class RulesWriter {
  public:
-  Writing(const Reachability& wanted, IpFamily family)
+  RulesWriter(const Reachability& wanted, IpFamily family)
       : edge_{wanted.edge_link}, tunnels_(wanted.tunnels), sides_(sides_of(wanted, family)) {
     out_.set.family = family;
     out_.set.nft_table = "egw-core";
@@ -140,7 +140,7 @@ class Writing {
   }
 
   /// From a node into the cloud.
-  void let_node(const AddressMatch& node) {
+  void accept_from_node(const AddressMatch& node) {
     if (!sides_.translation) return;
     for (const CloudRange& cloud : sides_.cloud) {
       add({.source = node,
@@ -152,11 +152,11 @@ class Writing {
     }
   }
 
-  void refuse_to(const AddressMatch& node) {
+  void refuse_to_node(const AddressMatch& node) {
     add({.destination = node, .target = Target::kRefuse, .in_link = tunnels_}, Passage::kRefusedToNode);
   }
 
-  void let_pods(const AddressMatch& pods, const CloudRange& cloud) {
+  void accept_pods(const AddressMatch& pods, const CloudRange& cloud) {
     add({.source = pods,
          .destination = cloud.match,
          .target = Target::kAccept,
@@ -179,16 +179,17 @@ class Writing {
          .connection = ConnectionMatch::kReply},
         Passage::kAnswerToNode);
     for (const AddressMatch& own : sides_.own) {
-      refuse_to(own);
-      let_node(own);
+      refuse_to_node(own);
+      accept_from_node(own);
+      // else a pod rule below, which holds these addresses too, would let them through
       add({.source = own, .target = Target::kDrop}, Passage::kDropped);
     }
     for (const AddressMatch& pods : sides_.pods) {
-      for (const CloudRange& cloud : sides_.cloud) let_pods(pods, cloud);
+      for (const CloudRange& cloud : sides_.cloud) accept_pods(pods, cloud);
     }
     for (const AddressMatch& node : sides_.nodes) {
-      refuse_to(node);
-      let_node(node);
+      refuse_to_node(node);
+      accept_from_node(node);
     }
     add({.target = Target::kDrop}, Passage::kDropped);
   }
@@ -232,7 +233,7 @@ std::vector<AddressMatch> own_addresses(const Cidr& range, const std::vector<Cid
   if (inside.empty()) return {};
   const unsigned prefix = *sizes.begin();
   const unsigned bits = range.address().bits();
-  if (sizes.size() == 1 && prefix > range.prefix() && prefix < bits - kHostBits) {
+  if (sizes.size() == 1 && prefix > range.prefix() && prefix < bits - kPairBits) {
     return {pairs_of(range, prefix)};
   }
   std::vector<AddressMatch> out;
@@ -241,7 +242,7 @@ std::vector<AddressMatch> own_addresses(const Cidr& range, const std::vector<Cid
 }
 
 ReachabilityRules reachability_rules(const Reachability& wanted, IpFamily family) {
-  return Writing(wanted, family).run();
+  return RulesWriter(wanted, family).run();
 }
 
 void add_counts(const ReachabilityRules& rules, const std::vector<std::vector<firewall::RuleCount>>& counts,

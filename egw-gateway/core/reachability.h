@@ -42,7 +42,7 @@ enum class Passage : std::uint8_t {
   kRefusedToNode,  ///< from the cloud to a node: dropped, and the sender is told
   kDropped,        ///< anything else
 };
-inline constexpr std::size_t kPassages = 9;
+inline constexpr std::size_t kPassages = static_cast<std::size_t>(Passage::kDropped) + 1;
 /// "pod-to-vpc": a metric's label.
 [[nodiscard]] std::string_view to_string(Passage passage);
 using PassageCounts = std::array<firewall::RuleCount, kPassages>;
@@ -53,29 +53,32 @@ struct ReachabilityRules {
   std::vector<std::vector<std::optional<Passage>>> passages;  ///< of the set's chains and their rules
 };
 
-/// In a namespace where nothing else is forwarded; E is the link to the edge, T are tunnels, O what of the
-/// pod ranges P is the nodes' own, N their other addresses, C the cloud's ranges, X the translation:
+/// In a namespace where nothing else is forwarded. "own" is what of the pod ranges is the nodes' own, "nodes"
+/// their other addresses:
 ///
-///     raw          E from O, T to O        return             nodes' connections are kept track of,
-///                  E from P to C, T from C to P  untrack      pods' packets are judged one by one:
-///                                                             they may come and go by different gateways
-///     mangle       SYNs                    clamp the MSS
-///     forward      T to E, answers         accept
-///                  T to O                  refuse
-///                  E to T from O to C      accept with an X, and then from O drop
-///                  E to T from P to C, T to E from C to P     accept
-///                  E to T from N to C      accept with an X
-///                  T to N                  refuse
-///                  all                     drop
-///     postrouting  to T from O, from N     translate to X
+///     raw          edge from own, tunnel to own           return     connections of nodes are kept track of;
+///                  edge from pods to cloud                untrack    pods' packets are judged one by one:
+///                  tunnel from cloud to pods              untrack    they may come and go by different gateways
+///     mangle       SYNs                                   clamp the MSS
+///     forward      tunnel to edge, answers to nodes       accept
+///                  tunnel to own                          refuse
+///                  edge to tunnel, from own to cloud      accept where there is a translation
+///                  from own                               drop
+///                  edge to tunnel, from pods to cloud     accept
+///                  tunnel to edge, from cloud to pods     accept
+///                  edge to tunnel, from nodes to cloud    accept where there is a translation
+///                  tunnel to nodes                        refuse
+///                  all                                    drop
+///     postrouting  to tunnel, from own, from nodes        translate
 ///
-/// What is judged before pods are costs one rule a pod range where all its nodes have subnets of one size: a
-/// mask picks the first two addresses of each, also of those that are not known. In a range of several sizes
-/// it is one rule a node. In a pod range of which no node is known there are no pods. Addresses of nodes that
-/// lie in a pod range count as O. Pure.
+/// Nodes' own addresses must be judged before the pods around them. Where all subnets of a pod range have one
+/// size, that takes one rule: a mask matches the first two addresses of every subnet, also of nodes that are
+/// not known. Otherwise it takes one rule a node. A pod range of which no node is known is left out: its pods
+/// pass nowhere. Nodes' addresses that lie in a pod range count as own. Pure.
 [[nodiscard]] ReachabilityRules reachability_rules(const Reachability& wanted, IpFamily family);
 
-/// The first two addresses of each of `subnets` that lies in `range`, in as few matches as told above.
+/// The first two addresses of each of `subnets` that lies in `range`: one match where they have one size,
+/// else one each.
 [[nodiscard]] std::vector<firewall::AddressMatch> own_addresses(const Cidr& range,
                                                                 const std::vector<Cidr>& subnets);
 

@@ -129,6 +129,44 @@ TEST_CASE_METHOD(Host, "What rules have met is counted, and counting makes them 
   }
 }
 
+TEST_CASE_METHOD(Host, "What is dropped on its way in is dropped whatever others accept", "[firewall]") {
+  output_of("ip link set lo up");
+  for (const bool iptables : {true, false}) {
+    DYNAMIC_SECTION((iptables ? "iptables" : "nftables")) {
+      RuleSet set;
+      set.nft_table = "try";
+      Chain input{Hook::kInput, true, {}, "TRY-IN", "try input", "input", ""};
+      input.rules = {{.source = in("127.0.0.0/8"), .target = Target::kDrop, .counted = true}};
+      set.chains = {input};
+      const std::unique_ptr<Firewall> firewall = make(iptables);
+      output_of("iptables -w -A INPUT -j ACCEPT");
+      REQUIRE(firewall->put(set).has_value());
+      CHECK_THROWS(output_of("ping -c 1 -W 1 -q 127.0.0.1"));
+      output_of("iptables -w -I INPUT -j ACCEPT");
+      // nftables' chains are met one after the other, and a drop of any counts
+      CHECK(firewall->is_whole(set).value() == !iptables);
+      REQUIRE(firewall->put(set).has_value());
+      CHECK(firewall->is_whole(set).value());
+      CHECK_THROWS(output_of("ping -c 1 -W 1 -q 127.0.0.1"));
+      CHECK(firewall->read_counts(set).value()[0][0].packets > 0);
+    }
+  }
+}
+
+TEST_CASE_METHOD(Host, "A set that a table refuses lets nothing through", "[firewall]") {
+  for (const bool iptables : {true, false}) {
+    DYNAMIC_SECTION((iptables ? "iptables" : "nftables")) {
+      const std::unique_ptr<Firewall> firewall = make(iptables);
+      RuleSet set = every_kind(IpFamily::kV4);
+      set.chains[4].rules[0].translation = address("fd99::7");  // of the other family
+      CHECK_FALSE(firewall->put(set).has_value());
+      const auto there = firewall->read_chains(set).value();
+      CHECK_FALSE(there.contains("TRY-FWD"));
+      CHECK_FALSE(there.contains("forward"));
+    }
+  }
+}
+
 TEST_CASE_METHOD(Host, "What somebody does to a rule of any hook is seen", "[firewall]") {
   struct Harm {
     bool iptables;

@@ -30,10 +30,10 @@ class Place {
 ///
 /// The edge sends by gateway a, the cloud answers by a; send_by() changes one or the other.
 ///
-///     edge    10.244.1.20, 10.244.2.20 pods   10.244.2.0, 10.244.2.1, 192.168.77.2 a node's   192.168.77.9
-///     else
-///             fd00:244:0:1::20, fd00:244:0:2::20   fd00:244:0:2::1, fd00:77::2                  fd00:77::9
-///     cloud   172.16.0.5 VPC   10.200.0.5 pod   203.0.113.5 else; fd00:172::5, fd00:200::5, fd00:203::5
+///     edge    pods      10.244.1.20, 10.244.2.20; fd00:244:0:1::20, fd00:244:0:2::20
+///             a node's  10.244.2.0, 10.244.2.1, 192.168.77.2; fd00:244:0:2::1, fd00:77::2
+///             else      192.168.77.9; fd00:77::9
+///     cloud   VPC 172.16.0.5, pod 10.200.0.5, else 203.0.113.5; fd00:172::5, fd00:200::5, fd00:203::5
 class GatewayWorld {
  public:
   GatewayWorld();
