@@ -40,7 +40,7 @@ std::string quoted(const RelativePath& directory) { return "'" + printable(direc
 ShareVolumes::ShareVolumes(const ShareRoot& root, std::string holder, ProgressSink sink)
     : root_(root), holder_(std::move(holder)), sink_(std::move(sink)) {}
 
-Result<ShareVolumes::Place> ShareVolumes::place_of(const VolumeDirectory& volume) const {
+Result<ShareVolumes::OwnNames> ShareVolumes::place_of(const VolumeDirectory& volume) const {
   const std::string own(kOwnFolder);
   HOLDFAST_TRY(Fd own_folder, root_.make_folders(own, kOwnMode));
   HOLDFAST_TRY(Fd claims, root_.make_folders(own + "/claims", kOwnMode));
@@ -49,12 +49,13 @@ Result<ShareVolumes::Place> ShareVolumes::place_of(const VolumeDirectory& volume
   both += '\0';
   both += volume.owner;
   const std::string key = hash_of(both);
-  return Place{.own = std::move(own_folder),
-               .claims = std::move(claims),
-               .claim = hash_of(volume.directory.text()),
-               .work = "work-" + key + "-" + holder_,
-               .links = "links-" + key + "-" + holder_,
-               .trash = "trash-" + key};
+  return OwnNames{.own = std::move(own_folder),
+                  .claims = std::move(claims),
+                  .key = key,
+                  .claim = hash_of(volume.directory.text()),
+                  .work = "work-" + key + "-" + holder_,
+                  .links = "links-" + key + "-" + holder_,
+                  .trash = "trash-" + key};
 }
 
 Result<std::optional<std::string>> ShareVolumes::claimant(int claims, const std::string& claim) {
@@ -74,16 +75,16 @@ Result<bool> ShareVolumes::is_there(const RelativePath& directory) const {
   return fail_entry(errno, "look for", directory.text());
 }
 
-Result<ShareVolumes::Standing> ShareVolumes::standing(const Place& place,
+Result<ShareVolumes::Standing> ShareVolumes::standing(const OwnNames& place,
                                                       const VolumeDirectory& volume) const {
   HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), place.claim));
   if (known) return *known == volume.owner ? Standing::kOurs : Standing::kOthers;
   HOLDFAST_TRY(const bool there, is_there(volume.directory));
-  return there ? Standing::kUnclaimed : Standing::kNobodys;
+  return there ? Standing::kForeign : Standing::kAbsent;
 }
 
 // Sure against another that claims it now.
-Status ShareVolumes::claim(const Place& place, const VolumeDirectory& volume) {
+Status ShareVolumes::claim(const OwnNames& place, const VolumeDirectory& volume) {
   if (::symlinkat(volume.owner.c_str(), place.claims.get(), place.claim.c_str()) != 0 && errno != EEXIST) {
     return fail_entry(errno, "claim", volume.directory.text());
   }
@@ -94,7 +95,7 @@ Status ShareVolumes::claim(const Place& place, const VolumeDirectory& volume) {
 }
 
 // A volume within another would be removed with that.
-Status ShareVolumes::check_above(const Place& place, const VolumeDirectory& volume) {
+Status ShareVolumes::check_above(const OwnNames& place, const VolumeDirectory& volume) {
   const std::string& path = volume.directory.text();
   for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string above = path.substr(0, slash);
@@ -108,8 +109,8 @@ Status ShareVolumes::check_above(const Place& place, const VolumeDirectory& volu
 }
 
 // Of a volume that is not to be made after all.
-Status ShareVolumes::unclaim(const Place& place, const VolumeDirectory& volume) {
-  HOLDFAST_CHECK(clear_works(place));
+Status ShareVolumes::unclaim(const OwnNames& place, const VolumeDirectory& volume) {
+  HOLDFAST_CHECK(clear_unfinished(place));
   if (::unlinkat(place.claims.get(), place.claim.c_str(), 0) == 0 || errno == ENOENT) return {};
   return fail_entry(errno, "give up the claim of", volume.directory.text());
 }
@@ -123,15 +124,15 @@ Status ShareVolumes::copy(const VolumeDirectory& volume, const std::string& sour
 
 Status ShareVolumes::build(const VolumeDirectory& volume, const std::string* source,
                            std::optional<mode_t> mode) {
-  HOLDFAST_TRY(const Place place, place_of(volume));
+  HOLDFAST_TRY(const OwnNames place, place_of(volume));
   HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
-  if (standing == Standing::kUnclaimed) {
+  if (standing == Standing::kForeign) {
     return fail(Code::kAlreadyExists, "the directory " + quoted(volume.directory) +
                                           " is there and not a volume's: choose another subDir, or use it "
                                           "by a PersistentVolume of your own");
   }
   HOLDFAST_TRY(const bool whole, is_there(volume.directory));
-  if (standing == Standing::kOurs && whole) return clear_works(place);
+  if (standing == Standing::kOurs && whole) return clear_unfinished(place);
   std::optional<Fd> from;
   if (source != nullptr) {
     HOLDFAST_TRY(from, root_.find_folder(*source));
@@ -144,10 +145,10 @@ Status ShareVolumes::build(const VolumeDirectory& volume, const std::string* sou
   if (from) HOLDFAST_CHECK(fill(place, *source, from->get(), work.get()));
   if (mode && ::fchmod(work.get(), *mode) != 0) return fail_entry(errno, "set the mode of", place.work);
   HOLDFAST_CHECK(put_in_place(place, volume));
-  return clear_works(place);
+  return clear_unfinished(place);
 }
 
-Status ShareVolumes::fill(const Place& place, const std::string& path, int source, int work) {
+Status ShareVolumes::fill(const OwnNames& place, const std::string& path, int source, int work) {
   HOLDFAST_TRY(const Fd links, root_.make_folders(std::string(kOwnFolder) + "/" + place.links, kOwnMode));
   const TreeCopy trees{.source = source, .target = work, .links = links.get()};
   HOLDFAST_CHECK(copy_tree(root_.opener(), trees, progress_, sink_));
@@ -158,7 +159,7 @@ Status ShareVolumes::fill(const Place& place, const std::string& path, int sourc
                                   "' was taken away while it was copied: nothing of it is used");
 }
 
-Status ShareVolumes::put_in_place(const Place& place, const VolumeDirectory& volume) {
+Status ShareVolumes::put_in_place(const OwnNames& place, const VolumeDirectory& volume) {
   HOLDFAST_TRY(const Fd parent, root_.make_folders(volume.directory.parent(), kParentMode));
   // Again, as one may have been made above meanwhile: from now on it finds the folders of this one.
   if (Status free = check_above(place, volume); !free) {
@@ -172,28 +173,27 @@ Status ShareVolumes::put_in_place(const Place& place, const VolumeDirectory& vol
 }
 
 // Takes away what this holder and others worked on; a volume that is in its place needs it no more.
-Status ShareVolumes::clear_works(const Place& place) {
-  const std::string key = place.trash.substr(place.trash.find('-'));
+Status ShareVolumes::clear_unfinished(const OwnNames& place) {
   FolderReader reader;
   HOLDFAST_CHECK(reader.begin(place.own.get(), 0));
   for (;;) {
     HOLDFAST_TRY(const std::optional<FolderEntry> entry, reader.next());
     if (!entry) return {};
     const std::string name(entry->name);
-    if (name.starts_with("work" + key) || name.starts_with("links" + key)) {
-      HOLDFAST_CHECK(clear(place, name));
+    if (name.starts_with("work-" + place.key) || name.starts_with("links-" + place.key)) {
+      HOLDFAST_CHECK(remove_own(place, name));
     }
   }
 }
 
-Status ShareVolumes::clear(const Place& place, const std::string& name) {
+Status ShareVolumes::remove_own(const OwnNames& place, const std::string& name) {
   return remove_tree(root_.opener(), place.own.get(), name, progress_, sink_);
 }
 
 Status ShareVolumes::remove(const VolumeDirectory& volume) {
-  HOLDFAST_TRY(const Place place, place_of(volume));
+  HOLDFAST_TRY(const OwnNames place, place_of(volume));
   HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
-  if (standing == Standing::kUnclaimed) {
+  if (standing == Standing::kForeign) {
     return fail(Code::kFailedPrecondition, "the directory " + quoted(volume.directory) +
                                                " is not one of the driver's: remove it by hand");
   }
@@ -201,11 +201,11 @@ Status ShareVolumes::remove(const VolumeDirectory& volume) {
     HOLDFAST_CHECK(rename_to_trash(place, volume.directory));
     HOLDFAST_CHECK(unclaim(place, volume));
   }
-  HOLDFAST_CHECK(clear_works(place));
-  return clear(place, place.trash);
+  HOLDFAST_CHECK(clear_unfinished(place));
+  return remove_own(place, place.trash);
 }
 
-Status ShareVolumes::rename_to_trash(const Place& place, const RelativePath& directory) {
+Status ShareVolumes::rename_to_trash(const OwnNames& place, const RelativePath& directory) {
   HOLDFAST_TRY(const std::optional<Fd> parent, root_.find_folder(directory.parent()));
   if (!parent) return {};
   for (;;) {
@@ -215,16 +215,16 @@ Status ShareVolumes::rename_to_trash(const Place& place, const RelativePath& dir
     }
     const bool taken = errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR || errno == EISDIR;
     if (!taken) return fail_entry(errno, "take away", directory.text());
-    HOLDFAST_CHECK(clear(place, place.trash));
+    HOLDFAST_CHECK(remove_own(place, place.trash));
   }
 }
 
 // A rename: one that is killed leaves the claim as it was or as it is to be.
 Status ShareVolumes::retain(const VolumeDirectory& volume) {
-  HOLDFAST_TRY(const Place place, place_of(volume));
+  HOLDFAST_TRY(const OwnNames place, place_of(volume));
   HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
   if (standing != Standing::kOurs) return {};
-  HOLDFAST_CHECK(clear_works(place));
+  HOLDFAST_CHECK(clear_unfinished(place));
   const std::string text = "retained " + volume.owner;
   const std::string next = place.claim + "-new";
   const int claims = place.claims.get();
@@ -237,9 +237,9 @@ Status ShareVolumes::retain(const VolumeDirectory& volume) {
 }
 
 Result<std::string> ShareVolumes::archive(const VolumeDirectory& volume, const std::string& stamp) {
-  HOLDFAST_TRY(const Place place, place_of(volume));
+  HOLDFAST_TRY(const OwnNames place, place_of(volume));
   HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
-  if (standing == Standing::kUnclaimed) {
+  if (standing == Standing::kForeign) {
     return fail(Code::kFailedPrecondition, "the directory " + quoted(volume.directory) +
                                                " is not one of the driver's: it is left alone");
   }

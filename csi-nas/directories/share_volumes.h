@@ -25,6 +25,7 @@ struct VolumeDirectory {
 ///     <share>/.holdfast/                            mode 0700
 ///         claims/<hash of "team-a/pvc-1">           a symbolic link; its text is the volume's name, after
 ///                                                   "retained " when that was deleted and is kept
+///         claims/<the same>-new                     what it is to be next; left by a kill, until the next retain
 ///         work-<hash of both>-<holder>              a volume before it is whole; its last step is a rename
 ///         links-<hash of both>-<holder>             the files of a copy that have several names
 ///         trash-<hash of both>                      a volume while it is removed
@@ -62,27 +63,33 @@ class ShareVolumes {
   [[nodiscard]] const Progress& progress() const { return progress_; }
 
  private:
-  enum class Standing : std::uint8_t { kOurs, kOthers, kNobodys, kUnclaimed };
+  enum class Standing : std::uint8_t {
+    kOurs,     ///< claimed by the volume
+    kOthers,   ///< claimed by another, or kept (retain)
+    kAbsent,   ///< not claimed, and not there
+    kForeign,  ///< not claimed, and there: somebody's
+  };
 
   /// An open folder, and the names that this volume has in it or beside it.
-  struct Place {
-    Fd own;     ///< kOwnFolder
-    Fd claims;  ///< below it
+  struct OwnNames {
+    Fd own;           ///< kOwnFolder
+    Fd claims;        ///< below it
+    std::string key;  ///< of the volume, in the names of what is unfinished
     std::string claim, work, links, trash;
   };
-  [[nodiscard]] Result<Place> place_of(const VolumeDirectory& volume) const;
+  [[nodiscard]] Result<OwnNames> place_of(const VolumeDirectory& volume) const;
   [[nodiscard]] static Result<std::optional<std::string>> claimant(int claims, const std::string& claim);
-  [[nodiscard]] Result<Standing> standing(const Place& place, const VolumeDirectory& volume) const;
+  [[nodiscard]] Result<Standing> standing(const OwnNames& place, const VolumeDirectory& volume) const;
   [[nodiscard]] Result<bool> is_there(const RelativePath& directory) const;
-  Status claim(const Place& place, const VolumeDirectory& volume);
-  static Status check_above(const Place& place, const VolumeDirectory& volume);
-  Status unclaim(const Place& place, const VolumeDirectory& volume);
+  Status claim(const OwnNames& place, const VolumeDirectory& volume);
+  static Status check_above(const OwnNames& place, const VolumeDirectory& volume);
+  Status unclaim(const OwnNames& place, const VolumeDirectory& volume);
   Status build(const VolumeDirectory& volume, const std::string* source, std::optional<mode_t> mode);
-  Status fill(const Place& place, const std::string& path, int source, int work);
-  Status put_in_place(const Place& place, const VolumeDirectory& volume);
-  Status clear_works(const Place& place);
-  Status clear(const Place& place, const std::string& name);
-  Status rename_to_trash(const Place& place, const RelativePath& directory);
+  Status fill(const OwnNames& place, const std::string& path, int source, int work);
+  Status put_in_place(const OwnNames& place, const VolumeDirectory& volume);
+  Status clear_unfinished(const OwnNames& place);
+  Status remove_own(const OwnNames& place, const std::string& name);
+  Status rename_to_trash(const OwnNames& place, const RelativePath& directory);
   Result<std::string> rename_to_archive(const RelativePath& directory, const std::string& stamp);
   Result<std::string> newest_archive(const RelativePath& directory) const;
 

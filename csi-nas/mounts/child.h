@@ -35,11 +35,11 @@ class Child {
 
   /// `message`: as of write_words(). Waits until then for the answer.
   ChildReply ask(const std::string& message, Time until);
-  /// It is asked nothing more, and ends when it does nothing.
+  /// Closes its socket: it ends, also during a call.
   void dismiss() { socket_.reset(); }
   /// Whatever it does, as soon as the kernel lets go of it.
   void kill();
-  /// Whether it has ended by then; it is waited for then.
+  /// Waits until then for its end, and reaps it. True: it has ended.
   [[nodiscard]] bool ended_by(Time until) const;
   [[nodiscard]] pid_t process() const { return process_; }
 

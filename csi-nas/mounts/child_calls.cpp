@@ -64,20 +64,26 @@ Status ChildCalls::let_in(const std::string& server) {
 }
 
 Result<Child> ChildCalls::child_for(const std::string& server, By by) {
-  if (by == By::kServers) {
+  if (by == By::kKept) {
     const std::scoped_lock lock(mutex_);
     if (auto found = idle_.extract(server)) return std::move(found.mapped().child);
   }
   return Child::start(nascmd_, root_, server);
 }
 
-void ChildCalls::give_back(const std::string& server, By by, Child child) {
-  const std::scoped_lock lock(mutex_);
-  if (by == By::kServers && !idle_.contains(server)) {
-    idle_.emplace(server, Idle{.child = std::move(child), .since = SteadyClock::now()});
-  } else {
-    leaving_.push_back(dismissed(std::move(child)));
+void ChildCalls::give_back(const std::string& server, Child child) {
+  std::unique_lock lock(mutex_);
+  if (idle_.contains(server)) {
+    lock.unlock();
+    return leave(std::move(child));
   }
+  idle_.emplace(server, Idle{.child = std::move(child), .since = SteadyClock::now()});
+}
+
+void ChildCalls::leave(Child child) {
+  child.dismiss();
+  const std::scoped_lock lock(mutex_);
+  leaving_.push_back(std::move(child));
 }
 
 Result<std::string> ChildCalls::give_up(const std::string& server, By by, Child child, Error why) {
@@ -85,14 +91,14 @@ Result<std::string> ChildCalls::give_up(const std::string& server, By by, Child 
   if (child.ended_by(SteadyClock::now() + kKilledPatience)) return tl::unexpected(std::move(why));
   why.message += ", and the call hangs in the kernel";
   const std::scoped_lock lock(mutex_);
-  stuck_.push_back({.server = by == By::kOwn ? "" : server, .child = std::move(child)});
+  stuck_.push_back({.server = by == By::kApart ? "" : server, .child = std::move(child)});
   return tl::unexpected(std::move(why));
 }
 
 Result<std::string> ChildCalls::run(const std::string& server, By by, const std::vector<std::string>& words,
                                     Patience patience) {
   const std::string& verb = words.front();
-  if (by != By::kOwn) HOLDFAST_CHECK(let_in(server));
+  if (by != By::kApart) HOLDFAST_CHECK(let_in(server));
   if (patience <= Patience::zero()) return fail(Code::kDeadlineExceeded, "no time is left to " + verb);
   HOLDFAST_TRY(const std::string message, write_words(words));
   const auto until = SteadyClock::now() + patience;
@@ -100,37 +106,40 @@ Result<std::string> ChildCalls::run(const std::string& server, By by, const std:
   ChildReply reply = child.ask(message, until);
   if (reply.kind == ChildReply::Kind::kNotTaken) {
     // It was ended by somebody while it had nothing to do.
-    give_back(server, By::kOwn, std::move(child));
+    leave(std::move(child));
     HOLDFAST_TRY(child, Child::start(nascmd_, root_, server));
     reply = child.ask(message, until);
   }
   if (reply.kind == ChildReply::Kind::kLate) {
     const std::string waited_for =
-        by == By::kOwn ? "it has not ended" : "the NFS server " + server + " has not answered";
+        by == By::kApart ? "it has not ended" : "the NFS server " + server + " has not answered";
     return give_up(
         server, by, std::move(child),
         {.code = Code::kDeadlineExceeded,
          .sys_errno = 0,
          .message = verb + ": " + waited_for + " within " + std::to_string(patience.count()) + " ms"});
   }
-  const bool answered = reply.kind == ChildReply::Kind::kAnswered;
-  give_back(server, answered ? by : By::kOwn, std::move(child));
-  return read_answer_of_child(reply.text, verb);
+  if (by == By::kKept && reply.kind == ChildReply::Kind::kAnswered) {
+    give_back(server, std::move(child));
+  } else {
+    leave(std::move(child));
+  }
+  return read_answer(reply.text, verb);
 }
 
 Result<std::string> ChildCalls::resolve(const std::string& host, Patience patience) {
-  return run(host, By::kOwn, {"resolve", host}, patience);
+  return run(host, By::kApart, {"resolve", host}, patience);
 }
 
 Status ChildCalls::start_lock_services(Patience patience) {
-  return without_answer(run("locks", By::kOwn, {"lock-services"}, patience));
+  return without_answer(run("locks", By::kApart, {"lock-services"}, patience));
 }
 
 Status ChildCalls::mount(const std::string& server, const MountShareRequest& request, Patience patience) {
   std::vector<std::string> words = mount_words(request.source, request.options);
   words.insert(words.begin(), "mount");
   words.push_back(request.target);
-  return without_answer(run(server, By::kServers, words, patience));
+  return without_answer(run(server, By::kKept, words, patience));
 }
 
 Status ChildCalls::make_folder(const std::string& server, const MakeFolderRequest& request,
@@ -138,16 +147,16 @@ Status ChildCalls::make_folder(const std::string& server, const MakeFolderReques
   std::vector<std::string> words = mount_words(request.source, request.options);
   words.insert(words.begin(), "make-folder");
   words.insert(words.end(), {request.at, request.path});
-  return without_answer(run(server, By::kLast, words, patience));
+  return without_answer(run(server, By::kOnce, words, patience));
 }
 
 Status ChildCalls::set_mode(const std::string& server, const std::string& path, mode_t mode,
                             Patience patience) {
-  return without_answer(run(server, By::kServers, {"set-mode", path, std::to_string(mode)}, patience));
+  return without_answer(run(server, By::kKept, {"set-mode", path, std::to_string(mode)}, patience));
 }
 
 Status ChildCalls::bind(const std::string& server, const BindRequest& request, Patience patience) {
-  return without_answer(run(server, By::kServers,
+  return without_answer(run(server, By::kKept,
                             {"bind", request.source, request.part, request.target,
                              request.read_only ? "ro" : "rw", request.make_parents ? "parents" : "none"},
                             patience));
@@ -156,14 +165,14 @@ Status ChildCalls::bind(const std::string& server, const BindRequest& request, P
 Status ChildCalls::unmount(const std::string& server, const UnmountRequest& request, Patience patience) {
   const bool lazily = request.how == Unmount::kLazily;
   return without_answer(
-      run(server, lazily ? By::kOwn : By::kServers,
+      run(server, lazily ? By::kApart : By::kKept,
           {"unmount", request.target, lazily ? "lazily" : "orderly", request.remove ? "remove" : "keep"},
           patience));
 }
 
 Result<block::VolumeUsage> ChildCalls::look(const std::string& server, const std::string& path,
                                             Patience patience) {
-  HOLDFAST_TRY(const std::string answer, run(server, By::kServers, {"look", path}, patience));
+  HOLDFAST_TRY(const std::string answer, run(server, By::kKept, {"look", path}, patience));
   return read_usage(answer);
 }
 

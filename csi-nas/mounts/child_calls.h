@@ -51,9 +51,10 @@ class ChildCalls final : public NfsCalls {
  private:
   /// Which child does a call.
   enum class By : std::uint8_t {
-    kServers,  ///< the server's, which stays
-    kOwn,      ///< its own; it is not kept out by others of the server that hang, nor keeps them out
-    kLast,     ///< its own, of the server's that may hang
+    kKept,   ///< the server's, which stays for the next call
+    kOnce,   ///< one for this call, which it ends with; it may hang as the server's others
+    kApart,  ///< one for this call, which neither waits for calls of the server that hang nor keeps others
+             ///< out
   };
   struct Idle {
     Child child;
@@ -68,7 +69,9 @@ class ChildCalls final : public NfsCalls {
                           Patience patience);
   Status let_in(const std::string& server);
   Result<Child> child_for(const std::string& server, By by);
-  void give_back(const std::string& server, By by, Child child);
+  void give_back(const std::string& server, Child child);
+  /// It is asked nothing more, and waited for by reap().
+  void leave(Child child);
   /// Kills it. The error, with whether it hangs.
   Result<std::string> give_up(const std::string& server, By by, Child child, Error why);
 

@@ -14,11 +14,11 @@ namespace holdfast::nas {
 ///     lock-services
 ///     mount SOURCE FLAGS DATA TARGET
 ///     make-folder SOURCE FLAGS DATA AT PATH      in a mount namespace of its own, gone with the process,
-///                                                which is asked nothing more
+///                                                so that it is its last call
 ///     set-mode PATH MODE
 ///     bind SOURCE PART TARGET ro|rw parents|none
 ///     unmount TARGET orderly|lazily remove|keep
-///     look PATH                                  "total available used" of bytes, and of inodes
+///     look PATH                                  a usage, as of child_messages.h
 ///
 /// FLAGS and MODE are decimal. What they mean: NfsCalls (csi-nas/nfs/nfs_calls.h). Errors:
 /// kInvalidArgument for words that are none of these; those of NfsCalls.

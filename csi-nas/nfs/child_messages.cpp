@@ -48,7 +48,7 @@ std::string write_answer(const Result<std::string>& done) {
   return answer;
 }
 
-Result<std::string> read_answer_of_child(std::string_view answer, std::string_view verb) {
+Result<std::string> read_answer(std::string_view answer, std::string_view verb) {
   std::string_view rest = answer;
   std::string_view head = take_until(rest, '\n');
   if (head == "ok") return std::string(rest);

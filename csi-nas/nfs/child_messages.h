@@ -9,11 +9,11 @@
 #include "common/base/result.h"
 #include "common/block/volume_stats.h"
 
-/// What a driver and its child nascmd say to each other, a message each (SOCK_SEQPACKET): what is to be done,
-/// as words that each end with a zero byte, and what came of it:
+/// What a driver and its child nascmd say to each other, a message each (SOCK_SEQPACKET).
 ///
-///     ok\n<value>
-///     <code> <errno>\n<message>
+///     a call      its words (nascmd.h), each ended by a zero byte
+///     an answer   ok\n<what the call returns>
+///                 <code> <errno>\n<the error's message>      the code as of Code
 namespace holdfast::nas {
 
 /// The longest message either way. No word of ours comes near: paths and mount options are of a few KiB.
@@ -27,9 +27,9 @@ inline constexpr std::size_t kMostMessageBytes = std::size_t{64} * 1024;
 [[nodiscard]] std::string write_answer(const Result<std::string>& done);
 
 /// `verb` is for the message about what is no answer, as of a child that was killed by others: kUnavailable.
-[[nodiscard]] Result<std::string> read_answer_of_child(std::string_view answer, std::string_view verb);
+[[nodiscard]] Result<std::string> read_answer(std::string_view answer, std::string_view verb);
 
-/// A usage as an answer: six numbers, in the order of block::VolumeUsage.
+/// A usage as an answer: six numbers with blanks between, in the order of block::VolumeUsage.
 [[nodiscard]] std::string write_usage(const block::VolumeUsage& usage);
 /// Errors: kInternal for what is none.
 [[nodiscard]] Result<block::VolumeUsage> read_usage(std::string_view text);

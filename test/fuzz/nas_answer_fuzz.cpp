@@ -27,8 +27,8 @@ void check_replies(std::string_view text) {
 
 // What a child answers. An error is told again as it was.
 void check_answers(std::string_view text) {
-  const auto answer = nas::read_answer_of_child(text, "look");
-  const auto again = nas::read_answer_of_child(nas::write_answer(answer), "look");
+  const auto answer = nas::read_answer(text, "look");
+  const auto again = nas::read_answer(nas::write_answer(answer), "look");
   require(again.has_value() == answer.has_value());
   require(answer ? *again == *answer : again.error().message == answer.error().message);
   if (const auto usage = nas::read_usage(text)) require(nas::read_usage(nas::write_usage(*usage)) == *usage);

@@ -152,9 +152,9 @@ TEST_CASE("a child that is late is killed, and nothing of it is left", "[nas]") 
 }
 
 TEST_CASE("answers are read as they are written", "[nas]") {
-  CHECK(read_answer_of_child(write_answer(std::string("a\nb")), "look").value() == "a\nb");
+  CHECK(read_answer(write_answer(std::string("a\nb")), "look").value() == "a\nb");
   const Result<std::string> failed = fail_errno(ESTALE, "open /t");
-  const auto read = read_answer_of_child(write_answer(failed), "bind");
+  const auto read = read_answer(write_answer(failed), "bind");
   CHECK(read.error().sys_errno == ESTALE);
   CHECK(read.error().message == failed.error().message);
   const std::vector<std::string> words{"bind", "", "a b", ""};
@@ -175,7 +175,7 @@ TEST_CASE("answers are read as they are written", "[nas]") {
     CHECK(read_usage(text).error().code == Code::kInternal);
   }
   for (const char* text : {"", "okay\n", "0 0\n", "99 0\n", "5 x\n", "5\n"}) {
-    CHECK(read_answer_of_child(text, "bind").error().code == Code::kUnavailable);
+    CHECK(read_answer(text, "bind").error().code == Code::kUnavailable);
   }
 }
 

@@ -29,12 +29,12 @@ TEST_CASE("a child outlives the thread that started it, and ends with its Child"
   for (int i = 0; i < 2; ++i) {
     const ChildReply reply = child->ask(look_of((folder / "volume").native()), soon());
     REQUIRE(reply.kind == ChildReply::Kind::kAnswered);
-    CHECK(read_usage(read_answer_of_child(reply.text, "look").value()).value().total_bytes > 0);
+    CHECK(read_usage(read_answer(reply.text, "look").value()).value().total_bytes > 0);
   }
   const ChildReply none = child->ask(look_of((folder / "none").native()), soon());
-  CHECK(read_answer_of_child(none.text, "look").error().code == Code::kNotFound);
+  CHECK(read_answer(none.text, "look").error().code == Code::kNotFound);
   const ChildReply unknown = child->ask(write_words(std::vector<std::string>{"dance"}).value(), soon());
-  CHECK(read_answer_of_child(unknown.text, "dance").error().code == Code::kInvalidArgument);
+  CHECK(read_answer(unknown.text, "dance").error().code == Code::kInvalidArgument);
   CHECK_FALSE(child->ended_by({}));
   child->dismiss();
   CHECK(child->ended_by(soon()));
