@@ -46,4 +46,21 @@ Result<std::string> decode_base64(std::string_view text) {
   return out;
 }
 
+std::string encode_base64(std::string_view bytes) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * kGroup);
+  std::uint32_t bits = 0;
+  unsigned held = 0;  // bits not given out
+  for (const char each : bytes) {
+    bits = bits << kBitsAByte | static_cast<std::uint8_t>(each);
+    held += kBitsAByte;
+    for (; held >= kBitsACharacter; held -= kBitsACharacter) {
+      out += kAlphabet[bits >> (held - kBitsACharacter) & 0x3fU];
+    }
+  }
+  if (held > 0) out += kAlphabet[bits << (kBitsACharacter - held) & 0x3fU];
+  out.resize((out.size() + kGroup - 1) / kGroup * kGroup, '=');
+  return out;
+}
+
 }  // namespace holdfast

@@ -11,4 +11,7 @@ namespace holdfast {
 /// Errors: kInvalidArgument. Source: RFC 4648 section 4.
 [[nodiscard]] Result<std::string> decode_base64(std::string_view text);
 
+/// The other way round: with padding, without line ends.
+[[nodiscard]] std::string encode_base64(std::string_view bytes);
+
 }  // namespace holdfast

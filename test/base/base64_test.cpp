@@ -1,5 +1,7 @@
 #include "common/base/base64.h"
 
+#include <string>
+
 #include "test/catch.h"
 
 namespace holdfast {
@@ -36,6 +38,19 @@ TEST_CASE("what is not base64 is refused", "[base64]") {
       REQUIRE_FALSE(decoded);
       CHECK(decoded.error().message == error);
     }
+  }
+}
+
+TEST_CASE("what is encoded is decoded again, and is padded as RFC 4648 section 10 has it", "[base64]") {
+  CHECK(encode_base64("").empty());
+  CHECK(encode_base64("f") == "Zg==");
+  CHECK(encode_base64("fo") == "Zm8=");
+  CHECK(encode_base64("foo") == "Zm9v");
+  CHECK(encode_base64("foobar") == "Zm9vYmFy");
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte) {
+    all += static_cast<char>(byte);
+    CHECK(decode_base64(encode_base64(all)).value() == all);
   }
 }
 
