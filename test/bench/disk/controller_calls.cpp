@@ -37,7 +37,7 @@ constexpr std::chrono::milliseconds kSettling{20};
 constexpr Patience kPatient = std::chrono::seconds(60);
 
 constexpr std::string_view kUsage =
-    "Usage: bench_disk\n"
+    "Usage: disk_controller_calls\n"
     "1000 cycles of create, attach, detach and delete through a simulated cloud's API by 64 workers, calls "
     "per\n"
     "cycle by action, and the controller's memory once it has listed 5000 disks. One JSON line.\n";
@@ -241,7 +241,7 @@ int main(int argc, char** /*argv*/) {
     holdfast::disk::Bench bench(holdfast::disk::start_cloud());
     std::cout << bench.run().dump() << '\n';
   } catch (const std::exception& error) {
-    std::cerr << "bench_disk: " << error.what() << '\n';
+    std::cerr << "disk_controller_calls: " << error.what() << '\n';
     return 1;
   }
   return 0;
