@@ -27,7 +27,7 @@ class DiskSnapshots {
   /// take().
   Result<std::optional<Snapshot>> take_last(const Disk& disk, const std::string& deletion,
                                             std::uint32_t keep_days, const Budget& budget);
-  /// One that is not there is deleted. Errors: kFailedPrecondition while a disk is being made from it.
+  /// Deletes it; succeeds when there is none. Errors: kFailedPrecondition while a disk is being made from it.
   Status remove(const std::string& id, Patience patience) const;
 
  private:

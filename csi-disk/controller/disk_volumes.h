@@ -36,8 +36,8 @@ class DiskVolumes {
   [[nodiscard]] const DiskAttachments& attachments() const { return attachments_; }
   [[nodiscard]] DiskSnapshots& snapshots() { return snapshots_; }
 
-  /// When its class says so, after a snapshot of it is ready. One that is not there is deleted. Errors:
-  /// kFailedPrecondition, naming the node, while it is attached; kAborted while it is under way.
+  /// Deletes the disk, where its class says so after a last snapshot is ready. Succeeds when there is none.
+  /// Errors: kFailedPrecondition, naming the node, while it is attached; kAborted while it is under way.
   Status remove(const std::string& id, Patience patience);
   /// The new size in GiB. Errors: kNotFound; kOutOfRange; kAborted while it is under way.
   Result<std::uint64_t> expand(const std::string& id, const SizeWish& wish, Patience patience) const;

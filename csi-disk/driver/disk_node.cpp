@@ -43,10 +43,8 @@ std::string attachment_of(const HeldDisk& disk, const std::string& boot_id) {
   return boot_id + "/" + std::to_string(disk.sequence);
 }
 
-// What this node's own record says counts, if it is of this disk; what was handed to us does when there is
-// none. That the content may be formatted over is believed while the disk has been nowhere else: within its
-// first attachment, which is the only one that is told `new`, or when it never left since the record was
-// written. Otherwise another node may have filled it.
+// See DiskNode: `new` and `formatting` are believed within the first attachment, or while the disk never
+// left.
 std::string content_of(const FoundRecord& found, const DiskHints& hints, const HeldDisk& disk,
                        const std::string& attached_as) {
   if (found.damaged || (found.record && !is_same(found.record->identity, disk.identity))) {

@@ -58,12 +58,11 @@ struct DiskNodeParts {
 ///
 ///     stage       waits for the disk, which it knows by its serial number; proves what is on it, and
 ///                 formats, mounts and grows as DeviceStager does. What the attachment says of the content
-///                 counts, unless the record of this disk on this node knows more: so a node that dies in
-///                 mkfs goes on where it was, and "new" is believed once. "formatting" is believed while the
-///                 disk has not been elsewhere: within the first attachment, which still says "new", and
-///                 while the kernel has had the disk all the time. Behind a later attachment another node may
-///                 have filled it. Should the content be other than new, the disk is taken for one of which
-///                 nothing is known.
+///                 counts, unless the record of this disk on this node knows more. "new" is believed once:
+///                 should the content be other, the disk is taken for one of which nothing is known.
+///                 "formatting" is believed within the first attachment, which still says "new", and while
+///                 the kernel has had the disk all the time. Behind a later attachment another node may have
+///                 filled it.
 ///     publish     DeviceStager's
 ///     unstage     succeeds when nobody has the disk any more: it may be detached
 ///

@@ -18,8 +18,8 @@ namespace holdfast::disk {
 struct DiskRecord {
   std::string volume;     ///< its handle
   DiskIdentity identity;  ///< of its disk; of another disk none of this is true
-  std::string device_path =
-      {};            ///< the attribute that the identity was read by, and is pinned for; empty: none
+  /// The attribute that the identity was read by, and is pinned for; empty: none.
+  std::string device_path = {};
   bool raw = false;  ///< it was staged as a raw volume
   /// Provenance of the content: "formatting", "formatted:<uuid>"; "maybe" once pods may have changed it in
   /// ways that we do not see: of a raw volume, and after unstaging.
@@ -33,8 +33,8 @@ struct DiskRecord {
 /// What was read of one volume.
 struct FoundRecord {
   std::optional<DiskRecord> record;
-  bool damaged =
-      false;  ///< there was one that cannot be read: nothing is known, least of all that the disk is new
+  /// There was one that cannot be read: nothing is known, least of all that the disk is new.
+  bool damaged = false;
 };
 
 /// The records of a node.

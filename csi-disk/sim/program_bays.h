@@ -12,10 +12,10 @@ namespace holdfast::disk {
 
 /// Disks that a program plugs into machines: into guests, say, of which this machine is none.
 ///
-///     PROGRAM list                      a line "SERIAL DEVICE" of each disk that is plugged in
-///     PROGRAM plug SERIAL IMAGE NODE    into the machine that the cloud calls NODE; one that is there
-///     succeeds PROGRAM unplug SERIAL             one that is nowhere succeeds; status 16: the machine uses
-///     it PROGRAM resize SERIAL             its image has grown
+///     list                      a line "SERIAL DEVICE" for each disk that is plugged in
+///     plug SERIAL IMAGE NODE    into the machine that the cloud calls NODE; succeeds if it is there
+///     unplug SERIAL             succeeds if it is nowhere; status 16: the machine uses it
+///     resize SERIAL             its image has grown
 ///
 /// Any other status than 0 is a failure, whose words are what it wrote to stderr.
 class ProgramBays final : public DiskBays {
