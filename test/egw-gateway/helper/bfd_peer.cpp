@@ -1,5 +1,6 @@
-// bfd_peer LOCAL PEER...: what a gateway's pod does about liveness: a BFD session over several hops with each
-// node, 3 x 100 ms. Ends with SIGTERM, telling them. For tests of egw-helper.
+// bfd_peer LOCAL SECRET PEER...: what a gateway's pod does about liveness: a BFD session over several hops
+// with each node, 3 x 100 ms, with SECRET as key 1 unless it is "-". Ends with SIGTERM, telling them. For
+// tests of egw-helper.
 
 #include <csignal>
 #include <cstdio>
@@ -17,9 +18,10 @@ int main(int argc, char** argv) {
   const auto signals = loop->on_signals({SIGTERM}, [&](int) { loop->stop(); }).value();
   bfd::UdpTransport transport(*loop);
   bfd::Engine engine(*loop, transport, bfd::system_random(), [](bfd::SessionId, const bfd::StateChange&) {});
-  for (int i = 2; i < argc; ++i) {
+  for (int i = 3; i < argc; ++i) {
     bfd::SessionConfig config;
     config.path = {bfd::Hops::kMulti, IpAddress::parse(argv[1]).value(), IpAddress::parse(argv[i]).value()};
+    if (std::string(argv[2]) != "-") config.keys = bfd::Keys{{1, argv[2]}, {}};
     if (const auto added = engine.add(config); !added) {
       std::fprintf(stderr, "bfd_peer: %s\n", added.error().message.c_str());
       return 1;

@@ -177,6 +177,7 @@ void GatewayScene::start_helper(int number, const std::vector<std::string>& more
                                      "--no-masq-dir=" + one.path("run/no-masq.d").native(),
                                      std::string("--healthz=127.0.0.1:") + kHelperPort,
                                      "--removal-delay=0"};
+  arguments.insert(arguments.end(), helper_flags.begin(), helper_flags.end());
   arguments.insert(arguments.end(), more.begin(), more.end());
   helper(number).start(one.netns(), arguments, one.path("helper.log"));
 }
@@ -184,7 +185,7 @@ void GatewayScene::start_helper(int number, const std::vector<std::string>& more
 void GatewayScene::start_core(char name) {
   const bool a = name == 'a';
   const std::string local = a ? "10.244.1.7" : "10.244.2.7";
-  std::vector<std::string> arguments{BFD_PEER_PROGRAM, local};
+  std::vector<std::string> arguments{BFD_PEER_PROGRAM, local, secret};
   for (int n = 1; n <= 3; ++n) {
     const bool here = n == (a ? 1 : 2);
     arguments.push_back("10.244." + std::to_string(n) + (here ? ".1" : ".0"));

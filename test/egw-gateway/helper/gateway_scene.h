@@ -90,6 +90,8 @@ class GatewayScene {
   Machine core_a;
   Machine core_b;
   Machine pod;
+  std::string secret = "-";               ///< of the cores' liveness from their next start on; "-": none
+  std::vector<std::string> helper_flags;  ///< of all helpers from their next start on
   std::array<Program, 2> cores;
   std::array<Program, 3> helpers;
 };

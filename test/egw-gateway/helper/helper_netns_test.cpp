@@ -1,5 +1,6 @@
 // The real egw-helper beside the real flanneld, on three nodes, with BFD to two gateways.
 
+#include <fstream>
 #include <thread>
 
 #include "test/catch.h"
@@ -238,6 +239,43 @@ TEST_CASE_METHOD(GatewayScene, "Routes and rules that somebody takes away are pu
       CHECK(reaches());
     }
   }
+}
+
+TEST_CASE_METHOD(GatewayScene, "With a key only a gateway that has it is alive, and without keys none is",
+                 "[gateway]") {
+  secret = "swordfish";
+  std::ofstream(home / "keys") << "1 swordfish\n";
+  helper_flags = {"--bfd-keys=" + (home / "keys").native()};
+  publish("  liveness: {keySecret: hangzhou-liveness}\n");
+  start_all();
+  secret = "guessed";
+  core('a').stop(SIGKILL);
+  start_core('a');
+  return_by('b');
+  until([&] { return routes_to(3, 'b') && metric(3, "egw_helper_gateway_up{gateway=\"a\"}") == 0; },
+        kPatience);
+  CHECK(reaches());
+  helper(3).stop(SIGKILL);
+  helper_flags.clear();
+  start_helper(3);
+  until([&] { return page(3, "/readyz").find("mount it and tell --bfd-keys") != std::string::npos; },
+        kPatience);
+  until([&] { return !routes_to(3, 'a') && !routes_to(3, 'b'); }, kPatience);
+  CHECK_THAT(pod.run("ping -c 1 -W 1 172.16.0.1 || true"), Catch::Contains("Unreachable"));
+}
+
+TEST_CASE_METHOD(GatewayScene, "With iptables the rules are the same, and are put again", "[gateway]") {
+  helper_flags = {"--firewall=iptables"};
+  start_all();
+  return_by('b');
+  CHECK(reaches());
+  CHECK(node(1).can("iptables -t raw -S EGW-RAW | grep -q notrack"));
+  CHECK(node(1).can("ip6tables -t raw -S EGW-RAW | grep -q notrack"));
+  CHECK_FALSE(node(3).can("iptables -t raw -S EGW-RAW"));
+  CHECK_FALSE(vpc.can("ping -c 1 -W 0.3 -q 10.244.3.1"));
+  until([&] { return metric(3, "egw_helper_refused_packets") >= 1; }, kPatience);
+  static_cast<void>(node(3).run("iptables -F EGW-INPUT"));
+  until([&] { return node(3).can("iptables -S EGW-INPUT | grep -q DROP"); }, kPatience);
 }
 
 TEST_CASE_METHOD(GatewayScene, "A gateway that flaps causes one switch", "[gateway]") {
