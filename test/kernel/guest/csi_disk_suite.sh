@@ -7,7 +7,7 @@ tree=$(cd "$(dirname "$0")/../../.." && pwd)
 socket=/run/suite/csi.sock
 source "$(dirname "$0")/../disk_cloud.sh"
 
-start_disk_cloud || { cat /out/disk-sim && exit 1; }
+start_disk_cloud --as=loop || { cat /out/disk-sim && exit 1; }
 "$tree/build/bin/csi-disk" "${disk_flags[@]}" --endpoint="unix://$socket" 2>/out/driver.log &
 within 20 test -S $socket || { cat /out/driver.log && exit 1; }
 exec /usr/bin/python3 -B "$tree/test/csi_suite/suite.py" --parameters=type=cloud_essd,performanceLevel=PL0 --size=$((1 << 30)) \
