@@ -28,7 +28,9 @@ constexpr int kProbeIntervalSeconds = 15;
 constexpr int kProbes = 3;
 static_assert(seconds(kQuietBeforeProbeSeconds + kProbes * kProbeIntervalSeconds) == CurlHttp::kPeerLost);
 constexpr unsigned kUnansweredMilliseconds = 45'000;  // sent, and not acknowledged by the peer's kernel
-constexpr long kKeptConnections = 4;
+// Those of all watches, and the idle ones by which their lists came: a watch that finds its own gone confirms
+// none.
+constexpr long kKeptConnections = 16;
 constexpr std::size_t kMaxHeadBytes = std::size_t{64} << 10;
 constexpr seconds kLongestRetryAfter{3600};
 constexpr int kUnauthorized = 401;

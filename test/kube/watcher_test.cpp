@@ -1,5 +1,6 @@
 #include "common/kube/watcher.h"
 
+#include <algorithm>
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -230,6 +231,34 @@ TEST_CASE("a list whose connection another request took is asked for again at on
       REQUIRE(scene.loop->turn(5ms));
     }
     CHECK(scene.asked.size() == 4);
+  }
+}
+
+TEST_CASE("the lists of twelve watches by one client are all confirmed", "[kube]") {
+  SystemClock clock;
+  const std::unique_ptr<EventLoop> loop = EventLoop::create(clock).value();
+  test::HttpServer server(*loop, [](const ServerRequest& request, const Responder& responder) {
+    const bool watches = request.query.contains("watch");
+    (watches ? stream(event("BOOKMARK", "", 7)) : whole(200, list("", 7)))(responder);
+  });
+  PosixFiles files;
+  Metrics metrics;
+  const auto http = CurlHttp::create(*loop, {.server = server.url()}, files, metrics, "test").value();
+  std::vector<Diary> diaries(12);
+  std::vector<std::unique_ptr<Watcher>> watchers;
+  for (Diary& diary : diaries) {
+    const std::string plural = "things" + std::to_string(watchers.size());
+    const WatchOptions options{.resource = {.group = "g", .version = "v1", .plural = plural},
+                               .half_line = 10s,
+                               .first_wait = 1ms,
+                               .longest_wait = 5ms};
+    watchers.push_back(std::make_unique<Watcher>(*loop, *http, options, diary, 1));
+    watchers.back()->start();
+  }
+  const auto limit = clock.since_boot() + 20s;
+  while (!std::ranges::all_of(diaries, [](const Diary& each) { return each.text.ends_with("whole "); })) {
+    REQUIRE(clock.since_boot() < limit);
+    REQUIRE(loop->turn(20ms));
   }
 }
 
