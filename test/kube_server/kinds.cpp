@@ -58,6 +58,11 @@ std::vector<ServedKind> built_in_kinds() {
       built_in("", "namespaces", "Namespace", false, true),
       built_in("", "configmaps", "ConfigMap", true, false),
       built_in("", "events", "Event", true, false),
+      built_in("", "pods", "Pod", true, true),
+      built_in("", "secrets", "Secret", true, false),
+      built_in("apps", "daemonsets", "DaemonSet", true, true),
+      built_in("apps", "deployments", "Deployment", true, true),
+      built_in("policy", "poddisruptionbudgets", "PodDisruptionBudget", true, true),
       built_in("coordination.k8s.io", "leases", "Lease", true, false),
       built_in("storage.k8s.io", "storageclasses", "StorageClass", false, false),
       built_in("storage.k8s.io", "csistoragecapacities", "CSIStorageCapacity", true, false),
@@ -127,7 +132,7 @@ void set_defaults(const ServedKind& kind, json& object) {
   } else if (kind.kind == "CustomResourceDefinition") {
     set_definition_defaults(object);
   }
-  if (kind.custom || kind.kind == "CustomResourceDefinition") {
+  if (kind.has_generation() || kind.kind == "CustomResourceDefinition") {
     object["metadata"]["generation"] = 1;
   }
 }

@@ -19,6 +19,8 @@ struct ServedKind {
   nlohmann::json definition{};  ///< of a custom one: its entry of spec.versions; else null
   nlohmann::json names{};       ///< of a custom one: spec.names; else an empty object
 
+  /// Whether metadata.generation counts changes of the spec; of nodes and other kinds it is not looked at.
+  [[nodiscard]] bool has_generation() const { return custom || group == "apps" || group == "policy"; }
   [[nodiscard]] std::string collection() const { return group + "/" + plural; }
   /// "net.holdfast.dev/v1alpha1", or "v1".
   [[nodiscard]] std::string api_version() const { return group.empty() ? version : group + "/" + version; }
@@ -26,7 +28,8 @@ struct ServedKind {
   [[nodiscard]] std::string qualified() const { return group.empty() ? plural : plural + "." + group; }
 };
 
-/// What is there without any definition: nodes, namespaces, events, leases, storage classes, capacities and
+/// What is there without any definition: nodes, namespaces, config maps, secrets, pods, daemon sets,
+/// deployments, disruption budgets, events, leases, storage classes, capacities and
 /// CustomResourceDefinitions.
 [[nodiscard]] std::vector<ServedKind> built_in_kinds();
 /// The kinds of a CustomResourceDefinition, one a served version.

@@ -305,7 +305,7 @@ Reply Verbs::keep_changed(const ApiCall& call, const json& before, json after) {
   if (same) {
     return reply_with_object(call, 200, before);  // and nobody who watches is told
   }
-  if (call.kind.custom && after.value("spec", json()) != before.value("spec", json())) {
+  if (call.kind.has_generation() && after.value("spec", json()) != before.value("spec", json())) {
     after["metadata"]["generation"] = before["metadata"].value("generation", 0) + 1;
   }
   if (after["metadata"].contains("deletionTimestamp") && !has_finalizers(after)) {

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "common/base/flags.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/http/listen_address.h"
+
+namespace holdfast::gateway {
+
+/// What egw-controller is told at its start.
+struct ControllerOptions {
+  std::filesystem::path kubeconfig{};  ///< empty: as a pod
+  std::string name_space{};            ///< of what it makes, and of its lease; empty: the pod's own
+  std::string image = "holdfast";
+  std::chrono::seconds removal_grace{3600};
+  http::ListenAddress healthz{};  ///< port 0: not served
+  LogLevel log_level = LogLevel::kInfo;
+  bool help = false;
+  bool version = false;
+};
+
+/// From the arguments behind the program's name. Errors: kInvalidArgument, naming flag, value and what would
+/// do.
+[[nodiscard]] Result<ControllerOptions> parse_controller_options(std::span<const std::string> arguments);
+[[nodiscard]] std::string controller_help();
+
+/// The whole program: runs until SIGTERM or SIGINT, and frees its lease then. Errors: what no waiting cures,
+/// with the cure.
+Status run_egw_controller(const ControllerOptions& options, const Flags::Lookup& environment, Logger& log);
+
+}  // namespace holdfast::gateway
