@@ -95,8 +95,11 @@ class Child {
       if (left <= left.zero()) {
         return too_late();
       }
-      const bool quiet = !take_outputs(std::min<std::chrono::nanoseconds>(left, kLookAgain));
-      if (quiet && reap()) {
+      // Looked at before the output: what a program wrote before its end is there then.
+      const bool over = reap();
+      const auto patience =
+          over ? std::chrono::nanoseconds(0) : std::min<std::chrono::nanoseconds>(left, kLookAgain);
+      if (!take_outputs(patience) && over) {
         return std::move(result_);
       }
     }
@@ -107,12 +110,13 @@ class Child {
   }
 
  private:
-  // Waits for output up to `patience` and reads it. False when none came.
+  // Waits for output up to `patience` and reads it. False when none came in all that time.
   bool take_outputs(std::chrono::nanoseconds patience) {
     std::array<pollfd, 2> watched{pollfd{output_.get(), POLLIN, 0}, pollfd{errors_.get(), POLLIN, 0}};
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(patience);
-    if (::poll(watched.data(), watched.size(), static_cast<int>(wait.count())) <= 0) {
-      return false;
+    const int ready = ::poll(watched.data(), watched.size(), static_cast<int>(wait.count()));
+    if (ready <= 0) {
+      return ready < 0 && errno == EINTR;
     }
     const auto take = [&](const pollfd& seen, Fd& fd, std::string& kept) {
       if (seen.revents != 0 && !take_output(fd.get(), command_.max_output_bytes, kept, result_.truncated)) {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -107,6 +108,21 @@ TEST_CASE("a child that keeps the outputs does not hold up a program that ended"
   CHECK(result.output == "done\n");
   CHECK(result.succeeded());
   CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(4));
+}
+
+TEST_CASE("what a program writes just before its end is kept, on a busy machine too", "[exec]") {
+  std::atomic<int> whole = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 16; ++i) {
+    callers.emplace_back([&whole] {
+      for (int round = 0; round < 10; ++round) {
+        const CommandResult result = ran(shell("sleep 0.02; echo all of it; echo and more >&2"));
+        whole += result.output == "all of it\n" && result.errors == "and more\n" ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  CHECK(whole == 160);
 }
 
 TEST_CASE("a program has no descriptor but 0, 1 and 2", "[exec]") {
