@@ -44,7 +44,7 @@ TEST_CASE("Wrong arguments are named, with what would do, and are status 2", "[i
   }
 }
 
-TEST_CASE("--help tells every command and flag on standard output", "[inspect]") {
+TEST_CASE("the flag --help tells every command and flag on standard output", "[inspect]") {
   const Answer got = ask({"--help"});
   CHECK(got.status == 0);
   for (const char* word :
@@ -53,7 +53,7 @@ TEST_CASE("--help tells every command and flag on standard output", "[inspect]")
   }
 }
 
-TEST_CASE("--version tells the program and its version", "[inspect]") {
+TEST_CASE("the flag --version tells the program and its version", "[inspect]") {
   const Answer got = ask({"--version"});
   CHECK(got.status == 0);
   CHECK(got.out == "holdfast " + std::string(version()) + "\n");
