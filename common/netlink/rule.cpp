@@ -60,7 +60,8 @@ Result<std::vector<Rule>> list_rules(Socket& socket, IpFamily family) {
   fib_rule_hdr header{};
   header.family = static_cast<std::uint8_t>(address_family(family));
   Writer writer(RTM_GETRULE, 0, header);
-  return collect<Rule>(socket, Request("list rules", std::move(writer).take()),
+  // A kernel without the family has no rules of it.
+  return collect<Rule>(socket, Request("list rules", std::move(writer).take()).tolerating(EAFNOSUPPORT),
                        [family](const nlmsghdr* message) { return parse_rule(message, family); });
 }
 

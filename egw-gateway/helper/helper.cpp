@@ -89,13 +89,13 @@ Status run_helper(const HelperOptions& options, Logger& log) {
   SystemExecutor executor;
   HOLDFAST_TRY(const Fd alone, claim_sole_run(files, options.state_dir));
   HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
-  HOLDFAST_TRY(std::optional<bfd::Keys> keys, read_keys(files, options.bfd_keys));
+  const Result<std::optional<bfd::Keys>> keys = read_keys(files, options.bfd_keys);
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
   Metrics metrics;
   HelperMetrics helper_metrics(metrics);
   Health health(log);
   HelperStore store(files, options.state_dir, {options.pool, options.node_name, machine_id(files)});
-  BfdLiveness liveness(*loop, std::move(keys));
+  BfdLiveness liveness(*loop, keys.value_or(std::nullopt));
   NodeFirewall firewall(options.firewall, executor);
   Agent* running = nullptr;
   HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
@@ -105,7 +105,10 @@ Status run_helper(const HelperOptions& options, Logger& log) {
   Worker worker(*loop);  // after the signals: its thread takes none
   Agent agent({*loop, worker, files, log, health, helper_metrics, socket, store, liveness, firewall},
               options);
-  if (options.once) return agent.close();
+  // Before all that may fail: a helper that cannot go on must not leave the ranges open.
+  Status closed = agent.close();
+  if (options.once) return closed;
+  if (!keys) return tl::unexpected(keys.error());
   log.info("egw-helper begins",
            {{"version", version()}, {"node", options.node_name}, {"pool", options.pool}});
   HOLDFAST_TRY(const std::unique_ptr<GatewaySource> source, make_source(options, *loop, files, metrics));

@@ -183,6 +183,14 @@ TEST_CASE_METHOD(GatewayScene,
     CHECK_THAT(pod.run("ping -c 1 -W 1 172.16.0.1 || true"), Catch::Contains("Unreachable"));
     CHECK(leaked(3) == 0);
   }
+  SECTION("though the helper cannot go on, with keys that are none") {
+    std::ofstream(home / "keys") << "swordfish\n";
+    helper_flags = {"--bfd-keys=" + (home / "keys").native()};
+    start_helper(3);
+    CHECK(helper(3).wait() == 1);
+    CHECK_THAT(pod.run("ping -c 1 -W 1 172.16.0.1 || true"), Catch::Contains("Unreachable"));
+    CHECK(leaked(3) == 0);
+  }
   SECTION("with both gateways dead") {
     core('a').stop(SIGKILL);
     core('b').stop(SIGKILL);
