@@ -5,10 +5,11 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "common/base/socket_address.h"
 
 namespace holdfast::http {
 namespace {
@@ -42,31 +43,6 @@ std::string answer_of(const Page& page, bool with_body) {
          "\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n" + (with_body ? page.body : "");
 }
 
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-};
-
-SocketAddress socket_address(const IpAddress& address, std::uint16_t port) {
-  SocketAddress out;
-  if (address.is_v4()) {
-    sockaddr_in in{};
-    in.sin_family = AF_INET;
-    in.sin_port = htons(port);
-    std::memcpy(&in.sin_addr, address.bytes().data(), sizeof in.sin_addr);
-    std::memcpy(&out.storage, &in, sizeof in);
-    out.size = sizeof in;
-  } else {
-    sockaddr_in6 in{};
-    in.sin6_family = AF_INET6;
-    in.sin6_port = htons(port);
-    std::memcpy(&in.sin6_addr, address.bytes().data(), sizeof in.sin6_addr);
-    std::memcpy(&out.storage, &in, sizeof in);
-    out.size = sizeof in;
-  }
-  return out;
-}
-
 /// sin_port and sin6_port stand at the same place.
 std::uint16_t port_of(int socket) {
   SocketAddress bound;
@@ -81,7 +57,7 @@ Result<Fd> open_listener(const IpAddress& address, std::uint16_t port) {
   if (!fd.valid()) return fail_errno(errno, what);
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const SocketAddress self = socket_address(address, port);
+  const SocketAddress self = to_socket_address(address, port);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&self.storage), self.size) != 0 ||
       ::listen(fd.get(), kBacklog) != 0) {
     return fail_errno(errno, what);
