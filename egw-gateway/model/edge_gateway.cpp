@@ -89,6 +89,18 @@ Result<IpAddress> decode_address(const JsonField& field) {
   return address;
 }
 
+/// One or two, of one family each.
+Result<std::vector<IpAddress>> decode_addresses(const JsonField& field) {
+  HOLDFAST_TRY(const std::vector<JsonField> elements, decode_list(field, 2));
+  std::vector<IpAddress> out;
+  for (const JsonField& element : elements) {
+    HOLDFAST_TRY(const IpAddress address, decode_address(element));
+    if (address_of(out, address.family())) return element.refuse("is a second address of its family");
+    out.push_back(address);
+  }
+  return out;
+}
+
 Result<std::string> decode_public_key(const JsonField& field) {
   HOLDFAST_TRY(std::string key, field.string());
   const Result<std::string> bytes = decode_base64(key);
@@ -106,7 +118,14 @@ Result<AccessPoint> decode_access_point(const JsonField& field) {
   HOLDFAST_TRY(out.public_key, decode_public_key(object["publicKey"]));
   HOLDFAST_TRY(out.priority, decode_priority(object["priority"]));
   HOLDFAST_TRY(out.link, decode_link(object["link"]));
+  HOLDFAST_TRY(out.tunnel_addresses, decode_addresses(object["tunnelAddresses"]));
   return out;
+}
+
+Result<std::optional<std::uint16_t>> decode_tunnel(const JsonField& field) {
+  if (!field.present()) return std::nullopt;
+  HOLDFAST_TRY(const std::int64_t number, field.integer(0, kHighestTunnel));
+  return static_cast<std::uint16_t>(number);
 }
 
 Result<Gateway> decode_gateway(const JsonField& field) {
@@ -115,19 +134,29 @@ Result<Gateway> decode_gateway(const JsonField& field) {
   HOLDFAST_TRY(out.name, decode_name(object["name"], kLongestName));
   HOLDFAST_TRY(out.node, decode_name(object["node"], kLongestNodeName));
   const JsonField addresses = object["podAddresses"];
-  HOLDFAST_TRY(const std::vector<JsonField> elements, decode_list(addresses, 2));
-  if (elements.empty()) return addresses.refuse("tells no address");
-  for (const JsonField& element : elements) {
-    HOLDFAST_TRY(const IpAddress address, decode_address(element));
-    if (out.address(address.family())) return element.refuse("is a second address of its family");
-    out.pod_addresses.push_back(address);
-  }
+  HOLDFAST_TRY(out.pod_addresses, decode_addresses(addresses));
+  if (out.pod_addresses.empty()) return addresses.refuse("tells no address");
   HOLDFAST_TRY(const std::vector<JsonField> keys, decode_list(object["publicKeys"], 2));
   for (const JsonField& key : keys) {
     HOLDFAST_TRY(std::string text, decode_public_key(key));
     out.public_keys.push_back(std::move(text));
   }
   HOLDFAST_TRY(out.priority, decode_priority(object["priority"]));
+  HOLDFAST_TRY(out.tunnel, decode_tunnel(object["tunnel"]));
+  HOLDFAST_TRY(out.tunnel_addresses, decode_addresses(object["tunnelAddresses"]));
+  return out;
+}
+
+Result<PoolMember> decode_node(const JsonField& field) {
+  HOLDFAST_TRY(const JsonObject object, field.object());
+  PoolMember out;
+  HOLDFAST_TRY(out.name, decode_name(object["name"], kLongestNodeName));
+  HOLDFAST_TRY(out.pod_cidrs, decode_ranges(object["podCIDRs"]));
+  HOLDFAST_TRY(const std::vector<JsonField> addresses, decode_list(object["addresses"], kMostNodeAddresses));
+  for (const JsonField& element : addresses) {
+    HOLDFAST_TRY(const IpAddress address, decode_address(element));
+    out.addresses.push_back(address);
+  }
   return out;
 }
 
@@ -174,6 +203,57 @@ Result<std::vector<Gateway>> decode_gateways(const JsonField& field) {
   return out;
 }
 
+Result<std::vector<PoolMember>> decode_nodes(const JsonField& field) {
+  HOLDFAST_TRY(const std::vector<JsonField> elements, decode_list(field, kMostNodes));
+  std::vector<PoolMember> out;
+  for (const JsonField& element : elements) {
+    HOLDFAST_TRY(PoolMember node, decode_node(element));
+    out.push_back(std::move(node));
+  }
+  HOLDFAST_CHECK(check_unique(
+      field, out, [](const PoolMember& one) { return one.name; }, "name"));
+  return out;
+}
+
+Status check_numbers(const JsonField& field, const EdgeGateway& gateway) {
+  std::vector<std::uint16_t> numbers;
+  for (const Gateway& one : gateway.gateways) {
+    if (!one.tunnel) continue;
+    numbers.push_back(*one.tunnel);
+    for (const AccessPoint& point : gateway.access_points) {
+      if (port_of(point, *one.tunnel)) continue;
+      return fail(Code::kInvalidArgument, field.path() + ": tunnel " + std::to_string(*one.tunnel) +
+                                              " is beyond the last port at access point '" + point.name +
+                                              "', which counts from " + std::to_string(point.port));
+    }
+  }
+  return check_unique(
+      field, numbers, [](std::uint16_t number) { return std::to_string(number); }, "tunnel");
+}
+
+/// Two tunnels of one number would be one port, two ends of one address one end.
+Status check_tunnels(const JsonObject& spec, const EdgeGateway& gateway) {
+  HOLDFAST_CHECK(check_numbers(spec["gateways"], gateway));
+  std::vector<IpAddress> addresses;
+  for (const AccessPoint& point : gateway.access_points) {
+    addresses.insert(addresses.end(), point.tunnel_addresses.begin(), point.tunnel_addresses.end());
+  }
+  for (const Gateway& one : gateway.gateways) {
+    addresses.insert(addresses.end(), one.tunnel_addresses.begin(), one.tunnel_addresses.end());
+  }
+  const JsonField both(nullptr, spec.path() + ".gateways and .accessPoints");
+  HOLDFAST_CHECK(check_unique(
+      both, addresses, [](const IpAddress& address) { return address.to_string(); }, "tunnel address"));
+  for (const IpAddress& address : addresses) {
+    for (const Cidr& pods : gateway.pod_cidrs) {
+      if (!pods.contains(address)) continue;
+      return fail(Code::kInvalidArgument, both.path() + ": the tunnel address " + address.to_string() +
+                                              " lies in the pool's pod range " + pods.to_string());
+    }
+  }
+  return {};
+}
+
 Result<Liveness> decode_liveness(const JsonObject& object) {
   Liveness out;
   HOLDFAST_TRY(const std::int64_t interval,
@@ -198,6 +278,8 @@ Status decode_spec(const JsonObject& spec, EdgeGateway& out) {
   HOLDFAST_TRY(out.exempt_cidrs, decode_ranges(spec["exemptCIDRs"]));
   HOLDFAST_TRY(out.access_points, decode_access_points(spec["accessPoints"]));
   HOLDFAST_TRY(out.gateways, decode_gateways(spec["gateways"]));
+  HOLDFAST_TRY(out.nodes, decode_nodes(spec["nodes"]));
+  HOLDFAST_CHECK(check_tunnels(spec, out));
   HOLDFAST_TRY(const JsonObject liveness, spec["liveness"].object_or_empty());
   HOLDFAST_TRY(out.liveness, decode_liveness(liveness));
   return {};
@@ -235,41 +317,6 @@ Result<EdgeGatewayStatus::Instance> decode_instance(const JsonField& field) {
   return out;
 }
 
-void put(json& object, const char* key, const std::string& text) {
-  if (!text.empty()) object[key] = text;
-}
-
-void put(json& object, const char* key, const std::vector<Cidr>& ranges) {
-  for (const Cidr& range : ranges) object[key].push_back(range.to_string());
-}
-
-json encode(const AccessPoint& point) {
-  return {{"name", point.name},         {"address", point.address.to_string()},
-          {"port", point.port},         {"publicKey", point.public_key},
-          {"priority", point.priority}, {"link", to_string(point.link)}};
-}
-
-json encode(const Gateway& gateway) {
-  json out{{"name", gateway.name}, {"node", gateway.node}, {"priority", gateway.priority}};
-  for (const IpAddress& address : gateway.pod_addresses) out["podAddresses"].push_back(address.to_string());
-  for (const std::string& key : gateway.public_keys) out["publicKeys"].push_back(key);
-  return out;
-}
-
-json encode(const Liveness& liveness) {
-  json out{{"intervalMilliseconds", liveness.interval.count()}, {"multiplier", liveness.multiplier}};
-  put(out, "keySecret", liveness.key_secret);
-  return out;
-}
-
-json encode(const GatewayCondition& condition) {
-  json out{{"type", condition.type}, {"status", condition.status}};
-  put(out, "reason", condition.reason);
-  put(out, "message", condition.message);
-  put(out, "lastTransitionTime", condition.last_transition_time);
-  return out;
-}
-
 /// The objects that one document stands for.
 void decode_document(const json& document, std::vector<Result<EdgeGateway>>& out) {
   const auto object = JsonObject::of(document);
@@ -292,13 +339,16 @@ void decode_document(const json& document, std::vector<Result<EdgeGateway>>& out
 
 }  // namespace
 
-std::string_view to_string(LinkKind kind) { return kind == LinkKind::kDedicated ? "dedicated" : "metered"; }
+std::optional<IpAddress> address_of(const std::vector<IpAddress>& addresses, IpFamily family) {
+  const auto found =
+      std::ranges::find_if(addresses, [&](const IpAddress& one) { return one.family() == family; });
+  return found == addresses.end() ? std::nullopt : std::optional(*found);
+}
 
-std::optional<IpAddress> Gateway::address(IpFamily family) const {
-  for (const IpAddress& one : pod_addresses) {
-    if (one.family() == family) return one;
-  }
-  return std::nullopt;
+std::optional<std::uint16_t> port_of(const AccessPoint& point, std::uint16_t tunnel) {
+  const std::uint32_t port = std::uint32_t{point.port} + tunnel;
+  if (port > std::numeric_limits<std::uint16_t>::max()) return std::nullopt;
+  return static_cast<std::uint16_t>(port);
 }
 
 Result<EdgeGateway> decode_edge_gateway(const JsonObject& object) {
@@ -330,36 +380,6 @@ Result<EdgeGatewayStatus> decode_edge_gateway_status(const JsonObject& object) {
   for (const JsonField& field : conditions) {
     HOLDFAST_TRY(GatewayCondition condition, decode_condition(field));
     out.conditions.push_back(std::move(condition));
-  }
-  return out;
-}
-
-json encode_edge_gateway(const EdgeGateway& gateway) {
-  json metadata{{"name", gateway.pool}};
-  put(metadata, "uid", gateway.uid);
-  put(metadata, "resourceVersion", gateway.resource_version);
-  if (gateway.generation != 0) metadata["generation"] = gateway.generation;
-  json spec{{"liveness", encode(gateway.liveness)}};
-  put(spec, "podCIDRs", gateway.pod_cidrs);
-  put(spec, "vpcCIDRs", gateway.vpc_cidrs);
-  put(spec, "cloudPodCIDRs", gateway.cloud_pod_cidrs);
-  put(spec, "exemptCIDRs", gateway.exempt_cidrs);
-  for (const AccessPoint& point : gateway.access_points) spec["accessPoints"].push_back(encode(point));
-  for (const Gateway& one : gateway.gateways) spec["gateways"].push_back(encode(one));
-  return {{"apiVersion", kEdgeGatewayApiVersion},
-          {"kind", kEdgeGatewayKind},
-          {"metadata", std::move(metadata)},
-          {"spec", std::move(spec)}};
-}
-
-json encode_edge_gateway_status(const EdgeGatewayStatus& status) {
-  json out{{"observedGeneration", status.observed_generation}, {"active", status.active}};
-  put(out, "lastSwitch", status.last_switch);
-  for (const EdgeGatewayStatus::Instance& one : status.gateways) {
-    out["gateways"].push_back({{"name", one.name}, {"node", one.node}, {"ready", one.ready}});
-  }
-  for (const GatewayCondition& condition : status.conditions) {
-    out["conditions"].push_back(encode(condition));
   }
   return out;
 }

@@ -23,12 +23,18 @@
 ///       vpcCIDRs        [CIDR]     what nodes route to the gateways: the VPC,
 ///       cloudPodCIDRs   [CIDR]     and pods that run in it
 ///       exemptCIDRs     [CIDR]     of these ranges what stays on the node's own routes: API servers
-///       accessPoints    [{name, address, port, publicKey, priority, link: dedicated|metered}]
-///       gateways        [{name: a|b, node, podAddresses: [ADDRESS], publicKeys: [KEY], priority}]
+///       accessPoints    [{name, address, port, publicKey, priority, link: dedicated|metered,
+///                         tunnelAddresses: [ADDRESS]}]
+///       gateways        [{name: a|b, node, podAddresses: [ADDRESS], publicKeys: [KEY], priority, tunnel,
+///                         tunnelAddresses: [ADDRESS]}]
+///       nodes           [{name, podCIDRs: [CIDR], addresses: [ADDRESS]}]     of the pool
 ///       liveness        {intervalMilliseconds, multiplier, keySecret}     nodes <-> gateways
 ///     status: {observedGeneration, active, lastSwitch, gateways: [{name, node, ready}],
 ///              conditions: [{type, status, reason, message, lastTransitionTime}]}
 namespace holdfast::gateway {
+
+/// The first of a family.
+[[nodiscard]] std::optional<IpAddress> address_of(const std::vector<IpAddress>& addresses, IpFamily family);
 
 /// How an access point is reached: over a line of our own, or over one whose bytes cost.
 enum class LinkKind : std::uint8_t { kDedicated, kMetered };
@@ -37,14 +43,20 @@ enum class LinkKind : std::uint8_t { kDedicated, kMetered };
 /// The cloud end of tunnels.
 struct AccessPoint {
   std::string name{};
-  IpAddress address{};  ///< where the tunnel's packets are sent to
-  std::uint16_t port = 0;
+  IpAddress address{};       ///< where the tunnel's packets are sent to
+  std::uint16_t port = 0;    ///< of the tunnel number 0: each gateway's own is port_of()
   std::string public_key{};  ///< of its WireGuard interface: 32 bytes in base64
   int priority = 0;          ///< 0..kHighestPriority, more is preferred
   LinkKind link = LinkKind::kDedicated;
+  /// Its own inside all its tunnels, at most one a family: liveness is between it and the gateways'.
+  std::vector<IpAddress> tunnel_addresses{};
 
   bool operator==(const AccessPoint&) const = default;
 };
+
+/// The UDP port at which an access point listens for a gateway; nullopt: beyond the last one. One interface a
+/// gateway: two peers of one interface cannot both be what everything is sent to.
+[[nodiscard]] std::optional<std::uint16_t> port_of(const AccessPoint& point, std::uint16_t tunnel);
 
 /// One of a pool's gateways: a pod of egw-core.
 struct Gateway {
@@ -54,9 +66,25 @@ struct Gateway {
   int priority = 0;                        ///< 0..kHighestPriority, more is preferred
   /// Of its WireGuard interfaces, 32 bytes in base64: none, one, or two while it changes over to another.
   std::vector<std::string> public_keys{};
+  /// 0..kHighestTunnel, its own among all pools of the cluster; nullopt: it has no tunnel.
+  std::optional<std::uint16_t> tunnel{};
+  /// Its own inside tunnels, at most one a family, which is also what edge nodes are translated to. Routed as
+  /// /32 or /128 into its tunnel. A family without one: edge nodes reach nothing by it.
+  std::vector<IpAddress> tunnel_addresses{};
 
-  [[nodiscard]] std::optional<IpAddress> address(IpFamily family) const;
+  [[nodiscard]] std::optional<IpAddress> address(IpFamily family) const {
+    return address_of(pod_addresses, family);
+  }
   bool operator==(const Gateway&) const = default;
+};
+
+/// A node of the pool, by which its own packets are told from its pods'.
+struct PoolMember {
+  std::string name{};
+  std::vector<Cidr> pod_cidrs{};       ///< its part of the pool's
+  std::vector<IpAddress> addresses{};  ///< in its own networks
+
+  bool operator==(const PoolMember&) const = default;
 };
 
 /// How nodes and gateways find each other dead.
@@ -79,6 +107,7 @@ struct EdgeGateway {
   std::vector<Cidr> exempt_cidrs{};
   std::vector<AccessPoint> access_points{};
   std::vector<Gateway> gateways{};
+  std::vector<PoolMember> nodes{};
   Liveness liveness{};
 
   bool operator==(const EdgeGateway&) const = default;
@@ -113,8 +142,9 @@ struct EdgeGatewayStatus {
 
 /// Ranges come out without host bits, in order, each once. Errors: kInvalidArgument, naming member and value:
 /// another kind or group, a name no object can have, a range that holds everything, two gateways of one name
-/// or on one node, two addresses of one family, numbers and lists beyond the limits of gateway_names.h.
-/// Another version of the group is read as this one.
+/// or on one node, two addresses of one family, two tunnels of one number or address, a tunnel's address
+/// among pods, numbers and lists beyond the limits of gateway_names.h. Another version of the group is read
+/// as this one.
 [[nodiscard]] Result<EdgeGateway> decode_edge_gateway(const JsonObject& object);
 [[nodiscard]] Result<EdgeGatewayStatus> decode_edge_gateway_status(const JsonObject& object);
 

@@ -21,6 +21,10 @@ inline constexpr std::size_t kMostGateways = 2;
 /// Of one pool, in each of its lists.
 inline constexpr std::size_t kMostRanges = 256;
 inline constexpr std::size_t kMostAccessPoints = 16;
+inline constexpr std::size_t kMostNodes = 2000;
+inline constexpr std::size_t kMostNodeAddresses = 8;
+/// The number of the last tunnel that a cluster can have.
+inline constexpr int kHighestTunnel = 999;
 /// The highest priority that a gateway or an access point can have; more is preferred.
 inline constexpr int kHighestPriority = 1000;
 

@@ -22,11 +22,14 @@ spec:
   cloudPodCIDRs: [10.100.0.0/16]
   exemptCIDRs: [172.16.9.9/32]
   accessPoints:
-    - {name: one, address: 203.0.113.9, port: 51820, publicKey: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, priority: 20, link: metered}
+    - {name: one, address: 203.0.113.9, port: 51820, publicKey: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, priority: 20, link: metered, tunnelAddresses: [198.18.0.1, "fd00:99::1"]}
     - {name: two, address: "2001:db8::9", port: 51821, publicKey: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=}
   gateways:
-    - {name: a, node: box-1, podAddresses: [10.244.1.7, "fd00:10::1:7"], priority: 200, publicKeys: [AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=]}
-    - {name: b, node: box-2, podAddresses: [10.244.2.7]}
+    - {name: a, node: box-1, podAddresses: [10.244.1.7, "fd00:10::1:7"], priority: 200, publicKeys: [AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=], tunnel: 7, tunnelAddresses: [198.18.0.7]}
+    - {name: b, node: box-2, podAddresses: [10.244.2.7], tunnel: 0}
+  nodes:
+    - {name: box-1, podCIDRs: [10.244.1.0/24], addresses: [192.168.1.11, "2001:db8:1::11"]}
+    - {name: box-2}
   liveness: {intervalMilliseconds: 50, multiplier: 5, keySecret: hangzhou-bfd}
 )";
 
@@ -56,6 +59,14 @@ TEST_CASE("An EdgeGateway is decoded whole", "[gateway]") {
   CHECK(gateway.gateways[0].public_keys.size() == 1);
   CHECK(gateway.gateways[0].address(IpFamily::kV6).value().to_string() == "fd00:10::1:7");
   CHECK_FALSE(gateway.gateways[1].address(IpFamily::kV6).has_value());
+  CHECK(gateway.gateways[0].tunnel == 7);
+  CHECK(gateway.gateways[1].tunnel == 0);
+  CHECK(gateway.gateways[0].tunnel_addresses.at(0).to_string() == "198.18.0.7");
+  CHECK(address_of(gateway.access_points[0].tunnel_addresses, IpFamily::kV6)->to_string() == "fd00:99::1");
+  CHECK(port_of(gateway.access_points[0], 7) == 51827);
+  REQUIRE(gateway.nodes.size() == 2);
+  CHECK(gateway.nodes[0].pod_cidrs.at(0).to_string() == "10.244.1.0/24");
+  CHECK(gateway.nodes[0].addresses.size() == 2);
   CHECK(gateway.liveness.interval == std::chrono::milliseconds(50));
   CHECK(gateway.liveness.multiplier == 5);
   CHECK(gateway.liveness.key_secret == "hangzhou-bfd");
@@ -133,6 +144,31 @@ TEST_CASE("Nonsense in an EdgeGateway is refused by name", "[gateway]") {
       {"an interval of none", "/spec/liveness/intervalMilliseconds", 0, "spec.liveness.intervalMilliseconds"},
       {"a multiplier of none", "/spec/liveness/multiplier", 0, "spec.liveness.multiplier"},
       {"a secret that is a path", "/spec/liveness/keySecret", "../../etc/shadow", "spec.liveness.keySecret"},
+      {"a tunnel beyond the last", "/spec/gateways/0/tunnel", 1000, "spec.gateways[0].tunnel"},
+      {"two tunnels of one number", "/spec/gateways/1/tunnel", 7,
+       "spec.gateways: two of them have the tunnel '7'"},
+      {"a tunnel beyond the last port", "/spec/accessPoints/0/port", 65530,
+       "tunnel 7 is beyond the last port at access point 'one', which counts from 65530"},
+      {"two gateways of one tunnel address",
+       "/spec/gateways/1/tunnelAddresses",
+       {"198.18.0.7"},
+       "spec.gateways and .accessPoints: two of them have the tunnel address '198.18.0.7'"},
+      {"a gateway with an access point's address",
+       "/spec/gateways/1/tunnelAddresses",
+       {"198.18.0.1"},
+       "spec.gateways and .accessPoints: two of them have the tunnel address '198.18.0.1'"},
+      {"a tunnel address among pods",
+       "/spec/gateways/1/tunnelAddresses",
+       {"10.244.9.9"},
+       "the tunnel address 10.244.9.9 lies in the pool's pod range 10.244.0.0/16"},
+      {"two tunnel addresses of one family", "/spec/accessPoints/0/tunnelAddresses/1", "198.18.0.2",
+       "'198.18.0.2' is a second address of its family"},
+      {"two nodes of one name", "/spec/nodes/1/name", "box-1",
+       "spec.nodes: two of them have the name 'box-1'"},
+      {"a node's range that is everything",
+       "/spec/nodes/0/podCIDRs",
+       {"0.0.0.0/0"},
+       "spec.nodes[0].podCIDRs[0]: '0.0.0.0/0' holds everything"},
       {"no spec", "/spec", nullptr, "spec: is missing"},
   };
   for (const Case& c : cases) {
