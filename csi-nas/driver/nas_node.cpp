@@ -115,8 +115,14 @@ Status NasNode::publish_volume(const csi::Call& call, const csi::v1::NodePublish
   HOLDFAST_CHECK(check_capability(request.volume_capability()));
   const auto deadline = parts_.mounts.deadline(call.time_left());
   const std::string& staged = request.staging_target_path();
-  HOLDFAST_TRY(const auto mounts, parts_.table());
+  HOLDFAST_TRY(auto mounts, parts_.table());
   const mount::MountEntry* from = mount::mounted_at(*mounts, staged);
+  if (from == nullptr && parts_.places.is_staged_at(staged, request.volume_id())) {
+    // A publish before this one was cut off while it staged the volume anew.
+    HOLDFAST_CHECK(stage_anew(request, deadline));
+    HOLDFAST_TRY(mounts, parts_.table());
+    from = mount::mounted_at(*mounts, staged);
+  }
   if (from == nullptr || !is_nfs(*from)) {
     return fail(Code::kFailedPrecondition, "the volume is not staged at '" + staged + "'");
   }

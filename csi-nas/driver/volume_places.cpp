@@ -57,4 +57,10 @@ std::string VolumePlaces::volume_at(const std::string& path) const {
   return found == places_.end() ? "" : found->second.volume;
 }
 
+bool VolumePlaces::is_staged_at(const std::string& path, const std::string& volume) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = places_.find(path);
+  return found != places_.end() && found->second.staged && found->second.volume == volume;
+}
+
 }  // namespace holdfast::nas

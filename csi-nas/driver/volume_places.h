@@ -30,6 +30,8 @@ class VolumePlaces {
                                                    const mount::Mounts& mounts) const;
   /// The volume that is known to be at a path; empty: none.
   [[nodiscard]] std::string volume_at(const std::string& path) const;
+  /// Whether the volume was staged there and not unstaged since, mounted or not.
+  [[nodiscard]] bool is_staged_at(const std::string& path, const std::string& volume) const;
 
  private:
   struct Place {

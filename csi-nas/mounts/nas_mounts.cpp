@@ -63,11 +63,19 @@ Result<mount::MountEntry> NasMounts::mount_share(const NasSource& source, const 
   return *std::move(entry);
 }
 
+// The mode first: what is shown at the target counts as staged.
 Status NasMounts::show(const NasSource& source, const mount::MountEntry& share, const std::string& target,
                        Deadline deadline) {
   const auto server = server_of(share);
   if (!server) return fail(Code::kInternal, share.target + " is mounted from no server that is told");
-  HOLDFAST_CHECK(asks_.ask(*server, deadline, [&](Patience patience) {
+  if (source.mode) {
+    const std::string& part = source.subdirectory;
+    const std::string folder = part.empty() ? share.target : share.target + "/" + part;
+    HOLDFAST_CHECK(asks_.ask(*server, deadline, [&](Patience patience) {
+      return parts_.calls.set_mode(server->text(), folder, *source.mode, patience);
+    }));
+  }
+  return asks_.ask(*server, deadline, [&](Patience patience) {
     return parts_.calls.bind(server->text(),
                              {.source = share.target,
                               .part = source.subdirectory,
@@ -75,10 +83,6 @@ Status NasMounts::show(const NasSource& source, const mount::MountEntry& share, 
                               .read_only = false,
                               .make_parents = true},
                              patience);
-  }));
-  if (!source.mode) return {};
-  return asks_.ask(*server, deadline, [&](Patience patience) {
-    return parts_.calls.set_mode(server->text(), target, *source.mode, patience);
   });
 }
 

@@ -205,6 +205,21 @@ TEST_CASE_METHOD(NodeScene, "a volume that its server has forgotten is staged an
   CHECK(mount::mounted_at(calls.mounts, kTarget)->minor == 2);
 }
 
+TEST_CASE_METHOD(NodeScene, "a volume that could not be staged anew is so by the publish that follows",
+                 "[nas]") {
+  REQUIRE(stage().has_value());
+  calls.stale = {kStaging, calls.mounts.front().target};
+  calls.folders.clear();
+  refuses(publish(kTarget), Code::kNotFound);
+  CHECK(mount::mounted_at(calls.mounts, kStaging) == nullptr);
+  calls.folders = {"10.0.0.5:/exports"};
+  REQUIRE(publish(kTarget).has_value());
+  CHECK(mount::mounted_at(calls.mounts, kTarget)->minor == 2);
+  REQUIRE(unpublish(kTarget).has_value());
+  REQUIRE(unstage().has_value());
+  refuses(publish(kTarget), Code::kFailedPrecondition);
+}
+
 TEST_CASE_METHOD(NodeScene, "where volumes are is learnt again after a start", "[nas]") {
   REQUIRE(stage().has_value());
   REQUIRE(publish(kTarget).has_value());

@@ -41,6 +41,7 @@ class FakeCalls final : public NfsCalls {
   std::set<std::string> stale;               ///< targets whose server has forgotten them
   std::set<std::string> busy;                ///< targets
   int missing_errno = ENOENT;                ///< of the mount of what is not there
+  int mode_errno = 0;                        ///< of changes of a mode; 0: they succeed
   bool lock_services = true;                 ///< can be started
   std::vector<std::string> made;             ///< verbs and what they were about
   mount::Mounts mounts;
@@ -78,7 +79,9 @@ class FakeCalls final : public NfsCalls {
   }
   Status set_mode(const std::string& server, const std::string& path, mode_t mode,
                   Patience patience) override {
-    return begin("set-mode " + path + " " + std::to_string(mode), server, patience);
+    HOLDFAST_CHECK(begin("set-mode " + path + " " + std::to_string(mode), server, patience));
+    if (stale.contains(path)) return fail_errno(ESTALE, "look at " + path);
+    return mode_errno == 0 ? Status{} : Status(fail_errno(mode_errno, "change the mode of " + path));
   }
   Status bind(const std::string& server, const BindRequest& request, Patience patience) override {
     HOLDFAST_CHECK(begin("bind " + request.target, server, patience));

@@ -93,7 +93,7 @@ TEST_CASE_METHOD(Scene, "a folder that the share lacks is made from the nearest 
   REQUIRE(stage(source, kOne).has_value());
   CHECK(news() == Words{"mount 10.0.0.5:/exports/team/a", "make-folder 10.0.0.5:/exports/team a",
                         "make-folder 10.0.0.5:/exports team/a", "mount 10.0.0.5:/exports/team/a",
-                        "bind " + kOne, "set-mode " + kOne + " 504"});
+                        "set-mode " + shared(source) + " 504", "bind " + kOne});
   calls.folders = {};
   const Status none = stage(source_of("/nothing"), kTwo);
   REQUIRE_FALSE(none.has_value());
@@ -103,6 +103,21 @@ TEST_CASE_METHOD(Scene, "a folder that the share lacks is made from the nearest 
   const NasSource reader = source_of("/nothing", "ro");
   CHECK(stage(reader, kTwo).error().code == Code::kNotFound);
   CHECK(news() == Words{"mount 10.0.0.5:/nothing"});
+}
+
+TEST_CASE_METHOD(Scene, "a volume is not staged before it has the mode that was asked for", "[nas]") {
+  NasSource source = source_of("/exports");
+  source.subdirectory = "pvc-1";
+  source.mode = 0750;
+  calls.mode_errno = EPERM;
+  for (int again = 0; again < 2; ++again) {
+    CHECK(stage(source, kOne).error().code == Code::kPermissionDenied);
+    CHECK(mount::mounted_at(calls.mounts, kOne) == nullptr);
+  }
+  calls.mode_errno = 0;
+  news();
+  REQUIRE(stage(source, kOne).has_value());
+  CHECK(news() == Words{"set-mode " + shared(source) + "/pvc-1 488", "bind " + kOne});
 }
 
 TEST_CASE_METHOD(Scene, "a folder is made also when the server says that it is not exported", "[nas]") {
