@@ -16,6 +16,13 @@ std::string utc_text(std::chrono::sys_seconds time) {
   return {text.data(), size};
 }
 
+std::optional<std::chrono::sys_seconds> parse_utc(const std::string& text) {
+  std::tm parts{};
+  const char* const end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  if (end != text.c_str() + text.size()) return std::nullopt;
+  return std::chrono::sys_seconds(std::chrono::seconds(::timegm(&parts)));
+}
+
 std::chrono::nanoseconds SystemClock::since_boot() {
   timespec time{};
   ::clock_gettime(CLOCK_BOOTTIME, &time);

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace holdfast {
 
 /// "2026-11-21T02:54:07Z". Source: RFC 3339.
 [[nodiscard]] std::string utc_text(std::chrono::sys_seconds time);
+/// The reverse; nullopt for a text of another form, also another of RFC 3339.
+[[nodiscard]] std::optional<std::chrono::sys_seconds> parse_utc(const std::string& text);
 
 /// Time, so that no test sleeps. The fake is test/fakes/fake_clock.h.
 class Clock {

@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/json.h"
 #include "common/base/linked_file.h"
 #include "common/base/text.h"
-#include "common/cloud/utc_time.h"
 
 namespace holdfast::cloud {
 namespace {

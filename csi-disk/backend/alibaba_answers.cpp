@@ -4,8 +4,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "common/base/clock.h"
 #include "common/base/json.h"
-#include "common/cloud/utc_time.h"
 #include "csi-disk/backend/checked_answer.h"
 
 namespace holdfast::disk {
@@ -124,7 +124,7 @@ Result<Snapshot> snapshot_of(const JsonField& field) {
     return object["SourceDiskSize"].refuse("is not a number");
   }
   HOLDFAST_TRY(const std::string cut, object["CreationTime"].string_or(""));
-  snapshot.cut = cloud::parse_utc(cut).value_or(std::chrono::sys_seconds{});
+  snapshot.cut = parse_utc(cut).value_or(std::chrono::sys_seconds{});
   HOLDFAST_TRY(const std::string status, object["Status"].string());
   snapshot.ready = status == "accomplished";
   snapshot.failed = status == "failed";

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/clock.h"
 #include "common/base/json.h"
-#include "common/cloud/utc_time.h"
 #include "csi-disk/backend/checked_answer.h"
 
 namespace holdfast::disk {
@@ -74,7 +74,7 @@ std::chrono::sys_seconds time_of(std::string text) {
   const std::size_t blank = text.find(' ');
   if (blank == std::string::npos) return {};
   text[blank] = 'T';
-  return cloud::parse_utc(text + "Z").value_or(std::chrono::sys_seconds{});
+  return parse_utc(text + "Z").value_or(std::chrono::sys_seconds{});
 }
 
 Result<Snapshot> snapshot_of(const JsonField& field) {

@@ -1,8 +1,8 @@
 #include "common/cloud/signature.h"
 
+#include "common/base/clock.h"
 #include "common/base/sha.h"
 #include "common/cloud/sim/verifier.h"
-#include "common/cloud/utc_time.h"
 #include "test/catch.h"
 #include "test/fakes/fake_clock.h"
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/base/clock.h"
 #include "common/base/sha.h"
 #include "common/base/text.h"
-#include "common/cloud/utc_time.h"
 
 namespace holdfast::cloud::sim {
 namespace {
