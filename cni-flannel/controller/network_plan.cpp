@@ -1,0 +1,317 @@
+#include "cni-flannel/controller/network_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
+#include <utility>
+
+#include "cni-flannel/controller/cidr_blocks.h"
+#include "cni-flannel/controller/cidr_holders.h"
+#include "common/base/clock.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using std::chrono::seconds;
+using std::chrono::sys_seconds;
+
+constexpr std::array kFamilies{IpFamily::kV4, IpFamily::kV6};
+
+std::string names_of(const std::vector<Cidr>& cidrs) {
+  std::string out;
+  for (const Cidr& cidr : cidrs) out += (out.empty() ? "" : ", ") + cidr.to_string();
+  return out;
+}
+
+std::optional<Cidr> of_family(const std::vector<Cidr>& cidrs, IpFamily family) {
+  const auto found = std::ranges::find(cidrs, family, &Cidr::family);
+  return found == cidrs.end() ? std::nullopt : std::optional(*found);
+}
+
+/// The blocks of one pool's, or the cluster's, ranges.
+struct Blocks {
+  std::vector<std::pair<IpFamily, CidrBlocks>> families;
+  std::string fault;  // why there are none
+};
+
+class Planner {
+ public:
+  Planner(const NetworkSight& sight, const NetworkPlanOptions& options, sys_seconds now)
+      : sight_(sight), options_(options), now_(now) {}
+
+  NetworkPlan plan() {
+    hold_cidrs();
+    hold_macs();
+    divide_ranges();
+    for (const auto& [name, object] : sight_.objects) {
+      if (!sight_.nodes.contains(name)) plan_grave(name, object);
+    }
+    for (const auto& [name, node] : sight_.nodes) plan_node(name, node);
+    return std::move(out_);
+  }
+
+ private:
+  [[nodiscard]] const SeenObject* object_of(const std::string& name) const {
+    const auto found = sight_.objects.find(name);
+    return found == sight_.objects.end() ? nullptr : &found->second;
+  }
+  void find(const std::string& node, std::string type, std::string reason, std::string message) {
+    out_.findings[node].push_back({std::move(type), std::move(reason), std::move(message)});
+  }
+  void again_in(seconds time) {
+    out_.again_in = std::min(out_.again_in.value_or(time), std::max(time, seconds(1)));
+  }
+
+  // Nodes in the order in which they have what they have: those that have an object of this life of theirs
+  // first, since their peers know them.
+  [[nodiscard]] std::vector<std::string> elders() const {
+    std::vector<std::string> out;
+    for (const auto& [name, node] : sight_.nodes) out.push_back(name);
+    std::stable_partition(out.begin(), out.end(), [&](const std::string& name) {
+      const SeenObject* object = object_of(name);
+      return object != nullptr && object->object.network.pod_cidrs == sight_.nodes.at(name).pod_cidrs;
+    });
+    return out;
+  }
+
+  void hold_cidrs() {
+    for (const std::string& name : elders()) {
+      const SeenNode& node = sight_.nodes.at(name);
+      if (!node.pod_cidrs.empty()) ++members_[node.pool];
+      for (const Cidr& cidr : node.pod_cidrs) {
+        if (!holders_.add(cidr, name)) refused_.insert(name);
+      }
+    }
+    for (const auto& [name, object] : sight_.objects) {
+      for (const Cidr& cidr : object.object.network.pod_cidrs) holders_.add(cidr, name);
+    }
+  }
+
+  void hold_macs() {
+    for (const auto& [name, object] : sight_.objects) {
+      if (!object.object.removed_at.empty()) continue;
+      for (const IpFamily family : kFamilies) {
+        const std::optional<BackendData>& backend = object.object.network.backend(family);
+        if (backend) macs_.try_emplace(backend->vtep_mac, name);
+      }
+    }
+  }
+
+  void divide_ranges() {
+    blocks_[""] = divide({.cidrs = options_.cluster_cidrs});
+    for (const auto& [pool, ranges] : sight_.pools) blocks_[pool] = divide(ranges);
+    for (const auto& [address, holder] : holders_.all()) taken(holder.cidr);
+  }
+
+  Blocks divide(const PodRanges& ranges) {
+    Blocks out{.families = {}, .fault = ranges.fault};
+    for (const IpFamily family : kFamilies) {
+      std::vector<Cidr> of_one;
+      std::ranges::copy_if(ranges.cidrs, std::back_inserter(of_one),
+                           [&](const Cidr& cidr) { return cidr.family() == family; });
+      if (of_one.empty() || !out.fault.empty()) continue;
+      const bool v4 = family == IpFamily::kV4;
+      Result<CidrBlocks> blocks =
+          CidrBlocks::divide(of_one, v4 ? options_.node_prefix_v4 : options_.node_prefix_v6);
+      if (blocks) {
+        out.families.emplace_back(family, *std::move(blocks));
+      } else {
+        out.fault = blocks.error().message;
+      }
+    }
+    return out;
+  }
+
+  void taken(const Cidr& cidr) {
+    for (auto& [pool, blocks] : blocks_) {
+      for (auto& [family, of_family] : blocks.families) {
+        if (family == cidr.family()) of_family.take(cidr);
+      }
+    }
+  }
+
+  void plan_grave(const std::string& name, const SeenObject& object) {
+    NetworkStep step{.node = name,
+                     .uid = object.object.identity.uid,
+                     .resource_version = object.object.identity.resource_version};
+    if (object.object.removed_at.empty()) {
+      step.verb = NetworkVerb::kBury;
+      out_.steps.push_back(std::move(step));
+      return;
+    }
+    const std::optional<sys_seconds> removed = parse_utc(object.object.removed_at);
+    // what cannot be read was not written by us: it counts from now, for ever, until somebody writes it anew
+    if (!removed) return;
+    const seconds left = *removed + options_.cidr_quarantine - now_;
+    if (left > seconds::zero()) return again_in(left);
+    step.verb = NetworkVerb::kForget;
+    out_.steps.push_back(std::move(step));
+  }
+
+  void plan_node(const std::string& name, const SeenNode& node) {
+    if (node.contradicts) {
+      find(name, kPoolClear, "LabelsContradict",
+           "the labels of the Node name more than one pool: leave that which it is in");
+    }
+    if (node.pod_cidrs.empty()) return plan_cidrs(name, node);
+    check_cidrs(name, node);
+    plan_object(name, node);
+  }
+
+  void check_cidrs(const std::string& name, const SeenNode& node) {
+    for (const Cidr& cidr : node.pod_cidrs) {
+      if (const CidrHolders::Holder* other = holders_.other(cidr, name)) {
+        find(name, kCidrsUnique, "Overlap",
+             cidr.to_string() + " overlaps with " + other->cidr.to_string() + " of " + other->node +
+                 ": drain and delete the Node, and let it register again");
+      }
+    }
+    const auto pool = sight_.pools.find(node.pool);
+    if (pool == sight_.pools.end() || pool->second.cidrs.empty()) return;
+    for (const Cidr& cidr : node.pod_cidrs) {
+      const bool in_pool =
+          std::ranges::any_of(pool->second.cidrs, [&](const Cidr& range) { return range.contains(cidr); });
+      if (!in_pool) {
+        find(name, kCidrsOfPool, "OutsideOfPool",
+             cidr.to_string() + " is in none of the ranges of pool " + node.pool + " (" +
+                 names_of(pool->second.cidrs) + "): its gateways do not route it");
+      }
+    }
+  }
+
+  void plan_cidrs(const std::string& name, const SeenNode& node) {
+    if (node.leaving || node.contradicts) return;
+    const auto pool = sight_.pools.find(node.pool);
+    const bool own =
+        pool != sight_.pools.end() && (!pool->second.cidrs.empty() || !pool->second.fault.empty());
+    if (!own && options_.cluster_cidrs.empty()) return;
+    if (!own && node.pool.empty() && node.known_for < options_.pool_wait) {
+      return again_in(options_.pool_wait - node.known_for);
+    }
+    Blocks& blocks = blocks_[own ? node.pool : ""];
+    const std::string whose = own ? "pool " + node.pool : "the cluster";
+    if (!blocks.fault.empty()) {
+      return find(name, kCidrsGiven, "RangesUnusable", "the ranges of " + whose + ": " + blocks.fault);
+    }
+    if (own && pool->second.most_nodes && members_[node.pool] >= *pool->second.most_nodes) {
+      return find(name, kCidrsGiven, "PoolFull",
+                  "pool " + node.pool + " has its " + std::to_string(*pool->second.most_nodes) +
+                      " nodes: remove one, or let this one join another pool");
+    }
+    std::vector<Cidr> cidrs = former(name, blocks);
+    if (cidrs.empty()) cidrs = fresh(blocks);
+    if (cidrs.empty()) {
+      return find(name, kCidrsGiven, "NoFreeCIDR",
+                  "all blocks of " + whose + " are taken, or in quarantine: give it another range");
+    }
+    for (const Cidr& cidr : cidrs) {
+      holders_.add(cidr, name);
+      taken(cidr);
+    }
+    ++members_[node.pool];
+    out_.steps.push_back({.verb = NetworkVerb::kGiveCidrs,
+                          .node = name,
+                          .uid = node.id.uid,
+                          .resource_version = node.id.resource_version,
+                          .cidrs = std::move(cidrs)});
+  }
+
+  // What a node of this name had, where that still is a block of its ranges, and nobody else's.
+  std::vector<Cidr> former(const std::string& name, const Blocks& blocks) const {
+    const SeenObject* object = object_of(name);
+    if (object == nullptr) return {};
+    std::vector<Cidr> out;
+    for (const auto& [family, of_one] : blocks.families) {
+      const std::optional<Cidr> had = of_family(object->object.network.pod_cidrs, family);
+      if (!had || !of_one.holds(*had) || holders_.other(*had, name) != nullptr) return {};
+      out.push_back(*had);
+    }
+    return out;
+  }
+
+  static std::vector<Cidr> fresh(Blocks& blocks) {
+    const bool room =
+        std::ranges::all_of(blocks.families, [](const auto& each) { return each.second.free() > 0; });
+    std::vector<Cidr> out;
+    for (auto& [family, of_one] : blocks.families) {
+      const std::optional<Cidr> block = room ? of_one.take_next() : std::nullopt;
+      if (block) out.push_back(*block);
+    }
+    return out;
+  }
+
+  void plan_object(const std::string& name, const SeenNode& node) {
+    const SeenObject* object = object_of(name);
+    const Result<std::optional<NodeNetwork>> told =
+        decode_annotations(name, node.annotations, node.pod_cidrs, options_.keys);
+    if (!told) return find(name, kAnnotationsUsable, "Unreadable", told.error().message);
+    if (object != nullptr && !object->object.removed_at.empty()) {
+      out_.steps.push_back({.verb = NetworkVerb::kRevive,
+                            .node = name,
+                            .uid = object->object.identity.uid,
+                            .resource_version = object->object.identity.resource_version});
+      return;
+    }
+    if (*told) return mirror(name, node, **told, object);
+    if (object != nullptr) annotate(name, node, *object);
+  }
+
+  // An upstream node's data become its object. An object that flanneld keeps is left to it.
+  void mirror(const std::string& name, const SeenNode& node, const NodeNetwork& told,
+              const SeenObject* object) {
+    if (object != nullptr && !object->mirrored) return;
+    if (refused_.contains(name)) return;
+    for (const IpFamily family : kFamilies) {
+      const std::optional<BackendData>& backend = told.backend(family);
+      if (!backend) continue;
+      const auto [holder, is_new] = macs_.try_emplace(backend->vtep_mac, name);
+      if (!is_new && holder->second != name) {
+        return find(name, kMacUnique, "Duplicate",
+                    backend->vtep_mac.to_string() + " is the VTEP MAC of " + holder->second +
+                        ": delete flannel.1 on the newer of the two, whose disk was copied, and restart "
+                        "flannel there");
+      }
+    }
+    NodeNetwork wanted = told;
+    if (object != nullptr) wanted.lease_epoch = object->object.network.lease_epoch;
+    if (object != nullptr && object->node_uid == node.id.uid && object->object.network == wanted) return;
+    out_.steps.push_back(
+        {.verb = NetworkVerb::kMirror,
+         .node = name,
+         .uid = object == nullptr ? "" : object->object.identity.uid,
+         .resource_version = object == nullptr ? "" : object->object.identity.resource_version,
+         .network = std::move(wanted)});
+  }
+
+  // What flanneld told by its object alone becomes its Node's annotations.
+  void annotate(const std::string& name, const SeenNode& node, const SeenObject& object) {
+    if (object.mirrored || object.node_uid != node.id.uid || !object.object.network.managed) return;
+    Annotations missing =
+        changed_annotations(encode_annotations(object.object.network, options_.keys), node.annotations);
+    if (missing.empty()) return;
+    out_.steps.push_back({.verb = NetworkVerb::kAnnotate,
+                          .node = name,
+                          .uid = node.id.uid,
+                          .resource_version = node.id.resource_version,
+                          .annotations = std::move(missing)});
+  }
+
+  const NetworkSight& sight_;
+  const NetworkPlanOptions& options_;
+  const sys_seconds now_;
+  NetworkPlan out_;
+  CidrHolders holders_;
+  std::set<std::string> refused_;               // nodes that have what another has
+  std::map<MacAddress, std::string> macs_;      // the node that has it
+  std::map<std::string, Blocks> blocks_;        // by pool; "" is the cluster's
+  std::map<std::string, std::size_t> members_;  // by pool: nodes that have pod CIDRs
+};
+
+}  // namespace
+
+NetworkPlan plan_networks(const NetworkSight& sight, const NetworkPlanOptions& options, sys_seconds now) {
+  return Planner(sight, options, now).plan();
+}
+
+}  // namespace holdfast::flannel
