@@ -288,6 +288,14 @@ Result<Link> create_vxlan(Socket& socket, const VxlanSpec& spec) {
   return create(socket, "create vxlan " + spec.name, spec.name, std::move(writer));
 }
 
+Result<Link> create_wireguard(Socket& socket, std::string_view name) {
+  HOLDFAST_CHECK(check_link_name(name));
+  Writer writer = creation(/*up=*/false);
+  writer.text(IFLA_IFNAME, name);
+  put_kind(writer, "wireguard", [] {});
+  return create(socket, "create wireguard " + std::string(name), name, std::move(writer));
+}
+
 Request change_link(int index, const LinkChange& change) {
   std::string what = numbered("change link", index);
   if (change.name) {

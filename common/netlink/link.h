@@ -129,6 +129,10 @@ struct VxlanSpec {
 /// Errors: kAlreadyExists when a link of that name is there.
 Result<Link> create_vxlan(Socket& socket, const VxlanSpec& spec);
 
+/// Down, without addresses, keys or peers. Errors: kAlreadyExists when a link of that name is there;
+/// kUnimplemented from a kernel without WireGuard.
+Result<Link> create_wireguard(Socket& socket, std::string_view name);
+
 /// What is set is changed, the rest is left alone.
 struct LinkChange {
   std::optional<bool> up = std::nullopt;

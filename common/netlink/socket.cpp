@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -75,9 +76,20 @@ Status send_bytes(int fd, const void* bytes, std::size_t size) {
   }
 }
 
+int number_of(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::kRoute:
+      return NETLINK_ROUTE;
+    case Protocol::kNetfilter:
+      return NETLINK_NETFILTER;
+    case Protocol::kGeneric:
+      return NETLINK_GENERIC;
+  }
+  std::terminate();
+}
+
 Result<Fd> open_socket(Protocol protocol) {
-  Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
-                 protocol == Protocol::kRoute ? NETLINK_ROUTE : NETLINK_NETFILTER));
+  Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, number_of(protocol)));
   if (!fd.valid()) return fail_errno(errno, "open netlink socket");
   if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience) != 0 ||
       ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience) != 0) {

@@ -16,7 +16,7 @@ struct nlmsghdr;
 
 namespace holdfast::nl {
 
-enum class Protocol : std::uint8_t { kRoute, kNetfilter };
+enum class Protocol : std::uint8_t { kRoute, kNetfilter, kGeneric };
 
 /// One message from the kernel, kept. Starts with its nlmsghdr.
 class Reply {

@@ -19,7 +19,8 @@
 #include "common/netlink/request.h"
 #include "common/netlink/socket.h"
 
-// For the .cpp files of this folder only: libnl's message builder and parser with types and bounds.
+// libnl's message builder and parser with types and bounds. For the .cpp files of this folder, and of ports
+// that speak generic netlink.
 namespace holdfast::nl {
 
 /// Builds one message: header structure first, then attributes. Numbers are in host order unless the name
