@@ -51,6 +51,18 @@ const Candidate* best(const std::vector<Candidate>& candidates, May may) {
   return out;
 }
 
+/// When none may take over by its past: what stays up is better than nothing.
+const Candidate* least_bad(const std::vector<Candidate>& candidates, const Choice& before, nanoseconds now) {
+  const Candidate* last = find(candidates, before.last);
+  if (last != nullptr && is_up(*last)) return is_up_for(*last, kSettleTime, now) ? last : nullptr;
+  const Candidate* out = nullptr;
+  for (const Candidate& candidate : candidates) {
+    if (!is_up_for(candidate, kSettleTime, now)) continue;
+    if (out == nullptr || candidate.up_since < out->up_since) out = &candidate;
+  }
+  return out;
+}
+
 /// Why the active one is lost; empty while it is not.
 std::string loss_of(const Candidate* active, const std::string& name) {
   if (name.empty()) return "none was chosen";
@@ -95,9 +107,9 @@ void LivenessHistory::told(const std::string& name, bool up, nanoseconds now) {
   }
 }
 
-void LivenessHistory::presume_dead(const std::string& name) {
+void LivenessHistory::watch(const std::string& name, nanoseconds now) {
   Life& life = lives_[name];
-  if (life.state == LivenessState::kUnknown) life.state = LivenessState::kDown;
+  if (!life.watched_since) life.watched_since = now;
 }
 
 LivenessState LivenessHistory::state(const std::string& name) const {
@@ -109,7 +121,9 @@ void LivenessHistory::describe(Candidate& candidate, nanoseconds now) const {
   const auto found = lives_.find(candidate.name);
   if (found == lives_.end()) return;
   const Life& life = found->second;
-  candidate.state = life.state;
+  const bool missed =
+      life.state == LivenessState::kUnknown && life.watched_since && now - *life.watched_since >= kFirstWord;
+  candidate.state = missed ? LivenessState::kDown : life.state;
   candidate.up_since = life.up_since;
   candidate.downs = static_cast<std::size_t>(
       std::ranges::count_if(life.downs, [&](nanoseconds when) { return now - when < kFlapMemory; }));
@@ -133,6 +147,7 @@ Choice choose(const std::vector<Candidate>& candidates, const Choice& before, na
   } else {
     const Candidate* next =
         best(candidates, [&](const Candidate& candidate) { return may_replace(candidate, before, now); });
+    if (next == nullptr) next = least_bad(candidates, before, now);
     if (next != nullptr) {
       out = changed_to(*next, before, loss + "; " + next->name + " is up", now);
     } else if (!before.active.empty()) {
@@ -144,6 +159,7 @@ Choice choose(const std::vector<Candidate>& candidates, const Choice& before, na
   out.undecided = std::ranges::any_of(candidates, [&](const Candidate& candidate) {
     return is_up(candidate) && (chosen == nullptr || candidate.priority > chosen->priority);
   });
+  if (chosen != nullptr && chosen->state == LivenessState::kUnknown) out.undecided = true;
   return out;
 }
 

@@ -20,9 +20,12 @@ inline constexpr std::chrono::seconds kHoldDown{10};
 inline constexpr std::chrono::seconds kSettleTime{3};
 /// For how long it is remembered that a gateway went down.
 inline constexpr std::chrono::seconds kFlapMemory{30};
+/// For a gateway to be heard from when it is watched: a session that was cut off is found dead by its other
+/// end, and made anew at the slow pace of sessions that are down.
+inline constexpr std::chrono::seconds kFirstWord{5};
 
 enum class LivenessState : std::uint8_t {
-  kUnknown,  ///< nothing was heard since this program began
+  kUnknown,  ///< nothing was heard, and it is watched for less than kFirstWord
   kUp,
   kDown,
 };
@@ -44,8 +47,9 @@ struct Candidate {
 class LivenessHistory {
  public:
   void told(const std::string& name, bool up, std::chrono::nanoseconds now);
-  /// `name` was not heard of for longer than it can take. Does nothing once it was told of.
-  void presume_dead(const std::string& name);
+  /// From `now` on `name` is watched: when nothing is told of it within kFirstWord it counts as down. Does
+  /// nothing when it is watched.
+  void watch(const std::string& name, std::chrono::nanoseconds now);
   void forget(const std::string& name) { lives_.erase(name); }
 
   [[nodiscard]] LivenessState state(const std::string& name) const;
@@ -55,6 +59,7 @@ class LivenessHistory {
  private:
   struct Life {
     LivenessState state = LivenessState::kUnknown;
+    std::optional<std::chrono::nanoseconds> watched_since{};
     std::chrono::nanoseconds up_since{};
     std::deque<std::chrono::nanoseconds> downs;  // lately, the latest last
   };
@@ -81,10 +86,13 @@ struct Choice {
 ///       - one that went down more than once within kFlapMemory must have been up for kHoldDown,
 ///       - another than the last active one is taken within kHoldDown of the last switch only when it has
 ///         been up for kSettleTime, and went down no more than once within kFlapMemory;
+///     else, when none of them is trusted, the last active one when it has been up for kSettleTime, and while
+///     it is not up the one that has been up for longest, and for kSettleTime;
 ///     else none.
 ///
-/// So a gateway that dies costs no wait, and one whose uplink is up for a second and down for a second causes
-/// one switch, however long it does. Pure.
+/// So a gateway that dies costs no wait, one whose uplink is up for a second and down for a second causes one
+/// switch, however long it does, and when all have stumbled the ranges are closed for kSettleTime at most
+/// once one stays up. Pure.
 [[nodiscard]] Choice choose(const std::vector<Candidate>& candidates, const Choice& before,
                             std::chrono::nanoseconds now);
 

@@ -84,12 +84,6 @@ Status Agent::start(GatewaySource& source) {
   if (!closed)
     tools_.log.error("ranges could not be closed by the store", {{"error", closed.error().message}});
   HOLDFAST_CHECK(watch_kernel());
-  first_word_ = tools_.loop.after(kFirstWord, [this] {
-    if (known_) {
-      for (const Gateway& one : known_->gateways) history_.presume_dead(one.name);
-    }
-    round();
-  });
   round();
   source_ = &source;
   return source.start(*this);

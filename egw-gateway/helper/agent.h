@@ -49,7 +49,8 @@ struct HelperMetrics {
 /// The store alone makes the ranges unreachable, before anything is asked or heard. A look at all of it (a
 /// "round") follows what the source and the gateways tell, what the kernel tells of our routes, of the links
 /// and of the ways to the gateways, and now and then without a cause. Nothing is withdrawn because this
-/// program began anew: a gateway that routes lead to counts until it is heard, or missed for kFirstWord.
+/// program began anew: a gateway that routes lead to counts until it is heard, or is watched and missed for
+/// kFirstWord.
 ///
 /// What is not known is left as it is: without a stored or told object no route of ours is touched. Clean
 /// removal needs the source's authority, and waits --removal-delay.
@@ -57,10 +58,6 @@ struct HelperMetrics {
 /// Lives on the event loop; what may block runs on the worker.
 class Agent final : public GatewayConsumer {
  public:
-  /// For a gateway to be heard after a start: a session that was cut off is found dead by its other end, and
-  /// made anew at the slow pace of sessions that are down.
-  static constexpr std::chrono::seconds kFirstWord{5};
-
   /// What it works with; all outlives it.
   struct Tools {
     EventLoop& loop;
@@ -143,7 +140,6 @@ class Agent final : public GatewayConsumer {
   std::chrono::nanoseconds round_due_{};
   EventLoop::Timer round_timer_;
   EventLoop::Timer rules_timer_;
-  EventLoop::Timer first_word_;
   EventLoop::Timer removal_;
 };
 

@@ -98,9 +98,13 @@ void Agent::watch_gateways(const NodeFacts& facts) {
   for (const LivenessTarget& before : targets_) {
     const bool kept = std::ranges::any_of(
         targets, [&](const LivenessTarget& target) { return is_same_session(target, before); });
+    if (kept) continue;
     // its session is another one now, or none
-    if (!kept && history_.state(before.gateway) == LivenessState::kUp)
-      history_.told(before.gateway, false, now());
+    if (history_.state(before.gateway) == LivenessState::kUp) history_.told(before.gateway, false, now());
+    if (history_.state(before.gateway) == LivenessState::kUnknown) history_.forget(before.gateway);
+  }
+  if (known_) {
+    for (const Gateway& one : known_->gateways) history_.watch(one.name, now());
   }
   const bool keys_missing = known_ && !known_->liveness.key_secret.empty() && options_.bfd_keys.empty();
   if (keys_missing) targets.clear();  // nobody who can send a packet may tell us who is alive

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <thread>
 
+#include "egw-gateway/choice/gateway_choice.h"
 #include "test/catch.h"
 #include "test/egw-gateway/helper/gateway_scene.h"
 
@@ -220,6 +221,22 @@ TEST_CASE_METHOD(GatewayScene, "A helper that is killed and begins anew takes no
   }
   CHECK(ping.lost() == 0);
   CHECK(helper_log(3).find("to=none") == std::string::npos);
+}
+
+TEST_CASE_METHOD(GatewayScene, "A helper that is told late of a gateway that died meanwhile leaves it",
+                 "[gateway]") {
+  start_all();
+  helper(3).stop(SIGKILL);
+  core('a').stop(SIGKILL);
+  std::filesystem::rename(home / "gateways", home / "away");
+  std::filesystem::remove_all(node(3).path("egw"));
+  start_helper(3);
+  until([&] { return page(3, "/readyz?verbose").find("neither stored nor told") != std::string::npos; },
+        kPatience);
+  std::this_thread::sleep_for(kFirstWord + 1s);  // the lateness itself, not a wait
+  CHECK(routes_to(3, 'a'));
+  std::filesystem::rename(home / "away", home / "gateways");
+  until([&] { return routes_to(3, 'b'); }, kPatience);
 }
 
 TEST_CASE_METHOD(GatewayScene, "Routes and rules that somebody takes away are put again", "[gateway]") {
