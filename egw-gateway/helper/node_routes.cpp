@@ -109,7 +109,7 @@ std::vector<Exemption> own_networks(const NodeFacts& facts, const LinkNames& nam
     const bool connected = route.table == nl::kMainTable && route.protocol == kKernelProtocol &&
                            route.type == nl::RouteType::kUnicast && !route.gateway && route.dst.prefix() != 0;
     if (connected && std::ranges::find(ours, route.ifindex) == std::end(ours)) {
-      out.push_back({route.dst, "a network of this node"});
+      out.push_back({.range = route.dst, .what = "a network of this node", .yields = true});
     }
   }
   return out;

@@ -69,7 +69,8 @@ using NextHops = std::map<IpFamily, NextHop>;
 /// To each of its pod addresses.
 [[nodiscard]] NextHops ways_to(const Gateway& gateway, const NodeFacts& facts, const LinkNames& names);
 
-/// The networks of the node's own links, which no range may take from it.
+/// The networks of the node's own links: parts of ranges that stay the node's. Who names them is the site's
+/// DHCP server, so they yield: no network may hold a whole range, and open it.
 [[nodiscard]] std::vector<Exemption> own_networks(const NodeFacts& facts, const LinkNames& names);
 
 /// What the kernel is to have.

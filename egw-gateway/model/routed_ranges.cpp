@@ -33,6 +33,23 @@ std::vector<Cidr> outermost(std::vector<Cidr> ranges) {
   return out;
 }
 
+void take(std::vector<Cidr>& parts, const Cidr& taken) {
+  std::vector<Cidr> left;
+  for (const Cidr& part : parts) {
+    const std::vector<Cidr> rest = without(part, taken);
+    left.insert(left.end(), rest.begin(), rest.end());
+  }
+  parts = std::move(left);
+}
+
+void halve(std::vector<Cidr>& parts, const Cidr& whole) {
+  const auto found = std::ranges::find(parts, whole);
+  if (found == parts.end() || whole.prefix() == whole.address().bits()) return;
+  const auto [low, high] = halves(whole);
+  *found = low;
+  parts.push_back(high);
+}
+
 std::string join(const std::vector<std::string>& parts) {
   std::string out;
   for (const std::string& part : parts) out += (out.empty() ? "" : ", ") + part;
@@ -83,13 +100,15 @@ RoutedRanges routed_ranges(const EdgeGateway& gateway, const std::vector<Exempti
     std::vector<std::string> met;
     for (const Exemption& exempt : exemptions) {
       if (!exempt.range.overlaps(range)) continue;
-      if (!exempt.expected) met.push_back(exempt.what + ", " + exempt.range.network().to_string());
-      std::vector<Cidr> left;
-      for (const Cidr& part : parts) {
-        const std::vector<Cidr> rest = without(part, exempt.range);
-        left.insert(left.end(), rest.begin(), rest.end());
+      const Cidr block = exempt.range.network();
+      if (exempt.yields && block.contains(range)) {
+        halve(parts, block);
+        out.faults.push_back(range.to_string() + " lies in " + exempt.what + ", " + block.to_string() +
+                             ", and is routed to the gateways all the same");
+        continue;
       }
-      parts = std::move(left);
+      if (!exempt.expected) met.push_back(exempt.what + ", " + block.to_string());
+      take(parts, block);
     }
     if (!met.empty()) {
       out.faults.push_back(range.to_string() + " overlaps " + join(met) +

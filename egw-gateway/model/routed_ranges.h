@@ -16,6 +16,8 @@ struct Exemption {
   Cidr range;
   std::string what{};     ///< "link-local addresses", for people
   bool expected = false;  ///< whether it is no fault when ranges overlap with it
+  /// A range that lies in it whole is routed all the same, and told: it is not ours who names it.
+  bool yields = false;
 
   bool operator==(const Exemption&) const = default;
 };
@@ -34,7 +36,8 @@ struct RoutedRanges {
 };
 
 /// vpcCIDRs and cloudPodCIDRs without what is exempt. A range that overlaps with it keeps its rest, and is
-/// told unless that was to be expected: what works goes on working. Pure.
+/// told unless that was to be expected: what works goes on working. One that is the same block as something
+/// that yields comes as its two halves, as of routes the more special one counts. Pure.
 [[nodiscard]] RoutedRanges routed_ranges(const EdgeGateway& gateway,
                                          const std::vector<Exemption>& exemptions);
 

@@ -189,6 +189,7 @@ TEST_CASE("The node's own networks are exempt, the pods' and the gateways' route
   REQUIRE(own.size() == 1);
   CHECK(own[0].range == cidr("192.168.77.0/24"));
   CHECK_FALSE(own[0].expected);
+  CHECK(own[0].yields);
 }
 
 TEST_CASE("A program that begins anew finds the gateway in use by the routes", "[gateway]") {

@@ -73,5 +73,48 @@ TEST_CASE("A range that holds the pool's pods keeps its rest, and that is told",
   CHECK(ranges.faults[0] == "10.244.0.0/15 overlaps the pool's own pods, 10.244.0.0/16");
 }
 
+TEST_CASE("A network that a site's DHCP server names takes a part of a range, and never all of it",
+          "[gateway]") {
+  struct Case {
+    const char* name;
+    const char* network;
+    std::initializer_list<const char*> ranges;
+    const char* fault;
+  };
+  const Case cases[] = {{"a part",
+                         "172.24.0.0/13",
+                         {"172.16.0.0/13"},
+                         "172.16.0.0/12 overlaps a network of this node, 172.24.0.0/13"},
+                        {"elsewhere", "192.168.0.0/16", {"172.16.0.0/12"}, nullptr},
+                        {"the range itself",
+                         "172.16.0.0/12",
+                         {"172.16.0.0/13", "172.24.0.0/13"},
+                         "172.16.0.0/12 lies in a network of this node, 172.16.0.0/12, and is routed to the "
+                         "gateways all the same"},
+                        {"more than the range",
+                         "172.0.0.0/8",
+                         {"172.16.0.0/12"},
+                         "172.16.0.0/12 lies in a network of this node, 172.0.0.0/8, and is routed to the "
+                         "gateways all the same"}};
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      const RoutedRanges ranges =
+          routed_ranges({.vpc_cidrs = cidrs({"172.16.0.0/12"})},
+                        {{.range = cidr(c.network), .what = "a network of this node", .yields = true}});
+      CHECK(ranges.ranges == cidrs(c.ranges));
+      CHECK(ranges.faults ==
+            (c.fault == nullptr ? std::vector<std::string>{} : std::vector<std::string>{c.fault}));
+    }
+  }
+}
+
+TEST_CASE("A single address that is a node's network too is routed", "[gateway]") {
+  const RoutedRanges ranges =
+      routed_ranges({.vpc_cidrs = cidrs({"172.16.0.1/32"})},
+                    {{.range = cidr("172.16.0.1/32"), .what = "a network of this node", .yields = true}});
+  CHECK(ranges.ranges == cidrs({"172.16.0.1/32"}));
+  CHECK(ranges.faults.size() == 1);
+}
+
 }  // namespace
 }  // namespace holdfast::gateway
