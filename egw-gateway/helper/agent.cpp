@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "common/base/host_addresses.h"
 #include "egw-gateway/helper/kernel_routes.h"
 
 namespace holdfast::gateway {
@@ -14,6 +15,9 @@ using namespace std::chrono_literals;
 // Events of the kernel come in floods: they are taken together, and leave the loop its time.
 constexpr auto kGather = 1ms;
 constexpr auto kRoundDistance = 30ms;
+// Name servers tell of changes to nobody.
+constexpr auto kServersTrusted = 60s;
+constexpr auto kServersMissed = 5s;
 // Time alone may change the choice.
 constexpr auto kUndecided = 250ms;
 constexpr auto kRetry = 500ms;
@@ -56,8 +60,11 @@ Agent::Agent(const Tools& tools, HelperOptions options) : tools_(tools), options
 Status Agent::read_store() {
   HOLDFAST_TRY(HelperStore::Loaded loaded, tools_.store.load());
   for (const std::string& note : loaded.notes) tools_.log.warning("store", {{"note", note}});
-  known_ = std::move(loaded.gateway);
-  stored_ = known_;
+  stored_ = std::move(loaded.state);
+  if (stored_) {
+    known_ = stored_->gateway;
+    servers_ = stored_->servers;
+  }
   tools_.log.info("store read", {{"path", tools_.store.path().native()}, {"known", known_.has_value()}});
   return {};
 }
@@ -128,7 +135,7 @@ void Agent::told(EdgeGateway gateway) {
     known_ = std::move(gateway);
     round();
   }
-  if (!stored_ || !is_same(*stored_, *known_)) save();
+  if (!is_stored()) save();
 }
 
 void Agent::gone() {
@@ -148,6 +155,42 @@ void Agent::remove() {
   stored_.reset();
 }
 
+void Agent::exempt_servers(std::vector<std::string> hosts) {
+  server_hosts_ = std::move(hosts);
+  look_up_servers();
+}
+
+void Agent::look_up_servers() {
+  const auto found = std::make_shared<std::vector<Result<std::vector<IpAddress>>>>();  // shared as in save()
+  tools_.resolver.run(
+      [hosts = server_hosts_, found] {
+        for (const std::string& host : hosts) found->push_back(addresses_of_host(host));
+      },
+      [this, found] { servers_found(*found); });
+}
+
+void Agent::servers_found(const std::vector<Result<std::vector<IpAddress>>>& found) {
+  std::vector<IpAddress> servers;
+  std::string trouble;
+  for (const Result<std::vector<IpAddress>>& one : found) {
+    if (one) servers.insert(servers.end(), one->begin(), one->end());
+    if (!one && trouble.empty()) trouble = one.error().message;
+  }
+  if (!trouble.empty()) servers.insert(servers.end(), servers_.begin(), servers_.end());
+  std::ranges::sort(servers);
+  servers.erase(std::unique(servers.begin(), servers.end()), servers.end());
+  tools_.health.set(kServerExempt, trouble.empty() ? ""
+                                   : servers.empty()
+                                       ? trouble + "; tell its address as --exempt"
+                                       : trouble + "; what is exempt are the addresses that it had");
+  servers_timer_ =
+      tools_.loop.after(trouble.empty() ? kServersTrusted : kServersMissed, [this] { look_up_servers(); });
+  if (servers == servers_) return;
+  servers_ = std::move(servers);
+  round();
+  if (known_ && !is_stored()) save();
+}
+
 void Agent::health(const std::string& trouble) { tools_.health.set(kSourceHeard, trouble); }
 
 void Agent::gateway_told(const std::string& name, bool up, const std::string& why) {
@@ -156,12 +199,16 @@ void Agent::gateway_told(const std::string& name, bool up, const std::string& wh
   round();
 }
 
+bool Agent::is_stored() const {
+  return stored_ && known_ && is_same(stored_->gateway, *known_) && stored_->servers == servers_;
+}
+
 void Agent::save() {
   if (saving_) return;
   saving_ = true;
   const auto done = std::make_shared<Status>();  // shared by the job and what comes after it
-  stored_ = known_;
-  tools_.worker.run([&store = tools_.store, gateway = *known_, done] { *done = store.save(gateway); },
+  stored_ = HelperState{*known_, servers_};
+  tools_.worker.run([&store = tools_.store, state = *stored_, done] { *done = store.save(state); },
                     [this, done] { saved(*done); });
 }
 
@@ -169,7 +216,7 @@ void Agent::saved(const Status& done) {
   saving_ = false;
   tools_.health.set(kStateStored, done ? "" : done.error().message);
   if (!done) stored_.reset();  // tried again with a round
-  if (done && known_ && (!stored_ || !is_same(*stored_, *known_))) save();
+  if (done && known_ && !is_stored()) save();
 }
 
 void Agent::round_after(std::chrono::nanoseconds delay) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/cidr.h"
 #include "common/base/event_loop.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
@@ -70,6 +71,7 @@ class Agent final : public GatewayConsumer {
     HelperStore& store;
     GatewayLiveness& liveness;
     NodeFirewall& firewall;  ///< used by the worker's thread
+    Worker& resolver;        ///< waits for name servers, which nothing else is to wait for
   };
   Agent(const Tools& tools, HelperOptions options);
   Agent(const Agent&) = delete;
@@ -80,6 +82,9 @@ class Agent final : public GatewayConsumer {
   Status close();
   /// close(), then all else. `source` outlives the agent's life on the loop. Errors: what no waiting cures.
   Status start(GatewaySource& source);
+  /// No packet for these hosts goes to a gateway: the API server and its proxy, by name or address. As long
+  /// as a name has no address the stored ones count. None: those that are stored are forgotten.
+  void exempt_servers(std::vector<std::string> hosts);
   /// A look at everything, and at the source.
   void look_again();
 
@@ -105,6 +110,9 @@ class Agent final : public GatewayConsumer {
   void want_rules(const NodeFacts& facts, const std::vector<Cidr>& ranges, bool has_gateway);
   void put_rules();
   void rules_put(const NodeFirewall::Look& look);
+  void look_up_servers();
+  void servers_found(const std::vector<Result<std::vector<IpAddress>>>& found);
+  [[nodiscard]] bool is_stored() const;
   void save();
   void saved(const Status& done);
   void remove();
@@ -121,7 +129,9 @@ class Agent final : public GatewayConsumer {
   std::optional<EdgeGateway> known_;
   bool removed_ = false;  // known to be gone: nothing of ours is to stay
   bool closed_ = false;   // the first routes were put
-  std::optional<EdgeGateway> stored_;
+  std::vector<IpAddress> servers_;
+  std::vector<std::string> server_hosts_;
+  std::optional<HelperState> stored_;
   bool saving_ = false;
 
   LivenessHistory history_;
@@ -141,6 +151,7 @@ class Agent final : public GatewayConsumer {
   EventLoop::Timer round_timer_;
   EventLoop::Timer rules_timer_;
   EventLoop::Timer removal_;
+  EventLoop::Timer servers_timer_;
 };
 
 }  // namespace holdfast::gateway

@@ -65,6 +65,9 @@ RoutedRanges Agent::ranges(const NodeFacts& facts) const {
   if (!known_) return {};
   std::vector<Exemption> exempt = exemptions(*known_);
   for (const Cidr& range : options_.exempt) exempt.push_back({range, "exempt on this node", true});
+  for (const IpAddress& server : servers_) {
+    exempt.push_back({Cidr::make(server, server.bits()).value_or(Cidr{}), "the API server", true});
+  }
   const std::vector<Exemption> own = own_networks(facts, options_.links);
   exempt.insert(exempt.end(), own.begin(), own.end());
   return routed_ranges(*known_, exempt);

@@ -21,6 +21,7 @@ inline constexpr Concern kGatewayAlive{"GatewayAlive"};
 inline constexpr Concern kGatewaysWatched{"GatewaysWatched"};
 inline constexpr Concern kRulesInPlace{"RulesInPlace"};
 inline constexpr Concern kSettingsRight{"SettingsRight"};
+inline constexpr Concern kServerExempt{"ServerExempt", false};
 inline constexpr Concern kRangesClear{"RangesClear", false};
 inline constexpr Concern kStateStored{"StateStored", false};
 inline constexpr Concern kSourceHeard{"SourceHeard", false};

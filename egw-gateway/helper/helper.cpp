@@ -16,6 +16,7 @@
 #include "common/base/worker.h"
 #include "common/http/patient_page_server.h"
 #include "common/kube/cluster_link.h"
+#include "common/kube/url.h"
 #include "egw-gateway/helper/agent.h"
 #include "egw-gateway/helper/api_gateway_source.h"
 #include "egw-gateway/helper/bfd_liveness.h"
@@ -48,9 +49,19 @@ Result<std::optional<bfd::Keys>> read_keys(Files& files, const std::filesystem::
   return std::optional<bfd::Keys>(*std::move(keys));
 }
 
+/// Where packets for the API server go to.
+std::vector<std::string> hosts_of(const kube::Config& config) {
+  std::vector<std::string> out;
+  for (const std::string& url : {config.server, config.proxy}) {
+    if (const Result<kube::Url> parsed = kube::parse_url(url)) out.push_back(parsed->host);
+  }
+  return out;
+}
+
 Result<std::unique_ptr<GatewaySource>> make_source(const HelperOptions& options, EventLoop& loop,
-                                                   Files& files, Metrics& metrics) {
+                                                   Files& files, Metrics& metrics, Agent& agent) {
   if (options.source == SourceKind::kDir) {
+    agent.exempt_servers({});
     return std::make_unique<DirGatewaySource>(loop, files, options.config_dir, options.pool);
   }
   HOLDFAST_TRY(const std::optional<kube::Config> config,
@@ -59,6 +70,7 @@ Result<std::unique_ptr<GatewaySource>> make_source(const HelperOptions& options,
     return fail(Code::kFailedPrecondition,
                 "there is no API server: run as a pod, tell --kubeconfig, or use --source=dir");
   }
+  agent.exempt_servers(hosts_of(*config));
   HOLDFAST_TRY(std::unique_ptr<kube::ClusterLink> link,
                kube::ClusterLink::connect(loop, files, metrics, *config, kProgram));
   return std::make_unique<ApiGatewaySource>(loop, std::move(link), options.pool);
@@ -103,15 +115,18 @@ Status run_helper(const HelperOptions& options, Logger& log) {
     if (running != nullptr) running->look_again();
   }));
   Worker worker(*loop);  // after the signals: its thread takes none
-  Agent agent({*loop, worker, files, log, health, helper_metrics, socket, store, liveness, firewall},
-              options);
+  Worker resolver(*loop);
+  Agent agent(
+      {*loop, worker, files, log, health, helper_metrics, socket, store, liveness, firewall, resolver},
+      options);
   // Before all that may fail: a helper that cannot go on must not leave the ranges open.
   Status closed = agent.close();
   if (options.once) return closed;
   if (!keys) return tl::unexpected(keys.error());
   log.info("egw-helper begins",
            {{"version", version()}, {"node", options.node_name}, {"pool", options.pool}});
-  HOLDFAST_TRY(const std::unique_ptr<GatewaySource> source, make_source(options, *loop, files, metrics));
+  HOLDFAST_TRY(const std::unique_ptr<GatewaySource> source,
+               make_source(options, *loop, files, metrics, agent));
   http::PatientPageServer server(
       *loop, options.healthz, [&](const http::RequestHead& head) { return page(head, health, metrics); }, log,
       "--healthz");

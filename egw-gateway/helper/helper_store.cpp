@@ -16,7 +16,7 @@ constexpr mode_t kFolderMode = 0700;
 
 struct Content {
   StateOwner owner;
-  EdgeGateway gateway;
+  HelperState state;
 };
 
 Result<Content> decode(std::string_view text) {
@@ -27,7 +27,12 @@ Result<Content> decode(std::string_view text) {
   HOLDFAST_TRY(out.owner.node, object["node"].string());
   HOLDFAST_TRY(out.owner.machine_id, object["machineID"].string());
   HOLDFAST_TRY(const JsonObject gateway, object["gateway"].object());
-  HOLDFAST_TRY(out.gateway, decode_edge_gateway(gateway));
+  HOLDFAST_TRY(out.state.gateway, decode_edge_gateway(gateway));
+  HOLDFAST_TRY(const std::vector<JsonField> servers, object["servers"].array_or_empty());
+  for (const JsonField& server : servers) {
+    HOLDFAST_TRY(const IpAddress address, server.address());
+    out.state.servers.push_back(address);
+  }
   return out;
 }
 
@@ -57,18 +62,21 @@ Result<HelperStore::Loaded> HelperStore::load() {
     out.notes.push_back(path_.native() + " is not used: it is of " + text_of(content->owner) + ", this is " +
                         text_of(owner_));
   } else {
-    out.gateway = std::move(content->gateway);
+    out.state = std::move(content->state);
   }
   return out;
 }
 
-Status HelperStore::save(const EdgeGateway& gateway) {
+Status HelperStore::save(const HelperState& state) {
+  json servers = json::array();
+  for (const IpAddress& server : state.servers) servers.push_back(server.to_string());
   HOLDFAST_CHECK(files_.make_folders(path_.parent_path(), kFolderMode));
   return write_state(files_, path_, kKind,
                      dump_json({{"pool", owner_.pool},
                                 {"node", owner_.node},
                                 {"machineID", owner_.machine_id},
-                                {"gateway", encode_edge_gateway(gateway)}}));
+                                {"gateway", encode_edge_gateway(state.gateway)},
+                                {"servers", std::move(servers)}}));
 }
 
 Status HelperStore::forget() {

@@ -21,17 +21,25 @@ struct StateOwner {
   bool operator==(const StateOwner&) const = default;
 };
 
+/// What a node needs to know before anybody answers.
+struct HelperState {
+  EdgeGateway gateway;
+  std::vector<IpAddress> servers{};  ///< the API server's addresses, or its proxy's
+
+  bool operator==(const HelperState&) const = default;
+};
+
 /// Keeps the pool's EdgeGateway, as it was last told, at <state_dir>/helper.json, mode 0600, in the envelope
 /// of state_file.h:
 ///
-///     {"pool":..,"node":..,"machineID":..,"gateway": EdgeGateway}
+///     {"pool":..,"node":..,"machineID":..,"gateway": EdgeGateway,"servers":[ADDRESS]}
 ///
 /// One program writes it. Not thread-safe.
 class HelperStore {
  public:
   struct Loaded {
-    std::optional<EdgeGateway> gateway;  ///< unset: none, or none that is ours
-    std::vector<std::string> notes;      ///< damage, foreign state
+    std::optional<HelperState> state;  ///< unset: none, or none that is ours
+    std::vector<std::string> notes;    ///< damage, foreign state
   };
 
   /// `files` outlives the store.
@@ -41,7 +49,7 @@ class HelperStore {
   /// nothing about the content.
   Result<Loaded> load();
   /// Durable on return; the old state stays when it fails. Errors: errno.
-  Status save(const EdgeGateway& gateway);
+  Status save(const HelperState& state);
   /// The pool is not enhanced any more. Durable on return. Errors: errno.
   Status forget();
 

@@ -239,6 +239,33 @@ TEST_CASE_METHOD(GatewayScene, "A helper that is told late of a gateway that die
   until([&] { return routes_to(3, 'b'); }, kPatience);
 }
 
+TEST_CASE_METHOD(GatewayScene, "The API server of a kubeconfig stays on the node's own routes, also at boot",
+                 "[gateway]") {
+  start_all();
+  const auto way_to_server = [&] { return node(3).run("ip route get 172.16.9.9 2>&1 || true"); };
+  CHECK_THAT(way_to_server(), Catch::Contains("dev flannel.1"));
+  helper(3).stop(SIGKILL);
+  std::ofstream(home / "kubeconfig")
+      << "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
+         "clusters: [{name: c, cluster: {server: 'https://172.16.9.9:6443'}}]\n"
+         "contexts: [{name: c, context: {cluster: c, user: u}}]\n"
+         "users: [{name: u, user: {token: t}}]\n";
+  start_helper(3, {"--source=crd", "--kubeconfig=" + (home / "kubeconfig").native()});
+  until([&] { return way_to_server().find("flannel.1") == std::string::npos; }, kPatience);
+  CHECK(node(3).can("ip route get 172.16.9.8 | grep -q flannel.1"));
+  CHECK(reaches());
+  until([&] { return node(3).can("grep -q 172.16.9.9 " + node(3).path("egw/helper.json").native()); },
+        kPatience);
+  helper(3).stop(SIGKILL);
+  static_cast<void>(node(3).run("ip route flush proto 157; ip -6 route flush proto 157"));
+  helper(3).start(node(3).netns(),
+                  {EGW_HELPER_PROGRAM, "--once", "--state-dir=" + node(3).path("egw").native()},
+                  node(3).path("helper.log"));
+  CHECK(helper(3).wait() == 0);
+  CHECK_THAT(way_to_server(), !Catch::Contains("No route to host"));
+  CHECK_THAT(node(3).run("ip route get 172.16.9.8 2>&1 || true"), Catch::Contains("No route to host"));
+}
+
 TEST_CASE_METHOD(GatewayScene, "Routes and rules that somebody takes away are put again", "[gateway]") {
   start_all();
   struct Damage {

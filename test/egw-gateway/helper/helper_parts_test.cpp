@@ -33,34 +33,35 @@ TEST_CASE("The store gives back what was saved, and only to whom it belongs", "[
   PosixFiles files;
   const StateOwner owner{"hangzhou", "box-1", "m1"};
   HelperStore store(files, folder.path() / "state", owner);
-  CHECK_FALSE(store.load().value().gateway.has_value());
-  REQUIRE(store.save(pool()).has_value());
-  CHECK(store.load().value().gateway == pool());
+  CHECK_FALSE(store.load().value().state.has_value());
+  const HelperState state{pool(), {ip("203.0.113.9"), ip("fd00::9")}};
+  REQUIRE(store.save(state).has_value());
+  CHECK(store.load().value().state == state);
   for (const StateOwner& other : {StateOwner{"ningbo", "box-1", "m1"}, StateOwner{"hangzhou", "box-2", "m1"},
                                   StateOwner{"hangzhou", "box-1", "m2"}}) {
     HelperStore theirs(files, folder.path() / "state", other);
     const HelperStore::Loaded loaded = theirs.load().value();
-    CHECK_FALSE(loaded.gateway.has_value());
+    CHECK_FALSE(loaded.state.has_value());
     REQUIRE(loaded.notes.size() == 1);
     CHECK_THAT(loaded.notes[0], Catch::Contains("is not used: it is of pool 'hangzhou', node 'box-1'"));
   }
   HelperStore at_boot(files, folder.path() / "state", {"", "", "m1"});
-  CHECK(at_boot.load().value().gateway == pool());
+  CHECK(at_boot.load().value().state == state);
   HelperStore of_another_machine(files, folder.path() / "state", {"", "", "m2"});
-  CHECK_FALSE(of_another_machine.load().value().gateway.has_value());
+  CHECK_FALSE(of_another_machine.load().value().state.has_value());
   REQUIRE(store.forget().has_value());
   REQUIRE(store.forget().has_value());
-  CHECK_FALSE(store.load().value().gateway.has_value());
+  CHECK_FALSE(store.load().value().state.has_value());
 }
 
 TEST_CASE("A torn state file is moved aside and told", "[gateway]") {
   const test::TemporaryFolder folder;
   PosixFiles files;
   HelperStore store(files, folder.path(), {"hangzhou", "box-1", "m1"});
-  REQUIRE(store.save(pool()).has_value());
+  REQUIRE(store.save({pool()}).has_value());
   std::filesystem::resize_file(store.path(), std::filesystem::file_size(store.path()) - 7);
   const HelperStore::Loaded loaded = store.load().value();
-  CHECK_FALSE(loaded.gateway.has_value());
+  CHECK_FALSE(loaded.state.has_value());
   CHECK(loaded.notes.size() == 1);
   CHECK_FALSE(std::filesystem::exists(store.path()));
 }
