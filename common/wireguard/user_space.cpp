@@ -87,8 +87,9 @@ Status UserSpaceWireGuard::start(const std::string& name) {
     return fail(Code::kFailedPrecondition,
                 what + ": there is a link of that name which is not wireguard-go's");
   }
-  const Command command{
-      .argv = {program, name}, .environment = {"LOG_LEVEL=error"}, .input = {}, .deadline = kStartPatience};
+  // Without LOG_LEVEL the process that stays has no output: with it that would be our pipe, and it would end
+  // of the first line that it writes when we have closed that.
+  const Command command{.argv = {program, name}, .environment = {}, .input = {}, .deadline = kStartPatience};
   const Result<CommandResult> done = executor_.run(command);
   if (!done) return tl::unexpected(Error(done.error()).within(what));
   if (done->succeeded() && connect(name)) return {};

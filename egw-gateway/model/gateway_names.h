@@ -34,6 +34,8 @@ inline constexpr std::uint16_t kBfdMultihopPort = 4784;
 /// What egw-helper's routes and rules bear, by which it knows its own. Of the numbers for routing daemons,
 /// and none of those in /etc/iproute2/rt_protos.
 inline constexpr std::uint8_t kRouteProtocol = 157;
+/// What the routes to the other ends of tunnels bear.
+inline constexpr std::uint8_t kTunnelProtocol = 159;
 /// Of the route to the live gateway: before whatever DHCP clients and network managers write.
 inline constexpr std::uint32_t kGatewayMetric = 37;
 /// Of the route that answers when no gateway is alive: behind everything else of the same range.
