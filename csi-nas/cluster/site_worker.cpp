@@ -12,7 +12,8 @@ constexpr std::chrono::milliseconds kWorkPatience{200};  // others wait for this
 
 Result<std::string> look_at_work(const SiteWorkTools& tools, const SiteOrder& spec, const std::string& place,
                                  const TaskLease& lease) {
-  HOLDFAST_TRY(const NasSource source, parse_source(spec.attributes, spec.mount_options, ""));
+  HOLDFAST_TRY(NasSource source, parse_source(spec.attributes, spec.mount_options, ""));
+  source.must_exist = spec.order.holds_volumes;
   const NasShare& share = source.shares.front();
   Result<std::string> mounted = tools.shares.mounted_at(source, kMountPatience);
   if (!mounted) return tl::unexpected(std::move(mounted).error().within("mount " + share.source()));

@@ -145,6 +145,7 @@ bool same_work(const SiteOrder& one, const SiteOrder& other) {
   const auto words = [](const SiteOrder& each) {
     DirectoryOrder order = without_node(each.order);
     order.stamp.clear();
+    order.holds_volumes = false;
     return to_words(order);
   };
   return one.site == other.site && one.attributes == other.attributes &&

@@ -71,7 +71,7 @@ struct TaskObject {
 [[nodiscard]] Result<std::string> work_place(const SiteOrder& spec);
 /// "make team-a/pvc-1"
 [[nodiscard]] std::string told(const SiteOrder& spec);
-/// The same, but for when it was asked first.
+/// The same, but for when it was asked first and what was known of the share then.
 [[nodiscard]] bool same_work(const SiteOrder& one, const SiteOrder& other);
 
 }  // namespace holdfast::nas

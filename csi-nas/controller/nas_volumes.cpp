@@ -48,7 +48,8 @@ NasVolumes::NasVolumes(NasRecords& records, ShareAccess& access, DirectoryWork& 
       clock_(clock),
       sites_(sites),
       cloud_(cloud),
-      directories_(records, access, work, clock, sites) {}
+      directories_(records, access, work, clock, sites),
+      places_(records) {}
 
 Result<NasRecord> NasVolumes::create(const NewVolume& wanted, Patience patience) {
   HOLDFAST_TRY(std::optional<NasRecord> known, records_.by_name(wanted.name, false));
@@ -170,6 +171,7 @@ Result<NasShare> NasVolumes::choose(const ClassParameters& parameters, const New
 
 Result<NasRecord> NasVolumes::make(NasRecord record, const NewVolume& wanted, Patience patience) {
   if (record.kind == NasRecord::Kind::kSubpath) {
+    HOLDFAST_TRY(const PlacesTaken::Held place, places_.hold(record));
     HOLDFAST_TRY(const ClassParameters parameters, parse_class(wanted.parameters, wanted.mount_options));
     HOLDFAST_CHECK(copied_or_made(record, parameters.source.mode, patience));
   }
@@ -225,7 +227,7 @@ Status NasVolumes::copied_or_made(NasRecord& record, std::optional<mode_t> mode,
     source = *std::move(found);
   }
   Status done = directories_.make(record, source, mode, patience);
-  if (done) return {};
+  if (done || record.version.empty()) return done;  // nothing was begun
   if (!leaves_nothing(done.error())) return tl::unexpected(csi::may_be_left(std::move(done).error()));
   HOLDFAST_CHECK(records_.remove(record));
   return done;

@@ -13,6 +13,7 @@
 #include "common/base/result.h"
 #include "csi-nas/controller/cloud_volumes.h"
 #include "csi-nas/controller/nas_records.h"
+#include "csi-nas/controller/places_taken.h"
 #include "csi-nas/controller/share_access.h"
 #include "csi-nas/controller/site_work.h"
 #include "csi-nas/controller/volume_directories.h"
@@ -69,7 +70,8 @@ class NasVolumes {
 
   /// The server is the next of the class's, in turn, that answers; a copy is made on its source's.
   /// Errors: kInvalidArgument of the class and the template, or a source on a share that is not the class's;
-  /// kAlreadyExists for a volume of that name that is another, or a directory that is not the volume's;
+  /// kAlreadyExists for a volume of that name that is another, or a directory that is not the volume's,
+  /// or lies in one that is another's;
   /// kResourceExhausted when the class's site is none of the pools;
   /// kNotFound for the source; kOutOfRange when it is smaller than its source.
   Result<NasRecord> create(const NewVolume& wanted, Patience patience);
@@ -115,6 +117,7 @@ class NasVolumes {
   SiteWork* sites_;      // null: there are none
   CloudVolumes* cloud_;  // likewise
   VolumeDirectories directories_;
+  PlacesTaken places_;
   std::atomic<std::size_t> turn_ = 0;  // whose of a class's shares is next
 };
 

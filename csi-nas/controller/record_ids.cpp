@@ -77,6 +77,15 @@ Result<NasSource> share_of(const NasRecord& record) {
   return parse_source(record.attributes, record.mount_options, "");
 }
 
+bool is_same_share(const NasRecord& one, const NasRecord& other) {
+  const auto is_same = [&](const char* key) {
+    const auto found = one.attributes.find(key);
+    const auto there = other.attributes.find(key);
+    return found != one.attributes.end() && there != other.attributes.end() && found->second == there->second;
+  };
+  return one.site == other.site && is_same("server") && is_same("path");
+}
+
 Result<NasAttributes> volume_context(const NasRecord& record) {
   HOLDFAST_TRY(const NasSource source, share_of(record));
   NasAttributes out = record.attributes;

@@ -18,6 +18,8 @@ namespace holdfast::nas {
 
 /// The share of a record, and how it is mounted. Errors: as parse_source().
 [[nodiscard]] Result<NasSource> share_of(const NasRecord& record);
+/// Whether both are of one share, however that is mounted.
+[[nodiscard]] bool is_same_share(const NasRecord& one, const NasRecord& other);
 /// What a node needs to mount the volume, as PersistentVolumes tell it. Errors: as parse_source().
 [[nodiscard]] Result<NasAttributes> volume_context(const NasRecord& record);
 /// What a handle tells when the record of its volume was lost. nullopt for other ids. Errors: as

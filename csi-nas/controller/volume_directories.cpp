@@ -60,12 +60,28 @@ Status VolumeDirectories::work_at_site(NasRecord& record, const DirectoryOrder& 
   return {};
 }
 
+// It, or another on the same share, was made.
+bool VolumeDirectories::holds_volumes(const NasRecord& record) const {
+  const auto is_beside = [&record](const NasRecord& other) {
+    return other.ready && is_same_share(other, record) &&
+           (other.kind == NasRecord::Kind::kSubpath || other.kind == NasRecord::Kind::kSnapshot);
+  };
+  return record.ready || std::ranges::any_of(records_.list(false), is_beside) ||
+         std::ranges::any_of(records_.list(true), is_beside);
+}
+
 Status VolumeDirectories::work_on(NasRecord& record, DirectoryOrder order, Patience patience) {
+  order.holds_volumes = holds_volumes(record);
   if (!record.site.empty()) return work_at_site(record, order, patience);
-  HOLDFAST_TRY(const NasSource source, share_of(record));
+  HOLDFAST_TRY(NasSource source, share_of(record));
+  source.must_exist = order.holds_volumes;
   const NasShare& share = source.shares.front();
   Result<std::string> mounted = access_.mounted_at(source, std::min(patience, kAccessPatience));
-  if (!mounted) return tl::unexpected(std::move(mounted).error().within("mount " + share.source()));
+  if (!mounted) {
+    Error error = std::move(mounted).error().within("mount " + share.source());
+    if (source.must_exist && error.code == Code::kNotFound) error.code = Code::kUnavailable;
+    return tl::unexpected(std::move(error));
+  }
   HOLDFAST_CHECK(keep_before_making(record, order));
   order.mounted_at = *std::move(mounted);
   const std::string place = share.source() + (order.snapshot ? " snapshot " : " ") + record.directory;

@@ -15,8 +15,11 @@ namespace holdfast::nas {
 /// The directories of volumes and snapshots, as their records have them: worked on here, on a share that is
 /// mounted for that, or by a node of the record's site. Thread-safe, but for one volume at a time.
 ///
-/// Errors of all calls: kAborted while the work is under way; kUnavailable while the server is away, or there
-/// is no cluster whose node could do it; of ShareVolumes.
+/// A share on which there are volumes by the records, but none to be seen, is not worked on: its server shows
+/// something else in its place.
+///
+/// Errors of all calls: kAborted while the work is under way; kUnavailable while the server or the share is
+/// away, or there is no cluster whose node could do it; of ShareVolumes.
 class VolumeDirectories {
  public:
   using Patience = std::chrono::milliseconds;
@@ -38,6 +41,7 @@ class VolumeDirectories {
   Status work_on(NasRecord& record, DirectoryOrder order, Patience patience);
   Status work_at_site(NasRecord& record, const DirectoryOrder& order, Patience patience);
   Status keep_before_making(NasRecord& record, const DirectoryOrder& order);
+  [[nodiscard]] bool holds_volumes(const NasRecord& record) const;
 
   NasRecords& records_;
   ShareAccess& access_;

@@ -32,10 +32,11 @@ constexpr mode_t kRecordMode = 0600;
 
 bool is_quick(DirectoryVerb verb) { return verb != DirectoryVerb::kCopy && verb != DirectoryVerb::kRemove; }
 
-// What makes an order the same as one that is under way: where the share is mounted now, and when it was
-// asked first, does not matter.
+// What makes an order the same as one that is under way: where the share is mounted now, what is known of it,
+// and when it was asked first, does not matter.
 std::vector<std::string> identity_of(DirectoryOrder order) {
   order.mounted_at.clear();
+  order.holds_volumes = false;
   order.stamp.clear();
   return to_words(order);
 }

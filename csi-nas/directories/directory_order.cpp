@@ -29,9 +29,9 @@ constexpr std::array<Text, 6> kTexts{
     Text{"stamp", &DirectoryOrder::stamp},           Text{"holder", &DirectoryOrder::holder},
 };
 using Flag = std::pair<std::string_view, bool DirectoryOrder::*>;
-constexpr std::array<Flag, 3> kFlags{Flag{"mounted", &DirectoryOrder::mounted},
-                                     Flag{"snapshot", &DirectoryOrder::snapshot},
-                                     Flag{"from-snapshot", &DirectoryOrder::from_snapshot}};
+constexpr std::array<Flag, 4> kFlags{
+    Flag{"mounted", &DirectoryOrder::mounted}, Flag{"holds-volumes", &DirectoryOrder::holds_volumes},
+    Flag{"snapshot", &DirectoryOrder::snapshot}, Flag{"from-snapshot", &DirectoryOrder::from_snapshot}};
 
 std::string word(std::string_view key, std::string_view value) {
   std::string out(key);
@@ -110,6 +110,7 @@ Result<std::string> carry_out(const DirectoryOrder& order, Progress& progress, c
   if (order.mounted && !root.is_mount()) {
     return fail(Code::kUnavailable, "the share is no longer mounted at " + order.mounted_at);
   }
+  if (order.holds_volumes) HOLDFAST_CHECK(check_holds_volumes(root));
   ShareVolumes volumes(root, order.holder, [&](const Progress& now) {
     progress = now;
     if (sink) sink(now);

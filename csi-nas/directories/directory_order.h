@@ -24,6 +24,7 @@ struct DirectoryOrder {
   DirectoryVerb verb = DirectoryVerb::kMake;
   std::string mounted_at = {};      ///< where the share's root is mounted
   bool mounted = false;             ///< what is there must be a mount: a plain folder is not the share
+  bool holds_volumes = false;       ///< volumes were made on it: what has none is not the share
   std::string directory = {};       ///< below it; checked by RelativePath::parse, unless `snapshot`
   bool snapshot = false;            ///< `directory` is the name of a snapshot
   std::string owner = {};           ///< the volume's name

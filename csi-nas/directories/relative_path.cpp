@@ -35,7 +35,7 @@ Result<RelativePath> RelativePath::parse(std::string_view text) {
     if (name == "." || name == "..") return refuse(text, "holds '.' or '..': name it from the share's root");
     if (name.find('\0') != std::string_view::npos) return refuse(text, "holds a zero byte");
     if (name.size() > kMaxNameBytes) return refuse(text, "has a name of more than 255 bytes");
-    if (path.empty() && name == kOwnFolder) return refuse(text, "is kept for the driver: choose another");
+    if (name == kOwnFolder) return refuse(text, "is kept for the driver: choose another");
     if (!path.empty()) path += '/';
     path += name;
   }

@@ -9,7 +9,8 @@
 
 namespace holdfast::nas {
 
-/// The folder of a share in which we keep what is ours (share_volumes.h draws it). No volume lies in it.
+/// The folder of a share in which we keep what is ours (share_volumes.h draws it). No volume lies in one, nor
+/// in that of another share which the share holds.
 inline constexpr std::string_view kOwnFolder = ".holdfast";
 inline constexpr std::size_t kMaxNameBytes = 255;   ///< NAME_MAX of Linux and of NFS servers
 inline constexpr std::size_t kMaxPathBytes = 4000;  ///< leaves room for a mount point within PATH_MAX

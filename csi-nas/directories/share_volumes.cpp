@@ -23,6 +23,8 @@ constexpr mode_t kOwnMode = 0700;
 constexpr mode_t kParentMode = 0755;
 constexpr std::size_t kHashDigits = 24;
 constexpr std::size_t kShown = 300;
+constexpr const char* kMark = ".holdfast-new";
+constexpr const char* kMarkText = "holdfast";
 
 std::string hash_of(const std::string& text) { return sha512_hex(text).substr(0, kHashDigits); }
 
@@ -34,6 +36,14 @@ bool is_same_file(int one, int other) {
 }
 
 std::string quoted(const RelativePath& directory) { return "'" + printable(directory.text(), kShown) + "'"; }
+
+std::string new_claim(const VolumeDirectory& volume) { return "new " + volume.owner; }
+
+tl::unexpected<Error> refuse_foreign(const VolumeDirectory& volume) {
+  return fail(Code::kAlreadyExists, "the directory " + quoted(volume.directory) +
+                                        " is there and not a volume's: choose another subDir, or use it "
+                                        "by a PersistentVolume of your own");
+}
 
 }  // namespace
 
@@ -54,8 +64,7 @@ Result<ShareVolumes::OwnNames> ShareVolumes::place_of(const VolumeDirectory& vol
                   .key = key,
                   .claim = hash_of(volume.directory.text()),
                   .work = "work-" + key + "-" + holder_,
-                  .links = "links-" + key + "-" + holder_,
-                  .trash = "trash-" + key};
+                  .links = "links-" + key + "-" + holder_};
 }
 
 Result<std::optional<std::string>> ShareVolumes::claimant(int claims, const std::string& claim) {
@@ -64,6 +73,11 @@ Result<std::optional<std::string>> ShareVolumes::claimant(int claims, const std:
   if (size >= 0) return std::optional(std::string(text.data(), static_cast<std::size_t>(size)));
   if (errno == ENOENT) return std::optional<std::string>{};
   return fail_entry(errno, "read the claim", claim);
+}
+
+// In its place or before.
+bool ShareVolumes::is_claim_of(const std::optional<std::string>& text, const VolumeDirectory& volume) {
+  return text == volume.owner || text == new_claim(volume);
 }
 
 Result<bool> ShareVolumes::is_there(const RelativePath& directory) const {
@@ -75,21 +89,35 @@ Result<bool> ShareVolumes::is_there(const RelativePath& directory) const {
   return fail_entry(errno, "look for", directory.text());
 }
 
+Result<bool> ShareVolumes::is_marked(const RelativePath& directory) const {
+  const auto folder = root_.find_folder(directory.text());
+  if (!folder || !*folder) return false;  // a link or a file is there: not what we made
+  struct stat info {};
+  if (::fstatat((*folder)->get(), kMark, &info, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  if (errno == ENOENT) return false;
+  return fail_entry(errno, "look for the mark in", directory.text());
+}
+
 Result<ShareVolumes::Standing> ShareVolumes::standing(const OwnNames& place,
                                                       const VolumeDirectory& volume) const {
   HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), place.claim));
-  if (known) return *known == volume.owner ? Standing::kOurs : Standing::kOthers;
   HOLDFAST_TRY(const bool there, is_there(volume.directory));
-  return there ? Standing::kForeign : Standing::kAbsent;
+  if (!known) return there ? Standing::kForeign : Standing::kAbsent;
+  if (*known == volume.owner) return Standing::kOurs;
+  if (*known != new_claim(volume)) return Standing::kOthers;
+  if (!there) return Standing::kOurs;
+  HOLDFAST_TRY(const bool marked, is_marked(volume.directory));
+  return marked ? Standing::kOurs : Standing::kDisplaced;
 }
 
 // Sure against another that claims it now.
 Status ShareVolumes::claim(const OwnNames& place, const VolumeDirectory& volume) {
-  if (::symlinkat(volume.owner.c_str(), place.claims.get(), place.claim.c_str()) != 0 && errno != EEXIST) {
+  const std::string text = new_claim(volume);
+  if (::symlinkat(text.c_str(), place.claims.get(), place.claim.c_str()) != 0 && errno != EEXIST) {
     return fail_entry(errno, "claim", volume.directory.text());
   }
   HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), place.claim));
-  if (known && *known == volume.owner) return {};
+  if (is_claim_of(known, volume)) return {};
   return fail(Code::kAlreadyExists, "the directory " + quoted(volume.directory) + " belongs to the volume " +
                                         printable(known.value_or(""), kShown) + ": choose another subDir");
 }
@@ -108,13 +136,6 @@ Status ShareVolumes::check_above(const OwnNames& place, const VolumeDirectory& v
   return {};
 }
 
-// Of a volume that is not to be made after all.
-Status ShareVolumes::unclaim(const OwnNames& place, const VolumeDirectory& volume) {
-  HOLDFAST_CHECK(clear_unfinished(place));
-  if (::unlinkat(place.claims.get(), place.claim.c_str(), 0) == 0 || errno == ENOENT) return {};
-  return fail_entry(errno, "give up the claim of", volume.directory.text());
-}
-
 Status ShareVolumes::make(const VolumeDirectory& volume, mode_t mode) { return build(volume, nullptr, mode); }
 
 Status ShareVolumes::copy(const VolumeDirectory& volume, const std::string& source,
@@ -126,13 +147,10 @@ Status ShareVolumes::build(const VolumeDirectory& volume, const std::string* sou
                            std::optional<mode_t> mode) {
   HOLDFAST_TRY(const OwnNames place, place_of(volume));
   HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
-  if (standing == Standing::kForeign) {
-    return fail(Code::kAlreadyExists, "the directory " + quoted(volume.directory) +
-                                          " is there and not a volume's: choose another subDir, or use it "
-                                          "by a PersistentVolume of your own");
-  }
+  if (standing == Standing::kDisplaced) return displaced(place, volume);
+  if (standing == Standing::kForeign) return refuse_foreign(volume);
   HOLDFAST_TRY(const bool whole, is_there(volume.directory));
-  if (standing == Standing::kOurs && whole) return clear_unfinished(place);
+  if (standing == Standing::kOurs && whole) return confirm(place, volume);
   std::optional<Fd> from;
   if (source != nullptr) {
     HOLDFAST_TRY(from, root_.find_folder(*source));
@@ -144,8 +162,52 @@ Status ShareVolumes::build(const VolumeDirectory& volume, const std::string* sou
   HOLDFAST_TRY(const Fd work, root_.make_folders(std::string(kOwnFolder) + "/" + place.work, kOwnMode));
   if (from) HOLDFAST_CHECK(fill(place, *source, from->get(), work.get()));
   if (mode && ::fchmod(work.get(), *mode) != 0) return fail_entry(errno, "set the mode of", place.work);
+  if (::symlinkat(kMarkText, work.get(), kMark) != 0 && errno != EEXIST) {
+    return fail_entry(errno, "mark", place.work);
+  }
   HOLDFAST_CHECK(put_in_place(place, volume));
+  return confirm(place, volume);
+}
+
+Status ShareVolumes::displaced(const OwnNames& place, const VolumeDirectory& volume) {
+  HOLDFAST_CHECK(unclaim(place, volume));
+  return refuse_foreign(volume);
+}
+
+// Of one that is in its place.
+Status ShareVolumes::confirm(const OwnNames& place, const VolumeDirectory& volume) {
+  HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), place.claim));
+  if (known == new_claim(volume)) {
+    HOLDFAST_CHECK(change_claim(place, volume, volume.owner));
+  }
+  HOLDFAST_CHECK(drop_mark(volume.directory));
   return clear_unfinished(place);
+}
+
+// The folder's own times stay those of what it was copied from.
+Status ShareVolumes::drop_mark(const RelativePath& directory) const {
+  HOLDFAST_TRY(const std::optional<Fd> folder, root_.find_folder(directory.text()));
+  struct stat info {};
+  if (!folder || ::fstat(folder->get(), &info) != 0) return {};
+  if (::unlinkat(folder->get(), kMark, 0) != 0) {
+    return errno == ENOENT ? Status{} : Status(fail_entry(errno, "remove the mark of", directory.text()));
+  }
+  const std::array<timespec, 2> times{info.st_atim, info.st_mtim};
+  static_cast<void>(::futimens(folder->get(), times.data()));
+  return {};
+}
+
+// By a rename: killed anywhere, the claim is as it was or as it is to be.
+Status ShareVolumes::change_claim(const OwnNames& place, const VolumeDirectory& volume,
+                                  const std::string& text) {
+  const std::string next = place.claim + "-new";
+  const int claims = place.claims.get();
+  if (::unlinkat(claims, next.c_str(), 0) != 0 && errno != ENOENT) return fail_entry(errno, "remove", next);
+  if (::symlinkat(text.c_str(), claims, next.c_str()) != 0 ||
+      ::renameat(claims, next.c_str(), claims, place.claim.c_str()) != 0) {
+    return fail_entry(errno, "change the claim of", volume.directory.text());
+  }
+  return {};
 }
 
 Status ShareVolumes::fill(const OwnNames& place, const std::string& path, int source, int work) {
@@ -168,106 +230,36 @@ Status ShareVolumes::put_in_place(const OwnNames& place, const VolumeDirectory& 
   }
   const int error = rename_new(place.own.get(), place.work, parent.get(), volume.directory.name());
   if (error == 0) return {};
-  if (error == EEXIST) return {};  // another holder was faster
-  return fail_entry(error, "put in place", volume.directory.text());
+  if (error != EEXIST) return fail_entry(error, "put in place", volume.directory.text());
+  HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
+  if (standing == Standing::kDisplaced) return displaced(place, volume);
+  return {};  // another holder was faster
 }
 
-// Takes away what this holder and others worked on; a volume that is in its place needs it no more.
-Status ShareVolumes::clear_unfinished(const OwnNames& place) {
+// The names of the volume's in our folder that begin with `kind`, whoever works on them.
+Result<std::vector<std::string>> ShareVolumes::unfinished(const OwnNames& place, std::string_view kind) {
+  const std::string prefix = std::string(kind) + "-" + place.key;
+  std::vector<std::string> names;
   FolderReader reader;
   HOLDFAST_CHECK(reader.begin(place.own.get(), 0));
   for (;;) {
     HOLDFAST_TRY(const std::optional<FolderEntry> entry, reader.next());
-    if (!entry) return {};
-    const std::string name(entry->name);
-    if (name.starts_with("work-" + place.key) || name.starts_with("links-" + place.key)) {
-      HOLDFAST_CHECK(remove_own(place, name));
-    }
+    if (!entry) return names;
+    if (entry->name.starts_with(prefix)) names.emplace_back(entry->name);
   }
 }
 
-Status ShareVolumes::remove_own(const OwnNames& place, const std::string& name) {
-  return remove_tree(root_.opener(), place.own.get(), name, progress_, sink_);
-}
-
-Status ShareVolumes::remove(const VolumeDirectory& volume) {
-  HOLDFAST_TRY(const OwnNames place, place_of(volume));
-  HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
-  if (standing == Standing::kForeign) {
-    return fail(Code::kFailedPrecondition, "the directory " + quoted(volume.directory) +
-                                               " is not one of the driver's: remove it by hand");
-  }
-  if (standing == Standing::kOurs) {
-    HOLDFAST_CHECK(rename_to_trash(place, volume.directory));
-    HOLDFAST_CHECK(unclaim(place, volume));
-  }
-  HOLDFAST_CHECK(clear_unfinished(place));
-  return remove_own(place, place.trash);
-}
-
-Status ShareVolumes::rename_to_trash(const OwnNames& place, const RelativePath& directory) {
-  HOLDFAST_TRY(const std::optional<Fd> parent, root_.find_folder(directory.parent()));
-  if (!parent) return {};
-  for (;;) {
-    if (::renameat(parent->get(), directory.name().c_str(), place.own.get(), place.trash.c_str()) == 0 ||
-        errno == ENOENT) {
-      return {};
-    }
-    const bool taken = errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR || errno == EISDIR;
-    if (!taken) return fail_entry(errno, "take away", directory.text());
-    HOLDFAST_CHECK(remove_own(place, place.trash));
-  }
-}
-
-// A rename: one that is killed leaves the claim as it was or as it is to be.
-Status ShareVolumes::retain(const VolumeDirectory& volume) {
-  HOLDFAST_TRY(const OwnNames place, place_of(volume));
-  HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
-  if (standing != Standing::kOurs) return {};
-  HOLDFAST_CHECK(clear_unfinished(place));
-  const std::string text = "retained " + volume.owner;
-  const std::string next = place.claim + "-new";
-  const int claims = place.claims.get();
-  if (::unlinkat(claims, next.c_str(), 0) != 0 && errno != ENOENT) return fail_entry(errno, "remove", next);
-  if (::symlinkat(text.c_str(), claims, next.c_str()) != 0 ||
-      ::renameat(claims, next.c_str(), claims, place.claim.c_str()) != 0) {
-    return fail_entry(errno, "give up", volume.directory.text());
+// Takes away what this holder and others worked on; a volume that is in its place needs it no more.
+Status ShareVolumes::clear_unfinished(const OwnNames& place) {
+  for (const std::string_view kind : {"work", "links"}) {
+    HOLDFAST_TRY(const std::vector<std::string> names, unfinished(place, kind));
+    for (const std::string& name : names) HOLDFAST_CHECK(remove_own(place, name));
   }
   return {};
 }
 
-Result<std::string> ShareVolumes::archive(const VolumeDirectory& volume, const std::string& stamp) {
-  HOLDFAST_TRY(const OwnNames place, place_of(volume));
-  HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
-  if (standing == Standing::kForeign) {
-    return fail(Code::kFailedPrecondition, "the directory " + quoted(volume.directory) +
-                                               " is not one of the driver's: it is left alone");
-  }
-  if (standing != Standing::kOurs) return newest_archive(volume.directory);
-  HOLDFAST_TRY(const std::string archived, rename_to_archive(volume.directory, stamp));
-  HOLDFAST_CHECK(unclaim(place, volume));
-  return archived;
-}
-
-Result<std::string> ShareVolumes::rename_to_archive(const RelativePath& directory, const std::string& stamp) {
-  HOLDFAST_TRY(const std::optional<Fd> parent, root_.find_folder(directory.parent()));
-  if (!parent) return std::string();
-  struct stat info {};
-  if (::fstatat(parent->get(), directory.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (errno == ENOENT) return newest_archive(directory);
-    return fail_entry(errno, "look for", directory.text());
-  }
-  if (!S_ISDIR(info.st_mode)) {
-    return fail(Code::kFailedPrecondition,
-                quoted(directory) + " is no directory any more: somebody put something else in its place");
-  }
-  const std::string above = directory.parent().empty() ? "" : directory.parent() + "/";
-  for (unsigned number = 0;; ++number) {
-    const std::string name = archive_name(directory.name(), stamp, number);
-    const int error = rename_new(parent->get(), directory.name(), parent->get(), name);
-    if (error == 0) return above + name;
-    if (error != EEXIST) return fail_entry(error, "archive", directory.text());
-  }
+Status ShareVolumes::remove_own(const OwnNames& place, const std::string& name) {
+  return remove_tree(root_.opener(), place.own.get(), name, progress_, sink_);
 }
 
 }  // namespace holdfast::nas

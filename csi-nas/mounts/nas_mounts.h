@@ -48,10 +48,10 @@ class NasMounts {
   /// The end of a call that began now and whose caller waits for `patience`.
   [[nodiscard]] Deadline deadline(std::chrono::nanoseconds patience) const;
 
-  /// Shows the source at `target`. A folder that the share lacks is made. A share whose server is dead, or
-  /// has forgotten it (ESTALE), is mounted anew from where the source is now; who uses it as it was keeps
-  /// that. Errors: kAlreadyExists when something else is there; kNotFound when a server has nothing to make
-  /// the folder in; kFailedPrecondition when this machine lacks what the source's locks need.
+  /// Shows the source at `target`. A folder that the share lacks is made, unless it must exist. A share whose
+  /// server is dead, or has forgotten it (ESTALE), is mounted anew from where the source is now; who uses it
+  /// as it was keeps that. Errors: kAlreadyExists when something else is there; kNotFound when a server has
+  /// nothing to make the folder in; kFailedPrecondition when this machine lacks what the source's locks need.
   Status stage(const NasSource& source, const std::string& target, Deadline deadline);
   /// Shows what is mounted at `staged` also at `target`.
   Status publish(const std::string& staged, const std::string& target, bool read_only, Deadline deadline);

@@ -100,8 +100,8 @@ Status ShareMounter::mount(const NasSource& source, const ReachedShare& reached,
     return calls_.mount(reached.server.text(), request, patience);
   };
   Status done = asks_.ask(reached.server, deadline, mount_now);
-  const bool writable = !request.options.read_only();
-  if (done || !may_be_missing(done.error()) || !writable || reached.share.path == "/") return done;
+  const bool makes = !request.options.read_only() && !source.must_exist && reached.share.path != "/";
+  if (done || !may_be_missing(done.error()) || !makes) return done;
   const Status made = make_missing(source, reached, target, deadline);
   if (!made && done.error().code == Code::kPermissionDenied && may_be_missing(made.error())) return done;
   if (!made)

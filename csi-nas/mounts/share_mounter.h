@@ -29,8 +29,9 @@ class ShareMounter {
   /// The first server of the source that lives. Errors: kUnavailable when none does, why the first does not.
   Result<ReachedShare> reach(const NasSource& source, Deadline deadline);
   /// Mounts it at `target`, by version 3 after what its locks need was started. A folder that the share lacks
-  /// is made first, unless it is to be read alone. Errors: kNotFound when the server has nothing to make it
-  /// in; kFailedPrecondition when this machine lacks what the locks need; of ServerCalls::ask.
+  /// is made first, unless it must exist or is to be read alone. Errors: kNotFound when the server has
+  /// nothing to make it in; kFailedPrecondition when this machine lacks what the locks need; of
+  /// ServerCalls::ask.
   Status mount(const NasSource& source, const ReachedShare& reached, const std::string& target,
                Deadline deadline);
 

@@ -199,7 +199,17 @@ Status set_mode(const std::string& root, const std::string& path, mode_t mode) {
              : Status(fail_errno(errno, "change the mode of " + path));
 }
 
+// A bind of what is mounted asks the server nothing, and so would show also what it has forgotten.
+Status check_known(const std::string& root, const std::string& path) {
+  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
+  HOLDFAST_TRY(const std::optional<Fd> found, beneath.find(path));
+  struct statvfs space {};
+  if (!found || ::fstatvfs(found->get(), &space) == 0) return {};
+  return fail_errno(errno, "look at " + path);
+}
+
 Status bind_part(const std::string& root, const BindRequest& request) {
+  HOLDFAST_CHECK(check_known(root, request.source));
   if (request.make_parents) {
     HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
     HOLDFAST_CHECK(beneath.make_place(request.target));

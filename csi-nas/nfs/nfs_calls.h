@@ -77,7 +77,7 @@ class NfsCalls {
                              Patience patience) = 0;
   virtual Status set_mode(const std::string& server, const std::string& path, mode_t mode,
                           Patience patience) = 0;
-  /// As mount::Mounter::publish().
+  /// As mount::Mounter::publish(). Errors: ESTALE when the server has forgotten the source.
   virtual Status bind(const std::string& server, const BindRequest& request, Patience patience) = 0;
   /// Takes away all NFS that is mounted at the target; nothing there is success. Errors: kUnavailable (EBUSY)
   /// while somebody uses it, when orderly; kFailedPrecondition when something else than NFS is mounted there,

@@ -230,6 +230,7 @@ Status check_kind(const Words& words) {
 
 Status apply_handle(std::string_view volume_id, NasSource& source) {
   HOLDFAST_TRY(const auto handle, parse_handle(volume_id));
+  source.must_exist = handle || is_hashed_handle(volume_id);
   if (!handle) return {};
   for (NasShare& share : source.shares) share.path = handle->share;
   source.subdirectory = handle->directory;

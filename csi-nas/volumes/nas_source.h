@@ -30,6 +30,7 @@ struct NasSource {
   NasOptions options = {};  ///< with a version
   std::string subdirectory = {};    ///< of the share: "team/a/pvc-1"; empty: the share itself
   std::optional<mode_t> mode = {};  ///< of the volume's directory; unset: as it is
+  bool must_exist = false;          ///< what is missing of it is away, and not to be made
   bool operator==(const NasSource&) const = default;
 
   /// The same for volumes that one mount in the kernel serves: shares, version and options.
@@ -55,7 +56,8 @@ using NasAttributes = std::map<std::string, std::string>;
 ///
 /// mountOptions win over vers, and over options when they hold more than a version. A server that is called
 /// *.extreme.nas.aliyuncs.com is mounted by version 3 with nolock, and has its shares under /share.
-/// A volume whose handle is a NasHandle is mounted from the handle's share, of which it is a directory.
+/// A volume whose handle is a NasHandle is mounted from the handle's share, of which it is a directory; of
+/// such a one, and of one with a hashed handle, all must exist.
 ///
 /// Errors: kInvalidArgument, naming the attribute, its value and what would do.
 [[nodiscard]] Result<NasSource> parse_source(const NasAttributes& attributes,

@@ -16,6 +16,7 @@ class FolderShares final : public ShareAccess {
   explicit FolderShares(std::filesystem::path folder) : folder_(std::move(folder)) {}
   Result<std::string> mounted_at(const NasSource& source, std::chrono::milliseconds /*patience*/) override {
     if (!answers(source)) return fail(Code::kUnavailable, "the server does not answer");
+    if (refusing != 0) return fail_errno(refusing, "mount");
     const std::filesystem::path path = path_of(source.shares.front().source());
     std::filesystem::create_directories(path);
     return path.native();
@@ -28,6 +29,7 @@ class FolderShares final : public ShareAccess {
     return folder_ / source;
   }
   std::set<std::string> dead;
+  int refusing = 0;  ///< the errno of all mounts; 0: they succeed
 
  private:
   std::filesystem::path folder_;

@@ -260,12 +260,13 @@ TEST_CASE_METHOD(Driver, "a volume whose record was lost is archived by what its
 }
 
 TEST_CASE_METHOD(Driver, "nothing that is not ours is deleted, whatever a handle says", "[nas]") {
+  make("pvc-1");
   fs::create_directories(access.path_of(kShare) / "precious");
   CHECK(remove("pv-of-somebody"));
   refuses(remove("nas1#10.0.0.5#/exports/a##precious"), Code::kFailedPrecondition);
   refuses(remove("nas1#10.0.0.5#/exports/a#..#precious"), Code::kInvalidArgument);
   refuses(remove("nas1#10.0.0.5#/exports/a#.holdfast#claims"), Code::kInvalidArgument);
-  CHECK(on(kShare) == std::vector<std::string>{"precious"});
+  CHECK(on(kShare) == std::vector<std::string>{"precious", "pvc-1"});
 }
 
 TEST_CASE_METHOD(Driver, "a whole share is a volume that is never touched", "[nas]") {
@@ -343,6 +344,43 @@ TEST_CASE_METHOD(Driver, "what may have been made is asked for again, not forgot
   CHECK((*records->by_name("pvc-1", false)).has_value());
   work.failing = 0;
   make("pvc-1");
+}
+
+TEST_CASE_METHOD(Driver, "of what failed before anything was begun the error is the last word", "[nas]") {
+  access.refusing = EACCES;
+  refuses(create(volume_request("pvc-1", on_one_server())), Code::kPermissionDenied);
+  CHECK(records->list(false).empty());
+}
+
+TEST_CASE_METHOD(Driver, "no volume is made in another's directory, whichever share holds the other",
+                 "[nas]") {
+  const std::string wide = parameter("server", "10.0.0.5:/exports");
+  make("pvc-1");
+  for (const char* inside : {"a/pvc-1", "a/pvc-1/deep/x", "a"}) {
+    refuses(create(volume_request("pvc-2", wide + parameter("subDir", inside))), Code::kAlreadyExists);
+  }
+  make("pvc-2", wide + parameter("subDir", "a/pvc-10"));
+  make("pvc-3", wide + parameter("subDir", "pool"));
+  refuses(create(volume_request("pvc-4", parameter("server", "10.0.0.5:/exports/pool"))),
+          Code::kAlreadyExists);
+  make("pvc-4", parameter("server", "10.0.0.6:/exports/pool"));
+}
+
+TEST_CASE_METHOD(Driver, "a share that shows none of its volumes is left alone until it does", "[nas]") {
+  const std::string id = make("pvc-1", on_one_server() + parameter("onDelete", "delete"));
+  const fs::path share = access.path_of(kShare);
+  const fs::path disk = folder / "disk";
+  fs::rename(share, disk);  // what is left is the folder on which it was mounted
+  refuses(remove(id), Code::kUnavailable);
+  refuses(create(volume_request("pvc-2", on_one_server())), Code::kUnavailable);
+  refuses(take("snap-1", id), Code::kUnavailable);
+  CHECK(fs::is_empty(share));
+  CHECK((*records->by_name("pvc-1", false)).has_value());
+  fs::remove(share);
+  fs::rename(disk, share);
+  make("pvc-2");
+  REQUIRE(remove(id));
+  CHECK(on(kShare) == std::vector<std::string>{"pvc-2"});
 }
 
 TEST_CASE_METHOD(Driver, "questions about volumes are answered from the records", "[nas]") {

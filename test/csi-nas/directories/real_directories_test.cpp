@@ -229,6 +229,49 @@ TEST_CASE_METHOD(Kills, "An archive that was killed anywhere is made once and to
   });
 }
 
+/// At each change of one machine's work another does all of it, and the directory becomes a new volume's;
+/// then the first goes on.
+TEST_CASE_METHOD(Kills, "A machine that was held up anywhere does nothing to the next volume of the name",
+                 "[nas]") {
+  const DirectoryVerb verb =
+      GENERATE(DirectoryVerb::kRemove, DirectoryVerb::kArchive, DirectoryVerb::kRetain);
+  const DirectoryOrder late = order(verb, share.root);
+  DirectoryOrder other = late;
+  other.holder = "h2";
+  // What is retained is nobody's for good: who is to have the name removes it by hand.
+  const bool reused = verb != DirectoryVerb::kRetain;
+  DirectoryOrder next = order(DirectoryVerb::kMake, share.root);
+  next.owner = "pv-2";
+  files = 2;
+  for (std::size_t number = 1, points = 1; number <= points; ++number) {
+    prepare(verb);
+    if (!reused) REQUIRE(finish(order(DirectoryVerb::kMake, share.root)));
+    holdfast::test::TraceRequest held_up = request(late);
+    held_up.on_point = [&](const auto& /*stretch*/, std::size_t at, const auto& /*point*/) {
+      if (at != number) return;
+      REQUIRE(finish(other));
+      if (!reused) return;
+      REQUIRE(finish(next));
+      test::write_file(share.root / "pvc-1/precious", "data");
+    };
+    const auto end = holdfast::test::trace(held_up);
+    REQUIRE(end);
+    points = std::max(points, end->points.size());
+    if (end->points.size() < number) break;
+    INFO("held up at " << number << ": " << end->points[number - 1].call << " "
+                       << end->points[number - 1].target);
+    CHECK(share.untouched());
+    if (!reused) continue;
+    CHECK(test::read_file(share.root / "pvc-1/precious") == "data");
+    DirectoryOrder again = order(DirectoryVerb::kRemove, share.root);
+    REQUIRE(finish(again));
+    CHECK(test::read_file(share.root / "pvc-1/precious") == "data");
+    again.owner = "pv-2";
+    REQUIRE(finish(again));
+    CHECK_FALSE(fs::exists(share.root / "pvc-1"));
+  }
+}
+
 TEST_CASE_METHOD(Kills, "A volume whose making was killed anywhere is made", "[nas]") {
   kill_everywhere(DirectoryVerb::kMake, [this](const std::string&) {
     CHECK(fs::status(share.root / "pvc-1").permissions() == fs::perms::all);

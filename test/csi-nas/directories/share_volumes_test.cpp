@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "common/base/sha.h"
 #include "test/catch.h"
 #include "test/csi-nas/directories/trees.h"
 
@@ -37,6 +38,7 @@ struct Scene {
     std::sort(names.begin(), names.end());
     return names;
   }
+  static std::string claim_of(const std::string& directory) { return sha512_hex(directory).substr(0, 24); }
   [[nodiscard]] bool there(const fs::path& path) const { return fs::exists(share.root / path); }
 
   holdfast::test::TemporaryFolder folder;
@@ -64,7 +66,8 @@ TEST_CASE("a directory is below the share and no other way", "[nas]") {
                         {"256 bytes", std::string(256, 'x'), nullptr},
                         {"255 bytes", std::string(255, 'x'), "255"},
                         {"ours", ".holdfast/claims", nullptr},
-                        {"ours, deeper", "a/.holdfast", "a/.holdfast"}};
+                        {"ours, deeper", "a/.holdfast/b", nullptr},
+                        {"like ours", ".holdfast2", ".holdfast2"}};
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.name) {
       const auto path = RelativePath::parse(c.text);
@@ -249,6 +252,51 @@ TEST_CASE_METHOD(Scene, "a copy of what is taken away meanwhile is not used, and
   refuses(volumes().copy(one, "source", std::nullopt), Code::kNotFound);
   CHECK(own() == std::vector<std::string>{"claims"});
   CHECK(fs::is_empty(share.root / ".holdfast/claims"));
+}
+
+TEST_CASE_METHOD(Scene, "what somebody puts in a volume's place before it is there stays his", "[nas]") {
+  REQUIRE(volumes().make(volume("source", "pv-s"), 0777));
+  test::plant(share.root / "source", 5);
+  const auto put = [this](const Progress&) {
+    fs::create_directories(share.root / "team-a/pvc-1");
+    test::write_file(share.root / "team-a/pvc-1/file", "by hand");
+  };
+  const auto displace = [&] {
+    refuses(ShareVolumes(root, "h1", put).copy(one, "source", std::nullopt), Code::kAlreadyExists);
+  };
+  displace();
+  refuses(volumes().make(one, 0777), Code::kAlreadyExists);
+  CHECK(own() == std::vector<std::string>{"claims"});
+  CHECK(std::distance(fs::directory_iterator(share.root / ".holdfast/claims"), {}) == 1);
+
+  // The same, cut off before that was seen.
+  fs::remove(share.root / ".holdfast/claims" / claim_of("team-a/pvc-1"));
+  for (const char* verb : {"remove", "archive", "retain", "make"}) {
+    DYNAMIC_SECTION(verb) {
+      fs::create_symlink("new pv-1", share.root / ".holdfast/claims" / claim_of("team-a/pvc-1"));
+      const std::string what = verb;
+      if (what == "remove") REQUIRE(volumes().remove(one));
+      if (what == "archive") CHECK(volumes().archive(one, kStamp).value().empty());
+      if (what == "retain") REQUIRE(volumes().retain(one));
+      if (what == "make") refuses(volumes().make(one, 0777), Code::kAlreadyExists);
+      CHECK(test::read_file(share.root / "team-a/pvc-1/file") == "by hand");
+      CHECK(own() == std::vector<std::string>{"claims"});
+      refuses(volumes().remove(one), Code::kFailedPrecondition);
+    }
+  }
+}
+
+TEST_CASE_METHOD(Scene, "a volume in which another share has volumes is not removed before those", "[nas]") {
+  const VolumeDirectory pool = volume("pool", "pv-pool");
+  REQUIRE(volumes().make(pool, 0777));
+  const ShareRoot inner = ShareRoot::open(share.root / "pool").value();
+  const VolumeDirectory inside = volume("pvc-1", "pv-inner");
+  REQUIRE(ShareVolumes(inner, "h1", {}).make(inside, 0777));
+  refuses(volumes().remove(pool), Code::kFailedPrecondition);
+  CHECK(there("pool/pvc-1"));
+  REQUIRE(ShareVolumes(inner, "h1", {}).remove(inside));
+  REQUIRE(volumes().remove(pool));
+  CHECK_FALSE(there("pool"));
 }
 
 TEST_CASE_METHOD(Scene, "a link on the way to a volume is not followed", "[nas]") {

@@ -282,8 +282,9 @@ TEST_CASE_METHOD(Scene, "a volume of a share that was mounted anew is staged ane
   REQUIRE(stage(source, kOne).has_value());
   calls.stale.insert(shared(source));
   REQUIRE(stage(source, kTwo).has_value());
-  // One that lives was mounted otherwise by somebody, and stays.
-  CHECK(stage(source, kOne).error().code == Code::kAlreadyExists);
+  // One that lives is in use, and stays.
+  REQUIRE(stage(source, kOne).has_value());
+  CHECK(mount::mounted_at(calls.mounts, kOne)->minor == 1);
   calls.stale.insert(kOne);
   news();
   REQUIRE(stage(source, kOne).has_value());
@@ -304,6 +305,21 @@ TEST_CASE_METHOD(Scene, "a new volume is mounted from where its share's server i
   CHECK(news() == Words{"detach " + shared(source), "mount nas.example.com:/exports", "bind " + kTwo});
   CHECK(server_of(*mount::mounted_at(calls.mounts, kTwo))->address == "10.0.0.6");
   CHECK(server_of(*mount::mounted_at(calls.mounts, kOne))->address == "10.0.0.5");
+}
+
+TEST_CASE_METHOD(Scene, "a volume that was staged from a server of its list stays so when another is taken",
+                 "[nas]") {
+  NasSource source = source_of("/exports", "", "10.0.0.4");
+  source.shares.push_back({"10.0.0.5", "/exports"});
+  calls.folders.insert("10.0.0.4:/exports");
+  REQUIRE(stage(source, kOne).has_value());
+  servers.states["10.0.0.4"] = ServerState::kDead;
+  REQUIRE(stage(source, kTwo).has_value());
+  CHECK(mount::mounted_at(calls.mounts, kTwo)->source == "10.0.0.5:/exports");
+  CHECK(stage(source, kOne).has_value());
+  servers.states.clear();
+  CHECK(stage(source, kOne).has_value());
+  CHECK(mount::mounted_at(calls.mounts, kOne)->source == "10.0.0.4:/exports");
 }
 
 TEST_CASE("a turn is waited for, and not for ever", "[nas]") {

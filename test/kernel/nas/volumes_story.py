@@ -232,7 +232,7 @@ def killed(node, source, slow):
     print(f"# {sum(cut_off)} of {len(cut_off)} calls were cut off", flush=True)
     require(sum(cut_off) > len(cut_off) / 2, "hardly a call was cut off: this check sees nothing")
     own = EXPORT / ".holdfast"
-    left = [path.name for path in own.iterdir() if path.name.split("-")[0] in ("work", "links", "trash")]
+    left = [path.name for path in own.iterdir() if path.name.split("-")[0] in ("work", "links", "exit")]
     require(not left, f"left are {left}")
     require(not list(EXPORT.glob("copy-*")) and not (EXPORT / "slow").exists(), "volumes are left")
 

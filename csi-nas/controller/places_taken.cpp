@@ -1,0 +1,61 @@
+#include "csi-nas/controller/places_taken.h"
+
+#include <utility>
+
+#include "common/base/text.h"
+
+namespace holdfast::nas {
+namespace {
+
+constexpr std::size_t kShown = 300;
+
+std::string attribute(const NasRecord& record, const char* key) {
+  const auto found = record.attributes.find(key);
+  return found == record.attributes.end() ? "" : found->second;
+}
+
+bool is_in(const std::string& path, const std::string& folder) {
+  return path == folder || path.starts_with(folder + "/");
+}
+
+}  // namespace
+
+void PlacesTaken::Release::operator()(const Place* place) const noexcept {
+  const std::lock_guard lock(places_->mutex_);
+  places_->held_.remove_if([place](const Place& each) { return &each == place; });
+}
+
+PlacesTaken::Place PlacesTaken::place_of(const NasRecord& record) {
+  const std::string path = attribute(record, "path");
+  return {.volume = record.name,
+          .server = record.site + "\n" + lower_case(attribute(record, "server")),
+          .path = (path == "/" ? "" : path) + "/" + record.directory};
+}
+
+bool PlacesTaken::overlap(const Place& one, const Place& other) {
+  return one.volume != other.volume && one.server == other.server &&
+         (is_in(one.path, other.path) || is_in(other.path, one.path));
+}
+
+Result<PlacesTaken::Held> PlacesTaken::hold(const NasRecord& record) {
+  const Place wanted = place_of(record);
+  const auto refuse = [&wanted](const Place& other) {
+    return fail(Code::kAlreadyExists,
+                "the directory " + printable(wanted.path, kShown) + " would lie in that of the volume " +
+                    printable(other.volume, kShown) + ", " + printable(other.path, kShown) +
+                    ", or hold it: choose another subDir, or another share");
+  };
+  const std::lock_guard lock(mutex_);
+  for (const Place& other : held_) {
+    if (overlap(wanted, other)) return refuse(other);
+  }
+  for (const NasRecord& each : records_.list(false)) {
+    if (each.kind != NasRecord::Kind::kSubpath) continue;
+    const Place other = place_of(each);
+    if (overlap(wanted, other)) return refuse(other);
+  }
+  held_.push_back(wanted);
+  return Held(&held_.back(), Release(this));
+}
+
+}  // namespace holdfast::nas

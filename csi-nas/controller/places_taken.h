@@ -1,0 +1,53 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "common/base/result.h"
+#include "csi-nas/controller/nas_records.h"
+
+namespace holdfast::nas {
+
+/// Where the directories of volumes lie on their servers, so that none is made within another's, be it that a
+/// class's share lies in a volume of another class: claims (share_volumes.h) know of their own share alone.
+/// Servers are the same when they are called alike. Thread-safe.
+class PlacesTaken {
+ private:
+  struct Place {
+    std::string volume;  ///< its name
+    std::string server;  ///< with its site
+    std::string path;    ///< on the server, "/exports/pool/team-a/pvc-1"
+  };
+  class Release;
+
+ public:
+  /// A place that is kept for a volume of which there need be no record.
+  using Held = std::unique_ptr<const Place, Release>;
+
+  /// `records` outlives it.
+  explicit PlacesTaken(const NasRecords& records) : records_(records) {}
+
+  /// The place of a subpath volume. Errors: kAlreadyExists when it lies in that of another volume, or the
+  /// other way round.
+  [[nodiscard]] Result<Held> hold(const NasRecord& record);
+
+ private:
+  class Release {
+   public:
+    explicit Release(PlacesTaken* places = nullptr) : places_(places) {}
+    void operator()(const Place* place) const noexcept;
+
+   private:
+    PlacesTaken* places_;
+  };
+  [[nodiscard]] static Place place_of(const NasRecord& record);
+  [[nodiscard]] static bool overlap(const Place& one, const Place& other);
+
+  const NasRecords& records_;
+  std::mutex mutex_;       // guards held_
+  std::list<Place> held_;  // of calls that are under way
+};
+
+}  // namespace holdfast::nas
