@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "common/base/host_addresses.h"
+#include "egw-gateway/helper/concerns.h"
 #include "egw-gateway/helper/kernel_routes.h"
 
 namespace holdfast::gateway {

@@ -15,15 +15,15 @@
 #include "common/netlink/monitor.h"
 #include "common/netlink/socket.h"
 #include "egw-gateway/choice/gateway_choice.h"
+#include "egw-gateway/health/health.h"
 #include "egw-gateway/helper/gateway_liveness.h"
-#include "egw-gateway/helper/gateway_source.h"
-#include "egw-gateway/helper/health.h"
 #include "egw-gateway/helper/helper_store.h"
 #include "egw-gateway/helper/node_firewall.h"
 #include "egw-gateway/helper/node_routes.h"
 #include "egw-gateway/helper/node_rules.h"
 #include "egw-gateway/helper/options.h"
 #include "egw-gateway/model/edge_gateway.h"
+#include "egw-gateway/source/gateway_source.h"
 
 namespace holdfast::gateway {
 

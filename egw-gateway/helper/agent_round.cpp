@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "egw-gateway/helper/agent.h"
+#include "egw-gateway/helper/concerns.h"
 #include "egw-gateway/helper/kernel_routes.h"
 #include "egw-gateway/helper/no_masquerade_file.h"
 #include "egw-gateway/helper/node_settings.h"

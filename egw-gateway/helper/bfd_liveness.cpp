@@ -1,11 +1,9 @@
 #include "egw-gateway/helper/bfd_liveness.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "common/base/first_error.h"
-#include "common/base/text.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -18,37 +16,7 @@ bfd::Timers timers_of(const LivenessTarget& target) {
   return {interval, interval, static_cast<std::uint8_t>(target.multiplier)};
 }
 
-Result<bfd::Key> parse_key(std::string_view line, std::size_t number) {
-  const auto refuse = [&](const std::string& why) {
-    return fail(Code::kInvalidArgument, "line " + std::to_string(number) + " " + why);
-  };
-  const std::string_view id = take_until(line, ' ');
-  bfd::Key key;
-  const auto [end, failed] = std::from_chars(id.data(), id.data() + id.size(), key.id);
-  if (failed != std::errc{} || end != id.data() + id.size())
-    return refuse("does not begin with an id, 0..255");
-  key.secret = trim(line);
-  if (key.secret.empty() || key.secret.size() > bfd::kLongestSecret) {
-    return refuse("has no secret of 1.." + std::to_string(bfd::kLongestSecret) + " bytes behind the id");
-  }
-  return key;
-}
-
 }  // namespace
-
-Result<bfd::Keys> parse_bfd_keys(std::string_view text) {
-  std::vector<bfd::Key> keys;
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::string_view line = trim(take_until(text, '\n'));
-    if (line.empty() || line.starts_with('#')) continue;
-    HOLDFAST_TRY(bfd::Key key, parse_key(line, number));
-    keys.push_back(std::move(key));
-  }
-  if (keys.empty()) return fail(Code::kInvalidArgument, "there is no key; a line is \"ID SECRET\"");
-  bfd::Keys out{keys.front(), {keys.begin() + 1, keys.end()}};
-  HOLDFAST_CHECK(bfd::check(out));
-  return out;
-}
 
 BfdLiveness::BfdLiveness(EventLoop& loop, std::optional<bfd::Keys> keys)
     : keys_(std::move(keys)),

@@ -13,10 +13,6 @@
 
 namespace holdfast::gateway {
 
-/// Lines of a key file, "ID SECRET" each, '#' begins a comment: the first is sent with, all are accepted.
-/// Errors: kInvalidArgument, naming the line, and never a secret.
-[[nodiscard]] Result<bfd::Keys> parse_bfd_keys(std::string_view text);
-
 /// Liveness by BFD over several hops (RFC 5883), one session a gateway.
 class BfdLiveness final : public GatewayLiveness {
  public:

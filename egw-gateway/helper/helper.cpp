@@ -8,25 +8,23 @@
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/base/exec.h"
-#include "common/base/linked_file.h"
 #include "common/base/machine_ids.h"
 #include "common/base/metrics.h"
 #include "common/base/service_manager.h"
 #include "common/base/version.h"
 #include "common/base/worker.h"
 #include "common/http/patient_page_server.h"
-#include "common/kube/cluster_link.h"
-#include "common/kube/url.h"
+#include "egw-gateway/bfd/key_file.h"
+#include "egw-gateway/health/health_pages.h"
 #include "egw-gateway/helper/agent.h"
-#include "egw-gateway/helper/api_gateway_source.h"
 #include "egw-gateway/helper/bfd_liveness.h"
-#include "egw-gateway/helper/dir_gateway_source.h"
+#include "egw-gateway/helper/concerns.h"
+#include "egw-gateway/source/open_source.h"
 
 namespace holdfast::gateway {
 namespace {
 
 constexpr const char* kProgram = "egw-helper";
-constexpr std::size_t kMaxKeyBytes = 4096;
 
 /// Held while the program runs: two would take the routes from each other. A folder that cannot be written is
 /// no reason for a node without routes.
@@ -43,55 +41,12 @@ Result<Fd> claim_sole_run(Files& files, const std::filesystem::path& state_dir) 
 
 Result<std::optional<bfd::Keys>> read_keys(Files& files, const std::filesystem::path& path) {
   if (path.empty()) return std::nullopt;
-  HOLDFAST_TRY(const std::string text, read_linked_file(files, path, kMaxKeyBytes));
-  Result<bfd::Keys> keys = parse_bfd_keys(text);
-  if (!keys) return tl::unexpected(std::move(keys).error().within(path.native()));
-  return std::optional<bfd::Keys>(*std::move(keys));
-}
-
-/// Where packets for the API server go to.
-std::vector<std::string> hosts_of(const kube::Config& config) {
-  std::vector<std::string> out;
-  for (const std::string& url : {config.server, config.proxy}) {
-    if (const Result<kube::Url> parsed = kube::parse_url(url)) out.push_back(parsed->host);
-  }
-  return out;
-}
-
-Result<std::unique_ptr<GatewaySource>> make_source(const HelperOptions& options, EventLoop& loop,
-                                                   Files& files, Metrics& metrics, Agent& agent) {
-  if (options.source == SourceKind::kDir) {
-    agent.exempt_servers({});
-    return std::make_unique<DirGatewaySource>(loop, files, options.config_dir, options.pool);
-  }
-  HOLDFAST_TRY(const std::optional<kube::Config> config,
-               kube::find_cluster(files, options.kubeconfig, environment_variable));
-  if (!config) {
-    return fail(Code::kFailedPrecondition,
-                "there is no API server: run as a pod, tell --kubeconfig, or use --source=dir");
-  }
-  agent.exempt_servers(hosts_of(*config));
-  HOLDFAST_TRY(std::unique_ptr<kube::ClusterLink> link,
-               kube::ClusterLink::connect(loop, files, metrics, *config, kProgram));
-  return std::make_unique<ApiGatewaySource>(loop, std::move(link), options.pool);
+  HOLDFAST_TRY(bfd::Keys keys, bfd::read_key_file(files, path));
+  return std::optional<bfd::Keys>(std::move(keys));
 }
 
 /// Of a disk that was copied. A machine without one is told by its node's name alone.
 std::string machine_id(Files& files) { return read_machine_id(files).value_or(""); }
-
-http::Page page(const http::RequestHead& head, const Health& health, const Metrics& metrics) {
-  if (head.path == "/healthz") return {200, "egw-helper is running\n"};
-  if (head.path == "/metrics") return {200, metrics.render(), std::string(Metrics::kContentType)};
-  if (head.path != "/readyz") return {404, "there are /healthz, /readyz, /readyz?verbose and /metrics\n"};
-  const bool ready = health.ready();
-  std::string body = ready ? "egw-helper is ready" : "egw-helper is not ready";
-  if (http::has_parameter(head.query, "verbose")) {
-    body = health.report() + body;
-  } else if (!ready) {
-    body += ": " + health.first_trouble();
-  }
-  return {ready ? 200 : 503, body + "\n"};
-}
 
 }  // namespace
 
@@ -105,7 +60,7 @@ Status run_helper(const HelperOptions& options, Logger& log) {
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
   Metrics metrics;
   HelperMetrics helper_metrics(metrics);
-  Health health(log);
+  Health health(log, kNeededByHelper);
   HelperStore store(files, options.state_dir, {options.pool, options.node_name, machine_id(files)});
   BfdLiveness liveness(*loop, keys.value_or(std::nullopt));
   NodeFirewall firewall(options.firewall, executor);
@@ -125,13 +80,17 @@ Status run_helper(const HelperOptions& options, Logger& log) {
   if (!keys) return tl::unexpected(keys.error());
   log.info("egw-helper begins",
            {{"version", version()}, {"node", options.node_name}, {"pool", options.pool}});
-  HOLDFAST_TRY(const std::unique_ptr<GatewaySource> source,
-               make_source(options, *loop, files, metrics, agent));
+  HOLDFAST_TRY(const OpenedSource source,
+               open_source(options.source, options.pool, kProgram, *loop, files, metrics));
+  agent.exempt_servers(source.servers);
   http::PatientPageServer server(
-      *loop, options.healthz, [&](const http::RequestHead& head) { return page(head, health, metrics); }, log,
-      "--healthz");
+      *loop, options.healthz,
+      [&](const http::RequestHead& head) {
+        return health_page(head, kProgram, "egw-helper is running", health, metrics);
+      },
+      log, "--healthz");
   server.start();
-  HOLDFAST_CHECK(agent.start(*source));
+  HOLDFAST_CHECK(agent.start(*source.source));
   running = &agent;
   ServiceManager manager(environment_variable("NOTIFY_SOCKET").value_or(""));
   manager.ready();

@@ -18,12 +18,6 @@ Flags::Set to_link(std::string& target) {
   };
 }
 
-Status set_source(const std::string& value, HelperOptions& out) {
-  if (value != "crd" && value != "dir") return fail(Code::kInvalidArgument, "is neither crd nor dir");
-  out.source = value == "crd" ? SourceKind::kCrd : SourceKind::kDir;
-  return {};
-}
-
 Status set_firewall(const std::string& value, HelperOptions& out) {
   const std::pair<const char*, FirewallKind> kinds[] = {{"auto", FirewallKind::kAuto},
                                                         {"iptables", FirewallKind::kIptables},
@@ -53,11 +47,7 @@ void add_flags(Flags& flags, HelperOptions& out) {
   flags.heading("The pool");
   flags.text("pool", "NAME", "the node's pool, after which its EdgeGateway is named", out.pool);
   flags.text("node-name", "NAME", "this node's name [$NODE_NAME]", out.node_name);
-  flags.value("source", "crd|dir", "who tells of the EdgeGateway: the API server, or files [crd]",
-              [&out](const std::string& value) { return set_source(value, out); });
-  flags.value("config-dir", "FOLDER", "the files, for --source=dir [/etc/egw/gateways]",
-              Flags::to_path(out.config_dir));
-  flags.value("kubeconfig", "FILE", "in place of the pod's own access", Flags::to_path(out.kubeconfig));
+  add_source_flags(flags, out.source);
   add_seconds(flags, "removal-delay", "from the object being gone to the end of its routes [60]", 0,
               out.removal_delay);
   flags.heading("This node");

@@ -13,18 +13,15 @@
 #include "common/http/listen_address.h"
 #include "egw-gateway/helper/node_firewall.h"
 #include "egw-gateway/helper/node_routes.h"
+#include "egw-gateway/source/open_source.h"
 
 namespace holdfast::gateway {
-
-enum class SourceKind : std::uint8_t { kCrd, kDir };
 
 /// What egw-helper is told at its start. The defaults are those of the flags.
 struct HelperOptions {
   std::string pool;       ///< must be told, but for `once`
   std::string node_name;  ///< the same: NODE_NAME in the environment
-  SourceKind source = SourceKind::kCrd;
-  std::filesystem::path config_dir = "/etc/egw/gateways";  ///< for kDir
-  std::filesystem::path kubeconfig;                        ///< empty: as a pod
+  SourceOptions source;
   std::filesystem::path state_dir = "/var/lib/egw";
   std::filesystem::path no_masq_dir = "/run/flannel/no-masq.d";
   std::filesystem::path bfd_keys;  ///< empty: none

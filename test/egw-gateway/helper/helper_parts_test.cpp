@@ -3,9 +3,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "egw-gateway/helper/bfd_liveness.h"
-#include "egw-gateway/helper/dir_gateway_source.h"
-#include "egw-gateway/helper/health.h"
+#include "egw-gateway/health/health.h"
+#include "egw-gateway/helper/concerns.h"
 #include "egw-gateway/helper/helper_store.h"
 #include "egw-gateway/helper/no_masquerade_file.h"
 #include "egw-gateway/helper/node_rules.h"
@@ -66,36 +65,6 @@ TEST_CASE("A torn state file is moved aside and told", "[gateway]") {
   CHECK_FALSE(std::filesystem::exists(store.path()));
 }
 
-TEST_CASE("A folder tells of the pool, or why it cannot", "[gateway]") {
-  const test::TemporaryFolder folder;
-  PosixFiles files;
-  const auto write = [&](const char* name, const std::string& text) {
-    std::ofstream(folder.path() / name) << text;
-  };
-  const auto document = [](const std::string& name, const std::string& spec) {
-    return "apiVersion: net.holdfast.dev/v1alpha1\nkind: EdgeGateway\nmetadata: {name: " + name +
-           "}\nspec: {" + spec + "}\n";
-  };
-  const auto read = [&] { return read_gateway_folder(files, folder.path(), "hangzhou"); };
-  CHECK_THAT(read().trouble, Catch::Contains("holds no EdgeGateway"));
-  CHECK_THAT(read_gateway_folder(files, folder.path() / "none", "hangzhou").trouble,
-             Catch::Contains("holds no EdgeGateway"));
-  write("ningbo.yaml", document("ningbo", ""));
-  CHECK(read().trouble.empty());
-  CHECK_FALSE(read().gateway.has_value());
-  write("hangzhou.yaml", document("hangzhou", "vpcCIDRs: [172.16.0.0/12]"));
-  CHECK(read().gateway.value().vpc_cidrs.size() == 1);
-  write(
-      "later.json",
-      R"({"apiVersion":"net.holdfast.dev/v1alpha1","kind":"EdgeGateway","metadata":{"name":"hangzhou"},"spec":{}})");
-  CHECK(read().gateway.value().vpc_cidrs.empty());
-  write(".hidden.yaml", "nonsense: [");
-  write("notes.txt", "nonsense");
-  CHECK(read().trouble.empty());
-  write("broken.yaml", document("hangzhou", "vpcCIDRs: [172.16.0.0/99]"));
-  CHECK_THAT(read().trouble, Catch::Contains("broken.yaml: ") && Catch::Contains("172.16.0.0/99"));
-}
-
 TEST_CASE("Ranges are written for flanneld once, and taken away", "[gateway]") {
   const test::TemporaryFolder folder;
   PosixFiles files;
@@ -142,33 +111,6 @@ TEST_CASE("New connections from the cloud to a node are dropped on every node", 
   CHECK_FALSE(node_rule_set(IpFamily::kV4, {}).chains[1].wanted);
 }
 
-TEST_CASE("A key file gives what is sent with and what is accepted", "[gateway]") {
-  const bfd::Keys keys = parse_bfd_keys("# the new one first\n2 fresh secret\n\n1 old\n").value();
-  CHECK(keys.send == bfd::Key{2, "fresh secret"});
-  CHECK(keys.also_accepted == std::vector<bfd::Key>{{1, "old"}});
-  struct Case {
-    const char* name;
-    const char* text;
-    const char* error;
-  };
-  const Case cases[] = {
-      {"nothing", "", "there is no key"},
-      {"a comment", "# x\n", "there is no key"},
-      {"no id", "secret\n", "line 1 does not begin with an id"},
-      {"an id that is too high", "256 secret\n", "line 1 does not begin with an id"},
-      {"no secret", "1\n", "line 1 has no secret"},
-      {"a long secret", "1 ok\n2 123456789012345678901\n", "line 2 has no secret of 1..20 bytes"},
-      {"one id twice", "1 a\n1 b\n", "1"}};
-  for (const Case& c : cases) {
-    DYNAMIC_SECTION(c.name) {
-      const auto refused = parse_bfd_keys(c.text);
-      REQUIRE_FALSE(refused.has_value());
-      CHECK_THAT(refused.error().message, Catch::Contains(c.error));
-      CHECK_THAT(refused.error().message, !Catch::Contains("secret\n") && !Catch::Contains("12345"));
-    }
-  }
-}
-
 Result<HelperOptions> options_of(std::vector<std::string> arguments,
                                  std::map<std::string, std::string> environment = {}) {
   return parse_helper_options(
@@ -187,7 +129,7 @@ TEST_CASE("Flags and environment tell the pool, the node and what is exempt", "[
           .value();
   CHECK(options.pool == "hangzhou");
   CHECK(options.node_name == "box-1");
-  CHECK(options.source == SourceKind::kDir);
+  CHECK(options.source.kind == SourceKind::kDir);
   CHECK(options.firewall == FirewallKind::kIptables);
   CHECK(options.exempt == std::vector<Cidr>{cidr("203.0.113.0/24"), cidr("10.96.0.1/32")});
   CHECK(options.resync == std::chrono::seconds(9));

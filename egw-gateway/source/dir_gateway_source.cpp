@@ -1,4 +1,4 @@
-#include "egw-gateway/helper/dir_gateway_source.h"
+#include "egw-gateway/source/dir_gateway_source.h"
 
 #include <algorithm>
 #include <utility>

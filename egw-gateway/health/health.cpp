@@ -1,4 +1,4 @@
-#include "egw-gateway/helper/health.h"
+#include "egw-gateway/health/health.h"
 
 #include <algorithm>
 
@@ -11,11 +11,8 @@ constexpr std::size_t kMostShown = 2000;  // bytes
 
 }  // namespace
 
-Health::Health(Logger& log) : log_(log) {
-  for (const Concern& concern :
-       {kPoolKnown, kRoutesInPlace, kGatewayAlive, kGatewaysWatched, kRulesInPlace, kSettingsRight}) {
-    troubles_[concern] = "not looked at";
-  }
+Health::Health(Logger& log, std::span<const Concern> needed) : log_(log) {
+  for (const Concern& concern : needed) troubles_[concern] = "not looked at";
 }
 
 void Health::set(const Concern& concern, const std::string& trouble) {

@@ -7,7 +7,7 @@
 #include "common/base/event_loop.h"
 #include "common/kube/cluster_link.h"
 #include "common/kube/watcher.h"
-#include "egw-gateway/helper/gateway_source.h"
+#include "egw-gateway/source/gateway_source.h"
 
 namespace holdfast::gateway {
 

@@ -1,4 +1,4 @@
-#include "egw-gateway/helper/api_gateway_source.h"
+#include "egw-gateway/source/api_gateway_source.h"
 
 #include <nlohmann/json.hpp>
 #include <utility>

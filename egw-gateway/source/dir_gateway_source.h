@@ -8,7 +8,7 @@
 #include "common/base/event_loop.h"
 #include "common/base/files.h"
 #include "common/base/folder_watch.h"
-#include "egw-gateway/helper/gateway_source.h"
+#include "egw-gateway/source/gateway_source.h"
 
 namespace holdfast::gateway {
 
