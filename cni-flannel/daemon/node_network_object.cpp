@@ -7,6 +7,7 @@
 #include "cni-flannel/daemon/backend_data.h"
 #include "cni-flannel/daemon/node_name.h"
 #include "cni-flannel/daemon/node_network_names.h"
+#include "common/kube/kind.h"
 #include "common/yaml/yaml.h"
 
 namespace holdfast::flannel {
@@ -15,18 +16,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kMaxInteger = std::numeric_limits<std::int64_t>::max();
-
-Status check_kind(const JsonObject& object) {
-  const JsonField kind = object["kind"];
-  HOLDFAST_TRY(const std::string kind_text, kind.string());
-  if (kind_text != kNodeNetworkKind) return kind.refuse("is not " + std::string(kNodeNetworkKind));
-  const JsonField version = object["apiVersion"];
-  HOLDFAST_TRY(const std::string version_text, version.string());
-  if (!version_text.starts_with(std::string(kNodeNetworkGroup) + "/")) {
-    return version.refuse("is not a version of the group " + std::string(kNodeNetworkGroup));
-  }
-  return {};
-}
 
 /// Absent and "" are the same: objects that were made by other programs hold empty strings.
 Result<std::optional<IpAddress>> optional_address(const JsonField& field) {
@@ -158,7 +147,7 @@ Result<std::vector<Cidr>> decode_pod_cidrs(const JsonObject& object, std::string
 }
 
 Result<NodeNetworkObject> decode_node_network(const JsonObject& object) {
-  HOLDFAST_CHECK(check_kind(object));
+  HOLDFAST_CHECK(kube::check_kind(object, std::string(kNodeNetworkKind), std::string(kNodeNetworkGroup)));
   NodeNetworkObject out;
   HOLDFAST_TRY(out.identity, decode_node_identity(object));
   HOLDFAST_TRY(const JsonObject spec, object["spec"].object_or_empty());

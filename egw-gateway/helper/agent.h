@@ -12,13 +12,13 @@
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 #include "common/base/worker.h"
+#include "common/firewall/rule_keeper.h"
 #include "common/netlink/monitor.h"
 #include "common/netlink/socket.h"
 #include "egw-gateway/choice/gateway_choice.h"
 #include "egw-gateway/health/health.h"
 #include "egw-gateway/helper/gateway_liveness.h"
 #include "egw-gateway/helper/helper_store.h"
-#include "egw-gateway/helper/node_firewall.h"
 #include "egw-gateway/helper/node_routes.h"
 #include "egw-gateway/helper/node_rules.h"
 #include "egw-gateway/helper/options.h"
@@ -70,8 +70,8 @@ class Agent final : public GatewayConsumer {
     nl::Socket& socket;
     HelperStore& store;
     GatewayLiveness& liveness;
-    NodeFirewall& firewall;  ///< used by the worker's thread
-    Worker& resolver;        ///< waits for name servers, which nothing else is to wait for
+    firewall::RuleKeeper& firewall;  ///< used by the worker's thread
+    Worker& resolver;                ///< waits for name servers, which nothing else is to wait for
   };
   Agent(const Tools& tools, HelperOptions options);
   Agent(const Agent&) = delete;
@@ -109,7 +109,7 @@ class Agent final : public GatewayConsumer {
   void put_settings(bool has_gateway);
   void want_rules(const NodeFacts& facts, const std::vector<Cidr>& ranges, bool has_gateway);
   void put_rules();
-  void rules_put(const NodeFirewall::Look& look);
+  void rules_put(const firewall::RuleKeeper::Look& look);
   void look_up_servers();
   void servers_found(const std::vector<Result<std::vector<IpAddress>>>& found);
   [[nodiscard]] bool is_stored() const;

@@ -189,7 +189,7 @@ void Agent::want_rules(const NodeFacts& facts, const std::vector<Cidr>& ranges, 
     const bool among_pods = std::ranges::any_of(facts.links, [&](const auto& link) {
       return link.second == address.ifindex && address.scope == nl::Scope::kUniverse;
     });
-    if (among_pods) rules.own.push_back(address.cidr.address());
+    if (among_pods) rules.own.push_back(address.cidr.network());
   }
   std::vector<firewall::RuleSet> sets{node_rule_set(IpFamily::kV4, rules),
                                       node_rule_set(IpFamily::kV6, rules)};
@@ -204,12 +204,13 @@ void Agent::put_rules() {
     return;
   }
   putting_rules_ = true;
-  const auto look = std::make_shared<NodeFirewall::Look>();  // shared by the job and what comes after it
+  const auto look =
+      std::make_shared<firewall::RuleKeeper::Look>();  // shared by the job and what comes after it
   tools_.worker.run([&firewall = tools_.firewall, sets = rules_, look] { *look = firewall.look(sets); },
                     [this, look] { rules_put(*look); });
 }
 
-void Agent::rules_put(const NodeFirewall::Look& look) {
+void Agent::rules_put(const firewall::RuleKeeper::Look& look) {
   putting_rules_ = false;
   tools_.health.set(kRulesInPlace, look.done ? "" : look.done.error().message);
   tools_.metrics.rules_mended.add(static_cast<double>(look.mended));

@@ -63,7 +63,7 @@ Status run_helper(const HelperOptions& options, Logger& log) {
   Health health(log, kNeededByHelper);
   HelperStore store(files, options.state_dir, {options.pool, options.node_name, machine_id(files)});
   BfdLiveness liveness(*loop, keys.value_or(std::nullopt));
-  NodeFirewall firewall(options.firewall, executor);
+  firewall::RuleKeeper firewall(options.firewall, executor);
   Agent* running = nullptr;
   HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
     if (number != SIGHUP) return loop->stop();

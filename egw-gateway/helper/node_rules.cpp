@@ -10,10 +10,6 @@ using firewall::Target;
 
 AddressMatch in(const Cidr& range) { return {range, false}; }
 
-AddressMatch at(const IpAddress& address) {
-  return {Cidr::make(address, address.bits()).value_or(Cidr{}), false};
-}
-
 }  // namespace
 
 firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
@@ -30,9 +26,10 @@ firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
               "egw-helper input",
               "input",
               "the VPC begins no connection to this node"};
-  for (const IpAddress& address : rules.own) {
-    if (address.family() == family)
-      raw.rules.push_back({.destination = at(address), .target = Target::kReturn});
+  for (const Cidr& own : rules.own) {
+    if (own.family() != family) continue;
+    raw.rules.push_back({.source = in(own), .target = Target::kReturn});
+    raw.rules.push_back({.destination = in(own), .target = Target::kReturn});
   }
   const std::size_t exceptions = raw.rules.size();
   for (const Cidr& range : rules.ranges) {

@@ -18,18 +18,6 @@ Flags::Set to_link(std::string& target) {
   };
 }
 
-Status set_firewall(const std::string& value, HelperOptions& out) {
-  const std::pair<const char*, FirewallKind> kinds[] = {{"auto", FirewallKind::kAuto},
-                                                        {"iptables", FirewallKind::kIptables},
-                                                        {"nftables", FirewallKind::kNftables}};
-  for (const auto& [name, kind] : kinds) {
-    if (value != name) continue;
-    out.firewall = kind;
-    return {};
-  }
-  return fail(Code::kInvalidArgument, "is none of auto, iptables, nftables");
-}
-
 Status add_exempt(const std::string& value, HelperOptions& out) {
   const Result<Cidr> range = Cidr::parse(value);
   if (!range) return fail(Code::kInvalidArgument, "is not a CIDR");
@@ -58,7 +46,7 @@ void add_flags(Flags& flags, HelperOptions& out) {
   flags.value("bridge", "NAME", "the CNI plugin's link [cni0]", to_link(out.links.bridge));
   flags.value("firewall", "auto|iptables|nftables",
               "where the rules go; auto: nftables where there is [auto]",
-              [&out](const std::string& value) { return set_firewall(value, out); });
+              firewall::to_back_end(out.firewall));
   flags.value("bfd-keys", "FILE", "lines \"ID SECRET\": sent with the first, all accepted",
               Flags::to_path(out.bfd_keys));
   add_seconds(flags, "resync", "how often all is looked at that no event told of [5]", 1, out.resync);

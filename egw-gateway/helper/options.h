@@ -10,8 +10,8 @@
 #include "common/base/flags.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
+#include "common/firewall/back_end.h"
 #include "common/http/listen_address.h"
-#include "egw-gateway/helper/node_firewall.h"
 #include "egw-gateway/helper/node_routes.h"
 #include "egw-gateway/source/open_source.h"
 
@@ -27,7 +27,7 @@ struct HelperOptions {
   std::filesystem::path bfd_keys;  ///< empty: none
   std::vector<Cidr> exempt;
   LinkNames links;
-  FirewallKind firewall = FirewallKind::kAuto;
+  firewall::BackEnd firewall = firewall::BackEnd::kAuto;
   std::chrono::seconds resync{5};          ///< between looks at all that no event told of
   std::chrono::seconds removal_delay{60};  ///< from the pool's object being gone to the end of its routes
   http::ListenAddress healthz;             ///< port 0: not served

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/base64.h"
+#include "common/kube/kind.h"
 #include "common/yaml/yaml.h"
 
 namespace holdfast::gateway {
@@ -285,18 +286,6 @@ Status decode_spec(const JsonObject& spec, EdgeGateway& out) {
   return {};
 }
 
-Status check_kind(const JsonObject& object) {
-  const JsonField kind = object["kind"];
-  HOLDFAST_TRY(const std::string kind_text, kind.string());
-  if (kind_text != kEdgeGatewayKind) return kind.refuse("is not " + std::string(kEdgeGatewayKind));
-  const JsonField version = object["apiVersion"];
-  HOLDFAST_TRY(const std::string version_text, version.string());
-  if (!version_text.starts_with(std::string(kEdgeGatewayGroup) + "/")) {
-    return version.refuse("is not a version of the group " + std::string(kEdgeGatewayGroup));
-  }
-  return {};
-}
-
 Result<GatewayCondition> decode_condition(const JsonField& field) {
   HOLDFAST_TRY(const JsonObject object, field.object());
   GatewayCondition out;
@@ -352,7 +341,7 @@ std::optional<std::uint16_t> port_of(const AccessPoint& point, std::uint16_t tun
 }
 
 Result<EdgeGateway> decode_edge_gateway(const JsonObject& object) {
-  HOLDFAST_CHECK(check_kind(object));
+  HOLDFAST_CHECK(kube::check_kind(object, std::string(kEdgeGatewayKind), std::string(kEdgeGatewayGroup)));
   HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object_or_empty());
   EdgeGateway out;
   HOLDFAST_TRY(out.pool, decode_name(metadata["name"], kLongestName));

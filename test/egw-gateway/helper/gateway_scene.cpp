@@ -117,6 +117,10 @@ GatewayScene::GatewayScene() {
     // a core's own settings: packets may come and go by different cores
     core->run("sysctl -qw net.ipv4.conf.all.rp_filter=2; ip addr add 172.16.0.1" + n +
               "/16 dev wg0; ip addr add fd00:20::1" + n + "/48 dev wg0 nodad; ip link set wg0 up");
+    // and to its neighbours by the node, which is to see both directions
+    core->run("ip route add 10.244." + n + ".1 dev eth0; ip route replace 10.244." + n + ".0/24 via 10.244." +
+              n + ".1; ip -6 route add fd00:0:0:" + n + "::1 dev eth0; ip -6 route del fd00:0:0:" + n +
+              "::/64 dev eth0; ip -6 route add fd00:0:0:" + n + "::/64 via fd00:0:0:" + n + "::1");
     vpc.run("ip link set core" + n + " master vpc up");
     ++number;
   }

@@ -88,6 +88,28 @@ TEST_CASE_METHOD(GatewayScene, "A node's own pods reach the VPC by the gateway b
   CHECK(node(3).can("ping -c 1 -W 1 -q 172.16.0.1"));
 }
 
+TEST_CASE_METHOD(GatewayScene, "A gateway's neighbours reach the VPC through a Service", "[gateway]") {
+  start_all();
+  holdfast::test::Machine beside;
+  plug(beside, 1, 9);
+  // as kube-proxy does
+  static_cast<void>(
+      node(1).run("iptables -t nat -A PREROUTING -d 10.96.0.20 -p tcp --dport 80 -j DNAT --to-destination "
+                  "172.16.0.1:8000"));
+  const char returns = GENERATE('a', 'b');
+  CAPTURE(returns);
+  return_by(returns);
+  holdfast::test::Program server;
+  server.start(vpc.netns.get(), {"/usr/bin/python3", "-m", "http.server", "8000", "--bind", "172.16.0.1"},
+               home / "server.log");
+  const auto serves = [&](const std::string& where) {
+    return beside.can("timeout 2 bash -c 'exec 3<>/dev/tcp/" + where +
+                      " && printf \"GET / HTTP/1.0\\r\\n\\r\\n\" >&3 && grep -q \"200 OK\" <&3'");
+  };
+  until([&] { return serves("172.16.0.1/8000"); }, kPatience);
+  CHECK(serves("10.96.0.20/80"));
+}
+
 TEST_CASE_METHOD(GatewayScene, "The cloud begins no connection to a node, and that is counted", "[gateway]") {
   start_all();
   for (const char* address : {"10.244.3.1", "10.244.3.0", "10.244.1.1", "fd00:0:0:3::1"}) {

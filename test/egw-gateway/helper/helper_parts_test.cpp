@@ -78,10 +78,10 @@ TEST_CASE("Ranges are written for flanneld once, and taken away", "[gateway]") {
   CHECK_FALSE(std::filesystem::exists(there / kNoMasqueradeFile));
 }
 
-TEST_CASE("Pods and the VPC are not tracked where a gateway runs, but for the node's own", "[gateway]") {
+TEST_CASE("Others' pods and the VPC are not tracked where a gateway runs", "[gateway]") {
   NodeRules rules{{cidr("172.16.0.0/12"), cidr("fd00:20::/48")},
                   {cidr("10.244.0.0/16"), cidr("fd00:10::/48")},
-                  {ip("10.244.1.0"), ip("10.244.1.1")},
+                  {cidr("10.244.1.0/24"), cidr("fd00:10:0:1::/64")},
                   true};
   const firewall::RuleSet set = node_rule_set(IpFamily::kV4, rules);
   REQUIRE(set.chains.size() == 2);
@@ -89,7 +89,9 @@ TEST_CASE("Pods and the VPC are not tracked where a gateway runs, but for the no
   CHECK(raw.hook == firewall::Hook::kRaw);
   REQUIRE(raw.rules.size() == 4);
   CHECK(raw.rules[0].target == firewall::Target::kReturn);
-  CHECK(raw.rules[0].destination->range == cidr("10.244.1.0/32"));
+  CHECK(raw.rules[0].source->range == cidr("10.244.1.0/24"));
+  CHECK(raw.rules[1].target == firewall::Target::kReturn);
+  CHECK(raw.rules[1].destination->range == cidr("10.244.1.0/24"));
   CHECK(raw.rules[2].source->range == cidr("10.244.0.0/16"));
   CHECK(raw.rules[2].destination->range == cidr("172.16.0.0/12"));
   CHECK(raw.rules[3].target == firewall::Target::kUntrack);
@@ -130,7 +132,7 @@ TEST_CASE("Flags and environment tell the pool, the node and what is exempt", "[
   CHECK(options.pool == "hangzhou");
   CHECK(options.node_name == "box-1");
   CHECK(options.source.kind == SourceKind::kDir);
-  CHECK(options.firewall == FirewallKind::kIptables);
+  CHECK(options.firewall == firewall::BackEnd::kIptables);
   CHECK(options.exempt == std::vector<Cidr>{cidr("203.0.113.0/24"), cidr("10.96.0.1/32")});
   CHECK(options.resync == std::chrono::seconds(9));
   CHECK(options.removal_delay == std::chrono::seconds(0));
