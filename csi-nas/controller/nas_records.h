@@ -34,6 +34,7 @@ struct NasRecord {
   bool of_snapshot = false;  ///< `source` is a snapshot
   std::int64_t made = 0;     ///< seconds since 1970
   bool ready = false;        ///< false: the work on it has begun, and may be half done
+  bool deleting = false;     ///< what there is of it goes: nothing is made of it, nor is it told of
   std::string version = {};  ///< the state that was read or put last; empty: it was never kept
   bool operator==(const NasRecord&) const = default;
 };

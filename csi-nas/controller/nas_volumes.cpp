@@ -7,6 +7,7 @@
 #include "common/base/text.h"
 #include "common/csi/answers.h"
 #include "csi-nas/controller/record_ids.h"
+#include "csi-nas/volumes/share_path.h"
 
 namespace holdfast::nas {
 namespace {
@@ -28,10 +29,48 @@ Status check_same(const NasRecord& record, const NewVolume& wanted) {
                                         (same_source ? "" : " and of another source"));
 }
 
+NasRecord::Kind kind_of(VolumeAs what) {
+  switch (what) {
+    case VolumeAs::kSharepath:
+      return NasRecord::Kind::kSharepath;
+    case VolumeAs::kFilesystem:
+      return NasRecord::Kind::kFilesystem;
+    case VolumeAs::kAccesspoint:
+      return NasRecord::Kind::kAccesspoint;
+    case VolumeAs::kSubpath:
+      break;
+  }
+  return NasRecord::Kind::kSubpath;
+}
+
+// Whether the class would make the volume that is there by its name.
+Status check_same_class(const NasRecord& record, const NewVolume& wanted) {
+  HOLDFAST_TRY(const ClassParameters asked, parse_class(wanted.parameters, wanted.mount_options));
+  std::string other;
+  if (kind_of(asked.volume_as) != record.kind) other = "volumeAs";
+  if (asked.site != record.site) other = "site";
+  const bool of_share = !is_of_cloud(record.kind);
+  if (of_share && other.empty()) {
+    HOLDFAST_TRY(const NasSource there, share_of(record));
+    const auto& shares = asked.source.shares;
+    if (std::ranges::find(shares, there.shares.front()) == shares.end()) other = "server";
+  }
+  if (record.kind == NasRecord::Kind::kSubpath) {
+    if (asked.on_delete != record.on_delete) other = "onDelete";
+    HOLDFAST_TRY(const RelativePath directory,
+                 expand_directory(asked.sub_dir, read_names(wanted.parameters, wanted.name)));
+    if (directory.text() != record.directory) other = "subDir";
+  }
+  if (other.empty()) return {};
+  return fail(Code::kAlreadyExists,
+              "the volume " + shown(record.name) + " is there, of a class with another " + other);
+}
+
 // Nothing was made when a work fails for one of these reasons; after a system call's error something may be.
 bool leaves_nothing(const Error& error) {
   const bool refused = error.code == Code::kInvalidArgument || error.code == Code::kAlreadyExists ||
-                       error.code == Code::kNotFound;
+                       error.code == Code::kNotFound || error.code == Code::kResourceExhausted ||
+                       error.code == Code::kPermissionDenied;
   return refused && error.sys_errno == 0;
 }
 
@@ -55,6 +94,9 @@ Result<NasRecord> NasVolumes::create(const NewVolume& wanted, Patience patience)
   HOLDFAST_TRY(std::optional<NasRecord> known, records_.by_name(wanted.name, false));
   if (known) {
     HOLDFAST_CHECK(check_same(*known, wanted));
+    HOLDFAST_CHECK(check_same_class(*known, wanted));
+    if (known->deleting)
+      return fail(Code::kAborted, "the volume " + shown(wanted.name) + " is being deleted");
     if (known->ready) return *std::move(known);
     if (is_of_cloud(known->kind)) return create_in_cloud(std::move(known), wanted, patience);
     return make(*std::move(known), wanted, patience);
@@ -96,8 +138,7 @@ Result<NasRecord> NasVolumes::create_in_cloud(std::optional<NasRecord> known, co
     return fail(Code::kInvalidArgument, "a cloud's file system is not made from a copy: use subpath");
   if (known) return volumes->create(*std::move(known), asked, wanted.limit_bytes, patience);
   NasRecord record;
-  record.kind = parameters.volume_as == VolumeAs::kFilesystem ? NasRecord::Kind::kFilesystem
-                                                              : NasRecord::Kind::kAccesspoint;
+  record.kind = kind_of(parameters.volume_as);
   record.id = wanted.name;
   record.name = wanted.name;
   record.attributes = mount_attributes(wanted.parameters, {});
@@ -111,8 +152,7 @@ Result<NasRecord> NasVolumes::create_in_cloud(std::optional<NasRecord> known, co
 Result<NasRecord> NasVolumes::begin(const NewVolume& wanted, const ClassParameters& parameters) {
   HOLDFAST_TRY(const NasShare share, choose(parameters, wanted));
   NasRecord record;
-  record.kind =
-      parameters.volume_as == VolumeAs::kSharepath ? NasRecord::Kind::kSharepath : NasRecord::Kind::kSubpath;
+  record.kind = kind_of(parameters.volume_as);
   record.name = wanted.name;
   record.attributes = mount_attributes(wanted.parameters, share);
   record.mount_options = wanted.mount_options;
@@ -139,6 +179,7 @@ Result<NasRecord> NasVolumes::begin(const NewVolume& wanted, const ClassParamete
     HOLDFAST_TRY(const RelativePath directory,
                  expand_directory(parameters.sub_dir, read_names(wanted.parameters, wanted.name)));
     record.directory = directory.text();
+    HOLDFAST_CHECK(clean_path(share.path + "/" + record.directory));  // as nodes read it
   }
   record.id = id_of(record, share);
   return record;
@@ -200,8 +241,20 @@ Status NasVolumes::remove(const std::string& id, Patience patience) {
     HOLDFAST_TRY(CloudVolumes* const volumes, cloud());
     return volumes->remove(*record, patience);
   }
-  if (record->kind != NasRecord::Kind::kSharepath) HOLDFAST_CHECK(directories_.remove(*record, patience));
-  return records_.remove(*record);
+  if (record->kind == NasRecord::Kind::kSharepath) return records_.remove(*record);
+  return remove_directory(*record, patience);
+}
+
+// The record stays until the directory is gone, and says meanwhile that nothing is to be made of it.
+Status NasVolumes::remove_directory(NasRecord& record, Patience patience) {
+  if (!record.deleting && !record.version.empty()) {
+    record.deleting = true;
+    Status marked = records_.put(record);
+    // Where there is no room for the mark, it is deleted without.
+    if (!marked && marked.error().code != Code::kResourceExhausted) return marked;
+  }
+  HOLDFAST_CHECK(directories_.remove(record, patience));
+  return records_.remove(record);
 }
 
 // What was begun of a copy whose source is gone: nobody asks for it again.
@@ -240,6 +293,9 @@ Result<NasRecord> NasVolumes::snapshot(const std::string& name, const std::strin
     return fail(Code::kAlreadyExists,
                 "the snapshot " + shown(name) + " is of another volume, " + known->source);
   }
+  if (known && known->deleting) {
+    return fail(Code::kAborted, "the snapshot " + shown(name) + " is being deleted");
+  }
   if (known && known->ready) return *known;
   HOLDFAST_TRY(const NasRecord source, find(volume));
   if (source.kind != NasRecord::Kind::kSubpath) {
@@ -273,8 +329,7 @@ Status NasVolumes::remove_snapshot(const std::string& id, Patience patience) {
   if (record->kind != NasRecord::Kind::kSnapshot) {
     return fail(Code::kInvalidArgument, shown(id) + " is a volume, not a snapshot");
   }
-  HOLDFAST_CHECK(directories_.remove(*record, patience));
-  return records_.remove(*record);
+  return remove_directory(*record, patience);
 }
 
 Result<std::uint64_t> NasVolumes::extend(const std::string& id, std::uint64_t required_bytes,
@@ -295,13 +350,14 @@ Result<std::uint64_t> NasVolumes::extend(const std::string& id, std::uint64_t re
 
 Result<NasRecord> NasVolumes::find(const std::string& id) const {
   HOLDFAST_TRY(std::optional<NasRecord> record, records_.by_id(id));
-  if (record && record->ready && record->kind != NasRecord::Kind::kSnapshot) return *std::move(record);
+  const bool there = record && record->ready && !record->deleting;
+  if (there && record->kind != NasRecord::Kind::kSnapshot) return *std::move(record);
   return fail(Code::kNotFound, "there is no volume " + shown(id));
 }
 
 std::vector<NasRecord> NasVolumes::list(bool snapshots) const {
   std::vector<NasRecord> out = records_.list(snapshots);
-  std::erase_if(out, [](const NasRecord& each) { return !each.ready; });
+  std::erase_if(out, [](const NasRecord& each) { return !each.ready || each.deleting; });
   return out;
 }
 
@@ -334,8 +390,8 @@ std::string NasVolumes::ailment_of(const NasRecord& record) const {
 // What a volume is to be made from.
 Result<NasRecord> NasVolumes::source_of(const NasRecord& record) const {
   HOLDFAST_TRY(std::optional<NasRecord> source, records_.by_id(record.source));
-  const bool right =
-      source && source->ready && (source->kind == NasRecord::Kind::kSnapshot) == record.of_snapshot;
+  const bool right = source && source->ready && !source->deleting &&
+                     (source->kind == NasRecord::Kind::kSnapshot) == record.of_snapshot;
   if (right) return *std::move(source);
   return fail(Code::kNotFound,
               (record.of_snapshot ? "there is no snapshot " : "there is no volume ") + shown(record.source));

@@ -40,7 +40,7 @@ struct NewVolume {
 /// Volumes on NFS shares. A record is put before anything is made and removed when all of it is gone, so that
 /// each call, made again after a kill anywhere, goes on; the directories themselves are ShareVolumes'.
 ///
-///     none -> creating -> ready -> (deleting: the record stays until the directory is gone) -> none
+///     none -> creating -> ready -> deleting (the record stays until the directory is gone) -> none
 ///
 /// Volumes of a cloud (filesystem, accesspoint) are called by their names; CloudVolumes makes and removes
 /// them, and one whose record was lost is left alone.
@@ -70,10 +70,9 @@ class NasVolumes {
 
   /// The server is the next of the class's, in turn, that answers; a copy is made on its source's.
   /// Errors: kInvalidArgument of the class and the template, or a source on a share that is not the class's;
-  /// kAlreadyExists for a volume of that name that is another, or a directory that is not the volume's,
-  /// or lies in one that is another's;
-  /// kResourceExhausted when the class's site is none of the pools;
-  /// kNotFound for the source; kOutOfRange when it is smaller than its source.
+  /// kAlreadyExists for a volume of that name that is another, or of another class, or a directory that is
+  /// not the volume's, or lies in one that is another's; kResourceExhausted when the class's site is none of
+  /// the pools; kNotFound for the source; kOutOfRange when it is smaller than its source.
   Result<NasRecord> create(const NewVolume& wanted, Patience patience);
   /// What is not there is removed; a volume that is not ours is left alone and told as removed.
   Status remove(const std::string& id, Patience patience);
@@ -107,6 +106,7 @@ class NasVolumes {
   Result<NasRecord> make(NasRecord record, const NewVolume& wanted, Patience patience);
   Status put_ready(NasRecord& record);
   Status copied_or_made(NasRecord& record, std::optional<mode_t> mode, Patience patience);
+  Status remove_directory(NasRecord& record, Patience patience);
   Status abandon(const NasRecord& record, Patience patience);
   [[nodiscard]] Status check_site(const ClassParameters& parameters, const NewVolume& wanted) const;
   [[nodiscard]] Result<NasRecord> source_of(const NasRecord& record) const;

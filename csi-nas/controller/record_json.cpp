@@ -26,6 +26,7 @@ nlohmann::json record_to_json(const NasRecord& record) {
                      {"made", record.made},
                      {"ready", record.ready}};
   if (!record.site.empty()) out["site"] = record.site;
+  if (record.deleting) out["deleting"] = true;
   return out;
 }
 
@@ -52,6 +53,7 @@ Result<NasRecord> record_from_json(const JsonObject& object) {
   HOLDFAST_TRY(record.of_snapshot, object["ofSnapshot"].boolean_or(false));
   HOLDFAST_TRY(record.made, object["made"].integer_or(0, INT64_MIN, INT64_MAX));
   HOLDFAST_TRY(record.ready, object["ready"].boolean_or(false));
+  HOLDFAST_TRY(record.deleting, object["deleting"].boolean_or(false));
   return record;
 }
 

@@ -19,6 +19,7 @@ namespace holdfast::nas {
 ///     source, ofSnapshot       what it was copied from, by id, and whether that is a snapshot
 ///     made                     seconds since 1970
 ///     ready                    false: the work on it has begun, and may be half done
+///     deleting                 true: it is being deleted; else absent
 [[nodiscard]] nlohmann::json record_to_json(const NasRecord& record);
 
 /// Without a version. An onDelete that is not known is "archive", which loses nothing. Errors:

@@ -35,6 +35,12 @@ bool is_same_file(int one, int other) {
          first.st_ino == second.st_ino;
 }
 
+// Asked again, it comes to the same until somebody makes room or gives rights.
+bool is_lasting(int sys_errno) {
+  return sys_errno == ENOSPC || sys_errno == EDQUOT || sys_errno == EACCES || sys_errno == EPERM ||
+         sys_errno == EROFS;
+}
+
 std::string quoted(const RelativePath& directory) { return "'" + printable(directory.text(), kShown) + "'"; }
 
 std::string new_claim(const VolumeDirectory& volume) { return "new " + volume.owner; }
@@ -143,8 +149,34 @@ Status ShareVolumes::copy(const VolumeDirectory& volume, const std::string& sour
   return build(volume, &source, mode);
 }
 
+// What was begun would keep a full share full, and others from it.
 Status ShareVolumes::build(const VolumeDirectory& volume, const std::string* source,
                            std::optional<mode_t> mode) {
+  Status done = begin_and_place(volume, source, mode);
+  if (done || !is_lasting(done.error().sys_errno)) return done;
+  const auto undone = undo(volume);
+  if (!undone) return fail(Code::kAborted, done.error().message + "; and then: " + undone.error().message);
+  if (!*undone) return done;
+  Error error = std::move(done).error();
+  error.sys_errno = 0;
+  return tl::unexpected(std::move(error));
+}
+
+// False: the directory is in its place.
+Result<bool> ShareVolumes::undo(const VolumeDirectory& volume) {
+  HOLDFAST_TRY(const std::optional<Fd> claims, root_.find_folder(std::string(kOwnFolder) + "/claims"));
+  if (!claims) return true;
+  HOLDFAST_TRY(const OwnNames place, place_of(volume));
+  HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), place.claim));
+  if (!is_claim_of(known, volume)) return true;
+  HOLDFAST_TRY(const bool whole, is_there(volume.directory));
+  if (whole) return false;
+  HOLDFAST_CHECK(unclaim(place, volume));
+  return true;
+}
+
+Status ShareVolumes::begin_and_place(const VolumeDirectory& volume, const std::string* source,
+                                     std::optional<mode_t> mode) {
   HOLDFAST_TRY(const OwnNames place, place_of(volume));
   HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
   if (standing == Standing::kDisplaced) return displaced(place, volume);

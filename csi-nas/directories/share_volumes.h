@@ -45,7 +45,8 @@ struct VolumeDirectory {
 /// that was held up may be so late that its directory is another volume's: what it renames it renames out of
 /// or into a folder of its own, which whoever finishes takes away before the claim is given up.
 /// Every call may block while the server is away. Errors of all calls: errno with the entry;
-/// kFailedPrecondition when a link, a file or a mount is in the way.
+/// kFailedPrecondition when a link, a file or a mount is in the way. A volume that cannot be made for want of
+/// space or rights leaves nothing behind, and its error has no errno.
 class ShareVolumes {
  public:
   /// `root` outlives it. `holder` tells apart those who work on the share: letters and digits.
@@ -105,6 +106,9 @@ class ShareVolumes {
   static Status check_above(const OwnNames& place, const VolumeDirectory& volume);
   Status unclaim(const OwnNames& place, const VolumeDirectory& volume);
   Status build(const VolumeDirectory& volume, const std::string* source, std::optional<mode_t> mode);
+  Status begin_and_place(const VolumeDirectory& volume, const std::string* source,
+                         std::optional<mode_t> mode);
+  [[nodiscard]] Result<bool> undo(const VolumeDirectory& volume);
   Status fill(const OwnNames& place, const std::string& path, int source, int work);
   Status put_in_place(const OwnNames& place, const VolumeDirectory& volume);
   Status displaced(const OwnNames& place, const VolumeDirectory& volume);

@@ -4,6 +4,11 @@
 #include <string>
 
 namespace holdfast::nas {
+namespace {
+
+constexpr std::chrono::milliseconds kLeastPatience{100};  // for less no call is begun
+
+}  // namespace
 
 Error no_answer(const ServerAddress& server, const ServerHealth& health) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(health.silence).count();
@@ -28,6 +33,10 @@ Status ServerCalls::ask(const ServerAddress& server, Deadline deadline,
   // It may have died while others had their turn.
   if (now.state == ServerState::kDead || patience == Patience::zero()) {
     return tl::unexpected(no_answer(server, now));
+  }
+  if (patience < kLeastPatience) {
+    return fail(Code::kUnavailable, "calls to the NFS server " + server.text() +
+                                        " before this one have taken its time: ask again");
   }
   Status done = call(patience);
   if (done || done.error().code != Code::kDeadlineExceeded) return done;

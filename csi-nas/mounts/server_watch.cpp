@@ -68,11 +68,6 @@ Fd begin_connecting(const ServerAddress& server) {
 
 }  // namespace
 
-std::string ServerAddress::text() const {
-  const bool ip6 = address.find(':') != std::string::npos;
-  return (ip6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
-}
-
 const char* to_string(ServerState state) {
   switch (state) {
     case ServerState::kUnknown:

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <optional>
 #include <utility>
 
 namespace holdfast::nas {
@@ -34,9 +36,10 @@ std::string below(const std::string& path, const std::string& parent) {
 
 Result<ServerAddress> ShareMounter::address_of(const NasShare& share, const NasOptions& options,
                                                Deadline deadline) {
-  if (is_address(share.host)) return ServerAddress{share.host, options.port};
+  if (is_address(share.host)) return ServerAddress{canonical_address(share.host), options.port};
   HOLDFAST_TRY(std::string address,
                calls_.resolve(share.host, std::min<Patience>(asks_.left(deadline), kSettledPatience)));
+  address = canonical_address(address);
   const std::scoped_lock lock(mutex_);
   addresses_[share.host] = address;
   return ServerAddress{std::move(address), options.port};
@@ -44,7 +47,7 @@ Result<ServerAddress> ShareMounter::address_of(const NasShare& share, const NasO
 
 std::optional<ServerAddress> ShareMounter::known_address(const NasShare& share,
                                                          const NasOptions& options) const {
-  if (is_address(share.host)) return ServerAddress{share.host, options.port};
+  if (is_address(share.host)) return ServerAddress{canonical_address(share.host), options.port};
   const std::scoped_lock lock(mutex_);
   const auto found = addresses_.find(share.host);
   if (found == addresses_.end()) return std::nullopt;
@@ -76,8 +79,9 @@ Status ShareMounter::make_missing(const NasSource& source, const ReachedShare& r
   const std::string& path = reached.share.path;
   const mount::MountOptions options = kernel_options(source.options, reached.server.address);
   Status done = fail(Code::kNotFound, reached.share.source() + " is not there");
+  std::optional<Error> nearest;
   for (std::string parent = path; !done && parent != "/";) {
-    if (!may_be_missing(done.error())) return done;
+    if (!may_be_missing(done.error())) break;
     parent = parent_of(parent);
     const MakeFolderRequest request{.source = NasShare{reached.share.host, parent}.source(),
                                     .options = options,
@@ -86,7 +90,10 @@ Status ShareMounter::make_missing(const NasSource& source, const ReachedShare& r
     done = asks_.ask(reached.server, deadline, [&](Patience patience) {
       return calls_.make_folder(reached.server.text(), request, patience);
     });
+    if (!done && !nearest) nearest = done.error();
   }
+  // By version 4 the last is the server's own tree, in which nothing can be made: that it cannot says little.
+  if (!done && done.error().sys_errno == EROFS && nearest) return tl::unexpected(*std::move(nearest));
   return done;
 }
 

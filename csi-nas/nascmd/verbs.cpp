@@ -91,7 +91,12 @@ tl::unexpected<Error> failed_below(const char* verb, const std::string& name, co
   return fail_errno(error, std::string(verb) + " '" + name + "' of " + path);
 }
 
-// The folder `path` below `top`, with its missing parents.
+Fd open_in(const Fd& folder, const std::string& name) {
+  return Fd(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+// The folder `path` below `top`, with its missing parents. A share that is read-only says so where something
+// is missing, and not before.
 Status make_below(Fd top, const std::string& path) {
   Fd here = std::move(top);
   std::string_view rest = path;
@@ -101,11 +106,15 @@ Status make_below(Fd top, const std::string& path) {
     if (name.empty() || name == "." || name == "..") {
       return fail(Code::kInvalidArgument, "the folder '" + path + "' is not below its share");
     }
-    if (::mkdirat(here.get(), name.c_str(), 0777) != 0 && errno != EEXIST) {
-      return failed_below("make", name, path);
+    Fd next = open_in(here, name);
+    if (!next.valid() && errno == ENOENT) {
+      if (::mkdirat(here.get(), name.c_str(), 0777) != 0 && errno != EEXIST) {
+        return failed_below("make", name, path);
+      }
+      next = open_in(here, name);
     }
-    here.reset(::openat(here.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!here.valid()) return failed_below("open", name, path);
+    if (!next.valid()) return failed_below("open", name, path);
+    here = std::move(next);
   }
   return {};
 }

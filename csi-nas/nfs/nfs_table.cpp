@@ -23,7 +23,7 @@ std::optional<ServerAddress> server_of(const mount::MountEntry& entry) {
   while (!rest.empty()) {
     std::string_view value = take_until(rest, ',');
     const std::string_view name = take_until(value, '=');
-    if (name == "addr") server.address = value;
+    if (name == "addr") server.address = canonical_address(std::string(value));
     std::uint16_t port = 0;
     const char* end = value.data() + value.size();
     if (name == "port" && std::from_chars(value.data(), end, port).ptr == end && port != 0)

@@ -9,12 +9,16 @@ namespace holdfast::nas {
 
 /// Where a server's NFS answers.
 struct ServerAddress {
-  std::string address;  ///< of IPv4 or IPv6, without brackets: "10.0.0.5", "fe80::5%eth0"
+  std::string address;  ///< of IPv4 or IPv6, canonical and without brackets: "10.0.0.5", "fe80::5%eth0"
   std::uint16_t port = 2049;
   /// "10.0.0.5:2049", "[fd00::5]:2049"
   [[nodiscard]] std::string text() const;
   auto operator<=>(const ServerAddress&) const = default;
 };
+
+/// An address as all write it: IPv6 in its shortest form, its zone by the interface's name, where that is
+/// there. What is no address stays.
+[[nodiscard]] std::string canonical_address(const std::string& address);
 
 enum class ServerState : std::uint8_t {
   kUnknown,  ///< it was not asked, or has not had the time to answer

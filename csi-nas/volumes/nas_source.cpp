@@ -33,8 +33,12 @@ std::string lower(std::string_view text) {
 class Words {
  public:
   explicit Words(const NasAttributes& attributes) {
-    for (const auto& [key, value] : attributes) words_[lower(key)] = trim(value);
+    for (const auto& [key, value] : attributes) {
+      if (!words_.emplace(lower(key), trim(value)).second) twice_ = lower(key);
+    }
   }
+  /// A name that two attributes have; empty: none.
+  [[nodiscard]] const std::string& twice() const { return twice_; }
   [[nodiscard]] bool has(const std::string& key) const { return !text(key).empty(); }
   [[nodiscard]] std::string text(const std::string& key) const {
     const auto found = words_.find(key);
@@ -47,6 +51,7 @@ class Words {
 
  private:
   NasAttributes words_;
+  std::string twice_;
 };
 
 bool is_address6(std::string_view text) {
@@ -209,7 +214,9 @@ Status read_mode(const Words& words, NasSource& source) {
   if (text.size() > 4 || std::from_chars(text.data(), end, mode, 8).ptr != end) {
     return words.refuse("mode", "is not an octal mode, 755");
   }
-  if (source.subdirectory.empty() && source.shares.front().path == "/") {
+  const bool of_root =
+      std::ranges::any_of(source.shares, [](const NasShare& share) { return share.path == "/"; });
+  if (source.subdirectory.empty() && of_root) {
     return words.refuse("mode", "cannot be set on the root of a server: name a path");
   }
   source.mode = mode;
@@ -218,6 +225,9 @@ Status read_mode(const Words& words, NasSource& source) {
 
 // What other drivers do and this one does not is refused, rather than left out silently.
 Status check_kind(const Words& words) {
+  if (!words.twice().empty()) {
+    return fail(Code::kInvalidArgument, "the attribute " + words.twice() + " is told twice, in other case");
+  }
   const std::string protocol = lower(words.text("mountprotocol"));
   if (!protocol.empty() && protocol != "nfs")
     return words.refuse("mountprotocol", "is not supported: only nfs is");

@@ -42,7 +42,7 @@ struct NasSource {
 using NasAttributes = std::map<std::string, std::string>;
 
 /// What the attributes of a PersistentVolume and its mountOptions ask for. Keys are compared without regard
-/// to case; those that are not listed, as of provisioners, are left alone.
+/// to case, and told once; those that are not listed, as of provisioners, are left alone.
 ///
 ///     server, host      "10.0.0.5", "nas.example.com", "[fd00::5]"; "host:/path" and a list of those,
 ///                       "a:/x,b:/y", whose first that lives is mounted

@@ -25,13 +25,19 @@ class DirectWork final : public DirectoryWork {
   Result<std::string> run(const std::string& /*id*/, const std::string& /*server*/, DirectoryOrder order,
                           std::chrono::milliseconds /*patience*/) override {
     if (busy) return fail(Code::kAborted, "under way");
+    if (failing != 0 && undone) {
+      Error error = fail_errno(failing, "put in place").value();
+      error.sys_errno = 0;
+      return tl::unexpected(std::move(error));
+    }
     if (failing != 0) return fail_errno(failing, "put in place");
     order.holder = "h1";
     Progress progress;
     return carry_out(order, progress, {});
   }
   bool busy = false;
-  int failing = 0;  // the errno of a system call
+  int failing = 0;      // the errno of a system call
+  bool undone = false;  // what was begun before it
 };
 
 struct Driver {
@@ -321,6 +327,37 @@ TEST_CASE_METHOD(Driver, "a volume of the same name is the same one, or none", "
   const std::string smaller =
       "name: 'pvc-1' volume_capabilities { mount {} } capacity_range { limit_bytes: 5 }";
   refuses(create(smaller + on_one_server()), Code::kAlreadyExists);
+  for (const std::string& other : {parameter("onDelete", "retain"), parameter("subDir", "elsewhere"),
+                                   parameter("volumeAs", "sharepath")}) {
+    refuses(create(volume_request("pvc-1", on_one_server() + other)), Code::kAlreadyExists);
+  }
+  refuses(create(volume_request("pvc-1", parameter("server", "10.0.0.6:/exports/a"))), Code::kAlreadyExists);
+}
+
+TEST_CASE_METHOD(Driver, "a volume that is being deleted is neither made, told of nor copied", "[nas]") {
+  const std::string id = make("pvc-1");
+  const std::string snapshot = take("snap-1", id)->snapshot().snapshot_id();
+  work.busy = true;
+  refuses(remove(id), Code::kAborted);
+  refuses(remove_snapshot(snapshot), Code::kAborted);
+  work.busy = false;
+  refuses(create(volume_request("pvc-1", on_one_server())), Code::kAborted);
+  refuses(take("snap-1", id), Code::kAborted);
+  refuses(take("snap-2", id), Code::kNotFound);
+  CHECK(list("")->entries_size() == 0);
+  restart();
+  refuses(create(volume_request("pvc-1", on_one_server())), Code::kAborted);
+  REQUIRE(remove(id));
+  REQUIRE(remove_snapshot(snapshot));
+  make("pvc-1");
+}
+
+TEST_CASE_METHOD(Driver, "a volume for which there is no room is refused, and nothing is kept of it",
+                 "[nas]") {
+  work.failing = ENOSPC;
+  work.undone = true;
+  refuses(create(volume_request("pvc-1", on_one_server())), Code::kResourceExhausted);
+  CHECK(records->list(false).empty());
 }
 
 TEST_CASE_METHOD(Driver, "of a copy whose source is deleted meanwhile nothing is left", "[nas]") {
@@ -371,9 +408,9 @@ TEST_CASE_METHOD(Driver, "a share that shows none of its volumes is left alone u
   const fs::path share = access.path_of(kShare);
   const fs::path disk = folder / "disk";
   fs::rename(share, disk);  // what is left is the folder on which it was mounted
-  refuses(remove(id), Code::kUnavailable);
   refuses(create(volume_request("pvc-2", on_one_server())), Code::kUnavailable);
   refuses(take("snap-1", id), Code::kUnavailable);
+  refuses(remove(id), Code::kUnavailable);
   CHECK(fs::is_empty(share));
   CHECK((*records->by_name("pvc-1", false)).has_value());
   fs::remove(share);

@@ -79,6 +79,29 @@ TEST_CASE_METHOD(Scene, "What is mounted in a tree is neither removed nor copied
   }
 }
 
+TEST_CASE_METHOD(Scene, "A copy that does not fit leaves nothing behind, and fits when there is room",
+                 "[nas]") {
+  const fs::path small = share.root / "small";
+  fs::create_directory(small);
+  REQUIRE(::mount("t", small.c_str(), "tmpfs", 0, "size=1m") == 0);
+  DirectoryOrder order{.mounted_at = small, .directory = "source", .owner = "pv-1", .holder = "h1"};
+  REQUIRE(carry_out(order, progress, {}));
+  test::write_file(small / "source" / "big", std::string(700'000, 'x'));
+  order.verb = DirectoryVerb::kCopy;
+  order.directory = "copy";
+  order.owner = "pv-2";
+  order.source = "source";
+  const auto copied = carry_out(order, progress, {});
+  REQUIRE_FALSE(copied.has_value());
+  CHECK(copied.error().code == Code::kResourceExhausted);
+  CHECK(copied.error().sys_errno == 0);
+  CHECK(std::distance(fs::directory_iterator(small / ".holdfast"), {}) == 1);
+  CHECK(std::distance(fs::directory_iterator(small / ".holdfast/claims"), {}) == 1);
+  REQUIRE(::mount(nullptr, small.c_str(), nullptr, MS_REMOUNT, "size=4m") == 0);
+  REQUIRE(carry_out(order, progress, {}));
+  REQUIRE(::umount(small.c_str()) == 0);
+}
+
 TEST_CASE_METHOD(Scene, "No mount is entered on the way to a folder", "[nas]") {
   fs::create_directories(share.root / "bound" / "volume");
   REQUIRE(::mount(share.outside.c_str(), (share.root / "bound").c_str(), nullptr, MS_BIND, nullptr) == 0);
@@ -172,7 +195,7 @@ struct Kills : Scene {
     fs::remove_all(share.root);
     fs::create_directory(share.root);
     if (verb == DirectoryVerb::kCopy) plant(share.root / "source");
-    if (verb != DirectoryVerb::kRemove && verb != DirectoryVerb::kArchive) return;
+    if (verb == DirectoryVerb::kMake || verb == DirectoryVerb::kCopy) return;
     REQUIRE(finish(order(DirectoryVerb::kMake, share.root)));
     plant(share.root / "pvc-1");
   }
@@ -208,6 +231,7 @@ struct Kills : Scene {
       CHECK(std::distance(fs::directory_iterator(share.root / ".holdfast"), {}) == 1);
       ++kills;
     }
+    CHECK(kills >= std::min(points, kSome) / 2);
     std::cout << to_string(verb) << ": " << files << " files, " << points << " changes, " << kills
               << " kills\n";
   }
@@ -245,7 +269,6 @@ TEST_CASE_METHOD(Kills, "A machine that was held up anywhere does nothing to the
   files = 2;
   for (std::size_t number = 1, points = 1; number <= points; ++number) {
     prepare(verb);
-    if (!reused) REQUIRE(finish(order(DirectoryVerb::kMake, share.root)));
     holdfast::test::TraceRequest held_up = request(late);
     held_up.on_point = [&](const auto& /*stretch*/, std::size_t at, const auto& /*point*/) {
       if (at != number) return;
@@ -270,6 +293,14 @@ TEST_CASE_METHOD(Kills, "A machine that was held up anywhere does nothing to the
     REQUIRE(finish(again));
     CHECK_FALSE(fs::exists(share.root / "pvc-1"));
   }
+}
+
+TEST_CASE_METHOD(Kills, "A volume whose keeping was killed anywhere is kept", "[nas]") {
+  kill_everywhere(DirectoryVerb::kRetain, [this](const std::string&) {
+    CHECK(fs::exists(share.root / "pvc-1/d0/f0"));
+    const auto claims = fs::directory_iterator(share.root / ".holdfast/claims");
+    CHECK(fs::read_symlink(claims->path()) == "retained pv-1");
+  });
 }
 
 TEST_CASE_METHOD(Kills, "A volume whose making was killed anywhere is made", "[nas]") {

@@ -345,6 +345,10 @@ TEST_CASE("the mount table tells servers and whose mounts are whose", "[nas]") {
   CHECK(server_of(table[2]).value().text() == "[fd00::5]:2050");
   CHECK_FALSE(server_of(table[3]).has_value());
   CHECK(servers_below(table, "/k").size() == 2);
+  CHECK(canonical_address("fe80:0::5%1") == "fe80::5%lo");
+  CHECK(canonical_address("FD00:9:0::1") == "fd00:9::1");
+  CHECK(canonical_address("fe80::5%none") == "fe80::5%none");
+  CHECK(canonical_address("10.0.0.5") == "10.0.0.5");
   CHECK(is_used_outside(table, table[0], "/k/shared"));
   CHECK_FALSE(is_used_outside(table, table[0], "/k"));
   CHECK_FALSE(show_the_same(table[0], table[1]));

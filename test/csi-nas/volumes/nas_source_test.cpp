@@ -144,6 +144,11 @@ TEST_CASE("attributes that would hurt are refused, and the message names them", 
   };
   const Case cases[] = {
       {"no server", {{"path", "/a"}}, {}, "the attribute server is missing"},
+      {"a key twice", {{"Server", "a"}, {"server", "b"}}, {}, "the attribute server is told twice"},
+      {"the root of one server in a list",
+       {{"server", "a:/x,b:/"}, {"mode", "755"}},
+       {},
+       "cannot be set on the root"},
       {"an empty server", {{"server", " "}}, {}, "the attribute server is missing"},
       {"an option as a server", {{"server", "-o"}}, {}, "the attribute server '-o'"},
       {"a server with an option behind it",
