@@ -1,7 +1,5 @@
 #include "egw-gateway/controller/cluster_view.h"
 
-#include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -10,10 +8,7 @@
 namespace holdfast::gateway {
 namespace {
 
-constexpr std::array kPoolVersions{"v1beta1", "v1alpha1"};
 constexpr const char* kConfigMap = kController;
-
-kube::Resource all_nodes() { return {.group = "", .version = "v1", .plural = "nodes"}; }
 
 Result<ConnectionsText> decode_connections_text(const JsonObject& object) {
   ConnectionsText out;
@@ -31,7 +26,7 @@ Result<ConnectionsText> decode_connections_text(const JsonObject& object) {
 template <class Object>
 kube::ObjectCache<Object> ClusterView::cache(const char* what, Result<Object> (*decode)(const JsonObject&)) {
   return kube::ObjectCache<Object>(decode, {.changed = [this](const std::string& /*name*/) { changed_(); },
-                                            .listed = [this] { listed(); },
+                                            .listed = [this] { watches_.listed(); },
                                             .trouble =
                                                 [this, what](const Error& error) {
                                                   context_.log.warning(what, {{"why", error.message}});
@@ -42,7 +37,7 @@ ClusterView::ClusterView(const Context& context, Options options, std::function<
     : context_(context),
       options_(std::move(options)),
       changed_(std::move(changed)),
-      pools_(cache<NodePool>("NodePools", decode_node_pool)),
+      pools_(cache<NodePool>("NodePools", kube::decode_node_pool)),
       nodes_(cache<PoolNode>("Nodes", decode_pool_node)),
       gateways_(cache<SeenGateway>("EdgeGateways", decode_seen_gateway)),
       deployments_(cache<SeenDeployment>("Deployments", decode_deployment)),
@@ -50,78 +45,47 @@ ClusterView::ClusterView(const Context& context, Options options, std::function<
       budgets_(cache<OwnedObject>("PodDisruptionBudgets", decode_owned)),
       secrets_(cache<SeenSecret>("Secrets", decode_secret)),
       pods_(cache<CorePod>("Pods", decode_core_pod)),
-      config_(cache<ConnectionsText>("ConfigMaps", decode_connections_text)) {
-  add_watcher(all_nodes(), node_fields(), nodes_, [this] { return nodes_.is_whole(); });
-  add_watcher(resource(Kind::kEdgeGateway), gateway_fields(), gateways_,
-              [this] { return gateways_.is_whole(); });
-  add_watcher(resource(Kind::kDeployment), deployment_fields(), deployments_,
-              [this] { return deployments_.is_whole(); });
-  add_watcher(resource(Kind::kDaemonSet), owned_fields(), helpers_, [this] { return helpers_.is_whole(); });
-  add_watcher(resource(Kind::kBudget), owned_fields(), budgets_, [this] { return budgets_.is_whole(); });
-  add_watcher(resource(Kind::kSecret), secret_fields(), secrets_, [this] { return secrets_.is_whole(); });
-  add_watcher(
-      {.group = "", .version = "v1", .plural = "pods", .name_space = options_.name_space}, pod_fields(),
-      pods_, [this] { return pods_.is_whole(); },
-      std::string(kManagedByLabel) + "=" + kController + "," + kProgramLabel + "=egw-core");
-  add_watcher(
-      {.group = "", .version = "v1", .plural = "configmaps", .name_space = options_.name_space}, {"data"},
-      config_, [this] { return config_.is_whole(); }, {}, std::string("metadata.name=") + kConfigMap);
+      config_(cache<ConnectionsText>("ConfigMaps", decode_connections_text)),
+      watches_({.loop = context.loop, .http = context.http, .client = context.client},
+               {.whole = [this] { changed_(); },
+                .absent =
+                    [this](const Error& error) {
+                      context_.log.warning("the API server has no NodePools", {{"why", error.message}});
+                    }},
+               options_.seed, options_.ask_again) {
+  add_watches();
 }
 
 ClusterView::~ClusterView() = default;
 
-void ClusterView::add_watcher(kube::Resource resource, kube::KeptFields fields, kube::WatchConsumer& consumer,
-                              std::function<bool()> is_whole, std::string labels,
-                              std::string field_selector) {
-  kube::WatchOptions options;
-  options.resource = std::move(resource);
-  options.kept = std::move(fields);
-  options.label_selector = std::move(labels);
-  options.field_selector = std::move(field_selector);
-  // What a restored store has lost is taken for gone, but removed only after a long time of that.
-  options.restored_store_wait = kube::kConfirmAgain;
-  watched_.push_back(
-      {.watcher = std::make_unique<kube::Watcher>(context_.loop, context_.http, std::move(options), consumer,
-                                                  options_.seed + watched_.size()),
-       .is_whole = std::move(is_whole)});
+void ClusterView::add_watches() {
+  const std::string& own = options_.name_space;
+  const std::string of_core =
+      std::string(kManagedByLabel) + "=" + kController + "," + kProgramLabel + "=egw-core";
+  watches_.add({.resource = {.group = "", .version = "v1", .plural = "nodes"}, .kept = node_fields()},
+               nodes_);
+  watches_.add({.resource = resource(Kind::kEdgeGateway), .kept = gateway_fields()}, gateways_);
+  watches_.add({.resource = resource(Kind::kDeployment), .kept = deployment_fields()}, deployments_);
+  watches_.add({.resource = resource(Kind::kDaemonSet), .kept = owned_fields()}, helpers_);
+  watches_.add({.resource = resource(Kind::kBudget), .kept = owned_fields()}, budgets_);
+  watches_.add({.resource = resource(Kind::kSecret), .kept = secret_fields()}, secrets_);
+  watches_.add({.resource = {.group = "", .version = "v1", .plural = "pods", .name_space = own},
+                .kept = pod_fields(),
+                .label_selector = of_core},
+               pods_);
+  watches_.add({.resource = {.group = "", .version = "v1", .plural = "configmaps", .name_space = own},
+                .kept = {"data"},
+                .field_selector = std::string("metadata.name=") + kConfigMap},
+               config_);
+  watches_.add({.resource = {.group = kube::kNodePoolGroup, .version = "", .plural = kube::kNodePoolPlural},
+                .kept = kube::node_pool_fields(),
+                .versions = {kube::kNodePoolVersions.begin(), kube::kNodePoolVersions.end()}},
+               pools_);
 }
 
-void ClusterView::start() { ask_version(0); }
+void ClusterView::start() { watches_.start(); }
 
-void ClusterView::ask_version(std::size_t which) {
-  const std::string version = kPoolVersions.at(which);
-  call_ = context_.client.get_document(
-      std::string("/apis/") + kNodePoolGroup + "/" + version,
-      [this, which, version](const Result<nlohmann::json>& document) {
-        if (document) return watch_pools(version);
-        const bool absent = document.error().code == Code::kNotFound;
-        if (absent && which + 1 < kPoolVersions.size()) return ask_version(which + 1);
-        context_.log.warning("the API server has no NodePools", {{"why", document.error().message}});
-        again_ = context_.loop.after(options_.ask_again, [this] { ask_version(0); });
-      });
-}
-
-void ClusterView::watch_pools(const std::string& version) {
-  add_watcher({.group = kNodePoolGroup, .version = version, .plural = "nodepools"}, node_pool_fields(),
-              pools_, [this] { return pools_.is_whole(); });
-  listed();
-}
-
-// The next one begins when the list of the one before is confirmed.
-void ClusterView::listed() {
-  if (call_ == nullptr) return;
-  for (Watched& each : watched_) {
-    if (each.is_whole()) continue;
-    if (!std::exchange(each.started, true)) each.watcher->start();
-    return;
-  }
-  changed_();
-}
-
-bool ClusterView::is_known() const {
-  return pools_.is_whole() &&
-         std::ranges::all_of(watched_, [](const Watched& each) { return each.is_whole(); });
-}
+bool ClusterView::is_known() const { return watches_.is_whole(); }
 
 void ClusterView::read_connections() {
   const ConnectionsText* text = config_.find(kConfigMap);

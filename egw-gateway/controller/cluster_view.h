@@ -12,7 +12,7 @@
 #include "common/kube/http.h"
 #include "common/kube/object_cache.h"
 #include "common/kube/object_client.h"
-#include "common/kube/watcher.h"
+#include "common/kube/watch_group.h"
 #include "egw-gateway/controller/pool_plan.h"
 
 namespace holdfast::gateway {
@@ -62,18 +62,8 @@ class ClusterView {
   kube::ObjectCache<Object> cache(const char* what, Result<Object> (*decode)(const JsonObject&));
   template <class Function>
   void with_cache(Kind kind, Function function);
-  void add_watcher(kube::Resource resource, kube::KeptFields fields, kube::WatchConsumer& consumer,
-                   std::function<bool()> is_whole, std::string labels = {}, std::string field_selector = {});
-  void ask_version(std::size_t which);
-  void watch_pools(const std::string& version);
-  void listed();
+  void add_watches();
   void read_connections();
-
-  struct Watched {
-    std::unique_ptr<kube::Watcher> watcher;
-    std::function<bool()> is_whole;
-    bool started = false;
-  };
 
   Context context_;
   Options options_;
@@ -89,9 +79,7 @@ class ClusterView {
   kube::ObjectCache<ConnectionsText> config_;
   std::string config_version_;
   Result<std::vector<Connection>> connections_ = std::vector<Connection>{};
-  std::vector<Watched> watched_;  // started one after the other: a list is confirmed on its connection
-  kube::ObjectClient::CallPtr call_;
-  EventLoop::Timer again_;
+  kube::WatchGroup watches_;
 };
 
 }  // namespace holdfast::gateway

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/kube/node_pools.h"
+
 /// By which names egw-controller knows pools, and others know what it makes. All of its objects but the
 /// EdgeGateway are in one namespace of their own:
 ///
@@ -16,9 +18,8 @@
 namespace holdfast::gateway {
 
 /// Of a NodePool. Source: OpenYurt, ACK@Edge.
-inline constexpr const char* kNodePoolGroup = "apps.openyurt.io";
-inline constexpr const char* kMaxNodesAnnotation = "nodepool.openyurt.io/max-nodes";
-inline constexpr const char* kPodCidrsAnnotation = "nodepool.openyurt.io/pod-cidrs";
+using kube::kMaxNodesAnnotation;
+using kube::kPodCidrsAnnotation;
 inline constexpr const char* kCenIdAnnotation = "nodepool.openyurt.io/cen-id";
 inline constexpr const char* kCcnIdAnnotation = "nodepool.openyurt.io/ccn-id";
 inline constexpr const char* kCcnRegionAnnotation = "nodepool.openyurt.io/ccn-region";
@@ -27,9 +28,7 @@ inline constexpr const char* kIsDefaultAnnotation = "nodepool.openyurt.io/is-def
 inline constexpr std::array kEnhancedAnnotations{kMaxNodesAnnotation, kPodCidrsAnnotation, kCenIdAnnotation,
                                                  kCcnIdAnnotation, kCcnRegionAnnotation};
 
-/// Of a Node: the pool that it is to be in. The one that it is in: kube::kNodePoolLabel.
-inline constexpr const char* kDesiredPoolLabel = "apps.openyurt.io/desired-nodepool";
-inline constexpr const char* kDesiredPoolLabelOfAck = "openyurt.io/desired-nodepool";
+/// Of a Node.
 inline constexpr const char* kArchLabel = "kubernetes.io/arch";
 inline constexpr const char* kGatewayArch = "amd64";
 

@@ -1,7 +1,6 @@
 #include "egw-gateway/controller/pool_request.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "common/base/text.h"
@@ -10,7 +9,6 @@
 namespace holdfast::gateway {
 namespace {
 
-constexpr std::uint32_t kMostNodes = 1'000'000;
 constexpr std::array kIds{kCenIdAnnotation, kCcnIdAnnotation, kCcnRegionAnnotation};
 // A cloud's ids are words; whatever else stands there came by mistake.
 constexpr std::size_t kLongestId = 128;
@@ -18,33 +16,6 @@ constexpr std::size_t kLongestId = 128;
 std::string value_in(const Text& text, const std::string& key) {
   const auto found = text.find(key);
   return found == text.end() ? "" : found->second;
-}
-
-std::optional<std::uint32_t> parse_count(std::string_view text) {
-  std::uint32_t count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc() || end != text.data() + text.size() || count == 0 || count > kMostNodes) {
-    return std::nullopt;
-  }
-  return count;
-}
-
-// A list with commas between.
-Result<std::vector<Cidr>> parse_ranges(std::string_view text) {
-  std::vector<Cidr> out;
-  while (true) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    HOLDFAST_TRY(const Cidr range, Cidr::parse(trim(text.substr(0, comma))));
-    if (range.prefix() == 0)
-      return fail(Code::kInvalidArgument, "'" + range.to_string() + "' holds everything");
-    out.push_back(range.network());
-    if (out.size() > kMostRanges) return fail(Code::kInvalidArgument, "these are too many ranges");
-    if (comma == text.size()) break;
-    text.remove_prefix(comma + 1);
-  }
-  std::ranges::sort(out);
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-  return out;
 }
 
 bool is_id(std::string_view text) {
@@ -100,13 +71,13 @@ class Reader {
   void read_values() {
     const Text& values = out_.accepted;
     if (const std::string text = value_in(values, kMaxNodesAnnotation); !text.empty()) {
-      const auto count = parse_count(text);
+      const Result<std::uint32_t> count = kube::parse_max_nodes(text);
       if (!count)
         return refuse("AnnotationInvalid", invalid(kMaxNodesAnnotation, text, "is no number of nodes"));
       out_.max_nodes = *count;
     }
     if (const std::string text = value_in(values, kPodCidrsAnnotation); !text.empty()) {
-      Result<std::vector<Cidr>> ranges = parse_ranges(text);
+      Result<std::vector<Cidr>> ranges = kube::parse_pod_cidrs(text);
       if (!ranges)
         return refuse("AnnotationInvalid", std::string(kPodCidrsAnnotation) + ": " + ranges.error().message);
       out_.pod_cidrs = *std::move(ranges);

@@ -88,7 +88,6 @@ Status read_pod_addresses(const JsonObject& status, CorePod& out) {
 
 }  // namespace
 
-kube::KeptFields node_pool_fields() { return {"apiVersion", "spec.type", "metadata.annotations"}; }
 kube::KeptFields node_fields() {
   return {"metadata.labels", "metadata.deletionTimestamp", "status.nodeInfo.architecture",
           "status.addresses"};
@@ -117,25 +116,14 @@ kube::KeptFields pod_fields() {
           "status.podIPs"};
 }
 
-Result<NodePool> decode_node_pool(const JsonObject& object) {
-  NodePool out;
-  HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object());
-  HOLDFAST_TRY(out.id, decode_id(metadata));
-  HOLDFAST_TRY(out.api_version, object["apiVersion"].string_or(""));
-  HOLDFAST_TRY(out.annotations, decode_text(metadata["annotations"]));
-  HOLDFAST_TRY(const JsonObject spec, object["spec"].object_or_empty());
-  HOLDFAST_TRY(out.type, spec["type"].string_or(""));
-  return out;
-}
-
 Result<PoolNode> decode_pool_node(const JsonObject& object) {
   PoolNode out;
   HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object());
   HOLDFAST_TRY(out.id, decode_id(metadata));
   HOLDFAST_TRY(const Text labels, decode_text(metadata["labels"]));
   out.pool = text_in(labels, kube::kNodePoolLabel);
-  add_once(out.desired, text_in(labels, kDesiredPoolLabel));
-  add_once(out.desired, text_in(labels, kDesiredPoolLabelOfAck));
+  add_once(out.desired, text_in(labels, kube::kDesiredPoolLabel));
+  add_once(out.desired, text_in(labels, kube::kDesiredPoolLabelOfAck));
   out.leaving = metadata["deletionTimestamp"].present();
   HOLDFAST_TRY(const JsonObject status, object["status"].object_or_empty());
   HOLDFAST_TRY(const JsonObject info, status["nodeInfo"].object_or_empty());

@@ -10,6 +10,7 @@
 #include "common/base/cidr.h"
 #include "common/base/json.h"
 #include "common/base/result.h"
+#include "common/kube/node_pools.h"
 #include "common/kube/object.h"
 #include "egw-gateway/model/edge_gateway.h"
 
@@ -19,13 +20,7 @@ namespace holdfast::gateway {
 
 using Text = std::map<std::string, std::string>;
 
-/// Of any served version: v1alpha1 and v1beta1 have alike what is looked at.
-struct NodePool {
-  kube::ObjectId id{};
-  std::string api_version{};
-  std::string type{};  ///< "Edge" or "Cloud"; empty: not told
-  Text annotations{};
-};
+using kube::NodePool;
 
 struct PoolNode {
   kube::ObjectId id{};
@@ -71,7 +66,6 @@ struct CorePod {
 };
 
 /// What a watch is to keep of each.
-[[nodiscard]] kube::KeptFields node_pool_fields();
 [[nodiscard]] kube::KeptFields node_fields();
 [[nodiscard]] kube::KeptFields gateway_fields();
 [[nodiscard]] kube::KeptFields deployment_fields();
@@ -80,7 +74,6 @@ struct CorePod {
 [[nodiscard]] kube::KeptFields pod_fields();
 
 /// Errors: kInvalidArgument or kDataLoss, for members of another type than the API's.
-[[nodiscard]] Result<NodePool> decode_node_pool(const JsonObject& object);
 [[nodiscard]] Result<PoolNode> decode_pool_node(const JsonObject& object);
 [[nodiscard]] Result<OwnedObject> decode_owned(const JsonObject& object);
 [[nodiscard]] Result<SeenDeployment> decode_deployment(const JsonObject& object);

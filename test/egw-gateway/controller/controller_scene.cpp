@@ -30,7 +30,7 @@ void define_pools(holdfast::test::ApiServer& server, const std::string& newest) 
   }
   server.put("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/nodepools.apps.openyurt.io",
              {{"spec",
-               {{"group", kNodePoolGroup},
+               {{"group", kube::kNodePoolGroup},
                 {"scope", "Cluster"},
                 {"names", {{"plural", "nodepools"}, {"singular", "nodepool"}, {"kind", "NodePool"}}},
                 {"versions", versions}}}});

@@ -100,7 +100,7 @@ TEST_CASE("NodePools of both versions are read alike", "[egw controller]") {
     const json pool{{"apiVersion", version},
                     {"metadata", {{"name", "site"}, {"annotations", {{kCenIdAnnotation, "cen-1"}}}}},
                     {"spec", {{"type", "Edge"}, {"selector", {{"matchLabels", json::object()}}}}}};
-    const auto read = decode_node_pool(JsonObject(&pool, ""));
+    const auto read = kube::decode_node_pool(JsonObject(&pool, ""));
     REQUIRE(read.has_value());
     CHECK(read->api_version == version);
     CHECK(read->type == "Edge");
