@@ -78,10 +78,13 @@ class Planner {
   void hold_cidrs() {
     for (const std::string& name : elders()) {
       const SeenNode& node = sight_.nodes.at(name);
-      if (!node.pod_cidrs.empty()) ++members_[node.pool];
+      if (!node.pod_cidrs.empty() || !node.promised.empty()) ++members_[node.pool];
       for (const Cidr& cidr : node.pod_cidrs) {
         if (!holders_.add(cidr, name)) refused_.insert(name);
       }
+    }
+    for (const auto& [name, node] : sight_.nodes) {
+      for (const Cidr& cidr : node.promised) holders_.add(cidr, name);
     }
     for (const auto& [name, object] : sight_.objects) {
       for (const Cidr& cidr : object.object.network.pod_cidrs) holders_.add(cidr, name);
@@ -150,6 +153,7 @@ class Planner {
   }
 
   void plan_node(const std::string& name, const SeenNode& node) {
+    if (!node.fault.empty()) return find(name, kReadable, "NodeUnreadable", "the Node: " + node.fault);
     if (node.contradicts) {
       find(name, kPoolClear, "LabelsContradict",
            "the labels of the Node name more than one pool: leave that which it is in");
@@ -182,6 +186,7 @@ class Planner {
 
   void plan_cidrs(const std::string& name, const SeenNode& node) {
     if (node.leaving || node.contradicts) return;
+    if (!node.promised.empty()) return give(name, node, node.promised);
     const auto pool = sight_.pools.find(node.pool);
     const bool own =
         pool != sight_.pools.end() && (!pool->second.cidrs.empty() || !pool->second.fault.empty());
@@ -210,6 +215,10 @@ class Planner {
       taken(cidr);
     }
     ++members_[node.pool];
+    give(name, node, std::move(cidrs));
+  }
+
+  void give(const std::string& name, const SeenNode& node, std::vector<Cidr> cidrs) {
     out_.steps.push_back({.verb = NetworkVerb::kGiveCidrs,
                           .node = name,
                           .uid = node.id.uid,
@@ -243,6 +252,9 @@ class Planner {
 
   void plan_object(const std::string& name, const SeenNode& node) {
     const SeenObject* object = object_of(name);
+    if (object != nullptr && !object->fault.empty()) {
+      return find(name, kReadable, "ObjectUnreadable", "the NodeNetworkConfiguration: " + object->fault);
+    }
     const Result<std::optional<NodeNetwork>> told =
         decode_annotations(name, node.annotations, node.pod_cidrs, options_.keys);
     if (!told) return find(name, kAnnotationsUsable, "Unreadable", told.error().message);

@@ -27,17 +27,21 @@ namespace holdfast::flannel {
 /// A Node, as far as it matters here.
 struct SeenNode {
   kube::ObjectId id{};
-  std::string pool{};                ///< that it is in or wants to be in; empty: none
-  bool contradicts = false;          ///< its labels name more than one pool
-  bool leaving = false;              ///< it is being deleted
-  std::vector<Cidr> pod_cidrs{};     ///< at most one a family
-  Annotations annotations{};         ///< flannel's alone
+  std::string pool{};             ///< that it is in or wants to be in; empty: none
+  bool contradicts = false;       ///< its labels name more than one pool
+  bool leaving = false;           ///< it is being deleted
+  std::string fault{};            ///< why it cannot be read; what it has is not known then
+  std::vector<Cidr> pod_cidrs{};  ///< at most one a family
+  std::vector<Cidr> promised{};   ///< what it is being given, by a write whose end is not seen
+  Annotations annotations{};
   std::chrono::seconds known_for{};  ///< since this process saw it first
 };
 
 /// A NodeNetworkConfiguration.
 struct SeenObject {
+  kube::ObjectId id{};
   NodeNetworkObject object{};
+  std::string fault{};     ///< why it cannot be read, but for its identity
   std::string node_uid{};  ///< of the Node that it was made for; empty: not told
   bool mirrored = false;   ///< made by this controller, for a node that runs upstream
   std::vector<Condition> told{};
@@ -84,6 +88,7 @@ inline constexpr const char* kCidrsUnique =
 inline constexpr const char* kCidrsOfPool = "PodCIDRsOfPool";
 inline constexpr const char* kMacUnique = "VtepMACUnique";
 inline constexpr const char* kAnnotationsUsable = "AnnotationsUsable";
+inline constexpr const char* kReadable = "Readable";    ///< the Node and its object are
 inline constexpr const char* kPoolClear = "PoolClear";  ///< no two labels name two pools
 
 enum class NetworkVerb : std::uint8_t {

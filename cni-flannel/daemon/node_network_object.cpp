@@ -42,17 +42,6 @@ Result<NodeNetwork> decode_spec(const std::string& node, const JsonObject& flann
   return out;
 }
 
-Result<Condition> decode_condition(const JsonField& field) {
-  HOLDFAST_TRY(const JsonObject object, field.object());
-  Condition out;
-  HOLDFAST_TRY(out.type, object["type"].string());
-  HOLDFAST_TRY(out.status, object["status"].string_or(""));
-  HOLDFAST_TRY(out.reason, object["reason"].string_or(""));
-  HOLDFAST_TRY(out.message, object["message"].string_or(""));
-  HOLDFAST_TRY(out.last_transition_time, object["lastTransitionTime"].string_or(""));
-  return out;
-}
-
 void put(json& object, const char* key, const std::string& text) {
   if (!text.empty()) object[key] = text;
 }
@@ -156,6 +145,17 @@ Result<NodeNetworkObject> decode_node_network(const JsonObject& object) {
   if (!network) return tl::unexpected(std::move(network).error().within(out.identity.name));
   out.network = *std::move(network);
   HOLDFAST_TRY(out.removed_at, spec["removedAt"].string_or(""));
+  return out;
+}
+
+Result<Condition> decode_condition(const JsonField& field) {
+  HOLDFAST_TRY(const JsonObject object, field.object());
+  Condition out;
+  HOLDFAST_TRY(out.type, object["type"].string());
+  HOLDFAST_TRY(out.status, object["status"].string_or(""));
+  HOLDFAST_TRY(out.reason, object["reason"].string_or(""));
+  HOLDFAST_TRY(out.message, object["message"].string_or(""));
+  HOLDFAST_TRY(out.last_transition_time, object["lastTransitionTime"].string_or(""));
   return out;
 }
 

@@ -25,7 +25,8 @@
 ///         podCIDRs            publicIPv6  publicIPv6Overwrite  backendV6Data      (dual-stack)
 ///         leaseEpoch          grows with each new lease of the node
 ///       removedAt             set: the node is gone for good, its peers may forget it
-///     status: {observedGeneration, conditions: [{type, status, reason, message, lastTransitionTime}]}
+///     status: {observedGeneration, conditions: [{type, status, reason, message, lastTransitionTime}],
+///              cluster: {observedGeneration, conditions}}       by flannel-controller
 namespace holdfast::flannel {
 
 /// By what the API server tells one object, and one state of it, from another.
@@ -79,6 +80,8 @@ struct NodeNetworkStatus {
 /// the group is read as this one.
 [[nodiscard]] Result<NodeNetworkObject> decode_node_network(const JsonObject& object);
 [[nodiscard]] Result<NodeNetworkStatus> decode_node_network_status(const JsonObject& object);
+/// One of a status. Errors: kInvalidArgument.
+[[nodiscard]] Result<Condition> decode_condition(const JsonField& field);
 
 /// What is unset is left out; status is not part of it.
 [[nodiscard]] nlohmann::json encode_node_network(const NodeNetworkObject& object);

@@ -1,0 +1,338 @@
+#include "cni-flannel/controller/network_controller.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "cni-flannel/controller/seen_nodes.h"
+#include "cni-flannel/daemon/node_network_names.h"
+#include "common/base/clock.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using nlohmann::json;
+using std::chrono::nanoseconds;
+
+kube::Resource nodes_resource() { return {.group = "", .version = "v1", .plural = "nodes"}; }
+kube::Resource objects_resource() {
+  return {.group = std::string(kNodeNetworkGroup),
+          .version = std::string(kNodeNetworkVersion),
+          .plural = std::string(kNodeNetworkPlural)};
+}
+
+kube::LeaderOptions lease_of(const NetworkController::Options& options) {
+  kube::LeaderOptions out = options.lease;
+  out.name_space = options.name_space;
+  out.name = kNetworkController;
+  out.identity = options.identity;
+  return out;
+}
+
+PodRanges ranges_of(const kube::NodePool& pool) {
+  PodRanges out;
+  const auto text = [&pool](const char* key) {
+    const auto found = pool.annotations.find(key);
+    return found == pool.annotations.end() ? std::string() : found->second;
+  };
+  if (const std::string cidrs = text(kube::kPodCidrsAnnotation); !cidrs.empty()) {
+    Result<std::vector<Cidr>> parsed = kube::parse_pod_cidrs(cidrs);
+    if (!parsed) out.fault = std::string(kube::kPodCidrsAnnotation) + ": " + parsed.error().message;
+    if (parsed) out.cidrs = *std::move(parsed);
+  }
+  if (const std::string most = text(kube::kMaxNodesAnnotation); !most.empty()) {
+    const Result<std::uint32_t> parsed = kube::parse_max_nodes(most);
+    if (parsed) out.most_nodes = *parsed;
+    if (!parsed) out.fault = std::string(kube::kMaxNodesAnnotation) + ": " + parsed.error().message;
+  }
+  return out;
+}
+
+const char* name_of(NetworkVerb verb) {
+  switch (verb) {
+    case NetworkVerb::kGiveCidrs:
+      return "gives pod CIDRs";
+    case NetworkVerb::kMirror:
+      return "mirrors annotations";
+    case NetworkVerb::kAnnotate:
+      return "annotates the Node";
+    case NetworkVerb::kBury:
+      return "marks as removed";
+    case NetworkVerb::kRevive:
+      return "takes the mark off";
+    case NetworkVerb::kForget:
+      return "deletes the object";
+  }
+  return "";
+}
+
+}  // namespace
+
+template <class Object>
+kube::ObjectCache<Object> NetworkController::cache(const char* what,
+                                                   Result<Object> (*decode)(const JsonObject&)) {
+  return kube::ObjectCache<Object>(decode, {.changed = [this](const std::string& /*name*/) { changed(); },
+                                            .listed = [this] { watches_.listed(); },
+                                            .trouble =
+                                                [this, what](const Error& error) {
+                                                  context_.log.warning(what, {{"why", error.message}});
+                                                }});
+}
+
+NetworkController::NetworkController(const Context& context, const Options& options)
+    : context_(context),
+      options_(options),
+      nodes_(cache<SeenNode>("Nodes", decode_seen_node)),
+      objects_(cache<SeenObject>("NodeNetworkConfigurations", decode_seen_object)),
+      pools_(cache<kube::NodePool>("NodePools", kube::decode_node_pool)),
+      watches_({.loop = context.loop, .http = context.http, .client = context.client},
+               {.whole = [this] { changed(); },
+                .absent =
+                    [&log = context.log](const Error& error) {
+                      log.warning("NodePools", {{"why", error.message}});
+                    }},
+               options.seed, options.ask_again),
+      recorder_(context.loop, context.client, kNetworkController, options.host, options.seed + 20),
+      election_(context.loop, context.client, lease_of(options),
+                {.started = [this] { changed(); },
+                 .stopped = [this] { cease(); },
+                 .trouble =
+                     [&log = context.log](const Error& error) {
+                       log.warning("leader election", {{"why", error.message}});
+                     }},
+                options.seed + 30) {
+  watches_.add({.resource = nodes_resource(), .kept = seen_node_fields()}, nodes_);
+  watches_.add({.resource = objects_resource(), .kept = seen_object_fields()}, objects_);
+  watches_.add({.resource = {.group = kube::kNodePoolGroup, .version = "", .plural = kube::kNodePoolPlural},
+                .kept = kube::node_pool_fields(),
+                .versions = {kube::kNodePoolVersions.begin(), kube::kNodePoolVersions.end()},
+                .may_be_absent = true},
+               pools_);
+}
+
+NetworkController::~NetworkController() = default;
+
+void NetworkController::start() {
+  watches_.start();
+  election_.start();
+}
+
+void NetworkController::stop(std::function<void()> done) {
+  cease();
+  election_.resign(std::move(done));
+}
+
+// Another leads now, and what it does is not known here.
+void NetworkController::cease() {
+  works_.clear();
+  under_way_ = 0;
+  findings_.clear();
+  show({});
+}
+
+// Not from within a watch's call.
+void NetworkController::changed() {
+  if (!soon_.pending()) soon_ = context_.loop.after(options_.gather, [this] { look(); });
+}
+
+void NetworkController::look_again_in(nanoseconds time) {
+  const nanoseconds at = now() + time;
+  if (later_.pending() && later_at_ <= at) return;
+  later_at_ = at;
+  later_ = context_.loop.after(time, [this] { look(); });
+}
+
+void NetworkController::look() {
+  if (!ready() || !leads()) return;
+  const nanoseconds began = now();
+  const NetworkSight seen = sight();
+  NetworkPlan plan = plan_networks(seen, options_.plan, context_.loop.clock().now());
+  tell(seen, plan.findings);
+  findings_ = std::move(plan.findings);
+  if (plan.again_in) look_again_in(*plan.again_in);
+  show(now() - began);
+  for (const NetworkStep& step : plan.steps) {
+    if (may_write(step.node)) begin(seen, step);
+  }
+  write_statuses(seen);
+}
+
+NetworkSight NetworkController::sight() {
+  NetworkSight out{.nodes = nodes_.all(), .objects = objects_.all(), .pools = ranges()};
+  keep_promises(out);
+  return out;
+}
+
+std::map<std::string, PodRanges> NetworkController::ranges() {
+  std::map<std::string, PodRanges> out;
+  for (const auto& [name, pool] : pools_.all()) out[name] = ranges_of(pool);
+  return out;
+}
+
+void NetworkController::keep_promises(NetworkSight& sight) {
+  std::map<std::string, nanoseconds> seen;
+  for (auto& [name, node] : sight.nodes) {
+    const auto first = first_seen_.find(node.id.uid);
+    const nanoseconds since = first == first_seen_.end() ? now() : first->second;
+    seen[node.id.uid] = since;
+    node.known_for = std::chrono::floor<std::chrono::seconds>(now() - since);
+    const auto work = works_.find(name);
+    if (work == works_.end()) continue;
+    const bool kept = !node.pod_cidrs.empty() || work->second.promised_to != node.id.uid;
+    if (kept) work->second.promised.clear();
+    node.promised = work->second.promised;
+  }
+  first_seen_ = std::move(seen);
+  std::erase_if(works_, [&](const auto& work) {
+    return work.second.call == nullptr && !sight.nodes.contains(work.first) &&
+           !sight.objects.contains(work.first);
+  });
+}
+
+// An Event and a line of the log for each that the last look did not have.
+void NetworkController::tell(const NetworkSight& sight, const Findings& findings) {
+  for (const auto& [name, found] : findings) {
+    const auto node = sight.nodes.find(name);
+    const auto last = findings_.find(name);
+    if (node == sight.nodes.end()) continue;
+    for (const NodeFinding& each : found) {
+      const bool known =
+          last != findings_.end() && std::ranges::find(last->second, each) != last->second.end();
+      if (known) continue;
+      context_.log.warning("node", {{"node", name}, {"reason", each.reason}, {"why", each.message}});
+      recorder_.record({.api_version = "v1",
+                        .kind = "Node",
+                        .name = name,
+                        .name_space = "",
+                        .uid = node->second.id.uid,
+                        .warning = true,
+                        .reason = each.reason,
+                        .message = each.message});
+    }
+  }
+}
+
+void NetworkController::write_statuses(const NetworkSight& sight) {
+  const std::string time = utc_text(context_.loop.clock().now());
+  for (const auto& [name, object] : sight.objects) {
+    const auto found = findings_.find(name);
+    const std::vector<NodeFinding> none;
+    const std::vector<NodeFinding>& findings = found == findings_.end() ? none : found->second;
+    const std::vector<Condition> wanted = conditions_of(findings, object.told, time);
+    if (wanted == object.told || !may_write(name)) continue;
+    ++under_way_;
+    work_of(name).call = context_.client.merge(
+        objects_resource(), name, told_patch(object, wanted),
+        [this, name = name](const Result<json>& outcome) {
+          done(name, "tells conditions", outcome, [this](const json& told) { objects_.told(told); });
+        },
+        {.kept = seen_object_fields(), .deadline = options_.write}, "status");
+  }
+}
+
+NetworkController::Work& NetworkController::work_of(const std::string& node) {
+  return works_
+      .try_emplace(node,
+                   Work{.backoff = Backoff(options_.first_wait, options_.longest_wait, options_.seed + 40)})
+      .first->second;
+}
+
+bool NetworkController::may_write(const std::string& node) {
+  if (under_way_ >= kMostWrites) return false;
+  const Work& work = work_of(node);
+  if (work.call != nullptr) return false;
+  if (work.not_before > now()) look_again_in(work.not_before - now());
+  return work.not_before <= now();
+}
+
+void NetworkController::begin(const NetworkSight& sight, const NetworkStep& step) {
+  Work& work = work_of(step.node);
+  const std::string what = name_of(step.verb);
+  context_.log.info("writes", {{"node", step.node}, {"what", what}});
+  const auto to_node = [this, node = step.node, what](const Result<json>& outcome) {
+    done(node, what, outcome, [this](const json& told) { nodes_.told(told); });
+  };
+  const auto to_object = [this, node = step.node, what](const Result<json>& outcome) {
+    done(node, what, outcome, [this](const json& told) { objects_.told(told); });
+  };
+  const kube::CallOptions node_call{.kept = seen_node_fields(), .deadline = options_.write};
+  const kube::CallOptions object_call{.kept = seen_object_fields(), .deadline = options_.write};
+  const std::string time = utc_text(context_.loop.clock().now());
+  kube::ObjectClient& client = context_.client;
+  ++under_way_;
+  switch (step.verb) {
+    case NetworkVerb::kGiveCidrs:
+      work.promised = step.cidrs;
+      work.promised_to = step.uid;
+      work.call = client.merge(nodes_resource(), step.node, cidrs_patch(step), to_node, node_call);
+      break;
+    case NetworkVerb::kAnnotate:
+      work.call = client.merge(nodes_resource(), step.node, annotations_patch(step), to_node, node_call);
+      break;
+    case NetworkVerb::kMirror:
+      work.call = client.apply(objects_resource(), mirrored_object(step, sight.nodes.at(step.node).id.uid),
+                               to_object, object_call);
+      break;
+    case NetworkVerb::kBury:
+      work.call =
+          client.merge(objects_resource(), step.node, tombstone_patch(step, time), to_object, object_call);
+      break;
+    case NetworkVerb::kRevive:
+      work.call =
+          client.merge(objects_resource(), step.node, tombstone_patch(step, ""), to_object, object_call);
+      break;
+    case NetworkVerb::kForget:
+      work.call = client.remove(objects_resource(), step.node, step.uid,
+                                [this, node = step.node, uid = step.uid, what](Result<json> outcome) {
+                                  if (!outcome && outcome.error().code == Code::kNotFound)
+                                    outcome = json::object();
+                                  done(node, what, outcome, [&](const json& /*told*/) {
+                                    objects_.removed({.name = node, .uid = uid});
+                                  });
+                                },
+                                {.deadline = options_.write});
+      break;
+  }
+}
+
+void NetworkController::done(const std::string& node, const std::string& what, const Result<json>& outcome,
+                             const std::function<void(const json&)>& told) {
+  if (!leads()) return cease();
+  Work& work = work_of(node);
+  const kube::ObjectClient::CallPtr ended = std::exchange(work.call, nullptr);
+  --under_way_;
+  if (!outcome) return failed(node, what, outcome.error());
+  work.backoff.reset();
+  told(*outcome);
+  changed();
+}
+
+void NetworkController::failed(const std::string& node, const std::string& what, const Error& error) {
+  context_.metrics.counter("holdfast_flannel_failed_writes_total", "Writes that failed and are tried again")
+      .add();
+  context_.log.warning("not written", {{"node", node}, {"what", what}, {"why", error.message}});
+  Work& work = work_of(node);
+  work.not_before = now() + work.backoff.next();
+  changed();
+}
+
+void NetworkController::show(nanoseconds pass) {
+  Metrics& metrics = context_.metrics;
+  metrics.gauge("holdfast_flannel_leads", "1: this controller acts").set(leads() ? 1 : 0);
+  metrics.gauge("holdfast_flannel_nodes", "Nodes of the cluster")
+      .set(static_cast<double>(nodes_.all().size()));
+  metrics.gauge("holdfast_flannel_pass_seconds", "How long the last look at all nodes took")
+      .set(std::chrono::duration<double>(pass).count());
+  std::map<std::string, double> counts;
+  for (const auto& [node, found] : findings_) {
+    for (const NodeFinding& each : found) counts[each.type] += 1;
+  }
+  for (const char* type :
+       {kCidrsGiven, kCidrsUnique, kCidrsOfPool, kMacUnique, kAnnotationsUsable, kReadable, kPoolClear}) {
+    metrics
+        .gauge("holdfast_flannel_findings", "What is wrong with nodes, by condition", {{"condition", type}})
+        .set(counts[type]);
+  }
+}
+
+}  // namespace holdfast::flannel

@@ -1,0 +1,181 @@
+#include "cni-flannel/controller/seen_nodes.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "cni-flannel/daemon/node_network_names.h"
+#include "cni-flannel/daemon/own_documents.h"
+#include "common/kube/names.h"
+#include "common/kube/node_pools.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kTrue = "True";
+constexpr const char* kFalse = "False";
+
+std::string value_of(const Annotations& annotations, const std::string& key) {
+  const auto found = annotations.find(key);
+  return found == annotations.end() ? "" : found->second;
+}
+
+// The pool that a Node is in counts before those that it wants to be in.
+void read_pool(const Annotations& labels, SeenNode& out) {
+  std::set<std::string> wanted;
+  for (const char* label : {kube::kDesiredPoolLabel, kube::kDesiredPoolLabelOfAck}) {
+    if (const std::string pool = value_of(labels, label); !pool.empty()) wanted.insert(pool);
+  }
+  out.pool = value_of(labels, kube::kNodePoolLabel);
+  if (!out.pool.empty()) wanted.insert(out.pool);
+  if (out.pool.empty() && wanted.size() == 1) out.pool = *wanted.begin();
+  out.contradicts = wanted.size() > 1;
+}
+
+Result<Annotations> texts_of(const JsonField& field) {
+  HOLDFAST_TRY(const JsonObject object, field.object_or_empty());
+  Annotations out;
+  for (const std::string& key : object.keys()) {
+    HOLDFAST_TRY(out[key], object[key].string_or(""));
+  }
+  return out;
+}
+
+Status read_node(const JsonObject& object, SeenNode& out) {
+  HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object());
+  HOLDFAST_TRY(const Annotations labels, texts_of(metadata["labels"]));
+  read_pool(labels, out);
+  out.leaving = metadata["deletionTimestamp"].present();
+  HOLDFAST_TRY(const JsonObject spec, object["spec"].object_or_empty());
+  HOLDFAST_TRY(out.pod_cidrs, decode_pod_cidrs(spec, "podCIDR"));
+  HOLDFAST_TRY(out.annotations, annotations_of(object));
+  return {};
+}
+
+Status read_told(const JsonObject& object, SeenObject& out) {
+  HOLDFAST_TRY(const JsonObject status, object["status"].object_or_empty());
+  HOLDFAST_TRY(const JsonObject cluster, status["cluster"].object_or_empty());
+  HOLDFAST_TRY(const std::vector<JsonField> conditions, cluster["conditions"].array_or_empty());
+  for (const JsonField& field : conditions) {
+    HOLDFAST_TRY(Condition condition, decode_condition(field));
+    out.told.push_back(std::move(condition));
+  }
+  return {};
+}
+
+json metadata_of(const NetworkStep& step) {
+  json out = json::object();
+  if (!step.uid.empty()) out["uid"] = step.uid;
+  return out;
+}
+
+const Condition* of_type(const std::vector<Condition>& conditions, const std::string& type) {
+  const auto found = std::ranges::find(conditions, type, &Condition::type);
+  return found == conditions.end() ? nullptr : &*found;
+}
+
+void set(std::vector<Condition>& out, const std::vector<Condition>& last, Condition condition) {
+  const Condition* before = of_type(last, condition.type);
+  if (before != nullptr && before->status == condition.status) {
+    condition.last_transition_time = before->last_transition_time;
+  }
+  out.push_back(std::move(condition));
+}
+
+}  // namespace
+
+kube::KeptFields seen_node_fields() {
+  return {"metadata.labels", "metadata.annotations", "metadata.deletionTimestamp", "spec.podCIDR",
+          "spec.podCIDRs"};
+}
+
+kube::KeptFields seen_object_fields() {
+  return {"apiVersion", "kind", "metadata.annotations", "spec", "status.cluster"};
+}
+
+Result<SeenNode> decode_seen_node(const JsonObject& object) {
+  SeenNode out;
+  HOLDFAST_TRY(const ObjectIdentity identity, decode_identity(object));
+  out.id = {.name = identity.name,
+            .name_space = "",
+            .uid = identity.uid,
+            .resource_version = identity.resource_version};
+  if (const Status read = read_node(object, out); !read) out.fault = read.error().message;
+  return out;
+}
+
+Result<SeenObject> decode_seen_object(const JsonObject& object) {
+  SeenObject out;
+  HOLDFAST_TRY(out.object.identity, decode_identity(object));
+  out.id = {.name = out.object.identity.name,
+            .name_space = "",
+            .uid = out.object.identity.uid,
+            .resource_version = out.object.identity.resource_version};
+  Result<NodeNetworkObject> decoded = decode_node_network(object);
+  if (!decoded) {
+    out.fault = decoded.error().message;
+    return out;
+  }
+  out.object = *std::move(decoded);
+  const Result<Annotations> annotations = annotations_of(object);
+  const std::string mirrored = annotations ? value_of(*annotations, kMirroredAnnotation) : "";
+  out.node_uid = leased_uid_of(object);
+  out.mirrored = out.node_uid.empty() && !mirrored.empty();
+  if (out.mirrored) out.node_uid = mirrored;
+  if (const Status told = read_told(object, out); !told) out.told.clear();
+  return out;
+}
+
+json mirrored_object(const NetworkStep& step, const std::string& node_uid) {
+  NodeNetworkObject object;
+  object.identity.name = step.node;
+  object.identity.uid = step.uid;
+  object.network = step.network;
+  json out = encode_node_network(object);
+  out["metadata"]["annotations"] = {{kMirroredAnnotation, node_uid}};
+  return out;
+}
+
+json cidrs_patch(const NetworkStep& step) {
+  json cidrs = json::array();
+  for (const Cidr& cidr : step.cidrs) cidrs.push_back(cidr.to_string());
+  return {{"metadata", metadata_of(step)}, {"spec", {{"podCIDR", cidrs.at(0)}, {"podCIDRs", cidrs}}}};
+}
+
+json annotations_patch(const NetworkStep& step) {
+  json metadata = metadata_of(step);
+  metadata["annotations"] = step.annotations;
+  return {{"metadata", std::move(metadata)}};
+}
+
+json tombstone_patch(const NetworkStep& step, const std::string& removed_at) {
+  json metadata = metadata_of(step);
+  metadata["resourceVersion"] = step.resource_version;
+  return {{"metadata", std::move(metadata)},
+          {"spec", {{"removedAt", removed_at.empty() ? json() : json(removed_at)}}}};
+}
+
+json told_patch(const SeenObject& object, const std::vector<Condition>& conditions) {
+  const json encoded = encode_node_network_status(
+      {.observed_generation = object.object.identity.generation, .conditions = conditions});
+  return {{"metadata", {{"uid", object.id.uid}}}, {"status", {{"cluster", encoded}}}};
+}
+
+std::vector<Condition> conditions_of(const std::vector<NodeFinding>& findings,
+                                     const std::vector<Condition>& last, const std::string& now) {
+  std::vector<Condition> out;
+  for (const NodeFinding& finding : findings) {
+    if (of_type(out, finding.type) != nullptr) continue;
+    set(out, last, {finding.type, kFalse, finding.reason, finding.message, now});
+  }
+  for (const Condition& before : last) {
+    if (of_type(out, before.type) == nullptr) set(out, last, {before.type, kTrue, "AsWanted", "", now});
+  }
+  std::ranges::sort(out, {}, &Condition::type);
+  return out;
+}
+
+}  // namespace holdfast::flannel

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cni-flannel/controller/network_controller.h"
+#include "test/fakes/log_lines.h"
+#include "test/kube_server/api_server.h"
+#include "test/kube_server/http_scene.h"
+
+namespace holdfast::flannel::test {
+
+inline constexpr const char* kNodes = "/api/v1/nodes/";
+inline constexpr const char* kObjects = "/apis/net.holdfast.dev/v1alpha1/nodenetworkconfigurations/";
+inline constexpr const char* kPools = "/apis/apps.openyurt.io/v1beta1/nodepools/";
+
+/// An API server with NodeNetworkConfigurations, and a controller that gives parts of 10.244.0.0/16.
+struct ControllerScene : holdfast::test::HttpScene {
+  ControllerScene();
+
+  /// Another life of the controller; the one before ends as by kill -9.
+  void start(const std::string& identity = "one");
+  void die() { controller.reset(); }
+  /// From then on the server has NodePools.
+  void serve_pools();
+  void put_pool(const std::string& pool, const std::string& pod_cidrs, const std::string& most = "");
+  void put_node(const std::string& node, const std::string& pool = "default");
+  /// What an upstream flannel writes there.
+  void run_upstream(const std::string& node, const std::string& mac);
+
+  /// null: there is none.
+  [[nodiscard]] nlohmann::json at(const std::string& path);
+  /// "": none.
+  [[nodiscard]] std::string cidr_of(const std::string& node);
+  /// "TYPE/REASON" of the condition in its object's status that is False; "": none.
+  [[nodiscard]] std::string told_of(const std::string& node);
+  [[nodiscard]] std::size_t count_requests(const std::string& begin);
+  /// That change what others see: all but Events and the Lease.
+  [[nodiscard]] std::size_t count_writes();
+
+  holdfast::test::ApiServer server{*loop};
+  holdfast::test::LogLines log;
+  NetworkController::Options options;
+  std::unique_ptr<kube::CurlHttp> watches;
+  std::unique_ptr<kube::ObjectClient> client;
+  std::unique_ptr<NetworkController> controller;
+};
+
+}  // namespace holdfast::flannel::test

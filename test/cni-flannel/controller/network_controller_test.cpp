@@ -1,0 +1,255 @@
+#include "cni-flannel/controller/network_controller.h"
+
+#include <set>
+#include <utility>
+
+#include "cni-flannel/controller/controller_program.h"
+#include "cni-flannel/controller/seen_nodes.h"
+#include "test/catch.h"
+#include "test/cni-flannel/controller/controller_scene.h"
+#include "test/kube_server/role_rules.h"
+
+namespace holdfast::flannel {
+namespace {
+
+using namespace std::chrono_literals;
+using holdfast::test::FaultKind;
+using nlohmann::json;
+using test::ControllerScene;
+using test::kNodes;
+using test::kObjects;
+
+constexpr const char* kMac = "02:00:00:00:00:01";
+
+TEST_CASE("Nodes are given pod CIDRs in a cluster without NodePools, and of their pools when those come",
+          "[flannel controller]") {
+  ControllerScene scene;
+  scene.put_node("a");
+  scene.put_node("b", "shop");
+  scene.start();
+  scene.turn_until([&] { return !scene.cidr_of("a").empty() && !scene.cidr_of("b").empty(); });
+  CHECK(std::set{scene.cidr_of("a"), scene.cidr_of("b")} ==
+        std::set<std::string>{"10.244.0.0/24", "10.244.1.0/24"});
+  CHECK(scene.at(std::string(kNodes) + "a")["spec"]["podCIDRs"] == json::array({scene.cidr_of("a")}));
+  scene.serve_pools();
+  scene.put_pool("shop", "10.9.0.0/16", "2");
+  scene.turn_until([&] { return scene.count_requests("watch nodepools") != 0; });
+  scene.put_node("c", "shop");
+  scene.turn_until([&] { return !scene.cidr_of("c").empty(); });
+  CHECK(scene.cidr_of("c") == "10.9.0.0/24");
+}
+
+TEST_CASE("A cluster in which all is right is not written to", "[flannel controller]") {
+  ControllerScene scene;
+  scene.put_node("a");
+  scene.run_upstream("a", kMac);
+  scene.start();
+  scene.turn_until([&] { return !scene.at(std::string(kObjects) + "a").is_null(); });
+  scene.turn_for(100ms);
+  scene.start("one");
+  scene.server.forget_requests();
+  scene.turn_until([&] { return scene.controller->leads() && scene.controller->ready(); });
+  scene.server.put(std::string(kNodes) + "a", {{"metadata", {{"annotations", {{"heartbeat", "1"}}}}}});
+  scene.turn_for(100ms);
+  CHECK(scene.count_writes() == 0);
+}
+
+TEST_CASE("An upstream node's object follows its annotations until flanneld keeps it",
+          "[flannel controller]") {
+  ControllerScene scene;
+  scene.put_node("a");
+  scene.run_upstream("a", kMac);
+  scene.start();
+  const std::string path = std::string(kObjects) + "a";
+  scene.turn_until([&] { return !scene.at(path).is_null(); });
+  const json object = scene.at(path);
+  CHECK(object["spec"]["flannel"]["podCIDRs"] == json::array({"10.244.0.0/24"}));
+  CHECK(object["spec"]["flannel"]["backendData"]["VtepMAC"] == kMac);
+  CHECK(object["metadata"]["annotations"][kMirroredAnnotation] ==
+        scene.at(std::string(kNodes) + "a")["metadata"]["uid"]);
+  scene.run_upstream("a", "02:00:00:00:00:02");
+  scene.turn_until(
+      [&] { return scene.at(path)["spec"]["flannel"]["backendData"]["VtepMAC"] == "02:00:00:00:00:02"; });
+  scene.server.put(path, {{"metadata", {{"annotations", {{"net.holdfast.dev/node-uid", "x"}}}}}});
+  scene.server.forget_requests();
+  scene.run_upstream("a", "02:00:00:00:00:03");
+  scene.turn_for(100ms);
+  CHECK(scene.count_writes() == 0);
+}
+
+TEST_CASE("A removed node leaves a tombstone, which keeps its pod CIDRs for it", "[flannel controller]") {
+  ControllerScene scene;
+  scene.put_node("a");
+  scene.run_upstream("a", kMac);
+  scene.start();
+  const std::string path = std::string(kObjects) + "a";
+  scene.turn_until([&] { return !scene.at(path).is_null(); });
+  scene.server.remove(std::string(kNodes) + "a");
+  scene.turn_until([&] { return scene.at(path)["spec"].contains("removedAt"); });
+  scene.put_node("b");
+  scene.turn_until([&] { return !scene.cidr_of("b").empty(); });
+  CHECK(scene.cidr_of("b") == "10.244.1.0/24");
+  scene.put_node("a");
+  scene.turn_until([&] { return !scene.cidr_of("a").empty(); });
+  CHECK(scene.cidr_of("a") == "10.244.0.0/24");
+  scene.turn_until([&] { return !scene.at(path)["spec"].contains("removedAt"); });
+  scene.server.remove(std::string(kNodes) + "a");
+  scene.turn_until([&] { return scene.at(path)["spec"].contains("removedAt"); });
+  scene.options.plan.cidr_quarantine = 0s;
+  scene.start();
+  scene.turn_until([&] { return scene.at(path).is_null(); });
+}
+
+TEST_CASE("What is wrong with a node stands in its object's status, and comes right",
+          "[flannel controller]") {
+  ControllerScene scene;
+  scene.put_node("a");
+  scene.put_node("b");
+  scene.run_upstream("a", kMac);
+  scene.start();
+  scene.turn_until([&] { return !scene.at(std::string(kObjects) + "a").is_null(); });
+  scene.run_upstream("b", kMac);
+  scene.turn_until([&] { return scene.count_requests("create events") != 0; });
+  CHECK(scene.at(std::string(kObjects) + "b").is_null());
+  scene.run_upstream("b", "02:00:00:00:00:02");
+  scene.turn_until([&] { return !scene.at(std::string(kObjects) + "b").is_null(); });
+  scene.run_upstream("b", kMac);
+  scene.turn_until([&] { return scene.told_of("b") == "VtepMACUnique/Duplicate"; });
+  scene.run_upstream("b", "02:00:00:00:00:02");
+  scene.turn_until([&] { return scene.told_of("b").empty(); });
+  CHECK(scene.at(std::string(kObjects) + "b")["status"]["cluster"]["conditions"][0]["status"] == "True");
+}
+
+TEST_CASE("Whatever write is lost, no two nodes are given the same", "[flannel controller]") {
+  struct Case {
+    FaultKind kind;
+    int status;
+  };
+  const auto [kind, status] =
+      GENERATE(Case{FaultKind::kDrop, 0}, Case{FaultKind::kDropAfter, 0}, Case{FaultKind::kSilence, 0},
+               Case{FaultKind::kStatus, 503}, Case{FaultKind::kStatus, 409}, Case{FaultKind::kStatus, 429});
+  CAPTURE(static_cast<int>(kind), status);
+  ControllerScene scene;
+  scene.options.write = 100ms;
+  for (int number = 0; number < 40; ++number) scene.put_node("node-" + std::to_string(number));
+  scene.server.fault({.kind = kind, .verb = "patch", .plural = "nodes", .times = 7, .status = status});
+  scene.start();
+  scene.turn_until([&] { return scene.count_requests("patch nodes") > 10; });
+  scene.put_node("aardvark");  // comes before those that are under way
+  scene.turn_until([&] {
+    for (int number = 0; number < 40; ++number) {
+      if (scene.cidr_of("node-" + std::to_string(number)).empty()) return false;
+    }
+    return !scene.cidr_of("aardvark").empty();
+  });
+  std::set<std::string> given{scene.cidr_of("aardvark")};
+  for (int number = 0; number < 40; ++number) given.insert(scene.cidr_of("node-" + std::to_string(number)));
+  CHECK(given.size() == 41);
+}
+
+TEST_CASE("A controller that dies between any two writes is followed by one that goes on",
+          "[flannel controller]") {
+  const std::size_t writes = GENERATE(1U, 2U, 5U, 9U);
+  ControllerScene scene;
+  for (int number = 0; number < 10; ++number) scene.put_node("node-" + std::to_string(number));
+  scene.start("one");
+  scene.turn_until([&] { return scene.count_writes() >= writes; });
+  scene.die();
+  scene.start("one");  // by the name of the dead one, whose lease it so need not wait for
+  std::set<std::string> given;
+  scene.turn_until([&] {
+    given.clear();
+    for (int number = 0; number < 10; ++number) given.insert(scene.cidr_of("node-" + std::to_string(number)));
+    return !given.contains("");
+  });
+  CHECK(given.size() == 10);
+}
+
+TEST_CASE("A cache that has lost its content buries nobody", "[flannel controller]") {
+  ControllerScene scene;
+  scene.put_node("a");
+  scene.run_upstream("a", kMac);
+  scene.start();
+  scene.turn_until([&] { return !scene.at(std::string(kObjects) + "a").is_null(); });
+  scene.die();
+  scene.server.forget_requests();
+  scene.server.fault({.kind = FaultKind::kStaleEmpty, .verb = "list", .plural = "nodes", .times = 2});
+  scene.start("two");
+  scene.turn_for(300ms);
+  CHECK(scene.count_writes() == 0);
+}
+
+TEST_CASE("A Node that cannot be read is not taken for one that is gone", "[flannel controller]") {
+  const json node{{"metadata", {{"name", "a"}, {"uid", "u"}, {"resourceVersion", "1"}}},
+                  {"spec", {{"podCIDRs", json::array({"10.244.0.0/33"})}}}};
+  const Result<SeenNode> seen = decode_seen_node(JsonObject(&node, ""));
+  REQUIRE(seen);
+  CHECK(seen->fault == "spec.podCIDRs[0]: '10.244.0.0/33' is not a CIDR");
+  const json object{{"apiVersion", "net.holdfast.dev/v1alpha1"},
+                    {"kind", "NodeNetworkConfiguration"},
+                    {"metadata", {{"name", "a"}, {"uid", "o"}, {"resourceVersion", "1"}}},
+                    {"spec", {{"flannel", {{"publicIP", "nowhere"}}}}}};
+  const Result<SeenObject> seen_object = decode_seen_object(JsonObject(&object, ""));
+  REQUIRE(seen_object);
+  CHECK_FALSE(seen_object->fault.empty());
+}
+
+TEST_CASE("One of two network controllers acts, and the other takes over", "[flannel controller]") {
+  ControllerScene scene;
+  scene.start("one");
+  scene.turn_until([&] { return scene.controller->leads(); });
+  bool stopped = false;
+  scene.controller->stop([&] { stopped = true; });
+  scene.turn_until([&] { return stopped; });
+  scene.put_node("a");
+  scene.turn_for(100ms);
+  CHECK(scene.cidr_of("a").empty());
+  scene.start("two");
+  scene.turn_until([&] { return !scene.cidr_of("a").empty(); });
+}
+
+TEST_CASE("The roles of our manifests allow all that flannel-controller asks for, and little else",
+          "[flannel controller]") {
+  ControllerScene scene;
+  scene.serve_pools();
+  scene.put_node("a");
+  scene.put_node("b");
+  scene.run_upstream("a", kMac);
+  scene.start();
+  scene.turn_until([&] { return !scene.at(std::string(kObjects) + "a").is_null(); });
+  scene.run_upstream("b", kMac);
+  scene.turn_until([&] { return scene.count_requests("create events") != 0; });
+  scene.server.remove(std::string(kNodes) + "a");
+  scene.turn_until([&] { return scene.at(std::string(kObjects) + "a")["spec"].contains("removedAt"); });
+  scene.options.plan.cidr_quarantine = 0s;
+  scene.start();
+  scene.turn_until([&] { return scene.count_requests("delete nodenetworkconfigurations") != 0; });
+  const json granted = holdfast::test::rules_of(HOLDFAST_MANIFESTS "/base/flannel-controller/rbac.yaml");
+  for (const std::string& request : scene.server.requests()) {
+    INFO(request);
+    CHECK((request.find(" /") != std::string::npos || holdfast::test::allows(granted, request)));
+  }
+  for (const char* refused : {"delete nodes/a", "create nodes", "patch nodes/a/status", "patch nodepools/a",
+                              "get secrets/a", "create pods", "delete leases/a"}) {
+    INFO(refused);
+    CHECK_FALSE(holdfast::test::allows(granted, refused));
+  }
+}
+
+TEST_CASE("flannel-controller's flags that cannot be meant are refused", "[flannel controller]") {
+  const auto parse = [](std::vector<std::string> arguments) { return parse_controller_options(arguments); };
+  const auto good = parse({"--cluster-cidr=10.244.0.0/16,fd00:1::/48", "--node-cidr-mask-size=26",
+                           "--cidr-quarantine=60", "--healthz=:11267"});
+  REQUIRE(good);
+  CHECK(good->plan.cluster_cidrs.size() == 2);
+  CHECK(good->plan.node_prefix_v4 == 26);
+  CHECK(parse({"--cluster-cidr=10.244.0.0/25"}).error().message ==
+        "--cluster-cidr: 10.244.0.0/25 has no room for a /24");
+  CHECK_FALSE(parse({"--cluster-cidr=10.244.0.0"}).has_value());
+  CHECK_FALSE(parse({"--node-cidr-mask-size=33"}).has_value());
+  CHECK_FALSE(parse({"--cidr-quarantine=-1"}).has_value());
+  CHECK_FALSE(parse({"--nonsense"}).has_value());
+}
+
+}  // namespace
+}  // namespace holdfast::flannel
