@@ -32,6 +32,14 @@ std::vector<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
+// Whole disks but RAM disks.
+std::vector<std::string> names_but_ram(const fs::path& folder) {
+  std::vector<std::string> names = names_in(folder);
+  std::erase_if(names,
+                [](const std::string& name) { return name.starts_with("ram") || name.starts_with("zram"); });
+  return names;
+}
+
 std::string read_bytes(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
@@ -186,16 +194,19 @@ Result<DeviceMarks> DeviceDirectory::marks_of(dev_t number) const {
   return marks_of(name);
 }
 
+// Of the many loop devices that a machine has ready, those without a file have no folder `loop`.
 std::vector<std::string> DeviceDirectory::disk_names() const {
-  std::vector<std::string> names = names_in(sys_ / "block");
-  std::erase_if(names,
-                [](const std::string& name) { return name.starts_with("ram") || name.starts_with("zram"); });
+  std::vector<std::string> names = names_but_ram(sys_ / "block");
+  std::erase_if(names, [this](const std::string& name) {
+    std::error_code error;
+    return name.starts_with("loop") && !fs::exists(sys_ / "block" / name / "loop", error);
+  });
   return names;
 }
 
 Result<std::vector<DeviceIdentity>> DeviceDirectory::list_disks() const {
   std::vector<DeviceIdentity> disks;
-  for (const std::string& name : disk_names()) {
+  for (const std::string& name : names_but_ram(sys_ / "block")) {
     auto disk = identify_name(name);
     if (!disk) continue;  // it was taken out meanwhile
     if (name.starts_with("loop") && disk->size_bytes == 0) continue;

@@ -70,7 +70,7 @@ class DeviceDirectory {
   [[nodiscard]] Result<DeviceMarks> marks_of(const std::string& kernel_name) const;
   /// Of the disk that has this number now. Errors: kNotFound.
   [[nodiscard]] Result<DeviceMarks> marks_of(dev_t number) const;
-  /// Kernel names of whole disks, sorted; RAM disks are left out.
+  /// Kernel names of whole disks, sorted; RAM disks, and loop devices without a file, are left out.
   [[nodiscard]] std::vector<std::string> disk_names() const;
 
  private:

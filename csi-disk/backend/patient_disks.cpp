@@ -1,8 +1,6 @@
 #include "csi-disk/backend/patient_disks.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <utility>
 
 namespace holdfast::disk {
@@ -11,114 +9,25 @@ using cloud::Answer;
 using cloud::CallEnd;
 using cloud::CallError;
 using cloud::Done;
-using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-// Asks for ids, one call at a time. Who comes first makes the call, for all who came until it goes out.
-class PatientDisks::Describes {
- public:
-  using Found = Answer<std::vector<Disk>>;
-  using Ask = std::function<Found(const std::vector<std::string>& ids, Deadline deadline)>;
+namespace {
 
-  Describes(Clock& clock, milliseconds gather, std::size_t most)
-      : clock_(clock), gather_(gather), most_(most) {}
+constexpr std::size_t kMostNames = 100;  // that are looked for at once
+// A look is made for many, and made again when it gets no answer.
+constexpr DiskBackend::Deadline kLongestLook = std::chrono::seconds(10);
+// A region that had more disks than a page is taken to have them for so long.
+constexpr std::chrono::minutes kLargeFor{10};
 
-  // nullopt: `end`, since boot, came before an answer did.
-  std::optional<Found> ask(const std::vector<std::string>& ids, nanoseconds end, const Ask& call);
-
- private:
-  struct Batch {
-    std::set<std::string> ids;
-    bool closed = false;  // it is under way, or answered
-    std::optional<Found> answer;
-  };
-  bool lead(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Batch>& batch, nanoseconds end,
-            const Ask& call);
-  [[nodiscard]] static Found some_of(const Found& all, const std::vector<std::string>& ids);
-  // Until `ready` says so. False: `end` came first.
-  template <class Ready>
-  bool wait(std::unique_lock<std::mutex>& lock, nanoseconds end, const Ready& ready);
-
-  Clock& clock_;
-  const milliseconds gather_;
-  const std::size_t most_;
-  std::mutex mutex_;  // guards the following
-  std::condition_variable changed_;
-  bool calling_ = false;
-  // Shared by all whose ids are in it: whoever leaves last drops it. Null: who comes next begins one.
-  std::shared_ptr<Batch> open_;
-};
-
-template <class Ready>
-bool PatientDisks::Describes::wait(std::unique_lock<std::mutex>& lock, nanoseconds end, const Ready& ready) {
-  while (!ready()) {
-    const nanoseconds now = clock_.since_boot();
-    if (now >= end) return false;
-    changed_.wait_for(lock, end - now);
-  }
-  return true;
-}
-
-PatientDisks::Describes::Found PatientDisks::Describes::some_of(const Found& all,
-                                                                const std::vector<std::string>& ids) {
-  if (!all) return all;
-  std::vector<Disk> out;
-  for (const Disk& each : *all) {
-    if (std::ranges::find(ids, each.id) != ids.end()) out.push_back(each);
-  }
-  return out;
-}
-
-// False: there was no time to make the call; who comes next leads.
-bool PatientDisks::Describes::lead(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Batch>& batch,
-                                   nanoseconds end, const Ask& call) {
-  const nanoseconds gathered = std::min(end, clock_.since_boot() + gather_);
-  static_cast<void>(wait(lock, gathered, [&] { return batch->ids.size() >= most_; }));
-  const bool free = wait(lock, end, [this] { return !calling_; });
-  batch->closed = true;
-  if (open_ == batch) open_.reset();
-  if (!free) {
-    batch->answer = Found(cloud::ends(CallEnd::kNotSent, "no time is left for it"));
-    changed_.notify_all();
-    return false;
-  }
-  calling_ = true;
-  const std::vector<std::string> ids(batch->ids.begin(), batch->ids.end());
-  lock.unlock();
-  Found found = call(ids, std::chrono::duration_cast<Deadline>(end - clock_.since_boot()));
-  lock.lock();
-  calling_ = false;
-  batch->answer = std::move(found);
-  changed_.notify_all();
-  return true;
-}
-
-std::optional<PatientDisks::Describes::Found> PatientDisks::Describes::ask(
-    const std::vector<std::string>& ids, nanoseconds end, const Ask& call) {
-  std::unique_lock lock(mutex_);
-  const bool room = open_ != nullptr && open_->ids.size() + ids.size() <= most_;
-  if (room) {
-    const std::shared_ptr<Batch> batch = open_;
-    batch->ids.insert(ids.begin(), ids.end());
-    changed_.notify_all();
-    if (!wait(lock, end, [&] { return batch->answer.has_value(); })) return std::nullopt;
-    return some_of(*batch->answer, ids);
-  }
-  const auto batch = std::make_shared<Batch>();
-  batch->ids.insert(ids.begin(), ids.end());
-  open_ = batch;
-  if (!lead(lock, batch, end, call)) return std::nullopt;
-  return some_of(*batch->answer, ids);
-}
+}  // namespace
 
 PatientDisks::PatientDisks(DiskBackend& inner, Clock& clock, Patience patience)
     : inner_(inner),
       clock_(clock),
       patience_(patience),
       gate_(clock, patience.seed),
-      describes_(std::make_unique<Describes>(clock, patience.gather,
-                                             std::max<std::size_t>(1, inner.abilities().describe_most))) {}
-PatientDisks::~PatientDisks() = default;
+      by_id_(clock, &Disk::id, patience.gather, std::max<std::size_t>(1, inner.abilities().describe_most)),
+      by_name_(clock, &Disk::name, patience.gather, kMostNames) {}
 
 // `call` takes what is left of the deadline.
 template <class T, class Call>
@@ -133,7 +42,9 @@ Answer<T> PatientDisks::insist(CallRank rank, bool repeatable, Deadline deadline
   };
   for (;;) {
     if (!gate_.pass(rank, end)) {
-      if (last.end == CallEnd::kNotSent && deadline > Deadline::zero()) last.end = CallEnd::kThrottled;
+      if (last.end == CallEnd::kNotSent && deadline > Deadline::zero()) {
+        last = {.end = CallEnd::kThrottled, .message = "the cloud has had enough calls for now"};
+      }
       return give_up();
     }
     Answer<T> answer = call(std::chrono::duration_cast<Deadline>(end - clock_.since_boot()));
@@ -170,21 +81,44 @@ Done PatientDisks::delete_disk(const std::string& id, Deadline deadline) {
 Answer<std::vector<Disk>> PatientDisks::disks(const std::vector<std::string>& ids, Deadline deadline) {
   if (ids.empty()) return std::vector<Disk>{};
   if (ids.size() > inner_.abilities().describe_most) return inner_.disks(ids, deadline);
-  return insist<std::vector<Disk>>(
-      CallRank::kOther, true, deadline, [&](Deadline left) -> Answer<std::vector<Disk>> {
-        const nanoseconds end = clock_.since_boot() + left;
-        auto found = describes_->ask(ids, end, [this](const std::vector<std::string>& all, Deadline time) {
-          return inner_.disks(all, time);
-        });
-        if (found) return *std::move(found);
-        return cloud::ends(CallEnd::kNotSent, "no time is left for it");
-      });
+  return insist<std::vector<Disk>>(CallRank::kOther, true, deadline,
+                                   [&](Deadline left) -> Answer<std::vector<Disk>> {
+                                     const auto ask = [this](const auto& all, Deadline time) {
+                                       return inner_.disks(all, std::min(time, kLongestLook));
+                                     };
+                                     auto found = by_id_.ask(ids, clock_.since_boot() + left, ask);
+                                     if (found) return *std::move(found);
+                                     return cloud::ends(CallEnd::kNotSent, "no time is left for it");
+                                   });
 }
 
 Answer<std::vector<Disk>> PatientDisks::disks_named(const std::string& name, Deadline deadline) {
-  return insist<std::vector<Disk>>(CallRank::kOther, true, deadline,
-                                   [&](Deadline left) { return inner_.disks_named(name, left); });
+  return insist<std::vector<Disk>>(
+      CallRank::kOther, true, deadline, [&](Deadline left) -> Answer<std::vector<Disk>> {
+        const nanoseconds end = clock_.since_boot() + left;
+        if (!region_is_large()) {
+          const auto ask = [this](const auto& names, Deadline time) {
+            return look_for(names, std::min(time, kLongestLook));
+          };
+          auto found = by_name_.ask({name}, end, ask);
+          if (!found) return cloud::ends(CallEnd::kNotSent, "no time is left for it");
+          if (*found || !region_is_large()) return *std::move(found);
+        }
+        return inner_.disks_named(name, std::chrono::duration_cast<Deadline>(end - clock_.since_boot()));
+      });
 }
+
+// Of several names by one page of all disks there are, where they fit on one: it has them all as they were at
+// one time. kNotSent: they do not.
+Answer<std::vector<Disk>> PatientDisks::look_for(const std::vector<std::string>& names, Deadline deadline) {
+  if (names.size() == 1) return inner_.disks_named(names.front(), deadline);
+  HOLDFAST_TRY(Page<Disk> page, inner_.list_disks("", inner_.abilities().describe_most, deadline));
+  if (page.next.empty()) return std::move(page.items);
+  large_until_ = clock_.since_boot() + kLargeFor;
+  return cloud::ends(CallEnd::kNotSent, "there are more disks than a page has");
+}
+
+bool PatientDisks::region_is_large() const { return clock_.since_boot() < large_until_.load(); }
 
 Answer<Page<Disk>> PatientDisks::list_disks(const std::string& from, std::uint32_t most, Deadline deadline) {
   return insist<Page<Disk>>(CallRank::kOther, true, deadline,

@@ -1,18 +1,19 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <mutex>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "csi-disk/backend/disk_backend.h"
+#include "csi-disk/backend/shared_looks.h"
 
 namespace holdfast::disk {
 
@@ -50,8 +51,8 @@ class CallGate {
 /// * Throttled calls wait for what the cloud says, or longer and longer; all others wait with them.
 /// * What was not sent is sent again, and so is what may have been done, as the same token (or that the call
 ///   is one that may be made twice) lets it have its effect once. A create without a token is not.
-/// * Disks that are asked for by id at about the same time are asked for in one call, of which one is under
-///   way at a time. Each caller gets those that it asked for.
+/// * Disks that are asked for by id at about the same time are asked for in one call, and so are those that
+///   are asked for by name, where one page has all disks of the region (SharedLooks).
 ///
 /// A deadline is that of the whole call, and each exchange gets what is left of it. A call that may have been
 /// done ends as kUnknownOutcome, however its last exchange ended. Thread-safe.
@@ -61,7 +62,7 @@ class PatientDisks final : public DiskBackend {
     std::chrono::milliseconds gather{2};  ///< how long a describe waits for others to come with it
     std::chrono::milliseconds first_pause{50};
     std::chrono::milliseconds longest_pause{5'000};
-    std::uint64_t seed = 1;  ///< another one in each process
+    std::uint64_t seed = std::random_device{}();  ///< another one in each process
   };
 
   /// All outlive it.
@@ -69,7 +70,7 @@ class PatientDisks final : public DiskBackend {
   PatientDisks(DiskBackend& inner, Clock& clock) : PatientDisks(inner, clock, Patience{}) {}
   PatientDisks(const PatientDisks&) = delete;
   PatientDisks& operator=(const PatientDisks&) = delete;
-  ~PatientDisks() override;
+  ~PatientDisks() override = default;
 
   [[nodiscard]] Abilities abilities() const override { return inner_.abilities(); }
   Answer<std::string> create_disk(const DiskSpec& spec, const std::string& token, Deadline deadline) override;
@@ -96,15 +97,18 @@ class PatientDisks final : public DiskBackend {
   Answer<std::vector<std::string>> types_in_stock(const std::string& zone, Deadline deadline) override;
 
  private:
-  class Describes;
   template <class T, class Call>
   Answer<T> insist(CallRank rank, bool repeatable, Deadline deadline, const Call& call);
+  Answer<std::vector<Disk>> look_for(const std::vector<std::string>& names, Deadline deadline);
+  [[nodiscard]] bool region_is_large() const;
 
   DiskBackend& inner_;
   Clock& clock_;
   const Patience patience_;
   CallGate gate_;
-  std::unique_ptr<Describes> describes_;
+  SharedLooks by_id_;
+  SharedLooks by_name_;
+  std::atomic<std::chrono::nanoseconds> large_until_{};  // since boot
 };
 
 }  // namespace holdfast::disk

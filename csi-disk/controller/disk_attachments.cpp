@@ -38,6 +38,13 @@ tl::unexpected<Error> taken_by(const std::string& other, const std::string& id, 
                      ", and is not taken from there by force"}));
 }
 
+tl::unexpected<Error> not_attached(cloud::CallError refused, const std::string& id, const std::string& node) {
+  Error error = cloud::to_error(std::move(refused).within("attach disk " + id + " to " + node));
+  // The request is right: this disk and this node do not go together (another zone, another kind of machine).
+  if (error.code == Code::kInvalidArgument) error.code = Code::kInternal;
+  return tl::unexpected(std::move(error));
+}
+
 }  // namespace
 
 Result<std::map<std::string, std::string>> DiskAttachments::attach(const std::string& id,
@@ -63,7 +70,8 @@ Result<std::map<std::string, std::string>> DiskAttachments::attach(const std::st
 Result<Disk> DiskAttachments::attached(const std::string& id, const std::string& node, bool shared,
                                        const Budget& budget) const {
   const std::string what = words({"attaching disk ", id, " to ", node});
-  for (bool asked = false;;) {
+  CloudChange change(what, budget);
+  for (;;) {
     HOLDFAST_TRY(Disk disk, looks_.get(id, budget));
     if (disk.locked) {
       return fail(Code::kUnavailable,
@@ -76,12 +84,11 @@ Result<Disk> DiskAttachments::attached(const std::string& id, const std::string&
     if (taken && disk.state != DiskState::kDetaching) return taken_by(other, id, node);
     const bool moving = taken || (is_at(disk, node) && disk.state == DiskState::kDetaching) ||
                         disk.state == DiskState::kCreating;
-    if (!moving && !asked && !is_at(disk, node)) {
-      const Status done = ask(id, node, budget);
-      if (!done && done.error().code != Code::kFailedPrecondition) return tl::unexpected(done.error());
-      asked = done.has_value();
+    if (!moving && !change.taken() && !is_at(disk, node)) {
+      cloud::Done done = change.answered(looks_.backend().attach_disk(id, node, budget.left()));
+      if (!done) return not_attached(std::move(done).error(), id, node);
     }
-    if (!budget.wait()) return under_way(what);
+    if (!change.wait()) return change.unfinished();
   }
 }
 
@@ -91,16 +98,6 @@ Status DiskAttachments::call_off_deletion(const Disk& disk, const Budget& budget
   cloud::Done done = looks_.backend().tag_disk(disk.id, {}, {std::string(kDeletionTag)}, budget.left());
   if (!done) return told(std::move(done).error(), "note that disk " + disk.id + " is used again");
   return {};
-}
-
-// Errors: kFailedPrecondition when the cloud is doing something else to the disk or the node.
-Status DiskAttachments::ask(const std::string& id, const std::string& node, const Budget& budget) const {
-  cloud::Done done = looks_.backend().attach_disk(id, node, budget.left());
-  if (done) return {};
-  Error error = cloud::to_error(std::move(done).error().within("attach disk " + id + " to " + node));
-  // The request is right: this disk and this node do not go together (another zone, another kind of machine).
-  if (error.code == Code::kInvalidArgument) error.code = Code::kInternal;
-  return tl::unexpected(std::move(error));
 }
 
 Status DiskAttachments::detach(const std::string& id, const std::string& node, Patience patience) const {
@@ -114,12 +111,11 @@ Status DiskAttachments::detach(const std::string& id, const std::string& node, P
   }
   for (const std::string& each : nodes) {
     const std::string what = words({"detaching disk ", id, " from ", each});
-    for (bool asked = false; !asked;) {
-      cloud::Done done = looks_.backend().detach_disk(id, each, budget.left());
-      asked = done.has_value();
-      if (!done && !is_in_use(done.error())) return told(std::move(done).error(), what);
-      if (!done && !budget.wait())
-        return tl::unexpected(csi::may_be_left(told(std::move(done).error(), what).value()));
+    for (CloudChange change(what, budget); !change.taken();) {
+      cloud::Done done = change.answered(looks_.backend().detach_disk(id, each, budget.left()));
+      if (!done) return told(std::move(done).error(), what);
+      if (!change.taken() && !change.wait())
+        return tl::unexpected(csi::may_be_left(change.unfinished().value()));
     }
     const auto gone = [&each](const Disk& disk) { return !is_at(disk, each); };
     HOLDFAST_CHECK(looks_.wait(id, gone, what, budget));

@@ -19,7 +19,8 @@ class DiskAttachments {
   /// Waits until it is attached; what the node has to know (publish_context.h). `shared`: other nodes may
   /// have it too. Errors: kNotFound for the disk or the node; kFailedPrecondition, naming both nodes, when
   /// another one has it; kResourceExhausted when the node has no room for one more; kUnavailable while the
-  /// account is in arrears; kAborted while it is on its way.
+  /// account is in arrears; kAborted while it is on its way, or the cloud refuses it for something else that
+  /// it does, which is told.
   Result<std::map<std::string, std::string>> attach(const std::string& disk, const std::string& node,
                                                     bool shared, Patience patience) const;
   /// Waits until it is detached, from all nodes when `node` is empty. One that is gone is detached. Errors:
@@ -30,7 +31,6 @@ class DiskAttachments {
   Result<Disk> attached(const std::string& id, const std::string& node, bool shared,
                         const Budget& budget) const;
   Status call_off_deletion(const Disk& disk, const Budget& budget) const;
-  Status ask(const std::string& id, const std::string& node, const Budget& budget) const;
 
   const DiskLooks& looks_;
 };

@@ -11,16 +11,8 @@ tl::unexpected<Error> told(cloud::CallError error, std::string_view what) {
   return tl::unexpected(cloud::to_error(std::move(error).within(what)));
 }
 
-tl::unexpected<Error> under_way(std::string_view what) {
-  return fail(Code::kAborted, std::string(what) + " is under way: ask again");
-}
-
 tl::unexpected<Error> no_disk(std::string_view id) {
   return fail(Code::kNotFound, "there is no disk " + std::string(id));
-}
-
-bool is_in_use(const cloud::CallError& error) {
-  return error.end == cloud::CallEnd::kRefused && cloud::refusal_of(error.code) == cloud::Refusal::kInUse;
 }
 
 std::string tag_of(const Tags& tags, std::string_view key) {
@@ -46,40 +38,40 @@ Result<Disk> DiskLooks::get(const std::string& id, const Budget& budget) const {
 
 Result<std::optional<Disk>> DiskLooks::wait(const std::string& id, const Settled& settled,
                                             std::string_view what, const Budget& budget) const {
-  for (;;) {
+  for (const auto since = budget.now();;) {
     HOLDFAST_TRY(std::optional<Disk> found, find(id, budget));
     if (!found || settled(*found)) return found;
-    if (!budget.wait()) return under_way(what);
+    if (!budget.wait(since)) return under_way(what);
   }
 }
 
 Result<Disk> DiskLooks::bring(const std::string& id, const Settled& settled,
                               const std::function<cloud::Done()>& ask, const std::string& what,
                               const Budget& budget) const {
-  for (bool asked = false;;) {
+  CloudChange change(what, budget);
+  for (;;) {
     HOLDFAST_TRY(Disk disk, get(id, budget));
     if (settled(disk)) return disk;
-    if (!asked) {
-      cloud::Done done = ask();
-      if (!done && !is_in_use(done.error())) return told(std::move(done).error(), what);
-      asked = done.has_value();
+    if (!change.taken()) {
+      cloud::Done done = change.answered(ask());
+      if (!done) return told(std::move(done).error(), what);
     }
-    if (!budget.wait()) return under_way(what);
+    if (!change.wait()) return change.unfinished();
   }
 }
 
 Status DiskLooks::drop(const std::string& id, const Budget& budget) const {
-  for (bool asked = false;;) {
+  CloudChange change("deleting disk " + id, budget);
+  for (;;) {
     HOLDFAST_TRY(const std::optional<Disk> disk, find(id, budget));
     if (!disk) return {};
     if (!disk->nodes.empty())
       return fail(Code::kFailedPrecondition, "disk " + id + " is attached to " + disk->nodes.front());
-    if (!asked) {
-      cloud::Done done = backend_.delete_disk(id, budget.left());
-      if (!done && !is_in_use(done.error())) return told(std::move(done).error(), "delete disk " + id);
-      asked = done.has_value();
+    if (!change.taken()) {
+      cloud::Done done = change.answered(backend_.delete_disk(id, budget.left()));
+      if (!done) return told(std::move(done).error(), "delete disk " + id);
     }
-    if (!budget.wait()) return under_way("deleting disk " + id);
+    if (!change.wait()) return change.unfinished();
   }
 }
 

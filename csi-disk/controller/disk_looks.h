@@ -10,19 +10,15 @@
 #include "common/base/result.h"
 #include "csi-disk/backend/disk_backend.h"
 #include "csi-disk/controller/budget.h"
+#include "csi-disk/controller/cloud_change.h"
 #include "csi-disk/controller/disk_settings.h"
 
 namespace holdfast::disk {
 
 /// A cloud's error as CSI's callers are told it: "<what>: <message>", cloud::to_error()'s code.
 [[nodiscard]] tl::unexpected<Error> told(cloud::CallError error, std::string_view what);
-/// kAborted: "<what> is under way: ask again".
-[[nodiscard]] tl::unexpected<Error> under_way(std::string_view what);
 /// kNotFound, for a disk of which the cloud has said so.
 [[nodiscard]] tl::unexpected<Error> no_disk(std::string_view id);
-
-/// Whether the cloud has refused because it does something else to the thing.
-[[nodiscard]] bool is_in_use(const cloud::CallError& error);
 
 /// The value of a tag; empty when it has none.
 [[nodiscard]] std::string tag_of(const Tags& tags, std::string_view key);
@@ -52,12 +48,12 @@ class DiskLooks {
                                                  std::string_view what, const Budget& budget) const;
 
   /// Asks once for what makes it `settled`, unless it is, and waits until it is; while the cloud does
-  /// something else to it, it is asked later. Errors: kNotFound; kAborted: "<what> is under way".
+  /// something else to it, it is asked later. Errors: kNotFound; CloudChange::unfinished().
   Result<Disk> bring(const std::string& id, const Settled& settled, const std::function<cloud::Done()>& ask,
                      const std::string& what, const Budget& budget) const;
 
   /// Deletes it, and waits until it is gone; while the cloud does something else to it, it is asked later.
-  /// Errors: kFailedPrecondition, naming the node, when it is attached; kAborted.
+  /// Errors: kFailedPrecondition, naming the node, when it is attached; CloudChange::unfinished().
   Status drop(const std::string& id, const Budget& budget) const;
 
   [[nodiscard]] Result<std::optional<Snapshot>> find_snapshot(const std::string& id,

@@ -97,6 +97,8 @@ TEST_CASE("The marks of a disk are found by its name and by its number", "[block
   CHECK(machine.directory.marks_of("vdc").error().code == Code::kNotFound);
   CHECK(machine.directory.marks_of("../vdb").error().code == Code::kNotFound);
   CHECK(machine.directory.marks_of(makedev(254, 17)).error().code == Code::kNotFound);
+  machine.put_device("loop1", "7:1", "0");
+  machine.put_device("zram0", "252:0", "8");
   CHECK(machine.directory.disk_names() == std::vector<std::string>{"loop0", "vdb"});
 }
 

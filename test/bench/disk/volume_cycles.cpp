@@ -3,7 +3,7 @@
 //
 //     disk_volume_cycles cycles SOCKET FOLDER      whole lives of volumes
 //     disk_volume_cycles stages SOCKET FOLDER URL  attach to staged, beside the same by the cloud's API and
-//     mount(2)
+//                                                  mount(2)
 
 #include <sys/mount.h>
 
@@ -22,7 +22,6 @@
 #include <vector>
 
 #include "common/base/clock.h"
-#include "common/base/exec.h"
 #include "common/cloud/api.h"
 #include "common/cloud/credentials.h"
 #include "common/cloud/http_client.h"
@@ -215,13 +214,7 @@ class ByHand {
     }
     while (!fs::exists(link_of(id))) clock_.sleep(std::chrono::milliseconds(1));
   }
-  /// As the driver does, the file system is checked first.
-  void check_and_mount(const std::string& id, const std::string& target) {
-    const auto checked = executor_.run({.argv = {find_system_program("e2fsck"), "-p", link_of(id).native()},
-                                        .environment = {},
-                                        .input = {},
-                                        .deadline = kPatience});
-    require(checked && checked->succeeded(), "e2fsck");
+  void mount(const std::string& id, const std::string& target) {
     require(::mount(link_of(id).c_str(), target.c_str(), "ext4", 0, nullptr) == 0, "mount");
   }
   void leave(const std::string& id, const std::string& target) {
@@ -244,7 +237,6 @@ class ByHand {
 
   const std::string url_;
   SystemClock clock_;
-  SystemExecutor executor_;
   SimAccount account_;
   cloud::CurlClient http_{"bench"};
   cloud::AlibabaApi api_{
@@ -290,15 +282,19 @@ nlohmann::json run_stages(Caller& caller, ByHand& by_hand) {
   together(ids, unmeasured, leave);
   std::map<std::string, bench::Figures> figures;
   for (int round = 0; round < kRounds; ++round) {
+    together(ids, figures["attach_and_stage_ms"], [&](const std::string& id) {
+      attach(id);
+      stage(id);
+    });
+    together(ids, unmeasured, leave);
+    together(ids, figures["api_attach_and_mount_ms"], [&](const std::string& id) {
+      by_hand.attach(id);
+      by_hand.mount(id, caller.staging(id));
+    });
+    together(ids, unmeasured, [&](const std::string& id) { by_hand.leave(id, caller.staging(id)); });
     together(ids, figures["attach_ms"], attach);
-    together(ids, figures["stage_ms"], stage);
-    for (const std::string& id : ids) caller.unstage(id);
     for (const std::string& id : ids) together({id}, figures["stage_alone_ms"], stage);
     together(ids, unmeasured, leave);
-    together(ids, figures["api_attach_ms"], [&](const std::string& id) { by_hand.attach(id); });
-    together(ids, figures["check_and_mount_ms"],
-             [&](const std::string& id) { by_hand.check_and_mount(id, caller.staging(id)); });
-    together(ids, unmeasured, [&](const std::string& id) { by_hand.leave(id, caller.staging(id)); });
   }
   nlohmann::json out{{"together", kTogether}, {"rounds", kRounds}};
   for (const auto& [name, each] : figures) out[name] = each.to_json();

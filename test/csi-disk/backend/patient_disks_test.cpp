@@ -141,6 +141,42 @@ TEST_CASE("those who ask at the same time are answered by one call, each with it
   CHECK(region.cloud.calls()["DescribeDisks"] <= 40);
 }
 
+// Callers, each of whom looks for a disk by a name of its own; how many found it, and nothing else.
+int look_by_name(PatientCloud& region, int callers) {
+  std::atomic<int> right{0};
+  std::vector<std::thread> threads;
+  for (int n = 0; n < callers; ++n) {
+    threads.emplace_back([&, n] {
+      const std::string name = "pvc-" + std::to_string(n);
+      const auto found = region.disks.disks_named(name, kPatient);
+      const bool none = region.disks.disks_named("none-" + name, kPatient).value().empty();
+      if (found && found->size() == 1 && found->front().name == name && none) ++right;
+    });
+  }
+  for (std::thread& each : threads) each.join();
+  return right;
+}
+
+TEST_CASE("disks that many look for by name at the same time are found by one page of all", "[disk]") {
+  PatientCloud region;
+  region.tell("quota", {{"disks", 1000}});
+  constexpr int kNames = 32;
+  const auto make = [&region](int from, int to) {
+    for (int n = from; n < to; ++n) {
+      const std::string number = std::to_string(n);
+      REQUIRE(region.disks.create_disk(essd("pvc-" + number), number, kPatient));
+    }
+  };
+  make(0, kNames);
+  region.tell("latency", {{"milliseconds", 20}});
+  CHECK(look_by_name(region, kNames) == kNames);
+  CHECK(region.cloud.calls()["DescribeDisks"] <= kNames);
+  region.tell("latency", {{"milliseconds", 0}});
+  make(kNames, 150);
+  region.tell("latency", {{"milliseconds", 20}});
+  CHECK(look_by_name(region, kNames) == kNames);  // more than a page has: each by a call of its own
+}
+
 TEST_CASE("64 workers need few describes", "[disk]") {
   PatientCloud region(milliseconds(100));
   region.tell("latency", {{"milliseconds", 5}});

@@ -103,6 +103,33 @@ TEST_CASE_METHOD(SlowDiskScene, "an attachment that takes longer than its call i
   CHECK(cloud.calls().count("attach_disk") == 0);
 }
 
+TEST_CASE_METHOD(DiskScene, "what is quick is seen at once", "[disk attach]") {
+  const std::string id = create("pvc-1")->id;
+  cloud.forget_calls();
+  const auto begun = clock.since_boot();
+  REQUIRE(attach(id, "i-1"));
+  CHECK(clock.since_boot() - begun <= std::chrono::milliseconds(5));
+}
+
+TEST_CASE_METHOD(DiskScene, "why the cloud refuses a change for as long as it is asked is told",
+                 "[disk attach]") {
+  const std::string id = create("pvc-1")->id;
+  const auto busy = [this](const std::string& of) {
+    cloud.fault = [of](std::size_t /*number*/, const std::string& call) {
+      return call == of ? std::optional(MemoryDisks::Fault::kBusy) : std::nullopt;
+    };
+  };
+  const std::string why = "is refused by the cloud so far: the machine is stopped (IncorrectInstanceStatus)";
+  busy("attach_disk");
+  refuses(attach(id, "i-1"), Code::kAborted, "attaching disk " + id + " to i-1 " + why);
+  busy("grow_disk");
+  refuses(volumes->expand(id, {.required_bytes = 40 * kGiB}, kPatience), Code::kAborted, why);
+  busy("delete_disk");
+  refuses(volumes->remove(id, kPatience), Code::kAborted, "deleting disk " + id + " " + why);
+  cloud.fault = {};
+  CHECK(attach(id, "i-1").has_value());
+}
+
 TEST_CASE_METHOD(SlowDiskScene, "few looks are taken at what is slow", "[disk attach]") {
   const std::string id = create("pvc-1")->id;
   cloud.forget_calls();

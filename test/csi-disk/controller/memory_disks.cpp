@@ -64,6 +64,8 @@ cloud::Answer<T> MemoryDisks::call(const std::string& name, Deadline deadline,
   if (wrong == Fault::kNotSent) return ends(CallEnd::kNotSent, "connection refused");
   if (wrong == Fault::kThrottled) return ends(CallEnd::kThrottled, "too many calls", "Throttling");
   if (wrong == Fault::kRefused) return ends(CallEnd::kRefused, "no such feature", "Strange.Code");
+  if (wrong == Fault::kBusy)
+    return ends(CallEnd::kRefused, "the machine is stopped", "IncorrectInstanceStatus");
   if (wrong == Fault::kLost) return ends(CallEnd::kUnknownOutcome, "timed out");
   Answer<T> answer = work();
   if (wrong == Fault::kUnanswered) return ends(CallEnd::kUnknownOutcome, "timed out");

@@ -24,6 +24,7 @@ class MemoryDisks final : public DiskBackend {
     kNotSent,     ///< nothing is done
     kThrottled,   ///< likewise
     kRefused,     ///< likewise, with a code that nobody knows
+    kBusy,        ///< likewise, as something else is done to the disk or the node
     kLost,        ///< nothing is done, and nobody can tell
     kUnanswered,  ///< it is done, and nobody can tell; of what describes: no answer
     kKilled,      ///< it is done, and the caller is killed: Killed is thrown
