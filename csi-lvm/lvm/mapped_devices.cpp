@@ -7,29 +7,21 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <string_view>
-#include <system_error>
+#include <utility>
 
 #include "common/base/fd.h"
 
 namespace holdfast::lvm {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr std::string_view kPrefix = "LVM-";
 constexpr std::size_t kIdLength = 32;
 constexpr const char* kControl = "/dev/mapper/control";
-
-std::string first_line(const fs::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
 
 bool accounts_for(const VolumeGroup& group, std::string_view id, std::string_view layer) {
   const auto is_it = [id](const std::string& uuid) { return plain_id(uuid) == id; };
@@ -41,13 +33,54 @@ bool accounts_for(const VolumeGroup& group, std::string_view id, std::string_vie
   return std::ranges::find(group.volumes, volume->name, &LogicalVolume::origin) != group.volumes.end();
 }
 
+dm_ioctl request_of_kernel() {
+  dm_ioctl request{};
+  request.version[0] = DM_VERSION_MAJOR;
+  request.data_size = sizeof request;
+  return request;
+}
+
+// Entries of dm_name_list, each of which tells how far it is to the next one; the last one's 0.
+std::vector<std::string> names_in(std::string_view list) {
+  std::vector<std::string> names;
+  constexpr std::size_t kNameAt = offsetof(dm_name_list, name);
+  while (list.size() > kNameAt) {
+    dm_name_list entry{};
+    std::memcpy(&entry, list.data(), kNameAt);
+    const std::string_view rest = list.substr(kNameAt);
+    const std::string_view name = rest.substr(0, rest.find('\0'));
+    if (!name.empty()) names.emplace_back(name);
+    if (entry.next == 0 || entry.next > list.size()) break;
+    list.remove_prefix(entry.next);
+  }
+  return names;
+}
+
+Result<std::vector<std::string>> device_names(const Fd& control) {
+  constexpr std::size_t kMost = std::size_t{16} << 20;
+  for (std::vector<char> room(std::size_t{16} << 10);; room.assign(room.size() * 2, 0)) {
+    dm_ioctl asked = request_of_kernel();
+    asked.data_size = static_cast<std::uint32_t>(room.size());
+    asked.data_start = sizeof asked;
+    std::memcpy(room.data(), &asked, sizeof asked);
+    if (::ioctl(control.get(), DM_LIST_DEVICES, room.data()) != 0) {
+      return fail_errno(errno, "list the devices of device-mapper");
+    }
+    std::memcpy(&asked, room.data(), sizeof asked);
+    if ((asked.flags & DM_BUFFER_FULL_FLAG) != 0 && room.size() < kMost) continue;
+    if ((asked.flags & DM_BUFFER_FULL_FLAG) != 0 || asked.data_size > room.size() ||
+        asked.data_start > asked.data_size) {
+      return fail(Code::kInternal, "device-mapper lists its devices in a form that is not understood");
+    }
+    return names_in({room.data() + asked.data_start, asked.data_size - asked.data_start});
+  }
+}
+
 // By its UUID: a name may be another's by now.
 Status ask(const MappedDevice& device, unsigned long what) {
   const Fd control(::open(kControl, O_RDWR | O_CLOEXEC));
   if (!control.valid()) return fail_errno(errno, std::string("open ") + kControl);
-  dm_ioctl request{};
-  request.version[0] = DM_VERSION_MAJOR;
-  request.data_size = sizeof request;
+  dm_ioctl request = request_of_kernel();
   if (device.uuid.size() >= sizeof request.uuid) {
     return fail(Code::kInvalidArgument, "the device " + device.name + " has too long a UUID: " + device.uuid);
   }
@@ -59,16 +92,23 @@ Status ask(const MappedDevice& device, unsigned long what) {
 
 }  // namespace
 
-Result<std::vector<MappedDevice>> mapped_devices(const fs::path& sys) {
-  std::vector<MappedDevice> found;
-  std::error_code error;
-  fs::directory_iterator each(sys / "block", error);
-  for (; !error && each != fs::directory_iterator(); each.increment(error)) {
-    if (!each->path().filename().native().starts_with("dm-")) continue;
-    const fs::path folder = each->path() / "dm";
-    found.push_back({.name = first_line(folder / "name"), .uuid = first_line(folder / "uuid")});
+Result<std::vector<MappedDevice>> mapped_devices() {
+  const Fd control(::open(kControl, O_RDWR | O_CLOEXEC));
+  if (!control.valid()) {
+    if (errno == ENOENT || errno == ENODEV || errno == ENXIO) return std::vector<MappedDevice>();
+    return fail_errno(errno, std::string("open ") + kControl);
   }
-  if (error) return fail_errno(error.value(), "list the devices of " + (sys / "block").native());
+  HOLDFAST_TRY(std::vector<std::string> names, device_names(control));
+  std::vector<MappedDevice> found;
+  for (std::string& name : names) {
+    dm_ioctl asked = request_of_kernel();
+    name.copy(asked.name, sizeof asked.name - 1);
+    if (::ioctl(control.get(), DM_DEV_STATUS, &asked) == 0) {
+      found.push_back({.name = std::move(name), .uuid = asked.uuid});
+    } else if (errno != ENXIO) {  // else it has gone
+      return fail_errno(errno, "ask for the device " + name);
+    }
+  }
   return found;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -17,8 +16,9 @@ struct MappedDevice {
                      ///< ("-cow") or nothing
 };
 
-/// All of them. Errors: errno of reading sysfs. A kernel without device-mapper has none.
-Result<std::vector<MappedDevice>> mapped_devices(const std::filesystem::path& sys = "/sys");
+/// All of them, also those that were never given a table, which sysfs does not show. Errors: errno of the
+/// ioctls. A host without device-mapper has none. Source: linux/dm-ioctl.h, DM_LIST_DEVICES, DM_DEV_STATUS.
+Result<std::vector<MappedDevice>> mapped_devices();
 
 /// Those of the groups in `now` that their metadata do not account for: of volumes that are none, and the
 /// layers of a snapshot ("-cow", "-real") of volumes that are no snapshot, or have none. Pure. True only when

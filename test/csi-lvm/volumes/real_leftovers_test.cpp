@@ -113,6 +113,17 @@ TEST_CASE_METHOD(Node, "devices of volumes that are none are removed, unless the
   CHECK_FALSE(there(gone + "-cow"));
 }
 
+// LVM, killed while it makes a snapshot; with the device in the way it makes no snapshot of that name.
+TEST_CASE_METHOD(Node, "a device that was never given a table is removed too", "[lvm leftovers]") {
+  const std::string cow = std::string(test::kContractGroup) + "-snap-cow";
+  dmsetup({"create", cow, "--uuid", "LVM-" + group_id() + std::string(32, 'x') + "-cow", "--notable"});
+  CHECK(there(cow));
+  REQUIRE(volumes.recover(kAmple).has_value());
+  CHECK_FALSE(there(cow));
+  REQUIRE(volumes.snapshot("snap", "held", SnapshotRoom{}, kAmple).has_value());
+  REQUIRE(volumes.remove_snapshot("snap", kAmple).has_value());
+}
+
 TEST_CASE_METHOD(Node, "the devices of a snapshot are none that are left over", "[lvm leftovers]") {
   REQUIRE(volumes.snapshot("snap", "held", SnapshotRoom{}, kAmple).has_value());
   const Inventory now = lvm.look(kAmple).value();

@@ -1,13 +1,14 @@
 """Kills csi-lvm at its changes, in every call, and makes the call again.
 
-    csi_kill.py SOURCE_TREE program|all COUNT|all|few thick|thin
+    csi_kill.py SOURCE_TREE program|all COUNT|all|few thick|thin [CALL|CALL:FIRST-LAST]...
 
 A life is a volume's, from CreateVolume to DeleteVolume. A life without a kill tells the points of each call, its answer and
 what is there after it. Then as many lives follow as there are points, and in each of them every call that has so many is
 killed at its n-th change since it began, once before and once after; the driver is started again and the call made until it
 is answered. The answer, volumes, devices, mounts, folders and the file in the volume must be as in a life without a kill. COUNT
 points are tried of each call, evenly spread, or `all`; `few` is the one in the middle, on one side. Where threads change the order of
-changes, the n-th is another one than in the first life; one that is not reached is tried again.
+changes, the n-th is another one than in the first life; one that is not reached is tried again. With names of calls only these
+are interrupted, or only at some of their points.
 
 Exit status 0: nothing was amiss, and every point was tried. The last line tells how many there are and how many were tried.
 """
@@ -172,6 +173,18 @@ def all_kills(points, wanted):
     return kills
 
 
+def chosen(kills, wanted):
+    """Those of the calls "NAME" or "NAME:FIRST-LAST"; all of them when none is named."""
+    ranges = {}
+    for name, _, numbers in (word.partition(":") for word in wanted):
+        first, _, last = numbers.partition("-")
+        ranges[name] = (int(first or 1), int(last or first or sys.maxsize))
+    if not ranges:
+        return kills
+    return [(name, (side, number)) for name, (side, number) in kills
+            if name in ranges and ranges[name][0] <= number <= ranges[name][1]]
+
+
 def into_lives(kills):
     """Of each call one in a life, as long as there are: call -> (side, number)."""
     lives = []
@@ -202,7 +215,7 @@ def try_all(lives, kills):
 
 
 def main():
-    tree, (kill, wanted, volumes) = pathlib.Path(sys.argv[1]), sys.argv[2:5]
+    tree, (kill, wanted, volumes), names = pathlib.Path(sys.argv[1]), sys.argv[2:5], sys.argv[5:]
     began = time.monotonic()
     messages = proto.compiled(tree / "common/csi/proto/csi.proto", "/tmp")
     driver = driver_process.DriverProcess(kill, messages)
@@ -215,7 +228,7 @@ def main():
             print(f"\t{number}\t{point}")
     if lives.amiss or not all(lives.points.values()):
         sys.exit("the life without a kill went wrong, or a call changed nothing")
-    kills = all_kills(lives.points, wanted)
+    kills = chosen(all_kills(lives.points, wanted), names)
     try_all(lives, kills)
     driver.stop()
     total = sum(map(len, lives.points.values()))
