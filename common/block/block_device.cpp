@@ -39,9 +39,13 @@ void AlignedBuffer::Frees::operator()(std::byte* bytes) const noexcept {
   ::operator delete (bytes, std::align_val_t{kAlignment});
 }
 
-SystemBlockDevice::SystemBlockDevice(std::string name, Fd fd, std::uint64_t size_bytes,
+SystemBlockDevice::SystemBlockDevice(std::string name, Fd fd, dev_t number, std::uint64_t size_bytes,
                                      std::uint32_t sector_bytes)
-    : name_(std::move(name)), fd_(std::move(fd)), size_bytes_(size_bytes), sector_bytes_(sector_bytes) {}
+    : name_(std::move(name)),
+      fd_(std::move(fd)),
+      number_(number),
+      size_bytes_(size_bytes),
+      sector_bytes_(sector_bytes) {}
 
 Result<std::unique_ptr<SystemBlockDevice>> SystemBlockDevice::open(const std::string& path, Access access) {
   // O_NONBLOCK: something else than a block device gives an answer instead of a wait.
@@ -59,8 +63,8 @@ Result<std::unique_ptr<SystemBlockDevice>> SystemBlockDevice::open(const std::st
   if (::ioctl(fd.get(), BLKGETSIZE64, &size_bytes) != 0 || ::ioctl(fd.get(), BLKSSZGET, &sector_bytes) != 0) {
     return fail_errno(errno, "size of " + path);
   }
-  return std::unique_ptr<SystemBlockDevice>(
-      new SystemBlockDevice(path, std::move(fd), size_bytes, static_cast<std::uint32_t>(sector_bytes)));
+  return std::unique_ptr<SystemBlockDevice>(new SystemBlockDevice(
+      path, std::move(fd), info.st_rdev, size_bytes, static_cast<std::uint32_t>(sector_bytes)));
 }
 
 Status SystemBlockDevice::read(std::uint64_t offset, std::span<std::byte> into) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -74,6 +76,8 @@ class SystemBlockDevice final : public BlockDevice {
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] std::uint64_t size_bytes() const override { return size_bytes_; }
   [[nodiscard]] std::uint32_t sector_bytes() const override { return sector_bytes_; }
+  /// Of the device that was opened, whatever its path leads to since.
+  [[nodiscard]] dev_t number() const { return number_; }
   Status read(std::uint64_t offset, std::span<std::byte> into) override;
   Status write(std::uint64_t offset, std::span<const std::byte> from) override;
   /// By releasing the range where the device promises that it reads as zeros then, else by writing zeros.
@@ -83,10 +87,12 @@ class SystemBlockDevice final : public BlockDevice {
   Status flush() override;
 
  private:
-  SystemBlockDevice(std::string name, Fd fd, std::uint64_t size_bytes, std::uint32_t sector_bytes);
+  SystemBlockDevice(std::string name, Fd fd, dev_t number, std::uint64_t size_bytes,
+                    std::uint32_t sector_bytes);
 
   std::string name_;
   Fd fd_;
+  dev_t number_;
   std::uint64_t size_bytes_;
   std::uint32_t sector_bytes_;
   bool can_release_ = true;  // until the device says that it cannot

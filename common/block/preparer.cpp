@@ -83,19 +83,10 @@ Result<std::string> Preparer::open(const PrepareRequest& request, FsType type,
 Result<Content> Preparer::whole_content(const PrepareRequest& request,
                                         const std::function<bool()>& cancelled) {
   HOLDFAST_TRY(const auto device, SystemBlockDevice::open(request.device, Access::kRead));
-  std::uint64_t from = 0;
-  {
-    const std::scoped_lock lock(mutex_);
-    const auto reached = reached_.find(request.volume);
-    if (reached != reached_.end()) from = reached->second;
-  }
-  ZeroScan scan = whole_device_is_zero(*device, from, cancelled);
-  const std::scoped_lock lock(mutex_);
-  if (scan.found) {
-    reached_.erase(request.volume);
-    return std::move(*scan.found);
-  }
-  reached_[request.volume] = scan.next;
+  const dev_t number = device->number();
+  HOLDFAST_TRY(ZeroScan scan, proof_.go_on(
+                                  *device, [number] { return life_of(number); }, cancelled));
+  if (scan.found) return std::move(*scan.found);
   return fail(Code::kAborted, "volume " + request.volume +
                                   " is being read to prove that it is empty: " + std::to_string(scan.next) +
                                   " of " + std::to_string(device->size_bytes()) + " bytes are; ask again");

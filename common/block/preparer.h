@@ -1,10 +1,7 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <functional>
-#include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -12,6 +9,7 @@
 #include "common/block/encryption.h"
 #include "common/block/filesystem.h"
 #include "common/block/format_decision.h"
+#include "common/block/whole_proof.h"
 
 namespace holdfast::block {
 
@@ -54,8 +52,9 @@ class VolumePreparer {
   virtual ~VolumePreparer() = default;
 
   /// The type to mount; "" of a raw one. Errors: those of decide_format(), kAborted while the whole device is
-  /// read (ask again, and it goes on from there), kInvalidArgument for the type or an option, and those of
-  /// look_at(), FileSystems, DiskEncryption and the record. `cancelled` is asked while the device is read.
+  /// read (ask again, and it goes on as WholeProof does), kInvalidArgument for the type or an option, and
+  /// those of look_at(), FileSystems, DiskEncryption and the record. `cancelled` is asked while the device is
+  /// read.
   virtual Result<std::string> prepare(const PrepareRequest& request, ProvenanceRecord& record,
                                       std::chrono::milliseconds deadline,
                                       const std::function<bool()>& cancelled) = 0;
@@ -91,8 +90,7 @@ class Preparer final : public VolumePreparer {
 
   FileSystems& file_systems_;
   DiskEncryption& encryption_;
-  std::mutex mutex_;                              // guards reached_
-  std::map<std::string, std::uint64_t> reached_;  // how far reading whole devices came, by volume
+  WholeProof proof_;
 };
 
 }  // namespace holdfast::block

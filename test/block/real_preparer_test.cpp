@@ -42,6 +42,15 @@ struct Node {
   Result<std::string> prepare(const PrepareRequest& wanted, bool cancelled = false) {
     return preparer.prepare(wanted, record, kAmple, [cancelled] { return cancelled; });
   }
+  // Until 12 MiB were read whole, and no further.
+  void read_12_mib(const PrepareRequest& wanted) {
+    int asked = 0;
+    refuses(preparer.prepare(wanted, record, kAmple, [&asked] { return ++asked == 12; }), Code::kAborted);
+  }
+  // At 9 MiB, where no superblock is looked for.
+  static void write_to(const LoopDevice& disk) {
+    test::output_of("printf kept | dd of=" + disk.path() + " bs=4096 seek=2304 conv=notrunc status=none");
+  }
   void refuses(const Result<std::string>& done, Code code) const {
     REQUIRE_FALSE(done.has_value());
     INFO(done.error().message);
@@ -98,6 +107,26 @@ TEST_CASE_METHOD(Node, "A volume of unknown past is read whole first, and goes o
   const LoopDevice blank(kDisk);
   forbidden.device = blank.path();
   refuses(prepare(forbidden), Code::kFailedPrecondition);
+}
+
+TEST_CASE_METHOD(Node, "A volume that was written to while it was read whole is read from the start",
+                 "[block]") {
+  const PrepareRequest unknown = request({Kind::kMaybe, {}});
+  read_12_mib(unknown);
+  write_to(disk);
+  refuses(prepare(unknown), Code::kFailedPrecondition);
+  CHECK(record.written.empty());
+}
+
+TEST_CASE_METHOD(Node, "What was read of one disk is not known of another that a volume of that name has",
+                 "[block]") {
+  PrepareRequest unknown = request({Kind::kMaybe, {}});
+  read_12_mib(unknown);
+  const LoopDevice other(kDisk);
+  write_to(other);
+  unknown.device = other.path();
+  refuses(prepare(unknown), Code::kFailedPrecondition);
+  CHECK(record.written.empty());
 }
 
 TEST_CASE_METHOD(Node, "A file system that somebody else made is mounted as it is found", "[block]") {
