@@ -1,4 +1,4 @@
-"""Checks of the manifests that need no cluster: python3 manifests.py containers|volumes|accounts.
+"""Checks of the manifests that need no cluster: python3 manifests.py containers|volumes|accounts|sidecars.
 
 Prints what is wrong, a line each, and fails when there is something.
 """
@@ -14,6 +14,25 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 OURS = "holdfast"  # the image of our programs
 UPSTREAM = re.compile(r"registry\.k8s\.io/sig-storage/[a-z-]+:v\d+\.\d+\.\d+")
 WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
+
+# What a sidecar asks the API server for, by its image and a flag of it ("": always): resources, verbs. Source: the file
+# deploy/kubernetes/rbac.yaml of each of kubernetes-csi's external-provisioner, -attacher, -resizer and -snapshotter.
+READ = "get list watch"
+EVENTS = ("events", "list watch create update patch")
+SIDECARS = {
+    ("csi-provisioner", ""): [("persistentvolumes", READ + " create patch delete"), ("persistentvolumeclaims", READ + " update"),
+                              ("storage.k8s.io/storageclasses", READ), EVENTS],
+    ("csi-provisioner", "--feature-gates=Topology=true"): [("nodes", READ), ("storage.k8s.io/csinodes", READ)],
+    ("csi-attacher", ""): [("persistentvolumes", READ + " patch"), ("storage.k8s.io/csinodes", READ),
+                           ("storage.k8s.io/volumeattachments", READ + " patch"),
+                           ("storage.k8s.io/volumeattachments/status", "patch")],
+    ("csi-resizer", ""): [("persistentvolumes", READ + " patch"), ("persistentvolumeclaims", READ),
+                          ("persistentvolumeclaims/status", "patch"), ("pods", READ), EVENTS],
+    ("csi-snapshotter", ""): [("snapshot.storage.k8s.io/volumesnapshotclasses", READ),
+                              ("snapshot.storage.k8s.io/volumesnapshotcontents", READ + " update patch"),
+                              ("snapshot.storage.k8s.io/volumesnapshotcontents/status", "update patch"), EVENTS],
+    ("", "--leader-election"): [("coordination.k8s.io/leases", READ + " create update patch")],
+}
 
 
 def documents():
@@ -102,8 +121,45 @@ def wrong_accounts():
             yield f"{file}: {key[0]} {key[2]} is bound to nobody"
 
 
+def granted_to(account, namespace):
+    """(resource with its group, verb) that a service account may do, in its own namespace at least."""
+    roles = {}
+    bindings = []
+    for _, document in documents():
+        if document["kind"] in ("Role", "ClusterRole"):
+            roles[document["kind"], document["metadata"]["name"]] = document["rules"]
+        elif document["kind"] in ("RoleBinding", "ClusterRoleBinding"):
+            bindings.append(document)
+    granted = set()
+    for binding in bindings:
+        if not any(each["name"] == account and each.get("namespace") == namespace for each in binding["subjects"]):
+            continue
+        for rule in roles.get((binding["roleRef"]["kind"], binding["roleRef"]["name"]), []):
+            if "resourceNames" in rule:
+                continue
+            granted.update((f"{group}/{resource}".lstrip("/"), verb) for group in rule["apiGroups"]
+                           for resource in rule["resources"] for verb in rule["verbs"])
+    return granted
+
+
+def wrong_sidecars():
+    for where, pod, namespace in pods():
+        for container in containers_of(pod):
+            image = container["image"].rpartition("/")[2].partition(":")[0]
+            if container["image"] == OURS:
+                continue
+            granted = granted_to(pod.get("serviceAccountName"), namespace)
+            for (of, flag), needs in SIDECARS.items():
+                if of not in ("", image) or flag not in ["", *container.get("args", [])]:
+                    continue
+                for resource, verbs in needs:
+                    missing = [verb for verb in verbs.split() if (resource, verb) not in granted]
+                    if missing:
+                        yield f"{where}: container {container['name']} may not {' '.join(missing)} {resource}"
+
+
 def main():
-    checks = {"containers": wrong_containers, "volumes": wrong_volumes, "accounts": wrong_accounts}
+    checks = {"containers": wrong_containers, "volumes": wrong_volumes, "accounts": wrong_accounts, "sidecars": wrong_sidecars}
     if not any(True for _ in pods()):
         sys.exit("there are no manifests")
     found = list(checks[sys.argv[1]]())

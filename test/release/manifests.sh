@@ -4,7 +4,8 @@ source "$(dirname "$0")/../tap.sh"
 
 checks=$(dirname "$0")/manifests.py
 
-plan 3
+plan 4
 check "every container starts a program of ours with flags that it has, or one of upstream's images" /usr/bin/python3 -B "$checks" containers
 check "every volume that is mounted is there, and the other way round" /usr/bin/python3 -B "$checks" volumes
 check "every account that a pod has is made, and every role is bound" /usr/bin/python3 -B "$checks" accounts
+check "every sidecar may ask the API server for what it needs" /usr/bin/python3 -B "$checks" sidecars
