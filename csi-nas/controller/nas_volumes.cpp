@@ -7,6 +7,7 @@
 #include "common/base/text.h"
 #include "common/csi/answers.h"
 #include "csi-nas/controller/record_ids.h"
+#include "csi-nas/controller/same_volume.h"
 #include "csi-nas/volumes/share_path.h"
 
 namespace holdfast::nas {
@@ -15,56 +16,6 @@ namespace {
 constexpr std::size_t kShown = 200;
 
 std::string shown(const std::string& text) { return "'" + printable(text, kShown) + "'"; }
-
-// Whether the volume that is there by the wanted name is the wanted one.
-Status check_same(const NasRecord& record, const NewVolume& wanted) {
-  const bool size_fits = record.bytes >= wanted.required_bytes &&
-                         (wanted.limit_bytes == 0 || record.bytes <= wanted.limit_bytes);
-  const std::string source = wanted.source ? wanted.source->id : "";
-  const bool same_source =
-      record.source == source && (source.empty() || record.of_snapshot == wanted.source->snapshot);
-  if (size_fits && same_source) return {};
-  return fail(Code::kAlreadyExists, "the volume " + shown(record.name) + " is there, with " +
-                                        std::to_string(record.bytes) + " bytes" +
-                                        (same_source ? "" : " and of another source"));
-}
-
-NasRecord::Kind kind_of(VolumeAs what) {
-  switch (what) {
-    case VolumeAs::kSharepath:
-      return NasRecord::Kind::kSharepath;
-    case VolumeAs::kFilesystem:
-      return NasRecord::Kind::kFilesystem;
-    case VolumeAs::kAccesspoint:
-      return NasRecord::Kind::kAccesspoint;
-    case VolumeAs::kSubpath:
-      break;
-  }
-  return NasRecord::Kind::kSubpath;
-}
-
-// Whether the class would make the volume that is there by its name.
-Status check_same_class(const NasRecord& record, const NewVolume& wanted) {
-  HOLDFAST_TRY(const ClassParameters asked, parse_class(wanted.parameters, wanted.mount_options));
-  std::string other;
-  if (kind_of(asked.volume_as) != record.kind) other = "volumeAs";
-  if (asked.site != record.site) other = "site";
-  const bool of_share = !is_of_cloud(record.kind);
-  if (of_share && other.empty()) {
-    HOLDFAST_TRY(const NasSource there, share_of(record));
-    const auto& shares = asked.source.shares;
-    if (std::ranges::find(shares, there.shares.front()) == shares.end()) other = "server";
-  }
-  if (record.kind == NasRecord::Kind::kSubpath) {
-    if (asked.on_delete != record.on_delete) other = "onDelete";
-    HOLDFAST_TRY(const RelativePath directory,
-                 expand_directory(asked.sub_dir, read_names(wanted.parameters, wanted.name)));
-    if (directory.text() != record.directory) other = "subDir";
-  }
-  if (other.empty()) return {};
-  return fail(Code::kAlreadyExists,
-              "the volume " + shown(record.name) + " is there, of a class with another " + other);
-}
 
 // Nothing was made when a work fails for one of these reasons; after a system call's error something may be.
 bool leaves_nothing(const Error& error) {
@@ -93,8 +44,7 @@ NasVolumes::NasVolumes(NasRecords& records, ShareAccess& access, DirectoryWork& 
 Result<NasRecord> NasVolumes::create(const NewVolume& wanted, Patience patience) {
   HOLDFAST_TRY(std::optional<NasRecord> known, records_.by_name(wanted.name, false));
   if (known) {
-    HOLDFAST_CHECK(check_same(*known, wanted));
-    HOLDFAST_CHECK(check_same_class(*known, wanted));
+    HOLDFAST_CHECK(check_same_volume(*known, wanted));
     if (known->deleting)
       return fail(Code::kAborted, "the volume " + shown(wanted.name) + " is being deleted");
     if (known->ready) return *std::move(known);
@@ -228,47 +178,6 @@ Status NasVolumes::put_ready(NasRecord& record) {
   return done;
 }
 
-Status NasVolumes::remove(const std::string& id, Patience patience) {
-  HOLDFAST_TRY(std::optional<NasRecord> record, records_.by_id(id));
-  if (!record) {
-    HOLDFAST_TRY(record, record_from_handle(id));
-  }
-  if (!record) return {};
-  if (record->kind == NasRecord::Kind::kSnapshot) {
-    return fail(Code::kInvalidArgument, shown(id) + " is a snapshot, not a volume");
-  }
-  if (is_of_cloud(record->kind)) {
-    HOLDFAST_TRY(CloudVolumes* const volumes, cloud());
-    return volumes->remove(*record, patience);
-  }
-  if (record->kind == NasRecord::Kind::kSharepath) return records_.remove(*record);
-  return remove_directory(*record, patience);
-}
-
-// The record stays until the directory is gone, and says meanwhile that nothing is to be made of it.
-Status NasVolumes::remove_directory(NasRecord& record, Patience patience) {
-  if (!record.deleting && !record.version.empty()) {
-    record.deleting = true;
-    Status marked = records_.put(record);
-    // Where there is no room for the mark, it is deleted without.
-    if (!marked && marked.error().code != Code::kResourceExhausted) return marked;
-  }
-  HOLDFAST_CHECK(directories_.remove(record, patience));
-  return records_.remove(record);
-}
-
-// What was begun of a copy whose source is gone: nobody asks for it again.
-Status NasVolumes::abandon(const NasRecord& record, Patience patience) {
-  NasRecord begun = record;
-  begun.on_delete = OnDelete::kDelete;
-  Status done = directories_.remove(begun, patience);
-  // Somebody's directory is there: it is not ours.
-  if (!done && done.error().code != Code::kFailedPrecondition) {
-    return tl::unexpected(csi::may_be_left(std::move(done).error()));
-  }
-  return records_.remove(record);
-}
-
 Status NasVolumes::copied_or_made(NasRecord& record, std::optional<mode_t> mode, Patience patience) {
   std::optional<NasRecord> source;
   if (!record.source.empty()) {
@@ -318,18 +227,6 @@ Result<NasRecord> NasVolumes::snapshot(const std::string& name, const std::strin
   HOLDFAST_CHECK(copied_or_made(record, std::nullopt, patience));
   HOLDFAST_CHECK(put_ready(record));
   return record;
-}
-
-Status NasVolumes::remove_snapshot(const std::string& id, Patience patience) {
-  HOLDFAST_TRY(std::optional<NasRecord> record, records_.by_id(id));
-  if (!record) {
-    HOLDFAST_TRY(record, record_from_handle(id));
-  }
-  if (!record) return {};
-  if (record->kind != NasRecord::Kind::kSnapshot) {
-    return fail(Code::kInvalidArgument, shown(id) + " is a volume, not a snapshot");
-  }
-  return remove_directory(*record, patience);
 }
 
 Result<std::uint64_t> NasVolumes::extend(const std::string& id, std::uint64_t required_bytes,

@@ -292,6 +292,8 @@ def forgotten(node):
     make(node, "first", told)
     shutil.rmtree(EXPORT / "three")
     (EXPORT / "three").mkdir()
+    node.refused("UNAVAILABLE", create("second", told))
+    (EXPORT / "three/.holdfast/claims").mkdir(parents=True)
     make(node, "second", told)
     require((EXPORT / "three/second").is_dir(), "it is not on the share of now")
 
