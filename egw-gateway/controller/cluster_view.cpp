@@ -98,10 +98,10 @@ void ClusterView::read_connections() {
   }
 }
 
-ClusterSight ClusterView::sight() {
+ClusterSight ClusterView::sight(const std::map<std::string, PoolTunnels>& given) {
   read_connections();
   return {pools_.all(),   nodes_.all(),   gateways_.all(), deployments_.all(), helpers_.all(),
-          budgets_.all(), secrets_.all(), pods_.all(),     connections_};
+          budgets_.all(), secrets_.all(), pods_.all(),     connections_,       given};
 }
 
 kube::Resource ClusterView::resource(Kind kind) const {

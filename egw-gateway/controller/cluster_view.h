@@ -48,7 +48,8 @@ class ClusterView {
   void start();
   /// All of it has been seen: what is not here does not exist.
   [[nodiscard]] bool is_known() const;
-  [[nodiscard]] ClusterSight sight();
+  /// `given` outlives it.
+  [[nodiscard]] ClusterSight sight(const std::map<std::string, PoolTunnels>& given);
 
   [[nodiscard]] kube::Resource resource(Kind kind) const;
   /// What of an answer told() looks at.

@@ -21,8 +21,21 @@ namespace holdfast::gateway {
 namespace {
 
 constexpr const char* kNamespace = "egw-gateway";
+// Of the block that networks are measured with, which routers of others do not carry. Source: RFC 2544
+constexpr const char* kTunnelRange = "198.19.0.0/20";
 constexpr std::int64_t kMostGraceSeconds = 30 * 86400;
 constexpr std::chrono::seconds kToResign{3};
+
+Status add_tunnel_range(const std::string& value, ControllerOptions& out) {
+  const Result<Cidr> range = Cidr::parse(value);
+  if (!range || range->prefix() == 0) return fail(Code::kInvalidArgument, "is not a CIDR");
+  for (const Cidr& other : out.tunnel_ranges) {
+    if (other.family() == range->family())
+      return fail(Code::kInvalidArgument, "is a second one of its family");
+  }
+  out.tunnel_ranges.push_back(range->network());
+  return {};
+}
 
 void add_flags(Flags& flags, ControllerOptions& out) {
   flags.heading("The cluster");
@@ -30,6 +43,9 @@ void add_flags(Flags& flags, ControllerOptions& out) {
   flags.text("namespace", "NAME", "where gateways are made, and nothing else is [the pod's own]",
              out.name_space);
   flags.text("image", "IMAGE", "of egw-core and egw-helper [holdfast]", out.image);
+  flags.value("tunnel-range", "CIDR",
+              "where gateways' addresses inside tunnels are from; once a family [198.19.0.0/20]",
+              [&out](const std::string& value) { return add_tunnel_range(value, out); });
   flags.integer("removal-grace", "SECONDS",
                 "from a pool that is not enhanced any more to the end of its gateways [3600]", 0,
                 kMostGraceSeconds,
@@ -60,6 +76,7 @@ PoolController::Options controller_options(const ControllerOptions& options, con
   if (out.plan.objects.name_space.empty()) out.plan.objects.name_space = config.name_space;
   if (out.plan.objects.name_space.empty()) out.plan.objects.name_space = kNamespace;
   out.plan.objects.image = options.image;
+  out.plan.tunnel_ranges = options.tunnel_ranges;
   out.plan.removal_grace = options.removal_grace;
   out.host = host_name();
   // of no other process: a host's name may come again, and so may a process's number
@@ -83,6 +100,7 @@ Result<ControllerOptions> parse_controller_options(std::span<const std::string> 
   Flags flags;
   add_flags(flags, out);
   HOLDFAST_CHECK(flags.parse(arguments));
+  if (out.tunnel_ranges.empty()) HOLDFAST_CHECK(add_tunnel_range(kTunnelRange, out));
   if (out.image.empty()) return fail(Code::kInvalidArgument, "--image: names nothing");
   return out;
 }

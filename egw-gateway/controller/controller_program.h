@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "common/base/cidr.h"
 #include "common/base/flags.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
@@ -17,6 +19,7 @@ struct ControllerOptions {
   std::filesystem::path kubeconfig{};  ///< empty: as a pod
   std::string name_space{};            ///< of what it makes, and of its lease; empty: the pod's own
   std::string image = "holdfast";
+  std::vector<Cidr> tunnel_ranges{};  ///< one a family at most; none told: kTunnelRange
   std::chrono::seconds removal_grace{3600};
   http::ListenAddress healthz{};  ///< port 0: not served
   LogLevel log_level = LogLevel::kInfo;

@@ -9,20 +9,27 @@
 namespace holdfast::gateway {
 namespace {
 
-constexpr std::array kTypes{kEnhanced,       kAnnotationsUsable, kConnectionKnown,
-                            kRangesDisjoint, kNodesSuffice,      kNodesInPlace,
-                            kObjectsOwned,   kKeysUsable,        kGatewaysReady};
+constexpr std::array kTypes{kEnhanced,     kAnnotationsUsable, kConnectionKnown, kRangesDisjoint,
+                            kNodesSuffice, kNodesInPlace,      kObjectsOwned,    kKeysUsable,
+                            kTunnelsGiven, kGatewaysReady};
 constexpr const char* kGood = "AsWanted";
 constexpr std::size_t kLongestMessage = 1024;
 
-// Of two ready ones, while one takes over from the other, the newer by name is as good as any.
-const CorePod* ready_pod(const std::string& pool, const std::string& gateway,
-                         const std::map<std::string, CorePod>& pods) {
+// Of two, while one takes over from the other, the newer by name is as good as any.
+const CorePod* pod_of(const std::string& pool, const std::string& gateway,
+                      const std::map<std::string, CorePod>& pods, bool CorePod::*is) {
   const CorePod* out = nullptr;
   for (const auto& [name, pod] : pods) {
-    if (pod.ready && pod.pool == pool && pod.gateway == gateway) out = &pod;
+    if (pod.*is && pod.pool == pool && pod.gateway == gateway) out = &pod;
   }
   return out;
+}
+
+// One that is not ready yet may wait for its own entry.
+const CorePod* ready_or_placed(const std::string& pool, const std::string& gateway,
+                               const std::map<std::string, CorePod>& pods) {
+  const CorePod* ready = pod_of(pool, gateway, pods, &CorePod::ready);
+  return ready != nullptr ? ready : pod_of(pool, gateway, pods, &CorePod::placed);
 }
 
 bool share_something(const Gateway& one, const Gateway& other) {
@@ -57,7 +64,7 @@ std::vector<Gateway> gateways_of(const std::string& pool, const std::map<std::st
   std::vector<Gateway> kept;
   for (std::size_t i = 0; i < kGateways.size(); ++i) {
     const std::string name = kGateways.at(i);
-    if (const CorePod* pod = ready_pod(pool, name, pods)) {
+    if (const CorePod* pod = ready_or_placed(pool, name, pods)) {
       live.push_back(
           {.name = name, .node = pod->node, .pod_addresses = pod->addresses, .priority = kPriorities.at(i)});
     } else if (const auto was = std::ranges::find(last, name, &Gateway::name); was != last.end()) {
@@ -76,7 +83,7 @@ std::vector<Gateway> gateways_of(const std::string& pool, const std::map<std::st
 std::vector<std::string> ready_gateways(const std::string& pool, const std::map<std::string, CorePod>& pods) {
   std::vector<std::string> out;
   for (const char* name : kGateways) {
-    if (ready_pod(pool, name, pods) != nullptr) out.emplace_back(name);
+    if (pod_of(pool, name, pods, &CorePod::ready) != nullptr) out.emplace_back(name);
   }
   return out;
 }

@@ -9,8 +9,8 @@
 
 namespace holdfast::gateway {
 
-/// The pool's gateways: those whose pod is ready, as it is; others as they were last, unless another is there
-/// now.
+/// The pool's gateways: those that have a pod, as it is, a ready one before others; those without as they
+/// were last, unless another is there now.
 [[nodiscard]] std::vector<Gateway> gateways_of(const std::string& pool,
                                                const std::map<std::string, CorePod>& pods,
                                                const std::vector<Gateway>& last);

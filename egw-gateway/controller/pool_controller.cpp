@@ -63,6 +63,7 @@ void PoolController::stop(std::function<void()> done) {
 // Another leads now, and what it does is not known here.
 void PoolController::cease() {
   works_.clear();
+  given_.clear();
   show();
 }
 
@@ -80,10 +81,11 @@ void PoolController::look_again_in(nanoseconds time) {
 
 void PoolController::look() {
   if (!view_.is_known() || !election_.leads()) return;
-  const ClusterSight cluster = view_.sight();
+  const ClusterSight cluster = view_.sight(given_);
   const std::vector<std::string> pools = pools_of(cluster);
   std::erase_if(works_,
                 [&](const auto& work) { return std::ranges::find(pools, work.first) == pools.end(); });
+  std::erase_if(given_, [&](const auto& given) { return !works_.contains(given.first); });
   for (const std::string& pool : pools) {
     if (works_[pool].call == nullptr) look_at(cluster, pool);
   }
@@ -97,6 +99,7 @@ void PoolController::look_at(const ClusterSight& cluster, const std::string& poo
   remember(cluster, pool, work);
   const PoolPlan plan =
       plan_pool(cluster, pool, work.memory, options_.plan, *fresh, utc_text(context_.loop.clock().now()));
+  if (plan.tunnels) given_[pool] = *plan.tunnels;
   count(work.gone_since, plan.gone, now());
   tell(cluster, pool, work, plan);
   if (plan.again_in) look_again_in(*plan.again_in);
@@ -233,7 +236,7 @@ void PoolController::show() {
     for (const Finding& each : work.findings) findings[each.type] += 1;
   }
   for (const char* type : {kEnhanced, kAnnotationsUsable, kConnectionKnown, kRangesDisjoint, kNodesSuffice,
-                           kNodesInPlace, kObjectsOwned, kKeysUsable, kGatewaysReady}) {
+                           kNodesInPlace, kObjectsOwned, kKeysUsable, kTunnelsGiven, kGatewaysReady}) {
     context_.metrics
         .gauge("holdfast_egw_findings", "What is wrong with pools, by condition", {{"condition", type}})
         .set(findings[type]);

@@ -95,6 +95,7 @@ class PoolController {
   kube::EventRecorder recorder_;
   kube::LeaderElection election_;
   std::map<std::string, Work> works_;
+  std::map<std::string, PoolTunnels> given_;
   EventLoop::Timer soon_;
   EventLoop::Timer later_;
   std::chrono::nanoseconds later_at_{};

@@ -41,8 +41,8 @@ inline constexpr const char* kGatewayLabel = "net.holdfast.dev/gateway";  ///< "
 
 /// Of an object: a checksum of what was asked for.
 inline constexpr const char* kWantedAnnotation = "net.holdfast.dev/wanted";
-/// Of an EdgeGateway: {"a": [KEY, ...], ...}, base64; two of a gateway while its key changes.
-inline constexpr const char* kPublicKeysAnnotation = "net.holdfast.dev/public-keys";
+/// Of an EdgeGateway and the Secret with keys: what the pool has of the cluster's tunnels (pool_tunnels.h).
+inline constexpr const char* kTunnelsAnnotation = "net.holdfast.dev/tunnels";
 /// Of an EdgeGateway, by an operator: another word than at the last change of keys makes new ones.
 inline constexpr const char* kRotateAnnotation = "net.holdfast.dev/rotate-keys";
 /// Of an EdgeGateway, by the cloud end: the number of the newest keys that all access points take.

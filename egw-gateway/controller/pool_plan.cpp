@@ -102,11 +102,58 @@ class Planner {
           kObjectsOwned, "ForeignObject",
           std::string(to_string(kind)) + " " + name + " is not ours, and is left alone: rename or delete it");
     }
-    const bool sound = request_.usable && connection != nullptr && disjoint_;
+    look_for_tunnels();
+    const bool sound = request_.usable && connection != nullptr && disjoint_ && out_.tunnels;
     if (started() || (sound && enough && gateway_ != nullptr)) keep_up_objects();
     keep_up_gateway(sound ? connection : nullptr);
     look_at_gateways();
     tell(gateways());
+  }
+
+  // As kept with the EdgeGateway, else with the keys, else given now.
+  void look_for_tunnels() {
+    for (const Text* kept : {gateway_ == nullptr ? nullptr : &gateway_->annotations,
+                             keys_secret_ == nullptr ? nullptr : &keys_secret_->annotations}) {
+      const std::string text = kept == nullptr ? "" : value_in(*kept, kTunnelsAnnotation);
+      Result<PoolTunnels> read = decode_tunnels(text);
+      if (!read) continue;
+      out_.tunnels = *std::move(read);
+      return;
+    }
+    if (const PoolTunnels* given = find_in(cluster_.given, pool_)) {
+      out_.tunnels = *given;
+      return;
+    }
+    Result<PoolTunnels> given = give_tunnels(options_.tunnel_ranges, taken_tunnels());
+    if (!given) return find(kTunnelsGiven, "TunnelsExhausted", given.error().message);
+    out_.tunnels = *std::move(given);
+  }
+
+  [[nodiscard]] TakenTunnels taken_tunnels() const {
+    TakenTunnels out;
+    const auto add = [&](const Text& annotations) {
+      const Result<PoolTunnels> read = decode_tunnels(value_in(annotations, kTunnelsAnnotation));
+      if (read) out.add(*read);
+    };
+    for (const auto& [name, given] : cluster_.given) out.add(given);
+    for (const auto& [name, secret] : cluster_.secrets) add(secret.annotations);
+    for (const auto& [name, other] : cluster_.gateways) {
+      add(other.annotations);
+      for (const Gateway& each : other.spec.gateways) {
+        if (each.tunnel) out.numbers.insert(*each.tunnel);
+        out.addresses.insert(each.tunnel_addresses.begin(), each.tunnel_addresses.end());
+      }
+      for (const AccessPoint& point : other.spec.access_points) {
+        out.addresses.insert(point.tunnel_addresses.begin(), point.tunnel_addresses.end());
+      }
+    }
+    if (!cluster_.connections) return out;
+    for (const Connection& each : *cluster_.connections) {
+      for (const AccessPoint& point : each.gateway.access_points) {
+        out.addresses.insert(point.tunnel_addresses.begin(), point.tunnel_addresses.end());
+      }
+    }
+    return out;
   }
 
   const Connection* look_for_connection() {
@@ -228,8 +275,11 @@ class Planner {
       annotations = request_.accepted;
     }
     spec.gateways = gateways();
+    for (Gateway& each : spec.gateways) complete(each);
+    spec.nodes = members();
     spec.liveness.key_secret = liveness_name(pool_);
-    tell_keys(annotations);
+    tell_key_number(annotations);
+    if (out_.tunnels) annotations[kTunnelsAnnotation] = encode_tunnels(*out_.tunnels);
     json object = edge_gateway_object(pool_, spec, annotations);
     bool same = gateway_ != nullptr && is_applied(Kind::kEdgeGateway, *gateway_, object);
     for (const auto& [key, value] : annotations)
@@ -237,18 +287,39 @@ class Planner {
     if (!same) add_apply(Kind::kEdgeGateway, pool_, gateway_, std::move(object));
   }
 
-  void tell_keys(Text& annotations) const {
-    if (!keys_) {  // what is known of lost keys is what tells their successors' number
-      for (const char* key : {kPublicKeysAnnotation, kKeyNumberAnnotation}) {
-        const std::string was = gateway_ == nullptr ? "" : value_in(gateway_->annotations, key);
-        if (!was.empty()) annotations[key] = was;
-      }
-      return;
+  // What access points need of a gateway. Lost keys stay published until there are others.
+  void complete(Gateway& gateway) const {
+    if (out_.tunnels) {
+      gateway.tunnel = out_.tunnels->number_of(gateway.name);
+      const auto* addresses = gateway::find_in(out_.tunnels->addresses, gateway.name);
+      gateway.tunnel_addresses = addresses == nullptr ? std::vector<IpAddress>{} : *addresses;
     }
-    json published = json::object();
-    for (const char* name : kGateways) published[name] = keys_->public_keys(name);
-    annotations[kPublicKeysAnnotation] = dump_json(published);
-    annotations[kKeyNumberAnnotation] = std::to_string(keys_->offered.value_or(keys_->number));
+    if (keys_) {
+      gateway.public_keys = keys_->public_keys(gateway.name);
+    } else if (gateway_ != nullptr) {
+      const auto& last = gateway_->spec.gateways;
+      const auto was = std::ranges::find(last, gateway.name, &Gateway::name);
+      if (was != last.end()) gateway.public_keys = was->public_keys;
+    }
+  }
+
+  // By which gateways tell nodes' packets from pods'.
+  [[nodiscard]] std::vector<PoolMember> members() const {
+    std::vector<PoolMember> out;
+    for (const auto& [name, node] : cluster_.nodes) {
+      if (node.pool != pool_ || out.size() == kMostNodes) continue;
+      PoolMember member{.name = name, .pod_cidrs = node.pod_cidrs, .addresses = node.addresses};
+      if (member.addresses.size() > kMostNodeAddresses) member.addresses.resize(kMostNodeAddresses);
+      out.push_back(std::move(member));
+    }
+    return out;
+  }
+
+  // What is known of lost keys is what tells their successors' number.
+  void tell_key_number(Text& annotations) const {
+    std::string number = gateway_ == nullptr ? "" : value_in(gateway_->annotations, kKeyNumberAnnotation);
+    if (keys_) number = std::to_string(keys_->offered.value_or(keys_->number));
+    if (!number.empty()) annotations[kKeyNumberAnnotation] = number;
   }
 
   void keep_up_objects() {
@@ -291,20 +362,25 @@ class Planner {
     if (!last.empty()) {
       number = std::strtoull(last.c_str(), nullptr, 10) + 1;
       find(kKeysUsable, "KeysLost",
-           "Secret " + name + " is gone, and new keys are made: give them to the access points (" +
-               kPublicKeysAnnotation + ")");
+           "Secret " + name +
+               " is gone, and new keys are made: nothing passes until the access points have them");
     }
     const PoolKeys keys = first_keys(number, fresh_);
-    out_.steps.push_back(
-        {.verb = Verb::kCreate,
-         .kind = Kind::kSecret,
-         .name = name,
-         .object = secret_object(options_.objects, pool_, name, annotations_of(keys), data_of(keys))});
+    out_.steps.push_back({.verb = Verb::kCreate,
+                          .kind = Kind::kSecret,
+                          .name = name,
+                          .object = secret_object(options_.objects, pool_, name,
+                                                  with_tunnels(annotations_of(keys)), data_of(keys))});
+  }
+
+  [[nodiscard]] Text with_tunnels(Text annotations) const {
+    if (out_.tunnels) annotations[kTunnelsAnnotation] = encode_tunnels(*out_.tunnels);
+    return annotations;
   }
 
   void replace_keys(const PoolKeys& keys) {
-    json object =
-        secret_object(options_.objects, pool_, keys_secret_->id.name, annotations_of(keys), data_of(keys));
+    json object = secret_object(options_.objects, pool_, keys_secret_->id.name,
+                                with_tunnels(annotations_of(keys)), data_of(keys));
     object["metadata"]["uid"] = keys_secret_->id.uid;
     object["metadata"]["resourceVersion"] = keys_secret_->id.resource_version;
     out_.steps.push_back({.verb = Verb::kReplace,

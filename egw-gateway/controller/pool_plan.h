@@ -13,6 +13,7 @@
 #include "egw-gateway/controller/gateway_keys.h"
 #include "egw-gateway/controller/pool_objects.h"
 #include "egw-gateway/controller/pool_request.h"
+#include "egw-gateway/controller/pool_tunnels.h"
 #include "egw-gateway/controller/seen_objects.h"
 
 /// What is to be written for a pool, one step after the other:
@@ -41,6 +42,8 @@ struct ClusterSight {
   const std::map<std::string, CorePod>& pods;
   /// Of the controller's configuration, or what is wrong with it.
   const Result<std::vector<Connection>>& connections;
+  /// What this process has given to pools, written or not.
+  const std::map<std::string, PoolTunnels>& given;
 };
 
 enum class Kind : std::uint8_t { kEdgeGateway, kSecret, kBudget, kDeployment, kDaemonSet };
@@ -57,6 +60,8 @@ struct PoolMemory {
 
 struct PlanOptions {
   ObjectOptions objects{};
+  /// Of addresses inside tunnels: one a family at most. A family without has no edge nodes in the VPC.
+  std::vector<Cidr> tunnel_ranges{};
   std::chrono::nanoseconds removal_grace = std::chrono::hours(1);
 };
 
@@ -86,7 +91,8 @@ struct PoolPlan {
   std::vector<Step> steps{};    ///< none stands on another
   std::vector<Finding> news{};  ///< that the EdgeGateway's conditions do not have: for Events
   std::vector<Finding> findings{};
-  bool gone = false;  ///< PoolMemory::gone_for is to be counted
+  std::optional<PoolTunnels> tunnels{};  ///< that the pool has, or is given
+  bool gone = false;                     ///< PoolMemory::gone_for is to be counted
   std::optional<std::chrono::nanoseconds> again_in{};
 };
 

@@ -29,6 +29,7 @@ inline constexpr const char* kNodesInPlace = "NodesInPlace";  ///< no node's lab
 inline constexpr const char* kObjectsOwned =
     "ObjectsOwned";  ///< nobody else's object has the name of one of ours
 inline constexpr const char* kKeysUsable = "KeysUsable";
+inline constexpr const char* kTunnelsGiven = "TunnelsGiven";  ///< the pool's share of the cluster's tunnels
 inline constexpr const char* kGatewaysReady = "GatewaysReady";
 
 /// What a NodePool's annotations ask for.

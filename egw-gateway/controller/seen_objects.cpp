@@ -63,6 +63,17 @@ Status read_addresses(const JsonObject& status, PoolNode& out) {
   return {};
 }
 
+Status read_pod_cidrs(const JsonObject& object, PoolNode& out) {
+  HOLDFAST_TRY(const JsonObject spec, object["spec"].object_or_empty());
+  HOLDFAST_TRY(std::vector<std::string> texts, spec["podCIDRs"].strings_or_empty());
+  HOLDFAST_TRY(std::string one, spec["podCIDR"].string_or(""));
+  if (texts.empty() && !one.empty()) texts.push_back(std::move(one));
+  for (const std::string& text : texts) {
+    if (const Result<Cidr> range = Cidr::parse(text)) out.pod_cidrs.push_back(range->network());
+  }
+  return {};
+}
+
 Result<bool> is_ready(const JsonObject& status) {
   HOLDFAST_TRY(const std::vector<JsonField> conditions, status["conditions"].array_or_empty());
   for (const JsonField& field : conditions) {
@@ -89,8 +100,12 @@ Status read_pod_addresses(const JsonObject& status, CorePod& out) {
 }  // namespace
 
 kube::KeptFields node_fields() {
-  return {"metadata.labels", "metadata.deletionTimestamp", "status.nodeInfo.architecture",
-          "status.addresses"};
+  return {"metadata.labels",
+          "metadata.deletionTimestamp",
+          "status.nodeInfo.architecture",
+          "status.addresses",
+          "spec.podCIDR",
+          "spec.podCIDRs"};
 }
 kube::KeptFields owned_fields() {
   return {"metadata.labels", "metadata.annotations", "metadata.generation", "metadata.deletionTimestamp"};
@@ -130,6 +145,7 @@ Result<PoolNode> decode_pool_node(const JsonObject& object) {
   HOLDFAST_TRY(out.arch, info["architecture"].string_or(""));
   if (!text_in(labels, kArchLabel).empty()) out.arch = text_in(labels, kArchLabel);
   HOLDFAST_CHECK(read_addresses(status, out));
+  HOLDFAST_CHECK(read_pod_cidrs(object, out));
   return out;
 }
 
@@ -182,8 +198,8 @@ Result<CorePod> decode_core_pod(const JsonObject& object) {
   HOLDFAST_TRY(const JsonObject status, object["status"].object_or_empty());
   HOLDFAST_CHECK(read_pod_addresses(status, out));
   HOLDFAST_TRY(const bool ready, is_ready(status));
-  out.ready =
-      ready && !metadata["deletionTimestamp"].present() && !out.node.empty() && !out.addresses.empty();
+  out.placed = !metadata["deletionTimestamp"].present() && !out.node.empty() && !out.addresses.empty();
+  out.ready = ready && out.placed;
   return out;
 }
 

@@ -29,6 +29,7 @@ struct PoolNode {
   std::string arch{};
   bool leaving = false;                ///< it is being deleted
   std::vector<IpAddress> addresses{};  ///< its own
+  std::vector<Cidr> pod_cidrs{};
 };
 
 /// What all objects of ours have.
@@ -61,7 +62,8 @@ struct CorePod {
   std::string pool{};
   std::string gateway{};
   std::string node{};
-  bool ready = false;
+  bool placed = false;                 ///< it has a node and an address, and is not being deleted
+  bool ready = false;                  ///< besides
   std::vector<IpAddress> addresses{};  ///< one of a family
 };
 

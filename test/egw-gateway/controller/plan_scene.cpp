@@ -63,19 +63,24 @@ void PlanScene::put_node(const std::string& name, const std::string& pool, const
 
 void PlanScene::run(const std::string& gateway, const std::string& node, const std::string& address) {
   CorePod& pod = pods["site-" + gateway];
-  pod = {.id = {.name = "site-" + gateway}, .pool = "site", .gateway = gateway, .node = node, .ready = true};
+  pod = {.id = {.name = "site-" + gateway},
+         .pool = "site",
+         .gateway = gateway,
+         .node = node,
+         .placed = true,
+         .ready = true};
   pod.addresses = {IpAddress::parse(address).value()};
   deployments.at("site-" + gateway).available = true;
 }
 
 void PlanScene::stop(const std::string& gateway) {
-  pods.at("site-" + gateway).ready = false;
+  pods.at("site-" + gateway).placed = pods.at("site-" + gateway).ready = false;
   deployments.at("site-" + gateway).available = false;
 }
 
 PoolPlan PlanScene::plan(const std::string& pool) const {
   const ClusterSight cluster{pools,   nodes,   gateways, deployments, helpers,
-                             budgets, secrets, pods,     connections};
+                             budgets, secrets, pods,     connections, given};
   return plan_pool(cluster, pool, memory, options, make_fresh_keys().value(), now);
 }
 

@@ -54,8 +54,10 @@ class PlanScene {
   std::map<std::string, SeenSecret> secrets;
   std::map<std::string, CorePod> pods;
   Result<std::vector<Connection>> connections = parse_connections(kConnections);
+  std::map<std::string, PoolTunnels> given;
   PoolMemory memory;
-  PlanOptions options{.objects = {.name_space = "egw-gateway", .image = "holdfast"}};
+  PlanOptions options{.objects = {.name_space = "egw-gateway", .image = "holdfast"},
+                      .tunnel_ranges = {Cidr::parse("198.19.0.0/29").value()}};
   std::string now = "2026-01-01T00:00:00Z";
   std::map<ObjectKey, nlohmann::json> written;  ///< what each object was made of last
 
