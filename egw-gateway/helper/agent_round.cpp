@@ -38,7 +38,7 @@ Status Agent::put_all_right() {
   Status done = put_routes(routes_wanted(routed.ranges, ways, local, options_.links), facts_);
   closed_ = true;
   put_settings(!local.empty());
-  want_rules(facts_, routed.ranges, !local.empty());
+  want_rules(facts_, routed.ranges, local);
   std::string faults;
   for (const std::string& fault : routed.faults) faults += (faults.empty() ? "" : "; ") + fault;
   tools_.health.set(kRangesClear, faults);
@@ -180,16 +180,18 @@ void Agent::put_settings(bool has_gateway) {
   }
 }
 
-void Agent::want_rules(const NodeFacts& facts, const std::vector<Cidr>& ranges, bool has_gateway) {
+void Agent::want_rules(const NodeFacts& facts, const std::vector<Cidr>& ranges, const NextHops& local) {
   NodeRules rules;
   rules.ranges = ranges;
-  rules.has_gateway = has_gateway;
+  for (const auto& [family, way] : local) rules.gateway.push_back(way.gateway);
   if (known_) rules.pod_cidrs = known_->pod_cidrs;
   for (const nl::Address& address : facts.addresses) {
     const bool among_pods = std::ranges::any_of(facts.links, [&](const auto& link) {
       return link.second == address.ifindex && address.scope == nl::Scope::kUniverse;
     });
-    if (among_pods) rules.own.push_back(address.cidr.network());
+    if (!among_pods) continue;
+    rules.own.push_back(address.cidr.network());
+    rules.node.push_back(address.cidr.address());
   }
   std::vector<firewall::RuleSet> sets{node_rule_set(IpFamily::kV4, rules),
                                       node_rule_set(IpFamily::kV6, rules)};

@@ -10,6 +10,44 @@ using firewall::Target;
 
 AddressMatch in(const Cidr& range) { return {range, false}; }
 
+AddressMatch at(const IpAddress& address) {
+  return {Cidr::make(address, address.bits()).value_or(Cidr{}), false};
+}
+
+/// In both directions.
+void add_between(std::vector<firewall::Rule>& rules, const AddressMatch& one, const AddressMatch& other) {
+  rules.push_back({.source = one, .destination = other, .target = Target::kUntrack});
+  rules.push_back({.source = other, .destination = one, .target = Target::kUntrack});
+}
+
+void add_exception(std::vector<firewall::Rule>& rules, const AddressMatch& range) {
+  rules.push_back({.source = range, .target = Target::kReturn});
+  rules.push_back({.destination = range, .target = Target::kReturn});
+}
+
+/// In the order in which they count.
+std::vector<firewall::Rule> raw_rules(IpFamily family, const NodeRules& rules) {
+  std::vector<firewall::Rule> out;
+  const auto is_ours = [&](const auto& one) { return one.family() == family; };
+  for (const IpAddress& address : rules.node) {
+    if (is_ours(address)) add_exception(out, at(address));
+  }
+  for (const IpAddress& gateway : rules.gateway) {
+    for (const Cidr& pods : rules.pod_cidrs) {
+      if (is_ours(gateway) && is_ours(pods)) add_between(out, at(gateway), in(pods));
+    }
+  }
+  for (const Cidr& own : rules.own) {
+    if (is_ours(own)) add_exception(out, in(own));
+  }
+  for (const Cidr& range : rules.ranges) {
+    for (const Cidr& pods : rules.pod_cidrs) {
+      if (is_ours(range) && is_ours(pods)) add_between(out, in(pods), in(range));
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
@@ -26,26 +64,15 @@ firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
               "egw-helper input",
               "input",
               "the VPC begins no connection to this node"};
-  for (const Cidr& own : rules.own) {
-    if (own.family() != family) continue;
-    raw.rules.push_back({.source = in(own), .target = Target::kReturn});
-    raw.rules.push_back({.destination = in(own), .target = Target::kReturn});
-  }
-  const std::size_t exceptions = raw.rules.size();
   for (const Cidr& range : rules.ranges) {
     if (range.family() != family) continue;
     input.rules.push_back({.source = in(range),
                            .target = Target::kDrop,
                            .connection = firewall::ConnectionMatch::kNew,
                            .counted = true});
-    for (const Cidr& pods : rules.pod_cidrs) {
-      if (pods.family() != family) continue;
-      raw.rules.push_back({.source = in(pods), .destination = in(range), .target = Target::kUntrack});
-      raw.rules.push_back({.source = in(range), .destination = in(pods), .target = Target::kUntrack});
-    }
   }
-  raw.wanted = rules.has_gateway && raw.rules.size() > exceptions;
-  if (!raw.wanted) raw.rules.clear();
+  raw.wanted = !rules.gateway.empty() && !input.rules.empty();
+  if (raw.wanted) raw.rules = raw_rules(family, rules);
   input.wanted = !input.rules.empty();
   out.chains = {std::move(raw), std::move(input)};
   return out;

@@ -12,18 +12,24 @@ struct NodeRules {
   std::vector<Cidr> ranges{};     ///< of the VPC, as they are routed
   std::vector<Cidr> pod_cidrs{};  ///< of the pool
   std::vector<Cidr> own{};        ///< this node's own part of the pods' addresses
-  bool has_gateway = false;       ///< one of the pool's gateways runs on this node
+  std::vector<IpAddress> node{};  ///< of those its own, not its pods'
+  /// Of the pod of the pool's gateway that runs on this node; none: there is no such.
+  std::vector<IpAddress> gateway{};
 
   bool operator==(const NodeRules&) const = default;
 };
 
 /// One family's:
 ///
-///     raw    from or to this node's own: nothing; pods -> ranges, ranges -> pods: no connection is kept
-///            (only where a gateway runs: answers to others may come back by the other one, and a connection
-///            of which one direction is missing is one that kube-proxy drops as invalid. Of this node's own
-///            pods both directions pass here, also what the gateway beside them says, and a Service's
-///            address is to be put back)
+///     raw    (only where a gateway runs)
+///            from or to the node itself: as ever
+///            pods -> gateway, gateway -> pods: no connection is kept. It says "too big" of packets whose
+///            connections are not kept, and answers its neighbours by the node, while they reach it past it
+///            from or to this node's own pods: as ever. Both directions pass here, also what the gateway
+///            beside them sends, and a Service's address is to be put back
+///            pods -> ranges, ranges -> pods: no connection is kept. Answers may come back by the other
+///            gateway, and a connection of which one direction is missing is one that kube-proxy drops as
+///            invalid
 ///     input  new connections from the ranges are dropped: the cloud reaches pods, not nodes
 ///
 /// Chains that need no rule are not wanted. Pure.

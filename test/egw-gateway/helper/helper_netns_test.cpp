@@ -110,6 +110,27 @@ TEST_CASE_METHOD(GatewayScene, "A gateway's neighbours reach the VPC through a S
   CHECK(serves("10.96.0.20/80"));
 }
 
+TEST_CASE_METHOD(GatewayScene, "A gateway tells pods of packets that are too big, and they reach it",
+                 "[gateway]") {
+  start_all();
+  holdfast::test::Machine beside;
+  plug(beside, 1, 9);
+  core_a.run("ip link set wg0 mtu 1300");
+  // the first asks: the node learns the size of the path by it
+  CHECK_THAT(pod.run("ping -M do -c 2 -i 0.2 -W 2 -s 1310 172.16.0.1 2>&1 || true"),
+             Catch::Contains("mtu = 1300"));
+  holdfast::test::Program server;
+  server.start(core_a.netns.get(), {"/usr/bin/python3", "-m", "http.server", "8000"}, home / "server.log");
+  for (const holdfast::test::Machine* one : {&pod, &beside}) {
+    until(
+        [&] {
+          return one->can(
+              "timeout 2 bash -c 'exec 3<>/dev/tcp/10.244.1.7/8000 && echo x >&3 && grep -q 400 <&3'");
+        },
+        kPatience);
+  }
+}
+
 TEST_CASE_METHOD(GatewayScene, "The cloud begins no connection to a node, and that is counted", "[gateway]") {
   start_all();
   for (const char* address : {"10.244.3.1", "10.244.3.0", "10.244.1.1", "fd00:0:0:3::1"}) {

@@ -78,29 +78,35 @@ TEST_CASE("Ranges are written for flanneld once, and taken away", "[gateway]") {
   CHECK_FALSE(std::filesystem::exists(there / kNoMasqueradeFile));
 }
 
-TEST_CASE("Others' pods and the VPC are not tracked where a gateway runs", "[gateway]") {
-  NodeRules rules{{cidr("172.16.0.0/12"), cidr("fd00:20::/48")},
-                  {cidr("10.244.0.0/16"), cidr("fd00:10::/48")},
-                  {cidr("10.244.1.0/24"), cidr("fd00:10:0:1::/64")},
-                  true};
+TEST_CASE("Others' pods and the VPC are not tracked where a gateway runs, nor is the gateway itself",
+          "[gateway]") {
+  NodeRules rules{.ranges = {cidr("172.16.0.0/12"), cidr("fd00:20::/48")},
+                  .pod_cidrs = {cidr("10.244.0.0/16"), cidr("fd00:10::/48")},
+                  .own = {cidr("10.244.1.0/24"), cidr("fd00:10:0:1::/64")},
+                  .node = {ip("10.244.1.1"), ip("fd00:10:0:1::1")},
+                  .gateway = {ip("10.244.1.7"), ip("fd00:10:0:1::7")}};
   const firewall::RuleSet set = node_rule_set(IpFamily::kV4, rules);
   REQUIRE(set.chains.size() == 2);
   const auto& raw = set.chains[0];
   CHECK(raw.hook == firewall::Hook::kRaw);
-  REQUIRE(raw.rules.size() == 4);
-  CHECK(raw.rules[0].target == firewall::Target::kReturn);
-  CHECK(raw.rules[0].source->range == cidr("10.244.1.0/24"));
-  CHECK(raw.rules[1].target == firewall::Target::kReturn);
-  CHECK(raw.rules[1].destination->range == cidr("10.244.1.0/24"));
-  CHECK(raw.rules[2].source->range == cidr("10.244.0.0/16"));
-  CHECK(raw.rules[2].destination->range == cidr("172.16.0.0/12"));
-  CHECK(raw.rules[3].target == firewall::Target::kUntrack);
-  rules.has_gateway = false;
+  std::vector<std::string> shown;
+  for (const firewall::Rule& rule : raw.rules) {
+    shown.push_back((rule.source ? rule.source->range.to_string() : "any") + " -> " +
+                    (rule.destination ? rule.destination->range.to_string() : "any") +
+                    (rule.target == firewall::Target::kUntrack ? ": untracked" : ": as ever"));
+  }
+  CHECK(shown == std::vector<std::string>{"10.244.1.1/32 -> any: as ever", "any -> 10.244.1.1/32: as ever",
+                                          "10.244.1.7/32 -> 10.244.0.0/16: untracked",
+                                          "10.244.0.0/16 -> 10.244.1.7/32: untracked",
+                                          "10.244.1.0/24 -> any: as ever", "any -> 10.244.1.0/24: as ever",
+                                          "10.244.0.0/16 -> 172.16.0.0/12: untracked",
+                                          "172.16.0.0/12 -> 10.244.0.0/16: untracked"});
+  rules.gateway.clear();
   CHECK_FALSE(node_rule_set(IpFamily::kV4, rules).chains[0].wanted);
 }
 
 TEST_CASE("New connections from the cloud to a node are dropped on every node", "[gateway]") {
-  const NodeRules rules{{cidr("172.16.0.0/12"), cidr("fd00:20::/48")}, {}, {}, false};
+  const NodeRules rules{.ranges = {cidr("172.16.0.0/12"), cidr("fd00:20::/48")}};
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
     const firewall::Chain input = node_rule_set(family, rules).chains.at(1);
     CHECK(input.hook == firewall::Hook::kInput);
