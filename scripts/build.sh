@@ -60,11 +60,21 @@ make_packages() {
   rm -rf "$HOLDFAST_ROOT/out/packages/_CPack_Packages"
 }
 
-# run_bench [NAME]: builds and runs bench_NAME, or all; each prints one JSON line on standard output.
+# run_bench [NAME] [--gate]: builds and runs bench_NAME, or all; each prints one JSON line on standard output. With
+# --gate those that have bars, and a bar that is missed ends it with status 1.
 run_bench() {
-  [[ $# -le 1 ]] || die "bench takes one name or none, got '$*'"
   local name names
+  local -a gate=()
+  if [[ ${!#} == --gate ]]; then
+    gate=(--gate)
+    set -- "${@:1:$#-1}"
+  fi
+  [[ $# -le 1 ]] || die "bench takes one name or none, got '$*'"
   names=$(bench_names "${1-}")
+  if [[ ${#gate[@]} -ne 0 ]]; then
+    names=$(benches_with_bars "$names")
+    [[ -n $names ]] || die "the benchmark $1 has no bars"
+  fi
   need_packages build bench >&2
   if grep -qx nas <<<"$names"; then
     need_packages kernel >&2
@@ -78,8 +88,17 @@ run_bench() {
     build_preset release >&2
     build_preset bench "bench_$name" >&2
     as_root env HOLDFAST_BIN="$HOLDFAST_ROOT/build/bin" TMPDIR="$HOLDFAST_ROOT/out/bench" \
-      "$(preset_dir bench)/bin/bench_$name"
+      "$(preset_dir bench)/bin/bench_$name" "${gate[@]}"
   done
+}
+
+# benches_with_bars NAMES: those that take --gate.
+benches_with_bars() {
+  local name
+  for name in $1; do
+    grep -qF -- '[--gate]' "$HOLDFAST_ROOT/test/bench/$name/bench_$name".* && echo "$name"
+  done
+  return 0
 }
 
 # bench_names [NAME]: the benchmarks, or NAME if it is one of them.

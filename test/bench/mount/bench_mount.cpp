@@ -10,6 +10,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -35,10 +36,19 @@ constexpr const char* kStage = "/mnt/kubelet/plugins/csi/volume/globalmount";
 constexpr const char* kTarget = "/mnt/kubelet/pods/pod/mount";
 
 constexpr std::string_view kUsage =
-    "Usage: bench_mount\n"
+    "Usage: bench_mount [--gate]\n"
     "Staging, publishing and usage of a formatted ext4 on a loop device, beside mount(8); 200 rounds, in "
     "ms.\n"
-    "One JSON line. Needs root; mounts in a namespace of its own.\n";
+    "One JSON line, and the bars on standard error. Exit status: 0; 1 when something failed, and with "
+    "--gate\n"
+    "also when a bar is missed. Needs root; mounts in a namespace of its own.\n";
+
+/// What a figure's p99 is to be at most.
+struct Bar {
+  const char* figure;
+  double limit_ms;
+};
+constexpr Bar kBars[] = {{"stage", 60}, {"publish", 20}, {"stats", 2}};
 
 class Bench {
  public:
@@ -65,6 +75,14 @@ class Bench {
   [[nodiscard]] nlohmann::json to_json() const {
     nlohmann::json out{{"bench", "mount"}, {"rounds", kRounds}, {"unit", "ms"}};
     for (const auto& [name, figures] : figures_) out[name] = figures.to_json();
+    out["bars"] = nlohmann::json::array();
+    for (const Bar& bar : kBars) {
+      const double p99 = figures_.at(bar.figure).percentile_ms(99);
+      out["bars"].push_back({{"name", std::string(bar.figure) + "_p99"},
+                             {"value", p99},
+                             {"limit", bar.limit_ms},
+                             {"pass", p99 <= bar.limit_ms}});
+    }
     return out;
   }
 
@@ -157,11 +175,24 @@ Result<nlohmann::json> measure() {
   return bench.to_json();
 }
 
+// Whether each is kept; tells of each.
+bool keeps_bars(const nlohmann::json& bars) {
+  bool kept = true;
+  for (const nlohmann::json& bar : bars) {
+    const bool pass = bar.at("pass").get<bool>();
+    std::cerr << (pass ? "pass  " : "MISS  ") << bar.at("name").get<std::string>() << ' '
+              << bar.at("value").get<double>() << "  limit " << bar.at("limit").get<double>() << '\n';
+    kept = kept && pass;
+  }
+  return kept;
+}
+
 }  // namespace
 }  // namespace holdfast::bench
 
-int main(int argc, char**) {
-  if (argc > 1) {
+int main(int argc, char** argv) {
+  const bool gate = argc == 2 && argv[1] == std::string_view("--gate");
+  if (argc > 1 && !gate) {
     std::cout << holdfast::bench::kUsage;
     return 0;
   }
@@ -171,5 +202,6 @@ int main(int argc, char**) {
     return 1;
   }
   std::cout << figures->dump() << '\n';
-  return 0;
+  const bool kept = holdfast::bench::keeps_bars(figures->at("bars"));
+  return kept || !gate ? 0 : 1;
 }
