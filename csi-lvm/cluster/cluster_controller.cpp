@@ -149,8 +149,8 @@ Status ClusterController::delete_volume(const csi::Call& call, const csi::v1::De
 Status ClusterController::validate_capabilities(const csi::Call& /*call*/,
                                                 const csi::v1::ValidateVolumeCapabilitiesRequest& request,
                                                 csi::v1::ValidateVolumeCapabilitiesResponse& response) {
-  HOLDFAST_CHECK(find(request.volume_id()));
-  confirm(request, response);
+  HOLDFAST_TRY(const ToldVolume found, find(request.volume_id()));
+  confirm(request, found.volume.files_only, response);
   return {};
 }
 

@@ -29,6 +29,13 @@ std::vector<std::string> by_room(const ClusterState& state) {
 
 const char* to_string(VolumeKind kind) { return kind == VolumeKind::kVolume ? "volume" : "snapshot"; }
 
+// As needs_files() of its volume on the node.
+bool needs_files(const LogicalVolumeSpec& spec) {
+  const auto encrypted = spec.parameters.find("encrypted");
+  if (encrypted != spec.parameters.end() && encrypted->second == "true") return false;
+  return !spec.block && !spec.parameters.contains("thinPool");
+}
+
 bool is_told(const LogicalVolumeObject& object) {
   return !object.deleting && object.status.state == VolumeState::kReady;
 }
@@ -67,6 +74,7 @@ ToldVolume tell_of(const ClusterState& state, const LogicalVolumeObject& object,
   out.volume.source = object.spec.source;
   out.volume.from_snapshot = object.spec.source_kind == VolumeKind::kSnapshot;
   out.volume.taken = object.status.taken;
+  out.volume.files_only = needs_files(object.spec);
   out.place = object.spec.node;
   const auto storage = state.storages().find(object.spec.node);
   if (storage != state.storages().end()) {

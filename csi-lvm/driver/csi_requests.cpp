@@ -34,10 +34,21 @@ Status check_capability(const csi::v1::VolumeCapability& capability) {
   return {};
 }
 
-void confirm(const csi::v1::ValidateVolumeCapabilitiesRequest& request,
+Status check_raw_use(const std::string& id, bool files_only, const csi::v1::VolumeCapability& capability) {
+  if (!files_only || !capability.has_block()) return {};
+  return fail(
+      Code::kFailedPrecondition,
+      "the volume " + id +
+          " was made for a file system: as a raw device it would show what earlier volumes left between "
+          "its files; ask for a volume with volumeMode Block");
+}
+
+void confirm(const csi::v1::ValidateVolumeCapabilitiesRequest& request, bool files_only,
              csi::v1::ValidateVolumeCapabilitiesResponse& response) {
   for (const csi::v1::VolumeCapability& capability : request.volume_capabilities()) {
-    if (const Status fits = check_capability(capability); !fits) {
+    Status fits = check_capability(capability);
+    if (fits) fits = check_raw_use(request.volume_id(), files_only, capability);
+    if (!fits) {
       response.set_message(fits.error().message);
       return;
     }

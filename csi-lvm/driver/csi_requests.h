@@ -33,8 +33,12 @@ using staging::patience_of;
 /// kInvalidArgument, saying what cannot be.
 Status check_capability(const csi::v1::VolumeCapability& capability);
 
+/// Whether the volume can be used so: with `files_only` (needs_files()) not as a raw device. Errors:
+/// kFailedPrecondition.
+Status check_raw_use(const std::string& id, bool files_only, const csi::v1::VolumeCapability& capability);
+
 /// Confirms what is asked of a volume that is there, or says what of it cannot be.
-void confirm(const csi::v1::ValidateVolumeCapabilitiesRequest& request,
+void confirm(const csi::v1::ValidateVolumeCapabilitiesRequest& request, bool files_only,
              csi::v1::ValidateVolumeCapabilitiesResponse& response);
 
 /// Whether a volume on this node can be reached from where it is asked for. Errors: kResourceExhausted, which

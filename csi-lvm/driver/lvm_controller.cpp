@@ -79,8 +79,8 @@ Status LvmController::delete_volume(const csi::Call& call, const csi::v1::Delete
 Status LvmController::validate_capabilities(const csi::Call& call,
                                             const csi::v1::ValidateVolumeCapabilitiesRequest& request,
                                             csi::v1::ValidateVolumeCapabilitiesResponse& response) {
-  HOLDFAST_CHECK(find_volume(call, request.volume_id()));
-  confirm(request, response);
+  HOLDFAST_TRY(const LocalVolume found, find_volume(call, request.volume_id()));
+  confirm(request, found.files_only, response);
   return {};
 }
 

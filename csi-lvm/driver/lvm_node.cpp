@@ -54,7 +54,7 @@ Result<LocalVolume> LvmNode::find(const csi::Call& call, const std::string& id) 
   HOLDFAST_TRY(LocalVolume volume, parts_.volumes.locate(id, patience_of(call)));
   if (volume.taken != 0) return fail(Code::kNotFound, id + " is a snapshot, not a volume");
   const std::scoped_lock lock(mutex_);
-  known_[id] = {volume.name, used_device(volume)};
+  known_[id] = {volume.name, used_device(volume), volume.files_only};
   return volume;
 }
 
@@ -65,7 +65,7 @@ Result<LvmNode::Known> LvmNode::known(const csi::Call& call, const std::string& 
     if (found != known_.end()) return found->second;
   }
   HOLDFAST_TRY(const LocalVolume volume, find(call, id));
-  return Known{volume.name, used_device(volume)};
+  return Known{volume.name, used_device(volume), volume.files_only};
 }
 
 void LvmNode::forget(const std::string& id) {
@@ -79,6 +79,7 @@ Status LvmNode::stage_volume(const csi::Call& call, const csi::v1::NodeStageVolu
   HOLDFAST_CHECK(check_capability(request.volume_capability()));
   HOLDFAST_CHECK(staging::group_of(request.volume_capability()));
   HOLDFAST_TRY(const LocalVolume volume, find(call, request.volume_id()));
+  HOLDFAST_CHECK(check_raw_use(request.volume_id(), volume.files_only, request.volume_capability()));
   if (!volume.active) HOLDFAST_CHECK(parts_.lvm.activate(volume.name, patience_of(call)));
   if (volume.unused_copy) {
     // From now on a cluster's controller must not take it for unused.
@@ -147,6 +148,7 @@ Status LvmNode::publish_volume(const csi::Call& call, const csi::v1::NodePublish
 Status LvmNode::publish_staged(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request) {
   HOLDFAST_CHECK(check_capability(request.volume_capability()));
   HOLDFAST_TRY(const Known volume, known(call, request.volume_id()));
+  HOLDFAST_CHECK(check_raw_use(request.volume_id(), volume.files_only, request.volume_capability()));
   return stager_.publish(call, request, volume.device);
 }
 

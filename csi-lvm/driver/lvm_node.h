@@ -74,6 +74,7 @@ class LvmNode final : public csi::NodeDriver {
   struct Known {
     VolumeName name;
     std::string device;  ///< used_device()
+    bool files_only = false;
   };
 
   /// As LVM tells it now. Errors: those of LocalVolumes::locate(); kNotFound for a snapshot.

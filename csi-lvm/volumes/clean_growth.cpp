@@ -15,10 +15,6 @@ std::string part_name(const std::string& volume) {
 
 }  // namespace
 
-bool shows_extents(const LogicalVolume& volume) {
-  return is_thick(volume) && volume.tag_value(kModeTag) == kBlock;
-}
-
 CleanGrowth::CleanGrowth(Lvm& lvm, CapacityBook& book, ExtentCleaner& cleaner, const ClusterUid& cluster)
     : lvm_(lvm), book_(book), cleaner_(cleaner), cluster_(cluster) {}
 

@@ -11,12 +11,9 @@
 
 namespace holdfast::lvm {
 
-/// Whether all that is on the volume's extents can be read by who uses it: a thick volume for raw access.
-[[nodiscard]] bool shows_extents(const LogicalVolume& volume);
-
-/// Growth of volumes that show their extents. A pod would at once read what an earlier tenant left on the
-/// added extents, and write to them while they are wiped. So they are first allocated as a temporary volume,
-/// wiped, and then joined to the volume.
+/// Growth of volumes that show their extents (shows_extents()). A pod would at once read what an earlier
+/// tenant left on the added extents, and write to them while they are wiped. So they are first allocated as a
+/// temporary volume, wiped, and then joined to the volume.
 ///
 ///     (none) --lvcreate--> creating, for the volume --wiped, joined--> (none), the volume is larger
 ///

@@ -84,6 +84,14 @@ bool is_half(const LogicalVolume& volume) {
 
 bool is_encrypted(const LogicalVolume& volume) { return !volume.tag_value(kEncryptedTag).empty(); }
 
+bool shows_extents(const LogicalVolume& volume) {
+  return is_thick(volume) && (state_of(volume).empty() || volume.tag_value(kModeTag) == kBlock);
+}
+
+bool needs_files(const LogicalVolume& volume) {
+  return is_thick(volume) && !shows_extents(volume) && !is_encrypted(volume);
+}
+
 bool is_snapshot(const LogicalVolume& volume) { return !volume.tag_value(kTakenTag).empty(); }
 
 bool has_volumes_of_ours(const VolumeGroup& group) {
@@ -130,6 +138,7 @@ LocalVolume told(const VolumeGroup& group, const LogicalVolume& volume, const Po
       .active = volume.active,
       .of_pod = volume.tag_value(kLifeTag) == kPodsLife,
       .unused_copy = !volume.tag_value(kFromTag).empty() && volume.tag_value(kPublishedTag).empty(),
+      .files_only = needs_files(volume),
       .encrypted = is_encrypted(volume),
       .ailments = ailments_of(group, volume, limits)};
   const std::string_view taken = volume.tag_value(kTakenTag);

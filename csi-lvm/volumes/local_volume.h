@@ -27,6 +27,7 @@ struct LocalVolume {
   bool active = true;          ///< its device is there
   bool of_pod = false;         ///< it ends with its pod
   bool unused_copy = false;    ///< of another's content, and never staged
+  bool files_only = false;     ///< needs_files()
   bool encrypted = false;      ///< what is on its device is clear at used_device() alone
   std::vector<Ailment> ailments{};
 
@@ -69,6 +70,13 @@ Result<Inventory> look(Lvm& lvm, CapacityBook& book, Lvm::Patience patience);
 [[nodiscard]] bool is_half(const LogicalVolume& volume);
 [[nodiscard]] bool is_snapshot(const LogicalVolume& volume);
 [[nodiscard]] bool is_encrypted(const LogicalVolume& volume);
+
+/// Whether all that is on the volume's extents can be read by who uses it: a thick one for raw access, and
+/// one of another maker, of which nobody tells.
+[[nodiscard]] bool shows_extents(const LogicalVolume& volume);
+/// Whether it must not be given raw: of a thick one that was made for a file system only superblocks were
+/// zeroed, and the rest still holds what earlier volumes left. An encrypted one's clear device shows noise.
+[[nodiscard]] bool needs_files(const LogicalVolume& volume);
 
 /// Whether volumes of ours are in the group, or a pool that was made for them.
 [[nodiscard]] bool has_volumes_of_ours(const VolumeGroup& group);

@@ -286,6 +286,12 @@ TEST_CASE_METHOD(Driver, "capabilities are confirmed, or it is said which cannot
     CHECK(response.has_confirmed() == fits);
     CHECK(response.message().empty() == fits);
   }
+  csi::v1::ValidateVolumeCapabilitiesResponse raw;
+  const auto as_raw = message<csi::v1::ValidateVolumeCapabilitiesRequest>(
+      "volume_id: 'pvc-1' volume_capabilities { block {} access_mode { mode: SINGLE_NODE_WRITER } }");
+  REQUIRE(controller.validate_capabilities(call, as_raw, raw).has_value());
+  CHECK_FALSE(raw.has_confirmed());
+  CHECK(raw.message().find("volumeMode Block") != std::string::npos);
   csi::v1::ValidateVolumeCapabilitiesResponse response;
   refuses(controller.validate_capabilities(
               call, message<csi::v1::ValidateVolumeCapabilitiesRequest>("volume_id: 'pvc-9'"), response),

@@ -90,10 +90,11 @@ struct NodeScene {
     mounter.make_folder("/kubelet/pods");
   }
 
-  void make(const std::string& name, const std::string& encrypted = "false") {
+  void make(const std::string& name, const std::string& encrypted = "false", bool raw = false) {
     VolumeRequest wanted;
     wanted.name = name;
-    wanted.parameters = parse_parameters({{"vgName", "vg"}, {"encrypted", encrypted}}, false).value();
+    wanted.block = raw;
+    wanted.parameters = parse_parameters({{"vgName", "vg"}, {"encrypted", encrypted}}, raw).value();
     wanted.required_bytes = 8 * kMiB;
     REQUIRE(volumes.create(wanted, kNow).has_value());
     mounter.devices["/dev/vg/" + name] = ++last_minor;
@@ -256,7 +257,7 @@ TEST_CASE_METHOD(NodeScene,
     mounter.devices["/dev/vg/" + name] = ++last_minor;
     CHECK(mark(name).empty());
   }
-  REQUIRE(stage("copy-1", as_block, kStaging + std::string("-raw")).has_value());
+  REQUIRE(stage("copy-1", use("mount {}", "SINGLE_NODE_WRITER"), kStaging + std::string("-1")).has_value());
   CHECK(mark("copy-1") == kYes);
   lvm.before = [](std::string_view, const VolumeName&) { return fail(Code::kUnavailable, "cut off"); };
   refuses(stage("copy-2", use("mount {}", "SINGLE_NODE_WRITER"), kStaging + std::string("-2")),
@@ -341,10 +342,11 @@ TEST_CASE_METHOD(NodeScene, "a second publish is answered by the table of the sp
     for (const Case& c : cases) {
       if (raw && c.read_only) continue;  // the node of a raw volume is the same for both
       DYNAMIC_SECTION(kind << " " << c.name) {
-        REQUIRE(stage("pvc-1", use(kind, c.mode)).has_value());
-        REQUIRE(publish("pvc-1", kTarget, use(kind, c.mode)).has_value());
-        const Status again =
-            publish("pvc-1", c.target, use(kind, c.mode) + (c.read_only ? "readonly: true" : ""));
+        const std::string id = raw ? "raw-1" : "pvc-1";
+        if (raw) make(id, "false", true);
+        REQUIRE(stage(id, use(kind, c.mode)).has_value());
+        REQUIRE(publish(id, kTarget, use(kind, c.mode)).has_value());
+        const Status again = publish(id, c.target, use(kind, c.mode) + (c.read_only ? "readonly: true" : ""));
         if (c.code)
           refuses(again, *c.code);
         else
@@ -432,45 +434,78 @@ TEST_CASE_METHOD(NodeScene, "unstaging succeeds when nobody has the device any m
   CHECK(unstage("pvc-9").has_value());
 }
 
-TEST_CASE_METHOD(NodeScene, "a raw volume is published as its device, and unstaged behind that",
+struct RawScene : NodeScene {
+  RawScene() { make("raw-1", "false", true); }
+};
+
+// Only superblocks were zeroed when it was made.
+TEST_CASE_METHOD(NodeScene, "a volume for a file system is not given raw, with what earlier volumes left",
                  "[lvm driver]") {
-  REQUIRE(stage("pvc-1", as_block).has_value());
+  refuses(stage("pvc-1", as_block), Code::kFailedPrecondition);
+  REQUIRE(stage("pvc-1").has_value());
+  refuses(publish("pvc-1", kTarget, as_block), Code::kFailedPrecondition);
+  CHECK_FALSE(mounter.entry_at(kTarget).value().has_value());
+  REQUIRE(unstage("pvc-1").has_value());
+  refuses(publish("pvc-1", kTarget, as_block), Code::kFailedPrecondition);
+  CHECK_FALSE(mounter.entry_at(kTarget).value().has_value());
+}
+
+TEST_CASE_METHOD(NodeScene, "volumes of a pool and of other makers are given raw", "[lvm driver]") {
+  REQUIRE(lvm.create_pool({.name = {"vg", "pool"}, .size_bytes = 40 * kMiB, .tags = {}}, kNow).has_value());
+  REQUIRE(lvm.create({.name = {"vg", "thin"},
+                      .size_bytes = 8 * kMiB,
+                      .pool = "pool",
+                      .tags = {tag(kStateTag, kReady)}},
+                     kNow)
+              .has_value());
+  REQUIRE(lvm.create({.name = {"vg", "theirs"}, .size_bytes = 8 * kMiB, .pool = {}, .tags = {}}, kNow)
+              .has_value());
+  for (const std::string id : {"thin", "theirs"}) {
+    mounter.devices["/dev/vg/" + id] = ++last_minor;
+    REQUIRE(stage(id, as_block).has_value());
+    REQUIRE(publish(id, kTarget + id, as_block).has_value());
+  }
+}
+
+TEST_CASE_METHOD(RawScene, "a raw volume is published as its device, and unstaged behind that",
+                 "[lvm driver]") {
+  REQUIRE(stage("raw-1", as_block).has_value());
   CHECK(preparer.asked.empty());
-  CHECK(content_tag("pvc-1") == "maybe");  // whatever the pod writes
-  REQUIRE(publish("pvc-1", kTarget, as_block).has_value());
+  CHECK(content_tag("raw-1") == "maybe");  // whatever the pod writes
+  REQUIRE(publish("raw-1", kTarget, as_block).has_value());
   CHECK(mounter.entry_at(kTarget).value()->type == "devtmpfs");
-  const auto told = usage("pvc-1", kTarget).value();
+  const auto told = usage("raw-1", kTarget).value();
   REQUIRE(told.usage_size() == 1);
   CHECK(told.usage(0).total() == 100);
   CHECK(told.usage(0).used() == 0);
-  CHECK(expand("pvc-1", kTarget, kMiB).value() == 8 * kMiB);
+  CHECK(expand("raw-1", kTarget, kMiB).value() == 8 * kMiB);
   CHECK(grown.empty());
-  refuses(unstage("pvc-1"), Code::kFailedPrecondition);
-  REQUIRE(unpublish("pvc-1", kTarget).has_value());
-  CHECK(unstage("pvc-1").has_value());
+  refuses(unstage("raw-1"), Code::kFailedPrecondition);
+  REQUIRE(unpublish("raw-1", kTarget).has_value());
+  CHECK(unstage("raw-1").has_value());
 }
 
-TEST_CASE_METHOD(NodeScene, "a volume is not used raw and by its file system at a time", "[lvm driver]") {
-  REQUIRE(stage("pvc-1", as_block).has_value());
-  REQUIRE(publish("pvc-1", kTarget, as_block).has_value());
-  refuses(stage("pvc-1"), Code::kFailedPrecondition);
+TEST_CASE_METHOD(RawScene, "a volume is not used raw and by its file system at a time", "[lvm driver]") {
+  REQUIRE(stage("raw-1", as_block).has_value());
+  REQUIRE(publish("raw-1", kTarget, as_block).has_value());
+  refuses(stage("raw-1"), Code::kFailedPrecondition);
   CHECK(preparer.asked.empty());
-  REQUIRE(unpublish("pvc-1", kTarget).has_value());
-  REQUIRE(stage("pvc-1").has_value());
-  refuses(publish("pvc-1", kTarget, as_block), Code::kFailedPrecondition);
-  REQUIRE(publish("pvc-1", kTarget).has_value());
+  REQUIRE(unpublish("raw-1", kTarget).has_value());
+  REQUIRE(stage("raw-1").has_value());
+  refuses(publish("raw-1", kTarget, as_block), Code::kFailedPrecondition);
+  REQUIRE(publish("raw-1", kTarget).has_value());
 }
 
-TEST_CASE_METHOD(NodeScene, "a raw volume is not unpublished where another one is", "[lvm driver]") {
-  make("pvc-2");
+TEST_CASE_METHOD(RawScene, "a raw volume is not unpublished where another one is", "[lvm driver]") {
+  make("pvc-2", "false", true);
   const std::string other = kTarget + "-2";
-  for (const char* id : {"pvc-1", "pvc-2"}) REQUIRE(stage(id, as_block).has_value());
-  REQUIRE(publish("pvc-1", kTarget, as_block).has_value());
+  for (const char* id : {"raw-1", "pvc-2"}) REQUIRE(stage(id, as_block).has_value());
+  REQUIRE(publish("raw-1", kTarget, as_block).has_value());
   REQUIRE(publish("pvc-2", other, as_block).has_value());
-  refuses(unpublish("pvc-1", other), Code::kFailedPrecondition);
+  refuses(unpublish("raw-1", other), Code::kFailedPrecondition);
   CHECK(mounter.entry_at(other).value().has_value());
   REQUIRE(unpublish("pvc-2", other).has_value());
-  REQUIRE(unpublish("pvc-1", kTarget).has_value());
+  REQUIRE(unpublish("raw-1", kTarget).has_value());
 }
 
 struct EncryptedScene : NodeScene {

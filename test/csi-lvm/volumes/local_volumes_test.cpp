@@ -275,6 +275,16 @@ TEST_CASE_METHOD(Node, "a raw volume grows by extents that were wiped before the
   CHECK(free_extents() == 196);
 }
 
+TEST_CASE_METHOD(Node, "a volume of another maker, of which nobody tells how it is used, grows as a raw one",
+                 "[lvm volumes]") {
+  REQUIRE(lvm.create({.name = {"vg", "theirs"}, .size_bytes = 8 * kMiB, .pool = {}, .tags = {}}, kNow)
+              .has_value());
+  REQUIRE(volumes.extend("theirs", 16 * kMiB, 0, kNow).has_value());
+  REQUIRE(cleaner.done.size() == 1);
+  CHECK(cleaner.done[0].starts_with("wipe vg/csi-grow-"));
+  CHECK(volume("theirs")->size_bytes == 16 * kMiB);
+}
+
 TEST_CASE_METHOD(Node, "a raw volume with a snapshot does not grow, and nothing is wiped for it",
                  "[lvm volumes]") {
   VolumeRequest wanted = request("pvc-1", 8 * kMiB);
