@@ -41,18 +41,56 @@ std::string node_of(const std::vector<Attachment>& attachments) {
 }  // namespace
 
 Status DeviceService::begin(json& now) {
+  const bool empty = now.empty();
   HOLDFAST_CHECK(DiskService::begin(now));
   HOLDFAST_CHECK(images_.open());
-  HOLDFAST_CHECK(sweep_images(now));
-  for (const auto& [id, disk] : now["disks"].items()) {
-    HOLDFAST_CHECK(DiskImages::grow(images_.disk(serial_of(id)), bytes_of(disk)));
-    known_[id] = disk["gib"];
+  HOLDFAST_TRY(const std::vector<std::filesystem::path> unknown, unknown_images(now));
+  if (empty && !unknown.empty()) {
+    return fail(Code::kFailedPrecondition,
+                "--state tells of no disks, and there are images, the first of which is " +
+                    unknown.front().string() +
+                    ": name the state that they belong to, or move them to another folder");
   }
-  for (const auto& [id, snapshot] : now["snapshots"].items()) {
-    HOLDFAST_CHECK(DiskImages::grow(images_.snapshot(id), bytes_of(snapshot)));
-    known_[id] = snapshot["gib"];
+  HOLDFAST_CHECK(learn_images(now));
+  HOLDFAST_CHECK(find_devices(now));
+  for (const std::filesystem::path& each : unknown) {
+    HOLDFAST_TRY(const std::filesystem::path now_at, images_.set_aside(each));
+    note_(each.string() + " is of no disk that --state tells of: it is " + now_at.string() + " now");
   }
-  return find_devices(now);
+  return {};
+}
+
+// Those that neither are there nor have been deleted.
+Result<std::vector<std::filesystem::path>> DeviceService::unknown_images(const json& state) const {
+  std::set<std::string> serials;
+  std::set<std::string> snapshots;
+  for (const auto& [id, disk] : state["disks"].items()) serials.insert(serial_of(id));
+  for (const auto& [id, snapshot] : state["snapshots"].items()) snapshots.insert(id);
+  for (const json& id : state.value("deleted", json::array())) {
+    serials.insert(serial_of(id.get<std::string>()));
+    snapshots.insert(id.get<std::string>());
+  }
+  return images_.others(serials, snapshots);
+}
+
+Status DeviceService::learn_images(const json& state) {
+  known_.clear();
+  lost_.clear();
+  for (const auto& [id, disk] : state["disks"].items())
+    HOLDFAST_CHECK(learn_image(id, images_.disk(serial_of(id)), disk));
+  for (const auto& [id, snapshot] : state["snapshots"].items())
+    HOLDFAST_CHECK(learn_image(id, images_.snapshot(id), snapshot));
+  return {};
+}
+
+Status DeviceService::learn_image(const std::string& id, const std::filesystem::path& image,
+                                  const json& thing) {
+  known_[id] = thing["gib"];
+  const Status there = DiskImages::grow(image, bytes_of(thing));
+  if (there || there.error().code != Code::kDataLoss) return there;
+  lost_.insert(id);
+  note_(id + ": " + there.error().message + ": put it back, or delete " + id);
+  return {};
 }
 
 // Those that a simulator that was killed has left.
@@ -78,15 +116,45 @@ void DeviceService::stop() {
   plugged_.clear();
 }
 
-Status DeviceService::sweep_images(const json& state) {
-  std::set<std::string> serials;
-  std::set<std::string> snapshots;
-  for (const auto& [id, disk] : state["disks"].items()) serials.insert(serial_of(id));
-  for (const auto& [id, snapshot] : state["snapshots"].items()) snapshots.insert(id);
+// Their images are removed when the state says so on disk.
+void DeviceService::note_deleted(json& state) {
   std::erase_if(known_, [&](const auto& each) {
-    return !serials.contains(serial_of(each.first)) && !snapshots.contains(each.first);
+    const std::string& id = each.first;
+    if (state["disks"].contains(id) || state["snapshots"].contains(id)) return false;
+    state["deleted"].push_back(id);
+    lost_.erase(id);
+    return true;
   });
-  return images_.keep_only(serials, snapshots);
+}
+
+void DeviceService::kept(json& state) {
+  json left = json::array();
+  for (const json& each : state.value("deleted", json::array())) {
+    const auto id = each.get<std::string>();
+    Status done = DiskImages::remove(images_.disk(serial_of(id)));
+    if (done) done = DiskImages::remove(images_.snapshot(id));
+    if (done) continue;
+    note_(done.error().message);
+    left.push_back(id);
+  }
+  state["deleted"] = std::move(left);
+}
+
+// Nothing is attached whose content is not there. Errors: kDataLoss.
+Status DeviceService::check_lost(json& before, json& after) {
+  const DiskCatalogue was = catalogue(before);
+  const DiskCatalogue is = catalogue(after);
+  for (auto each = lost_.begin(); each != lost_.end();) {
+    const std::string id = *each;
+    const json& disk = after["disks"].value(id, json());
+    if (disk.is_null() || is.attachments(disk).empty() || !was.attachments(before["disks"][id]).empty()) {
+      ++each;
+      continue;
+    }
+    HOLDFAST_CHECK(DiskImages::grow(images_.disk(serial_of(id)), bytes_of(disk)));
+    each = lost_.erase(each);
+  }
+  return {};
 }
 
 // Of what the call has made, or made larger.
@@ -117,6 +185,7 @@ Status DeviceService::make_images(json& state) {
 Status DeviceService::agree_on(const std::string& id, const json& disk, const std::string& node) {
   const std::string serial = serial_of(id);
   const auto there = plugged_.find(id);
+  if (lost_.contains(id) && there == plugged_.end()) return {};
   if (node.empty()) {
     if (there == plugged_.end()) return {};
     HOLDFAST_CHECK(bays_.unplug(serial));
@@ -143,19 +212,26 @@ void DeviceService::agree(json& state) {
 
 SimAnswer DeviceService::serve(const SimCall& call, json& state) {
   static_cast<void>(catalogue(state));
-  if (const Status swept =
-          known_.size() > state["disks"].size() + state["snapshots"].size() ? sweep_images(state) : Status{};
-      !swept) {
-    note_(swept.error().message);
-  }
   if (!detached_by(call).empty()) return serve_without_device(call, state);
-  SimAnswer done = DiskService::serve(call, state);
+  SimAnswer done = changes(call) ? serve_change(call, state) : DiskService::serve(call, state);
+  if (done) agree(state);
+  return done;
+}
+
+// The state stays as it was when there is no image for what it would tell of.
+SimAnswer DeviceService::serve_change(const SimCall& call, json& state) {
+  json after = state;
+  SimAnswer done = DiskService::serve(call, after);
   if (!done) return done;
-  if (const Status made = make_images(state); !made) {
+  if (const Status there = check_lost(state, after); !there) {
+    return tl::unexpected(Failure{kForbidden, "InvalidDisk.ContentLost", there.error().message});
+  }
+  if (const Status made = make_images(after); !made) {
     note_(made.error().message);
     return broken(made.error());
   }
-  agree(state);
+  note_deleted(after);
+  state = std::move(after);
   return done;
 }
 

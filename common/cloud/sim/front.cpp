@@ -20,6 +20,7 @@ constexpr int kNotFoundStatus = 404;
 constexpr int kServerError = 500;
 constexpr int kOk = 200;
 constexpr std::chrono::hours kHanging{1};
+constexpr mode_t kFolderMode = 0700;
 
 json empty_document() { return {{"state", json::object()}, {"tokens", json::array()}}; }
 
@@ -66,6 +67,34 @@ std::string token_of(const SimCall& call) {
 
 std::string hash_of(const SimCall& call) { return sha256_hex(call.action + dump_json(call.parameters)); }
 
+// Of a name without a folder, the working one.
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+Result<Fd> take_state(Files& files, const std::filesystem::path& path) {
+  constexpr std::chrono::milliseconds kLockPatience{100};
+  HOLDFAST_CHECK(files.make_folders(folder_of(path), kFolderMode));
+  Result<Fd> lock = files.lock(path.string() + ".lock", kLockPatience);
+  if (lock || lock.error().code != Code::kUnavailable) return lock;
+  return fail(Code::kUnavailable,
+              "another simulator keeps " + path.string() + ": end it, or give one of them another --state");
+}
+
+// A start that found it damaged has moved it aside; an empty one in its place would make all that it tells of
+// unknown.
+Status check_not_damaged_before(Files& files, const std::filesystem::path& path) {
+  const std::string damaged = path.filename().string() + ".damaged-";
+  HOLDFAST_TRY(const std::vector<std::string> names, files.list(folder_of(path)));
+  for (const std::string& name : names) {
+    if (!name.starts_with(damaged)) continue;
+    return fail(Code::kDataLoss,
+                path.string() + " is not there, and was damaged before: put a whole one in its " +
+                    "place, or, to begin without any of it, remove " + (folder_of(path) / name).string());
+  }
+  return {};
+}
+
 ServerReply ill(const std::string& why) {
   return {.status = kBadRequest, .body = dump_json({{"error", why}})};
 }
@@ -73,6 +102,8 @@ ServerReply ill(const std::string& why) {
 }  // namespace
 
 Status SimService::begin(json& /*state*/) { return {}; }
+
+void SimService::kept(json& /*state*/) {}
 
 SimAnswer SimService::tell(std::string_view what, const json& /*body*/, json& /*state*/) {
   return tl::unexpected(Failure{kNotFoundStatus, "", "nothing is called " + std::string(what)});
@@ -92,19 +123,27 @@ Result<std::unique_ptr<Front>> Front::open(Files& files, const std::filesystem::
                                            SimService& service, std::vector<Credentials> accounts,
                                            Clock& clock) {
   std::unique_ptr<Front> front(new Front(files, path, service, std::move(accounts), clock));
+  HOLDFAST_TRY(front->lock_, take_state(files, path));
   HOLDFAST_TRY(const StateFile state, read_state(files, path, kKind, kMostStateBytes));
   if (!state.note.empty()) return fail(Code::kDataLoss, state.note);
   if (state.content) {
     HOLDFAST_TRY(*front->document_,
                  parse_json(*state.content, {.max_bytes = kMostStateBytes, .max_depth = 32}));
+  } else {
+    HOLDFAST_CHECK(check_not_damaged_before(files, path));
   }
   HOLDFAST_CHECK(service.begin((*front->document_)["state"]));
+  HOLDFAST_CHECK(front->save());
   return front;
 }
 
 const json& Front::state() const { return (*document_)["state"]; }
 
-Status Front::save() { return write_state(files_, path_, kKind, dump_json(*document_)); }
+Status Front::save() {
+  HOLDFAST_CHECK(write_state(files_, path_, kKind, dump_json(*document_)));
+  service_.kept((*document_)["state"]);
+  return {};
+}
 
 ServerReply Front::handle(const ServerRequest& request) {
   if (request.path.starts_with(kOwn)) return handle_own(request);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/fd.h"
 #include "common/base/files.h"
 #include "common/base/state_file.h"
 #include "common/cloud/credentials.h"
@@ -45,6 +46,8 @@ class SimService {
   [[nodiscard]] virtual bool changes(const SimCall& call) const = 0;
   /// What who tests with it has to say: the body of a POST to /sim/WHAT that Front does not know.
   virtual SimAnswer tell(std::string_view what, const nlohmann::json& body, nlohmann::json& state);
+  /// The state is on disk, also over a loss of power: what it no longer tells of can be removed.
+  virtual void kept(nlohmann::json& state);
 };
 
 /// A cloud's gateway in front of a SimService: signatures, ClientToken, faults, answers in the vendor's form,
@@ -63,8 +66,10 @@ class Front {
   /// How many answers to tokens are kept.
   static constexpr std::size_t kTokensKept = 2000;
 
-  /// Reads the state at `path`; there is none at first. All outlive it. Errors: those of reading; kDataLoss
-  /// when what is there is damaged; those of the service's begin().
+  /// Reads the state at `path`, whose folder is made; there is none at first, and what begin() made of it is
+  /// kept at once. `path`.lock is held as long as it lives. All outlive it. Errors: those of reading and
+  /// writing; kUnavailable while another one has this state; kDataLoss when what is there is damaged, or was
+  /// at an earlier start and nothing is in its place; those of the service's begin().
   static Result<std::unique_ptr<Front>> open(Files& files, const std::filesystem::path& path,
                                              SimService& service, std::vector<Credentials> accounts,
                                              Clock& clock);
@@ -91,6 +96,7 @@ class Front {
 
   Files& files_;
   const std::filesystem::path path_;
+  Fd lock_;
   SimService& service_;
   Verifier verifier_;
   Clock& clock_;

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "csi-disk/backend/alibaba_disks.h"
 #include "csi-disk/sim/loop_bays.h"
@@ -83,6 +85,11 @@ std::string read_at(const fs::path& device, off_t at, std::size_t size) {
   REQUIRE(::pread(fd.get(), text.data(), size, at) == static_cast<ssize_t>(size));
   return text;
 }
+std::string content_of(const fs::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
 std::uint64_t size_of(const fs::path& device) {
   const Fd fd(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
   return static_cast<std::uint64_t>(::lseek(fd.get(), 0, SEEK_END));
@@ -107,7 +114,6 @@ TEST_CASE_METHOD(Devices, "a disk is a device while it is attached, and keeps wh
   CHECK(read_at(link(id), kFar, 6) == "of i-1");
   REQUIRE(disks->detach_disk(id, "i-2", kPatient));
   REQUIRE(disks->delete_disk(id, kPatient));
-  REQUIRE(disks->list_disks("", 10, kPatient));
   CHECK_FALSE(fs::exists(images.disk(serial_of(id))));
   CHECK(notes.empty());
 }
@@ -160,15 +166,90 @@ TEST_CASE_METHOD(Devices, "a cloud that was killed finds its devices, and one th
   CHECK(loops().size() == 1);
 }
 
-TEST_CASE_METHOD(Devices, "a disk without its image is told, and never blank instead", "[disk]") {
+TEST_CASE_METHOD(Devices, "a disk without its image is told, never blank instead, and stops no other",
+                 "[disk]") {
+  const std::string id = create();
+  const std::string other = create();
+  const fs::path image = images.disk(serial_of(id));
+  fs::rename(image, folder / "away");
+  start();
+  REQUIRE(notes.size() == 1);
+  CHECK_THAT(notes.front(), Catch::Contains(image.string() + " is not there"));
+  REQUIRE(disks->attach_disk(other, "i-1", kPatient));
+  const auto refused = disks->attach_disk(id, "i-1", kPatient);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == "InvalidDisk.ContentLost");
+  CHECK(disks->disks({id}, kPatient)->front().state == DiskState::kAvailable);
+  CHECK_FALSE(fs::exists(image));
+  SECTION("it can be deleted") { CHECK(disks->delete_disk(id, kPatient)); }
+  SECTION("its image can be put back") {
+    fs::rename(folder / "away", image);
+    CHECK(disks->attach_disk(id, "i-1", kPatient));
+    CHECK(fs::exists(link(id)));
+  }
+}
+
+TEST_CASE_METHOD(Devices, "what no catalogue knows is set aside at the start, and never removed", "[disk]") {
+  const std::string id = create();
+  const std::string deleted = create();
+  const fs::path strange = images.disk("holiday");
+  std::ofstream(strange) << "photographs";
+  REQUIRE(disks->delete_disk(deleted, kPatient));
+  CHECK_FALSE(fs::exists(images.disk(serial_of(deleted))));
+  start();
+  const fs::path aside = folder / "lost+found" / "holiday.img";
+  REQUIRE(notes.size() == 1);
+  CHECK_THAT(notes.front(), Catch::Contains("is " + aside.string() + " now"));
+  CHECK_FALSE(fs::exists(strange));
+  std::ofstream(strange) << "more of them";
+  start();
+  CHECK(content_of(aside) == "photographs");
+  CHECK(content_of(aside.string() + ".1") == "more of them");
+  CHECK(fs::exists(images.disk(serial_of(id))));
+}
+
+TEST_CASE_METHOD(Devices, "without its state nothing is served, however often it is started", "[disk]") {
   const std::string id = create();
   cloud.reset();
-  fs::remove(images.disk(serial_of(id)));
   PosixFiles files;
-  const auto front = cloud::sim::Front::open(files, folder / "state", *service, {}, clock);
-  REQUIRE_FALSE(front);
-  CHECK(front.error().code == Code::kDataLoss);
-  REQUIRE(DiskImages::create(images.disk(serial_of(id)), kGib));
+  const auto begin = [&](const fs::path& state) {
+    return cloud::sim::Front::open(files, folder / state, *service, {}, clock);
+  };
+  const auto other = begin("other state");
+  REQUIRE_FALSE(other);
+  CHECK(other.error().code == Code::kFailedPrecondition);
+  CHECK_THAT(other.error().message, Catch::Contains(images.disk(serial_of(id)).string()));
+  fs::resize_file(folder / "state", fs::file_size(folder / "state") / 2);
+  for (int i = 0; i < 3; ++i) {
+    const auto torn = begin("state");
+    REQUIRE_FALSE(torn);
+    CHECK(torn.error().code == Code::kDataLoss);
+    CHECK_THAT(torn.error().message, Catch::Contains("damaged"));
+  }
+  CHECK(fs::exists(images.disk(serial_of(id))));
+}
+
+TEST_CASE_METHOD(Devices, "a state, and a folder of disks, are one simulator's", "[disk]") {
+  const std::string id = create();
+  PosixFiles files;
+  DiskImages same_images{folder.path()};
+  DeviceService second(clock, {}, same_images, bays, [](const std::string&) {});
+  const auto same_state = cloud::sim::Front::open(files, folder / "state", second, {}, clock);
+  REQUIRE_FALSE(same_state);
+  CHECK_THAT(same_state.error().message, Catch::Contains("another simulator keeps"));
+  const auto same_devices = cloud::sim::Front::open(files, folder / "other", second, {}, clock);
+  REQUIRE_FALSE(same_devices);
+  CHECK_THAT(same_devices.error().message, Catch::Contains("another simulator has its disks in"));
+  CHECK(fs::exists(images.disk(serial_of(id))));
+}
+
+TEST_CASE_METHOD(Devices, "an image that is there is never written over", "[disk]") {
+  std::ofstream(images.disk("sim000000000001")) << "somebody's";
+  const auto made =
+      disks->create_disk({.name = "pvc", .gib = 1, .performance = {.type = "cloud_auto"}}, "", kPatient);
+  REQUIRE_FALSE(made);
+  CHECK(content_of(images.disk("sim000000000001")) == "somebody's");
+  CHECK(disks->list_disks("", 10, kPatient)->items.empty());
 }
 
 }  // namespace
