@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <nlohmann/json.hpp>
@@ -35,6 +36,14 @@ bool blames_clock(std::string_view code) {
          begins(code, "AuthFailure.SignatureExpire");
 }
 
+// Nothing is said of what the call names.
+bool blames_endpoint(std::string_view code) {
+  constexpr std::array<std::string_view, 8> kWords{"InvalidRegionId", "UnsupportedRegion", "InvalidApi",
+                                                   "InvalidVersion",  "NoSuchVersion",     "InvalidProduct",
+                                                   "NoSuchProduct",   "InvalidEndpoint"};
+  return std::ranges::any_of(kWords, [code](std::string_view word) { return begins(code, word); });
+}
+
 // What a code of either cloud says of what was asked for.
 CallEnd end_of(std::string_view code, int status) {
   if (begins(code, "Throttling") || begins(code, "RequestLimitExceeded") || status == kTooManyRequests) {
@@ -56,6 +65,7 @@ CallError error_of(const std::string& code, const std::string& message, const Ht
                   .code = printable(code, kShown),
                   .message = printable(code, kShown) + ": " + printable(message, kShown),
                   .retry_after = reply.retry_after};
+  if (blames_endpoint(code)) error.message += "; what is called is told by the cloud's region and endpoint";
   if (!blames_clock(code)) return error;
   error.message = "the cloud refuses the time of this machine, " + utc_text(now);
   if (reply.date) error.message += "; its own is " + utc_text(*reply.date);

@@ -49,7 +49,7 @@ enum class Refusal : std::uint8_t {
   kQuota,    ///< of an account's limits, or of what the cloud has in stock
   kInUse,    ///< something else has it, or is being done to it
   kExists,   ///< something else is called so
-  kDenied,   ///< credentials, permissions, or the machine's clock
+  kDenied,   ///< credentials, permissions, the machine's clock, or where the API is called: region, version
   kArrears,  ///< the account is not paid; what it has is kept
 };
 [[nodiscard]] Refusal refusal_of(std::string_view code);

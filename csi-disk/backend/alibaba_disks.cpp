@@ -18,7 +18,6 @@ using cloud::Parameters;
 using nlohmann::json;
 
 constexpr std::uint32_t kPage = 100;  // ids that a call may name, and items that it answers
-constexpr int kMostPages = 10;        // of those that have one name
 constexpr const char* kNoDisk = "InvalidDiskId.NotFound";
 
 std::string array_of(const std::vector<std::string>& ids) { return dump_json(json(ids)); }
@@ -113,28 +112,28 @@ Done AlibabaDisks::delete_disk(const std::string& id, Deadline deadline) {
 }
 
 Answer<Page<Disk>> AlibabaDisks::some_disks(Parameters filter, Deadline deadline) {
-  HOLDFAST_TRY(const json answer, ask("DescribeDisks", std::move(filter), deadline));
+  HOLDFAST_TRY(const json answer, described(ask("DescribeDisks", std::move(filter), deadline)));
   return read_ecs_disks(answer);
+}
+
+Answer<std::vector<Disk>> AlibabaDisks::all_disks(const Parameters& filter, Deadline deadline) {
+  return all_pages<Disk>([&](const std::string& from) {
+    Parameters page = filter;
+    page["MaxResults"] = std::to_string(kPage);
+    add(page, "NextToken", from);
+    return some_disks(std::move(page), deadline);
+  });
 }
 
 Answer<std::vector<Disk>> AlibabaDisks::disks(const std::vector<std::string>& ids, Deadline deadline) {
   if (ids.empty()) return std::vector<Disk>{};
-  HOLDFAST_TRY(Page<Disk> page,
-               some_disks({{"DiskIds", array_of(ids)}, {"MaxResults", std::to_string(kPage)}}, deadline));
-  return std::move(page.items);
+  return all_disks({{"DiskIds", array_of(ids)}}, deadline);
 }
 
 Answer<std::vector<Disk>> AlibabaDisks::disks_named(const std::string& name, Deadline deadline) {
-  std::vector<Disk> out;
-  Parameters filter{{"DiskName", name}, {"MaxResults", std::to_string(kPage)}};
-  for (int n = 0; n < kMostPages; ++n) {
-    HOLDFAST_TRY(Page<Disk> page, some_disks(filter, deadline));
-    std::ranges::copy_if(page.items, std::back_inserter(out),
-                         [&](const Disk& each) { return each.name == name; });
-    if (page.next.empty()) return out;
-    filter["NextToken"] = page.next;
-  }
-  return cloud::ends(CallEnd::kUnknownOutcome, "there are too many disks called " + name);
+  HOLDFAST_TRY(std::vector<Disk> out, all_disks({{"DiskName", name}}, deadline));
+  std::erase_if(out, [&name](const Disk& each) { return each.name != name; });
+  return out;
 }
 
 Answer<Page<Disk>> AlibabaDisks::list_disks(const std::string& from, std::uint32_t most, Deadline deadline) {
@@ -228,30 +227,29 @@ Done AlibabaDisks::delete_snapshot(const std::string& id, Deadline deadline) {
 }
 
 Answer<Page<Snapshot>> AlibabaDisks::some_snapshots(Parameters filter, Deadline deadline) {
-  HOLDFAST_TRY(const json answer, ask("DescribeSnapshots", std::move(filter), deadline));
+  HOLDFAST_TRY(const json answer, described(ask("DescribeSnapshots", std::move(filter), deadline)));
   return read_ecs_snapshots(answer);
+}
+
+Answer<std::vector<Snapshot>> AlibabaDisks::all_snapshots(const Parameters& filter, Deadline deadline) {
+  return all_pages<Snapshot>([&](const std::string& from) {
+    Parameters page = filter;
+    page["MaxResults"] = std::to_string(kPage);
+    add(page, "NextToken", from);
+    return some_snapshots(std::move(page), deadline);
+  });
 }
 
 Answer<std::vector<Snapshot>> AlibabaDisks::snapshots(const std::vector<std::string>& ids,
                                                       Deadline deadline) {
   if (ids.empty()) return std::vector<Snapshot>{};
-  HOLDFAST_TRY(
-      Page<Snapshot> page,
-      some_snapshots({{"SnapshotIds", array_of(ids)}, {"MaxResults", std::to_string(kPage)}}, deadline));
-  return std::move(page.items);
+  return all_snapshots({{"SnapshotIds", array_of(ids)}}, deadline);
 }
 
 Answer<std::vector<Snapshot>> AlibabaDisks::snapshots_named(const std::string& name, Deadline deadline) {
-  std::vector<Snapshot> out;
-  Parameters filter{{"SnapshotName", name}, {"MaxResults", std::to_string(kPage)}};
-  for (int n = 0; n < kMostPages; ++n) {
-    HOLDFAST_TRY(Page<Snapshot> page, some_snapshots(filter, deadline));
-    std::ranges::copy_if(page.items, std::back_inserter(out),
-                         [&](const Snapshot& each) { return each.name == name; });
-    if (page.next.empty()) return out;
-    filter["NextToken"] = page.next;
-  }
-  return cloud::ends(CallEnd::kUnknownOutcome, "there are too many snapshots called " + name);
+  HOLDFAST_TRY(std::vector<Snapshot> out, all_snapshots({{"SnapshotName", name}}, deadline));
+  std::erase_if(out, [&name](const Snapshot& each) { return each.name != name; });
+  return out;
 }
 
 Answer<Page<Snapshot>> AlibabaDisks::list_snapshots(const std::string& disk, const std::string& from,
@@ -271,7 +269,8 @@ Answer<std::optional<std::uint32_t>> AlibabaDisks::most_disks_of(const std::stri
 }
 
 Answer<std::optional<NodeFacts>> AlibabaDisks::node(const std::string& id, Deadline deadline) {
-  HOLDFAST_TRY(const json answer, ask("DescribeInstances", {{"InstanceIds", array_of({id})}}, deadline));
+  HOLDFAST_TRY(const json answer,
+               described(ask("DescribeInstances", {{"InstanceIds", array_of({id})}}, deadline)));
   HOLDFAST_TRY(const std::vector<EcsInstance> found, read_ecs_instances(answer));
   if (found.empty()) return std::optional<NodeFacts>{};
   const EcsInstance& it = found.front();

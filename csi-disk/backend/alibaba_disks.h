@@ -53,6 +53,9 @@ class AlibabaDisks final : public DiskBackend {
   Done tell(std::string action, cloud::Parameters parameters, Deadline deadline, std::string token = {});
   Answer<Page<Disk>> some_disks(cloud::Parameters filter, Deadline deadline);
   Answer<Page<Snapshot>> some_snapshots(cloud::Parameters filter, Deadline deadline);
+  /// All pages: a cloud may answer less than a page has room for, and say that there is more.
+  Answer<std::vector<Disk>> all_disks(const cloud::Parameters& filter, Deadline deadline);
+  Answer<std::vector<Snapshot>> all_snapshots(const cloud::Parameters& filter, Deadline deadline);
   /// Errors: kNoSuchThing as that of ECS when it is not there.
   Answer<Disk> one_disk(const std::string& id, Deadline deadline);
   Answer<std::optional<std::uint32_t>> most_disks_of(const std::string& type, Deadline deadline);

@@ -105,7 +105,11 @@ Result<Page<T>> page_of(const json& answer, std::string_view set, std::uint64_t 
   }
   HOLDFAST_TRY(const std::int64_t total, object["TotalCount"].integer(0, kMostItems));
   const std::uint64_t next = offset + page.items.size();
-  if (!page.items.empty() && next < static_cast<std::uint64_t>(total)) page.next = std::to_string(next);
+  const bool more = next < static_cast<std::uint64_t>(total);
+  // What is listed from behind the end on may have been deleted meanwhile; nothing else is missing.
+  if (more && page.items.empty())
+    return fail(Code::kDataLoss, std::string(set) + ": is empty, and TotalCount is " + std::to_string(total));
+  if (more) page.next = std::to_string(next);
   return page;
 }
 

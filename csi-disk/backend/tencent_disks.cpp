@@ -20,7 +20,6 @@ using nlohmann::json;
 using Deadline = DiskBackend::Deadline;
 
 constexpr std::uint32_t kPage = 100;  // ids that a call may name, and items that it answers
-constexpr int kMostPages = 10;        // of those that have one name
 constexpr std::uint64_t kStep = 10;   // of sizes, in GiB
 constexpr const char* kNoDisk = "InvalidDiskId.NotFound";
 constexpr std::string_view kDiskPrefix = "disk-";
@@ -146,30 +145,29 @@ Done TencentDisks::delete_disk(const std::string& id, Deadline deadline) {
 }
 
 Answer<Page<Disk>> TencentDisks::some_disks(const json& filter, Deadline deadline) {
-  HOLDFAST_TRY(const json answer, ask(apis_.cbs, "DescribeDisks", filter, deadline));
+  HOLDFAST_TRY(const json answer, described(ask(apis_.cbs, "DescribeDisks", filter, deadline)));
   return read_cbs_disks(answer, filter.value("Offset", std::uint64_t{0}));
+}
+
+Answer<std::vector<Disk>> TencentDisks::all_disks(const json& filter, Deadline deadline) {
+  return all_pages<Disk>([&](const std::string& from) -> Answer<Page<Disk>> {
+    HOLDFAST_TRY(json body, page_from(from, kPage));
+    body.update(filter);
+    return some_disks(body, deadline);
+  });
 }
 
 Answer<std::vector<Disk>> TencentDisks::disks(const std::vector<std::string>& ids, Deadline deadline) {
   const json known = ids_of(ids, kDiskPrefix);
   if (known.empty()) return std::vector<Disk>{};
-  HOLDFAST_TRY(Page<Disk> page, some_disks({{"DiskIds", known}, {"Limit", kPage}}, deadline));
-  return std::move(page.items);
+  return all_disks({{"DiskIds", known}}, deadline);
 }
 
 Answer<std::vector<Disk>> TencentDisks::disks_named(const std::string& name, Deadline deadline) {
-  std::vector<Disk> out;
-  std::string from;
-  for (int n = 0; n < kMostPages; ++n) {
-    HOLDFAST_TRY(json body, page_from(from, kPage));
-    body["Filters"] = json::array({filter("disk-name", name)});
-    HOLDFAST_TRY(Page<Disk> page, some_disks(body, deadline));
-    std::ranges::copy_if(page.items, std::back_inserter(out),
-                         [&](const Disk& each) { return each.name == name; });
-    if (page.next.empty()) return out;
-    from = page.next;
-  }
-  return cloud::ends(CallEnd::kUnknownOutcome, "there are too many disks called " + name);
+  HOLDFAST_TRY(std::vector<Disk> out,
+               all_disks({{"Filters", json::array({filter("disk-name", name)})}}, deadline));
+  std::erase_if(out, [&name](const Disk& each) { return each.name != name; });
+  return out;
 }
 
 Answer<Page<Disk>> TencentDisks::list_disks(const std::string& from, std::uint32_t most, Deadline deadline) {
@@ -267,31 +265,30 @@ Done TencentDisks::delete_snapshot(const std::string& id, Deadline deadline) {
 }
 
 Answer<Page<Snapshot>> TencentDisks::some_snapshots(const json& filter, Deadline deadline) {
-  HOLDFAST_TRY(const json answer, ask(apis_.cbs, "DescribeSnapshots", filter, deadline));
+  HOLDFAST_TRY(const json answer, described(ask(apis_.cbs, "DescribeSnapshots", filter, deadline)));
   return read_cbs_snapshots(answer, filter.value("Offset", std::uint64_t{0}));
+}
+
+Answer<std::vector<Snapshot>> TencentDisks::all_snapshots(const json& filter, Deadline deadline) {
+  return all_pages<Snapshot>([&](const std::string& from) -> Answer<Page<Snapshot>> {
+    HOLDFAST_TRY(json body, page_from(from, kPage));
+    body.update(filter);
+    return some_snapshots(body, deadline);
+  });
 }
 
 Answer<std::vector<Snapshot>> TencentDisks::snapshots(const std::vector<std::string>& ids,
                                                       Deadline deadline) {
   const json known = ids_of(ids, kSnapshotPrefix);
   if (known.empty()) return std::vector<Snapshot>{};
-  HOLDFAST_TRY(Page<Snapshot> page, some_snapshots({{"SnapshotIds", known}, {"Limit", kPage}}, deadline));
-  return std::move(page.items);
+  return all_snapshots({{"SnapshotIds", known}}, deadline);
 }
 
 Answer<std::vector<Snapshot>> TencentDisks::snapshots_named(const std::string& name, Deadline deadline) {
-  std::vector<Snapshot> out;
-  std::string from;
-  for (int n = 0; n < kMostPages; ++n) {
-    HOLDFAST_TRY(json body, page_from(from, kPage));
-    body["Filters"] = json::array({filter("snapshot-name", name)});
-    HOLDFAST_TRY(Page<Snapshot> page, some_snapshots(body, deadline));
-    std::ranges::copy_if(page.items, std::back_inserter(out),
-                         [&](const Snapshot& each) { return each.name == name; });
-    if (page.next.empty()) return out;
-    from = page.next;
-  }
-  return cloud::ends(CallEnd::kUnknownOutcome, "there are too many snapshots called " + name);
+  HOLDFAST_TRY(std::vector<Snapshot> out,
+               all_snapshots({{"Filters", json::array({filter("snapshot-name", name)})}}, deadline));
+  std::erase_if(out, [&name](const Snapshot& each) { return each.name != name; });
+  return out;
 }
 
 Answer<Page<Snapshot>> TencentDisks::list_snapshots(const std::string& disk, const std::string& from,

@@ -66,6 +66,9 @@ class TencentDisks final : public DiskBackend {
  private:
   Answer<Page<Disk>> some_disks(const nlohmann::json& filter, Deadline deadline);
   Answer<Page<Snapshot>> some_snapshots(const nlohmann::json& filter, Deadline deadline);
+  /// All pages: a cloud may answer less than a page has room for, and say that there is more.
+  Answer<std::vector<Disk>> all_disks(const nlohmann::json& filter, Deadline deadline);
+  Answer<std::vector<Snapshot>> all_snapshots(const nlohmann::json& filter, Deadline deadline);
   /// Errors: kNoSuchThing as that of CBS when it is not there.
   Answer<Disk> one_disk(const std::string& id, Deadline deadline);
   Answer<std::string> zone_with(const std::string& type, Deadline deadline);
