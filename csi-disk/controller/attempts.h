@@ -24,20 +24,22 @@ inline constexpr std::chrono::seconds kGoneWhenUnseenFor{60};
 class Attempts {
  public:
   struct Attempt {
-    std::size_t turn = 0;         ///< which of a class's zones is first
+    /// Which of a class's zones is first. Of the name alone: every process asks for the same disk by the
+    /// same token, and the cloud makes one.
+    std::size_t turn = 0;
     unsigned generation = 0;      ///< part of the token: its predecessor was of something that is gone
     std::string open_token = {};  ///< of the attempt whose outcome is not known
     DiskSpec open_disk = {};      ///< what that asked for, of a disk
     std::optional<std::chrono::nanoseconds> absent_since = {};  ///< made, and not shown by the cloud
   };
 
-  /// The one that is open. A new one takes the next turn.
+  /// The one that is open, or a new one.
   [[nodiscard]] Attempt of(const std::string& name) {
     const std::scoped_lock lock(mutex_);
     const auto found = open_.find(name);
     if (found != open_.end()) return found->second;
     if (open_.size() >= kMost) open_.erase(open_.begin());
-    return open_[name] = Attempt{.turn = turns_++};
+    return open_[name] = Attempt{.turn = turn_of(name)};
   }
   void keep(const std::string& name, const Attempt& attempt) {
     const std::scoped_lock lock(mutex_);
@@ -64,9 +66,13 @@ class Attempts {
 
  private:
   static constexpr std::size_t kMost = 4096;
+  static std::size_t turn_of(const std::string& name) {
+    constexpr std::size_t kDigits = 8;
+    constexpr int kHex = 16;
+    return std::stoul(token_of({"turn", name}).substr(0, kDigits), nullptr, kHex);
+  }
   mutable std::mutex mutex_;  // guards all below
   std::map<std::string, Attempt> open_;
-  std::size_t turns_ = 0;
 };
 
 /// The ids of the last disks that were deleted here: a token of one of them is answered with it. Thread-safe.

@@ -76,7 +76,7 @@ struct Refused {
 Result<Disk> DiskMaker::create(const NewDisk& wanted, Patience patience) {
   const Budget budget = looks_.budget(patience);
   HOLDFAST_TRY(const Plan plan, this->plan(wanted));
-  if (!wanted.of_class.adopt_disk.empty()) return adopt(plan, budget);
+  if (!wanted.of_class.adopt_disk.empty()) return adoption_.adopt(wanted, plan.tags, budget);
   // An earlier call may have left a disk that nobody was told of.
   auto there = find_made(plan, budget);
   if (!there) return tl::unexpected(csi::may_be_left(std::move(there).error()));
@@ -285,37 +285,6 @@ bool DiskMaker::is_given_up(const std::string& name) {
   }
   attempts_.keep(name, attempt);
   return over;
-}
-
-Result<Disk> DiskMaker::adopt(const Plan& plan, const Budget& budget) const {
-  const NewDisk& wanted = plan.wanted;
-  const std::string& id = wanted.of_class.adopt_disk;
-  HOLDFAST_TRY(Disk disk, looks_.get(id, budget));
-  const std::uint64_t bytes = disk.gib * kGiB;
-  const bool too_large = wanted.size.limit_bytes != 0 && bytes > wanted.size.limit_bytes;
-  const std::uint64_t required_gib = (wanted.size.required_bytes + kGiB - 1) / kGiB;
-  if (too_large || (required_gib != 0 && required_gib != disk.gib))
-    return fail(Code::kOutOfRange, "disk " + id + " has " + std::to_string(disk.gib) +
-                                       " GiB, another size than is asked for: ask for that");
-  if (!is_reached(wanted.reached, looks_.settings().keys, disk.zone))
-    return fail(Code::kResourceExhausted,
-                "disk " + id + " is in " + disk.zone + ", where pods do not reach it");
-  if (!looks_.backend().abilities().tags) return disk;
-  const std::string owner = tag_of(disk.tags, kNameTag);
-  if (owner == plan.name && looks_.is_ours(disk.tags)) return disk;
-  if (!owner.empty()) {
-    return fail(Code::kFailedPrecondition,
-                "disk " + id + " is the volume " + owner +
-                    " already; if no PersistentVolume names it any more, take the tag " +
-                    std::string(kNameTag) + " off it in the cloud");
-  }
-  Tags tags = plan.tags;
-  tags[std::string(kStateTag)] = kReady;
-  tags[std::string(kContentTag)] = kMaybe;
-  cloud::Done done = looks_.backend().tag_disk(id, tags, {}, budget.left());
-  if (!done) return told(std::move(done).error(), "take disk " + id + " as " + wanted.name);
-  disk.tags.insert(tags.begin(), tags.end());
-  return disk;
 }
 
 }  // namespace holdfast::disk

@@ -6,6 +6,7 @@
 
 #include "common/base/result.h"
 #include "csi-disk/controller/attempts.h"
+#include "csi-disk/controller/disk_adoption.h"
 #include "csi-disk/controller/disk_looks.h"
 #include "csi-disk/volumes/disk_class.h"
 #include "csi-disk/volumes/places.h"
@@ -46,11 +47,11 @@ struct NewDisk {
 class DiskMaker {
  public:
   /// `looks` outlives it.
-  explicit DiskMaker(const DiskLooks& looks) : looks_(looks) {}
+  explicit DiskMaker(const DiskLooks& looks) : looks_(looks), adoption_(looks) {}
 
-  /// Errors: kAlreadyExists when it is there and differs; kNotFound for the source or the disk to adopt;
-  /// kOutOfRange; kResourceExhausted when none of the class's disks is to be had where pods reach it;
-  /// kInvalidArgument.
+  /// Errors: kAlreadyExists when it is there and differs, or the disk to adopt is another volume; kNotFound
+  /// for the source or the disk to adopt; kOutOfRange; kResourceExhausted when none of the class's disks is
+  /// to be had where pods reach it; kInvalidArgument.
   Result<Disk> create(const NewDisk& wanted, Patience patience);
 
   /// The disk has been deleted: what the cloud remembers of its making is not to be taken for another's.
@@ -79,11 +80,11 @@ class DiskMaker {
   Result<Disk> finish(const Plan& plan, const std::string& id, const Budget& budget);
   Status declare_ready(const Plan& plan, const Disk& disk, const std::string& what, const Budget& budget);
   [[nodiscard]] bool is_given_up(const std::string& name);
-  Result<Disk> adopt(const Plan& plan, const Budget& budget) const;
 
   const DiskLooks& looks_;
   Attempts attempts_;
   Attempts copies_;  // of temporary snapshots
+  DiskAdoption adoption_;
   GoneDisks gone_;
 };
 

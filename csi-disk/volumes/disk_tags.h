@@ -35,6 +35,10 @@ inline constexpr std::string_view kKeepDaysTag = "csi.keep-days";
 /// It is taken off before the disk is attached again.
 inline constexpr std::string_view kDeletionTag = "csi.deletion";
 
+/// What the tag of a volume begins with that is about to take a disk of somebody else's; its value is the
+/// volume's name (DiskAdoption).
+inline constexpr std::string_view kClaimTag = "csi.claim-";
+
 /// What no user's tag may begin with.
 inline constexpr std::string_view kOwnTags = "csi.";
 

@@ -37,9 +37,9 @@ struct Accessibility {
 
 /// The places to try, in this order: what is preferred, then what else is allowed, without those that
 /// `allowed`, the class's zones, does not have. When nothing is said of what pods reach: the class's zones
-/// from the `turn`-th on, or `own`, the controller's place ("": the cloud's choice). Errors:
-/// kResourceExhausted when no place is both reached by pods and in the class, so that the pod is scheduled
-/// elsewhere.
+/// from the `turn`-th on (another one for each volume), or `own`, the controller's place ("": the cloud's
+/// choice). Errors: kResourceExhausted when no place is both reached by pods and in the class, so that the
+/// pod is scheduled elsewhere.
 [[nodiscard]] Result<std::vector<std::string>> places_to_try(const Accessibility& reached,
                                                              const PlaceKeys& keys,
                                                              const std::vector<std::string>& allowed,
