@@ -76,6 +76,7 @@ Status DiskVolumes::remove(const std::string& id, Patience patience) {
   const Budget budget = looks_.budget(patience);
   HOLDFAST_TRY(const std::optional<Disk> disk, looks_.find(id, budget));
   if (!disk) return {};
+  HOLDFAST_CHECK(check_cluster(*disk));
   const std::optional<std::uint32_t> days = days_of(*disk);
   // Of a disk that was never attached clouds take no snapshot, and there is nothing to keep.
   const bool used = tag_of(disk->tags, kContentTag) != kNew;
@@ -86,6 +87,15 @@ Status DiskVolumes::remove(const std::string& id, Patience patience) {
   HOLDFAST_CHECK(looks_.drop(id, budget));
   maker_.forget_disk(id);
   return {};
+}
+
+// Both clusters may have PersistentVolumes of it, one of them restored from the other's backup.
+Status DiskVolumes::check_cluster(const Disk& disk) const {
+  const std::string cluster = tag_of(disk.tags, kClusterTag);
+  if (cluster.empty() || cluster == settings_.cluster) return {};
+  return fail(Code::kFailedPrecondition, "disk " + disk.id + " is of the cluster " + cluster +
+                                             ", and left alone: to hand it over to this one, take the tag " +
+                                             std::string(kClusterTag) + " off it in the cloud");
 }
 
 // The one that is under way, or a new one. A snapshot of an earlier one, after which the disk was used again,
@@ -105,6 +115,7 @@ Result<std::uint64_t> DiskVolumes::expand(const std::string& id, const SizeWish&
                                           Patience patience) const {
   const Budget budget = looks_.budget(patience);
   HOLDFAST_TRY(const Disk disk, looks_.get(id, budget));
+  HOLDFAST_CHECK(check_cluster(disk));
   const std::uint64_t has = disk.gib * kGiB;
   if (wish.limit_bytes != 0 && has > wish.limit_bytes)
     return fail(Code::kOutOfRange,
@@ -130,6 +141,7 @@ Status DiskVolumes::modify(const std::string& id, const Parameters& changes, Pat
   const Budget budget = looks_.budget(patience);
   HOLDFAST_TRY(const DiskChange change, parse_disk_change(changes, settings_.cloud));
   HOLDFAST_TRY(const Disk disk, looks_.get(id, budget));
+  HOLDFAST_CHECK(check_cluster(disk));
   HOLDFAST_CHECK(check_change(change, disk, settings_.cloud));
   const Abilities abilities = looks_.backend().abilities();
   const bool tags = !has_tags(disk.tags, change);

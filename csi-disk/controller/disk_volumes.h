@@ -37,7 +37,8 @@ class DiskVolumes {
   [[nodiscard]] DiskSnapshots& snapshots() { return snapshots_; }
 
   /// Deletes the disk, where its class says so after a last snapshot is ready. Succeeds when there is none.
-  /// Errors: kFailedPrecondition, naming the node, while it is attached; kAborted while it is under way.
+  /// Errors: kFailedPrecondition, naming the node, while it is attached, or the cluster, when it is another
+  /// one's, as for expand() and modify(); kAborted while it is under way.
   Status remove(const std::string& id, Patience patience);
   /// The new size in GiB. Errors: kNotFound; kOutOfRange; kAborted while it is under way.
   Result<std::uint64_t> expand(const std::string& id, const SizeWish& wish, Patience patience) const;
@@ -64,6 +65,8 @@ class DiskVolumes {
                                                          Patience patience) const;
 
  private:
+  /// Errors: kFailedPrecondition when the disk bears the uid of another cluster.
+  [[nodiscard]] Status check_cluster(const Disk& disk) const;
   Status change_performance(const std::string& id, const Performance& to, const Budget& budget) const;
   Result<std::string> begin_deletion(const Disk& disk, const Budget& budget) const;
 

@@ -25,6 +25,22 @@ TEST_CASE_METHOD(SlowDiskScene, "a disk is deleted when nobody has it, and for e
   CHECK(volumes->remove("no id of this cloud", kPatience).has_value());
 }
 
+TEST_CASE_METHOD(DiskScene, "another cluster's disk is neither deleted nor changed", "[disk volumes]") {
+  const std::string id = create("pvc-1")->id;
+  DiskVolumes other(cloud, settings_of("alibaba", "uid-2"), clock);
+  const std::string told = "is of the cluster uid-1, and left alone";
+  refuses(other.remove(id, kPatience), Code::kFailedPrecondition, told);
+  refuses(other.expand(id, {.required_bytes = 40 * kGiB}, kPatience), Code::kFailedPrecondition, told);
+  refuses(other.modify(id, {{"diskTags/k", "v"}}, kPatience), Code::kFailedPrecondition, told);
+  CHECK(now(id).gib == 20);
+  CHECK_FALSE(now(id).tags.contains("k"));
+  REQUIRE(cloud.tag_disk(id, {}, {"csi.cluster"}, kPatience));
+  CHECK(other.expand(id, {.required_bytes = 40 * kGiB}, kPatience));
+  CHECK(other.remove(id, kPatience));
+  const std::string untagged = cloud.put_disk({.id = {}, .gib = 20, .zone = "a"});
+  CHECK(volumes->remove(untagged, kPatience));
+}
+
 TEST_CASE_METHOD(DiskScene, "a cloud that does not answer deletes nothing and makes nothing missing",
                  "[disk volumes]") {
   const std::string id = create("pvc-1")->id;
