@@ -86,7 +86,7 @@ Status DeviceService::learn_images(const json& state) {
 Status DeviceService::learn_image(const std::string& id, const std::filesystem::path& image,
                                   const json& thing) {
   known_[id] = thing["gib"];
-  const Status there = DiskImages::grow(image, bytes_of(thing));
+  Status there = DiskImages::grow(image, bytes_of(thing));
   if (there || there.error().code != Code::kDataLoss) return there;
   lost_.insert(id);
   note_(id + ": " + there.error().message + ": put it back, or delete " + id);
