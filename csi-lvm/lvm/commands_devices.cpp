@@ -14,21 +14,6 @@ namespace {
 
 Status check(const VolumeName& name) { return check_volume_name(name.group, name.volume); }
 
-// A device may stand on another, so they are gone through again until a round finds all that are left in use.
-Status remove_unused(std::vector<MappedDevice> left) {
-  FirstError first;
-  for (std::size_t before = left.size() + 1; left.size() < before;) {
-    before = left.size();
-    std::erase_if(left, [&first](const MappedDevice& device) {
-      const Status removed = remove_mapped(device);
-      if (!removed && removed.error().code == Code::kFailedPrecondition) return false;
-      first.add(removed);
-      return true;
-    });
-  }
-  return first.result();
-}
-
 }  // namespace
 
 Status CommandsLvm::activate(const VolumeName& name, Patience patience) {

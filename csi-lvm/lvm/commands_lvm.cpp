@@ -2,15 +2,20 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/text.h"
 #include "csi-lvm/lvm/devices_file.h"
 #include "csi-lvm/lvm/lvm_command.h"
 #include "csi-lvm/lvm/lvm_faults.h"
+#include "csi-lvm/lvm/mapped_devices.h"
 
 namespace holdfast::lvm {
 namespace {
+
+// A disk that is gone stays gone for long, and looking at all of the host's takes LVM a while.
+constexpr std::chrono::seconds kBetweenSearches{30};
 
 // LVM takes whole sectors only.
 std::string bytes(std::uint64_t count) {
@@ -152,10 +157,30 @@ Result<Inventory> CommandsLvm::look(Patience patience) {
   HOLDFAST_TRY(Inventory seen, look_once(patience));
   if (!is_ours_) return seen;
   HOLDFAST_TRY(const bool names_disks, has_disks(devices_file_));
-  if (names_disks && !seen.groups.empty()) return seen;
+  if (names_disks && !seen.groups.empty()) return is_to_search(seen) ? search(seen, patience) : seen;
   // Without a file LVM looks at all disks, until somebody makes one, which names new disks alone.
   HOLDFAST_TRY(const bool more, regain_groups(names_disks ? seen : Inventory{}, patience));
   return more ? look_once(patience) : std::move(seen);
+}
+
+bool CommandsLvm::is_to_search(const Inventory& seen) {
+  const bool lacks_some = std::ranges::any_of(
+      seen.groups, [this](const VolumeGroup& group) { return group.missing_disks > 0 && is_ours_(group); });
+  if (!lacks_some) return false;
+  const auto now = SteadyClock::now();
+  const std::scoped_lock lock(mutex_);
+  if (searched_ && now - *searched_ < kBetweenSearches) return false;
+  searched_ = now;
+  return true;
+}
+
+// Where they do not come back, what is seen is served without them.
+Result<Inventory> CommandsLvm::search(const Inventory& seen, Patience patience) {
+  const auto more = regain_groups(seen, patience);
+  if (more) return *more ? look_once(patience) : seen;
+  warn("a volume group lacks disks, and those of the host could not be searched for them: " +
+       more.error().message);
+  return seen;
 }
 
 Result<Inventory> CommandsLvm::look_once(Patience patience) {
@@ -266,7 +291,14 @@ Status CommandsLvm::remove(const VolumeName& name, Patience patience) {
   HOLDFAST_CHECK(check(name));
   HOLDFAST_TRY(const Inventory before, look(patience));
   HOLDFAST_CHECK(may_remove(before, name));
-  if (before.group(name.group)->volume(name.volume) == nullptr) return {};
+  const VolumeGroup& group = *before.group(name.group);
+  const LogicalVolume* found = group.volume(name.volume);
+  if (found == nullptr) return {};
+  if (found->layout == Layout::kThinPool && !found->active) {
+    // LVM, killed while it made the pool: with a part of it active LVM does nothing to a pool.
+    HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
+    HOLDFAST_CHECK(remove_unused(parts_of(devices, group)));
+  }
   HOLDFAST_TRY(const std::string said,
                run(name.group, {"lvremove", "--yes", name.text()}, patience, /*joins=*/true));
   if (said.empty()) return {};

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,8 +51,8 @@ class CommandsLvm final : public Lvm {
   [[nodiscard]] std::vector<std::string> take_warnings();
 
   /// When our devices file names no disk, or no group is seen, groups that are ours by LvmSettings::is_ours
-  /// are taken back. Errors: also
-  /// kUnavailable when they cannot be.
+  /// are taken back; and when one of these lacks disks, those that the host has, looked for every half minute
+  /// at most. Errors: also kUnavailable when groups cannot be taken back.
   Result<Inventory> look(Patience patience) override;
   Result<LogicalVolume> look_at(const VolumeName& name, Patience patience) override;
   Status create(const NewVolume& wanted, Patience patience) override;
@@ -79,6 +80,10 @@ class CommandsLvm final : public Lvm {
   Result<Inventory> report(LvmCommand command, Patience patience);
   Result<Inventory> look_once(Patience patience);
   /// False when there was none.
+  /// Whether a group of ours lacks a disk, and the host's were not searched for it in kBetweenSearches.
+  [[nodiscard]] bool is_to_search(const Inventory& seen);
+  /// Adds what is there of such disks to our devices file.
+  Result<Inventory> search(const Inventory& seen, Patience patience);
   Result<bool> regain_groups(const Inventory& seen, Patience patience);
   Status regain(const GroupDisks& group, Patience patience);
   void warn(std::string what);
@@ -108,6 +113,7 @@ class CommandsLvm final : public Lvm {
   std::function<bool(const VolumeGroup& group)> is_ours_;
   std::mutex mutex_;                                         // guards what follows
   std::map<std::string, SteadyClock::time_point> archived_;  // when, by group
+  std::optional<SteadyClock::time_point> searched_;          // when the host's disks were, for missing ones
   std::vector<std::string> warnings_;
 };
 

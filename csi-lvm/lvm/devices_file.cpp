@@ -55,15 +55,26 @@ Result<std::set<std::string>> disks_of_others(Files& files, const std::filesyste
   return ids;
 }
 
+namespace {
+
+bool lacks(const VolumeGroup& group, const std::string& disk) {
+  const auto found = std::ranges::find(group.disks, disk, &PhysicalVolume::uuid);
+  return found != group.disks.end() && found->missing;
+}
+
+}  // namespace
+
 std::vector<GroupDisks> lost_groups(const Inventory& ours, const Inventory& host,
                                     const std::set<std::string>& claimed,
                                     const std::function<bool(const VolumeGroup&)>& is_ours) {
   std::vector<GroupDisks> lost;
   for (const VolumeGroup& group : host.groups) {
-    if (ours.group(group.name) != nullptr || !is_ours(group) || is_claimed(group, claimed)) continue;
+    const VolumeGroup* seen = ours.group(group.name);
+    if (seen != nullptr && seen->uuid != group.uuid) continue;
+    if (!is_ours(group) || is_claimed(group, claimed)) continue;
     GroupDisks disks{.group = group.name, .devices = {}};
     for (const PhysicalVolume& disk : group.disks) {
-      if (!disk.missing) disks.devices.push_back(disk.device);
+      if (!disk.missing && (seen == nullptr || lacks(*seen, disk.uuid))) disks.devices.push_back(disk.device);
     }
     if (!disks.devices.empty()) lost.push_back(std::move(disks));
   }

@@ -27,7 +27,8 @@ Result<bool> has_disks(const std::string& devices_file);
 Result<std::set<std::string>> disks_of_others(Files& files, const std::filesystem::path& folder,
                                               const std::string& ours);
 
-/// Groups that we do not see, although they are ours, with those of their disks that are there. Pure.
+/// Groups that we do not see, although they are ours, with those of their disks that are there; and of those
+/// that we see without some of their disks, those disks. Pure.
 /// `claimed`: disks that are another's.
 [[nodiscard]] std::vector<GroupDisks> lost_groups(const Inventory& ours, const Inventory& host,
                                                   const std::set<std::string>& claimed,

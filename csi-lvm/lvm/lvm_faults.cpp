@@ -38,7 +38,9 @@ bool takes_extents(const PhysicalVolume& disk) { return !disk.missing && disk.al
 std::string why_no_room(const VolumeGroup& group, std::uint32_t stripes) {
   if (group.missing_disks > 0) {
     return "; the group lacks " + std::to_string(group.missing_disks) +
-           " of its disks, and LVM makes nothing in it: bring them back, or take them out with vgreduce "
+           " of its disks, and LVM makes nothing in it: bring them back, by lvm lvmdevices --adddev where "
+           "one is "
+           "there and pvs does not tell it; only what is lost for good take out with vgreduce "
            "--removemissing";
   }
   const auto disks = static_cast<std::uint64_t>(std::ranges::count_if(group.disks, takes_extents));

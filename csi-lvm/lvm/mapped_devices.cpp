@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "common/base/fd.h"
+#include "common/base/first_error.h"
 
 namespace holdfast::lvm {
 namespace {
@@ -143,9 +144,37 @@ std::vector<MappedDevice> family_of(const std::vector<MappedDevice>& devices, co
   return found;
 }
 
+std::vector<MappedDevice> parts_of(const std::vector<MappedDevice>& devices, const VolumeGroup& group) {
+  std::vector<std::string> prefixes;
+  for (const std::string& uuid : group.parts) {
+    prefixes.push_back(std::string(kPrefix) + plain_id(group.uuid) + plain_id(uuid));
+  }
+  std::vector<MappedDevice> found;
+  std::ranges::copy_if(devices, std::back_inserter(found), [&prefixes](const MappedDevice& device) {
+    return std::ranges::any_of(
+        prefixes, [&device](const std::string& prefix) { return device.uuid.starts_with(prefix); });
+  });
+  return found;
+}
+
 Status clear_waiting_table(const MappedDevice& device) {
   const Status done = ask(device, DM_TABLE_CLEAR);
   return done || done.error().sys_errno == ENXIO ? Status() : done;
+}
+
+// A device may stand on another, so they are gone through again until a round finds all that are left in use.
+Status remove_unused(std::vector<MappedDevice> left) {
+  FirstError first;
+  for (std::size_t before = left.size() + 1; left.size() < before;) {
+    before = left.size();
+    std::erase_if(left, [&first](const MappedDevice& device) {
+      const Status removed = remove_mapped(device);
+      if (!removed && removed.error().code == Code::kFailedPrecondition) return false;
+      first.add(removed);
+      return true;
+    });
+  }
+  return first.result();
 }
 
 Status remove_mapped(const MappedDevice& device) {

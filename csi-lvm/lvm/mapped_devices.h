@@ -31,9 +31,17 @@ Result<std::vector<MappedDevice>> mapped_devices();
 [[nodiscard]] std::vector<MappedDevice> family_of(const std::vector<MappedDevice>& devices,
                                                   const VolumeGroup& group, const LogicalVolume& volume);
 
+/// Those of the volumes that LVM keeps for itself in the group: what its pools are made of. Pure.
+[[nodiscard]] std::vector<MappedDevice> parts_of(const std::vector<MappedDevice>& devices,
+                                                 const VolumeGroup& group);
+
 /// Lets go of the table that waits to become the device's at its next resume. One that has none, or is gone,
 /// succeeds. Errors: errno of the ioctl. Source: linux/dm-ioctl.h, DM_TABLE_CLEAR.
 Status clear_waiting_table(const MappedDevice& device);
+
+/// Removes those of the devices that nobody uses. One may stand on another. Goes on after a failure; returns
+/// the first.
+Status remove_unused(std::vector<MappedDevice> left);
 
 /// Removes the device, and its node below /dev/mapper where no udevd does. Errors: kFailedPrecondition when
 /// it is in use; errno of the ioctl. One that is gone succeeds. Source: linux/dm-ioctl.h, DM_DEV_REMOVE.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "csi-lvm/lvm/lvm_faults.h"
+#include "csi-lvm/volumes/local_volume.h"
 
 namespace holdfast::lvm {
 namespace {
@@ -48,6 +49,24 @@ Capacity of_pool(const VolumeGroup& group, const std::string& pool, std::uint64_
   capacity.available_bytes = group.extent_bytes == 0 ? 0 : left - left % group.extent_bytes;
   capacity.largest_bytes = capacity.available_bytes;
   return capacity;
+}
+
+// What is left of one whose making was cut off is removed before it is made.
+bool has_pool(const VolumeGroup& group, const std::string& name) {
+  const LogicalVolume* pool = group.volume(name);
+  return pool != nullptr && !(is_made_pool(*pool) && is_half(*pool));
+}
+
+// As it will be. What is made of it by now is replaced.
+void add_new_pool(VolumeGroup& group, const Room& room) {
+  if (has_pool(group, room.new_pool)) return;
+  std::erase_if(group.volumes, [&room](const LogicalVolume& each) { return each.name == room.new_pool; });
+  LogicalVolume pool;
+  pool.name = room.new_pool;
+  pool.layout = Layout::kThinPool;
+  pool.size_bytes = share_of_pool(room.pool_bytes, group.extent_bytes).data_bytes;
+  pool.data_percent = pool.metadata_percent = 0;
+  group.volumes.push_back(std::move(pool));
 }
 
 std::string percent(const std::optional<double>& used) {
@@ -148,6 +167,7 @@ Result<VolumeGroup> CapacityBook::group_now(const std::string& name) const {
     if (room.pool.empty()) {
       const std::uint32_t stripes = stripes_in(group, room.stripes);
       take_extents(group, extents_of(room.size_bytes, group.extent_bytes, stripes), stripes);
+      if (!room.new_pool.empty()) add_new_pool(group, room);
     } else {
       LogicalVolume promised;
       promised.pool = room.pool;
@@ -219,8 +239,7 @@ Capacity CapacityBook::thick_capacity(const VolumeGroup& group, std::uint32_t st
 }
 
 Result<Capacity> CapacityBook::thin_capacity(const VolumeGroup& group, const Room& room) const {
-  const bool to_be_made = room.pool_bytes > 0 && group.volume(room.pool) == nullptr;
-  if (to_be_made) return capacity_of_new_pool(group, room);
+  if (room.pool_bytes > 0 && !has_pool(group, room.pool)) return capacity_of_new_pool(group, room);
   HOLDFAST_TRY(const LogicalVolume* pool, find_pool(group, room.pool));
   if (at_watermark(*pool, limits_)) return of_pool(group, room.pool, 0);
   return of_pool(group, room.pool, overcommitted(pool->size_bytes, limits_));

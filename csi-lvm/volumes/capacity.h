@@ -20,6 +20,7 @@ struct Room {
   std::string pool;              ///< not empty: of this thin pool
   bool of_spare = false;         ///< what is spared for growth may serve: for snapshots
   std::uint64_t pool_bytes = 0;  ///< how large the pool is made when it is not there; 0: it must be
+  std::string new_pool{};        ///< not empty: of the group, for a pool of this name with `pool_bytes`
 };
 
 /// What a thin pool of so many bytes takes of its group when it is made.

@@ -52,7 +52,7 @@ Result<std::optional<FoundVolume>> find_in(const Inventory& inventory, const std
   std::optional<FoundVolume> found;
   for (const VolumeGroup& group : inventory.groups) {
     const LogicalVolume* volume = group.volume(id);
-    if (volume == nullptr || volume->layout == Layout::kThinPool) continue;
+    if (volume == nullptr || volume->layout == Layout::kThinPool || is_made_pool(*volume)) continue;
     if (found) {
       return fail(Code::kFailedPrecondition, "the volume groups " + found->name.group + " and " + group.name +
                                                  " both have a volume " + id + "; rename one of them");
@@ -82,6 +82,8 @@ bool is_half(const LogicalVolume& volume) {
   return state_of(volume) == kCreating || state_of(volume) == kDeleting;
 }
 
+bool is_made_pool(const LogicalVolume& volume) { return volume.has_tag(tag(kPoolTag, kMade)); }
+
 bool is_encrypted(const LogicalVolume& volume) { return !volume.tag_value(kEncryptedTag).empty(); }
 
 bool shows_extents(const LogicalVolume& volume) {
@@ -96,7 +98,7 @@ bool is_snapshot(const LogicalVolume& volume) { return !volume.tag_value(kTakenT
 
 bool has_volumes_of_ours(const VolumeGroup& group) {
   return std::ranges::any_of(group.volumes, [](const LogicalVolume& volume) {
-    return !state_of(volume).empty() || volume.has_tag(tag(kPoolTag, kMade));
+    return !state_of(volume).empty() || is_made_pool(volume);
   });
 }
 

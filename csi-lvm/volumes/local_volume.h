@@ -56,7 +56,8 @@ struct FoundVolume {
 /// Where a volume's content is: its device, or of an encrypted one the clear device, while that is open.
 [[nodiscard]] std::string used_device(const LocalVolume& volume);
 
-/// The one volume of this name; pools are none. Errors: kFailedPrecondition when two groups have one.
+/// The one volume of this name; pools are none, nor what was to become one. Errors: kFailedPrecondition when
+/// two groups have one.
 Result<std::optional<FoundVolume>> find_in(const Inventory& inventory, const std::string& id);
 
 [[nodiscard]] tl::unexpected<Error> not_there(const std::string& id);
@@ -68,6 +69,8 @@ Result<Inventory> look(Lvm& lvm, CapacityBook& book, Lvm::Patience patience);
 [[nodiscard]] bool is_thick(const LogicalVolume& volume);
 /// Half made, or half deleted: nobody's.
 [[nodiscard]] bool is_half(const LogicalVolume& volume);
+/// A pool that was made for volumes of ours, or was to become one.
+[[nodiscard]] bool is_made_pool(const LogicalVolume& volume);
 [[nodiscard]] bool is_snapshot(const LogicalVolume& volume);
 [[nodiscard]] bool is_encrypted(const LogicalVolume& volume);
 

@@ -76,6 +76,8 @@ Result<NewVolume> LocalVolumes::plan(const VolumeRequest& wanted, const VolumeNa
 
 Status LocalVolumes::place(const NewVolume& volume, std::uint64_t pool_bytes, Patience patience,
                            const std::function<Status()>& make) {
+  const VolumeName pool{volume.name.group, volume.pool};
+  if (pool_bytes > 0) HOLDFAST_CHECK(pools_.drop_half(pool, patience));
   HOLDFAST_TRY(const CapacityBook::Promise promised, book_.promise({.group = volume.name.group,
                                                                     .size_bytes = volume.size_bytes,
                                                                     .stripes = volume.stripes,
@@ -83,7 +85,6 @@ Status LocalVolumes::place(const NewVolume& volume, std::uint64_t pool_bytes, Pa
                                                                     .of_spare = false,
                                                                     .pool_bytes = pool_bytes}));
   if (volume.pool.empty()) return make();
-  const VolumeName pool{volume.name.group, volume.pool};
   HOLDFAST_TRY(const bool new_pool, pools_.ensure(pool, pool_bytes, patience));
   Status made = make();
   const Code code = made ? Code::kAborted : made.error().code;

@@ -14,6 +14,7 @@ bool LocalVolumes::is_left_over(const LogicalVolume& volume) const {
 Status LocalVolumes::clear_away(const VolumeName& name, const LogicalVolume& volume, Patience patience,
                                 csi::VolumeHolds* holds) {
   if (holds == nullptr) {
+    if (is_made_pool(volume)) return pools_.drop_half(name, patience);
     const Wipe wipe = state_of(volume) == kDeleting ? wipe_of(volume) : Wipe::kNone;
     return give_up(name, wipe, patience);
   }
@@ -56,8 +57,8 @@ Status LocalVolumes::recover(Patience patience, csi::VolumeHolds* holds) {
 Status LocalVolumes::settle(const VolumeGroup& group, Patience patience) {
   FirstError first;
   for (const LogicalVolume& volume : group.volumes) {
-    // What another maker has suspended is his to resume.
-    if (!volume.unsettled || state_of(volume).empty()) continue;
+    // What another maker has suspended is his to resume, and a pool that is half made is none to be used.
+    if (!volume.unsettled || state_of(volume).empty() || is_made_pool(volume)) continue;
     first.add(lvm_.refresh({group.name, volume.name}, patience));
   }
   return first.result();

@@ -1,9 +1,13 @@
 #include "csi-lvm/volumes/thin_pools.h"
 
 #include <algorithm>
+#include <charconv>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "common/base/first_error.h"
+#include "common/csi/answers.h"
 #include "csi-lvm/lvm/lvm_faults.h"
 #include "csi-lvm/volumes/local_volume.h"
 #include "csi-lvm/volumes/volume_tags.h"
@@ -28,33 +32,126 @@ std::uint64_t whole_extents(std::uint64_t bytes, std::uint64_t extent_bytes) {
   return extents_of(bytes, extent_bytes, 1) * extent_bytes;
 }
 
+// "lvol0", as LVM calls a volume that nobody has named.
+bool is_named_by_lvm(std::string_view name) {
+  constexpr std::string_view kPrefix = "lvol";
+  return name.starts_with(kPrefix) && name.size() > kPrefix.size() &&
+         name.find_first_not_of("0123456789", kPrefix.size()) == std::string_view::npos;
+}
+
+// Whether the volume is what was to be the spare of a pool whose making was cut off.
+bool is_spare_of(const LogicalVolume& pool, const LogicalVolume& volume) {
+  const std::string_view told = pool.tag_value(kSpareTag);
+  std::uint64_t most = 0;
+  std::from_chars(told.data(), told.data() + told.size(), most);
+  return is_named_by_lvm(volume.name) && volume.tags.empty() && volume.layout == Layout::kLinear &&
+         volume.origin.empty() && !volume.open && volume.size_bytes <= most;
+}
+
 }  // namespace
 
 ThinPools::ThinPools(Lvm& lvm, CapacityBook& book, PoolGrowth growth, const ClusterUid& cluster)
     : lvm_(lvm), book_(book), growth_(growth), cluster_(cluster) {}
 
-Result<bool> ThinPools::ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience) {
-  HOLDFAST_TRY(const VolumeGroup group, book_.group(pool.group));
-  if (group.volume(pool.volume) != nullptr || size_bytes == 0) return false;
-  const PoolShare share = share_of_pool(size_bytes, group.extent_bytes);
-  bool is_made = false;
-  {
-    HOLDFAST_TRY(const CapacityBook::Promise promise, book_.promise(room_of(group, share.all_bytes, false)));
-    NewPool wanted{.name = pool, .size_bytes = share.data_bytes, .tags = {tag(kPoolTag, kMade)}};
-    const std::string cluster = cluster_.get();
-    if (!cluster.empty()) wanted.tags.push_back(tag(kClusterTag, cluster));
-    const Status made = lvm_.create_pool(wanted, patience);
-    if (!made && made.error().code != Code::kAlreadyExists) return tl::unexpected(made.error());
-    is_made = made.has_value();
+bool ThinPools::is_half_of_ours(const LogicalVolume& volume) const {
+  return is_made_pool(volume) && is_half(volume) && volume.tag_value(kClusterTag) == cluster_.get();
+}
+
+class ThinPools::Turn {
+ public:
+  Turn(ThinPools& pools, std::string pool) : pools_(&pools), pool_(std::move(pool)) {}
+  Turn(Turn&& other) noexcept : pools_(std::exchange(other.pools_, nullptr)), pool_(std::move(other.pool_)) {}
+  Turn& operator=(Turn&&) = delete;
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (pools_ == nullptr) return;
+    const std::scoped_lock lock(pools_->mutex_);
+    pools_->busy_.erase(pool_);
+    pools_->is_free_.notify_all();
   }
+
+ private:
+  ThinPools* pools_;
+  std::string pool_;
+};
+
+Result<ThinPools::Turn> ThinPools::begin(const VolumeName& pool, Lvm::Patience patience) {
+  std::unique_lock lock(mutex_);
+  const std::string name = pool.text();
+  if (!is_free_.wait_for(lock, patience, [&] { return !busy_.contains(name); })) {
+    return fail(Code::kAborted, "another call is making the thin pool " + name + "; ask again");
+  }
+  busy_.insert(name);
+  return Turn(*this, name);
+}
+
+Result<bool> ThinPools::ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience) {
+  HOLDFAST_TRY(const VolumeGroup known, book_.group(pool.group));
+  const LogicalVolume* there = known.volume(pool.volume);
+  if (size_bytes == 0 || (there != nullptr && !is_half_of_ours(*there))) return false;
+  HOLDFAST_TRY(const Turn turn, begin(pool, patience));
   HOLDFAST_CHECK(look(lvm_, book_, patience));
-  return is_made;
+  HOLDFAST_TRY(const VolumeGroup group, book_.group(pool.group));
+  if (const LogicalVolume* left = group.volume(pool.volume); left != nullptr) {
+    if (!is_half_of_ours(*left)) return false;
+    HOLDFAST_CHECK(remove_half(group, *left, patience));
+  }
+  HOLDFAST_CHECK(make(pool, size_bytes, patience));
+  return true;
+}
+
+Status ThinPools::make(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience) {
+  HOLDFAST_TRY(const VolumeGroup group, book_.group(pool.group));
+  const PoolShare share = share_of_pool(size_bytes, group.extent_bytes);
+  Room room = room_of(group, share.all_bytes, false);
+  room.new_pool = pool.volume;
+  room.pool_bytes = size_bytes;
+  HOLDFAST_TRY(const CapacityBook::Promise promise, book_.promise(room));
+  std::vector<std::string> for_a_while{tag(kStateTag, kCreating)};
+  if (std::ranges::none_of(group.volumes, is_named_by_lvm, &LogicalVolume::name)) {
+    for_a_while.push_back(tag(kSpareTag, std::to_string((share.all_bytes - share.data_bytes) / 2)));
+  }
+  NewPool wanted{.name = pool, .size_bytes = share.data_bytes, .tags = for_a_while};
+  wanted.tags.push_back(tag(kPoolTag, kMade));
+  const std::string cluster = cluster_.get();
+  if (!cluster.empty()) wanted.tags.push_back(tag(kClusterTag, cluster));
+  Status made = lvm_.create_pool(wanted, patience);
+  if (made) made = lvm_.change_tags(pool, for_a_while, {}, patience);
+  const Result<Inventory> after = look(lvm_, book_, patience);
+  if (made) return after ? Status() : Status(tl::unexpected(csi::may_be_left(after.error())));
+  const VolumeGroup* seen = after ? after->group(pool.group) : nullptr;
+  const bool left = seen == nullptr || seen->volume(pool.volume) != nullptr;
+  return tl::unexpected(left ? csi::may_be_left(std::move(made).error()) : std::move(made).error());
+}
+
+Status ThinPools::drop_half(const VolumeName& pool, Lvm::Patience patience) {
+  const auto known = book_.group(pool.group);
+  const LogicalVolume* there = known ? known->volume(pool.volume) : nullptr;
+  if (there == nullptr || !is_half_of_ours(*there)) return {};
+  HOLDFAST_TRY(const Turn turn, begin(pool, patience));
+  // It may have been finished in between.
+  HOLDFAST_TRY(const Inventory now, look(lvm_, book_, patience));
+  const VolumeGroup* group = now.group(pool.group);
+  const LogicalVolume* left = group == nullptr ? nullptr : group->volume(pool.volume);
+  if (left == nullptr || !is_half_of_ours(*left)) return {};
+  return remove_half(*group, *left, patience);
+}
+
+// The spare first: only the pool's tags tell what it is.
+Status ThinPools::remove_half(const VolumeGroup& group, const LogicalVolume& pool, Lvm::Patience patience) {
+  for (const LogicalVolume& volume : group.volumes) {
+    if (is_spare_of(pool, volume)) HOLDFAST_CHECK(lvm_.remove({group.name, volume.name}, patience));
+  }
+  HOLDFAST_CHECK(lvm_.remove({group.name, pool.name}, patience));
+  HOLDFAST_TRY(const Inventory after, look(lvm_, book_, patience));
+  return lvm_.drop_strays(after, patience);
 }
 
 bool ThinPools::is_ours(const VolumeGroup& group, const LogicalVolume& pool) const {
-  if (pool.layout != Layout::kThinPool) return false;
+  if (pool.layout != Layout::kThinPool || is_half(pool)) return false;
   const std::string cluster = cluster_.get();
-  if (pool.has_tag(tag(kPoolTag, kMade)) && pool.tag_value(kClusterTag) == cluster) return true;
+  if (is_made_pool(pool) && pool.tag_value(kClusterTag) == cluster) return true;
   return std::ranges::any_of(group.volumes, [&](const LogicalVolume& volume) {
     return volume.pool == pool.name && !state_of(volume).empty() && volume.tag_value(kClusterTag) == cluster;
   });

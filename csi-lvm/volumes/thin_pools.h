@@ -1,6 +1,9 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
+#include <set>
 #include <string>
 
 #include "csi-lvm/lvm/lvm.h"
@@ -18,15 +21,24 @@ struct PoolGrowth {
 };
 
 /// The thin pools of this node that volumes of ours are in, or that were made for them. Thread-safe.
+///
+///     (none) --lvcreate--> creating --tags changed--> made
+///
+/// LVM makes a pool in several writes. One that is `creating` was never given to anybody: cut off, it is
+/// removed with all that belongs to it, by whoever asks for it again and after a start.
 class ThinPools {
  public:
   /// All outlive it. Pools are ours when `cluster` made them or has volumes in them.
   ThinPools(Lvm& lvm, CapacityBook& book, PoolGrowth growth, const ClusterUid& cluster);
 
-  /// Makes the pool with `size_bytes` when it is not there; 0: it must be there. True when it was made.
-  /// Errors: kNotFound for the
-  /// group, or the pool that must be there; kResourceExhausted, nothing was made; those of Lvm.
+  /// Makes the pool with `size_bytes` when it is not there; 0: nothing is made. True when it was made. Of two
+  /// who ask for it at a time one makes it, and the other waits. Errors: kNotFound for the group;
+  /// kResourceExhausted, nothing was made; kAborted when something may be left; those of Lvm.
   Result<bool> ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience);
+
+  /// Removes what was left of the pool when its making was cut off. Costs nothing when by the book there is
+  /// nothing. Errors: those of Lvm::remove().
+  Status drop_half(const VolumeName& pool, Lvm::Patience patience);
 
   /// To be called every few seconds; costs one report when nothing has to be done. A pool of ours that is not
   /// active is activated, because one that is not tells nothing. One of which as much is in use as PoolGrowth
@@ -37,6 +49,12 @@ class ThinPools {
   Status tend(Lvm::Patience patience);
 
  private:
+  // While it lives nobody else makes the pool, or removes what is left of it.
+  class Turn;
+  Result<Turn> begin(const VolumeName& pool, Lvm::Patience patience);
+  Status make(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience);
+  Status remove_half(const VolumeGroup& group, const LogicalVolume& pool, Lvm::Patience patience);
+  [[nodiscard]] bool is_half_of_ours(const LogicalVolume& volume) const;
   Status tend_pool(const VolumeGroup& group, const LogicalVolume& pool, Lvm::Patience patience);
   Status grow_data(const VolumeGroup& group, const LogicalVolume& pool, Lvm::Patience patience);
   Status grow_metadata(const VolumeGroup& group, const LogicalVolume& pool, Lvm::Patience patience);
@@ -46,6 +64,9 @@ class ThinPools {
   CapacityBook& book_;
   PoolGrowth growth_;
   const ClusterUid& cluster_;
+  std::mutex mutex_;                 // guards busy_
+  std::condition_variable is_free_;  // of busy_
+  std::set<std::string> busy_;       // "group/pool" of which somebody has the turn
 };
 
 }  // namespace holdfast::lvm

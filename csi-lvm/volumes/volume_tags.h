@@ -67,6 +67,10 @@ inline constexpr std::string_view kPodsLife = "pod";
 inline constexpr std::string_view kPoolTag = "csi.pool";
 inline constexpr std::string_view kMade = "made";
 
+/// Of a pool that is being made, when LVM had given no volume of the group a name ("lvol0") before: how many
+/// bytes what is to be the pool's spare may have. LVM makes that under such a name and without tags.
+inline constexpr std::string_view kSpareTag = "csi.spare";
+
 /// "KEY=VALUE".
 [[nodiscard]] inline std::string tag(std::string_view key, std::string_view value) {
   return std::string(key) + "=" + std::string(value);

@@ -185,9 +185,56 @@ TEST_CASE_METHOD(Host, "groups that cannot become ours again are no empty answer
   REQUIRE_FALSE(seen.has_value());
   CHECK(seen.error().code == Code::kUnavailable);
   INFO(seen.error().message);
-  CHECK(has(seen.error().message, "holdfast.devices names no disk"));
+  CHECK(has(seen.error().message, "holdfast.devices does not name all disks"));
   CHECK(has(seen.error().message, "volumegroup1"));
   CHECK(has(seen.error().message, "/dev/loop0, /dev/loop1"));
+}
+
+// The line of the group's second disk was lost.
+struct HostOfPart : Host {
+  HostOfPart() {
+    write("holdfast.devices", "PVID=33LZGucRGA2dvqAVSig10TYOFuDbmC5v\n");
+    std::string part = full;
+    const auto change = [&part](const std::string& from, const std::string& to) {
+      REQUIRE(has(part, from));
+      part.replace(part.find(from), from.size(), to);
+    };
+    change(R"("vg_missing_pv_count":"0")", R"("vg_missing_pv_count":"1")");
+    change("/dev/loop1", "[unknown]");
+    const std::size_t disk = part.find("[unknown]");
+    part.replace(part.find(R"("pv_missing":"0")", disk), 16, R"("pv_missing":"1")");
+    lvm.answer = [this, part](const std::string& line) {
+      if (has(line, "lvmdevices --config") && refused) return ended(5, "", "Failed to write the file.");
+      if (has(line, "lvmdevices --config")) named += has(line, "--adddev /dev/loop1") ? 1 : 100;
+      if (!has(line, "fullreport")) return ended(0, "");
+      searched += has(line, "use_devicesfile=0") ? 1 : 0;
+      return ended(0, named == 1 || has(line, "use_devicesfile=0") ? full : part);
+    };
+  }
+  int searched = 0;
+};
+
+TEST_CASE_METHOD(HostOfPart, "a disk that our devices file no longer names becomes ours again", "[lvm]") {
+  auto commands = make(settings);
+  CHECK(commands.look(kAmple)->group("volumegroup1")->missing_disks == 0);
+  CHECK(named == 1);
+  CHECK(commands.take_warnings().size() == 1);
+}
+
+TEST_CASE_METHOD(HostOfPart,
+                 "a group without a disk that does not come back is told of, and not searched often",
+                 "[lvm]") {
+  SECTION("it cannot be added") { refused = true; }
+  SECTION("it is in another devices file") {
+    write("other.devices", "PVID=xc552f8NyTdAIrq3x8GrrLQ08c3wvw3y\n");
+  }
+  auto commands = make(settings);
+  for (int again = 0; again < 3; ++again) {
+    CHECK(commands.look(kAmple)->group("volumegroup1")->missing_disks == 1);
+  }
+  CHECK(named == 0);
+  CHECK(searched == 1);
+  CHECK(commands.take_warnings().size() == (refused ? 1U : 0U));
 }
 
 TEST_CASE_METHOD(Host, "groups of others are left to them", "[lvm]") {

@@ -1,5 +1,7 @@
 #include <map>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include "csi-lvm/volumes/content_copy.h"
 #include "csi-lvm/volumes/volume_tags.h"
@@ -329,6 +331,92 @@ TEST_CASE_METHOD(Node, "a pool is made when it is first asked for, if it is said
   CHECK(volumes.find("pool0", kNow).error().code == Code::kNotFound);
   REQUIRE(volumes.remove("pool0", kNow).has_value());
   CHECK(volume("pool0") != nullptr);
+}
+
+// LVM, killed while it makes a pool, leaves it in one of several forms, and what was to be its spare.
+TEST_CASE("a pool whose making was cut off is made anew, and goes after a start", "[lvm pools]") {
+  const bool starts = GENERATE(false, true);
+  const bool plain = GENERATE(false, true);
+  const bool spare = GENERATE(false, true);
+  CAPTURE(starts, plain, spare);
+  Node node;
+  VolumeRequest wanted = Node::request("pvc-1", 40 * kMiB);
+  wanted.parameters = Node::parameters({{"thinPool", "pool0"}, {"thinPoolSize", "200Mi"}});
+  node.lvm.after = [](std::string_view verb, const VolumeName&) {
+    return verb == "create_pool" ? Status(fail(Code::kAborted, "killed")) : Status{};
+  };
+  node.refuses(node.volumes.create(wanted, kNow), Code::kAborted);
+  node.lvm.after = nullptr;
+  REQUIRE(node.volume("pool0") != nullptr);
+  node.lvm.change({"vg", "pool0"}, [plain](LogicalVolume& pool) {
+    pool.active = false;
+    pool.data_percent = pool.metadata_percent = std::nullopt;
+    if (plain) pool.layout = Layout::kLinear;
+  });
+  if (spare) {
+    REQUIRE(node.lvm.create({.name = {"vg", "lvol0"}, .size_bytes = kExtent, .pool = {}, .tags = {}}, kNow)
+                .has_value());
+  }
+  if (plain) CHECK(node.volumes.find("pool0", kNow).error().code == Code::kNotFound);
+  if (starts) {
+    REQUIRE(node.volumes.recover(kNow).has_value());
+    CHECK(node.free_extents() == 200);
+  }
+  REQUIRE(node.volumes.create(wanted, kNow).has_value());
+  CHECK(node.volume("lvol0") == nullptr);
+  CHECK(node.volume("pool0")->tags == std::vector<std::string>{"csi.pool=made", "csi.cluster=cluster-1"});
+  CHECK(node.free_extents() == 148);
+}
+
+TEST_CASE_METHOD(Node, "a volume that LVM has named for somebody else is no spare of a pool", "[lvm pools]") {
+  const auto of_theirs = [this](const std::string& name, std::uint64_t bytes) {
+    REQUIRE(
+        lvm.create({.name = {"vg", name}, .size_bytes = bytes, .pool = {}, .tags = {}}, kNow).has_value());
+  };
+  VolumeRequest wanted = request("pvc-1", 40 * kMiB);
+  wanted.parameters = parameters({{"thinPool", "pool0"}, {"thinPoolSize", "200Mi"}});
+  lvm.after = [](std::string_view verb, const VolumeName&) {
+    return verb == "create_pool" ? Status(fail(Code::kAborted, "killed")) : Status{};
+  };
+  SECTION("it was there before") {
+    of_theirs("lvol7", kExtent);
+    refuses(volumes.create(wanted, kNow), Code::kAborted);
+    of_theirs("lvol0", kExtent);
+  }
+  SECTION("it is too large, in use or has a name") {
+    refuses(volumes.create(wanted, kNow), Code::kAborted);
+    lvm.after = nullptr;
+    of_theirs("lvol0", 2 * kExtent);
+    of_theirs("lvol7", kExtent);
+    lvm.set_open({"vg", "lvol7"}, true);
+    of_theirs("lvol", kExtent);
+  }
+  lvm.after = nullptr;
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+  CHECK(volume("lvol0") != nullptr);
+  CHECK(volume("lvol7") != nullptr);
+}
+
+TEST_CASE_METHOD(Node, "those who wait for a pool that is being made need no room for another",
+                 "[lvm pools]") {
+  const std::map<std::string, std::string> pool{{"thinPool", "pool0"}, {"thinPoolSize", "500Mi"}};
+  VolumeRequest second = request("pvc-2", 40 * kMiB);
+  second.parameters = parameters(pool);
+  std::optional<Code> of_second;
+  lvm.before = [&](std::string_view verb, const VolumeName&) -> Status {
+    if (verb != "create_pool" || of_second) return {};
+    // It gives up waiting. In a group that has no room for two pools that is no lack of room.
+    std::thread([&] {
+      const auto made = volumes.create(second, Lvm::Patience{10});
+      if (!made) of_second = made.error().code;
+    }).join();
+    return {};
+  };
+  VolumeRequest wanted = request("pvc-1", 40 * kMiB);
+  wanted.parameters = parameters(pool);
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+  CHECK(of_second == Code::kAborted);
+  REQUIRE(volumes.create(second, kNow).has_value());
 }
 
 TEST_CASE_METHOD(Node, "what is refused leaves no pool that was made for it", "[lvm pools]") {
