@@ -41,6 +41,7 @@ Result<VolumeRequest> inline_request(const std::string& volume_id,
                 "the attribute size is missing: a volume of a pod's own needs one, 1Gi");
   }
   HOLDFAST_TRY(wanted.required_bytes, parse_bytes(size->second));
+  if (wanted.required_bytes == 0) return fail(Code::kInvalidArgument, "the attribute size is 0");
   HOLDFAST_TRY(wanted.parameters, parse_parameters(parameters, false));
   wanted.parameters.tags.push_back(tag(kLifeTag, kPodsLife));
   return wanted;

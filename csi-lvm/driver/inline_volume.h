@@ -13,7 +13,7 @@ namespace holdfast::lvm {
 /// and 64 hexadecimal digits. Source: kubelet, pkg/volume/csi/csi_mounter.go (makeVolumeHandle).
 [[nodiscard]] bool may_be_inline(std::string_view volume_id);
 
-/// The volume that a pod's definition asks for, by its attributes: `size`, which there must be, and of a
+/// The volume that a pod's definition asks for, by its attributes: `size`, which must not be 0, and of a
 /// StorageClass's parameters those that whoever may make pods may choose: vgName, volumeType, lvmType,
 /// stripes, stripeSize, thinPool, encrypted, fsType and mkfsOptions. Keys of csi.storage.k8s.io/ are skipped.
 /// Errors: kInvalidArgument, naming the attribute.

@@ -13,8 +13,16 @@ Status LvmNode::publish_inline(const csi::Call& call, const csi::v1::NodePublish
   if (request.volume_capability().has_block()) {
     return fail(Code::kInvalidArgument, "a volume of a pod's own is a file system, not a raw device");
   }
-  const std::map<std::string, std::string> attributes(request.volume_context().begin(),
-                                                      request.volume_context().end());
+  if (!may_be_inline(request.volume_id())) {
+    return fail(Code::kInvalidArgument,
+                "the id " + request.volume_id() +
+                    " is none that kubelet gives to a volume of a pod's own: csi- and "
+                    "64 hexadecimal digits");
+  }
+  std::map<std::string, std::string> attributes(request.volume_context().begin(),
+                                                request.volume_context().end());
+  const std::string& fs_type = request.volume_capability().mount().fs_type();
+  if (!fs_type.empty()) attributes["fsType"] = fs_type;  // as Kubernetes tells a CSI volume's own fsType
   HOLDFAST_TRY(const VolumeRequest wanted, inline_request(request.volume_id(), attributes));
   HOLDFAST_CHECK(parts_.volumes.create(wanted, patience_of(call)));
   csi::v1::NodeStageVolumeRequest stage;

@@ -43,7 +43,8 @@ Status LvmNode::expand_volume(const csi::Call& call, const csi::v1::NodeExpandVo
   if (volume.encrypted) {
     HOLDFAST_CHECK(parts_.encryption.grow(mapping_of(volume.name), patience_of(call)));
   }
-  if (!mounted) return {};
+  // One that is mounted read-only grows when it is next staged to be written to.
+  if (!mounted || mounted->read_only()) return {};
   return parts_.grow(mounted->type, mounted->target, used_device(volume), least_bytes(volume));
 }
 

@@ -187,7 +187,11 @@ Status LocalVolumes::remove_snapshot(const std::string& id, Patience patience) {
 
 Status LocalVolumes::remove_found(const FoundVolume& found, Patience patience) {
   if (found.volume.open) {
-    return fail(Code::kFailedPrecondition, "the volume " + found.name.text() + " is in use on this node");
+    return fail(Code::kFailedPrecondition, "the volume " + found.name.text() +
+                                               " is in use on this node: findmnt --source " +
+                                               device_path(found.name) +
+                                               " tells where it is mounted, and lsblk "
+                                               "what else stands on it");
   }
   Inventory alone;
   alone.groups.push_back(found.group);
@@ -214,6 +218,11 @@ Result<std::uint64_t> LocalVolumes::extend(const std::string& id, std::uint64_t 
   HOLDFAST_TRY(const std::optional<FoundVolume> found, search(id, patience));
   if (!found || is_half(found->volume) || is_snapshot(found->volume)) return not_there(id);
   const LogicalVolume& volume = found->volume;
+  if (limit_bytes > 0 && volume.size_bytes > limit_bytes) {
+    return fail(Code::kOutOfRange, "the volume " + found->name.text() + " has " +
+                                       std::to_string(volume.size_bytes) + " bytes, more than the limit of " +
+                                       std::to_string(limit_bytes) + ", and does not shrink");
+  }
   // It may have the size, and its device not.
   HOLDFAST_CHECK(settle(found->group, patience));
   if (volume.size_bytes >= required_bytes) {

@@ -50,6 +50,23 @@ bool same_size(const VolumeRequest& wanted, const LogicalVolume& volume) {
   return large && (wanted.limit_bytes == 0 || volume.size_bytes <= wanted.limit_bytes);
 }
 
+// What a class says of a volume's making. Of all disks (0) there may be more by now, and one that was made by
+// another was asked for by nobody.
+bool same_making(const Parameters& wanted, const LogicalVolume& volume) {
+  if (state_of(volume).empty()) return true;
+  const bool same_stripes = wanted.stripes == 0 || !is_thick(volume) || volume.stripes == wanted.stripes;
+  const bool has_tags =
+      std::ranges::all_of(wanted.tags, [&volume](const std::string& each) { return volume.has_tag(each); });
+  const std::string_view wipe = volume.tag_value(kWipeTag);
+  return same_stripes && has_tags && (wipe.empty() || wipe == to_string(wanted.wipe));
+}
+
+// A volume that ends with its pod must be nobody else's.
+bool same_life(const Parameters& wanted, const LogicalVolume& volume) {
+  const bool of_pod = std::ranges::find(wanted.tags, tag(kLifeTag, kPodsLife)) != wanted.tags.end();
+  return of_pod == (volume.tag_value(kLifeTag) == kPodsLife);
+}
+
 tl::unexpected<Error> too_small(const VolumeRequest& wanted, std::uint64_t least) {
   return fail(Code::kOutOfRange, "the volume " + wanted.name + " is asked for with " +
                                      std::to_string(wanted.required_bytes) + " bytes; one with " +
@@ -165,11 +182,14 @@ Status check_same(const VolumeRequest& wanted, const FoundVolume& found) {
   const bool same_way = state_of(volume).empty() || is_encrypted(volume) == wanted.parameters.encrypted;
   if (found.name.group == wanted.parameters.group && volume.pool == wanted.parameters.pool &&
       is_named(found, wanted.name) && same_mode && same_way && same_size(wanted, volume) &&
-      same_source(wanted, volume) && !is_snapshot(volume)) {
-    return {};
+      same_source(wanted, volume) && !is_snapshot(volume) && same_making(wanted.parameters, volume) &&
+      same_life(wanted.parameters, volume)) {
+    const std::uint64_t least = least_bytes(wanted);
+    return volume.size_bytes >= least || state_of(volume).empty() ? Status() : too_small(wanted, least);
   }
   return fail(Code::kAlreadyExists, "there is another volume " + found.name.text() + ", of " +
-                                        std::to_string(volume.size_bytes) + " bytes");
+                                        std::to_string(volume.size_bytes) +
+                                        " bytes, or one that was made with other parameters");
 }
 
 bool is_named(const FoundVolume& found, const std::string& name) {

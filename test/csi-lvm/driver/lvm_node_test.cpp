@@ -643,6 +643,17 @@ TEST_CASE_METHOD(NodeScene, "what is on a volume grows when the volume has grown
   CHECK(grown == std::vector<std::string>{"ext4 " + kStaging + " /dev/vg/pvc-1 16"});
 }
 
+TEST_CASE_METHOD(NodeScene, "a volume that is mounted read-only grows when it is written to again",
+                 "[lvm driver]") {
+  REQUIRE(stage("pvc-1", use("mount {}", "SINGLE_NODE_READER_ONLY")).has_value());
+  REQUIRE(volumes.extend("pvc-1", 16 * kMiB, 0, kNow).has_value());
+  CHECK(expand("pvc-1", kStaging, 16 * kMiB).value() == 16 * kMiB);
+  CHECK(grown.empty());
+  REQUIRE(unstage("pvc-1").has_value());
+  REQUIRE(stage("pvc-1").has_value());
+  CHECK(grown == std::vector<std::string>{"ext4 " + kStaging + " /dev/vg/pvc-1 16"});
+}
+
 const std::string kInlineId = "csi-" + std::string(64, 'a');
 
 std::string attribute(const std::string& key, const std::string& value) {
@@ -677,6 +688,37 @@ TEST_CASE_METHOD(InlineScene, "a volume that a pod's definition asks for begins 
   for (int again = 0; again < 2; ++again) REQUIRE(unpublish(kInlineId, kTarget).has_value());
   CHECK(volume() == nullptr);
   CHECK_FALSE(mounter.exists(staged));
+}
+
+TEST_CASE_METHOD(InlineScene, "a pod's own volume has an id of kubelet's, and is nobody else's",
+                 "[lvm driver]") {
+  const std::string more = use("mount {}", "SINGLE_NODE_WRITER") +
+                           attribute("csi.storage.k8s.io/ephemeral", "true") + attribute("vgName", "vg") +
+                           attribute("size", "8Mi");
+  for (const char* id : {"my-own", "pvc-1"}) {
+    refuses(publish(id, kTarget, more, ""), Code::kInvalidArgument);
+    CHECK_FALSE(mounter.entry_at(kTarget).value().has_value());
+  }
+  CHECK(lvm.look(kNow)->group("vg")->volume("my-own") == nullptr);
+  make(kInlineId);
+  refuses(begin(), Code::kAlreadyExists);
+  CHECK(mounter.mounts_of("/dev/vg/" + kInlineId).value().empty());
+}
+
+TEST_CASE_METHOD(InlineScene, "a pod's own volume gets the file system that its definition names",
+                 "[lvm driver]") {
+  const auto begin_with = [this](const std::string& size) {
+    return publish(kInlineId, kTarget,
+                   use("mount { fs_type: 'xfs' }", "SINGLE_NODE_WRITER") +
+                       attribute("csi.storage.k8s.io/ephemeral", "true") + attribute("vgName", "vg") +
+                       attribute("mkfsOptions", "-m reflink=1") + attribute("size", size),
+                   "");
+  };
+  refuses(begin_with("0"), Code::kInvalidArgument);
+  refuses(begin_with("50Mi"), Code::kOutOfRange);
+  CHECK(volume() == nullptr);
+  REQUIRE(begin_with("320Mi").has_value());
+  CHECK(preparer.asked.at(0).fs_type == "xfs");
 }
 
 TEST_CASE_METHOD(InlineScene, "a pod's volume that was cut off anywhere is finished by the same call again",

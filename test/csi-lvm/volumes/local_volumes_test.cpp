@@ -395,6 +395,46 @@ TEST_CASE_METHOD(Node, "a volume that is in use or has a snapshot stays, and sta
   REQUIRE(volumes.remove("pvc-1", kNow).has_value());
 }
 
+TEST_CASE_METHOD(Node, "a volume that was made otherwise is not the one that is asked for", "[lvm volumes]") {
+  const VolumeRequest first = request("pvc-1", 52 * kMiB);
+  REQUIRE(volumes.create(first, kNow).has_value());
+  struct Case {
+    const char* name;
+    std::map<std::string, std::string> parameters;
+    Code code;
+  };
+  const Case cases[] = {
+      {"more disks", {{"stripes", "2"}}, Code::kAlreadyExists},
+      {"its content is to be wiped", {{"wipeOnDelete", "zero"}}, Code::kAlreadyExists},
+      {"a tag that it lacks", {{"lvTags", "gold"}}, Code::kAlreadyExists},
+      {"a file system for which it is too small", {{"fsType", "xfs"}}, Code::kOutOfRange},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      VolumeRequest other = first;
+      other.parameters = parameters(c.parameters);
+      refuses(volumes.create(other, kNow), c.code);
+    }
+  }
+  REQUIRE(volumes.create(first, kNow).has_value());
+}
+
+TEST_CASE_METHOD(Node, "a volume of all disks is the same when there are more of them", "[lvm volumes]") {
+  VolumeRequest wanted = request("pvc-1", 52 * kMiB);
+  wanted.parameters = parameters({{"lvmType", "striping"}});
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+  lvm.add_disk("/dev/vdz", 100);
+  REQUIRE(lvm.extend_group({.group = "vg", .devices = {"/dev/vdz"}}, kNow).has_value());
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+}
+
+TEST_CASE_METHOD(Node, "a volume that is larger than the limit is not grown", "[lvm volumes]") {
+  REQUIRE(volumes.create(request("pvc-1", 52 * kMiB), kNow).has_value());
+  refuses(volumes.extend("pvc-1", 10 * kMiB, 20 * kMiB, kNow), Code::kOutOfRange);
+  refuses(volumes.extend("pvc-1", 0, 20 * kMiB, kNow), Code::kOutOfRange);
+  CHECK(volumes.extend("pvc-1", 10 * kMiB, 52 * kMiB, kNow).value() == 52 * kMiB);
+}
+
 TEST_CASE_METHOD(Node, "a volume grows to whole extents, and once", "[lvm volumes]") {
   REQUIRE(volumes.create(request("pvc-1", 5 * kMiB), kNow).has_value());
   CHECK(volumes.extend("pvc-1", 9 * kMiB, 0, kNow) == 12 * kMiB);
