@@ -62,6 +62,12 @@ Engine::Engine(EventLoop& loop, Transport& transport, Random random, OnChange ch
 }
 
 Result<SessionId> Engine::add(const SessionConfig& config) {
+  HOLDFAST_TRY(const auto made, make(config));
+  flush_and_post_changes();
+  return made->first;
+}
+
+Result<Engine::Entries::iterator> Engine::make(const SessionConfig& config) {
   HOLDFAST_CHECK(check(config.path));
   HOLDFAST_CHECK(check(config.timers));
   if (config.keys) HOLDFAST_CHECK(check(*config.keys));
@@ -73,15 +79,15 @@ Result<SessionId> Engine::add(const SessionConfig& config) {
   const SessionId id = ++last_id_;
   const Time now = loop_.clock().since_boot();
   Session session([this] { return unused_discriminator(); }, config.timers, random_, now);
-  Entry& entry = sessions_.emplace(id, Entry{config.path, config.least_ttl, std::move(session), {}, 0, now})
-                     .first->second;
+  const auto made =
+      sessions_.emplace(id, Entry{config.path, config.least_ttl, std::move(session), {}, 0, now}).first;
+  Entry& entry = made->second;
   if (config.keys) entry.authenticator.emplace(*config.keys, random_());
   by_path_.emplace(config.path, id);
   agenda_.emplace(now, id);
   follow_discriminator(id, entry);
   if (config.admin_down) act(id, entry, entry.session.set_admin_down(true, now));
-  flush_and_post_changes();
-  return id;
+  return made;
 }
 
 Status Engine::remove(SessionId id) {
@@ -89,12 +95,17 @@ Status Engine::remove(SessionId id) {
   Entry& entry = found->second;
   const Actions farewell = entry.session.set_admin_down(true, loop_.clock().since_boot());
   if (farewell.send) send(entry, *farewell.send);
+  forget(found);
+  flush_and_post_changes();
+  return {};
+}
+
+void Engine::forget(Entries::iterator found) {
+  const auto& [id, entry] = *found;
   agenda_.erase({entry.planned, id});
   by_path_.erase(entry.path);
   by_discriminator_.erase(entry.discriminator);
   sessions_.erase(found);
-  flush_and_post_changes();
-  return {};
 }
 
 Status Engine::set_admin_down(SessionId id, bool down, Diagnostic why) {
@@ -170,18 +181,32 @@ std::optional<Refusal> Engine::accept(const Incoming& incoming) {
   if (incoming.path.hops == Hops::kSingle && incoming.ttl != kTtl) return Refusal::kHopLimit;
   const auto packet = parse_packet(incoming.payload);
   if (!packet) return packet.error();
-  const auto found = addressee(*packet, incoming.path);
+  auto found = addressee(*packet, incoming.path);
+  const bool stranger = found == sessions_.end();
+  if (stranger) found = admit(*packet, incoming.path);
   if (found == sessions_.end()) return Refusal::kNoSession;
   auto& [id, entry] = *found;
-  if (!fits(entry.path, incoming.path)) return Refusal::kAddress;
+  if (!fits(entry.path, incoming.path)) {
+    if (stranger) forget(found);
+    return Refusal::kAddress;
+  }
   const Time now = loop_.clock().since_boot();
   if (const std::optional<Refusal> refusal = examine(entry, incoming, *packet, now)) {
     ++entry.refused;
+    if (stranger) forget(found);
     return refusal;
   }
   ++entry.received;
   act(id, entry, entry.session.received(*packet, now));
   return std::nullopt;
+}
+
+/// The session that a packet of none begins, if it may.
+Engine::Entries::iterator Engine::admit(const Packet& packet, const Path& path) {
+  if (!stranger_ || packet.your_discriminator != 0 || packet.state != State::kDown) return sessions_.end();
+  const std::optional<SessionConfig> config = stranger_(path);
+  if (!config) return sessions_.end();
+  return make(*config).value_or(sessions_.end());
 }
 
 /// Whether a packet with the addresses of its session is from the peer.

@@ -81,6 +81,13 @@ class Engine {
   /// Of a session with authentication. Errors: also those of check(), kFailedPrecondition without.
   Status set_keys(SessionId id, const Keys& keys);
 
+  /// Asked when a packet would begin a session that nobody added: it is Down, answers nobody, and came to a
+  /// kind of path that is open. What that session is to be, on this path; nullopt: there shall be none. It
+  /// stays when the packet is accepted, and is then as one that was added. May not call the engine. Source:
+  /// RFC 5880 section 6.1, the passive role.
+  using Stranger = std::function<std::optional<SessionConfig>(const Path&)>;
+  void on_stranger(Stranger stranger) { stranger_ = std::move(stranger); }
+
   [[nodiscard]] Result<SessionView> find(SessionId id) const;
   /// In no order.
   [[nodiscard]] std::vector<SessionView> sessions() const;
@@ -104,6 +111,9 @@ class Engine {
   [[nodiscard]] std::uint32_t unused_discriminator();
   [[nodiscard]] static SessionView view(SessionId id, const Entry& entry);
   Result<Entries::iterator> entry_of(SessionId id);
+  Result<Entries::iterator> make(const SessionConfig& config);
+  Entries::iterator admit(const Packet& packet, const Path& path);
+  void forget(Entries::iterator found);
   Entries::iterator addressee(const Packet& packet, const Path& path);
   std::optional<Refusal> accept(const Incoming& incoming);
   static std::optional<Refusal> examine(Entry& entry, const Incoming& incoming, const Packet& packet,
@@ -124,6 +134,7 @@ class Engine {
   Transport& transport_;
   Random random_;
   OnChange changed_;
+  Stranger stranger_;
   Entries sessions_;
   SessionId last_id_ = 0;
   std::map<Path, SessionId> by_path_;

@@ -467,5 +467,54 @@ TEST_CASE_METHOD(Pair, "a session that cannot be is refused, and it is told why"
   CHECK(left.engine.sessions().size() == 1);
 }
 
+TEST_CASE_METHOD(Pair, "a peer that nobody added may begin a session where the owner lets it", "[bfd]") {
+  SessionConfig config = at_right();
+  SessionConfig asked = at_left();
+  SECTION("without authentication") {}
+  SECTION("with authentication") { config.keys = asked.keys = kKeys; }
+  REQUIRE(right->transport.open(Hops::kMulti, IpFamily::kV4).has_value());
+  std::vector<Path> strangers;
+  right->engine.on_stranger([&](const Path& path) {
+    strangers.push_back(path);
+    return std::optional(config);
+  });
+  left_id = left.engine.add(asked).value();
+  run(seconds(3));
+  CHECK(left.state(left_id) == State::kUp);
+  REQUIRE(right->engine.sessions().size() == 1);
+  CHECK(right->engine.sessions().front().state.state == State::kUp);
+  CHECK(right->engine.sessions().front().path == config.path);
+  REQUIRE(strangers.size() == 1);
+  CHECK(strangers.front().peer == ip("10.0.0.1"));
+}
+
+TEST_CASE_METHOD(
+    Pair, "a peer that the owner does not let begin, or that cannot prove itself, leaves nothing behind",
+    "[bfd]") {
+  REQUIRE(right->transport.open(Hops::kMulti, IpFamily::kV4).has_value());
+  std::optional<SessionConfig> answer;
+  auto refusal = Refusal::kNoSession;
+  SECTION("not let") {}
+  SECTION("with another key") {
+    answer = at_right();
+    answer->keys = Keys{{1, "another"}, {}};
+    refusal = Refusal::kDigest;
+  }
+  SECTION("the other way round than its packets say") {
+    answer = at_right();
+    answer->path.peer = ip("10.0.0.9");
+    refusal = Refusal::kAddress;
+  }
+  right->engine.on_stranger([&](const Path&) { return answer; });
+  SessionConfig asked = at_left();
+  asked.keys = kKeys;
+  left_id = left.engine.add(asked).value();
+  run(seconds(3));
+  CHECK(left.state(left_id) == State::kDown);
+  CHECK(right->engine.sessions().empty());
+  CHECK(right->changes.empty());
+  CHECK(right->refused(refusal) >= 3);
+}
+
 }  // namespace
 }  // namespace holdfast::bfd
