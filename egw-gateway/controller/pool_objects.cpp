@@ -18,6 +18,7 @@ constexpr const char* kCore = "egw-core";
 constexpr const char* kHelper = "egw-helper";
 constexpr const char* kKeysPath = "/etc/egw/keys";
 constexpr const char* kLivenessPath = "/etc/egw/liveness";
+constexpr const char* kCoreState = "/var/lib/egw-core";
 constexpr const char* kKeyFile = "private-key";
 constexpr const char* kLivenessFile = "keys";
 constexpr std::size_t kChecksumDigits = 16;
@@ -109,7 +110,7 @@ json core_container(const ObjectOptions& options, const std::string& pool, const
             {"capabilities", {{"drop", json::array({"ALL"})}, {"add", json::array({"NET_ADMIN"})}}}}},
           {"volumeMounts",
            json::array({mount_of("keys", kKeysPath, true), mount_of("liveness", kLivenessPath, true),
-                        mount_of("tun", "/dev/net")})}};
+                        mount_of("state", kCoreState), mount_of("tun", "/dev/net")})}};
 }
 
 // With NET_ADMIN alone /proc/sys is read-only and there is no TUN device.
@@ -137,7 +138,7 @@ json core_pod(const ObjectOptions& options, const std::string& pool, const std::
       {"containers", json::array({core_container(options, pool, gateway)})},
       {"volumes", json::array({secret_file("keys", keys_name(pool), key_name(gateway, key_number), kKeyFile),
                                secret_file("liveness", liveness_name(pool), kLivenessFile, kLivenessFile),
-                               host_folder("tun", "/dev/net")})}};
+                               host_folder("state", kCoreState), host_folder("tun", "/dev/net")})}};
 }
 
 json helper_container(const ObjectOptions& options, const std::string& pool) {

@@ -1,8 +1,5 @@
 #include "test/egw-gateway/helper/gateway_scene.h"
 
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -43,18 +40,6 @@ std::string run_in(int netns, const std::string& command) {
   return out;
 }
 
-[[noreturn]] void become(const std::vector<std::string>& arguments, const std::string& log) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-  ::dup2(out, 1);
-  ::dup2(out, 2);
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  ::execv(argv[0], argv.data());
-  ::_exit(127);
-}
-
 void link(const Machine& one, const std::string& name, int other_netns, const std::string& other_name) {
   nl::Socket socket = nl::Socket::open_in(one.netns.get()).value();
   nl::VethSpec veth;
@@ -65,28 +50,6 @@ void link(const Machine& one, const std::string& name, int other_netns, const st
 }
 
 }  // namespace
-
-void Program::start(int netns, const std::vector<std::string>& arguments, const std::filesystem::path& log) {
-  const Status done = nl::run_in_netns(netns, [&] {
-    pid_ = ::fork();
-    if (pid_ == 0) become(arguments, log.native());
-  });
-  if (!done || pid_ < 0) throw std::runtime_error("cannot start " + arguments.front());
-}
-
-int Program::stop(int signal) {
-  if (pid_ < 0) return -1;
-  ::kill(pid_, signal);
-  ::kill(pid_, SIGCONT);
-  return wait();
-}
-
-int Program::wait() {
-  int status = 0;
-  ::waitpid(pid_, &status, 0);
-  pid_ = -1;
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
 
 Machine::Machine() : netns(new_netns()) {
   run("ip link set lo up; sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");

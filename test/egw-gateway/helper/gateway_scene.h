@@ -1,9 +1,6 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <array>
-#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -11,30 +8,10 @@
 
 #include "common/base/fd.h"
 #include "test/cni-flannel/daemon/flanneld_node.h"
+#include "test/egw-gateway/program.h"
 #include "test/fakes/temporary_folder.h"
 
 namespace holdfast::test {
-
-/// A program in a network namespace. Ends with the object, also when the test is killed.
-class Program {
- public:
-  Program() = default;
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-  ~Program() { stop(SIGKILL); }
-
-  /// What it prints goes to `log`, behind what is there.
-  void start(int netns, const std::vector<std::string>& arguments, const std::filesystem::path& log);
-  /// Returns its exit status, or 128 and the signal that ended it; -1 when it did not run.
-  int stop(int signal);
-  /// Waits for it to end by itself.
-  int wait();
-  void send(int signal) const { ::kill(pid_, signal); }
-  [[nodiscard]] bool runs() const { return pid_ > 0; }
-
- private:
-  pid_t pid_ = -1;
-};
 
 /// Another network namespace that shell commands are run in.
 struct Machine {

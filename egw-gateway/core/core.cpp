@@ -1,0 +1,102 @@
+#include "egw-gateway/core/core.h"
+
+#include <csignal>
+#include <memory>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/event_loop.h"
+#include "common/base/exec.h"
+#include "common/base/first_error.h"
+#include "common/base/metrics.h"
+#include "common/base/service_manager.h"
+#include "common/base/version.h"
+#include "common/base/worker.h"
+#include "common/http/patient_page_server.h"
+#include "egw-gateway/core/core_agent.h"
+#include "egw-gateway/core/core_concerns.h"
+#include "egw-gateway/core/kernel_settings.h"
+#include "egw-gateway/core/prepare.h"
+#include "egw-gateway/health/health_pages.h"
+#include "egw-gateway/source/open_source.h"
+
+namespace holdfast::gateway {
+namespace {
+
+constexpr const char* kProgram = "egw-core";
+
+Status prepare() {
+  FirstError errors;
+  errors.add(prepare_kernel());
+  errors.add(make_tun_device());
+  return errors.result();
+}
+
+/// Held while the program runs: two would take the tunnels from each other. A folder that cannot be written
+/// is no reason for a pool without a gateway.
+Result<Fd> claim_sole_run(Files& files, const std::filesystem::path& state_dir) {
+  const std::filesystem::path path = state_dir / "egw-core.lock";
+  static_cast<void>(files.make_folders(state_dir, 0700));
+  Result<Fd> lock = files.lock(path, std::chrono::milliseconds(0));
+  if (!lock && lock.error().code == Code::kUnavailable) {
+    return fail(Code::kFailedPrecondition, "another egw-core holds " + path.native() +
+                                               "; stop it, or give this one a --state-dir of its own");
+  }
+  return lock ? std::move(lock) : Result<Fd>(Fd());
+}
+
+}  // namespace
+
+Status run_core(const CoreOptions& options, Logger& log) {
+  if (options.prepare) return prepare();
+  HOLDFAST_CHECK(check_kernel({options.link}));
+  PosixFiles files;
+  SystemClock clock;
+  SystemExecutor executor;
+  HOLDFAST_TRY(const Fd alone, claim_sole_run(files, options.state_dir));
+  HOLDFAST_TRY(const wireguard::Engine engine, wireguard::choose_engine(options.wireguard));
+  const std::unique_ptr<wireguard::WireGuard> wireguard = wireguard::make_wireguard(engine, executor, clock);
+  HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
+  HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
+  HOLDFAST_TRY(nl::Socket works_socket, nl::Socket::open());
+  Metrics metrics;
+  metrics.gauge("egw_core_wireguard", "Who does the tunnels.", {{"engine", std::string(to_string(engine))}})
+      .set(1);
+  CoreMetrics core_metrics(metrics);
+  Health health(log, core_concern::kNeeded);
+  CoreStore store(files, options.state_dir, options.pool, options.gateway);
+  CoreLiveness liveness(*loop);
+  CoreWorks works(options.firewall, executor, *wireguard, std::move(works_socket));
+  CoreAgent* running = nullptr;
+  bool leaving = false;
+  HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
+    if (number == SIGHUP && running != nullptr) return running->look_again();
+    if (number == SIGHUP) return;
+    if (running == nullptr || std::exchange(leaving, true)) return loop->stop();
+    running->leave([&] { loop->stop(); });
+  }));
+  Worker worker(*loop);  // after the signals: its thread takes none
+  CoreAgent agent({*loop, worker, files, log, health, core_metrics, socket, store, liveness, works}, options);
+  const std::string by = "egw-core is running, WireGuard by " + std::string(to_string(engine));
+  log.info("egw-core begins", {{"version", version()},
+                               {"pool", options.pool},
+                               {"gateway", options.gateway},
+                               {"wireguard", to_string(engine)}});
+  HOLDFAST_TRY(const OpenedSource source,
+               open_source(options.source, options.pool, kProgram, *loop, files, metrics));
+  http::PatientPageServer server(
+      *loop, options.healthz,
+      [&](const http::RequestHead& head) { return health_page(head, kProgram, by, health, metrics); }, log,
+      "--healthz");
+  server.start();
+  HOLDFAST_CHECK(agent.start(*source.source));
+  running = &agent;
+  ServiceManager manager(environment_variable("NOTIFY_SOCKET").value_or(""));
+  manager.ready();
+  HOLDFAST_CHECK(loop->run());
+  manager.stopping();
+  log.info("egw-core ends; tunnels, routes and rules stay as they are");
+  return {};
+}
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,247 @@
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "common/base/linked_file.h"
+#include "common/base/text.h"
+#include "egw-gateway/bfd/key_file.h"
+#include "egw-gateway/core/core_agent.h"
+#include "egw-gateway/core/core_concerns.h"
+
+// A round of the agent: from what is known to what the kernel has.
+namespace holdfast::gateway {
+namespace {
+
+constexpr std::size_t kMaxKeyBytes = 256;
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) out += (out.empty() ? "" : "; ") + text;
+  return out;
+}
+
+std::string shown(const std::string& name) { return name.empty() ? "none" : name; }
+
+std::string trouble_of(const Status& done) { return done ? "" : done.error().message; }
+
+Result<wireguard::SecretKey> read_private_key(Files& files, const std::filesystem::path& path) {
+  HOLDFAST_TRY(const std::string text, read_linked_file(files, path, kMaxKeyBytes));
+  Result<wireguard::SecretKey> key = wireguard::SecretKey::parse(trim(text));
+  if (!key) return tl::unexpected(std::move(key).error().within(path.native()));
+  return key;
+}
+
+}  // namespace
+
+Status CoreAgent::put_all_right() {
+  read_key();
+  tools_.health.set(core_concern::kPoolKnown,
+                    known_ ? "" : "the pool's EdgeGateway was neither stored nor told");
+  HOLDFAST_TRY(edge_, read_edge_link(tools_.socket, options_.link));
+  const CoreSelf self{.name = options_.gateway,
+                      .private_key = key_.value_or(wireguard::SecretKey(wireguard::KeyBytes{})),
+                      .edge_link = options_.link,
+                      .edge_mtu = edge_.mtu,
+                      .tunnel_mtu = options_.mtu,
+                      .edge_networks = edge_.networks()};
+  plan_ = plan_core(known_.value_or(EdgeGateway{}), self);
+  if (!key_) {
+    plan_.tunnels.clear();
+    plan_.access.clear();
+  }
+  if (known_) tools_.health.set(core_concern::kPoolClear, joined(plan_.faults));
+  want_nodes();
+  want_works();
+  want_access();
+  look_at_choice();
+  return put_routes();
+}
+
+void CoreAgent::read_key() {
+  Result<wireguard::SecretKey> key = read_private_key(tools_.files, options_.private_key);
+  // the one that is in use does as long as it is asked for
+  tools_.health.set(core_concern::kKeyUsable, key || key_ ? "" : key.error().message);
+  if (key) key_read(*std::move(key));
+}
+
+void CoreAgent::key_read(wireguard::SecretKey key) {
+  const auto public_key = wireguard::public_key_of(key);
+  const bool known = !known_ || (public_key && is_known_key(*known_, options_.gateway, *public_key));
+  tools_.health.set(core_concern::kKeyKnown,
+                    known
+                        ? ""
+                        : "the EdgeGateway does not tell the access points of the key in " +
+                              options_.private_key.native() + "; let the controller publish its public half");
+  if (!key_) {
+    key_ = std::move(key);
+  } else if (known && key != *key_ && !next_key_ && !leaving_) {
+    next_key_ = std::move(key);
+    leave([this] { change_key(); });
+  }
+}
+
+/// Whoever sends to us has gone: now no packet is lost between the old sessions and the new ones.
+void CoreAgent::change_key() {
+  tools_.log.info("the private key is another one from now on");
+  key_ = std::exchange(next_key_, std::nullopt);
+  applying_key_ = true;
+  round();
+}
+
+void CoreAgent::key_changed() {
+  applying_key_ = false;
+  leaving_ = false;
+  // who was up has to be heard anew, or is missed
+  for (const AccessTarget& target : plan_.access) history_.forget(target.name);
+  tools_.liveness.leave(false);
+  round_after({});
+}
+
+void CoreAgent::want_nodes() {
+  std::optional<CoreLiveness::NodeRules> rules;
+  std::string trouble;
+  Result<std::optional<bfd::Keys>> keys = std::optional<bfd::Keys>();
+  if (!options_.bfd_keys.empty()) {
+    auto read = bfd::read_key_file(tools_.files, options_.bfd_keys);
+    if (read) {
+      keys = std::optional(*std::move(read));
+    } else {
+      keys = tl::unexpected(std::move(read).error());
+    }
+  } else if (plan_.signs) {
+    keys = fail(Code::kFailedPrecondition, "the pool's liveness is signed, and --bfd-keys tells no keys");
+  }
+  if (!keys) {
+    trouble = keys.error().message + "; no node is believed";
+  } else {
+    rules = CoreLiveness::NodeRules{
+        .own = plan_.own,
+        .is_node = [reachability = plan_.reachability](
+                       const IpAddress& address) { return is_nodes_own(reachability, address); },
+        .timers = plan_.node_timers,
+        .keys = *std::move(keys)};
+  }
+  const Status done = tools_.liveness.want_nodes(std::move(rules));
+  tools_.health.set(core_concern::kNodesHeard, done ? trouble : done.error().message);
+}
+
+void CoreAgent::want_works() {
+  if (working_) {
+    work_again_ = true;
+    return;
+  }
+  working_ = true;
+  const auto look = std::make_shared<CoreWorks::Look>();  // shared by the job and what comes after it
+  tools_.worker.run([&works = tools_.works, wanted = CoreWorks::Wanted{plan_.reachability, plan_.tunnels},
+                     look] { *look = works.look(wanted); },
+                    [this, look] { works_done(*look); });
+}
+
+void CoreAgent::works_done(const CoreWorks::Look& look) {
+  working_ = false;
+  tools_.health.set(core_concern::kRulesInPlace, trouble_of(look.rules.done));
+  tools_.health.set(core_concern::kTunnelsInPlace, trouble_of(look.tunnels.done));
+  if (look.rules.mended != 0) {
+    tools_.log.warning("rules put right that others had changed", {{"families", look.rules.mended}});
+    tools_.metrics.rules_mended.add(static_cast<double>(look.rules.mended));
+  }
+  for (const std::string& news : look.tunnels.news) tools_.log.info("tunnel", {{"what", news}});
+  if (!look.tunnels.news.empty()) tools_.metrics.tunnels_mended.add();
+  std::map<std::string, int> links;
+  for (const TunnelView& view : look.tunnels.tunnels) {
+    if (view.ifindex != 0) links[view.link] = view.ifindex;
+    const auto target = std::ranges::find(plan_.access, view.link, &AccessTarget::link);
+    if (target == plan_.access.end()) continue;
+    const bool up = history_.state(target->name) == LivenessState::kUp;
+    tools_.metrics.show(*target, view, up, tools_.loop.clock().now());
+  }
+  tools_.metrics.show(look.rules.counts);
+  const bool others = links != links_;
+  links_ = std::move(links);
+  if (!adopted_) adopt();
+  const bool again = std::exchange(work_again_, false);
+  if (applying_key_ && !again) return key_changed();
+  if (again) want_works();
+  if (others) round_after({});
+}
+
+void CoreAgent::want_access() {
+  std::vector<CoreLiveness::Access> wanted;
+  for (const AccessTarget& target : plan_.access) {
+    const auto link = links_.find(target.link);
+    if (link == links_.end()) continue;
+    wanted.push_back({target, link->second});
+    history_.watch(target.name, now());
+  }
+  const Status done = tools_.liveness.want_access(wanted);
+  if (!done) tools_.log.warning("access points", {{"error", done.error().message}});
+}
+
+void CoreAgent::look_at_choice() {
+  if (leaving_ || !adopted_) return;
+  std::vector<Candidate> candidates;
+  for (const AccessTarget& target : plan_.access) {
+    Candidate candidate{.name = target.name, .priority = target.priority};
+    candidate.reachable = links_.contains(target.link);
+    history_.describe(candidate, now());
+    candidates.push_back(std::move(candidate));
+  }
+  const Choice before = choice_;
+  choice_ = choose(candidates, before, now());
+  show_choice(before);
+  const bool open = !choice_.active.empty() && history_.state(choice_.active) == LivenessState::kUp;
+  tools_.health.set(core_concern::kCloudReachable, open ? "" : "no access point answers through its tunnel");
+  tools_.liveness.open(open);
+}
+
+void CoreAgent::show_choice(const Choice& before) {
+  if (choice_.active == before.active) return;
+  tools_.log.info(
+      "way to the cloud",
+      {{"access_point", shown(choice_.active)}, {"before", shown(before.active)}, {"why", choice_.why}});
+  if (choice_.active.empty()) {
+    tools_.metrics.outages.add();
+  } else if (!before.last.empty() && before.last != choice_.active) {
+    tools_.metrics.switches.add();
+  }
+}
+
+/// What an earlier run had chosen counts on until its access point is heard or missed.
+void CoreAgent::adopt() {
+  adopted_ = true;
+  for (const AccessTarget& target : plan_.access) {
+    const auto link = links_.find(target.link);
+    if (link == links_.end() || link->second != link_before_) continue;
+    choice_.active = choice_.last = target.name;
+    tools_.log.info("way to the cloud as before", {{"access_point", target.name}});
+  }
+}
+
+int CoreAgent::active_link() const {
+  if (!adopted_) return link_before_;
+  const auto target = std::ranges::find(plan_.access, choice_.active, &AccessTarget::name);
+  if (target == plan_.access.end()) return 0;
+  const auto link = links_.find(target->link);
+  return link == links_.end() ? 0 : link->second;
+}
+
+Status CoreAgent::put_routes() {
+  if (!known_) return {};
+  std::vector<nl::Route> wanted = cloud_routes(plan_.ranges, active_link());
+  for (nl::Route& route : host_routes(edge_)) wanted.push_back(std::move(route));
+  HOLDFAST_TRY(const std::size_t changes, put_cloud_routes(tools_.socket, wanted));
+  if (changes != 0 && wanted == routes_) {
+    tools_.log.warning("routes put right that others had changed", {{"changes", changes}});
+    tools_.metrics.routes_mended.add();
+  }
+  routes_ = std::move(wanted);
+  return {};
+}
+
+void CoreAgent::show() {
+  tools_.metrics.nodes.set(static_cast<double>(tools_.liveness.nodes()));
+  tools_.metrics.nodes_up.set(static_cast<double>(tools_.liveness.nodes_up()));
+  tools_.metrics.ready.set(tools_.health.ready() ? 1 : 0);
+}
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,48 @@
+#include "egw-gateway/core/core_works.h"
+
+#include <utility>
+
+#include "common/netlink/sysctl.h"
+#include "egw-gateway/core/core_plan.h"
+
+namespace holdfast::gateway {
+namespace {
+
+std::vector<IpFamily> kernels_families() {
+  std::vector<IpFamily> out{IpFamily::kV4};
+  if (nl::get_sysctl("net/ipv6/conf/all/forwarding")) out.push_back(IpFamily::kV6);
+  return out;
+}
+
+}  // namespace
+
+CoreWorks::CoreWorks(firewall::BackEnd back_end, Executor& executor, wireguard::WireGuard& wireguard,
+                     nl::Socket socket)
+    : back_end_(back_end),
+      executor_(executor),
+      families_(kernels_families()),
+      tunnels_(wireguard, std::move(socket), kTunnelPrefix) {}
+
+Status CoreWorks::choose() {
+  if (rules_) return {};
+  std::vector<firewall::RuleSet> sets;
+  for (const IpFamily family : families_) sets.push_back(reachability_rules({}, family).set);
+  HOLDFAST_TRY(firewall_, firewall::choose_firewall(back_end_, executor_, sets));
+  rules_.emplace(*firewall_->firewall, families_);
+  return {};
+}
+
+CoreWorks::Look CoreWorks::look(const Wanted& wanted) {
+  Look out;
+  out.rules.done = choose();
+  if (out.rules.done) out.rules = rules_->look(wanted.reachability);
+  ruled_ = ruled_ || out.rules.done.has_value();
+  if (ruled_) {
+    out.tunnels = tunnels_.look(wanted.tunnels);
+  } else {
+    out.tunnels.done = fail(Code::kFailedPrecondition, "no tunnel is made before the rules stand");
+  }
+  return out;
+}
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,170 @@
+// egw-core as it is run: wireguard-go, packet-filter rules and BFD, in network namespaces.
+
+#include <fstream>
+#include <thread>
+
+#include "test/catch.h"
+#include "test/egw-gateway/core/core_scene.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using test::CoreScene;
+using test::Datagram;
+using test::until;
+
+constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(20);
+constexpr std::chrono::milliseconds kAbsence{300};
+
+IpAddress ip(const char* text) { return IpAddress::parse(text).value(); }
+
+struct Way {
+  const char* name;
+  bool from_edge;
+  const char* from;
+  const char* to;
+  const char* seen_as;  ///< null: it does not come through
+};
+
+const Way kWays[] = {
+    {"pod to VPC", true, "10.244.2.20", "172.16.0.5", "10.244.2.20"},
+    {"VPC to pod", false, "172.16.0.5", "10.244.2.20", "172.16.0.5"},
+    {"node to VPC", true, "192.168.77.2", "172.16.0.5", "198.18.0.7"},
+    {"node by its overlay address", true, "10.244.2.0", "172.16.0.5", "198.18.0.7"},
+    {"VPC to node", false, "172.16.0.5", "192.168.77.2", nullptr},
+    {"VPC to a node's overlay address", false, "172.16.0.5", "10.244.2.0", nullptr},
+    {"else at the edge to VPC", true, "192.168.77.9", "172.16.0.5", nullptr},
+    {"IPv6 pod to VPC", true, "fd00:244:0:2::20", "fd00:172::5", "fd00:244:0:2::20"},
+    {"IPv6 VPC to pod", false, "fd00:172::5", "fd00:244:0:2::20", "fd00:172::5"},
+    {"IPv6 node to VPC", true, "fd00:77::2", "fd00:172::5", "fd00:99::7"},
+    {"IPv6 VPC to node", false, "fd00:172::5", "fd00:77::2", nullptr},
+};
+
+void check_ways(const CoreScene& scene) {
+  for (const Way& way : kWays) {
+    INFO(way.name);
+    const test::Place& sender = way.from_edge ? scene.edge : scene.cloud;
+    const test::Place& receiver = way.from_edge ? scene.cloud : scene.edge;
+    Datagram datagram(sender, ip(way.from), receiver, ip(way.to));
+    const Datagram::Fate fate = datagram.fate(way.seen_as != nullptr ? kPatience : kAbsence);
+    CHECK(fate.seen_as == (way.seen_as == nullptr ? std::nullopt : std::optional(ip(way.seen_as))));
+  }
+}
+
+TEST_CASE_METHOD(CoreScene, "Through egw-core exactly what may pass passes, and what is refused is counted",
+                 "[egw-core]") {
+  start_all();
+  check_ways(*this);
+  until([&] { return metric("egw_core_packets{passage=\"refused-to-node\"}") >= 3; });
+  CHECK(metric("egw_core_packets{passage=\"pod-to-vpc\"}") >= 2);
+  CHECK(metric("egw_core_wireguard{engine=\"userspace\"}") == 1);
+  CHECK(metric("egw_core_handshake_age_seconds{access_point=\"one\"}") >= 0);
+  CHECK_THAT(page("/healthz"), Catch::Contains("WireGuard by userspace"));
+  // its own subnet by the host
+  CHECK_THAT(core.run("ip route show 10.244.1.0/24"), Catch::Contains("via 10.244.1.1 dev eth0"));
+}
+
+TEST_CASE_METHOD(CoreScene,
+                 "A killed egw-core goes on as it was, also when nobody tells it of its pool any more",
+                 "[egw-core]") {
+  start_all();
+  unpublish();
+  program.stop(SIGKILL);
+  // tunnels, rules and routes outlive it
+  CHECK(reaches());
+  start();
+  until([&] { return page("/readyz").find(" 200 OK") != std::string::npos; });
+  until([&] { return node_log().ends_with("up\n"); });
+  CHECK(reaches());
+  check_ways(*this);
+}
+
+TEST_CASE_METHOD(CoreScene, "When an access point dies another is sent to, and with none nodes are told",
+                 "[egw-core]") {
+  start_all();
+  until(
+      [&] { return core.run("ip route show 172.16.0.0/12 metric 37").find("wg-one") != std::string::npos; });
+  one.die();
+  return_by(2);
+  until(
+      [&] { return core.run("ip route show 172.16.0.0/12 metric 37").find("wg-two") != std::string::npos; });
+  until([&] { return reaches(); });
+  CHECK(metric("egw_core_switches_total") == 1);
+  two.die();
+  until([&] { return node_log().ends_with("down: concatenated path down\n"); });
+  CHECK(core.run("ip route show 172.16.0.0/12 metric 37").empty());
+  CHECK_THAT(core.run("ip route show 172.16.0.0/12"), Catch::Contains("unreachable"));
+  CHECK_THAT(page("/readyz"), Catch::Contains("503") && Catch::Contains("CloudReachable"));
+}
+
+TEST_CASE_METHOD(CoreScene, "Another private key is taken into use while it runs", "[egw-core]") {
+  start_all();
+  const auto before = wireguard::PublicKey::parse(public_keys.at(0)).value();
+  const auto after = new_key();
+  until([&] { return page("/readyz?verbose").find("[-]KeyKnown") != std::string::npos; });
+  CHECK(reaches());
+  for (test::AccessEnd* access : {&one, &two}) access->take({after, before});
+  publish();
+  until([&] { return one.has_heard(after) && two.has_heard(after); });
+  for (test::AccessEnd* access : {&one, &two}) access->take({before, after});
+  until([&] { return reaches(); });
+  until([&] { return node_log().ends_with("up\n"); });
+  CHECK_THAT(node_log(), Catch::Contains("down: administratively down"));
+}
+
+TEST_CASE_METHOD(CoreScene, "A planned end tells nodes first, and forwards until they have heard",
+                 "[egw-core]") {
+  start_all();
+  program.send(SIGTERM);
+  until([&] { return node_log().ends_with("down: administratively down\n"); });
+  CHECK(reaches());
+  CHECK(program.wait() == 0);
+  CHECK_THAT(log(), Catch::Contains("egw-core ends"));
+}
+
+TEST_CASE_METHOD(CoreScene, "Nobody without the keys is let up, nor a pod that has them", "[egw-core]") {
+  start_all();
+  node.stop(SIGTERM);
+  const auto is_let_up = [&](const char* from, const char* secret) {
+    test::Program stranger;
+    stranger.start(edge.netns(), {BFD_SPEAKER_PROGRAM, "multi", from, "10.244.1.7", secret},
+                   folder / "stranger.log");
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+    return std::filesystem::file_size(folder / "stranger.log") != 0;
+  };
+  CHECK_FALSE(is_let_up("192.168.77.2", "guessed"));
+  CHECK_FALSE(is_let_up("10.244.2.20", "between nodes and us"));
+  node.start(edge.netns(),
+             {BFD_SPEAKER_PROGRAM, "multi", "192.168.77.2", "10.244.1.7", "between nodes and us"},
+             folder / "let.log");
+  until([&] { return std::filesystem::file_size(folder / "let.log") != 0; });
+}
+
+TEST_CASE_METHOD(CoreScene, "What others do to rules, routes and tunnels is put right", "[egw-core]") {
+  start_all();
+  const char* harm = "";
+  SECTION("a route") { harm = "ip route del 172.16.0.0/12 metric 37"; }
+  SECTION("a tunnel") { harm = "ip link del wg-one"; }
+  SECTION("the rules") { harm = "nft flush ruleset"; }
+  static_cast<void>(core.run(harm));
+  until([&] { return reaches(); });
+  if (std::string(harm).starts_with("nft")) until([&] { return metric("egw_core_rules_mended_total") >= 1; });
+  check_ways(*this);
+}
+
+TEST_CASE_METHOD(CoreScene, "Without what it needs of the kernel egw-core does not begin, and names the cure",
+                 "[egw-core]") {
+  static_cast<void>(new_key());
+  publish();
+  static_cast<void>(core.run("sysctl -qw net.ipv4.ip_forward=0"));
+  start();
+  CHECK(program.wait() == 1);
+  CHECK_THAT(log(), Catch::Contains("sysctl -w net/ipv4/ip_forward=1"));
+  test::Program prepare;
+  prepare.start(core.netns(), {EGW_CORE_PROGRAM, "--prepare"}, folder / "prepare.log");
+  CHECK(prepare.wait() == 0);
+  CHECK(core.run("sysctl -n net.ipv4.ip_forward") == "1\n");
+}
+
+}  // namespace
+}  // namespace holdfast::gateway

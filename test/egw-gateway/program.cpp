@@ -1,0 +1,51 @@
+#include "test/egw-gateway/program.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <stdexcept>
+
+#include "common/netlink/netns.h"
+
+namespace holdfast::test {
+namespace {
+
+[[noreturn]] void become(const std::vector<std::string>& arguments, const std::string& log) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+  ::dup2(out, 1);
+  ::dup2(out, 2);
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  ::execv(argv[0], argv.data());
+  ::_exit(127);
+}
+
+}  // namespace
+
+void Program::start(int netns, const std::vector<std::string>& arguments, const std::filesystem::path& log) {
+  const Status done = nl::run_in_netns(netns, [&] {
+    pid_ = ::fork();
+    if (pid_ == 0) become(arguments, log.native());
+  });
+  if (!done || pid_ < 0) throw std::runtime_error("cannot start " + arguments.front());
+}
+
+int Program::stop(int signal) {
+  if (pid_ < 0) return -1;
+  ::kill(pid_, signal);
+  ::kill(pid_, SIGCONT);
+  return wait();
+}
+
+int Program::wait() {
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  pid_ = -1;
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+}  // namespace holdfast::test
