@@ -98,6 +98,12 @@ Status check_device(const std::string& device) {
   return {};
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
 std::string said(const CommandResult& result) {
   const std::string text(trim(result.errors.empty() ? result.output : result.errors));
   return text.empty() ? "it wrote nothing" : text;
@@ -235,7 +241,11 @@ Status FileSystems::make(const std::string& device, const FileSystemSpec& spec,
       mkfs_words(spec, find_version(version.output + version.errors), running_kernel());
   words.push_back(device);
   HOLDFAST_TRY(const CommandResult made, run(program, std::move(words), deadline));
-  return made.succeeded() ? Status{} : Status(failed(program, device, made));
+  if (made.succeeded()) return {};
+  tl::unexpected<Error> error = failed(program, device, made);
+  if (spec.options.empty()) return error;
+  error.value().message += "; mkfsOptions were '" + joined(spec.options) + "'";
+  return error;
 }
 
 Result<CheckOutcome> FileSystems::check(const std::string& device, FsType type,

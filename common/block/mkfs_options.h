@@ -20,10 +20,11 @@ enum class FsType : std::uint8_t { kExt3, kExt4, kXfs, kVfat };
 [[nodiscard]] std::vector<std::string> split_words(std::string_view text);
 
 /// Whether mkfs may be run with these words of a user's. Allowed is a list: options of size, layout, features
-/// and label. Refused is everything else: what names a path or a device (-d, -J device=, -l logdev=, -p, -r),
-/// what forces, dry-runs or chooses the uuid, what makes no file system (journal_dev), and what puts backup
-/// superblocks where the blank proof does not look (-g, -C, bigalloc, offset=). Errors: kInvalidArgument
-/// naming the word.
+/// and label, with values that give a file system which can be mounted on any machine. Refused is everything
+/// else: what names a path or a device (-d, -J device=, -l logdev=, -p, -r), what forces, dry-runs or chooses
+/// the uuid, what makes no file system (journal_dev), and what puts backup superblocks where the blank proof
+/// does not look (-g, -C, bigalloc, sparse_super2, offset=, agsize=). Whether the device has room for all of
+/// it mkfs alone can tell. Errors: kInvalidArgument naming the word.
 [[nodiscard]] Status check_mkfs_options(FsType type, const std::vector<std::string>& words);
 
 }  // namespace holdfast::block

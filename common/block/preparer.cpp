@@ -30,10 +30,15 @@ Result<std::string> Preparer::prepare(const PrepareRequest& request, ProvenanceR
                                       std::chrono::milliseconds deadline,
                                       const std::function<bool()>& cancelled) {
   HOLDFAST_TRY(const FsType type, parse_fs_type(request.fs_type));
-  HOLDFAST_CHECK(check_mkfs_options(type, request.mkfs_options));
+  // What was made with an option that is refused since then is still mounted.
+  const Status checked = check_mkfs_options(type, request.mkfs_options);
+  const Provenance::Kind known = request.provenance.kind;
+  const bool to_make = known == Provenance::Kind::kNew || known == Provenance::Kind::kFormatting;
+  if (to_make) HOLDFAST_CHECK(checked);
   HOLDFAST_TRY(FormatDecision decision, decide(request, type, cancelled));
   if (auto* refused = std::get_if<Refuse>(&decision)) return tl::unexpected(std::move(refused->error));
   if (std::holds_alternative<Format>(decision)) {
+    HOLDFAST_CHECK(checked);
     HOLDFAST_CHECK(format(request, type, record, deadline));
     return request.raw ? std::string() : std::string(to_string(type));
   }

@@ -159,7 +159,12 @@ Status SystemMounter::stage(const StageRequest& request) {
   HOLDFAST_TRY(const Fd folder, empty_folder(beneath_, place, request.target));
   if (::mount(request.device.c_str(), path_of(folder).c_str(), request.fs_type.c_str(), request.options.flags,
               request.options.data.c_str()) != 0) {
-    return fail_errno(errno, "mount " + request.device + " as " + request.fs_type + " at " + request.target);
+    tl::unexpected<Error> error =
+        fail_errno(errno, "mount " + request.device + " as " + request.fs_type + " at " + request.target);
+    if (error.value().sys_errno != EINVAL) return error;
+    error.value().message += "; its options were '" + request.options.data +
+                             "', and the kernel's log (dmesg) says which it refuses, or what it misses";
+    return error;
   }
   return {};
 }

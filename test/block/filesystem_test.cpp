@@ -25,12 +25,13 @@ std::string joined(const std::vector<std::string>& words) {
 TEST_CASE("mkfs options of size, layout, features and label are allowed", "[block]") {
   for (const char* text :
        {"", "-b 4096 -i 8192 -m 0", "-m0 -I 256", "-O ^has_journal,extent -L data_1",
-        "-E stride=16,stripe_width=64,nodiscard", "-J size=64 -T largefile4", "-N 1000 -j"}) {
+        "-E stride=16,stripe_width=64,nodiscard", "-J size=64 -T largefile4", "-N 1000 -j",
+        "-O project,quota", "-m 0.5 -b 1024", "-m 50 -i 65536", "-O ^64bit,^metadata_csum,^resize_inode"}) {
     CAPTURE(text);
     CHECK(check_mkfs_options(FsType::kExt4, split_words(text)));
   }
   for (const char* text : {"-i size=512 -n ftype=1", "-d su=64k,sw=4", "-m reflink=0,bigtime=0 -K",
-                           "-l size=64m -s size=4096"}) {
+                           "-l size=64m -s size=4096", "-d agcount=16 -b size=4096", "-i maxpct=5"}) {
     CAPTURE(text);
     CHECK(check_mkfs_options(FsType::kXfs, split_words(text)));
   }
@@ -49,6 +50,30 @@ TEST_CASE("mkfs options that name a place, force, or escape the blank proof are 
       {FsType::kExt4, "-J size=4,device=UUID=1", "'-J size=4,device=UUID=1'"},
       {FsType::kExt4, "-O journal_dev", "'-O journal_dev'"},
       {FsType::kExt4, "-O extent,bigalloc", "'-O extent,bigalloc'"},
+      {FsType::kExt4, "-O BIGALLOC", "'-O BIGALLOC'"},
+      {FsType::kExt4, "-O Journal_dev", "'-O Journal_dev'"},
+      {FsType::kExt4, "-O FEATURE_I3", "'-O FEATURE_I3'"},
+      {FsType::kExt4, "-O feature_r9", "'-O feature_r9'"},
+      {FsType::kExt4, "-O ^FEATURE_C2", "'-O ^FEATURE_C2'"},
+      {FsType::kExt4, "-O sparse_super2", "'-O sparse_super2'"},
+      {FsType::kExt4, "-O ^sparse_super", "'-O ^sparse_super'"},
+      {FsType::kExt4, "-O meta_bg", "'-O meta_bg'"},
+      {FsType::kExt4, "-O none", "'-O none'"},
+      {FsType::kExt4, "-O ^", "'-O ^'"},
+      {FsType::kExt4, "-O ^^extent", "'-O ^^extent'"},
+      {FsType::kExt4, "-E num_backup_sb=1", "'-E num_backup_sb=1'"},
+      {FsType::kExt4, "-T hurd", "'-T hurd'"},
+      {FsType::kExt4, "-b 65536", "'-b 65536'"},
+      {FsType::kExt4, "-b 4097", "'-b 4097'"},
+      {FsType::kExt4, "-m 200", "'-m 200'"},
+      {FsType::kExt4, "-m 50.1", "'-m 50.1'"},
+      {FsType::kExt4, "-m nan", "'-m nan'"},
+      {FsType::kExt4, "-m 1e1", "'-m 1e1'"},
+      {FsType::kExt4, "-m -1", "'-m -1'"},
+      {FsType::kExt4, "-i 512", "'-i 512'"},
+      {FsType::kExt4, "-I 8192", "'-I 8192'"},
+      {FsType::kExt4, "-N 0", "'-N 0'"},
+      {FsType::kExt4, "-N 99999999999", "'-N 99999999999'"},
       {FsType::kExt4, "-F", "'-F'"},
       {FsType::kExt4, "-n", "'-n'"},
       {FsType::kExt4, "-S", "'-S'"},
@@ -70,12 +95,21 @@ TEST_CASE("mkfs options that name a place, force, or escape the blank proof are 
       {FsType::kExt4, "-qF", "'-q F'"},
       {FsType::kXfs, "-l logdev=/dev/sda", "'-l logdev=/dev/sda'"},
       {FsType::kXfs, "-d file=1,name=x", "'-d file=1,name=x'"},
+      {FsType::kXfs, "-d agcount=5", "'-d agcount=5'"},
+      {FsType::kXfs, "-d agcount", "'-d agcount'"},
+      {FsType::kXfs, "-d agcount=4,agcount=5", "'-d agcount=4,agcount=5'"},
+      {FsType::kXfs, "-d agsize=64m", "'-d agsize=64m'"},
+      {FsType::kXfs, "-b size=65536", "'-b size=65536'"},
+      {FsType::kXfs, "-b size=1024", "'-b size=1024'"},
+      {FsType::kXfs, "-s size=32768", "'-s size=32768'"},
       {FsType::kXfs, "-m uuid=1", "'-m uuid=1'"},
       {FsType::kXfs, "-p /etc/passwd", "'-p'"},
       {FsType::kXfs, "-r rtdev=x", "'-r'"},
       {FsType::kXfs, "-f", "'-f'"},
       {FsType::kXfs, "-c options=/x", "'-c'"},
       {FsType::kVfat, "-C x 100", "'-C'"},
+      {FsType::kVfat, "-S 32768", "'-S 32768'"},
+      {FsType::kVfat, "-F 64", "'-F 64'"},
       {FsType::kVfat, "-i 12345678", "'-i'"},
   };
   for (const Case& c : cases) {

@@ -88,6 +88,9 @@ TEST_CASE("mkfs that fails says what it said", "[block]") {
   const Status made = tools.make(disk, {.type = FsType::kExt4, .uuid = "no-uuid"});
   CHECK(made.error().code == Code::kInternal);
   CHECK(made.error().message.find("UUID") != std::string::npos);
+  const Status too_many =
+      tools.make(disk, {.type = FsType::kExt4, .uuid = new_uuid(), .options = split_words("-N 99999999")});
+  CHECK(too_many.error().message.ends_with("; mkfsOptions were '-N 99999999'"));
 }
 
 TEST_CASE("A check tells a clean file system from a mended one and from one that is beyond it", "[block]") {

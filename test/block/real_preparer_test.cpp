@@ -73,6 +73,11 @@ TEST_CASE_METHOD(Node, "A new volume is formatted once, and the record is ahead 
   const Provenance made = record.written[1];
   CHECK(prepare(request(made)) == "ext4");
   CHECK(record.written.size() == 2);
+  PrepareRequest refused_since = request(made);
+  refused_since.mkfs_options = {"-O", "meta_bg"};
+  CHECK(prepare(refused_since) == "ext4");
+  refused_since.provenance = {};
+  CHECK(prepare(refused_since) == "ext4");
 }
 
 TEST_CASE_METHOD(Node, "A format that was cut off at either record goes on", "[block]") {

@@ -52,16 +52,16 @@ TEST_CASE_METHOD(Reading, "Whatever tells of another life of the device has it r
                  "[block]") {
   struct Case {
     const char* name;
-    void (*changes)(DeviceLife& life);
+    void (*changes)(DeviceLife& other);
   };
   const Case cases[] = {
-      {"another number", [](DeviceLife& life) { life.number = 8; }},
-      {"another device of that number", [](DeviceLife& life) { life.inode = 71; }},
-      {"it went and came again", [](DeviceLife& life) { life.sequence = 2; }},
-      {"another volume", [](DeviceLife& life) { life.source = "LVM-2"; }},
-      {"another size", [](DeviceLife& life) { life.size_bytes = 12 * kMiB; }},
-      {"it was written to", [](DeviceLife& life) { life.written_bytes += 512; }},
-      {"something on it was discarded", [](DeviceLife& life) { life.released_bytes += 512; }},
+      {"another number", [](DeviceLife& other) { other.number = 8; }},
+      {"another device of that number", [](DeviceLife& other) { other.inode = 71; }},
+      {"it went and came again", [](DeviceLife& other) { other.sequence = 2; }},
+      {"another volume", [](DeviceLife& other) { other.source = "LVM-2"; }},
+      {"another size", [](DeviceLife& other) { other.size_bytes = 12 * kMiB; }},
+      {"it was written to", [](DeviceLife& other) { other.written_bytes += 512; }},
+      {"something on it was discarded", [](DeviceLife& other) { other.released_bytes += 512; }},
   };
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.name) {

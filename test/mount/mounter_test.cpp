@@ -191,6 +191,16 @@ TEST_CASE("Every place at which a device is used is known, and nothing else", "[
   CHECK(mounter.entry_at("/mnt/elsewhere").error().code == Code::kInvalidArgument);
 }
 
+TEST_CASE("Options that the kernel refuses are told", "[mount]") {
+  RealWorld world(Beneath::Method::kOpenat2, BindMethod::kAside);
+  StageRequest wanted = stage_of(world.disk(), kStage);
+  wanted.options.data = "data=foo";
+  const Status done = world.mounter().stage(wanted);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == Code::kInvalidArgument);
+  CHECK(done.error().message.find("its options were 'data=foo'") != std::string::npos);
+}
+
 TEST_CASE("What is not a block device is neither staged nor published", "[mount]") {
   const auto world = any_world();
   CHECK(world->mounter().stage(stage_of("/dev/null", kStage)).error().code == Code::kInvalidArgument);
