@@ -35,13 +35,16 @@ PlanRow row_of(const QuotaPathEntry& entry) {
           .reason = {}};
 }
 
-// Of this device, also where nothing of it lasts and its name must do.
-std::string known_provenance(const Pins& pins, const Target& target) {
-  if (target.pin) return target.pin->provenance;
+// Of this device. Where nothing of it lasts and its name must do, another disk may have come under that: what
+// is told by the uuid of its file system is known of that one alone, and what allows to format, of none.
+block::Provenance known_provenance(const Pins& pins, const Target& target) {
+  if (target.pin && target.pin->lasts()) return block::parse_provenance(target.pin->provenance);
   for (const Pin& pin : pins) {
-    if (pin.entry == target.entry && pin.selector == target.selector) return pin.provenance;
+    if (pin.entry != target.entry || pin.selector != target.selector) continue;
+    const block::Provenance told = block::parse_provenance(pin.provenance);
+    return told.kind == block::Provenance::Kind::kFormatted ? told : block::Provenance{};
   }
-  return "";
+  return {};
 }
 
 }  // namespace
@@ -75,7 +78,7 @@ QuotaPlan plan_quota_path(const QuotaPathEntry& entry, const NodeFacts& facts, c
              plan.row.reason.empty()) {
     plan.row.action = Action::kMount;
     plan.kernel_name = device->kernel_name;
-    plan.provenance = block::parse_provenance(known_provenance(pins, *target));
+    plan.provenance = known_provenance(pins, *target);
   }
   return plan;
 }

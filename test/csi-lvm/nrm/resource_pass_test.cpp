@@ -222,6 +222,29 @@ TEST_CASE_METHOD(Node, "A quotapath is refused for what is in its way, and told 
   }
 }
 
+TEST_CASE_METHOD(Node, "A format that was cut off goes on upon the same disk, never upon one of its name",
+                 "[nrm]") {
+  using Kind = block::Provenance::Kind;
+  for (const std::string& wwn : {std::string("b"), std::string()}) {
+    DYNAMIC_SECTION("wwn '" << wwn << "'") {
+      add_disk("vdb", wwn);
+      mounts.answer = fail(Code::kAborted, "1 of 2 bytes");
+      run("", kPath);
+      Pins pins = load_pins(files, state).value();
+      REQUIRE(pins.size() == 1);
+      for (const char* told : {"formatting", "formatted:1-2"}) {
+        pins[0].provenance = told;
+        REQUIRE(save_pins(files, state, pins).has_value());
+        run("", kPath);
+        const Kind expected = pins[0].provenance == "formatted:1-2" ? Kind::kFormatted
+                              : wwn.empty()                         ? Kind::kNone
+                                                                    : Kind::kFormatting;
+        CHECK(mounts.asked.back().provenance.kind == expected);
+      }
+    }
+  }
+}
+
 constexpr const char* kOtherPath =
     "- {name: /mnt/path2, key: a, operator: DoesNotExist, topology: {type: device, devices: [/dev/vdb]}}\n";
 
