@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/flags.h"
+#include "common/block/allow_format.h"
 #include "csi-lvm/cluster/forget_node.h"
 #include "csi-lvm/nrm/plan_report.h"
 
@@ -24,6 +25,8 @@ int main(int argc, char** argv) {
   holdfast::PosixFiles files;
   holdfast::SystemClock clock;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments.front() == "volume")
+    return print(holdfast::block::answer_volume_command(holdfast::block::DeviceDirectory(), arguments));
   const bool of_storage = !arguments.empty() && arguments.front() == "node";
   if (of_storage)
     return print(holdfast::lvm::answer_node_command(files, clock, arguments, holdfast::environment_variable));

@@ -79,7 +79,7 @@ Result<CommandLine> parse(std::span<const std::string> arguments, CommandLine li
   line.command = words[0];
   const std::size_t expected = line.command == "explain" ? 2 : 1;
   if (line.command != "status" && line.command != "doctor" && line.command != "explain") {
-    return fail(Code::kInvalidArgument, "'" + line.command + "' is none of status, doctor, explain, node");
+    return fail(Code::kInvalidArgument, "'" + line.command + "' is none of status, doctor, explain, node, volume");
   }
   if (words.size() != expected) {
     return fail(Code::kInvalidArgument,
@@ -256,16 +256,17 @@ std::string holdfast_help() {
   CommandLine line;
   Flags flags;
   add_flags(flags, line);
-  return "holdfast status | doctor | explain NODE|NAMESPACE/POD|ADDRESS | node forget NODE   [flags]\n\n"
+  return "holdfast status | doctor | explain NODE|NAMESPACE/POD|ADDRESS | node forget NODE | volume allow-format DEVICE   [flags]\n\n"
          "  status    the node's lease, its peers and its pods, and whether the kernel has them as wanted\n"
          "  doctor    looks for what keeps pods from reaching each other, and names the cure\n"
          "  explain   what is wanted of one peer or pod, what there is, and why they differ\n"
          "  node      the volumes of a node that will not come back; it has flags of its own: holdfast node "
-         "--help\n\n"
+         "--help\n"
+         "  volume    the device that a volume was not formatted on; likewise: holdfast volume --help\n\n"
          "Looks at files and the kernel, so it works with flanneld dead and the cloud away; where flanneld "
          "runs, its\nflags are the defaults here, and it is asked for its conditions. Nothing is changed but "
          "by\n"
-         "`node forget NODE --lose-volumes`.\n"
+         "`node forget NODE --lose-volumes` and `volume allow-format DEVICE --lose-content`.\n"
          "Exit status: 0 all is well, 1 something is not, 2 wrong arguments.\n\n" +
          flags.help();
 }

@@ -18,7 +18,8 @@ Refuse refuse(const FormatQuestion& asked, std::string_view why, bool abnormal =
   text += " is not formatted: its device " + describe(asked.content);
   text += ", ";
   text += why;
-  text += "; if all that is on it may be lost, run: blkdiscard --zeroout " + asked.device;
+  text += "; if all that is on it may be lost, run on its node: holdfast volume allow-format " +
+          asked.device + " --lose-content";
   return {Error{Code::kFailedPrecondition, 0, std::move(text)}, abnormal};
 }
 
@@ -47,14 +48,16 @@ FormatDecision decide_on(const FormatQuestion& asked, const Blank& blank) {
     case Kind::kFormatting:
       return format_unless_read_only(asked);
     case Kind::kFormatted:
-      return refuse(asked, "but we formatted it with uuid " + asked.provenance.uuid + ": its data is gone",
-                    true);
+      return refuse_mount(
+          asked, "but we formatted it with uuid " + asked.provenance.uuid + ": its data is gone, restore it",
+          true);
     case Kind::kMaybe:
     case Kind::kNone:
       break;
   }
   if (asked.read_only) return format_unless_read_only(asked);
-  if (!asked.format_if_blank) return refuse(asked, "and formatIfBlank is false");
+  if (!asked.format_if_blank)
+    return refuse_mount(asked, "and formatIfBlank is false: run mkfs on it, or say otherwise", false);
   if (blank.throughout) return Format{};
   return NeedWholeDeviceProof{};
 }

@@ -35,7 +35,7 @@ struct Provenance {
 /// All that the decision rests on.
 struct FormatQuestion {
   std::string volume;   ///< for the sentences
-  std::string device;   ///< likewise: its path
+  std::string device;   ///< likewise: what people at its node may call it, lasting_name()
   std::string fs_type;  ///< that is wanted: "ext4", "ext3", "xfs", "vfat"
   Provenance provenance;
   Content content;

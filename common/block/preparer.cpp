@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "common/block/allow_format.h"
 #include "common/block/blank_proof.h"
 #include "common/block/block_device.h"
 
@@ -14,9 +15,15 @@ Result<Content> content_of(const std::string& device_path) {
   return look_at(*device);
 }
 
+// A sentence may be read when the kernel's name is another disk's.
+std::string name_of(const std::string& device_path) {
+  const auto device = DeviceDirectory().identify(device_path);
+  return device ? lasting_name(device_path, *device) : device_path;
+}
+
 FormatDecision decide_on(const PrepareRequest& request, std::string_view type, Content content) {
   return decide_format({.volume = request.volume,
-                        .device = request.device,
+                        .device = name_of(request.device),
                         .fs_type = std::string(type),
                         .provenance = request.provenance,
                         .content = std::move(content),

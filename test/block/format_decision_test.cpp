@@ -130,7 +130,12 @@ TEST_CASE("A refusal names the volume, what is there, and the cure", "[block]") 
   CHECK(
       text(Kind::kNone, Signature{"xfs", kUuid}) ==
       "volume pvc-1 is not formatted: its device holds xfs 0b0d1f2e-1111-4222-8333-444455556666, but ext4 is "
-      "wanted; if all that is on it may be lost, run: blkdiscard --zeroout /dev/shop/pvc-1");
+      "wanted; if all that is on it may be lost, run on its node: holdfast volume allow-format "
+      "/dev/shop/pvc-1 "
+      "--lose-content");
+  CHECK(text(Kind::kFormatted, Blank{}) ==
+        "volume pvc-1 is not mounted: its device is blank, but we formatted it with uuid "
+        "0b0d1f2e-1111-4222-8333-444455556666: its data is gone, restore it");
   CHECK(text(Kind::kNew, Unreadable{4096, EIO}) ==
         "volume pvc-1: its device cannot be read at byte 4096 (Input/output error)");
   CHECK(text(Kind::kFormatted, HoldsData{7, "data of no known format"}) ==

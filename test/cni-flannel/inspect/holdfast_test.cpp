@@ -27,7 +27,7 @@ Answer ask(const std::vector<std::string>& arguments) {
 TEST_CASE("Wrong arguments are named, with what would do, and are status 2", "[inspect]") {
   const std::vector<std::pair<std::vector<std::string>, std::string>> rows = {
       {{}, "tell what to do: status, doctor or explain"},
-      {{"stats"}, "'stats' is none of status, doctor, explain, node"},
+      {{"stats"}, "'stats' is none of status, doctor, explain, node, volume"},
       {{"explain"}, "explain takes one NODE, NAMESPACE/POD or ADDRESS"},
       {{"explain", "a", "b"}, "explain takes one NODE, NAMESPACE/POD or ADDRESS"},
       {{"status", "now"}, "status takes no further word"},

@@ -84,7 +84,7 @@ TEST_CASE_METHOD(DiskScene, "mkfs that was cut off is done again on a disk that 
                                 "volume_id: 'd-1' staging_target_path: '" + kStaging + "' " + again),
                             response);
     refuses(staged, Code::kFailedPrecondition);
-    CHECK_THAT(staged.error().message, Catch::Contains("blkdiscard --zeroout"));
+    CHECK_THAT(staged.error().message, Catch::Contains("holdfast volume allow-format"));
     CHECK(decider.formatted.empty());
   }
 }
