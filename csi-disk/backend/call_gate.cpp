@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::seconds kLongestPause{10};
+// Whatever the cloud says: detaches wait as well.
+constexpr std::chrono::minutes kLongestRetryAfter{1};
 
 }  // namespace
 
@@ -54,7 +56,9 @@ void CallGate::throttled(std::chrono::nanoseconds retry_after) {
   closed_ = true;
   probing_ = false;
   const std::chrono::nanoseconds pause =
-      retry_after > std::chrono::nanoseconds::zero() ? retry_after : kFirstPause + backoff_.next();
+      retry_after > std::chrono::nanoseconds::zero()
+          ? std::min<std::chrono::nanoseconds>(retry_after, kLongestRetryAfter)
+          : kFirstPause + backoff_.next();
   closed_until_ = std::max(closed_until_, clock_.since_boot() + pause);
   changed_.notify_all();
 }

@@ -29,7 +29,7 @@ class CallGate {
   /// before the cloud may be called.
   [[nodiscard]] bool pass(CallRank rank, std::chrono::nanoseconds deadline);
   void answered();
-  /// `retry_after` zero: the cloud said nothing of it.
+  /// `retry_after`: a minute at most counts; zero: the cloud said nothing of it.
   void throttled(std::chrono::nanoseconds retry_after);
 
  private:

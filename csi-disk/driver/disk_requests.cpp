@@ -20,6 +20,15 @@ Result<std::optional<std::string>> checked(const std::string& serial, const std:
   return fail(Code::kInvalidArgument, told_by + " '" + serial + "' is no serial number of a disk");
 }
 
+tl::unexpected<Error> other_disk(const std::string& volume, const std::string& own, const std::string& told) {
+  return fail(
+      Code::kFailedPrecondition,
+      "the volume " + volume + " is the disk with the serial number " + own + ", and its attachment tells " +
+          told +
+          ": one of them is another's disk, and neither is touched; if the volume is that disk, name it "
+          "by the attribute serial of its PersistentVolume");
+}
+
 }  // namespace
 
 std::optional<std::string> serial_of_handle(const std::string& handle, const csi::Profile& profile) {
@@ -43,6 +52,11 @@ Status check_usage(const csi::v1::VolumeCapability& capability) {
 
 Result<std::optional<std::string>> told_serial(const DiskHints& hints, const csi::Profile& profile) {
   if (const std::string told = staging::text_of(hints.attachment, std::string(kSerialKey)); !told.empty()) {
+    const auto own = serial_of_handle(hints.volume, profile);
+    const bool named =
+        hints.attributes.contains(kSerialAttribute) || hints.attributes.contains(kPathAttribute);
+    if (own && !named && !is_same({.serial = *own}, {.serial = told}))
+      return other_disk(hints.volume, *own, told);
     return checked(told, "the attachment's serialNumber");
   }
   if (const std::string told = staging::text_of(hints.attributes, kSerialAttribute); !told.empty()) {

@@ -31,7 +31,8 @@ struct DiskHints {
 /// The serial number that is told, by the first of: the attachment, the attribute "serial", and the handle,
 /// where the profile says how its handles tell it; nullopt: none of them does. With the attribute
 /// "devicePath" the handle does not count, as such a volume may be called anything. Errors: kInvalidArgument
-/// for what can be none.
+/// for what can be none; kFailedPrecondition when attachment and handle tell two disks, and no attribute
+/// which.
 Result<std::optional<std::string>> told_serial(const DiskHints& hints, const csi::Profile& profile);
 
 /// What the handle alone tells of the serial number; nullopt: nothing, or the profile does not say how.

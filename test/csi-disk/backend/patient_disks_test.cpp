@@ -6,6 +6,7 @@
 
 #include "test/catch.h"
 #include "test/csi-disk/backend/disk_region.h"
+#include "test/fakes/fake_clock.h"
 
 namespace holdfast::disk {
 namespace {
@@ -175,6 +176,28 @@ TEST_CASE("disks that many look for by name at the same time are found by one pa
   make(kNames, 150);
   region.tell("latency", {{"milliseconds", 20}});
   CHECK(look_by_name(region, kNames) == kNames);  // more than a page has: each by a call of its own
+}
+
+TEST_CASE_METHOD(PatientCloud, "a look that gets no answer does not keep others waiting", "[disk]") {
+  const std::string id = disks.create_disk(essd("pvc"), "1", kPatient).value();
+  cloud.add_fault({.action = "DescribeDisks", .how = Fault::How::kHang, .times = 1});
+  std::atomic<bool> over{false};
+  std::thread first([&] {
+    CHECK_FALSE(disks.disks({id}, std::chrono::seconds(8)));
+    over = true;
+  });
+  while (cloud.calls()["DescribeDisks"] == 0) clock.sleep(milliseconds(1));
+  CHECK(disks.disks({id}, kPatient));
+  CHECK_FALSE(over);
+  first.join();
+}
+
+TEST_CASE("a cloud that wants to be left alone for long is asked again after a minute", "[disk]") {
+  test::FakeClock later;
+  CallGate other(later, 1);
+  other.throttled(std::chrono::hours(1));
+  later.advance(std::chrono::minutes(1));
+  CHECK(other.pass(CallRank::kDetach, later.since_boot() + std::chrono::seconds(1)));
 }
 
 TEST_CASE("64 workers need few describes", "[disk]") {

@@ -64,7 +64,7 @@ TEST_CASE_METHOD(DiskScene, "mkfs that was cut off is done again, whatever it le
 
 TEST_CASE_METHOD(DiskScene, "mkfs that was cut off is done again on a disk that never left",
                  "[disk driver]") {
-  const std::string again = use("mount {}") + attachment("s-1", "maybe");
+  const std::string again = use("mount {}") + attachment("1", "maybe");
   decider.dies_in_mkfs = true;
   refuses(stage(again), Code::kUnavailable);
   CHECK(content() == "formatting");
@@ -100,8 +100,8 @@ TEST_CASE_METHOD(DiskScene, "mkfs that was cut off is not done again on a disk t
     REQUIRE(node.forget_detached().has_value());
     CHECK(content() == "maybe");
   }
-  plug("vdb", "s-1", 16);
-  const std::string later = use("mount {}") + attachment("s-1", "maybe");
+  plug("vdb", "1", 16);
+  const std::string later = use("mount {}") + attachment("1", "maybe");
   SECTION("and has another node's files") {
     decider.contents[dev("vdb")] = block::Signature{"ext4", "u-9"};
     REQUIRE(stage(later).has_value());
@@ -117,7 +117,7 @@ TEST_CASE_METHOD(DiskScene, "mkfs that was cut off is not done again on a disk t
 TEST_CASE_METHOD(DiskScene, "nobody's word but new lets a disk be formatted over", "[disk driver]") {
   decider.contents[dev("vdb")] = block::HoldsData{4096, "a database"};
   const std::string word = GENERATE("formatting", "maybe", "formatted:u-1", "");
-  refuses(stage(use("mount {}") + attachment("s-1", word)), Code::kFailedPrecondition);
+  refuses(stage(use("mount {}") + attachment("1", word)), Code::kFailedPrecondition);
   CHECK(decider.formatted.empty());
 }
 
@@ -139,7 +139,7 @@ TEST_CASE_METHOD(DiskScene, "a record that is torn, or of another disk, is never
     std::ofstream(file.path()) << "x";
   }
   SECTION("of another disk") {
-    REQUIRE(records.write({.volume = "d-1", .identity = {"s-9"}, .content = "formatting"}).has_value());
+    REQUIRE(records.write({.volume = "d-1", .identity = {"9"}, .content = "formatting"}).has_value());
   }
   decider.contents[dev("vdb")] = block::Blank{};
   REQUIRE(stage_new().has_value());
@@ -151,8 +151,8 @@ TEST_CASE_METHOD(DiskScene, "a disk is staged by its serial number, whatever its
   REQUIRE(stage_new().has_value());
   REQUIRE(unstage().has_value());
   unplug("vdb", 16);
-  plug("vdb", "s-2", 16);
-  plug("vdc", "s-1", 32);
+  plug("vdb", "2", 16);
+  plug("vdc", "1", 32);
   decider.contents[dev("vdc")] = decider.contents[dev("vdb")];
   REQUIRE(stage_new().has_value());
   CHECK(mounter.entry_at(kStaging).value()->source == dev("vdc"));
@@ -161,11 +161,11 @@ TEST_CASE_METHOD(DiskScene, "a disk is staged by its serial number, whatever its
 
 TEST_CASE_METHOD(DiskScene, "what is not attached is not staged, and the next attempt finds it",
                  "[disk driver]") {
-  refuses(stage(use("mount {}") + attachment("s-7", "new"), "d-7"), Code::kUnavailable);
+  refuses(stage(use("mount {}") + attachment("7", "new"), "d-7"), Code::kUnavailable);
   CHECK_FALSE(records.read("d-7")->record.has_value());
   CHECK(mounter.mounts().value()->empty());
-  plug("vdc", "s-7", 32);
-  CHECK(stage(use("mount {}") + attachment("s-7", "new"), "d-7").has_value());
+  plug("vdc", "7", 32);
+  CHECK(stage(use("mount {}") + attachment("7", "new"), "d-7").has_value());
 }
 
 TEST_CASE_METHOD(DiskScene, "a disk is told by its attachment, its PersistentVolume or its handle",
@@ -178,10 +178,9 @@ TEST_CASE_METHOD(DiskScene, "a disk is told by its attachment, its PersistentVol
     const char* device;
   };
   const Case cases[] = {
-      {"attachment", "d-bp1", attachment("s-1", "maybe"), "vdb"},
-      {"attachment before attribute", "d-bp1", attachment("s-1", "maybe") + attribute("serial", "bp1"),
-       "vdb"},
-      {"attribute before handle", "d-bp1", attribute("serial", "s-1"), "vdb"},
+      {"attachment", "my-data", attachment("1", "maybe"), "vdb"},
+      {"attachment before attribute", "d-bp1", attachment("1", "maybe") + attribute("serial", "bp1"), "vdb"},
+      {"attribute before handle", "d-bp1", attribute("serial", "1"), "vdb"},
       {"handle", "d-bp1", "", "vdc"},
       {"path", "my-data", attribute("devicePath", "/dev/disk/by-path/pci-1"), "vdb"},
       {"path before handle", "d-bp1", attribute("devicePath", "/dev/disk/by-path/pci-1"), "vdb"},
@@ -201,6 +200,14 @@ TEST_CASE_METHOD(DiskScene, "a disk is told by its attachment, its PersistentVol
   refuses(stage(use("mount {}") + attribute("devicePath", "/dev/disk/none")), Code::kNotFound);
 }
 
+TEST_CASE_METHOD(DiskScene, "a disk that the attachment tells and the handle does not is not touched",
+                 "[disk driver]") {
+  plug("vdc", "2", 32);
+  refuses(stage(use("mount {}") + attachment("2", "new")), Code::kFailedPrecondition);
+  CHECK(decider.formatted.empty());
+  CHECK(mounter.mounts().value()->empty());
+}
+
 TEST_CASE_METHOD(DiskScene, "a path is the disk that it led to first, wherever it leads later",
                  "[disk driver]") {
   files.aliases["/dev/sdx"] = dev("vdb");
@@ -208,10 +215,10 @@ TEST_CASE_METHOD(DiskScene, "a path is the disk that it led to first, wherever i
   REQUIRE(stage(pinned, "my-data").has_value());
   REQUIRE(unstage("my-data").has_value());
   unplug("vdb", 16);  // a boot, after which the disks have other names
-  plug("vdb", "s-2", 16);
+  plug("vdb", "2", 16);
   refuses(stage(pinned, "my-data"), Code::kUnavailable);
   CHECK(mounter.mounts().value()->empty());
-  plug("vdc", "s-1", 32);
+  plug("vdc", "1", 32);
   decider.contents[dev("vdc")] = block::Signature{"ext4", "u-1"};
   REQUIRE(stage(pinned, "my-data").has_value());
   CHECK(mounter.entry_at(kStaging).value()->source == dev("vdc"));
@@ -220,9 +227,9 @@ TEST_CASE_METHOD(DiskScene, "a path is the disk that it led to first, wherever i
 TEST_CASE_METHOD(DiskScene, "a disk that is in use as one volume is not another", "[disk driver]") {
   const std::string kind = GENERATE("mount {}", "block {}");
   const auto stage_other = [&] {
-    return stage(use("mount {}") + attribute("serial", "s-1"), "d-2", "/kubelet/plugins/csi/2/globalmount");
+    return stage(use("mount {}") + attribute("serial", "1"), "d-2", "/kubelet/plugins/csi/2/globalmount");
   };
-  REQUIRE(stage(use(kind) + attachment("s-1", "new")).has_value());
+  REQUIRE(stage(use(kind) + attachment("1", "new")).has_value());
   REQUIRE(publish(kTarget, use(kind)).has_value());
   refuses(stage_other(), Code::kFailedPrecondition);
   REQUIRE(unpublish(kTarget).has_value());
@@ -259,7 +266,7 @@ TEST_CASE_METHOD(DiskScene, "a disk that the host uses is no volume", "[disk dri
     named = "fuser -v " + dev("vdb");
   }
   const std::size_t before = mounter.mounts().value()->size();
-  const Status done = stage(use(kind) + attachment("s-1", "maybe"));
+  const Status done = stage(use(kind) + attachment("1", "maybe"));
   refuses(done, Code::kFailedPrecondition);
   INFO(done.error().message);
   CHECK(done.error().message.find(named) != std::string::npos);
@@ -270,14 +277,14 @@ TEST_CASE_METHOD(DiskScene, "a disk that the host uses is no volume", "[disk dri
 
 TEST_CASE_METHOD(DiskScene, "a disk that pods have is staged again, whoever has it open", "[disk driver]") {
   const std::string kind = GENERATE("mount {}", "block {}");
-  REQUIRE(stage(use(kind) + attachment("s-1", "new")).has_value());
+  REQUIRE(stage(use(kind) + attachment("1", "new")).has_value());
   REQUIRE(publish(kTarget, use(kind)).has_value());
   mounter.held.insert(dev("vdb"));
-  CHECK(stage(use(kind) + attachment("s-1", "new")).has_value());
+  CHECK(stage(use(kind) + attachment("1", "new")).has_value());
 }
 
 TEST_CASE_METHOD(DiskScene, "what cannot be staged is refused, and nothing is mounted", "[disk driver]") {
-  const std::string here = attachment("s-1", "new");
+  const std::string here = attachment("1", "new");
   struct Case {
     const char* name;
     std::string more;
@@ -300,7 +307,7 @@ TEST_CASE_METHOD(DiskScene, "what cannot be staged is refused, and nothing is mo
 }
 
 TEST_CASE_METHOD(DiskScene, "attributes of a volume tell how it is made and mounted", "[disk driver]") {
-  REQUIRE(stage(use("mount {}") + attachment("s-1", "new") + attribute("fsType", "xfs") +
+  REQUIRE(stage(use("mount {}") + attachment("1", "new") + attribute("fsType", "xfs") +
                 attribute("mkfsOptions", "-K") + attribute("omitfsck", "1") +
                 attribute("sysConfig", "/queue/read_ahead_kb=64"))
               .has_value());
@@ -311,7 +318,7 @@ TEST_CASE_METHOD(DiskScene, "attributes of a volume tell how it is made and moun
   CHECK(tuned == std::vector<std::string>{"vdb read_ahead_kb"});
   REQUIRE(unstage().has_value());
   REQUIRE(stage(use("mount {}") + attribute("readOnly", "true") + attribute("fsType", "xfs") +
-                attachment("s-1", "maybe"))
+                attachment("1", "maybe"))
               .has_value());
   CHECK(mounter.entry_at(kStaging).value()->read_only());
 }
@@ -319,12 +326,12 @@ TEST_CASE_METHOD(DiskScene, "attributes of a volume tell how it is made and moun
 TEST_CASE_METHOD(DiskScene, "a new volume of a read-only class is made, and mounted read-only",
                  "[disk driver]") {
   const std::string more = use("mount {}") + attribute("readOnly", "true");
-  REQUIRE(stage(more + attachment("s-1", "new")).has_value());
+  REQUIRE(stage(more + attachment("1", "new")).has_value());
   CHECK(decider.formatted.size() == 1);
   CHECK(mounter.entry_at(kStaging).value()->read_only());
   CHECK(grown.empty());
   REQUIRE(unstage().has_value());
-  REQUIRE(stage(more + attachment("s-1", "maybe")).has_value());
+  REQUIRE(stage(more + attachment("1", "maybe")).has_value());
   CHECK(decider.asked.back().read_only);
 }
 
@@ -332,7 +339,7 @@ TEST_CASE_METHOD(DiskScene, "the only partition of a disk grows with it and is m
   add_partition("vdb", "vdb1", 17);
   mounter.devices[dev("vdb1")] = 17;
   decider.contents[dev("vdb1")] = block::Signature{"ext4", "u-9"};
-  const std::string old = attachment("s-1", "maybe");
+  const std::string old = attachment("1", "maybe");
   REQUIRE(stage(use("mount {}") + old).has_value());
   CHECK(mounter.entry_at(kStaging).value()->source == dev("vdb1"));
   CHECK(grown == std::vector<std::string>{"partition of vdb", "ext4 vdb1 0"});
@@ -349,7 +356,7 @@ TEST_CASE_METHOD(DiskScene, "the only partition of a disk grows with it and is m
 
 TEST_CASE_METHOD(DiskScene, "a raw volume is published as its device, and is new no longer",
                  "[disk driver]") {
-  const std::string raw = use("block {}") + attachment("s-1", "new");
+  const std::string raw = use("block {}") + attachment("1", "new");
   REQUIRE(stage(raw).has_value());
   CHECK(decider.asked.empty());
   CHECK(content() == "maybe");
@@ -396,10 +403,10 @@ TEST_CASE_METHOD(DiskScene, "a raw volume whose record is lost is unstaged when 
 }
 
 TEST_CASE_METHOD(DiskScene, "only the volume's own mounts are taken away", "[disk driver]") {
-  plug("vdc", "s-2", 32);
+  plug("vdc", "2", 32);
   const std::string other = "/kubelet/plugins/csi/2/globalmount";
   REQUIRE(stage_new().has_value());
-  REQUIRE(stage(use("mount {}") + attachment("s-2", "new"), "d-2", other).has_value());
+  REQUIRE(stage(use("mount {}") + attachment("2", "new"), "d-2", other).has_value());
   refuses(unstage("d-2"), Code::kFailedPrecondition);
   refuses(unpublish(kStaging, "d-2"), Code::kFailedPrecondition);
   CHECK(mounter.entry_at(kStaging).value().has_value());
@@ -460,8 +467,8 @@ TEST_CASE_METHOD(DiskScene, "records of disks that are gone are forgotten, and n
   REQUIRE(unstage().has_value());
   REQUIRE(node.forget_detached().has_value());
   CHECK(content() == "maybe");
-  REQUIRE(records.write({.volume = "pinned", .identity = {"s-1"}, .device_path = "/dev/vdb"}).has_value());
-  REQUIRE(stage(use("block {}") + attachment("s-1", "maybe")).has_value());
+  REQUIRE(records.write({.volume = "pinned", .identity = {"1"}, .device_path = "/dev/vdb"}).has_value());
+  REQUIRE(stage(use("block {}") + attachment("1", "maybe")).has_value());
   unplug("vdb", 16);
   REQUIRE(node.forget_detached().has_value());
   CHECK(content() == "maybe");  // it was pulled in use

@@ -62,7 +62,7 @@ class FakeProbe final : public block::VolumeProbe {
 struct DiskScene : DiskMachine {
   DiskScene() {
     mounter.make_folder("/kubelet/pods");
-    plug("vdb", "s-1", 16);
+    plug("vdb", "1", 16);
   }
   void plug(const std::string& name, const std::string& serial, unsigned minor_number) {
     attach(name, serial, minor_number);
@@ -91,7 +91,7 @@ struct DiskScene : DiskMachine {
                                  "volume_id: '" + id + "' staging_target_path: '" + path + "' " + more),
                              response);
   }
-  Status stage_new() { return stage(use("mount {}") + attachment("s-1", "new")); }
+  Status stage_new() { return stage(use("mount {}") + attachment("1", "new")); }
   Status unstage(const std::string& id = "d-1", const std::string& path = kStaging) {
     csi::v1::NodeUnstageVolumeResponse response;
     return node.unstage_volume(call,

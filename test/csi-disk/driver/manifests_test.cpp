@@ -113,7 +113,7 @@ TEST_CASE_METHOD(ManifestScene, "a new volume of each class is made as the class
     CAPTURE(each.at("metadata").at("name"));
     const auto wanted = parse_disk_class(each.at("parameters").get<Parameters>(), cloud);
     REQUIRE(wanted.has_value());
-    std::string more = use("mount {}") + attachment("s-1", "new");
+    std::string more = use("mount {}") + attachment("1", "new");
     for (const auto& [key, value] : wanted->for_node) more += attribute(key, value);
     decider.contents.clear();
     REQUIRE(records.remove("d-1").has_value());
