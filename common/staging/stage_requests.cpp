@@ -78,11 +78,14 @@ std::string arguments_of(bool block, bool read_only) {
   return read_only ? "mount ro" : "mount rw";
 }
 
+bool is_global_mount(std::string_view target) { return target.ends_with("/globalmount"); }
+
 std::vector<csi::Publication> publications(const mount::Mounts& mounts, std::string_view staging_path) {
   std::vector<csi::Publication> out;
   for (const mount::MountEntry& entry : mounts) {
     const bool block = entry.type == "devtmpfs";
-    if (entry.target == staging_path || (!block && entry.root != "/")) continue;
+    if (entry.target == staging_path || is_global_mount(entry.target) || (!block && entry.root != "/"))
+      continue;
     out.push_back({entry.target, arguments_of(block, entry.read_only())});
   }
   return out;

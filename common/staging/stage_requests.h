@@ -55,6 +55,11 @@ Result<std::optional<gid_t>> group_of(const csi::v1::VolumeCapability& capabilit
 /// How a volume is shown at a place, in the words of publications(): "block", "mount rw", "mount ro".
 [[nodiscard]] std::string arguments_of(bool block, bool read_only);
 
+/// Whether kubelet stages a volume at such a path. It has moved its folder in Kubernetes 1.24, and what an
+/// older one had staged nobody else unstages. Source: kubelet, pkg/volume/csi/csi_attacher.go,
+/// makeDeviceMountPath.
+[[nodiscard]] bool is_global_mount(std::string_view target);
+
 /// The places where a volume is published, by the mounts of its device: but for `staging_path`, and for parts
 /// of it, which kubelet binds for containers (subPath).
 [[nodiscard]] std::vector<csi::Publication> publications(const mount::Mounts& mounts,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "common/csi/proto/csi.pb.h"
 #include "common/csi/wire/publish_arguments.h"
@@ -127,9 +128,23 @@ Status LvmNode::unstage_volume(const csi::Call& call, const csi::v1::NodeUnstage
     if (!volume) return tl::unexpected(volume.error());
     device = volume->device;
   }
+  HOLDFAST_CHECK(unmount_other_stagings(target, device));
   HOLDFAST_CHECK(stager_.unstage(target, device));
   HOLDFAST_CHECK(close(device, call));
   forget(request.volume_id());
+  return {};
+}
+
+// Not while a pod has it: then nothing is unmounted, and unstaging is refused.
+Status LvmNode::unmount_other_stagings(const std::string& target, const std::string& device) {
+  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
+  std::vector<std::string> others;
+  for (const mount::MountEntry& entry : mounts) {
+    if (entry.target == target) continue;
+    if (!staging::is_global_mount(entry.target)) return {};
+    others.push_back(entry.target);
+  }
+  for (const std::string& other : others) HOLDFAST_CHECK(parts_.mounter.unpublish(other));
   return {};
 }
 

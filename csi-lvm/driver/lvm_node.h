@@ -87,6 +87,8 @@ class LvmNode final : public csi::NodeDriver {
 
   Status stage_raw(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                    const LocalVolume& volume);
+  /// Where kubelet has the volume staged at other paths too.
+  Status unmount_other_stagings(const std::string& target, const std::string& device);
   Status close(const std::string& device, const csi::Call& call);
   Status publish_staged(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request);
   Status publish_inline(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request);

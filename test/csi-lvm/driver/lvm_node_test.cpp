@@ -417,6 +417,21 @@ TEST_CASE_METHOD(NodeScene, "unpublishing takes away what is the volume's, witho
   CHECK_FALSE(mounter.entry_at(kTarget).value().has_value());
 }
 
+// As after an update of kubelet, which has moved its folder for staging.
+TEST_CASE_METHOD(NodeScene, "a volume that is staged at two paths is unstaged at both, behind its pods",
+                 "[lvm driver]") {
+  const std::string moved = "/kubelet/plugins/kubernetes.io/csi/driver/2/globalmount";
+  REQUIRE(stage("pvc-1").has_value());
+  REQUIRE(stage("pvc-1", use("mount {}", "SINGLE_NODE_WRITER"), moved).has_value());
+  REQUIRE(publish("pvc-1", kTarget, use("mount {}", "SINGLE_NODE_WRITER"), moved).has_value());
+  refuses(unstage("pvc-1", moved), Code::kFailedPrecondition);
+  CHECK(mounter.mounts_of("/dev/vg/pvc-1").value().size() == 3);
+  REQUIRE(unpublish("pvc-1", kTarget).has_value());
+  REQUIRE(unstage("pvc-1", moved).has_value());
+  CHECK(mounter.mounts_of("/dev/vg/pvc-1").value().empty());
+  CHECK(unstage("pvc-1").has_value());
+}
+
 TEST_CASE_METHOD(NodeScene, "unstaging succeeds when nobody has the device any more", "[lvm driver]") {
   make("pvc-2");
   REQUIRE(stage("pvc-1").has_value());
