@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{64} << 10;
 constexpr std::size_t kMostValueBytes = 4096;
-constexpr int kOk = 200;
-constexpr int kNotFound = 404;
 
 // What a header can carry; a line's end in it would begin another.
 bool is_printable(std::string_view text) {
@@ -52,26 +50,6 @@ Result<std::optional<std::chrono::sys_seconds>> end_of(const JsonObject& object)
   HOLDFAST_TRY(const std::int64_t seconds, object["ExpiredTime"].integer_or(0, 0, kLast));
   if (seconds == 0) return std::optional<std::chrono::sys_seconds>{};
   return std::optional(std::chrono::sys_seconds(std::chrono::seconds(seconds)));
-}
-
-Result<std::string> get(HttpClient& http, const std::string& url,
-                        const std::vector<std::pair<std::string, std::string>>& headers) {
-  const HttpRequest request{.method = "GET", .url = url, .headers = headers};
-  Answer<HttpReply> reply = http.exchange(request, kMetadataPatience);
-  if (!reply) return fail(Code::kUnavailable, std::move(reply).error().message);
-  if (reply->status == kOk) return std::move(reply->body);
-  return fail(reply->status == kNotFound ? Code::kNotFound : Code::kUnavailable,
-              "GET " + url + ": status " + std::to_string(reply->status));
-}
-
-// What newer services of Alibaba want in each request; nothing where the service has no such thing.
-std::vector<std::pair<std::string, std::string>> session_headers(HttpClient& http, const std::string& url) {
-  const HttpRequest request{.method = "PUT",
-                            .url = url + "/latest/api/token",
-                            .headers = {{"X-aliyun-ecs-metadata-token-ttl-seconds", "600"}}};
-  const Answer<HttpReply> reply = http.exchange(request, kMetadataPatience);
-  if (!reply || reply->status != kOk || !is_printable(trim(reply->body))) return {};
-  return {{"X-aliyun-ecs-metadata-token", std::string(trim(reply->body))}};
 }
 
 }  // namespace
@@ -156,20 +134,15 @@ Result<Credentials> read_credentials_folder(Files& files, const std::filesystem:
   return fail(Code::kNotFound, folder.string() + ": holds neither access-key-id nor secret-id");
 }
 
-std::string_view metadata_url(Vendor vendor) {
-  return vendor == Vendor::kAlibaba ? "http://100.100.100.200" : "http://metadata.tencentyun.com";
-}
-
 Result<Credentials> read_role_credentials(HttpClient& http, Vendor vendor, const std::string& url,
                                           const std::string& role) {
   const bool alibaba = vendor == Vendor::kAlibaba;
-  const std::vector<std::pair<std::string, std::string>> headers =
-      alibaba ? session_headers(http, url) : std::vector<std::pair<std::string, std::string>>{};
-  const std::string folder = url + (alibaba ? "/latest/meta-data/ram/security-credentials/"
-                                            : "/latest/meta-data/cam/security-credentials/");
+  const std::string folder =
+      alibaba ? "/latest/meta-data/ram/security-credentials/" : "/latest/meta-data/cam/security-credentials/";
+  Metadata metadata(http, vendor, url);
   std::string name = role;
   if (name.empty()) {
-    HOLDFAST_TRY(const std::string names, get(http, folder, headers));
+    HOLDFAST_TRY(const std::string names, metadata.get(folder));
     std::string_view rest = names;
     name = std::string(trim(take_until(rest, '\n')));
     if (name.empty()) return fail(Code::kNotFound, "this machine has no role of the cloud");
@@ -177,7 +150,7 @@ Result<Credentials> read_role_credentials(HttpClient& http, Vendor vendor, const
   if (!is_printable(name) || name.find('/') != std::string::npos) {
     return fail(Code::kInvalidArgument, "the role '" + printable(name, 200) + "' is not a name");
   }
-  HOLDFAST_TRY(const std::string text, get(http, folder + name, headers));
+  HOLDFAST_TRY(const std::string text, metadata.get(folder + name));
   return parse_credentials(text);
 }
 

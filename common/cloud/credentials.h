@@ -13,6 +13,7 @@
 #include "common/base/files.h"
 #include "common/base/result.h"
 #include "common/cloud/http_client.h"
+#include "common/cloud/metadata.h"
 
 namespace holdfast::cloud {
 
@@ -85,18 +86,11 @@ class KeptCredentials final : public CredentialSource {
 /// security-token; or secret-id, secret-key, token. Errors: as read_linked_file(); kInvalidArgument.
 [[nodiscard]] Result<Credentials> read_credentials_folder(Files& files, const std::filesystem::path& folder);
 
-enum class Vendor : std::uint8_t { kAlibaba, kTencent };
-
-/// Where a machine of the cloud asks what it is and may: "http://100.100.100.200",
-/// "http://metadata.tencentyun.com".
-[[nodiscard]] std::string_view metadata_url(Vendor vendor);
-
 /// Those of the role that the machine has, of its metadata service at `url`. `role` empty: the one that the
-/// service names. Each of its exchanges, three at most, has kMetadataPatience. Errors: kUnavailable;
-/// kNotFound when the machine has no such role; as parse_credentials(). Source:
+/// service names. Errors: as Metadata::get(), kNotFound when the machine has no such role; as
+/// parse_credentials(). Source:
 /// https://www.alibabacloud.com/help/en/ecs/user-guide/attach-an-instance-ram-role-to-an-ecs-instance,
 /// https://www.tencentcloud.com/document/product/213/4934
-inline constexpr std::chrono::milliseconds kMetadataPatience{2000};
 [[nodiscard]] Result<Credentials> read_role_credentials(HttpClient& http, Vendor vendor,
                                                         const std::string& url, const std::string& role);
 

@@ -260,7 +260,8 @@ Answer<Page<Snapshot>> AlibabaDisks::list_snapshots(const std::string& disk, con
   return some_snapshots(std::move(filter), deadline);
 }
 
-Answer<std::optional<std::uint32_t>> AlibabaDisks::most_disks_of(const std::string& type, Deadline deadline) {
+Answer<std::optional<std::uint32_t>> AlibabaDisks::attach_limit_of(const std::string& type,
+                                                                   Deadline deadline) {
   if (type.empty()) return std::optional<std::uint32_t>{};
   HOLDFAST_TRY(const json answer, ask("DescribeInstanceTypes", {{"InstanceTypes.1", type}}, deadline));
   HOLDFAST_TRY(std::optional<std::uint32_t> count, read_ecs_disk_quantity(answer));
@@ -275,7 +276,7 @@ Answer<std::optional<NodeFacts>> AlibabaDisks::node(const std::string& id, Deadl
   if (found.empty()) return std::optional<NodeFacts>{};
   const EcsInstance& it = found.front();
   NodeFacts facts{.id = id, .zone = it.zone, .region = region_};
-  HOLDFAST_TRY(facts.most_disks, most_disks_of(it.type, deadline));
+  HOLDFAST_TRY(facts.attach_limit, attach_limit_of(it.type, deadline));
   Parameters what{{"DestinationResource", "DataDisk"}, {"ResourceType", "instance"}};
   add(what, "ZoneId", it.zone);
   add(what, "InstanceType", it.type);

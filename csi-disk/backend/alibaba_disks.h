@@ -58,7 +58,7 @@ class AlibabaDisks final : public DiskBackend {
   Answer<std::vector<Snapshot>> all_snapshots(const cloud::Parameters& filter, Deadline deadline);
   /// Errors: kNoSuchThing as that of ECS when it is not there.
   Answer<Disk> one_disk(const std::string& id, Deadline deadline);
-  Answer<std::optional<std::uint32_t>> most_disks_of(const std::string& type, Deadline deadline);
+  Answer<std::optional<std::uint32_t>> attach_limit_of(const std::string& type, Deadline deadline);
 
   cloud::AlibabaApi& api_;
   const std::string region_;

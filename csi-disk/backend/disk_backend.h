@@ -97,7 +97,7 @@ struct NodeFacts {
   std::string zone = {};
   std::string region = {};
   /// How many disks may be attached to it beside the one that it boots from; nullopt: the cloud does not say.
-  std::optional<std::uint32_t> most_disks = {};
+  std::optional<std::uint32_t> attach_limit = {};
   /// Types of disks that can be attached to it; empty: the cloud does not say.
   std::vector<std::string> types = {};
 };

@@ -123,7 +123,7 @@ Result<std::optional<std::string>> zone_in(const json& answer) {
   return std::optional(std::move(zone));
 }
 
-Result<std::optional<std::uint32_t>> most_disks_in(const json& answer) {
+Result<std::optional<std::uint32_t>> attach_limit_in(const json& answer) {
   HOLDFAST_TRY(const JsonObject object, JsonObject::of(answer));
   HOLDFAST_TRY(const std::vector<JsonField> fields, object["AttachDetail"].array_or_empty());
   if (fields.empty()) return std::optional<std::uint32_t>{};
@@ -173,8 +173,8 @@ Answer<Page<Snapshot>> read_cbs_snapshots(const json& answer, std::uint64_t offs
 Answer<std::optional<std::string>> read_cvm_zone(const json& answer) {
   return checked_answer(zone_in(answer));
 }
-Answer<std::optional<std::uint32_t>> read_cbs_most_disks(const json& answer) {
-  return checked_answer(most_disks_in(answer));
+Answer<std::optional<std::uint32_t>> read_cbs_attach_limit(const json& answer) {
+  return checked_answer(attach_limit_in(answer));
 }
 Answer<std::vector<CbsStock>> read_cbs_stock(const json& answer) { return checked_answer(stock_in(answer)); }
 Answer<std::string> read_cbs_disk_id(const json& answer) { return checked_answer(disk_id_in(answer)); }

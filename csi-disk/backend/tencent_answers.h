@@ -20,7 +20,7 @@ namespace holdfast::disk {
 /// The zone of the first machine of DescribeInstances; nullopt: there is none.
 [[nodiscard]] cloud::Answer<std::optional<std::string>> read_cvm_zone(const nlohmann::json& answer);
 /// MaxAttachCount of DescribeInstancesDiskNum; nullopt when it says nothing.
-[[nodiscard]] cloud::Answer<std::optional<std::uint32_t>> read_cbs_most_disks(const nlohmann::json& answer);
+[[nodiscard]] cloud::Answer<std::optional<std::uint32_t>> read_cbs_attach_limit(const nlohmann::json& answer);
 
 /// A type of disks that a zone has to sell now, of DescribeDiskConfigQuota.
 struct CbsStock {

@@ -307,7 +307,7 @@ Answer<std::optional<NodeFacts>> TencentDisks::node(const std::string& id, Deadl
   if (!zone) return std::optional<NodeFacts>{};
   NodeFacts facts{.id = id, .zone = *zone, .region = region_};
   HOLDFAST_TRY(const json counts, ask(apis_.cbs, "DescribeInstancesDiskNum", body, deadline));
-  HOLDFAST_TRY(facts.most_disks, read_cbs_most_disks(counts));
+  HOLDFAST_TRY(facts.attach_limit, read_cbs_attach_limit(counts));
   return std::optional(std::move(facts));
 }
 

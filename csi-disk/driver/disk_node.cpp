@@ -74,7 +74,7 @@ Status DiskNode::info(const csi::Call& /*call*/, const csi::v1::NodeGetInfoReque
                       csi::v1::NodeGetInfoResponse& response) {
   HOLDFAST_TRY(const NodePlace place, parts_.place());
   response.set_node_id(place.node_id);
-  response.set_max_volumes_per_node(place.most_disks);
+  response.set_max_volumes_per_node(place.max_volumes);
   for (const auto& [key, value] : place.topology) {
     (*response.mutable_accessible_topology()->mutable_segments())[key] = value;
   }

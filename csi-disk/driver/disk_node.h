@@ -26,7 +26,7 @@ namespace holdfast::disk {
 struct NodePlace {
   std::string node_id;                          ///< as the cloud calls it
   std::map<std::string, std::string> topology;  ///< by key
-  std::uint32_t most_disks = 0;                 ///< that volumes can be of; 0: nobody says
+  std::uint32_t max_volumes = 0;                ///< that volumes can be of; 0: nobody says
 };
 
 /// What DiskNode stands on. All outlive it.

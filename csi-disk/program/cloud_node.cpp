@@ -1,40 +1,37 @@
 #include "csi-disk/program/cloud_node.h"
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "common/base/json.h"
 #include "common/base/state_file.h"
 #include "common/base/text.h"
+#include "common/cloud/metadata.h"
 
 namespace holdfast::disk {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{2000};
 constexpr StateKind kKind{.name = "disk-node", .version = 1};
 constexpr std::size_t kMostBytes = 4096;
 constexpr std::size_t kLongestWord = 128;
-constexpr int kOk = 200;
 
 bool is_word(std::string_view text) {
   return !text.empty() && text.size() <= kLongestWord &&
          std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
-Result<std::string> ask(cloud::HttpClient& http, const std::string& url) {
-  auto answer = http.exchange({.url = url}, kPatience);
-  if (!answer) return fail(Code::kUnavailable, url + ": " + answer.error().message);
-  std::string word(trim(answer->body));
-  if (answer->status == kOk && is_word(word)) return word;
-  return fail(Code::kUnavailable,
-              url + ": the answer is of status " + std::to_string(answer->status) + ", or no name");
+Result<std::string> name_at(cloud::Metadata& metadata, const std::string& path) {
+  Result<std::string> answer = metadata.get(path);
+  if (!answer) return fail(Code::kUnavailable, answer.error().message);
+  std::string word(trim(*answer));
+  if (is_word(word)) return word;
+  return fail(Code::kUnavailable, path + ": the answer is no name");
 }
 
 std::string text_of(const CloudNode& facts) {
   nlohmann::json document{{"instanceId", facts.instance_id}, {"zone", facts.zone}, {"region", facts.region}};
-  if (facts.most_disks) document["mostDisks"] = *facts.most_disks;
+  if (facts.attach_limit) document["mostDisks"] = *facts.attach_limit;
   return dump_json(document);
 }
 
@@ -49,7 +46,7 @@ Result<CloudNode> read_facts(Files& files, const std::filesystem::path& file) {
   HOLDFAST_TRY(out.region, object["region"].string_or(""));
   if (object["mostDisks"].present()) {
     HOLDFAST_TRY(const std::int64_t most, object["mostDisks"].integer(0, kMostAttachments));
-    out.most_disks = static_cast<std::uint32_t>(most);
+    out.attach_limit = static_cast<std::uint32_t>(most);
   }
   return out;
 }
@@ -66,12 +63,22 @@ CloudNode merged(const NodeOptions& told, const CloudNode& found) {
 
 // The limit is another's when the instance is.
 CloudNode with_limit(CloudNode found, const CloudNode& kept) {
-  if (found.instance_id == kept.instance_id) found.most_disks = kept.most_disks;
+  if (found.instance_id == kept.instance_id) found.attach_limit = kept.attach_limit;
   return found;
+}
+
+Status keep_facts(const NodeQuestion& question, const CloudNode& facts) {
+  return write_state(question.files, question.file, kKind, text_of(facts));
 }
 
 bool is_whole(const CloudNode& facts) {
   return !facts.instance_id.empty() && !facts.zone.empty() && !facts.region.empty();
+}
+
+tl::unexpected<Error> not_known(const NodeQuestion& question, const std::string& why) {
+  return fail(Code::kUnavailable, "what this node is to its cloud is not known: the metadata service at " +
+                                      question.metadata + " has never told it (" + why +
+                                      "); where there is none, name --instance-id, --zone and --region");
 }
 
 // The last word of a key: "topology.kubernetes.io/zone".
@@ -80,35 +87,42 @@ std::string_view word_of(std::string_view key) { return key.substr(key.rfind('/'
 }  // namespace
 
 Result<CloudNode> ask_metadata(cloud::HttpClient& http, cloud::Vendor vendor, const std::string& url) {
-  const std::string base = url + "/latest/meta-data/";
+  const std::string base = "/latest/meta-data/";
   const bool tencent = vendor == cloud::Vendor::kTencent;
+  cloud::Metadata metadata(http, vendor, url);
   CloudNode out;
-  HOLDFAST_TRY(out.instance_id, ask(http, base + "instance-id"));
-  HOLDFAST_TRY(out.zone, ask(http, base + (tencent ? "placement/zone" : "zone-id")));
-  HOLDFAST_TRY(out.region, ask(http, base + (tencent ? "placement/region" : "region-id")));
+  HOLDFAST_TRY(out.instance_id, name_at(metadata, base + "instance-id"));
+  HOLDFAST_TRY(out.zone, name_at(metadata, base + (tencent ? "placement/zone" : "zone-id")));
+  HOLDFAST_TRY(out.region, name_at(metadata, base + (tencent ? "placement/region" : "region-id")));
   return out;
 }
 
-Result<CloudNode> learn_node(const NodeOptions& told, std::optional<cloud::Vendor> vendor,
-                             const std::string& url, cloud::HttpClient& http, Files& files,
-                             const std::filesystem::path& file, const AskMostDisks& ask_most) {
-  HOLDFAST_TRY(const CloudNode kept, read_facts(files, file));
+Result<CloudNode> learn_node(const NodeQuestion& question) {
+  HOLDFAST_TRY(const CloudNode kept, read_facts(question.files, question.file));
   CloudNode now = kept;
-  if (vendor && !is_whole(merged(told, {}))) {
-    if (const auto found = ask_metadata(http, *vendor, url)) now = with_limit(*found, kept);
+  std::string why;
+  if (question.vendor && !is_whole(merged(question.told, {}))) {
+    const Result<CloudNode> found = ask_metadata(question.http, *question.vendor, question.metadata);
+    if (found) now = with_limit(*found, kept);
+    if (!found) why = found.error().message;
   }
-  CloudNode facts = merged(told, now);
-  if (!now.instance_id.empty() && now.instance_id != facts.instance_id) now.most_disks.reset();
-  if (ask_most && !facts.instance_id.empty()) {
-    if (const auto most = ask_most(facts.instance_id); most && *most) now.most_disks = **most;
-  }
-  if (now != kept) HOLDFAST_CHECK(write_state(files, file, kKind, text_of(now)));
-  facts.most_disks = now.most_disks;
-  if (!vendor || is_whole(facts)) return facts;
-  return fail(Code::kUnavailable,
-              "what this node is to its cloud is not known: the metadata service at " + url +
-                  " does not answer, and never did; where there is none, name --instance-id, --zone and "
-                  "--region");
+  CloudNode facts = merged(question.told, now);
+  if (!now.instance_id.empty() && now.instance_id != facts.instance_id) now.attach_limit.reset();
+  if (now != kept) HOLDFAST_CHECK(keep_facts(question, now));
+  facts.attach_limit = now.attach_limit;
+  if (!question.vendor || is_whole(facts)) return facts;
+  return not_known(question, why);
+}
+
+Result<CloudNode> learn_limit(const NodeQuestion& question, CloudNode node, const AskAttachLimit& ask) {
+  if (node.instance_id.empty()) return node;
+  const auto limit = ask(node.instance_id);
+  if (!limit || !*limit || *limit == node.attach_limit) return node;
+  node.attach_limit = *limit;
+  HOLDFAST_TRY(CloudNode kept, read_facts(question.files, question.file));
+  kept.attach_limit = node.attach_limit;
+  HOLDFAST_CHECK(keep_facts(question, kept));
+  return node;
 }
 
 Result<std::map<std::string, std::string>> topology_of(const std::vector<std::string>& keys,

@@ -23,28 +23,35 @@ struct CloudNode {
   std::string zone = {};
   std::string region = {};
   /// How many disks may be attached to it beside the one that it boots from.
-  std::optional<std::uint32_t> most_disks = {};
+  std::optional<std::uint32_t> attach_limit = {};
   bool operator==(const CloudNode&) const = default;
 };
 
-/// Of the metadata service at `url`, each within two seconds. Errors: those of the exchange; kUnavailable for
-/// another answer than 200. Source:
-/// https://www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata,
-/// https://www.tencentcloud.com/document/product/213/4934
+/// Of the metadata service at `url`. Errors: kUnavailable, as Metadata::get(), or for what is no name.
 Result<CloudNode> ask_metadata(cloud::HttpClient& http, cloud::Vendor vendor, const std::string& url);
+
+/// What learn_node() goes by. All outlive it.
+struct NodeQuestion {
+  const NodeOptions& told;
+  std::optional<cloud::Vendor> vendor;  ///< nullopt: no cloud tells a node anything
+  std::string metadata;                 ///< where its metadata service is
+  cloud::HttpClient& http;
+  Files& files;
+  std::filesystem::path file;  ///< what the cloud said in an earlier life, in the envelope of write_state()
+};
+
+/// What is told first, else what the metadata service says, else what it said in an earlier life: a node that
+/// starts offline is where it was. The limit is the one that is kept of this instance. Errors: kUnavailable
+/// when anything of a vendor's node is missing, so that it is asked for again, with why; those of the file.
+Result<CloudNode> learn_node(const NodeQuestion& question);
 
 /// Of a node, by the id of its instance, how many disks the cloud's API lets it have; nullopt: it does not
 /// say.
-using AskMostDisks = std::function<Result<std::optional<std::uint32_t>>(const std::string& instance_id)>;
+using AskAttachLimit = std::function<Result<std::optional<std::uint32_t>>(const std::string& instance_id)>;
 
-/// What is told first, else what the cloud says, else what it said in an earlier life, which is kept in
-/// `file` (JSON in the envelope of write_state()): a node that starts offline is where it was. `vendor`
-/// nullopt: the cloud tells nothing. `ask_most`: null where the API is not called. Errors: kUnavailable when
-/// anything of a vendor's node is missing, so that it is asked for again; those of reading the file. That the
-/// API does not answer is none: what it said earlier counts.
-Result<CloudNode> learn_node(const NodeOptions& told, std::optional<cloud::Vendor> vendor,
-                             const std::string& url, cloud::HttpClient& http, Files& files,
-                             const std::filesystem::path& file, const AskMostDisks& ask_most = nullptr);
+/// `node` with the limit that the API says now, which is kept; that the API does not answer is no error, and
+/// leaves what was known. May take as long as `ask`. Errors: those of the file.
+Result<CloudNode> learn_limit(const NodeQuestion& question, CloudNode node, const AskAttachLimit& ask);
 
 /// The topology of a node: of each key what its last word tells: zone, region, ecs-instance-id, hostname. A
 /// key whose value is not known is left out. Errors: kUnavailable when that is the first one.

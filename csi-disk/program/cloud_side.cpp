@@ -107,11 +107,11 @@ Result<std::unique_ptr<CloudSide>> CloudSide::make(const csi::HostContext& conte
                                                   std::move(plugin), std::move(settings)));
 }
 
-Result<std::optional<std::uint32_t>> CloudSide::most_disks_of(const std::string& instance_id) {
+Result<std::optional<std::uint32_t>> CloudSide::attach_limit_of(const std::string& instance_id) {
   constexpr std::chrono::milliseconds kLongest = std::chrono::seconds(10);
   auto facts = patient_.node(instance_id, kLongest);
   if (!facts) return tl::unexpected(cloud::to_error(std::move(facts).error()));
-  return *facts ? (**facts).most_disks : std::nullopt;
+  return *facts ? (**facts).attach_limit : std::nullopt;
 }
 
 void CloudSide::tick() {

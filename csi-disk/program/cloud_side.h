@@ -35,7 +35,7 @@ class CloudSide {
   [[nodiscard]] csi::ControllerDriver& driver() { return controller_; }
   /// How many disks that node may have beside the one that it boots from; nullopt: the cloud does not say.
   /// Errors: those of the API's call.
-  Result<std::optional<std::uint32_t>> most_disks_of(const std::string& instance_id);
+  Result<std::optional<std::uint32_t>> attach_limit_of(const std::string& instance_id);
   /// Every csi::kTick: looks now and then for disks that were left unfinished (UnfinishedDisks), tells new
   /// ones in the log and counts them in holdfast_disks_unfinished, with driver_name.
   void tick();

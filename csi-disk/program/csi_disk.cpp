@@ -69,7 +69,7 @@ Result<std::unique_ptr<csi::HostedDriver>> make_driver(const csi::HostContext& c
   if (options.mode == Mode::kController) {
     return make_controller_plugin(profile, options.socket, std::move(side));
   }
-  node.ask_most = [side](const std::string& instance) { return side->most_disks_of(instance); };
+  node.ask_limit = [side](const std::string& instance) { return side->attach_limit_of(instance); };
   if (options.mode == Mode::kAll) {
     node.controller = std::move(controller);
     node.tick_controller = [side] { side->tick(); };

@@ -1,5 +1,6 @@
 #include "csi-disk/program/disk_plugin.h"
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -111,6 +112,14 @@ class DiskPlugin final : public csi::HostedDriver {
   void tick() override {
     stats_.tick();
     if (options_.tick_controller) options_.tick_controller();
+    if (limit_due_.exchange(false)) {
+      context_.worker.run([this] { renewed_ = renew_limit(); },
+                          [this] {
+                            if (renewed_) return;
+                            context_.log.warning("how many disks this node may have cannot be kept",
+                                                 {{"error", renewed_.error().message}});
+                          });
+    }
     const std::chrono::nanoseconds now = context_.clock.since_boot();
     if (forgetting_ || now < forget_next_) return;
     forgetting_ = true;
@@ -155,12 +164,40 @@ class DiskPlugin final : public csi::HostedDriver {
   }
 
   Status learn_place() {
-    const auto vendor = vendor_of(options_.profile);
-    const std::string url(vendor ? cloud::metadata_url(*vendor) : "");
-    HOLDFAST_TRY(CloudNode facts, learn_node(options_.node, vendor, url, http_, context_.files,
-                                             ground_.folder / "place", options_.ask_most));
+    const NodeQuestion question = this->question();
+    HOLDFAST_TRY(CloudNode facts, learn_node(question));
     // A cloud that the profile does not know has no other name for it.
-    if (!vendor && facts.instance_id.empty()) facts.instance_id = options_.node_id;
+    if (!question.vendor && facts.instance_id.empty()) facts.instance_id = options_.node_id;
+    const bool wanted = options_.ask_limit != nullptr && !options_.node.attach_limit;
+    // At the first start kubelet is to be told the limit; later what is kept will do until it has answered.
+    const bool at_once = wanted && !facts.attach_limit;
+    if (at_once) {
+      HOLDFAST_TRY(facts, learn_limit(question, std::move(facts), options_.ask_limit));
+    }
+    limit_due_ = wanted && !at_once;
+    const std::scoped_lock lock(mutex_);
+    facts_ = std::move(facts);
+    return {};
+  }
+
+  [[nodiscard]] NodeQuestion question() {
+    const auto vendor = vendor_of(options_.profile);
+    return {.told = options_.node,
+            .vendor = vendor,
+            .metadata = std::string(vendor ? cloud::metadata_url(*vendor) : ""),
+            .http = http_,
+            .files = context_.files,
+            .file = ground_.folder / "place"};
+  }
+
+  // On the worker's thread, when calls are answered already.
+  Status renew_limit() {
+    CloudNode facts;
+    {
+      const std::scoped_lock lock(mutex_);
+      facts = *facts_;
+    }
+    HOLDFAST_TRY(facts, learn_limit(question(), std::move(facts), options_.ask_limit));
     const std::scoped_lock lock(mutex_);
     facts_ = std::move(facts);
     return {};
@@ -173,11 +210,11 @@ class DiskPlugin final : public csi::HostedDriver {
       if (!facts_) return fail(Code::kUnavailable, "what this node is to its cloud is not known: ask again");
       facts = *facts_;
     }
-    NodePlace out{.node_id = facts.instance_id, .topology = {}, .most_disks = 0};
+    NodePlace out{.node_id = facts.instance_id, .topology = {}, .max_volumes = 0};
     HOLDFAST_TRY(out.topology, topology_of(options_.profile.topology_keys, facts, options_.node_id));
     HOLDFAST_TRY(const std::vector<DiskIdentity> ours, disks_of_volumes());
-    const std::uint32_t limit = facts.most_disks.value_or(options_.profile.attach_limit);
-    out.most_disks = room_for_volumes(options_.node.attach_limit.value_or(limit), attached(), ours);
+    const std::uint32_t limit = facts.attach_limit.value_or(options_.profile.attach_limit);
+    out.max_volumes = room_for_volumes(options_.node.attach_limit.value_or(limit), attached(), ours);
     return out;
   }
 
@@ -222,7 +259,9 @@ class DiskPlugin final : public csi::HostedDriver {
   DiskNode node_;
   Gauge& stuck_;
   std::unique_ptr<DeviceWatch> watch_;
-  std::mutex mutex_;  // guards facts_
+  std::atomic<bool> limit_due_ = false;  // what is kept of it is to be compared with what the cloud says
+  Status renewed_;                       // of the worker until its job is done
+  std::mutex mutex_;                     // guards facts_
   std::optional<CloudNode> facts_;
   Status forgotten_;  // of the worker until its job is done
   bool forgetting_ = false;

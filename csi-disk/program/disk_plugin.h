@@ -18,7 +18,7 @@ struct PluginOptions {
   std::filesystem::path state_dir;
   std::filesystem::path socket = {};  ///< empty: the profile's
   NodeOptions node = {};
-  AskMostDisks ask_most = nullptr;  ///< null: the cloud's API is not called
+  AskAttachLimit ask_limit = nullptr;  ///< null: the cloud's API is not called
   /// The controller's half on the same socket (mode all); null: the node's alone. Shared: it ends with what
   /// it stands on.
   std::shared_ptr<csi::ControllerDriver> controller = nullptr;

@@ -37,7 +37,7 @@ void check_cbs(const nlohmann::json& answer) {
   require(!page || page->next.empty() || !page->items.empty());  // else a list would never end
   check_end(disk::read_cbs_snapshots(answer, kOffset));
   check_end(disk::read_cvm_zone(answer));
-  check_end(disk::read_cbs_most_disks(answer));
+  check_end(disk::read_cbs_attach_limit(answer));
   check_end(disk::read_cbs_stock(answer));
   const auto id = disk::read_cbs_disk_id(answer);
   check_end(id);

@@ -227,7 +227,7 @@ Answer<std::optional<NodeFacts>> PluginDisks::node(const std::string& id, Deadli
                   .zone = response.zone(),
                   .region = response.region(),
                   .types = {response.types().begin(), response.types().end()}};
-  if (response.has_most_disks()) facts.most_disks = response.most_disks();
+  if (response.has_attach_limit()) facts.attach_limit = response.attach_limit();
   return std::optional(std::move(facts));
 }
 Answer<std::vector<std::string>> PluginDisks::types_in_stock(const std::string& zone, Deadline deadline) {

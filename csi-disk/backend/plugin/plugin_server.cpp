@@ -151,7 +151,7 @@ class Service final : public v1::DiskBackend::Service {
     if (!*facts) return Status::OK;
     response->set_zone((*facts)->zone);
     response->set_region((*facts)->region);
-    if ((*facts)->most_disks) response->set_most_disks(*(*facts)->most_disks);
+    if ((*facts)->attach_limit) response->set_attach_limit(*(*facts)->attach_limit);
     for (const std::string& type : (*facts)->types) response->add_types(type);
     return Status::OK;
   }

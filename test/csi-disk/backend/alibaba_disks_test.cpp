@@ -146,7 +146,7 @@ TEST_CASE_METHOD(DiskRegion, "nodes are told, and how many disks they may have i
   REQUIRE(facts->has_value());
   CHECK((*facts)->zone == "sim-1a");
   CHECK((*facts)->region == "sim-1");
-  CHECK((*facts)->most_disks == 2U);
+  CHECK((*facts)->attach_limit == 2U);
   CHECK_FALSE((*facts)->types.empty());
   CHECK_FALSE(alibaba.node("i-9", kPatient).value().has_value());
   for (int n = 0; n < 2; ++n) {

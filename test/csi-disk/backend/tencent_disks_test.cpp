@@ -73,7 +73,7 @@ TEST_CASE_METHOD(DiskRegion, "nodes of Tencent's are told, and have so many disk
   REQUIRE(facts);
   REQUIRE(facts->has_value());
   CHECK((*facts)->zone == "sim-1b");
-  CHECK((*facts)->most_disks == 2U);
+  CHECK((*facts)->attach_limit == 2U);
   const std::string id = tencent.create_disk(premium("a"), "", kPatient).value();
   const auto far = tencent.attach_disk(id, "i-3", kPatient);
   REQUIRE_FALSE(far);

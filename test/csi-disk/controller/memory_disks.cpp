@@ -363,7 +363,7 @@ Answer<std::optional<NodeFacts>> MemoryDisks::node(const std::string& id, Deadli
     const auto found = nodes.find(id);
     if (found == nodes.end()) return std::optional<NodeFacts>();
     return std::optional(
-        NodeFacts{.id = id, .zone = found->second.zone, .most_disks = found->second.most_disks});
+        NodeFacts{.id = id, .zone = found->second.zone, .attach_limit = found->second.most_disks});
   });
 }
 

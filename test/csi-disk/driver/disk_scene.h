@@ -156,7 +156,7 @@ struct DiskScene : DiskMachine {
   std::vector<std::string> grown;
   std::vector<std::string> tuned;
   std::string boot_id = "a-boot";
-  NodePlace place{.node_id = "i-1", .topology = {{"zone", "z-1"}}, .most_disks = 15};
+  NodePlace place{.node_id = "i-1", .topology = {{"zone", "z-1"}}, .max_volumes = 15};
   csi::Profile profile = csi::known_profile("diskplugin.csi.alibabacloud.com").value();
   DiskNodeParts node_parts() {
     return {

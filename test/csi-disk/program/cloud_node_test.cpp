@@ -1,5 +1,6 @@
 #include "csi-disk/program/cloud_node.h"
 
+#include <algorithm>
 #include <map>
 
 #include "test/catch.h"
@@ -13,18 +14,31 @@ class FakeHttp final : public cloud::HttpClient {
  public:
   cloud::Answer<cloud::HttpReply> exchange(const cloud::HttpRequest& request,
                                            std::chrono::milliseconds /*deadline*/) override {
+    if (request.method == "PUT" && !session.empty()) return cloud::HttpReply{.status = 200, .body = session};
+    const bool in_session =
+        std::ranges::find(request.headers, std::pair(std::string("X-aliyun-ecs-metadata-token"), session)) !=
+        request.headers.end();
+    if (!session.empty() && !in_session) return cloud::HttpReply{.status = 403};
     for (const auto& [end, body] : pages) {
       if (request.url.ends_with(end)) return cloud::HttpReply{.status = 200, .body = body};
     }
     return cloud::HttpReply{.status = 404, .body = "<html>no</html>"};
   }
   std::map<std::string, std::string> pages;
+  std::string session;  ///< what each request must bear; empty: it has no such thing
 };
 
 struct CloudScene {
-  Result<CloudNode> learn(const NodeOptions& told = {}) {
-    return learn_node(told, cloud::Vendor::kAlibaba, "http://metadata", http, files, folder / "place");
+  Result<CloudNode> learn(const NodeOptions& told = {}) { return learn_node(question(told)); }
+  NodeQuestion question(const NodeOptions& told) {
+    return {.told = told,
+            .vendor = cloud::Vendor::kAlibaba,
+            .metadata = "http://metadata",
+            .http = http,
+            .files = files,
+            .file = folder / "place"};
   }
+  const NodeOptions none_told = {};
   test::TemporaryFolder folder;
   PosixFiles files;
   FakeHttp http;
@@ -38,7 +52,9 @@ TEST_CASE_METHOD(CloudScene, "a node is where the cloud says, and where it said 
     CHECK(unknown.error().message.find("--instance-id") != std::string::npos);
   }
   CHECK(learn({.instance_id = "i-1", .zone = "z-1", .region = "r-1"})->region == "r-1");
-  CHECK(learn_node({}, std::nullopt, "", http, files, folder / "place").value() == CloudNode{});
+  NodeQuestion nobody_tells = question(none_told);
+  nobody_tells.vendor.reset();
+  CHECK(learn_node(nobody_tells).value() == CloudNode{});
   http.pages = {{"/instance-id", "i-1\n"}, {"/zone-id", "z-1"}, {"/region-id", "r-1"}};
   const CloudNode told{.instance_id = "i-1", .zone = "z-1", .region = "r-1"};
   CHECK(learn().value() == told);
@@ -52,13 +68,13 @@ TEST_CASE_METHOD(CloudScene, "how many disks a node may have is what its cloud s
   std::optional<std::uint32_t> most = 8;
   std::string asked;
   const auto learn_most = [&](const NodeOptions& told) {
-    const AskMostDisks ask = [&](const std::string& id) -> Result<std::optional<std::uint32_t>> {
+    const AskAttachLimit ask = [&](const std::string& id) -> Result<std::optional<std::uint32_t>> {
       asked = id;
       if (!most) return fail(Code::kUnavailable, "no answer");
       return most;
     };
-    return learn_node(told, cloud::Vendor::kAlibaba, "http://metadata", http, files, folder / "place", ask)
-        ->most_disks;
+    const NodeQuestion question = this->question(told);
+    return learn_limit(question, learn_node(question).value(), ask)->attach_limit;
   };
   CHECK(learn_most({}) == 8);
   CHECK(asked == "i-1");
@@ -66,12 +82,24 @@ TEST_CASE_METHOD(CloudScene, "how many disks a node may have is what its cloud s
   CHECK(learn_most({}) == 8);
   http.pages.clear();
   CHECK(learn_most({}) == 8);
-  CHECK(learn()->most_disks == 8);
+  CHECK(learn()->attach_limit == 8);
   http.pages = {{"/instance-id", "i-2"}, {"/zone-id", "z-1"}, {"/region-id", "r-1"}};
   CHECK_FALSE(learn_most({}).has_value());
   most = 16;
   CHECK(learn_most({.instance_id = "i-3", .zone = "z-1", .region = "r-1"}) == 16);
   CHECK(asked == "i-3");
+}
+
+TEST_CASE_METHOD(CloudScene, "a hardened instance is asked in a session", "[disk]") {
+  http.pages = {{"/instance-id", "i-1"}, {"/zone-id", "z-1"}, {"/region-id", "r-1"}};
+  http.session = "token-1";
+  CHECK(learn().value() == CloudNode{.instance_id = "i-1", .zone = "z-1", .region = "r-1"});
+}
+
+TEST_CASE_METHOD(CloudScene, "why the metadata service tells nothing is said", "[disk]") {
+  const auto unknown = learn();
+  REQUIRE_FALSE(unknown);
+  CHECK_THAT(unknown.error().message, Catch::Contains("/latest/meta-data/instance-id: status 404"));
 }
 
 TEST_CASE_METHOD(CloudScene, "a page that is no name is no answer", "[disk]") {

@@ -71,13 +71,13 @@ TEST_CASE_METHOD(AccountScene, "a plugin makes the disks of a cloud that nobody 
   const auto side = CloudSide::make(host, options, profile, Backend::kPlugin, "one").value();
   const std::string id = create(*side, "pvc-1");
   CHECK(alibaba.disks({id}, kPatient)->front().name == "pvc-1");
-  CHECK(side->most_disks_of("i-1").value() == 2);
+  CHECK(side->attach_limit_of("i-1").value() == 2);
 }
 
 TEST_CASE_METHOD(AccountScene, "the cloud says how many disks a node may have", "[disk]") {
   const auto side = controller_of("one");
-  CHECK(side->most_disks_of("i-1").value() == 2);
-  CHECK_FALSE(side->most_disks_of("i-none").value().has_value());
+  CHECK(side->attach_limit_of("i-1").value() == 2);
+  CHECK_FALSE(side->attach_limit_of("i-none").value().has_value());
 }
 
 }  // namespace
