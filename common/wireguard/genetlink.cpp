@@ -87,7 +87,7 @@ void add_peer(std::vector<nl::MessagePtr>& out, std::uint16_t family, const std:
   std::span<const Cidr> left;
   if (peer.allowed) left = *peer.allowed;
   std::span<const Cidr> some = left.first(std::min(left.size(), kAllowedAtOnce));
-  const std::uint32_t flags = peer.allowed ? WGPEER_F_REPLACE_ALLOWEDIPS : 0U;
+  const std::uint32_t flags = peer.allowed ? std::uint32_t{WGPEER_F_REPLACE_ALLOWEDIPS} : 0U;
   out.push_back(peer_message(family, name, peer.key, flags, [&](nl::Writer& writer) {
     put_details(writer, peer);
     put_allowed(writer, some);
