@@ -5,6 +5,7 @@
 #include <array>
 
 #include "common/base/version.h"
+#include "common/csi/names.h"
 
 namespace holdfast::csi {
 namespace {
@@ -21,8 +22,8 @@ std::string machine_name() {
 
 void add_host_flags(Flags& flags, HostOptions& out) {
   flags.heading("The node");
-  flags.text("node-id", "NAME", "this node's name in the cluster [$NODE_NAME, or the machine's name]",
-             out.node_id);
+  flags.value("node-id", "NAME", "this node's name in the cluster [$NODE_NAME, or the machine's name]",
+              to_node_name(out.node_id));
   flags.value("kubelet-dir", "FOLDER", "kubelet's [/var/lib/kubelet]", Flags::to_path(out.kubelet_dir));
   flags.value("state-dir", "FOLDER", "ours, that outlives a reboot [/var/lib/holdfast/csi]",
               Flags::to_path(out.state_dir));
@@ -42,9 +43,21 @@ void add_host_flags(Flags& flags, HostOptions& out) {
   flags.boolean("version", "the version", out.version);
 }
 
-void complete(HostOptions& options, const Flags::Lookup& environment) {
-  if (options.node_id.empty()) options.node_id = environment("NODE_NAME").value_or("");
+Status complete(HostOptions& options, const Flags::Lookup& environment) {
+  if (options.node_id.empty()) {
+    const std::string told = environment("NODE_NAME").value_or("");
+    const Status done = to_node_name(options.node_id)(told);
+    if (!done) return tl::unexpected(Error(done.error()).within("NODE_NAME '" + told + "'"));
+  }
   if (options.node_id.empty()) options.node_id = machine_name();
+  return {};
+}
+
+Status check_topology(const HostOptions& options) {
+  if (is_topology_value(options.node_id)) return {};
+  return fail(Code::kInvalidArgument, "the node's name '" + options.node_id +
+                                          "' cannot be told as its topology (letters, digits, '-', '_', "
+                                          "'.', at most 63): tell another by --node-id");
 }
 
 Result<std::filesystem::path> parse_endpoint(const std::string& text) {

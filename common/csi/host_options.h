@@ -28,8 +28,12 @@ struct HostOptions {
 /// `out` outlives the flags.
 void add_host_flags(Flags& flags, HostOptions& out);
 
-/// Sets what was not told: the node's name from $NODE_NAME, as a pod is told it, else the machine's.
-void complete(HostOptions& options, const Flags::Lookup& environment);
+/// Sets what was not told: the node's name from $NODE_NAME, as a pod is told it, else the machine's. Errors:
+/// kInvalidArgument for what $NODE_NAME holds and --node-id would refuse.
+Status complete(HostOptions& options, const Flags::Lookup& environment);
+
+/// Errors: kInvalidArgument when the node's name cannot be told as the node's topology.
+Status check_topology(const HostOptions& options);
 
 /// The path in "unix:///run/csi.sock", "unix:/run/csi.sock" or "/run/csi.sock". Errors: kInvalidArgument.
 Result<std::filesystem::path> parse_endpoint(const std::string& text);

@@ -6,25 +6,14 @@
 #include <utility>
 
 #include "common/base/json.h"
+#include "common/csi/names.h"
 
 namespace holdfast::csi {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 63;
 constexpr std::int64_t kMostAttachments = 10'000;
 constexpr std::array kKinds{std::pair{"local", DriverKind::kLocal}, std::pair{"nas", DriverKind::kNas},
                             std::pair{"disk", DriverKind::kDisk}};
-
-bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-/// Source: CSI specification, GetPluginInfoResponse.name.
-bool is_driver_name(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxNameBytes && is_alphanumeric(name.front()) &&
-         is_alphanumeric(name.back()) &&
-         std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '-' || c == '.'; });
-}
 
 Result<DriverKind> kind_of(const JsonField& field) {
   HOLDFAST_TRY(const std::string name, field.string());

@@ -141,7 +141,7 @@ Status parse_options(std::span<const std::string> arguments, const Flags::Lookup
   HOLDFAST_CHECK(flags.parse(arguments));
   if (options.host.help || options.host.version) return {};
   HOLDFAST_CHECK(flags.parse_environment(kVariables, environment));
-  csi::complete(options.host, environment);
+  HOLDFAST_CHECK(csi::complete(options.host, environment));
   if (options.mode == Mode::kController && options.socket.empty()) options.socket = kControllerSocket;
   return {};
 }

@@ -8,6 +8,8 @@
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/linked_file.h"
+#include "common/csi/names.h"
+#include "csi-lvm/lvm/lvm_command.h"
 #include "csi-lvm/volumes/parameters.h"
 
 namespace holdfast::lvm {
@@ -51,7 +53,8 @@ void add_flags(Flags& flags, Options& out) {
               "all: node and controller of this machine; node: what kubelet calls; controller: of a cluster "
               "[all]",
               [&out](const std::string& value) { return set_mode(value, out.mode); });
-  flags.text("driver-name", "NAME", "[localplugin.csi.alibabacloud.com]", out.driver_name);
+  flags.value("driver-name", "NAME", "[localplugin.csi.alibabacloud.com]",
+              csi::to_driver_name(out.driver_name));
   flags.value("endpoint", "unix://PATH",
               "its socket [csi.sock in the driver's folder below kubelet's; of a controller /csi/csi.sock]",
               [&out](const std::string& value) -> Status {
@@ -76,8 +79,7 @@ Status check_keys(const JsonObject& object, std::initializer_list<std::string_vi
 Status read_lvm(const JsonObject& lvm, Configuration& out) {
   HOLDFAST_CHECK(check_keys(lvm, {"devicesFile", "udev", "spare"}));
   HOLDFAST_TRY(out.devices_file, lvm["devicesFile"].string_or(out.devices_file));
-  const bool plain = !out.devices_file.empty() && out.devices_file.find('/') == std::string::npos;
-  if (!plain || out.devices_file == "system.devices") {
+  if (!check_name(out.devices_file) || out.devices_file == "system.devices") {
     return lvm["devicesFile"].refuse("is not the name of a file of ours in /etc/lvm/devices");
   }
   if (lvm["udev"].present()) {
@@ -85,6 +87,8 @@ Status read_lvm(const JsonObject& lvm, Configuration& out) {
   }
   HOLDFAST_TRY(const JsonObject spare, lvm["spare"].object_or_empty());
   for (const std::string& group : spare.keys()) {
+    const Status named = check_name(group);
+    if (!named) return tl::unexpected(Error(named.error()).within("lvm.spare"));
     HOLDFAST_TRY(const std::string size, spare[group].string());
     const auto bytes = parse_bytes(size);
     if (!bytes) return spare[group].refuse("is not a size, 10Gi");
@@ -114,7 +118,8 @@ Status parse_options(std::span<const std::string> arguments, const Flags::Lookup
   HOLDFAST_CHECK(flags.parse(arguments));
   if (options.host.help || options.host.version) return {};
   HOLDFAST_CHECK(flags.parse_environment(kVariables, environment));
-  csi::complete(options.host, environment);
+  HOLDFAST_CHECK(csi::complete(options.host, environment));
+  if (options.mode != Mode::kController) HOLDFAST_CHECK(csi::check_topology(options.host));
   if (options.mode == Mode::kController && options.socket.empty()) options.socket = kControllerSocket;
   return {};
 }

@@ -8,6 +8,7 @@
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/linked_file.h"
+#include "common/csi/names.h"
 #include "common/kube/names.h"
 
 namespace holdfast::nas {
@@ -34,7 +35,8 @@ void add_flags(Flags& flags, Options& out) {
               "all: node and controller of this machine; node: what kubelet calls; controller: makes and "
               "deletes volumes [all]",
               [&out](const std::string& value) { return set_mode(value, out.mode); });
-  flags.text("driver-name", "NAME", "[nasplugin.csi.alibabacloud.com]", out.driver_name);
+  flags.value("driver-name", "NAME", "[nasplugin.csi.alibabacloud.com]",
+              csi::to_driver_name(out.driver_name));
   flags.value("endpoint", "unix://PATH",
               "its socket [csi.sock in the driver's folder below kubelet's; of a controller /csi/csi.sock]",
               [&out](const std::string& value) -> Status {
@@ -90,7 +92,7 @@ Status parse_options(std::span<const std::string> arguments, const Flags::Lookup
   HOLDFAST_CHECK(flags.parse(arguments));
   if (options.host.help || options.host.version) return {};
   HOLDFAST_CHECK(flags.parse_environment(kVariables, environment));
-  csi::complete(options.host, environment);
+  HOLDFAST_CHECK(csi::complete(options.host, environment));
   if (options.mode == Mode::kController && options.socket.empty()) options.socket = kControllerSocket;
   return {};
 }

@@ -132,6 +132,9 @@ Status run(const CsiNodeOptions& options, const Flags::Lookup& environment, Logg
   HOLDFAST_TRY(const std::optional<kube::Config> cluster,
                kube::find_cluster(files, options.cluster.kubeconfig, environment));
   if (cluster) HOLDFAST_CHECK(check_cluster(profiles));
+  const bool local =
+      std::ranges::find(profiles, csi::DriverKind::kLocal, &csi::Profile::kind) != profiles.end();
+  if (local) HOLDFAST_CHECK(csi::check_topology(options.host));
   csi::HostSettings settings;
   settings.metrics_address = options.host.metrics_address;
   log.info("csi-node begins", {{"version", version()}, {"node", options.host.node_id}});
@@ -152,7 +155,7 @@ Status parse_csi_node_options(std::span<const std::string> arguments, const Flag
   HOLDFAST_CHECK(flags.parse(arguments));
   if (options.host.help || options.host.version) return {};
   HOLDFAST_CHECK(flags.parse_environment("CSI_", environment));
-  csi::complete(options.host, environment);
+  HOLDFAST_CHECK(csi::complete(options.host, environment));
   return {};
 }
 

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
+#include "common/csi/names.h"
+
 namespace holdfast::csi {
 namespace {
 
 constexpr std::size_t kShownBytes = 64;
-constexpr std::size_t kMaxSegmentBytes = 63;
 
 bool is_control(unsigned char c) { return c < 0x20 || c == 0x7f; }
 
@@ -31,17 +32,6 @@ bool climbs(std::string_view path) {
     begin = end + 1;
   }
   return false;
-}
-
-bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-bool is_segment(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxSegmentBytes && is_alphanumeric(text.front()) &&
-         is_alphanumeric(text.back()) && std::ranges::all_of(text, [](char c) {
-           return is_alphanumeric(c) || c == '-' || c == '_' || c == '.';
-         });
 }
 
 Status check_path(std::string_view text, const FieldRule& rule, const std::string& path) {
@@ -71,11 +61,9 @@ Status check_text(std::string_view text, const FieldRule& rule, const std::strin
 
 bool is_topology_key(std::string_view text) {
   const std::size_t slash = text.find('/');
-  if (slash == std::string_view::npos) return is_segment(text);
-  return is_segment(text.substr(0, slash)) && is_segment(text.substr(slash + 1));
+  if (slash == std::string_view::npos) return is_topology_value(text);
+  return is_topology_value(text.substr(0, slash)) && is_topology_value(text.substr(slash + 1));
 }
-
-bool is_topology_value(std::string_view text) { return is_segment(text); }
 
 std::string shown(std::string_view text) {
   std::string out(text.substr(0, kShownBytes));

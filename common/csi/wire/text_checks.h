@@ -14,7 +14,6 @@ namespace holdfast::csi {
 /// "[prefix/]name": the name as a label's, the prefix as a domain's, 63 bytes each at most.
 /// Source: CSI specification, Topology.
 [[nodiscard]] bool is_topology_key(std::string_view text);
-[[nodiscard]] bool is_topology_value(std::string_view text);
 
 /// The beginning of a text of others, for a message: no more than 64 bytes and no control characters.
 [[nodiscard]] std::string shown(std::string_view text);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/csi/names.h"
 #include "common/csi/proto/csi.pb.h"
 #include "common/csi/wire/publish_arguments.h"
 #include "common/csi/wire/text_checks.h"

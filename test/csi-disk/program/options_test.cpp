@@ -42,8 +42,9 @@ TEST_CASE("csi-disk may have its disks made by another program", "[disk]") {
 }
 
 TEST_CASE("what csi-disk cannot be is refused by the name of the flag", "[disk]") {
-  for (const char* argument : {"--mode=both", "--backend=floppy", "--attach-limit=-1", "--attach-limit=many",
-                               "--endpoint=tcp://1.2.3.4", "--none", "--cluster-id=", "--cluster-id=a b"}) {
+  for (const char* argument :
+       {"--mode=both", "--backend=floppy", "--attach-limit=-1", "--attach-limit=many",
+        "--endpoint=tcp://1.2.3.4", "--none", "--cluster-id=", "--cluster-id=a b", "--node-id=a b"}) {
     CAPTURE(argument);
     Options options;
     CHECK(parse_options(std::vector<std::string>{argument}, no_environment, options).error().code ==

@@ -55,6 +55,18 @@ TEST_CASE("csi-lvm is told what it serves, by flags and by the environment", "[l
   CHECK(controller.controller.name_space == "ns");
   CHECK(controller.controller.node_stale_after == std::chrono::seconds(60));
   CHECK(controller.controller.node_gone_grace == std::chrono::seconds(300));
+  // A controller is on no node's disks.
+  Options far;
+  const std::string long_name(64, 'a');
+  CHECK(parse_options(std::vector<std::string>{"--mode=controller", "--node-id=" + long_name}, no_environment,
+                      far));
+  const auto hostile = [](const std::string& name) -> std::optional<std::string> {
+    if (name == "NODE_NAME") return "../x";
+    return std::nullopt;
+  };
+  const Status refused = parse_options({}, hostile, far = {});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().message.starts_with("NODE_NAME '../x': is not a node's name"));
   Options named;
   REQUIRE(parse_options({}, environment, named).has_value());
   CHECK(named.host.node_id == "edge-2");
@@ -64,7 +76,7 @@ TEST_CASE("flags that cannot be are refused by a sentence, before anything begin
   struct Case {
     const char* name;
     std::vector<std::string> arguments;
-    const char* error;
+    std::string error;
   };
   const Case cases[] = {
       {"not known", {"--vgname=vg"}, "csi-lvm: there is no flag --vgname; see --help\n"},
@@ -76,6 +88,24 @@ TEST_CASE("flags that cannot be are refused by a sentence, before anything begin
       {"a folder",
        {"--kubelet-dir=kubelet"},
        "csi-lvm: --kubelet-dir 'kubelet': is not a path that begins with '/'\n"},
+      {"a driver outside kubelet's folder",
+       {"--driver-name=../../x"},
+       "csi-lvm: --driver-name '../../x': is not a driver's name (letters, digits, '-', '.', at most 63, a "
+       "letter or digit at both ends)\n"},
+      {"a driver of no name",
+       {"--driver-name="},
+       "csi-lvm: --driver-name '': is not a driver's name (letters, digits, '-', '.', at most 63, a letter "
+       "or "
+       "digit at both ends)\n"},
+      {"a node's name",
+       {"--node-id=a b/../"},
+       "csi-lvm: --node-id 'a b/../': is not a node's name (letters, digits, '-', '_', '.', at most 253, a "
+       "letter or digit at both ends)\n"},
+      {"a node's name that is no topology",
+       {"--node-id=" + std::string(64, 'a')},
+       "csi-lvm: the node's name '" + std::string(64, 'a') +
+           "' cannot be told as its topology (letters, digits, '-', '_', '.', at most 63): tell another by "
+           "--node-id\n"},
       {"a level",
        {"--log-level=loud"},
        "csi-lvm: --log-level 'loud': is none of debug, info, warning, error\n"},
@@ -172,6 +202,15 @@ TEST_CASE("a configuration that cannot be is refused with the key that is wrong"
       {"a path",
        {{"lvm", {{"devicesFile", "../x"}}}},
        "lvm.devicesFile: '../x' is not the name of a file of ours in /etc/lvm/devices"},
+      {"an option",
+       {{"lvm", {{"devicesFile", "-f x"}}}},
+       "lvm.devicesFile: '-f x' is not the name of a file of ours in /etc/lvm/devices"},
+      {"a folder",
+       {{"lvm", {{"devicesFile", ".."}}}},
+       "lvm.devicesFile: '..' is not the name of a file of ours in /etc/lvm/devices"},
+      {"a group that cannot be",
+       {{"lvm", {{"spare", {{"no such", "1Gi"}}}}}},
+       "lvm.spare: the name 'no such' must be of [a-zA-Z0-9+_.-] and not begin with a hyphen"},
       {"a size", {{"lvm", {{"spare", {{"vg", "much"}}}}}}, "lvm.spare.vg: 'much' is not a size, 10Gi"},
       {"a profile", {{"profiles", {{{"driverName", "a.b"}}}}}, "profiles[0]: kind: is missing"},
       {"a profile twice", {{"profiles", {profile, profile}}}, "profiles[1]: a.b is told twice"},

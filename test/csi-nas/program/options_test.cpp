@@ -40,6 +40,14 @@ TEST_CASE("csi-nas tells of its flags, and refuses what it cannot do", "[nas]") 
   CHECK(out.str().find("  --nascmd FILE ") != std::string::npos);
   CHECK(csi_nas(std::vector<std::string>{"--mode=some"}, no_environment, out, error) == 2);
   CHECK(error.str().find("none of all, node, controller") != std::string::npos);
+  for (const char* wrong : {"--driver-name=../../x", "--driver-name=", "--node-id=a b/../", "--node-id=-a"}) {
+    CAPTURE(wrong);
+    CHECK(csi_nas(std::vector<std::string>{wrong}, no_environment, out, error) == 2);
+  }
+  // It tells no topology of its own, so it may have a name of any Node.
+  Options options;
+  CHECK(
+      parse_options(std::vector<std::string>{"--node-id=" + std::string(253, 'a')}, no_environment, options));
 }
 
 TEST_CASE("csi-nas is all of a driver, or the part that it is told to be", "[nas]") {
