@@ -102,6 +102,8 @@ Answer<std::string> AlibabaDisks::create_disk(const DiskSpec& spec, const std::s
   add(parameters, "KMSKeyId", spec.key);
   add(parameters, "ResourceGroupId", spec.resource_group);
   add(parameters, "StorageClusterId", spec.storage_cluster);
+  // Of hpn_zone the API knows nothing: the zone itself tells it.
+  add(parameters, "Arn.1.Rolearn", spec.role);
   add_tags(spec.tags, parameters);
   HOLDFAST_TRY(const json answer, ask("CreateDisk", std::move(parameters), deadline, token));
   return read_ecs_id(answer, "DiskId");

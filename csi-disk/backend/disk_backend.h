@@ -35,6 +35,8 @@ struct DiskSpec {
   bool multi_attach = false;
   std::string resource_group = {};
   std::string storage_cluster = {};  ///< of dedicated disks
+  bool hpn_zone = false;  ///< in a zone of the high-performance network; of clouds that have such zones
+  std::string role = {};  ///< that the cloud makes it as; empty: the caller's own account
   Tags tags = {};
 };
 

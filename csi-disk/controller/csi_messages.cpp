@@ -6,6 +6,7 @@
 
 #include "common/csi/proto/csi.pb.h"
 #include "csi-disk/volumes/file_systems.h"
+#include "csi-disk/volumes/node_attributes.h"
 
 namespace holdfast::disk {
 namespace {
@@ -81,6 +82,7 @@ Result<NewDisk> read(const csi::v1::CreateVolumeRequest& request, const DiskClou
     const std::string& fs_type = capability.mount().fs_type();
     if (!fs_type.empty()) wanted.of_class.for_node["fsType"] = fs_type;
   }
+  HOLDFAST_CHECK(check_for_node(wanted.of_class.for_node));
   wanted.size = size_of(request.capacity_range());
   wanted.size.round_up_small = wanted.of_class.round_up_small;
   wanted.reached = accessibility_of(request.accessibility_requirements());

@@ -64,6 +64,9 @@ Status DiskController::capabilities(const csi::Call& /*call*/,
 Status DiskController::create_volume(const csi::Call& call, const csi::v1::CreateVolumeRequest& request,
                                      csi::v1::CreateVolumeResponse& response) {
   HOLDFAST_TRY(const NewDisk wanted, read(request, volumes_.settings().cloud));
+  const DiskSettings& settings = volumes_.settings();
+  const std::string conflict = conflict_of(wanted.reached, settings.keys, wanted.of_class.zones);
+  if (note_ && !conflict.empty()) note_("ConflictingZone", wanted.name, conflict);
   HOLDFAST_TRY(const Disk made, volumes_.maker().create(wanted, patience_of(call)));
   tell(made, volumes_.settings(), *response.mutable_volume());
   tell_new(wanted, *response.mutable_volume());

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
 #include "common/csi/driver.h"
 #include "csi-disk/controller/disk_volumes.h"
 
@@ -8,8 +13,13 @@ namespace holdfast::disk {
 /// The controller's side of csi-disk. Needs no Kubernetes.
 class DiskController final : public csi::ControllerDriver {
  public:
-  /// `volumes` outlives it.
-  explicit DiskController(DiskVolumes& volumes) : volumes_(volumes) {}
+  /// What an operator is to know that is no error of a call: `event` as one word, and the volume's name.
+  using Note =
+      std::function<void(std::string_view event, const std::string& volume, const std::string& words)>;
+
+  /// `volumes` outlives it. `note` is called on any thread; null: nobody is told.
+  explicit DiskController(DiskVolumes& volumes, Note note = nullptr)
+      : volumes_(volumes), note_(std::move(note)) {}
 
   Status capabilities(const csi::Call& call, const csi::v1::ControllerGetCapabilitiesRequest& request,
                       csi::v1::ControllerGetCapabilitiesResponse& response) override;
@@ -51,6 +61,7 @@ class DiskController final : public csi::ControllerDriver {
 
  private:
   DiskVolumes& volumes_;
+  const Note note_;
 };
 
 }  // namespace holdfast::disk

@@ -57,8 +57,8 @@ Result<std::vector<DiskSpec>> specs_of(const NewDisk& wanted, const DiskSettings
   SizeWish size = wanted.size;
   size.required_bytes = std::max(size.required_bytes, least_gib * kGiB);
   HOLDFAST_TRY(const std::vector<DiskChoice> choices, choices_of(of_class, settings.cloud, size));
-  HOLDFAST_TRY(const std::vector<std::string> places,
-               places_to_try(wanted.reached, settings.keys, of_class.zones, settings.place, turn));
+  const std::vector<std::string> places =
+      places_to_try(wanted.reached, settings.keys, of_class.zones, settings.place, turn);
   std::vector<DiskSpec> specs;
   for (const std::string& place : places) {
     for (const DiskChoice& choice : choices) {
@@ -74,6 +74,8 @@ Result<std::vector<DiskSpec>> specs_of(const NewDisk& wanted, const DiskSettings
                        .multi_attach = of_class.multi_attach,
                        .resource_group = of_class.resource_group,
                        .storage_cluster = of_class.storage_cluster,
+                       .hpn_zone = of_class.hpn_zone,
+                       .role = of_class.role,
                        .tags = {}});
     }
   }
@@ -92,7 +94,7 @@ std::string token_of(const DiskSpec& spec, const std::string& cluster, unsigned 
                    performance.iops ? std::to_string(*performance.iops) : "",
                    performance.bursting ? flag(*performance.bursting) : "", spec.zone, spec.snapshot,
                    flag(spec.encrypted), spec.key, flag(spec.multi_attach), spec.resource_group,
-                   spec.storage_cluster, tags});
+                   spec.storage_cluster, flag(spec.hpn_zone), spec.role, tags});
 }
 
 std::string in_words(const DiskSpec& spec) {

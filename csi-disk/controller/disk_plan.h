@@ -24,7 +24,7 @@ struct DiskMaker::Plan {
 Status check_same(const NewDisk& wanted, const Disk& disk, const DiskSettings& settings, bool tags);
 
 /// All disks that would do, in the order of their trying: by place, then by type, then by level; each of
-/// `least_gib` at least. Errors: kOutOfRange, kResourceExhausted, as choices_of() and places_to_try().
+/// `least_gib` at least. Errors: kOutOfRange, as choices_of().
 [[nodiscard]] Result<std::vector<DiskSpec>> specs_of(const NewDisk& wanted, const DiskSettings& settings,
                                                      std::uint64_t least_gib, std::size_t turn);
 

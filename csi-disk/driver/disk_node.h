@@ -18,7 +18,7 @@
 #include "csi-disk/device/device_finder.h"
 #include "csi-disk/driver/disk_records.h"
 #include "csi-disk/driver/disk_requests.h"
-#include "csi-disk/driver/queue_settings.h"
+#include "csi-disk/driver/queue_tuning.h"
 
 namespace holdfast::disk {
 
@@ -46,7 +46,7 @@ struct DiskNodeParts {
   std::function<Result<bool>(const std::string& device)> in_use;
   /// Has the kernel ask a disk for its size anew, where it does not by itself (rescan_size()).
   std::function<void(const std::string& disk)> rescan;
-  /// apply() of queue_settings.h.
+  /// apply() of queue_tuning.h.
   std::function<Status(const std::vector<QueueSetting>& settings, const std::string& disk)> tune;
   std::function<Result<NodePlace>()> place;
   std::string boot_id = {};                                             ///< read_boot_id(); empty: not known

@@ -121,12 +121,6 @@ Status refuse_what_there_is_not(const Parameters& parameters) {
       return refuse_parameter(name, value_of(parameters, name),
                               "is not supported: there is no cache on the node; leave it out");
   }
-  if (is_true(value_of(parameters, kHpnZone)))
-    return refuse_parameter(kHpnZone, "true", "is not supported: name the zones by zoneId");
-  const std::string role = value_of(parameters, kRole);
-  if (!role.empty())
-    return refuse_parameter(kRole, role,
-                            "is not supported: disks are made as the account of --cloud-credentials alone");
   const std::string charge = value_of(parameters, kChargeType);
   if (!charge.empty() && charge != "POSTPAID_BY_HOUR")
     return refuse_parameter(kChargeType, charge, "is not supported: disks are paid by use, POSTPAID_BY_HOUR");
@@ -156,6 +150,8 @@ Result<DiskClass> parse_disk_class(const Parameters& given, const DiskCloud& clo
   out.zones = split_list(value_of(parameters, "zoneId"));
   out.region = value_of(parameters, "regionId");
   out.resource_group = value_of(parameters, "resourceGroupId");
+  out.hpn_zone = is_true(value_of(parameters, kHpnZone));
+  out.role = value_of(parameters, kRole);
   out.adopt_disk = value_of(parameters, kDiskId);
   out.from_snapshot = value_of(parameters, kSnapshotId);
   return out;

@@ -31,13 +31,14 @@ namespace holdfast::disk {
 ///     volumeDeleteSnapshotRetentionDays  1..65536: a snapshot is taken before the disk is deleted, and kept
 ///     volume.alibabacloud.com/disk-id    the disk to use instead of making one
 ///     csi.alibabacloud.com/disk-snapshot-id   the snapshot to make it from
+///     restrictToHpnZone    B; for the backend, which may know what such a zone is         false
+///     alibabacloud.com/createdisk-arn   role that the cloud makes the disk as            the caller's
 ///     chargeType           POSTPAID_BY_HOUR, the only one
 ///     volumeExpandAutoSnapshot   accepted, without effect: a growth loses nothing
 ///
-/// Refused by name: dataCacheSize, dataCacheMode, fsType ntfs, restrictToHpnZone unless it is false,
-/// alibabacloud.com/createdisk-arn. Keys of csi.storage.k8s.io/ are others' and
-/// skipped; any other key is refused, because a misspelt one would otherwise be a default.
-/// Source: the drivers' documented StorageClasses.
+/// Refused by name: dataCacheSize, dataCacheMode, fsType ntfs; and what a node would refuse of mkfsOptions
+/// and sysConfig. Keys of csi.storage.k8s.io/ are others' and skipped; any other key is refused, because a
+/// misspelt one would otherwise be a default. Source: the drivers' documented StorageClasses.
 struct DiskClass {
   std::vector<std::string> types = {};   ///< at least one
   std::vector<std::string> levels = {};  ///< empty: the cloud's choice
@@ -49,6 +50,8 @@ struct DiskClass {
   std::string key = {};
   std::string resource_group = {};
   std::string storage_cluster = {};
+  bool hpn_zone = false;
+  std::string role = {};
   Tags tags = {};
   bool multi_attach = false;
   bool round_up_small = false;

@@ -22,6 +22,14 @@ std::vector<std::string> reached_places(const Accessibility& reached, const Plac
   return places;
 }
 
+// In the order of `places`.
+std::vector<std::string> common(std::vector<std::string> places, const std::vector<std::string>& allowed) {
+  std::erase_if(places, [&allowed](const std::string& each) {
+    return std::ranges::find(allowed, each) == allowed.end();
+  });
+  return places;
+}
+
 std::string in_words(const std::vector<std::string>& places) {
   std::string text;
   for (const std::string& each : places) text += (text.empty() ? "" : ", ") + each;
@@ -57,26 +65,27 @@ std::optional<std::string> place_in(const Segments& segments, const PlaceKeys& k
   return std::nullopt;
 }
 
-Result<std::vector<std::string>> places_to_try(const Accessibility& reached, const PlaceKeys& keys,
-                                               const std::vector<std::string>& allowed,
-                                               const std::string& own, std::size_t turn) {
+std::vector<std::string> places_to_try(const Accessibility& reached, const PlaceKeys& keys,
+                                       const std::vector<std::string>& allowed, const std::string& own,
+                                       std::size_t turn) {
   std::vector<std::string> places = reached_places(reached, keys);
-  if (places.empty() && allowed.empty()) return std::vector{own};
+  if (places.empty() && allowed.empty()) return {own};
   if (places.empty()) {
     places = allowed;
     std::rotate(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(turn % places.size()),
                 places.end());
     return places;
   }
-  if (allowed.empty()) return places;
-  const std::string all = in_words(places);
-  std::erase_if(places, [&allowed](const std::string& each) {
-    return std::ranges::find(allowed, each) == allowed.end();
-  });
-  if (!places.empty()) return places;
-  return fail(Code::kResourceExhausted, "ConflictingZone: the StorageClass has its disks in " +
-                                            in_words(allowed) + ", and pods reach " + all +
-                                            ": change zoneId, or where the pod may run");
+  const std::vector<std::string> both = common(places, allowed);
+  return both.empty() ? places : both;
+}
+
+std::string conflict_of(const Accessibility& reached, const PlaceKeys& keys,
+                        const std::vector<std::string>& allowed) {
+  const std::vector<std::string> places = reached_places(reached, keys);
+  if (places.empty() || allowed.empty() || !common(places, allowed).empty()) return {};
+  return "the StorageClass has its disks in " + in_words(allowed) + ", and pods reach " + in_words(places) +
+         ": it is made there; change zoneId, or where the pod may run";
 }
 
 bool is_reached(const Accessibility& reached, const PlaceKeys& keys, std::string_view place) {

@@ -36,14 +36,17 @@ struct Accessibility {
 };
 
 /// The places to try, in this order: what is preferred, then what else is allowed, without those that
-/// `allowed`, the class's zones, does not have. When nothing is said of what pods reach: the class's zones
+/// `allowed`, the class's zones, does not have; where that would leave none, all of them, as a disk is of use
+/// where pods are (conflict_of() tells that). When nothing is said of what pods reach: the class's zones
 /// from the `turn`-th on (another one for each volume), or `own`, the controller's place ("": the cloud's
-/// choice). Errors: kResourceExhausted when no place is both reached by pods and in the class, so that the
-/// pod is scheduled elsewhere.
-[[nodiscard]] Result<std::vector<std::string>> places_to_try(const Accessibility& reached,
-                                                             const PlaceKeys& keys,
-                                                             const std::vector<std::string>& allowed,
-                                                             const std::string& own, std::size_t turn);
+/// choice).
+[[nodiscard]] std::vector<std::string> places_to_try(const Accessibility& reached, const PlaceKeys& keys,
+                                                     const std::vector<std::string>& allowed,
+                                                     const std::string& own, std::size_t turn);
+
+/// "the StorageClass has its disks in a, and pods reach b: ..." when no place is both; else empty.
+[[nodiscard]] std::string conflict_of(const Accessibility& reached, const PlaceKeys& keys,
+                                      const std::vector<std::string>& allowed);
 
 /// Whether a disk in `place` is reached: also when nothing is said of what pods reach.
 [[nodiscard]] bool is_reached(const Accessibility& reached, const PlaceKeys& keys, std::string_view place);

@@ -84,6 +84,8 @@ v1::DiskSpec to_wire(const DiskSpec& spec) {
   out.set_multi_attach(spec.multi_attach);
   out.set_resource_group(spec.resource_group);
   out.set_storage_cluster(spec.storage_cluster);
+  out.set_hpn_zone(spec.hpn_zone);
+  out.set_role(spec.role);
   put_tags(spec.tags, *out.mutable_tags());
   return out;
 }
@@ -99,6 +101,8 @@ DiskSpec from_wire(const v1::DiskSpec& spec) {
           .multi_attach = spec.multi_attach(),
           .resource_group = spec.resource_group(),
           .storage_cluster = spec.storage_cluster(),
+          .hpn_zone = spec.hpn_zone(),
+          .role = spec.role(),
           .tags = tags_of(spec.tags())};
 }
 

@@ -67,11 +67,29 @@ TEST_CASE_METHOD(ControllerScene, "it tells what it can do, as far as its cloud 
                                                           "VOLUME_CONDITION", "SINGLE_NODE_MULTI_WRITER"});
 }
 
+TEST_CASE_METHOD(ControllerScene, "a class's zones that no pod reaches are told of, and fail nothing",
+                 "[disk controller]") {
+  std::vector<std::string> notes;
+  DiskController noting(
+      *volumes, [&notes](std::string_view event, const std::string& volume, const std::string& words) {
+        notes.push_back(std::string(event) + " " + volume + ": " + words);
+      });
+  csi::v1::CreateVolumeRequest wanted = request("pvc-1");
+  (*wanted.mutable_parameters())["zoneId"] = "a";
+  auto& segments = *wanted.mutable_accessibility_requirements()->add_requisite()->mutable_segments();
+  segments["test/zone"] = "b";
+  csi::v1::CreateVolumeResponse response;
+  REQUIRE(noting.create_volume(call, wanted, response));
+  CHECK(response.volume().accessible_topology(0).segments().at("test/zone") == "b");
+  REQUIRE(notes.size() == 1);
+  CHECK_THAT(notes.front(), Catch::Contains("ConflictingZone pvc-1: the StorageClass has its disks in a"));
+}
+
 TEST_CASE_METHOD(ControllerScene, "a new volume tells where it is, how large, and what its node has to know",
                  "[disk controller]") {
   csi::v1::CreateVolumeRequest wanted = request("pvc-1");
   wanted.mutable_capacity_range()->set_required_bytes(20 * kGiB + 1);
-  (*wanted.mutable_parameters())["mkfsOptions"] = "-O quota";
+  (*wanted.mutable_parameters())["mkfsOptions"] = "-i size=512";
   (*wanted.mutable_parameters())["csi.storage.k8s.io/pvc/name"] = "data";
   (*wanted.mutable_mutable_parameters())["performanceLevel"] = "PL0";
   (*wanted.mutable_mutable_parameters())["diskTags/team"] = "a";
@@ -85,13 +103,17 @@ TEST_CASE_METHOD(ControllerScene, "a new volume tells where it is, how large, an
   CHECK(Parameters(made->volume_context().begin(), made->volume_context().end()) ==
         Parameters{{"type", "cloud_essd"},
                    {"performanceLevel", "PL0"},
-                   {"mkfsOptions", "-O quota"},
+                   {"mkfsOptions", "-i size=512"},
                    {"fsType", "xfs"}});
   REQUIRE(made->accessible_topology_size() == 1);
   CHECK(made->accessible_topology(0).segments().at("test/zone") == "b");
   CHECK(now(made->volume_id()).tags.at("team") == "a");
   CHECK(make(wanted)->SerializeAsString().size() == made->SerializeAsString().size());
   CHECK(make(wanted)->volume_id() == made->volume_id());
+  (*wanted.mutable_parameters())["mkfsOptions"] = "-O quota";
+  wanted.set_name("pvc-2");
+  refuses(make(wanted), Code::kInvalidArgument, "the parameter mkfsOptions: '-O quota' is not taken");
+  CHECK(cloud.all_disks().size() == 1);
 }
 
 TEST_CASE_METHOD(ControllerScene, "a copy tells its source", "[disk controller]") {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "csi-disk/volumes/node_attributes.h"
 #include "test/catch.h"
 
 namespace holdfast::disk {
@@ -180,14 +181,40 @@ TEST_CASE("each cloud's own words are understood", "[disk class]") {
   CHECK(none.error().message == "there is no profile 'azure'; there are: alibaba ens eck cbs sim");
 }
 
-TEST_CASE("what a class asks for and is not done is refused, not left out", "[disk class]") {
-  for (const Parameters& refused : {Parameters{{"restrictToHpnZone", "true"}},
-                                    {{"alibabacloud.com/createdisk-arn", "acs:ram::1:role/r"}}}) {
-    const Result<DiskClass> out = parse_disk_class(refused, cloud("alibaba"));
-    REQUIRE_FALSE(out.has_value());
-    CHECK(out.error().code == Code::kInvalidArgument);
-    CHECK_THAT(out.error().message, Catch::Contains("is not supported"));
+TEST_CASE("what the node would refuse makes no disk", "[disk class]") {
+  struct Case {
+    const char* name;
+    Parameters given;
+    const char* told;
+  };
+  const Case cases[] = {
+      {"a device in mkfsOptions",
+       {{"mkfsOptions", "-F /dev/sda"}},
+       "the parameter mkfsOptions: '-F /dev/sda'"},
+      {"an option of another file system",
+       {{"fsType", "xfs"}, {"mkfsOptions", "-O project"}},
+       "the parameter mkfsOptions"},
+      {"a path in sysConfig", {{"sysConfig", "/../../x=1"}}, "the parameter sysConfig: '/../../x=1'"},
+      {"what is not of the queue's speed", {{"sysConfig", "/queue/write_cache=none"}}, "read_ahead_kb"},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      const Status out = check_for_node(parsed(c.given).for_node);
+      REQUIRE_FALSE(out.has_value());
+      CHECK(out.error().code == Code::kInvalidArgument);
+      CHECK_THAT(out.error().message, Catch::Contains(c.told));
+    }
   }
+  CHECK(check_for_node({}));
+  CHECK(check_for_node({{"mkfsOptions", "-O project,quota"}, {"sysConfig", "/queue/read_ahead_kb=4096"}}));
+}
+
+TEST_CASE("what backends alone know the meaning of is handed to them", "[disk class]") {
+  const DiskClass out =
+      parsed({{"restrictToHpnZone", "yes"}, {"alibabacloud.com/createdisk-arn", "acs:ram::1:role/r"}});
+  CHECK(out.hpn_zone);
+  CHECK(out.role == "acs:ram::1:role/r");
+  CHECK_FALSE(parsed({{"restrictToHpnZone", "perhaps"}}).hpn_zone);
 }
 
 TEST_CASE("a class's disks are tried by type, then by level, where the size is sold", "[disk class]") {

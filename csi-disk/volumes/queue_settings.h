@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,10 +19,5 @@ struct QueueSetting {
 /// on the speed of this disk alone may be set. Errors: kInvalidArgument, naming the setting and what may be
 /// set.
 [[nodiscard]] Result<std::vector<QueueSetting>> parse_queue_settings(std::string_view text);
-
-/// Sets them on the disk of this kernel name, in order. Errors: errno, naming the file; kInvalidArgument
-/// where the kernel does not take the value.
-Status apply(const std::vector<QueueSetting>& settings, const std::string& disk,
-             const std::filesystem::path& sys = "/sys");
 
 }  // namespace holdfast::disk
