@@ -79,7 +79,11 @@ CloudSide::CloudSide(const csi::HostContext& context, const cloud::CloudOptions&
       cloud_(plugin ? std::move(plugin) : make_cloud(backend, http_, *credentials_, context.clock, options)),
       patient_(cloud_->disks(), context.clock),
       volumes_(patient_, std::move(settings), context.clock),
-      controller_(volumes_),
+      controller_(
+          volumes_,
+          [&log = context.log](std::string_view event, const std::string& volume, const std::string& words) {
+            log.warning(words, {{"event", event}, {"volume", volume}});
+          }),
       context_(context),
       unfinished_(volumes_, context.clock),
       unfinished_count_(
@@ -119,14 +123,25 @@ void CloudSide::tick() {
   if (looking_ || now < look_next_ || !volumes_.abilities().tags) return;
   looking_ = true;
   look_next_ = now + kBetweenLooks;
-  context_.worker.run([this] { looked_ = unfinished_.look(std::chrono::minutes(1)); },
-                      [this] { tell_unfinished(); });
+  context_.worker.run([this] { looked_ = unfinished_.look(kLookPatience); }, [this] { tell_unfinished(); });
 }
 
 // A cloud that does not answer is looked at again.
+void CloudSide::tell_no_answer(const Error& error) {
+  look_next_ = context_.clock.since_boot() + kAfterNoAnswer;
+  if (std::exchange(no_answer_, error.message) == error.message) return;
+  context_.log.warning(
+      "the cloud does not do what is asked: no disk is made, attached or detached until it does",
+      {{"error", error.message}});
+}
+
 void CloudSide::tell_unfinished() {
   looking_ = false;
-  if (!looked_) return;
+  if (!looked_) {
+    tell_no_answer(looked_.error());
+    return;
+  }
+  if (!std::exchange(no_answer_, "").empty()) context_.log.info("the cloud answers again");
   unfinished_count_.set(static_cast<double>(looked_->size()));
   for (const std::string& id : *looked_) {
     if (!told_.insert(id).second) continue;

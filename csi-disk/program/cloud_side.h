@@ -37,13 +37,19 @@ class CloudSide {
   /// Errors: those of the API's call.
   Result<std::optional<std::uint32_t>> attach_limit_of(const std::string& instance_id);
   /// Every csi::kTick: looks now and then for disks that were left unfinished (UnfinishedDisks), tells new
-  /// ones in the log and counts them in holdfast_disks_unfinished, with driver_name.
+  /// ones in the log and counts them in holdfast_disks_unfinished, with driver_name. The first look is at
+  /// once, so that a cloud that does not answer, or not with these credentials, is told in the log from the
+  /// start, once until it answers or the reason is another.
   void tick();
 
  private:
   static constexpr std::chrono::minutes kBetweenLooks{10};
+  static constexpr std::chrono::minutes kAfterNoAnswer{1};
+  /// Of each page. What waits for the end of the program waits for it.
+  static constexpr std::chrono::seconds kLookPatience{5};
 
   void tell_unfinished();
+  void tell_no_answer(const Error& error);
   /// `plugin` null: the backend's API is called.
   CloudSide(const csi::HostContext& context, const cloud::CloudOptions& options, Backend backend,
             const std::string& driver, std::unique_ptr<CloudBackend> plugin, DiskSettings settings);
@@ -61,6 +67,7 @@ class CloudSide {
   bool looking_ = false;
   Result<std::vector<std::string>> looked_;  // of the worker until its job is done
   std::set<std::string> told_;
+  std::string no_answer_;  // the reason that was told last; empty: the cloud has answered
 };
 
 /// A controller that no kubelet has to know, for a program that hosts it.

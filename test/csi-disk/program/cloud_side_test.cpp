@@ -74,6 +74,26 @@ TEST_CASE_METHOD(AccountScene, "a plugin makes the disks of a cloud that nobody 
   CHECK(side->attach_limit_of("i-1").value() == 2);
 }
 
+// Turns the loop until the log has such a line.
+void turn_until(AccountScene& scene, CloudSide& side, const std::string& line) {
+  const auto give_up = scene.clock.since_boot() + std::chrono::seconds(60);
+  while (scene.log.count(line) == 0) {
+    REQUIRE(scene.clock.since_boot() < give_up);
+    side.tick();
+    REQUIRE(scene.loop->turn(std::chrono::milliseconds(10)));
+  }
+}
+
+TEST_CASE_METHOD(AccountScene, "a controller whose credentials are wrong says so by itself", "[disk]") {
+  SECTION("a file that was half written") { std::ofstream(folder / "account") << R"({"AccessKeyId": "sim)"; }
+  SECTION("a secret that is another's") {
+    std::ofstream(folder / "account") << R"({"AccessKeyId": "sim-id", "AccessKeySecret": "another"})";
+  }
+  SECTION("nobody listens") { options.cloud.endpoint = "http://127.0.0.1:1"; }
+  const auto side = controller_of("one");
+  turn_until(*this, *side, "the cloud does not do what is asked");
+}
+
 TEST_CASE_METHOD(AccountScene, "the cloud says how many disks a node may have", "[disk]") {
   const auto side = controller_of("one");
   CHECK(side->attach_limit_of("i-1").value() == 2);
