@@ -171,12 +171,13 @@ TEST_CASE_METHOD(Site, "a node that dies while it removes a volume goes on when 
         std::atomic<int> commands = 0;
         (done ? one.lvm.after : one.lvm.before) = power_until(commands, cut);
         std::optional<ClusterCalls::Answer> answer;
-        calls.volumes.remove("pvc-1", VolumeKind::kVolume, 400ms,
+        calls.volumes.remove("pvc-1", VolumeKind::kVolume, 60s,
                              [&answer](ClusterCalls::Answer told) { answer = std::move(told); });
         turn_until([&] { return commands >= cut; });
         one.die();
-        turn_until([&] { return answer.has_value(); });
         one.start();
+        turn_until([&] { return answer.has_value(); });
+        CHECK(answer->has_value());
         CHECK(calls.remove("pvc-1").has_value());
         CHECK(one.volume("pvc-1") == nullptr);
         CHECK(volume_object("pvc-1", "edge-1").is_null());
