@@ -1,9 +1,12 @@
 // What egw-core does without a kernel, beside its plan and its routes.
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 
+#include "egw-gateway/controller/pool_objects.h"
 #include "egw-gateway/core/core_options.h"
 #include "egw-gateway/core/core_store.h"
 #include "test/catch.h"
@@ -86,6 +89,29 @@ TEST_CASE("What egw-core cannot use is refused by name", "[egw-core]") {
   CHECK_THAT(options_of({"--pool=p", "--private-key=/k"}).error().message, Catch::Contains("--gateway"));
   CHECK_THAT(options_of({"--gateway=a", "--private-key=/k"}).error().message, Catch::Contains("--pool"));
   CHECK_THAT(options_of({"--pool=p", "--gateway=a"}).error().message, Catch::Contains("--private-key"));
+}
+
+TEST_CASE("The controller runs egw-core by flags that it has, and keeps its state beyond the pod",
+          "[egw-core]") {
+  const nlohmann::json pod =
+      core_object({"egw-gateway", "holdfast"}, "hangzhou", "a", 3)["spec"]["template"]["spec"];
+  const auto told = [](const nlohmann::json& container) {
+    return options_of(container["args"].get<std::vector<std::string>>()).value();
+  };
+  CHECK(told(pod["initContainers"][0]).prepare);
+  const nlohmann::json& container = pod["containers"][0];
+  const CoreOptions options = told(container);
+  CHECK(options.pool == "hangzhou");
+  CHECK(options.gateway == "a");
+  CHECK(options.healthz.port == container["ports"][0]["containerPort"]);
+  const auto is_mounted = [&](const std::filesystem::path& path) {
+    const auto& mounts = container["volumeMounts"];
+    return std::any_of(mounts.begin(), mounts.end(),
+                       [&](const nlohmann::json& mount) { return mount["mountPath"] == path.native(); });
+  };
+  CHECK(is_mounted(options.state_dir));
+  CHECK(is_mounted(options.private_key.parent_path()));
+  CHECK(is_mounted(options.bfd_keys.parent_path()));
 }
 
 }  // namespace
