@@ -30,6 +30,7 @@
 ///       nodes           [{name, podCIDRs: [CIDR], addresses: [ADDRESS]}]     of the pool
 ///       liveness        {intervalMilliseconds, multiplier, keySecret}     nodes <-> gateways
 ///     status: {observedGeneration, active, lastSwitch, gateways: [{name, node, ready}],
+///              accessPoints: [{name, active, lastSwitch, reason, message}],     each by its access point
 ///              conditions: [{type, status, reason, message, lastTransitionTime}]}
 namespace holdfast::gateway {
 

@@ -15,12 +15,12 @@ bool is_document(const std::string& name) {
   return name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json");
 }
 
-void add_trouble(FolderAnswer& out, const std::filesystem::path& path, const Error& error) {
+void add_trouble(FolderGateways& out, const std::filesystem::path& path, const Error& error) {
   if (out.trouble.empty()) out.trouble = path.native() + ": " + error.message;
 }
 
 /// Returns whether the file held anything.
-bool read_file(Files& files, const std::filesystem::path& path, const std::string& pool, FolderAnswer& out) {
+bool read_file(Files& files, const std::filesystem::path& path, FolderGateways& out) {
   const Result<std::string> text = read_linked_file(files, path, kMaxFileBytes);
   if (!text) {
     add_trouble(out, path, text.error());
@@ -34,8 +34,8 @@ bool read_file(Files& files, const std::filesystem::path& path, const std::strin
   for (Result<EdgeGateway>& document : *documents) {
     if (!document) {
       add_trouble(out, path, document.error());
-    } else if (document->pool == pool) {
-      out.gateway = *std::move(document);
+    } else {
+      out.gateways.push_back(*std::move(document));
     }
   }
   return !documents->empty();
@@ -43,8 +43,8 @@ bool read_file(Files& files, const std::filesystem::path& path, const std::strin
 
 }  // namespace
 
-FolderAnswer read_gateway_folder(Files& files, const std::filesystem::path& folder, const std::string& pool) {
-  FolderAnswer out;
+FolderGateways read_gateways(Files& files, const std::filesystem::path& folder) {
+  FolderGateways out;
   Result<std::vector<std::string>> names = files.list(folder);
   if (!names) {
     add_trouble(out, folder, names.error());
@@ -53,12 +53,28 @@ FolderAnswer read_gateway_folder(Files& files, const std::filesystem::path& fold
   std::ranges::sort(*names);
   bool any = false;
   for (const std::string& name : *names) {
-    if (is_document(name)) any = read_file(files, folder / name, pool, out) || any;
+    if (is_document(name)) any = read_file(files, folder / name, out) || any;
   }
   if (!any && out.trouble.empty()) {
     out.trouble = folder.native() + " holds no EdgeGateway; put the pool's file there";
   }
   return out;
+}
+
+FolderAnswer read_gateway_folder(Files& files, const std::filesystem::path& folder, const std::string& pool) {
+  FolderGateways all = read_gateways(files, folder);
+  FolderAnswer out;
+  out.trouble = std::move(all.trouble);
+  for (EdgeGateway& gateway : all.gateways) {
+    if (gateway.pool == pool) out.gateway = std::move(gateway);
+  }
+  return out;
+}
+
+bool concerns_gateways(const Result<FolderNews>& news) {
+  return !news || news->all || std::ranges::any_of(news->names, [](const std::string& name) {
+    return is_document(name) || name == "..data";
+  });
 }
 
 Status DirGatewaySource::start(GatewayConsumer& consumer) {
@@ -70,11 +86,7 @@ Status DirGatewaySource::start(GatewayConsumer& consumer) {
 }
 
 void DirGatewaySource::news() {
-  const Result<FolderNews> news = changes_->drain();
-  const bool concerned = !news || news->all || std::ranges::any_of(news->names, [](const std::string& name) {
-    return is_document(name) || name == "..data";
-  });
-  if (concerned) read_after(kGather);
+  if (concerns_gateways(changes_->drain())) read_after(kGather);
 }
 
 void DirGatewaySource::read_after(std::chrono::nanoseconds delay) {

@@ -3,7 +3,9 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/event_loop.h"
 #include "common/base/files.h"
@@ -12,9 +14,9 @@
 
 namespace holdfast::gateway {
 
-/// What a folder says of a pool.
-struct FolderAnswer {
-  std::optional<EdgeGateway> gateway{};
+/// What a folder holds.
+struct FolderGateways {
+  std::vector<EdgeGateway> gateways{};
   /// Some file could not be read or used, or there is none: what is not there may be.
   std::string trouble{};
 };
@@ -22,6 +24,18 @@ struct FolderAnswer {
 /// Reads the files *.yaml, *.yml and *.json of a folder, as decode_edge_gateway_documents() does; names that
 /// begin with a dot are skipped. Of a pool that stands in two files the last by name counts. A link is
 /// followed, as a mounted ConfigMap has it. A folder that is absent, or holds no such file, says nothing.
+[[nodiscard]] FolderGateways read_gateways(Files& files, const std::filesystem::path& folder);
+
+/// Whether what happened in the folder may be about such a file.
+[[nodiscard]] bool concerns_gateways(const Result<FolderNews>& news);
+
+/// What a folder says of one pool.
+struct FolderAnswer {
+  std::optional<EdgeGateway> gateway{};
+  /// Some file could not be read or used, or there is none: what is not there may be.
+  std::string trouble{};
+};
+
 [[nodiscard]] FolderAnswer read_gateway_folder(Files& files, const std::filesystem::path& folder,
                                                const std::string& pool);
 

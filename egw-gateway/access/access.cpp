@@ -1,0 +1,152 @@
+#include "egw-gateway/access/access.h"
+
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <random>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/event_loop.h"
+#include "common/base/exec.h"
+#include "common/base/files.h"
+#include "common/base/linked_file.h"
+#include "common/base/metrics.h"
+#include "common/base/service_manager.h"
+#include "common/base/text.h"
+#include "common/base/version.h"
+#include "common/base/worker.h"
+#include "common/http/patient_page_server.h"
+#include "common/kube/cluster_link.h"
+#include "common/wireguard/engine.h"
+#include "common/wireguard/wiped.h"
+#include "egw-gateway/access/access_agent.h"
+#include "egw-gateway/access/api_pool_source.h"
+#include "egw-gateway/access/cloud_side.h"
+#include "egw-gateway/access/dir_pool_source.h"
+#include "egw-gateway/access/pool_status.h"
+#include "egw-gateway/core/kernel_settings.h"
+#include "egw-gateway/health/health_pages.h"
+
+namespace holdfast::gateway {
+namespace {
+
+constexpr const char* kProgram = "egw-access";
+constexpr std::size_t kMaxKeyBytes = 4096;
+
+/// Held while the program runs: two would take tunnels and routes from each other. A folder that cannot be
+/// written is no reason for pools without a cloud.
+Result<Fd> claim_sole_run(Files& files, const std::filesystem::path& state_dir) {
+  const std::filesystem::path path = state_dir / "egw-access.lock";
+  static_cast<void>(files.make_folders(state_dir, 0700));
+  Result<Fd> lock = files.lock(path, std::chrono::milliseconds(0));
+  if (!lock && lock.error().code == Code::kUnavailable) {
+    return fail(Code::kFailedPrecondition, "another egw-access holds " + path.native() +
+                                               "; stop it, or give this one a --state-dir of its own");
+  }
+  return lock ? std::move(lock) : Result<Fd>(Fd());
+}
+
+Result<wireguard::SecretKey> read_key(Files& files, const std::filesystem::path& path) {
+  HOLDFAST_TRY(std::string text, read_linked_file(files, path, kMaxKeyBytes));
+  const wireguard::Wiped wiped(text);
+  Result<wireguard::SecretKey> key = wireguard::SecretKey::parse(trim(text));
+  if (!key) return tl::unexpected(std::move(key).error().within(path.native()));
+  return key;
+}
+
+/// Null for --source=dir.
+Result<std::unique_ptr<kube::ClusterLink>> connect(const AccessOptions& options, EventLoop& loop,
+                                                   Files& files, Metrics& metrics) {
+  if (options.source.kind == SourceKind::kDir) return nullptr;
+  HOLDFAST_TRY(const std::optional<kube::Config> config,
+               kube::find_cluster(files, options.source.kubeconfig, environment_variable));
+  if (!config) {
+    return fail(Code::kFailedPrecondition,
+                "there is no API server: run as a pod, tell --kubeconfig, or use --source=dir");
+  }
+  return kube::ClusterLink::connect(loop, files, metrics, *config, kProgram);
+}
+
+/// Where this program may not, a privileged container or the host's administrator has done so.
+void put_settings(Health& health) {
+  Status done = prepare_kernel();
+  if (!done) done = check_kernel(std::vector<std::string>{});
+  health.set(kSettingsRight, done ? "" : done.error().message);
+}
+
+std::unique_ptr<RouteProvider> kernel_provider(const AccessOptions& options, RouteTable& table,
+                                               Clock& clock) {
+  if (options.routes == RoutesTo::kNone) return std::make_unique<NoRoutes>();
+  return std::make_unique<TableRoutes>(table, clock, std::random_device{}());
+}
+
+}  // namespace
+
+Status run_access(const AccessOptions& options, Logger& log) {
+  PosixFiles files;
+  SystemClock clock;
+  SystemExecutor executor;
+  HOLDFAST_TRY(const Fd alone, claim_sole_run(files, options.state_dir));
+  HOLDFAST_TRY(const wireguard::SecretKey key, read_key(files, options.private_key));
+  HOLDFAST_TRY(const wireguard::Engine engine, wireguard::choose_engine(options.engine));
+  HOLDFAST_TRY(const wireguard::PublicKey public_key, wireguard::public_key_of(key));
+  HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
+  HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
+  HOLDFAST_TRY(nl::Socket tunnel_socket, nl::Socket::open());
+  HOLDFAST_TRY(nl::Socket route_socket, nl::Socket::open());
+  Metrics metrics;
+  AccessMetrics access_metrics(metrics);
+  Health health(log, kNeededForReady);
+  AccessStore store(files, options.state_dir, options.access_point);
+  const std::unique_ptr<wireguard::WireGuard> wireguard = wireguard::make_wireguard(engine, executor, clock);
+  TunnelKeeper tunnels(*wireguard, std::move(tunnel_socket), std::string(kAccessLinkPrefix));
+  firewall::RuleKeeper firewall(options.firewall, executor);
+  KernelTable table(route_socket);
+  const std::unique_ptr<RouteProvider> kernel = kernel_provider(options, table, clock);
+  const std::unique_ptr<CloudSide> cloud =
+      options.routes == RoutesTo::kAlibaba ? std::make_unique<CloudSide>(options, files, clock) : nullptr;
+  HOLDFAST_TRY(const std::unique_ptr<kube::ClusterLink> link, connect(options, *loop, files, metrics));
+  std::optional<PoolStatusWriter> status;
+  if (link) status.emplace(*loop, *link, log, options.access_point);
+  AccessAgent* running = nullptr;
+  HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
+    if (number != SIGHUP) return loop->stop();
+    if (running != nullptr) running->look_again();
+  }));
+  Worker worker(*loop);  // after the signals: their threads take none
+  Worker disk(*loop);
+  AccessAgent agent({*loop, worker, disk, log, health, access_metrics, socket, store, tunnels, firewall,
+                     *kernel, cloud ? &cloud->routes() : nullptr},
+                    options, key, [&](const PoolReport& report) {
+                      if (status) status->write(report);
+                    });
+  const std::string encrypts =
+      "egw-access is running, WireGuard by " + std::string(wireguard::to_string(engine));
+  log.info("egw-access begins", {{"version", version()},
+                                 {"access_point", options.access_point},
+                                 {"wireguard", wireguard::to_string(engine)},
+                                 {"public_key", public_key.to_string()}});
+  put_settings(health);
+  std::unique_ptr<PoolSource> source;
+  if (link) {
+    source = std::make_unique<ApiPoolSource>(*loop, *link);
+  } else {
+    source = std::make_unique<DirPoolSource>(*loop, files, options.source.config_dir);
+  }
+  http::PatientPageServer server(
+      *loop, options.healthz,
+      [&](const http::RequestHead& head) { return health_page(head, kProgram, encrypts, health, metrics); },
+      log, "--healthz");
+  server.start();
+  HOLDFAST_CHECK(agent.start(*source));
+  running = &agent;
+  ServiceManager manager(environment_variable("NOTIFY_SOCKET").value_or(""));
+  manager.ready();
+  HOLDFAST_CHECK(loop->run());
+  manager.stopping();
+  log.info("egw-access ends; tunnels, routes and rules stay as they are");
+  return {};
+}
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,188 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "common/base/metrics.h"
+#include "common/base/worker.h"
+#include "common/firewall/rule_keeper.h"
+#include "common/netlink/monitor.h"
+#include "common/netlink/socket.h"
+#include "egw-gateway/access/access_plan.h"
+#include "egw-gateway/access/access_store.h"
+#include "egw-gateway/access/concerns.h"
+#include "egw-gateway/access/options.h"
+#include "egw-gateway/access/pool_source.h"
+#include "egw-gateway/access/route_publisher.h"
+#include "egw-gateway/access/routes/kernel_table.h"
+#include "egw-gateway/access/tunnel_liveness.h"
+#include "egw-gateway/choice/gateway_choice.h"
+#include "egw-gateway/health/health.h"
+#include "egw-gateway/tunnel/tunnel_keeper.h"
+
+namespace holdfast::gateway {
+
+/// What egw-access shows of itself.
+struct AccessMetrics {
+  explicit AccessMetrics(Metrics& metrics);
+
+  Metrics& all;  ///< for those with a gateway's name
+  Counter& switches;
+  Counter& outages;
+  Counter& rules_mended;
+  Gauge& refused;
+  Gauge& pools;
+  Gauge& ready;
+};
+
+/// How a pool fares here, for whoever looks at its object.
+struct PoolReport {
+  std::string pool{};
+  std::string active{};  ///< gateway; empty: none
+  std::optional<std::chrono::system_clock::time_point>
+      switched{};  ///< when it became so; nullopt: before our start
+  std::string reason{"AsItShouldBe"};
+  std::string message{};  ///< what is wrong, and the cure; empty: nothing
+
+  bool operator==(const PoolReport&) const = default;
+};
+
+/// egw-access's work: the cloud end of the tunnels of all pools that name this access point.
+///
+///     store  ->  EdgeGateways -> plan -> tunnels, rules      (worker)
+///     source ->                    |
+///                       liveness in the tunnels -> choice of a gateway for each pool -> routes   (a thread a table)
+///
+/// The store alone makes the pools' ranges unreachable, before anything is asked or heard. Nothing is
+/// withdrawn because this program began anew: tunnels, and routes into them, stand in the kernel, and a
+/// gateway that routes lead to counts until it is heard, or missed for kFirstWord. A pool whose object is
+/// gone on good authority is taken away after --removal-delay.
+///
+/// Lives on the event loop; what may block runs on threads of its own.
+class AccessAgent final : public PoolConsumer {
+ public:
+  using Reported = std::function<void(const PoolReport&)>;
+
+  /// What it works with; all outlives it.
+  struct Tools {
+    EventLoop& loop;
+    Worker& worker;  ///< for tunnels and rules
+    Worker& disk;
+    Logger& log;
+    Health& health;
+    AccessMetrics& metrics;
+    nl::Socket& socket;
+    AccessStore& store;
+    TunnelKeeper& tunnels;           ///< used by the worker's thread
+    firewall::RuleKeeper& firewall;  ///< the same
+    RouteProvider& kernel;           ///< used by a thread of its own
+    RouteProvider* cloud;            ///< the same; null: the VPC is not told
+  };
+  AccessAgent(const Tools& tools, AccessOptions options, const wireguard::SecretKey& private_key,
+              Reported reported);
+  AccessAgent(const AccessAgent&) = delete;
+  AccessAgent& operator=(const AccessAgent&) = delete;
+  ~AccessAgent() override = default;
+
+  /// Reads the store and makes the ranges unreachable by it; then all else. `source` outlives the agent's
+  /// life on the loop. Errors: what no waiting cures.
+  Status start(PoolSource& source);
+  /// A look at everything, and at the source.
+  void look_again();
+
+  void told(EdgeGateway gateway) override;
+  void gone(const std::string& pool) override;
+  void only(const std::set<std::string>& pools) override;
+  void health(const std::string& trouble) override;
+
+ private:
+  struct Look {
+    TunnelKeeper::Look tunnels;
+    firewall::RuleKeeper::Look rules;
+  };
+  /// What is known of one pool beside its object.
+  struct Sight {
+    Choice choice;
+    PoolReport report;
+    std::string vpc_trouble;
+    std::string vpc_reason;
+  };
+
+  Status close();
+  Status watch_kernel();
+  void kernel_told();
+  void speak_to_routers();
+  void plan();
+  void save();
+  void look();
+  void looked(const Look& look);
+  void look_after(std::chrono::nanoseconds delay);
+  void show_look(const Look& look);
+  [[nodiscard]] bool learn_keys();
+  [[nodiscard]] bool changes_keys() const;
+  void watch();
+  void way_told(const WayName& way, bool up, const std::string& why);
+  void choose_all();
+  void choose_for(const ServedPool& pool, std::string& dead);
+  Sight& sight_of(const ServedPool& pool);
+  void show_choice(const ServedPool& pool, const Choice& before, Sight& sight);
+  void publish();
+  [[nodiscard]] std::vector<PodRange> ranges() const;
+  void kernel_published(const RouteAnswer<Publication>& answer);
+  void vpc_published(const RouteAnswer<Publication>& answer);
+  void report(const ServedPool& pool, Sight& sight);
+  void report_refused();
+  /// Nothing is known of it, or it is up.
+  [[nodiscard]] bool may_live(const WayName& way) const;
+  [[nodiscard]] bool is_up(const WayName& way) const;
+  [[nodiscard]] int ifindex_of(const WayName& way) const;
+  [[nodiscard]] std::chrono::nanoseconds now() const { return tools_.loop.clock().since_boot(); }
+
+  Tools tools_;
+  AccessOptions options_;
+  wireguard::SecretKey private_key_;
+  Reported reported_;
+  PoolSource* source_ = nullptr;
+
+  AccessStore::Pools pools_;
+  bool saving_ = false;
+  bool save_again_ = false;
+  std::map<std::string, EventLoop::Timer> removals_;
+  AccessPlan plan_;
+  std::vector<TableRoute> before_;  // routes that an earlier start left
+
+  std::map<WayName, wireguard::PublicKey> keys_;  // in use
+  std::map<WayName, TunnelView> views_;           // of the last look
+  bool looked_ = false;
+  bool looking_ = false;
+  bool look_again_ = false;
+
+  std::map<std::string, LivenessHistory> histories_;  // by pool
+  std::map<WayName, TunnelTarget> watched_;
+  std::map<std::string, Sight> sights_;
+  std::map<std::string, std::string> refused_;  // why, of pools that are not served, as reported
+  std::vector<PodRange> published_;
+  std::chrono::nanoseconds cloud_asked_{};
+  bool undecided_ = false;
+
+  TunnelLiveness liveness_;
+  std::unique_ptr<RoutePublisher> kernel_;
+  std::unique_ptr<RoutePublisher> cloud_;
+  std::optional<nl::Monitor> monitor_;
+  EventLoop::Watch monitor_events_;
+  std::chrono::nanoseconds look_due_{};
+  EventLoop::Timer look_timer_;
+  EventLoop::Timer choice_timer_;
+  EventLoop::Timer retry_;
+  EventLoop::Timer routers_again_;
+};
+
+}  // namespace holdfast::gateway

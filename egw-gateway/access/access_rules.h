@@ -1,0 +1,25 @@
+#pragma once
+
+#include "common/base/cidr.h"
+#include "common/firewall/rule_set.h"
+#include "egw-gateway/access/access_plan.h"
+
+namespace holdfast::gateway {
+
+/// What passes between tunnels and the VPC at an access point, one family's; "cloud" is what the pool may
+/// reach:
+///
+///     raw       from pods, to pods                         untrack    they may come and go by different gateways
+///     input     TUNNEL from its gateway to this end        accept     liveness
+///               any tunnel                                 drop, counted
+///     forward   TUNNEL from its pool's pods to cloud       accept
+///               TUNNEL from its gateway to cloud           accept     edge nodes, translated
+///               cloud to its pool's pods, by TUNNEL        accept
+///               cloud to its gateway, by TUNNEL            accept     answers to edge nodes
+///               by any tunnel, in or out                   drop, counted
+///
+/// So who has a gateway's key reaches what its pool may reach, with addresses of its pool, and nothing of
+/// other pools. What does not pass a tunnel is not ours to judge. Pure.
+[[nodiscard]] firewall::RuleSet access_rules(const AccessPlan& plan, IpFamily family);
+
+}  // namespace holdfast::gateway

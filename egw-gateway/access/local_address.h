@@ -1,0 +1,12 @@
+#pragma once
+
+#include "common/base/cidr.h"
+#include "common/base/result.h"
+
+namespace holdfast::gateway {
+
+/// The address of ours that packets to `peer` bear, as this machine's routes are. Nothing is sent. Errors:
+/// errno of connect(2): no way there.
+[[nodiscard]] Result<IpAddress> local_address_towards(const IpAddress& peer);
+
+}  // namespace holdfast::gateway

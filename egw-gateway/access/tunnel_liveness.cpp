@@ -1,0 +1,93 @@
+#include "egw-gateway/access/tunnel_liveness.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/first_error.h"
+
+namespace holdfast::gateway {
+namespace {
+
+bfd::Timers timers_of(const TunnelTarget& target) {
+  const std::chrono::microseconds interval = target.interval;
+  return {interval, interval, TunnelLiveness::kMultiplier};
+}
+
+bfd::Path path_of(const TunnelTarget& target) {
+  return {bfd::Hops::kSingle, target.local, target.peer, target.ifindex};
+}
+
+std::string why_of(const bfd::StateChange& change) {
+  if (change.to == bfd::State::kUp) return "it answers";
+  const bool by_peer = change.remote_diagnostic != bfd::Diagnostic::kNone;
+  return by_peer ? "it says: " + std::string(bfd::to_string(change.remote_diagnostic))
+                 : std::string(bfd::to_string(change.diagnostic));
+}
+
+}  // namespace
+
+TunnelLiveness::TunnelLiveness(EventLoop& loop, Told told)
+    : told_(std::move(told)),
+      transport_(loop),
+      engine_(loop, transport_, bfd::system_random(),
+              [this](bfd::SessionId id, const bfd::StateChange& change) { changed(id, change); }) {}
+
+Status TunnelLiveness::want(const std::vector<TunnelTarget>& targets) {
+  FirstError first;
+  std::erase_if(sessions_, [&](const auto& entry) {
+    const bool kept = std::ranges::any_of(targets, [&](const TunnelTarget& target) {
+      return target.way == entry.first && path_of(target) == path_of(entry.second.target);
+    });
+    if (!kept) first.add(engine_.remove(entry.second.id));
+    return !kept;
+  });
+  for (const TunnelTarget& target : targets) {
+    Status done = put(target);
+    if (!done)
+      done = tl::unexpected(std::move(done).error().within("watch gateway " + target.way.to_string()));
+    first.add(std::move(done));
+  }
+  return first.result();
+}
+
+Status TunnelLiveness::put(const TunnelTarget& target) {
+  const auto there = sessions_.find(target.way);
+  if (there != sessions_.end()) {
+    if (there->second.target == target) return {};
+    there->second.target = target;
+    return engine_.set_timers(there->second.id, timers_of(target));
+  }
+  bfd::SessionConfig config;
+  config.path = path_of(target);
+  config.timers = timers_of(target);
+  HOLDFAST_TRY(const bfd::SessionId id, engine_.add(config));
+  sessions_[target.way] = {target, id};
+  return {};
+}
+
+Status TunnelLiveness::add_router(const IpAddress& local, const IpAddress& router) {
+  if (routers_.contains(router)) return {};
+  bfd::SessionConfig config;
+  config.path = {bfd::Hops::kSingle, local, router};
+  config.admin_down = !alive_;
+  HOLDFAST_TRY(routers_[router], engine_.add(config));
+  return {};
+}
+
+void TunnelLiveness::tell_routers(bool alive) {
+  if (std::exchange(alive_, alive) == alive) return;
+  for (const auto& [router, id] : routers_) {
+    static_cast<void>(engine_.set_admin_down(id, !alive));  // it is there
+  }
+}
+
+void TunnelLiveness::changed(bfd::SessionId id, const bfd::StateChange& change) {
+  const auto found =
+      std::ranges::find_if(sessions_, [&](const auto& entry) { return entry.second.id == id; });
+  const bool up = change.to == bfd::State::kUp;
+  if (found == sessions_.end() || up == (change.from == bfd::State::kUp)) return;
+  const WayName way = found->first;  // the callee may change what is wanted
+  told_(way, up, why_of(change));
+}
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/base/event_loop.h"
+#include "common/base/result.h"
+#include "egw-gateway/access/access_plan.h"
+#include "egw-gateway/bfd/engine.h"
+#include "egw-gateway/bfd/udp_transport.h"
+
+namespace holdfast::gateway {
+
+/// A gateway whose life is watched inside its tunnel.
+struct TunnelTarget {
+  WayName way{};
+  IpAddress local{};
+  IpAddress peer{};
+  int ifindex = 0;  ///< of the tunnel
+  std::chrono::milliseconds interval{};
+
+  bool operator==(const TunnelTarget&) const = default;
+};
+
+/// Liveness of gateways by BFD over the single hop that a tunnel is (RFC 5881), one session a tunnel; a
+/// gateway is missed for three intervals. Without authentication: the tunnel is it, and only packets that
+/// come by it, from its gateway, count. On the event loop; nothing blocks.
+class TunnelLiveness {
+ public:
+  static constexpr std::uint8_t kMultiplier = 3;
+  /// `why`: for people. Never called from within want().
+  using Told = std::function<void(const WayName& way, bool up, const std::string& why)>;
+
+  /// `loop` outlives it.
+  TunnelLiveness(EventLoop& loop, Told told);
+
+  /// These and no others from now on. One whose ends and tunnel are the same goes on undisturbed. Errors: the
+  /// first; what can be watched is.
+  Status want(const std::vector<TunnelTarget>& targets);
+
+  /// A session with a router on our network, which sends packets here for as long as that is up: 3 x 100 ms.
+  /// Ours is down until tell_routers(). Again: does nothing. Errors: those of bfd::Engine::add().
+  Status add_router(const IpAddress& local, const IpAddress& router);
+  /// Whether packets for pods may be sent here.
+  void tell_routers(bool alive);
+
+ private:
+  struct Session {
+    TunnelTarget target;
+    bfd::SessionId id = 0;
+  };
+  Status put(const TunnelTarget& target);
+  void changed(bfd::SessionId id, const bfd::StateChange& change);
+
+  Told told_;
+  std::map<WayName, Session> sessions_;
+  std::map<IpAddress, bfd::SessionId> routers_;
+  bool alive_ = false;  // as routers were told
+  bfd::UdpTransport transport_;
+  bfd::Engine engine_;
+};
+
+}  // namespace holdfast::gateway

@@ -1,0 +1,149 @@
+// The real egw-access between two gateways and a VPC, with wireguard-go.
+
+#include <chrono>
+#include <csignal>
+#include <string>
+
+#include "test/catch.h"
+#include "test/cni-flannel/daemon/flanneld_node.h"
+#include "test/egw-gateway/access/access_scene.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using holdfast::test::AccessScene;
+using holdfast::test::FakeGateway;
+using holdfast::test::until;
+
+constexpr auto kPatience = std::chrono::seconds(60);
+
+struct Scene : AccessScene {
+  /// Everything runs, and the pod is reached by gateway a.
+  void run() {
+    publish();
+    start();
+    wait_for_tunnels();
+    for (FakeGateway* each : {&a, &b}) each->connect(wireguard::public_key_of(key).value());
+    b.live();
+    a.live();
+    wait_for("egw-hz-a");
+    until([&] { return reaches(); }, kPatience);
+  }
+  void wait_for_tunnels() {
+    INFO(log());
+    until(
+        [&] { return access.can("ip link show egw-hz-a 2>/dev/null && ip link show egw-hz-b 2>/dev/null"); },
+        kPatience);
+    until([&] { return page("/readyz").find("is ready") != std::string::npos; }, kPatience);
+  }
+  void wait_for(const std::string& link) {
+    INFO(link << " is waited for; it is " << way() << "\n" << log());
+    until([&] { return way() == link; }, kPatience);
+  }
+};
+
+TEST_CASE_METHOD(Scene, "an access point sends a pool's pods to the gateway that lives", "[access]") {
+  run();
+  SECTION("one that is killed is missed, and comes back") {
+    const double switches = metric("egw_access_switches_total");
+    a.die(SIGKILL);
+    wait_for("egw-hz-b");
+    CHECK(reaches());
+    CHECK(metric("egw_access_switches_total") == switches + 1);
+    a.live();
+    wait_for("egw-hz-a");
+  }
+  SECTION("one that says that it goes is left at once") {
+    a.die(SIGTERM);
+    wait_for("egw-hz-b");
+    CHECK(log().find("it says: ") != std::string::npos);
+    CHECK(reaches());
+  }
+  SECTION("with none alive its pods are unreachable, and never sent in clear") {
+    a.die(SIGKILL);
+    b.die(SIGKILL);
+    wait_for("unreachable");
+    CHECK(page("/readyz?verbose").find("no gateway is alive of pool hz") != std::string::npos);
+    b.live();
+    wait_for("egw-hz-b");
+  }
+}
+
+TEST_CASE_METHOD(Scene,
+                 "an access point that is killed leaves the tunnels to their work, and goes on with them",
+                 "[access]") {
+  run();
+  const std::string handshakes = access.run("ip -o link show egw-hz-a | cut -d: -f1");
+  program.stop(SIGKILL);
+  CHECK(reaches());
+  std::filesystem::remove(home / "gateways" / "hz.yaml");  // what is stored is enough
+  start();
+  until([&] { return page("/readyz").find("is ready") != std::string::npos; }, kPatience);
+  CHECK(way() == "egw-hz-a");
+  CHECK(reaches());
+  CHECK(access.run("ip -o link show egw-hz-a | cut -d: -f1") == handshakes);
+  until([&] { return metric("egw_access_gateway_up{gateway=\"a\",pool=\"hz\"}") == 1; }, kPatience);
+  CHECK(metric("egw_access_switches_total") == 0);
+  CHECK(metric("egw_access_outages_total") == 0);
+  a.die(SIGKILL);
+  wait_for("egw-hz-b");
+}
+
+TEST_CASE_METHOD(Scene, "a machine that was rebooted without a word from anybody closes its pools' ranges",
+                 "[access]") {
+  run();
+  program.stop(SIGKILL);
+  access.run("ip link del egw-hz-a; ip link del egw-hz-b; ip route flush proto 158");
+  CHECK(way() == "eth1");
+  std::filesystem::remove(home / "gateways" / "hz.yaml");
+  a.die(SIGKILL);
+  b.die(SIGKILL);
+  start();
+  wait_for("unreachable");
+}
+
+TEST_CASE_METHOD(Scene,
+                 "a tunnel carries its own pool's addresses to what the pool may reach, and nothing else",
+                 "[access]") {
+  write("other.yaml", R"(apiVersion: net.holdfast.dev/v1alpha1
+kind: EdgeGateway
+metadata: {name: other}
+spec:
+  podCIDRs: [10.245.0.0/16]
+  vpcCIDRs: [172.16.0.0/16]
+  accessPoints: [{name: one, address: 192.0.2.2, port: 51820, priority: 100, tunnelAddresses: [198.18.0.1], publicKey: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]
+)");
+  run();
+  a.machine.run(
+      "ip addr add 10.245.0.9/32 dev lo; ip addr add 10.9.9.9/32 dev lo; ip route add default dev wg-one");
+  CHECK(a.machine.can("ping -c 1 -W 2 -I 10.244.3.9 172.16.0.1"));
+  CHECK(a.machine.can("ping -c 1 -W 2 -I 198.18.0.11 172.16.0.1"));  // what edge nodes are translated to
+  CHECK(a.machine.can("ping -c 1 -W 2 -I 198.18.0.11 198.18.0.1"));
+  access.run("ip addr add 10.77.0.1/32 dev lo");
+  CHECK_FALSE(a.machine.can("ping -c 1 -W 1 -I 10.245.0.9 172.16.0.1"));  // another pool's pod
+  CHECK_FALSE(a.machine.can("ping -c 1 -W 1 -I 10.9.9.9 172.16.0.1"));    // nobody's
+  CHECK_FALSE(a.machine.can("ping -c 1 -W 1 -I 10.244.3.9 10.77.0.1"));   // not in the VPC
+  CHECK_FALSE(a.machine.can("ping -c 1 -W 1 -I 10.244.3.9 172.16.0.2"));  // the access point's machine
+  CHECK_FALSE(a.machine.can("ping -c 1 -W 1 -I 10.244.3.9 10.245.0.1"));  // another pool's pods
+  // what is another's is not even taken out of the tunnel; what goes astray in it is dropped by rules
+  until([&] { return metric("egw_access_refused_packets") >= 2; }, kPatience);
+}
+
+TEST_CASE_METHOD(Scene, "a gateway changes over to another key, and the access point follows", "[access]") {
+  run();
+  const wireguard::SecretKey next = wireguard::SecretKey::generate().value();
+  publish(wireguard::public_key_of(next).value().to_string());
+  a.die(SIGTERM);
+  wait_for("egw-hz-b");
+  a.key = next;
+  a.connect(wireguard::public_key_of(key).value());
+  a.live();
+  wait_for("egw-hz-a");
+  CHECK(reaches());
+  CHECK(log().find("gateway speaks with another key") != std::string::npos);
+  publish();
+  until([&] { return a.machine.can("ping -c 1 -W 1 -I 10.244.3.9 172.16.0.1"); }, kPatience);
+}
+
+}  // namespace
+}  // namespace holdfast::gateway

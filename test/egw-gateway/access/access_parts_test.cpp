@@ -1,0 +1,84 @@
+#include <nlohmann/json.hpp>
+
+#include "common/base/files.h"
+#include "egw-gateway/access/access_store.h"
+#include "egw-gateway/access/options.h"
+#include "egw-gateway/access/pool_status.h"
+#include "test/catch.h"
+#include "test/fakes/temporary_folder.h"
+
+namespace holdfast::gateway {
+namespace {
+
+Result<AccessOptions> parse(const std::vector<std::string>& arguments) {
+  return parse_access_options(arguments, [](const std::string&) { return std::nullopt; });
+}
+
+TEST_CASE("egw-access's flags are read", "[access]") {
+  const auto options = parse({"--access-point=one", "--private-key=/key", "--source=dir", "--routes=alibaba",
+                              "--cloud-region=cn-beijing", "--route-table=vtb-1", "--next-hop=eni-1",
+                              "--peer-next-hop=eni-2", "--wireguard=userspace", "--mtu=1380"});
+  REQUIRE(options.has_value());
+  CHECK(options->source.kind == SourceKind::kDir);
+  CHECK(options->routes == RoutesTo::kAlibaba);
+  CHECK(options->vpc.region == "cn-beijing");
+  CHECK(options->vpc.next_hop_type == "NetworkInterface");
+  CHECK(options->vpc.peers == std::set<std::string>{"eni-2"});
+  CHECK(options->engine == wireguard::Engine::kUserSpace);
+  CHECK(options->mtu == 1380);
+}
+
+TEST_CASE("flags of egw-access that cannot be are refused with their cause", "[access]") {
+  struct Case {
+    std::vector<std::string> arguments;
+    std::string part;
+  };
+  const Case cases[] = {
+      {{"--private-key=/key"}, "--access-point tells no name"},
+      {{"--access-point=one"}, "--private-key tells no file"},
+      {{"--access-point=one", "--private-key=/key", "--routes=alibaba"}, "needs --cloud-region"},
+      {{"--access-point=one", "--private-key=/key", "--routes=bgp"}, "is none of kernel, alibaba, none"},
+      {{"--access-point=one", "--private-key=/key", "--mtu=60"}, "--mtu"},
+      {{"--access-point=one", "--private-key=/key", "--wireguard=go"}, "no WireGuard engine"},
+  };
+  for (const Case& each : cases) {
+    DYNAMIC_SECTION(each.part) {
+      const auto options = parse(each.arguments);
+      REQUIRE_FALSE(options.has_value());
+      CHECK(options.error().message.find(each.part) != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("pools are stored whole, and those of another access point are not used", "[access]") {
+  const test::TemporaryFolder folder;
+  PosixFiles files;
+  AccessStore store(files, folder.path(), "one");
+  CHECK(store.load().value().pools.empty());
+  EdgeGateway pool{.pool = "hz"};
+  pool.pod_cidrs = {Cidr::parse("10.244.0.0/16").value()};
+  pool.vpc_cidrs = {Cidr::parse("172.16.0.0/16").value()};
+  REQUIRE(store.save({{"hz", pool}}).has_value());
+  CHECK(store.load().value().pools.at("hz").pod_cidrs == pool.pod_cidrs);
+
+  const auto foreign = AccessStore(files, folder.path(), "two").load().value();
+  CHECK(foreign.pools.empty());
+  REQUIRE(foreign.notes.size() == 1);
+  CHECK(foreign.notes[0].find("it is of access point 'one'") != std::string::npos);
+}
+
+TEST_CASE("a pool's status is an entry of the access point's own", "[access]") {
+  PoolReport report{.pool = "hz", .active = "a"};
+  report.switched = std::chrono::system_clock::time_point(std::chrono::seconds(0));
+  report.reason = "QuotaExceeded";
+  report.message = "10.244.0.0/16: the table is full";
+  const nlohmann::json entry = status_of(report, "one").at("status").at("accessPoints").at(0);
+  CHECK(entry == nlohmann::json{{"name", "one"},
+                                {"active", "a"},
+                                {"lastSwitch", "1970-01-01T00:00:00Z"},
+                                {"reason", "QuotaExceeded"},
+                                {"message", "10.244.0.0/16: the table is full"}});
+}
+
+}  // namespace
+}  // namespace holdfast::gateway

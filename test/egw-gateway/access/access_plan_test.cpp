@@ -1,0 +1,189 @@
+#include "egw-gateway/access/access_plan.h"
+
+#include "egw-gateway/access/access_rules.h"
+#include "test/catch.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using wireguard::PeerState;
+using wireguard::PublicKey;
+using wireguard::SecretKey;
+using Objects = std::map<std::string, EdgeGateway>;
+
+IpAddress ip(const std::string& text) { return IpAddress::parse(text).value(); }
+Cidr cidr(const std::string& text) { return Cidr::parse(text).value(); }
+
+PublicKey key(std::uint8_t value) {
+  wireguard::KeyBytes bytes{};
+  bytes.fill(value);
+  return PublicKey(bytes);
+}
+
+/// A pool with gateways a and b, tunnels 2 * number and 2 * number + 1, and access point "one".
+EdgeGateway pool(const std::string& name, int number) {
+  const std::string n = std::to_string(number);
+  EdgeGateway out{.pool = name};
+  out.pod_cidrs = {cidr("10." + n + ".0.0/16"), cidr("fd00:" + n + "::/48")};
+  out.vpc_cidrs = {cidr("172.16.0.0/16"), cidr("fd00:20::/48")};
+  AccessPoint point{.name = "one", .address = ip("192.0.2.2"), .port = 51820};
+  point.tunnel_addresses = {ip("198.18.0.1"), ip("fd00:99::1")};
+  out.access_points = {point};
+  for (int each = 0; each < 2; ++each) {
+    Gateway gateway{.name = each == 0 ? "a" : "b"};
+    gateway.priority = 200 - each;
+    gateway.tunnel = static_cast<std::uint16_t>(2 * number + each);
+    gateway.public_keys = {key(static_cast<std::uint8_t>(2 * number + each)).to_string()};
+    gateway.tunnel_addresses = {ip("198.18." + n + "." + std::to_string(10 + each))};
+    out.gateways.push_back(gateway);
+  }
+  return out;
+}
+
+Objects objects(const std::vector<EdgeGateway>& pools) {
+  Objects out;
+  for (const EdgeGateway& each : pools) out[each.pool] = each;
+  return out;
+}
+
+TEST_CASE("each gateway of a pool has a tunnel with a port of its own", "[access]") {
+  const AccessPlan plan = plan_access(objects({pool("hz", 1)}), "one", {});
+  REQUIRE(plan.pools.size() == 1);
+  CHECK(plan.troubles.empty());
+  CHECK(plan.pools[0].preferred);
+  REQUIRE(plan.ways().size() == 2);
+  const GatewayWay& a = *plan.ways()[0];
+  CHECK(a.name.to_string() == "hz/a");
+  CHECK(a.link == "egw-hz-a");
+  CHECK(a.port == 51822);
+  CHECK(a.local == ip("198.18.0.1"));
+  CHECK(a.peer == ip("198.18.1.10"));
+  CHECK(a.interval == std::chrono::milliseconds(100));
+}
+
+TEST_CASE("liveness is slower where bytes cost", "[access]") {
+  EdgeGateway metered = pool("hz", 1);
+  metered.access_points[0].link = LinkKind::kMetered;
+  const AccessPlan plan = plan_access(objects({metered}), "one", {});
+  CHECK(plan.ways().at(0)->interval == std::chrono::seconds(1));
+}
+
+TEST_CASE("a pool that does not name the access point is none of its business", "[access]") {
+  const AccessPlan plan = plan_access(objects({pool("hz", 1)}), "two", {});
+  CHECK(plan.pools.empty());
+  CHECK(plan.troubles.empty());
+}
+
+TEST_CASE("a gateway without number, key or address is left out, and the other is served", "[access]") {
+  EdgeGateway half = pool("hz", 1);
+  SECTION("number") { half.gateways[0].tunnel.reset(); }
+  SECTION("key") { half.gateways[0].public_keys.clear(); }
+  SECTION("address") { half.gateways[0].tunnel_addresses.clear(); }
+  SECTION("address of a family that the access point has") {
+    half.access_points[0].tunnel_addresses = {ip("198.18.0.1")};
+    half.gateways[0].tunnel_addresses = {ip("fd00:99::7")};
+  }
+  const AccessPlan plan = plan_access(objects({half}), "one", {});
+  REQUIRE(plan.ways().size() == 1);
+  CHECK(plan.ways()[0]->name.gateway == "b");
+}
+
+TEST_CASE("what another pool has is refused, and whoever had it keeps it", "[access]") {
+  EdgeGateway second = pool("b-second", 2);
+  std::string why;
+  SECTION("pods") {
+    second.pod_cidrs = {cidr("10.1.128.0/17")};
+    why = "10.1.128.0/17 overlaps 10.1.0.0/16, pods of pool c-first";
+  }
+  SECTION("pods in the other's cloud") {
+    second.pod_cidrs = {cidr("172.16.5.0/24")};
+    second.vpc_cidrs = {cidr("172.20.0.0/16")};
+    why = "172.16.5.0/24 overlaps 172.16.0.0/16, what is reached in the cloud by pool c-first";
+  }
+  SECTION("the other's pods as cloud") {
+    second.vpc_cidrs = {cidr("10.1.0.0/24")};
+    why = "10.1.0.0/24 overlaps 10.1.0.0/16, pods of pool c-first";
+  }
+  SECTION("a tunnel's number") {
+    second.gateways[1].tunnel = 2;
+    why = "its gateway b has the tunnel number of a gateway of pool c-first";
+  }
+  SECTION("a tunnel's address") {
+    second.gateways[0].tunnel_addresses = {ip("198.18.1.11")};
+    why = "tunnel address 198.18.1.11 is that of a gateway of pool c-first";
+  }
+  const AccessPlan plan = plan_access(objects({pool("c-first", 1), second}), "one", {"c-first"});
+  REQUIRE(plan.pools.size() == 1);
+  CHECK(plan.pools[0].name == "c-first");
+  CHECK(plan.troubles.at("b-second") == why);
+}
+
+TEST_CASE("one access point of a pool is the preferred one", "[access]") {
+  EdgeGateway two = pool("hz", 1);
+  AccessPoint other = two.access_points[0];
+  other.name = "two";
+  other.priority = two.access_points[0].priority;
+  two.access_points.push_back(other);
+  CHECK(plan_access(objects({two}), "one", {}).pools.at(0).preferred);
+  CHECK_FALSE(plan_access(objects({two}), "two", {}).pools.at(0).preferred);
+  two.access_points[1].priority = 7;
+  CHECK_FALSE(plan_access(objects({two}), "one", {}).pools.at(0).preferred);
+}
+
+TEST_CASE("the key with the latest handshake is sent to", "[access]") {
+  const auto at = [](int seconds) {
+    return std::chrono::system_clock::time_point(std::chrono::seconds(seconds));
+  };
+  GatewayWay way;
+  way.keys = {key(1), key(2)};
+  const auto peer = [&](std::uint8_t value, std::optional<std::chrono::system_clock::time_point> handshake) {
+    PeerState out;
+    out.peer.key = key(value);
+    out.last_handshake = handshake;
+    return out;
+  };
+  CHECK(key_in_use(way, {}, {}) == key(1));
+  CHECK(key_in_use(way, {}, key(2)) == key(2));
+  CHECK(key_in_use(way, {}, key(9)) == key(1));
+  CHECK(key_in_use(way, {peer(1, at(10)), peer(2, {})}, key(1)) == key(1));
+  CHECK(key_in_use(way, {peer(1, at(10)), peer(2, at(11))}, key(1)) == key(2));
+  CHECK(key_in_use(way, {peer(9, at(12)), peer(1, at(10))}, key(2)) == key(1));
+}
+
+TEST_CASE("only the key in use has addresses, and only those of its pool and its gateway", "[access]") {
+  EdgeGateway rotating = pool("hz", 1);
+  rotating.gateways[0].public_keys = {key(1).to_string(), key(2).to_string()};
+  const AccessPlan plan = plan_access(objects({rotating}), "one", {});
+  const Tunnel tunnel =
+      tunnel_of(plan.pools.at(0), *plan.ways().at(0), SecretKey(key(7).bytes()), key(2), 1380);
+  CHECK(tunnel.wireguard.listen_port == 51822);
+  CHECK(tunnel.mtu == 1380);
+  CHECK(tunnel.peers == std::vector{ip("198.18.1.10")});
+  REQUIRE(tunnel.wireguard.peers.size() == 2);
+  CHECK(tunnel.wireguard.peers[0].allowed.empty());
+  CHECK(tunnel.wireguard.peers[1].allowed ==
+        std::vector{cidr("10.1.0.0/16"), cidr("fd00:1::/48"), cidr("198.18.1.10/32")});
+}
+
+TEST_CASE("rules let each tunnel's own pool through, and end with a drop", "[access]") {
+  const AccessPlan plan = plan_access(objects({pool("hz", 1), pool("sh", 2)}), "one", {});
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    const firewall::RuleSet set = access_rules(plan, family);
+    REQUIRE(set.chains.size() == 3);
+    for (std::size_t chain = 1; chain < 3; ++chain) {
+      const firewall::Rule& last = set.chains[chain].rules.back();
+      CHECK(last.target == firewall::Target::kDrop);
+      CHECK(last.counted);
+    }
+    const Cidr own = family == IpFamily::kV4 ? cidr("10.1.0.0/16") : cidr("fd00:1::/48");
+    for (const firewall::Rule& rule : set.chains[2].rules) {
+      if (rule.target != firewall::Target::kAccept || !rule.source || rule.source->range != own) continue;
+      REQUIRE(rule.in_link.has_value());
+      CHECK((rule.in_link->name == "egw-hz-a" || rule.in_link->name == "egw-hz-b"));
+      CHECK_FALSE(rule.in_link->prefix);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::gateway
