@@ -126,7 +126,10 @@ Status LvmController::capacity(const csi::Call& /*call*/, const csi::v1::GetCapa
     capacity.available_bytes = book_.available_bytes();
   } else {
     HOLDFAST_TRY(const Parameters parameters, parse_parameters(to_map(request.parameters()), false));
-    HOLDFAST_TRY(capacity, book_.capacity(room_in(parameters)));
+    const Result<Capacity> told = book_.capacity(room_in(parameters));
+    // Nothing can be made in a group or pool that is not here; whoever publishes capacities publishes that.
+    if (!told && told.error().code != Code::kNotFound) return tl::unexpected(told.error());
+    capacity = told.value_or(Capacity{});
     response.mutable_maximum_volume_size()->set_value(static_cast<std::int64_t>(capacity.largest_bytes));
     response.mutable_minimum_volume_size()->set_value(static_cast<std::int64_t>(capacity.smallest_bytes));
   }

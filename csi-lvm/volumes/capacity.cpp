@@ -22,10 +22,13 @@ std::uint32_t stripes_in(const VolumeGroup& group, std::uint32_t stripes) {
 
 Result<const LogicalVolume*> find_pool(const VolumeGroup& group, const std::string& name) {
   const LogicalVolume* pool = group.volume(name);
-  if (pool == nullptr || pool->layout != Layout::kThinPool) {
+  if (pool == nullptr) {
     return fail(Code::kNotFound, "there is no thin pool " + name + " in the volume group " + group.name);
   }
-  return pool;
+  if (pool->layout == Layout::kThinPool) return pool;
+  return fail(Code::kFailedPrecondition, group.name + "/" + name +
+                                             " is a volume and no thin pool: name another as thinPool, or "
+                                             "take the volume away");
 }
 
 // What the volumes of the pool pretend to have.
@@ -155,8 +158,12 @@ Result<VolumeGroup> CapacityBook::group(const std::string& name) const {
 
 Result<VolumeGroup> CapacityBook::reported(const std::string& name) const {
   const VolumeGroup* group = inventory_.group(name);
-  if (group == nullptr) return fail(Code::kNotFound, "there is no volume group " + name + " on this node");
-  return *group;
+  if (group != nullptr) return *group;
+  std::string known;
+  for (const VolumeGroup& each : inventory_.groups) known += (known.empty() ? "" : ", ") + each.name;
+  return fail(Code::kNotFound, "there is no volume group " + name + " on this node; there " +
+                                   (known.empty() ? "is none" : "are: " + known) +
+                                   ". Those count whose disks our devices file names (lvm.devicesFile)");
 }
 
 // Called with the lock: the group as it is when all promises have been kept.

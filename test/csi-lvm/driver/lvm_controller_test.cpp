@@ -149,6 +149,9 @@ TEST_CASE_METHOD(Driver, "capacity is told by class, by node, and in all", "[lvm
         198 * 4 * kMiB);
   CHECK(room("accessible_topology { segments { key: 'kubernetes.io/hostname' value: 'edge-2' } }")
             .available_capacity() == 0);
+  CHECK(room("parameters { key: 'vgName' value: 'nope' }").available_capacity() == 0);
+  CHECK(room("parameters { key: 'vgName' value: 'nope' }").maximum_volume_size().value() == 0);
+  CHECK(room(of_group + "parameters { key: 'thinPool' value: 'nope' }").available_capacity() == 0);
   const std::string of_pool = of_group + "parameters { key: 'thinPool' value: 'pool' } ";
   CHECK(room(of_pool + "parameters { key: 'thinPoolSize' value: '100Mi' }").maximum_volume_size().value() ==
         200 * kMiB);

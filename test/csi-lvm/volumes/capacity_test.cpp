@@ -142,6 +142,21 @@ TEST_CASE("sizes round up to whole extents", "[lvm capacity]") {
 TEST_CASE("what is not there is told", "[lvm capacity]") {
   Book node({10});
   CHECK(node.book.capacity("nowhere", 1, "").error().code == Code::kNotFound);
+  CHECK(node.book.capacity("nowhere", 1, "").error().message ==
+        "there is no volume group nowhere on this node; there are: vg. Those count whose disks our devices "
+        "file "
+        "names (lvm.devicesFile)");
+  CHECK(CapacityBook(PoolLimits{}, {}).capacity("vg", 1, "").error().message.find("there is none") !=
+        std::string::npos);
+  Inventory inventory = node.lvm.look(kNow).value();
+  LogicalVolume& thick = inventory.groups[0].volumes.emplace_back();
+  thick.name = "thick";
+  thick.size_bytes = kExtent;
+  node.book.update(std::move(inventory));
+  const auto no_pool = node.book.capacity("vg", 1, "thick");
+  REQUIRE_FALSE(no_pool.has_value());
+  CHECK(no_pool.error().code == Code::kFailedPrecondition);
+  CHECK(no_pool.error().message.starts_with("vg/thick is a volume and no thin pool"));
   CHECK(node.book.promise({.group = "nowhere", .pool = {}}).error().code == Code::kNotFound);
   CHECK(node.book.capacity("vg", 1, "pool").error().code == Code::kNotFound);
 }
