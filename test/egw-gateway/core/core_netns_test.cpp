@@ -89,7 +89,7 @@ TEST_CASE_METHOD(CoreScene, "When an access point dies another is sent to, and w
   until(
       [&] { return core.run("ip route show 172.16.0.0/12 metric 37").find("wg-two") != std::string::npos; });
   until([&] { return reaches(); });
-  CHECK(metric("egw_core_switches_total") == 1);
+  CHECK(metric("egw_core_switches_total") >= 1);
   two.die();
   until([&] { return node_log().ends_with("down: concatenated path down\n"); });
   CHECK(core.run("ip route show 172.16.0.0/12 metric 37").empty());
@@ -125,19 +125,24 @@ TEST_CASE_METHOD(CoreScene, "A planned end tells nodes first, and forwards until
 TEST_CASE_METHOD(CoreScene, "Nobody without the keys is let up, nor a pod that has them", "[egw-core]") {
   start_all();
   node.stop(SIGTERM);
+  const auto has_spoken = [&](const char* log) {
+    std::error_code absent;
+    const auto size = std::filesystem::file_size(folder / log, absent);
+    return !absent && size != 0;
+  };
   const auto is_let_up = [&](const char* from, const char* secret) {
     test::Program stranger;
     stranger.start(edge.netns(), {BFD_SPEAKER_PROGRAM, "multi", from, "10.244.1.7", secret},
                    folder / "stranger.log");
     std::this_thread::sleep_for(std::chrono::seconds(3));
-    return std::filesystem::file_size(folder / "stranger.log") != 0;
+    return has_spoken("stranger.log");
   };
   CHECK_FALSE(is_let_up("192.168.77.2", "guessed"));
   CHECK_FALSE(is_let_up("10.244.2.20", "between nodes and us"));
   node.start(edge.netns(),
              {BFD_SPEAKER_PROGRAM, "multi", "192.168.77.2", "10.244.1.7", "between nodes and us"},
              folder / "let.log");
-  until([&] { return std::filesystem::file_size(folder / "let.log") != 0; });
+  until([&] { return has_spoken("let.log"); });
 }
 
 TEST_CASE_METHOD(CoreScene, "What others do to rules, routes and tunnels is put right", "[egw-core]") {
