@@ -52,6 +52,20 @@ def read_only(node):
     node.ok(volume.unpublish("reader"))
 
 
+def hundred(node):
+    volumes = [Volume(f"pv-many-{number}", "/srv/share", "3", f"10.9.0.{1 + number % 5}") for number in range(100)]
+    for volume in volumes:
+        node.ok(volume.stage(), volume.publish())
+    devices = {os.stat(volume.target()).st_dev for volume in volumes}
+    status = pathlib.Path(f"/proc/{node.pid()}/status").read_text()
+    resident = int(status.split("VmRSS:")[1].split()[0])
+    print(f"# with 100 volumes of 5 servers: {len(devices)} superblocks, {resident} KiB resident", flush=True)
+    require(len(devices) == 5, f"{len(devices)} superblocks")
+    require(resident <= 24 * 1024, f"{resident} KiB")
+    for volume in volumes:
+        node.ok(volume.unpublish(), volume.unstage())
+
+
 def restarted(node):
     before = mounts_below(KUBELET)
     node.kill()
@@ -194,6 +208,7 @@ def main():
     check("a volume that is published read-only is", lambda: read_only(node))
     check("what cannot be is refused", lambda: refused_kinds(node))
     check("started anew, the driver knows its mounts and leaves them alone", lambda: restarted(node))
+    check("a hundred volumes of five servers are five superblocks, in 24 MiB", lambda: hundred(node))
     check("usage is told", lambda: [node.ok(volume.stats()) for volume in (*VERSIONS, NEIGHBOUR, ELSEWHERE)])
     before = node.open_things()
     outage = Outage(node)
