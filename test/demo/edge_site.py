@@ -9,7 +9,7 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARIES = ROOT / "build/bin"
+BINARIES = pathlib.Path(os.environ.get("HOLDFAST_BIN", ROOT / "build/bin"))
 COMMAND_SECONDS = 20
 PING_SECONDS = 0.02
 
@@ -37,19 +37,14 @@ class Site:
         new.rename(self.documents / f"{node.name}.json")
 
 
-class Node:
-    """A machine on the LAN that runs flanneld and our CNI plugin, and can lose power."""
+class Machine:
+    """Namespaces of their own, and a folder as their disk."""
 
-    def __init__(self, site, number):
+    def __init__(self, site, name):
         self.site = site
-        self.name = f"edge-{number}"
-        self.number = number
-        self.address = f"192.168.77.{number}"
-        self.mac = f"02:00:00:00:77:{number:02x}"  # a network card has one of its own
-        self.pod_cidr = f"10.244.{number}.0/24"
-        self.disk = site.folder / self.name
+        self.name = name
+        self.disk = site.folder / name
         self._holder = None
-        self._daemon = None
 
     def boot(self):
         self.disk.mkdir(exist_ok=True)
@@ -59,11 +54,104 @@ class Node:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         if self._holder.stdout.readline().strip() != "booted":
             raise RuntimeError(f"{self.name} does not boot")
-        run("ip", "link", "add", self._port(), "type", "veth", "peer", "name", "eth0", "address", self.mac,
-            "netns", str(self._first_process()))
-        run("ip", "link", "set", self._port(), "master", "lan", "up")
-        self.run("ip", "address", "add", f"{self.address}/24", "dev", "eth0")
-        self.run("ip", "link", "set", "eth0", "up")
+
+    def plug(self, bridge, port, link, address, *more):
+        """A cable from our `link`, of this address, to the switch `bridge`, where its end is called `port`."""
+        run("ip", "link", "add", port, "type", "veth", "peer", "name", link, *more, "netns", str(self._first_process()))
+        run("ip", "link", "set", port, "master", bridge, "up")
+        self.run("ip", "address", "add", address, "dev", link)
+        self.run("ip", "link", "set", link, "up")
+
+    def run(self, *command):
+        """Standard output of a command on the machine."""
+        return run(*self._inside(*command))
+
+    def spawn(self, *command, **options):
+        """Starts a command on the machine that takes signals itself: not behind a process of nsenter's."""
+        return subprocess.Popen([word for word in self._inside(*command) if word != "--pid"], stdin=subprocess.DEVNULL,
+                                **options)
+
+    def start(self, *command, **options):
+        """Starts a program that is one of the machine's own: it ends with it, and finds itself in /proc. What the
+        program starts ends with it, as in a container, when it is behind CONTAINER."""
+        return Program(subprocess.Popen(self._inside(*command), stdin=subprocess.DEVNULL, **options))
+
+    def wait_until(self, holds, complaint, seconds=10):
+        end = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > end:
+                raise RuntimeError(f"{self.name}: {complaint} after {seconds} s; see {self.name}.log")
+            time.sleep(0.005)
+
+    def _first_process(self):
+        return _children(self._holder.pid)[0]
+
+    def _inside(self, *command):
+        return ["nsenter", "--target", str(self._first_process()), "--net", "--mount", "--pid", *command]
+
+
+CONTAINER = ("unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
+LAUNCHERS = {"nsenter", "unshare", "ip", "env"}  # those that become the program, or start it and wait
+
+
+class Program:
+    """What nsenter has started; signals go to it, and not to who waits for it."""
+
+    def __init__(self, nsenter):
+        self._nsenter = nsenter
+        self._pid = nsenter.pid
+        end = time.monotonic() + COMMAND_SECONDS
+        # nsenter itself may still bear the name of who started it
+        while nsenter.poll() is None and (self._pid == nsenter.pid or _name(self._pid) in LAUNCHERS):
+            self._pid = next(iter(_children(self._pid)), self._pid)
+            if time.monotonic() > end:
+                raise RuntimeError(f"{nsenter.args[-1]} does not start")
+            time.sleep(0.001)
+
+    def _send(self, number):
+        if self._nsenter.poll() is None:
+            os.kill(self._pid, number)
+
+    def kill(self):
+        self._send(signal.SIGKILL)
+        self.wait()
+
+    def terminate(self):
+        self._send(signal.SIGTERM)
+        self.wait()
+
+    def wait(self):
+        self._nsenter.wait(timeout=COMMAND_SECONDS)
+
+
+def _name(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _children(pid):
+    try:
+        return [int(word) for word in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+class Node(Machine):
+    """A machine on the LAN that runs flanneld and our CNI plugin, and can lose power."""
+
+    def __init__(self, site, number):
+        super().__init__(site, f"edge-{number}")
+        self.number = number
+        self.address = f"192.168.77.{number}"
+        self.mac = f"02:00:00:00:77:{number:02x}"  # a network card has one of its own
+        self.pod_cidr = f"10.244.{number}.0/24"
+        self._daemon = None
+
+    def boot(self):
+        super().boot()
+        self.plug("lan", self.port(), "eth0", f"{self.address}/24", "address", self.mac)
         self.run("ip", "route", "add", "default", "via", "192.168.77.254")
 
     def cut_power(self):
@@ -71,7 +159,7 @@ class Node:
         os.kill(self._first_process(), signal.SIGKILL)
         self._holder.wait(timeout=COMMAND_SECONDS)
         self._daemon.wait(timeout=COMMAND_SECONDS)
-        self.wait_until(lambda: self._port() not in run("ip", "-o", "link", "show", "type", "veth"), "its link stays up")
+        self.wait_until(lambda: self.port() not in run("ip", "-o", "link", "show", "type", "veth"), "its link stays up")
 
     def start_daemon(self):
         """Starts flanneld; returns how long it took until it was ready, in seconds."""
@@ -106,22 +194,6 @@ class Node:
         self.run("ip", "route", "replace", "default", "via", "192.168.77.254")
         self.address = address
 
-    def run(self, *command):
-        """Standard output of a command on the node."""
-        return run(*self._inside(*command))
-
-    def spawn(self, *command, **options):
-        """Starts a command on the node that takes signals itself: not behind a process of nsenter's."""
-        return subprocess.Popen([word for word in self._inside(*command) if word != "--pid"], stdin=subprocess.DEVNULL,
-                                **options)
-
-    def wait_until(self, holds, complaint, seconds=10):
-        end = time.monotonic() + seconds
-        while not holds():
-            if time.monotonic() > end:
-                raise RuntimeError(f"{self.name}: {complaint} after {seconds} s; see {self.name}.log")
-            time.sleep(0.005)
-
     def _is_ready(self):
         answer = subprocess.run(
             self._inside("busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:8081/readyz"), capture_output=True,
@@ -142,15 +214,9 @@ class Node:
             raise RuntimeError(f"CNI {verb} of {pod} on {self.name}: {done.stdout or done.stderr}")
         return done.stdout
 
-    def _port(self):
+    def port(self):
         """The node's end of the cable in the LAN's switch."""
         return f"port{self.number}"
-
-    def _first_process(self):
-        return int(pathlib.Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().split()[0])
-
-    def _inside(self, *command):
-        return ["nsenter", "--target", str(self._first_process()), "--net", "--mount", "--pid", *command]
 
 
 class Pinger:

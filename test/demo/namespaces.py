@@ -12,4 +12,4 @@ def enter(program):
         return
     os.environ[MARK] = program
     os.execvp("setpriv", ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork",
-                          "--kill-child=KILL", "--mount-proc", sys.executable, "-B", program])
+                          "--kill-child=KILL", "--mount-proc", sys.executable, "-B", program, *sys.argv[1:]])

@@ -1,0 +1,290 @@
+"""A site with two gateways, an Internet, and a VPC with two access points:
+
+    edge-1 [gateway a] --+                         +-- access-1 --+
+    edge-2 [gateway b] --+-- lan -- the Internet --+              +-- vpc -- router -- rack -- host
+    edge-3 [till]      --+                         +-- access-2 --+
+
+The Internet is this process' own network namespace, with the site's router, which translates addresses. The VPC's
+router is BIRD, which finds dead access points by BFD. No API server: all programs read one folder of documents.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import edge_site
+from edge_site import BINARIES, COMMAND_SECONDS, ROOT, run
+
+POOL = "hangzhou"
+PODS = "10.244.0.0/16"
+VPC = "172.16.0.0/16"
+HOST = "172.16.1.5"
+TUNNELS = "198.19.0.0/20"
+POD = "till"
+GATEWAYS = {"a": 1, "b": 2}  # by number of the node
+ACCESS_POINTS = {"one": 1, "two": 2}
+SETTLE_SECONDS = 60
+END_SECONDS = 0.2  # without a datagram: it is dead
+BIRD = ROOT / "build/peers_packages/root"
+
+BIRD_CONFIGURATION = """router id 172.16.0.254;
+protocol device {}
+protocol kernel { ipv4 { export all; }; }
+protocol bfd { interface "eth0" { interval 100 ms; multiplier 3; }; }
+protocol static one { ipv4 { preference 200; }; route 10.244.0.0/16 via 172.16.0.11 bfd; route 198.19.0.0/20 via 172.16.0.11 bfd; }
+protocol static two { ipv4 { preference 100; }; route 10.244.0.0/16 via 172.16.0.12 bfd; route 198.19.0.0/20 via 172.16.0.12 bfd; }
+"""
+
+
+def new_key(folder, name):
+    """Of WireGuard: a file with the private half; returns it and the public half."""
+    private = run("wg", "genkey")
+    path = folder / f"{name}.key"
+    path.touch(mode=0o600)
+    path.write_text(private)
+    public = subprocess.run(["wg", "pubkey"], input=private, capture_output=True, text=True, check=True).stdout.strip()
+    return path, public
+
+
+class AccessPoint(edge_site.Machine):
+    """The cloud end of the tunnels: egw-access, which is this machine's routing too."""
+
+    def __init__(self, site, name):
+        super().__init__(site, f"access-{ACCESS_POINTS[name]}")
+        self.point = name
+        self.number = ACCESS_POINTS[name]
+        self.address = f"203.0.113.{self.number}"
+        self.inside = f"172.16.0.1{self.number}"
+        self.key, self.public_key = new_key(site.folder, self.name)
+        self.program = None
+
+    def boot(self):
+        super().boot()
+        self.plug("inet", f"inet{self.number}", "eth0", f"{self.address}/24")
+        self.plug("vpc", f"vpc{self.number}", "eth1", f"{self.inside}/24")
+        self.run("ip", "route", "add", "default", "via", "203.0.113.254")
+        self.run("ip", "route", "add", "172.16.1.0/24", "via", "172.16.0.254")
+        self.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+
+    def start_program(self):
+        with open(self.site.folder / f"{self.name}.log", "ab") as log:
+            self.program = self.start(
+                *edge_site.CONTAINER, BINARIES / "egw-access", f"--access-point={self.point}", f"--private-key={self.key}", "--source=dir",
+                f"--config-dir={self.site.folder}/gateways", f"--state-dir={self.disk}/egw", "--routes=kernel",
+                "--router-bfd=172.16.0.254", "--healthz=127.0.0.1:8080", stdout=log, stderr=log)
+
+    def returns_by(self):
+        """The gateway that it sends to; empty: none."""
+        way = self.run("ip", "route", "show", "match", "10.244.3.0", "proto", "158")
+        return next((name for name in GATEWAYS if f"-{name} " in way), "")
+
+
+class GatewayNode(edge_site.Node):
+    """A node of the pool: egw-helper, and on some a gateway's pod."""
+
+    def __init__(self, site, number):
+        super().__init__(site, number)
+        self.gateway = next((name for name, node in GATEWAYS.items() if node == number), None)
+        self.helper = None
+        self.core = None
+        self.core_address = None
+        if self.gateway:
+            self.key, self.public_key = new_key(site.folder, f"core-{self.gateway}")
+
+    def start_helper(self):
+        with open(self.site.folder / f"{self.name}-helper.log", "ab") as log:
+            self.helper = self.start(
+                BINARIES / "egw-helper", f"--pool={POOL}", f"--node-name={self.name}", "--source=dir",
+                f"--config-dir={self.site.folder}/gateways", f"--bfd-keys={self.site.folder}/liveness",
+                "--healthz=127.0.0.1:9810", stdout=log, stderr=log)
+
+    def start_core(self):
+        pod = f"gateway-{self.gateway}"
+        if self.core_address is None:
+            self.core_address = self.start_pod(pod)
+            self.run("ip", "netns", "exec", pod, BINARIES / "egw-core", "--prepare")
+        with open(self.site.folder / f"core-{self.gateway}.log", "ab") as log:
+            self.core = self.start(
+                "ip", "netns", "exec", pod, "env", f"NODE_NAME={self.name}", f"POD_IPS={self.core_address}",
+                *edge_site.CONTAINER, BINARIES / "egw-core", f"--pool={POOL}", f"--gateway={self.gateway}", f"--private-key={self.key}",
+                f"--bfd-keys={self.site.folder}/liveness", "--source=dir",
+                f"--config-dir={self.site.folder}/gateways", f"--state-dir={self.disk}/core", "--healthz=:11264",
+                stdout=log, stderr=log)
+
+    def sends_to(self):
+        """The gateway that its routes lead to; empty: none."""
+        way = self.run("ip", "route", "show", VPC, "metric", "37")
+        for name, number in GATEWAYS.items():
+            if f"via 10.244.{number}." in way:
+                return name
+        return ""
+
+
+class World:
+    """All of it, running."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.site = edge_site.Site(folder)
+        (folder / "gateways").mkdir()
+        (folder / "liveness").write_text(f"1 {os.urandom(8).hex()}\n")
+        self._build_internet()
+        self.nodes = [GatewayNode(self.site, number) for number in (1, 2, 3)]
+        self.points = {name: AccessPoint(self.site, name) for name in ACCESS_POINTS}
+        self.router = edge_site.Machine(self.site, "router")
+        self.host = edge_site.Machine(self.site, "host")
+        self._build_vpc()
+        self.pod_address = None
+        self._start_site()
+        self.publish()
+
+    def _build_internet(self):
+        for bridge in ("inet", "vpc", "rack"):
+            run("ip", "link", "add", bridge, "type", "bridge")
+            run("ip", "link", "set", bridge, "up")
+        run("ip", "address", "add", "192.168.77.254/24", "dev", "lan")
+        run("ip", "address", "add", "203.0.113.254/24", "dev", "inet")
+        run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        run("iptables", "-w", "-t", "nat", "-A", "POSTROUTING", "-s", "192.168.77.0/24", "-o", "inet", "-j", "MASQUERADE")
+
+    def _build_vpc(self):
+        for machine in [*self.points.values(), self.router, self.host]:
+            machine.boot()
+        self.router.plug("vpc", "vpc9", "eth0", "172.16.0.254/24")
+        self.router.plug("rack", "rack1", "eth1", "172.16.1.1/24")
+        self.router.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        self.host.plug("rack", "rack2", "eth0", f"{HOST}/24")
+        self.host.run("ip", "route", "add", "default", "via", "172.16.1.1")
+        configuration = self.folder / "bird.conf"
+        configuration.write_text(BIRD_CONFIGURATION)
+        libraries = f"LD_LIBRARY_PATH={BIRD}/usr/lib/x86_64-linux-gnu"
+        with open(self.folder / "router.log", "ab") as log:
+            self.bird = self.router.start("env", libraries, BIRD / "usr/sbin/bird", "-f", "-c", configuration, "-s",
+                                          self.folder / "bird.ctl", "-P", self.folder / "bird.pid", stdout=log, stderr=log)
+
+    def _start_site(self):
+        for node in self.nodes:
+            node.boot()
+            # as kube-proxy and distributions have it
+            node.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.default.rp_filter=1")
+            node.run("iptables", "-w", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP")
+            self.site.publish(node)
+        for node in self.nodes:
+            node.start_daemon()
+        for node in self.nodes:
+            if node.gateway:
+                node.start_core()
+        self.pod_address = self.nodes[2].start_pod(POD)
+
+    def publish(self):
+        """The pool's EdgeGateway."""
+        spec = {
+            "podCIDRs": [PODS], "vpcCIDRs": [VPC],
+            "accessPoints": [
+                {"name": point.point, "address": point.address, "port": 51820, "publicKey": point.public_key,
+                 "priority": 300 - 100 * point.number, "link": "dedicated",
+                 "tunnelAddresses": [f"198.19.15.{point.number}"]} for point in self.points.values()],
+            "gateways": [
+                {"name": node.gateway, "node": node.name, "podAddresses": [node.core_address],
+                 "publicKeys": [node.public_key], "priority": 300 - 100 * node.number, "tunnel": node.number - 1,
+                 "tunnelAddresses": [f"198.19.0.{node.number}"]} for node in self.nodes if node.gateway],
+            "nodes": [{"name": node.name, "podCIDRs": [node.pod_cidr], "addresses": [node.address]} for node in self.nodes],
+            "liveness": {"keySecret": f"{POOL}-liveness"},
+        }
+        document = {"apiVersion": "net.holdfast.dev/v1alpha1", "kind": "EdgeGateway", "metadata": {"name": POOL}, "spec": spec}
+        new = self.folder / "gateways/.new"
+        new.write_text(json.dumps(document, indent=2))
+        new.rename(self.folder / f"gateways/{POOL}.json")
+
+    def start_programs(self):
+        for point in self.points.values():
+            point.start_program()
+        for node in self.nodes:
+            node.start_helper()
+
+    def node_of(self, gateway):
+        return self.nodes[GATEWAYS[gateway] - 1]
+
+    def router_uses(self):
+        """The access point that the VPC's router sends to; empty: none."""
+        way = self.router.run("ip", "route", "show", PODS)
+        return next((name for name, point in self.points.items() if f"via {point.inside} " in way), "")
+
+    def is_settled(self):
+        """Everybody prefers what is preferred, and what stands by is alive."""
+        return (all(node.sends_to() == "a" for node in self.nodes) and
+                all(point.returns_by() == "a" for point in self.points.values()) and
+                self.router_uses() == "one" and all(self._sees_both(node) for node in self.nodes))
+
+    def wait_settled(self):
+        end = time.monotonic() + SETTLE_SECONDS
+        while not self.is_settled():
+            if time.monotonic() > end:
+                raise RuntimeError(f"not all prefer gateway a and access point one after {SETTLE_SECONDS} s: {self.ways()}")
+            time.sleep(0.1)
+
+    def ways(self):
+        """Who sends by whom, for people."""
+        return {**{node.name: node.sends_to() for node in self.nodes},
+                **{point.name: point.returns_by() for point in self.points.values()}, "router": self.router_uses()}
+
+    @staticmethod
+    def _sees_both(node):
+        page = node.run("busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:9810/metrics")
+        return all(f'egw_helper_gateway_up{{gateway="{name}"}} 1' in page for name in GATEWAYS)
+
+    def in_pod(self, *command):
+        return self.nodes[2].run("ip", "netns", "exec", POD, *command)
+
+
+class Stream:
+    """Datagrams in both directions between the pod and the VPC's host, one every `interval` ms."""
+
+    def __init__(self, world, interval=5):
+        self.interval = interval / 1000
+        program = pathlib.Path(__file__).with_name("udp_stream.py")
+        options = {"stdout": subprocess.PIPE, "text": True}
+        self._ends = {
+            "pod -> VPC": world.host.spawn(sys.executable, "-B", program, world.pod_address, str(interval), **options),
+            "VPC -> pod": world.nodes[2].spawn("ip", "netns", "exec", POD, sys.executable, "-B", program, HOST,
+                                               str(interval), **options),
+        }
+        for end in self._ends.values():
+            end.stdout.readline()
+
+    def stop(self):
+        """By direction: what came at its end of what was sent at the other."""
+        for end in self._ends.values():
+            end.terminate()
+        notes = {name: json.loads(end.communicate(timeout=COMMAND_SECONDS)[0]) for name, end in self._ends.items()}
+        (one, here), (other, there) = notes.items()
+        return {one: Arrivals(here["came"], there["sent"], self.interval),
+                other: Arrivals(there["came"], here["sent"], self.interval)}
+
+
+class Arrivals:
+    """One direction of a stream."""
+
+    def __init__(self, came, sent, interval):
+        self.came = sorted(came, key=lambda each: each[2])
+        self.sent = sent
+        self.interval = interval
+
+    def lost(self):
+        """Of those that were sent between the first and the last that came how many never came."""
+        numbers = {number for number, _, _ in self.came}
+        return max(numbers) + 1 - min(numbers) - len(numbers) if numbers else self.sent
+
+    def twice(self):
+        return len(self.came) - len({number for number, _, _ in self.came})
+
+    def blackout(self, until):
+        """The longest time in which nothing came, in seconds, beyond what lies between two datagrams; infinite when
+        nothing came at the end."""
+        times = [at for _, _, at in self.came]
+        if not times or until - times[-1] > END_SECONDS:
+            return float("inf")
+        return max(later - earlier for earlier, later in zip(times, times[1:])) - self.interval
