@@ -61,7 +61,7 @@ class Taken {
                              const std::string& what) {
     for (const auto& [there, owner] : taken) {
       if (there.overlaps(range))
-        return std::string(range.to_string())
+        return range.to_string()
             .append(" overlaps ")
             .append(there.to_string())
             .append(", ")
