@@ -79,7 +79,8 @@ Result<CommandLine> parse(std::span<const std::string> arguments, CommandLine li
   line.command = words[0];
   const std::size_t expected = line.command == "explain" ? 2 : 1;
   if (line.command != "status" && line.command != "doctor" && line.command != "explain") {
-    return fail(Code::kInvalidArgument, "'" + line.command + "' is none of status, doctor, explain, node, volume");
+    return fail(Code::kInvalidArgument,
+                "'" + line.command + "' is none of status, doctor, explain, node, volume");
   }
   if (words.size() != expected) {
     return fail(Code::kInvalidArgument,
@@ -256,7 +257,8 @@ std::string holdfast_help() {
   CommandLine line;
   Flags flags;
   add_flags(flags, line);
-  return "holdfast status | doctor | explain NODE|NAMESPACE/POD|ADDRESS | node forget NODE | volume allow-format DEVICE   [flags]\n\n"
+  return "holdfast status | doctor | explain NODE|NAMESPACE/POD|ADDRESS | node forget NODE | volume "
+         "allow-format DEVICE   [flags]\n\n"
          "  status    the node's lease, its peers and its pods, and whether the kernel has them as wanted\n"
          "  doctor    looks for what keeps pods from reaching each other, and names the cure\n"
          "  explain   what is wanted of one peer or pod, what there is, and why they differ\n"

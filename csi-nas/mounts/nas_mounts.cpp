@@ -107,9 +107,9 @@ Status NasMounts::stage(const NasSource& source, const std::string& target, Dead
   return show(source, *share, target, deadline);
 }
 
-// Whether it is, be it from another server of the source, or as its server was called before. What is there of
-// a share that was mounted anew meanwhile, as its server had forgotten it, is taken away: it serves nobody any
-// more.
+// Whether it is, be it from another server of the source, or as its server was called before. What is there
+// of a share that was mounted anew meanwhile, as its server had forgotten it, is taken away: it serves nobody
+// any more.
 Result<bool> NasMounts::is_staged(const NasSource& source, const std::optional<mount::MountEntry>& share,
                                   const std::string& target, Deadline deadline) {
   HOLDFAST_TRY(const auto there, entry_at(target));

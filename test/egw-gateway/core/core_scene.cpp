@@ -120,8 +120,10 @@ CoreScene::CoreScene() {
   static_cast<void>(edge.run(
       "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 && ip addr add 10.244.1.1/24 dev eth0 "
       "&& "
-      "ip addr add fd00:244:0:1::1/64 dev eth0 && ip link set eth0 up && ip addr add 192.0.2.1/24 dev uplink && "
-      "ip link set uplink up && for x in 10.244.2.20 10.244.2.0 192.168.77.2 192.168.77.9; do ip addr add $x/32 "
+      "ip addr add fd00:244:0:1::1/64 dev eth0 && ip link set eth0 up && ip addr add 192.0.2.1/24 dev uplink "
+      "&& "
+      "ip link set uplink up && for x in 10.244.2.20 10.244.2.0 192.168.77.2 192.168.77.9; do ip addr add "
+      "$x/32 "
       "dev lo; "
       "done && for x in fd00:244:0:2::20 fd00:77::2; do ip addr add $x/128 dev lo; done && "
       "ip route add 172.16.0.0/12 via 10.244.1.7 && ip -6 route add fd00:172::/32 via fd00:244:0:1::7"));
