@@ -60,13 +60,13 @@ class Taken {
   static std::string overlap(const Cidr& range, const std::map<Cidr, std::string>& taken,
                              const std::string& what) {
     for (const auto& [there, owner] : taken) {
-      if (there.overlaps(range))
-        return range.to_string()
-            .append(" overlaps ")
-            .append(there.to_string())
-            .append(", ")
-            .append(what)
-            .append(owner);
+      if (!there.overlaps(range)) continue;
+      return range.to_string()
+          .append(" overlaps ")
+          .append(there.to_string())
+          .append(", ")
+          .append(what)
+          .append(owner);
     }
     return {};
   }
