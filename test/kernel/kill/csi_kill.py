@@ -72,7 +72,7 @@ class Lives:
         driver.forget_points()
         node_state.thin_archive()
         if self._volumes == "thin":
-            self._node.remove_pool(calls.POOL)
+            self._without_pool()
         for folder in (STAGING, TARGET.parent):
             folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -88,6 +88,12 @@ class Lives:
             driver.stop()
             self._node.clear()
             driver.start()
+
+    def _without_pool(self):
+        """The driver that begins knows of no pool, in each life."""
+        self._driver.stop()
+        self._node.remove_pool(calls.POOL)
+        self._driver.start()
 
     def _step(self, kind, name, call, kill, marked):
         driver, stretch = self._driver, f"{self._life}.{name}"
