@@ -43,7 +43,7 @@ Answer<T> PatientDisks::insist(CallRank rank, bool repeatable, Deadline deadline
   for (;;) {
     if (!gate_.pass(rank, end)) {
       if (last.end == CallEnd::kNotSent && deadline > Deadline::zero()) {
-        last = {.end = CallEnd::kThrottled, .message = "the cloud has had enough calls for now"};
+        last = {.end = CallEnd::kThrottled, .message = "the cloud is asked no more often than it allows"};
       }
       return give_up();
     }
