@@ -1,27 +1,17 @@
 #include "cni-flannel/controller/controller_program.h"
 
-#include <unistd.h>
-
-#include <array>
-#include <csignal>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include "cni-flannel/controller/cidr_blocks.h"
 #include "cni-flannel/controller/network_controller.h"
-#include "common/base/files.h"
-#include "common/base/metrics.h"
-#include "common/base/version.h"
-#include "common/http/patient_page_server.h"
-#include "common/kube/cluster_link.h"
+#include "common/kube/leading_program.h"
 #include "common/kube/node_pools.h"
 
 namespace holdfast::flannel {
 namespace {
 
 constexpr const char* kNamespace = "kube-flannel";
-constexpr std::chrono::seconds kToResign{3};
 constexpr std::int64_t kMostQuarantineSeconds = 365 * 86400;
 
 void add_flags(Flags& flags, ControllerOptions& out) {
@@ -70,33 +60,17 @@ Status check_ranges(const NetworkPlanOptions& plan) {
   return {};
 }
 
-std::string host_name() {
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host.front() = '\0';
-  return host.data();
-}
-
-NetworkController::Options controller_options(const ControllerOptions& options, const kube::Config& config,
-                                              std::uint64_t seed) {
+NetworkController::Options controller_options(const ControllerOptions& options,
+                                              const kube::LeadingContext& context) {
   NetworkController::Options out;
   out.plan = options.plan;
   out.name_space = options.name_space;
-  if (out.name_space.empty()) out.name_space = config.name_space;
+  if (out.name_space.empty()) out.name_space = context.config.name_space;
   if (out.name_space.empty()) out.name_space = kNamespace;
-  out.host = host_name();
-  // of no other process: a host's name may come again, and so may a process's number
-  out.identity = out.host + "_" + std::to_string(seed);
-  out.seed = seed;
+  out.host = context.host;
+  out.identity = context.identity;
+  out.seed = context.seed;
   return out;
-}
-
-http::Page page_of(const http::RequestHead& head, const NetworkController& controller,
-                   const Metrics& metrics) {
-  if (head.path == "/healthz") return {200, "flannel-controller is running\n"};
-  if (head.path == "/metrics") return {200, metrics.render(), std::string(Metrics::kContentType)};
-  if (head.path != "/readyz") return {404, "there are /healthz, /readyz and /metrics\n"};
-  if (!controller.ready()) return {503, "the cluster's objects have not been read\n"};
-  return {200, controller.leads() ? "leads\n" : "another one leads\n"};
 }
 
 }  // namespace
@@ -123,33 +97,17 @@ std::string controller_help() {
 
 Status run_flannel_controller(const ControllerOptions& options, const Flags::Lookup& environment,
                               Logger& log) {
-  SystemClock clock;
-  PosixFiles files;
-  Metrics metrics;
-  HOLDFAST_TRY(const std::optional<kube::Config> config,
-               kube::find_cluster(files, options.kubeconfig, environment));
-  if (!config) return fail(Code::kInvalidArgument, "--kubeconfig tells the API server, outside a pod");
-  HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
-  NetworkController* running = nullptr;
-  EventLoop::Timer patience;
-  HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT}, [&](int /*number*/) {
-    if (running == nullptr) return loop->stop();
-    patience = loop->after(kToResign, [&loop] { loop->stop(); });
-    running->stop([&loop] { loop->stop(); });
-  }));
-  HOLDFAST_TRY(const std::unique_ptr<kube::ClusterLink> link,
-               kube::ClusterLink::connect(*loop, files, metrics, *config, kNetworkController));
-  NetworkController controller(
-      {.loop = *loop, .http = link->watches(), .client = link->client(), .log = log, .metrics = metrics},
-      controller_options(options, *config, link->seed()));
-  http::PatientPageServer pages(
-      *loop, options.healthz,
-      [&](const http::RequestHead& head) { return page_of(head, controller, metrics); }, log, "--healthz");
-  log.info("flannel-controller begins", {{"version", version()}});
-  pages.start();
-  controller.start();
-  running = &controller;
-  return loop->run();
+  const auto make = [&options](const kube::LeadingContext& context) {
+    const NetworkController::Context parts{.loop = context.loop,
+                                           .http = context.http,
+                                           .client = context.client,
+                                           .log = context.log,
+                                           .metrics = context.metrics};
+    return std::make_unique<NetworkController>(parts, controller_options(options, context));
+  };
+  return kube::run_leading(
+      {.name = kNetworkController, .kubeconfig = options.kubeconfig, .healthz = options.healthz}, make,
+      environment, log);
 }
 
 }  // namespace holdfast::flannel

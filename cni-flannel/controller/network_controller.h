@@ -15,6 +15,7 @@
 #include "common/kube/events.h"
 #include "common/kube/http.h"
 #include "common/kube/leader_election.h"
+#include "common/kube/leading_program.h"
 #include "common/kube/node_pools.h"
 #include "common/kube/object_cache.h"
 #include "common/kube/object_client.h"
@@ -33,7 +34,7 @@ inline constexpr const char* kNetworkController = "flannel-controller";
 /// take the lead.
 ///
 /// Belongs to the event loop.
-class NetworkController {
+class NetworkController final : public kube::LeadingController {
  public:
   static constexpr std::size_t kMostWrites = 16;
 
@@ -60,16 +61,12 @@ class NetworkController {
   };
 
   NetworkController(const Context& context, const Options& options);
-  NetworkController(const NetworkController&) = delete;
-  NetworkController& operator=(const NetworkController&) = delete;
-  ~NetworkController();
+  ~NetworkController() override;
 
-  void start();
-  /// Ends what is under way, and frees the lease for another; `done` comes when that was tried.
-  void stop(std::function<void()> done);
-  /// The cluster has been read.
-  [[nodiscard]] bool ready() const { return watches_.is_whole(); }
-  [[nodiscard]] bool leads() const { return election_.leads(); }
+  void start() override;
+  void stop(std::function<void()> done) override;
+  [[nodiscard]] bool ready() const override { return watches_.is_whole(); }
+  [[nodiscard]] bool leads() const override { return election_.leads(); }
   /// As the last plan has them, by node.
   using Findings = std::map<std::string, std::vector<NodeFinding>>;
   [[nodiscard]] const Findings& findings() const { return findings_; }

@@ -1,19 +1,9 @@
 #include "egw-gateway/controller/controller_program.h"
 
-#include <unistd.h>
-
-#include <array>
-#include <csignal>
-#include <cstdio>
 #include <memory>
-#include <optional>
 #include <utility>
 
-#include "common/base/files.h"
-#include "common/base/metrics.h"
-#include "common/base/version.h"
-#include "common/http/patient_page_server.h"
-#include "common/kube/cluster_link.h"
+#include "common/kube/leading_program.h"
 #include "egw-gateway/controller/pool_controller.h"
 #include "egw-gateway/controller/pool_names.h"
 
@@ -24,7 +14,6 @@ constexpr const char* kNamespace = "egw-gateway";
 // Of the block that networks are measured with, which routers of others do not carry. Source: RFC 2544
 constexpr const char* kTunnelRange = "198.19.0.0/20";
 constexpr std::int64_t kMostGraceSeconds = 30 * 86400;
-constexpr std::chrono::seconds kToResign{3};
 
 Status add_tunnel_range(const std::string& value, ControllerOptions& out) {
   const Result<Cidr> range = Cidr::parse(value);
@@ -63,34 +52,19 @@ void add_flags(Flags& flags, ControllerOptions& out) {
   flags.boolean("version", "print the version, and end", out.version);
 }
 
-std::string host_name() {
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host.front() = '\0';
-  return host.data();
-}
-
-PoolController::Options controller_options(const ControllerOptions& options, const kube::Config& config,
-                                           std::uint64_t seed) {
+PoolController::Options controller_options(const ControllerOptions& options,
+                                           const kube::LeadingContext& context) {
   PoolController::Options out;
   out.plan.objects.name_space = options.name_space;
-  if (out.plan.objects.name_space.empty()) out.plan.objects.name_space = config.name_space;
+  if (out.plan.objects.name_space.empty()) out.plan.objects.name_space = context.config.name_space;
   if (out.plan.objects.name_space.empty()) out.plan.objects.name_space = kNamespace;
   out.plan.objects.image = options.image;
   out.plan.tunnel_ranges = options.tunnel_ranges;
   out.plan.removal_grace = options.removal_grace;
-  out.host = host_name();
-  // of no other process: a host's name may come again, and so may a process's number
-  out.identity = out.host + "_" + std::to_string(seed);
-  out.seed = seed;
+  out.host = context.host;
+  out.identity = context.identity;
+  out.seed = context.seed;
   return out;
-}
-
-http::Page page_of(const http::RequestHead& head, const PoolController& controller, const Metrics& metrics) {
-  if (head.path == "/healthz") return {200, "egw-controller is running\n"};
-  if (head.path == "/metrics") return {200, metrics.render(), std::string(Metrics::kContentType)};
-  if (head.path != "/readyz") return {404, "there are /healthz, /readyz and /metrics\n"};
-  if (!controller.ready()) return {503, "the cluster's objects have not been read\n"};
-  return {200, controller.leads() ? "leads\n" : "another one leads\n"};
 }
 
 }  // namespace
@@ -113,33 +87,17 @@ std::string controller_help() {
 }
 
 Status run_egw_controller(const ControllerOptions& options, const Flags::Lookup& environment, Logger& log) {
-  SystemClock clock;
-  PosixFiles files;
-  Metrics metrics;
-  HOLDFAST_TRY(const std::optional<kube::Config> config,
-               kube::find_cluster(files, options.kubeconfig, environment));
-  if (!config) return fail(Code::kInvalidArgument, "--kubeconfig tells the API server, outside a pod");
-  HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
-  PoolController* running = nullptr;
-  EventLoop::Timer patience;
-  HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT}, [&](int /*number*/) {
-    if (running == nullptr) return loop->stop();
-    patience = loop->after(kToResign, [&loop] { loop->stop(); });
-    running->stop([&loop] { loop->stop(); });
-  }));
-  HOLDFAST_TRY(const std::unique_ptr<kube::ClusterLink> link,
-               kube::ClusterLink::connect(*loop, files, metrics, *config, kController));
-  PoolController controller(
-      {.loop = *loop, .http = link->watches(), .client = link->client(), .log = log, .metrics = metrics},
-      controller_options(options, *config, link->seed()));
-  http::PatientPageServer pages(
-      *loop, options.healthz,
-      [&](const http::RequestHead& head) { return page_of(head, controller, metrics); }, log, "--healthz");
-  log.info("egw-controller begins", {{"version", version()}, {"image", options.image}});
-  pages.start();
-  controller.start();
-  running = &controller;
-  return loop->run();
+  const auto make = [&options](const kube::LeadingContext& context) {
+    const PoolController::Context parts{.loop = context.loop,
+                                        .http = context.http,
+                                        .client = context.client,
+                                        .log = context.log,
+                                        .metrics = context.metrics};
+    return std::make_unique<PoolController>(parts, controller_options(options, context));
+  };
+  return kube::run_leading(
+      {.name = kController, .kubeconfig = options.kubeconfig, .healthz = options.healthz}, make, environment,
+      log);
 }
 
 }  // namespace holdfast::gateway

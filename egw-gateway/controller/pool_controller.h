@@ -15,6 +15,7 @@
 #include "common/kube/events.h"
 #include "common/kube/http.h"
 #include "common/kube/leader_election.h"
+#include "common/kube/leading_program.h"
 #include "common/kube/object_client.h"
 #include "egw-gateway/controller/cluster_view.h"
 #include "egw-gateway/controller/pool_plan.h"
@@ -24,7 +25,7 @@ namespace holdfast::gateway {
 /// egw-controller: does what plan_pool() says, for all pools, while it leads. One write of a pool at a time,
 /// and after each a new plan; a write that fails waits, and holds up neither other objects nor other pools.
 /// Belongs to the event loop.
-class PoolController {
+class PoolController final : public kube::LeadingController {
  public:
   struct Options {
     PlanOptions plan{};
@@ -47,16 +48,12 @@ class PoolController {
   };
 
   PoolController(const Context& context, const Options& options);
-  PoolController(const PoolController&) = delete;
-  PoolController& operator=(const PoolController&) = delete;
-  ~PoolController();
+  ~PoolController() override;
 
-  void start();
-  /// Ends what is under way, and frees the lease for another; `done` comes when that was tried.
-  void stop(std::function<void()> done);
-  /// The cluster has been read.
-  [[nodiscard]] bool ready() const { return view_.is_known(); }
-  [[nodiscard]] bool leads() const { return election_.leads(); }
+  void start() override;
+  void stop(std::function<void()> done) override;
+  [[nodiscard]] bool ready() const override { return view_.is_known(); }
+  [[nodiscard]] bool leads() const override { return election_.leads(); }
 
  private:
   struct Wait {
