@@ -80,7 +80,7 @@ run_bench() {
     need_packages kernel >&2
     unpack_packages guest >&2
   fi
-  if grep -qxE 'bfd|gateway' <<<"$names"; then
+  if grep -qxE 'bfd|gateway|gateway_nodes' <<<"$names"; then
     unpack_packages peers >&2
   fi
   mkdir -p "$HOLDFAST_ROOT/out/bench"

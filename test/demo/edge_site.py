@@ -68,8 +68,8 @@ class Machine:
 
     def spawn(self, *command, **options):
         """Starts a command on the machine that takes signals itself: not behind a process of nsenter's."""
-        return subprocess.Popen([word for word in self._inside(*command) if word != "--pid"], stdin=subprocess.DEVNULL,
-                                **options)
+        return subprocess.Popen([word for word in self._inside(*command) if word != "--pid"],
+                                **{"stdin": subprocess.DEVNULL, **options})
 
     def start(self, *command, **options):
         """Starts a program that is one of the machine's own: it ends with it, and finds itself in /proc. What the
@@ -107,6 +107,11 @@ class Program:
             if time.monotonic() > end:
                 raise RuntimeError(f"{nsenter.args[-1]} does not start")
             time.sleep(0.001)
+
+    @property
+    def pid(self):
+        """As this process sees it."""
+        return self._pid
 
     def _send(self, number):
         if self._nsenter.poll() is None:

@@ -28,6 +28,7 @@ GATEWAYS = {"a": 1, "b": 2}  # by number of the node
 ACCESS_POINTS = {"one": 1, "two": 2}
 SETTLE_SECONDS = 60
 END_SECONDS = 0.2  # without a datagram: it is dead
+GET = ("busybox", "wget", "-q", "-O", "-")
 BIRD = ROOT / "build/peers_packages/root"
 
 BIRD_CONFIGURATION = """router id 172.16.0.254;
@@ -179,8 +180,8 @@ class World:
                 node.start_core()
         self.pod_address = self.nodes[2].start_pod(POD)
 
-    def publish(self):
-        """The pool's EdgeGateway."""
+    def publish(self, more_nodes=()):
+        """The pool's EdgeGateway; `more_nodes`: entries of its spec.nodes that no machine here stands for."""
         spec = {
             "podCIDRs": [PODS], "vpcCIDRs": [VPC],
             "accessPoints": [
@@ -191,7 +192,8 @@ class World:
                 {"name": node.gateway, "node": node.name, "podAddresses": [node.core_address],
                  "publicKeys": [node.public_key], "priority": 300 - 100 * node.number, "tunnel": node.number - 1,
                  "tunnelAddresses": [f"198.19.0.{node.number}"]} for node in self.nodes if node.gateway],
-            "nodes": [{"name": node.name, "podCIDRs": [node.pod_cidr], "addresses": [node.address]} for node in self.nodes],
+            "nodes": [{"name": node.name, "podCIDRs": [node.pod_cidr], "addresses": [node.address]}
+                      for node in self.nodes] + list(more_nodes),
             "liveness": {"keySecret": f"{POOL}-liveness"},
         }
         document = {"apiVersion": "net.holdfast.dev/v1alpha1", "kind": "EdgeGateway", "metadata": {"name": POOL}, "spec": spec}
@@ -233,8 +235,12 @@ class World:
 
     @staticmethod
     def _sees_both(node):
-        page = node.run("busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:9810/metrics")
+        page = node.run(*GET, "http://127.0.0.1:9810/metrics")
         return all(f'egw_helper_gateway_up{{gateway="{name}"}} 1' in page for name in GATEWAYS)
+
+    def core_page(self, gateway, path):
+        """What its egw-core answers."""
+        return self.node_of(gateway).run(*GET, f"http://{self.node_of(gateway).core_address}:11264{path}")
 
     def in_pod(self, *command):
         return self.nodes[2].run("ip", "netns", "exec", POD, *command)
