@@ -13,6 +13,8 @@
 
 namespace holdfast::kube {
 
+class CurlEngine;
+
 /// Http over libcurl's multi interface on an event loop. HTTP/1.1 with kept connections, so that a watch and
 /// a write do not share the fate of one; gzip is asked for. Connections are kept alive by TCP: a peer that
 /// vanished without a word is noticed within kPeerLost also when nothing is to be sent. Credentials are read
@@ -38,12 +40,9 @@ class CurlHttp final : public Http {
   [[nodiscard]] std::unique_ptr<HttpExchange> start(HttpRequest request, HttpCallbacks callbacks) override;
 
  private:
-  class Engine;
-  class Exchange;
-  class Handle;
-  explicit CurlHttp(std::unique_ptr<Engine> engine);
+  explicit CurlHttp(std::unique_ptr<CurlEngine> engine);
 
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<CurlEngine> engine_;
 };
 
 }  // namespace holdfast::kube
