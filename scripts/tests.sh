@@ -54,6 +54,7 @@ tier_concurrent() {
 tier_release() {
   need_packages demo package
   unpack_packages guest
+  unpack_packages peers
   make_debian root || true  # the test of packages then says that it skips
   build_preset release
   make_packages

@@ -16,91 +16,93 @@ BAR_MS = 500
 
 # `blackouts`: seconds by direction. `lost`, `twice`: datagrams of both.
 Trial = collections.namedtuple("Trial", "fault blackouts lost twice")
-Fault = collections.namedtuple("Fault", "name harm repair")
+# `harm` and `repair` take the world and which gateway, or access point, it befalls: `role` says which of the two.
+Fault = collections.namedtuple("Fault", "name role harm repair")
 
 
-def kill_core(world):
-    world.node_of("a").core.kill()
+def kill_core(world, gateway):
+    world.node_of(gateway).core.kill()
 
 
-def start_core(world):
-    world.node_of("a").start_core()
+def start_core(world, gateway):
+    world.node_of(gateway).start_core()
 
 
-def cut_cable(world):
-    run("ip", "link", "set", world.node_of("a").port(), "down")
+def cut_cable(world, gateway):
+    run("ip", "link", "set", world.node_of(gateway).port(), "down")
 
 
-def mend_cable(world):
-    run("ip", "link", "set", world.node_of("a").port(), "up")
+def mend_cable(world, gateway):
+    run("ip", "link", "set", world.node_of(gateway).port(), "up")
 
 
-def _drop(world, verb, directions):
-    address = world.node_of("a").address
+def _drop(world, gateway, verb, directions):
     for direction in directions:
-        run("iptables", "-w", verb, "FORWARD", direction, address, "-j", "DROP")
+        run("iptables", "-w", verb, "FORWARD", direction, world.node_of(gateway).address, "-j", "DROP")
 
 
-def cut_uplink(world):
-    _drop(world, "-I", ("-s", "-d"))
+def cut_uplink(world, gateway):
+    _drop(world, gateway, "-I", ("-s", "-d"))
 
 
-def mend_uplink(world):
-    _drop(world, "-D", ("-s", "-d"))
+def mend_uplink(world, gateway):
+    _drop(world, gateway, "-D", ("-s", "-d"))
 
 
-def deafen_tunnel(world):
-    _drop(world, "-I", ("-d",))
+def deafen_tunnel(world, gateway):
+    _drop(world, gateway, "-I", ("-d",))
 
 
-def mend_tunnel(world):
-    _drop(world, "-D", ("-d",))
+def mend_tunnel(world, gateway):
+    _drop(world, gateway, "-D", ("-d",))
 
 
-def kill_access_point(world):
-    world.points["one"].program.kill()
+def kill_access_point(world, point):
+    world.points[point].program.kill()
 
 
-def start_access_point(world):
-    world.points["one"].start_program()
+def start_access_point(world, point):
+    world.points[point].start_program()
 
 
 FAULTS = [
-    Fault("gateway a: egw-core killed (kill -9)", kill_core, start_core),
-    Fault("its node: cable pulled", cut_cable, mend_cable),
-    Fault("its uplink: cut", cut_uplink, mend_uplink),
-    Fault("its tunnel: nothing comes back", deafen_tunnel, mend_tunnel),
-    Fault("access point one: killed (kill -9)", kill_access_point, start_access_point),
+    Fault("gateway a: egw-core killed (kill -9)", "gateway", kill_core, start_core),
+    Fault("its node: cable pulled", "gateway", cut_cable, mend_cable),
+    Fault("its uplink: cut", "gateway", cut_uplink, mend_uplink),
+    Fault("its tunnel: nothing comes back", "gateway", deafen_tunnel, mend_tunnel),
+    Fault("access point one: killed (kill -9)", "access point", kill_access_point, start_access_point),
 ]
 
 
-def end_core(world):
-    world.node_of("a").core.terminate()
+def end_core(world, gateway):
+    world.node_of(gateway).core.terminate()
 
 
-PLANNED = Fault("planned: gateway a ends in order, and comes back", end_core, start_core)
+PLANNED = Fault("planned: gateway a ends in order, and comes back", "gateway", end_core, start_core)
 
 
 def try_fault(world, fault):
     """From a settled world to a settled world."""
+    victim = gateway_site.PREFERRED[fault.role]
     stream = gateway_site.Stream(world)
     time.sleep(BEFORE_SECONDS)
-    fault.harm(world)
+    fault.harm(world, victim)
     time.sleep(AFTER_SECONDS)
     until = time.monotonic()
     arrivals = stream.stop()
-    fault.repair(world)
+    fault.repair(world, victim)
     world.wait_settled()
     return _trial(fault, arrivals, until)
 
 
 def try_planned(world):
     """The way back is a part of it: the stream goes on until all is as it was."""
+    victim = gateway_site.PREFERRED[PLANNED.role]
     stream = gateway_site.Stream(world)
     time.sleep(BEFORE_SECONDS)
-    PLANNED.harm(world)
+    PLANNED.harm(world, victim)
     time.sleep(AFTER_SECONDS)
-    PLANNED.repair(world)
+    PLANNED.repair(world, victim)
     world.wait_settled()
     until = time.monotonic()
     return _trial(PLANNED, stream.stop(), until)

@@ -26,7 +26,8 @@ TUNNELS = "198.19.0.0/20"
 POD = "till"
 GATEWAYS = {"a": 1, "b": 2}  # by number of the node
 ACCESS_POINTS = {"one": 1, "two": 2}
-SETTLE_SECONDS = 60
+PREFERRED = {"gateway": "a", "access point": "one"}
+SETTLE_SECONDS = 120
 END_SECONDS = 0.2  # without a datagram: it is dead
 GET = ("busybox", "wget", "-q", "-O", "-")
 BIRD = ROOT / "build/peers_packages/root"
@@ -215,17 +216,32 @@ class World:
         way = self.router.run("ip", "route", "show", PODS)
         return next((name for name, point in self.points.items() if f"via {point.inside} " in way), "")
 
-    def is_settled(self):
-        """Everybody prefers what is preferred, and what stands by is alive."""
-        return (all(node.sends_to() == "a" for node in self.nodes) and
-                all(point.returns_by() == "a" for point in self.points.values()) and
-                self.router_uses() == "one" and all(self._sees_both(node) for node in self.nodes))
+    def core_uses(self, gateway):
+        """The access point that a gateway sends to; empty: none, or it does not run."""
+        try:
+            way = self.node_of(gateway).run("ip", "netns", "exec", f"gateway-{gateway}", "ip", "route", "show", VPC, "metric", "37")
+        except RuntimeError:
+            return ""
+        return next((name for name in ACCESS_POINTS if f"dev wg-{name} " in way), "")
+
+    def used(self):
+        """By role, who is used by all that have the choice while both of the role are alive; None: they do not agree."""
+        gateways = {*(node.sends_to() for node in self.nodes), *(point.returns_by() for point in self.points.values())}
+        points = {self.router_uses(), *(self.core_uses(name) for name in GATEWAYS)}
+        agreed = len(gateways) == 1 and len(points) == 1 and "" not in gateways | points
+        if not agreed or not all(map(self._sees_gateways, self.nodes)) or not all(map(self._sees_points, GATEWAYS)):
+            return None
+        return {"gateway": gateways.pop(), "access point": points.pop()}
 
     def wait_settled(self):
+        """Until everybody prefers what is preferred, and what stands by is alive."""
+        self.wait_until(lambda: self.used() == PREFERRED, "not all prefer gateway a and access point one")
+
+    def wait_until(self, holds, complaint):
         end = time.monotonic() + SETTLE_SECONDS
-        while not self.is_settled():
+        while not holds():
             if time.monotonic() > end:
-                raise RuntimeError(f"not all prefer gateway a and access point one after {SETTLE_SECONDS} s: {self.ways()}")
+                raise RuntimeError(f"{complaint} after {SETTLE_SECONDS} s: {self.ways()}")
             time.sleep(0.1)
 
     def ways(self):
@@ -234,13 +250,20 @@ class World:
                 **{point.name: point.returns_by() for point in self.points.values()}, "router": self.router_uses()}
 
     @staticmethod
-    def _sees_both(node):
+    def _sees_gateways(node):
         page = node.run(*GET, "http://127.0.0.1:9810/metrics")
         return all(f'egw_helper_gateway_up{{gateway="{name}"}} 1' in page for name in GATEWAYS)
 
+    def _sees_points(self, gateway):
+        page = self.core_page(gateway, "/metrics")
+        return all(f'egw_core_access_point_up{{access_point="{name}"}} 1' in page for name in ACCESS_POINTS)
+
     def core_page(self, gateway, path):
-        """What its egw-core answers."""
-        return self.node_of(gateway).run(*GET, f"http://{self.node_of(gateway).core_address}:11264{path}")
+        """What its egw-core answers; empty when it does not."""
+        try:
+            return self.node_of(gateway).run(*GET, f"http://{self.node_of(gateway).core_address}:11264{path}")
+        except RuntimeError:
+            return ""
 
     def in_pod(self, *command):
         return self.nodes[2].run("ip", "netns", "exec", POD, *command)
@@ -290,7 +313,11 @@ class Arrivals:
     def blackout(self, until):
         """The longest time in which nothing came, in seconds, beyond what lies between two datagrams; infinite when
         nothing came at the end."""
-        times = [at for _, _, at in self.came]
-        if not times or until - times[-1] > END_SECONDS:
+        if not self.came or until - self.came[-1][2] > END_SECONDS:
             return float("inf")
-        return max(later - earlier for earlier, later in zip(times, times[1:])) - self.interval
+        return self.longest_gap()
+
+    def longest_gap(self):
+        """The same, whether or not anything came at the end."""
+        times = [at for _, _, at in self.came]
+        return max((later - earlier for earlier, later in zip(times, times[1:])), default=float("inf")) - self.interval

@@ -72,7 +72,7 @@ class Crowd(edge_site.Machine):
 
 def nodes_up(world, name):
     page = world.core_page(name, "/metrics")
-    return next(int(line.split()[1]) for line in page.splitlines() if line.startswith("egw_core_nodes_up "))
+    return next((int(line.split()[1]) for line in page.splitlines() if line.startswith("egw_core_nodes_up ")), 0)
 
 
 def processor_seconds(pid):
