@@ -30,6 +30,14 @@ std::string mark_text(const std::optional<MarkMatch>& mark) {
   return text.data();
 }
 
+std::string protocol_text(const Rule& rule) {
+  return rule.target == Target::kClampMss ? "-p tcp " : rule.udp_port ? "-p udp " : "";
+}
+
+std::string udp_text(const std::optional<std::uint16_t>& port) {
+  return port ? "-m udp --dport " + std::to_string(*port) + " " : "";
+}
+
 std::string connection_text(const std::optional<ConnectionMatch>& connection) {
   if (!connection) return "";
   return *connection == ConnectionMatch::kNew ? "-m conntrack --ctstate NEW "
@@ -94,11 +102,11 @@ std::string_view built_in_chain(Hook hook) {
 }
 
 std::string rule_text(IpFamily family, const Chain& chain, const Rule& rule, bool with_random) {
-  const bool syn = rule.target == Target::kClampMss;
+  const std::string_view syn = rule.target == Target::kClampMss ? "-m tcp --tcp-flags SYN,RST SYN " : "";
   return address_text('s', rule.source) + address_text('d', rule.destination) + link_text('i', rule.in_link) +
-         link_text('o', rule.out_link) + (syn ? "-p tcp " : "") + mark_text(rule.mark) +
-         connection_text(rule.connection) + (syn ? "-m tcp --tcp-flags SYN,RST SYN " : "") +
-         comment_of(chain) + target_text(rule, family, with_random);
+         link_text('o', rule.out_link) + protocol_text(rule) + udp_text(rule.udp_port) +
+         mark_text(rule.mark) + connection_text(rule.connection) + std::string(syn) + comment_of(chain) +
+         target_text(rule, family, with_random);
 }
 
 std::string jump_text(const Chain& chain) { return comment_of(chain) + "-j " + chain.iptables_name; }

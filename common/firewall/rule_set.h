@@ -62,7 +62,8 @@ struct Rule {
   std::optional<AddressMatch> destination = std::nullopt;
   Target target = Target::kReturn;
   std::optional<LinkMatch> in_link = std::nullopt;
-  std::optional<LinkMatch> out_link = std::nullopt;  ///< not in kRaw and kInput
+  std::optional<LinkMatch> out_link = std::nullopt;      ///< not in kRaw and kInput
+  std::optional<std::uint16_t> udp_port = std::nullopt;  ///< UDP alone, to this port
   std::optional<ConnectionMatch> connection = std::nullopt;
   std::optional<IpAddress> translation = std::nullopt;  ///< of kTranslateSource
   bool counted = false;                                 ///< its packets are counted; iptables counts always

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "egw-gateway/bfd/transport.h"
+
 namespace holdfast::gateway {
 namespace {
 
@@ -70,11 +72,13 @@ class RulesWriter {
             add({.source = peer,
                  .destination = local,
                  .target = Target::kAccept,
-                 .in_link = LinkMatch{way.link}});
+                 .in_link = LinkMatch{way.link},
+                 .udp_port = bfd::kSingleHopPort});
           }
         }
       }
     }
+    add({.target = Target::kAccept, .in_link = any_tunnel_, .connection = firewall::ConnectionMatch::kReply});
     add({.target = Target::kDrop, .in_link = any_tunnel_, .counted = true});
   }
   void write_forward() {

@@ -10,7 +10,8 @@ namespace holdfast::gateway {
 /// reach:
 ///
 ///     raw       from pods, to pods                         untrack    they may come and go by different gateways
-///     input     TUNNEL from its gateway to this end        accept     liveness
+///     input     TUNNEL from its gateway to this end, BFD   accept
+///               any tunnel, answers                        accept
 ///               any tunnel                                 drop, counted
 ///     forward   TUNNEL from its pool's pods to cloud       accept
 ///               TUNNEL from its gateway to cloud           accept     edge nodes, translated

@@ -100,6 +100,10 @@ Reachability reachability_of(const EdgeGateway& pool, const Gateway& gateway, co
   out.cloud_pods = pool.cloud_pod_cidrs;
   out.vpc = pool.vpc_cidrs;
   out.translations = gateway.tunnel_addresses;
+  for (const AccessPoint& point : pool.access_points) {
+    out.access_points.insert(out.access_points.end(), point.tunnel_addresses.begin(),
+                             point.tunnel_addresses.end());
+  }
   add_subnets(pool, self, out);
   return out;
 }

@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "egw-gateway/bfd/transport.h"
+
 namespace holdfast::gateway {
 namespace {
 
@@ -31,6 +33,7 @@ struct Sides {
   std::vector<AddressMatch> own;    ///< in the pod ranges
   std::vector<AddressMatch> nodes;  ///< outside of them
   std::vector<CloudRange> cloud;
+  std::vector<AddressMatch> access_points;
   std::optional<IpAddress> translation;
 };
 
@@ -89,6 +92,9 @@ Sides sides_of(const Reachability& wanted, IpFamily family) {
     if (range.family() != family) continue;
     out.cloud.push_back({{range.network()}, Passage::kPodToVpc, Passage::kVpcToPod, Passage::kNodeToVpc});
   }
+  for (const IpAddress& address : wanted.access_points) {
+    if (address.family() == family) out.access_points.push_back(whole(address));
+  }
   for (const IpAddress& address : wanted.translations) {
     if (address.family() == family) out.translation = address;
   }
@@ -109,6 +115,7 @@ class RulesWriter {
     write_raw();
     begin(Hook::kMangle, "EGW-MSS", "egw-core mss", "mss");
     add({.target = Target::kClampMss});
+    write_input();
     write_forward();
     write_postrouting();
     return std::move(out_);
@@ -137,6 +144,16 @@ class RulesWriter {
         add({.source = cloud.match, .destination = pods, .target = Target::kUntrack, .in_link = tunnels_});
       }
     }
+  }
+
+  /// Health, metrics and the nodes' sessions are not the cloud's business.
+  void write_input() {
+    begin(Hook::kInput, "EGW-CORE-INPUT", "egw-core input", "input");
+    for (const AddressMatch& point : sides_.access_points) {
+      add({.source = point, .target = Target::kAccept, .in_link = tunnels_, .udp_port = bfd::kSingleHopPort});
+    }
+    add({.target = Target::kAccept, .in_link = tunnels_, .connection = ConnectionMatch::kReply});
+    add({.target = Target::kDrop, .in_link = tunnels_}, Passage::kRefusedToGateway);
   }
 
   /// From a node into the cloud.
@@ -217,8 +234,8 @@ class RulesWriter {
 
 std::string_view to_string(Passage passage) {
   constexpr std::array<std::string_view, kPassages> kNames{
-      "pod-to-vpc",        "vpc-to-pod",     "pod-to-cloud-pod", "cloud-pod-to-pod", "node-to-vpc",
-      "node-to-cloud-pod", "answer-to-node", "refused-to-node",  "dropped"};
+      "pod-to-vpc",        "vpc-to-pod",     "pod-to-cloud-pod", "cloud-pod-to-pod",   "node-to-vpc",
+      "node-to-cloud-pod", "answer-to-node", "refused-to-node",  "refused-to-gateway", "dropped"};
   return kNames.at(static_cast<std::size_t>(passage));
 }
 

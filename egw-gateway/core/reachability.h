@@ -26,11 +26,13 @@ struct Reachability {
   /// What nodes are seen as in the cloud, one a family: an address that leads to this gateway alone. Nodes of
   /// a family without one reach nothing: their answers would go astray.
   std::vector<IpAddress> translations;
+  /// Inside tunnels: the only ones of the cloud that this gateway itself listens to, and to their BFD alone.
+  std::vector<IpAddress> access_points;
 
   bool operator==(const Reachability&) const = default;
 };
 
-/// What happens to a forwarded packet, and is counted apart.
+/// What happens to a packet that is forwarded, or comes by a tunnel, and is counted apart.
 enum class Passage : std::uint8_t {
   kPodToVpc,
   kVpcToPod,
@@ -38,9 +40,10 @@ enum class Passage : std::uint8_t {
   kCloudPodToPod,
   kNodeToVpc,
   kNodeToCloudPod,
-  kAnswerToNode,   ///< of a connection that a node began
-  kRefusedToNode,  ///< from the cloud to a node: dropped, and the sender is told
-  kDropped,        ///< anything else
+  kAnswerToNode,      ///< of a connection that a node began
+  kRefusedToNode,     ///< from the cloud to a node: dropped, and the sender is told
+  kRefusedToGateway,  ///< from the cloud to this gateway itself: dropped
+  kDropped,           ///< anything else that is forwarded
 };
 inline constexpr std::size_t kPassages = static_cast<std::size_t>(Passage::kDropped) + 1;
 /// "pod-to-vpc": a metric's label.
@@ -60,6 +63,9 @@ struct ReachabilityRules {
 ///                  edge from pods to cloud                untrack    pods' packets are judged one by one:
 ///                  tunnel from cloud to pods              untrack    they may come and go by different gateways
 ///     mangle       SYNs                                   clamp the MSS
+///     input        tunnel, from access points, BFD        accept
+///                  tunnel, answers                        accept
+///                  tunnel                                 drop
 ///     forward      tunnel to edge, answers to nodes       accept
 ///                  tunnel to own                          refuse
 ///                  edge to tunnel, from own to cloud      accept where there is a translation

@@ -39,7 +39,13 @@ RuleSet every_kind(IpFamily family) {
                   .target = Target::kDrop,
                   .connection = ConnectionMatch::kNew,
                   .counted = true},
-                 {.target = Target::kReturn, .in_link = LinkMatch{"lo"}, .counted = true}};
+                 {.target = Target::kReturn, .in_link = LinkMatch{"lo"}, .counted = true},
+                 {.source = pods,
+                  .target = Target::kAccept,
+                  .in_link = tunnels,
+                  .udp_port = 3784,
+                  .connection = ConnectionMatch::kNew,
+                  .counted = true}};
   Chain forward{Hook::kForward, true, {}, "TRY-FWD", "try forward", "forward", ""};
   forward.rules = {{.target = Target::kAccept,
                     .in_link = tunnels,

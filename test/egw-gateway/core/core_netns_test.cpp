@@ -51,17 +51,40 @@ void check_ways(const CoreScene& scene) {
   }
 }
 
+/// The gateway itself: what listens in its pod is for the pool, not for the cloud.
+void check_own_ports(const CoreScene& scene) {
+  for (const char* own : {"198.18.0.7", "fd00:244:0:1::7", "fd00:99::7"}) {
+    INFO(own);
+    const bool v4 = ip(own).is_v4();
+    Datagram from_cloud(scene.cloud, ip(v4 ? "172.16.0.5" : "fd00:172::5"), scene.core, ip(own));
+    CHECK_FALSE(from_cloud.fate(kAbsence).seen_as);
+  }
+  Datagram from_edge(scene.edge, ip("10.244.2.20"), scene.core, ip("10.244.1.7"));
+  CHECK(from_edge.fate(kPatience).seen_as == ip("10.244.2.20"));
+}
+
 TEST_CASE_METHOD(CoreScene, "Through egw-core exactly what may pass passes, and what is refused is counted",
                  "[egw-core]") {
   start_all();
   check_ways(*this);
+  check_own_ports(*this);
   until([&] { return metric("egw_core_packets{passage=\"refused-to-node\"}") >= 3; });
+  until([&] { return metric("egw_core_packets{passage=\"refused-to-gateway\"}") >= 3; });
   CHECK(metric("egw_core_packets{passage=\"pod-to-vpc\"}") >= 2);
   CHECK(metric("egw_core_wireguard{engine=\"userspace\"}") == 1);
   CHECK(metric("egw_core_handshake_age_seconds{access_point=\"one\"}") >= 0);
   CHECK_THAT(page("/healthz"), Catch::Contains("WireGuard by userspace"));
   // its own subnet by the host
   CHECK_THAT(core.run("ip route show 10.244.1.0/24"), Catch::Contains("via 10.244.1.1 dev eth0"));
+}
+
+TEST_CASE_METHOD(CoreScene, "By iptables' rules the same passes and is refused", "[egw-core]") {
+  start_all({"--firewall=iptables"});
+  check_ways(*this);
+  check_own_ports(*this);
+  until([&] { return metric("egw_core_packets{passage=\"refused-to-gateway\"}") >= 3; });
+  CHECK_THAT(core.run("iptables-save"), Catch::Contains("-A EGW-CORE-INPUT"));
+  CHECK_THROWS(core.run("nft list table ip egw-core"));
 }
 
 TEST_CASE_METHOD(CoreScene,

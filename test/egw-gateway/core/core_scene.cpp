@@ -195,14 +195,14 @@ void CoreScene::start(const std::vector<std::string>& more) {
                 folder / "core.log");
 }
 
-void CoreScene::start_all() {
+void CoreScene::start_all(const std::vector<std::string>& more) {
   const auto key = new_key();
   for (AccessEnd* access : {&one, &two}) {
     access->take({key});
     access->speak();
   }
   publish();
-  start();
+  start(more);
   node.start(edge.netns(), {BFD_SPEAKER_PROGRAM, "multi", "10.244.2.0", "10.244.1.7", kSecret},
              folder / "node.log");
   until([&] { return page("/readyz").find(" 200 OK") != std::string::npos; });

@@ -68,7 +68,7 @@ class CoreScene {
   void unpublish() const;
   void start(const std::vector<std::string>& more = {});
   /// With access points, a node that watches, and the first pings through.
-  void start_all();
+  void start_all(const std::vector<std::string>& more = {});
   /// Where the cloud sends what is for the edge: 1 or 2.
   void return_by(int number) const;
 

@@ -25,6 +25,7 @@ struct Packet {
   IpAddress source;
   IpAddress destination;
   std::optional<ConnectionMatch> connection = std::nullopt;
+  std::optional<std::uint16_t> udp_port = std::nullopt;
 };
 
 bool matches(const std::optional<LinkMatch>& match, const std::string& link) {
@@ -52,7 +53,8 @@ std::pair<Target, std::size_t> walk(const firewall::Chain& chain, const Packet& 
     const Rule& rule = chain.rules[i];
     if (!matches(rule.in_link, packet.in) || !matches(rule.out_link, packet.out) ||
         !matches(rule.source, packet.source) || !matches(rule.destination, packet.destination) ||
-        (rule.connection && rule.connection != packet.connection)) {
+        (rule.connection && rule.connection != packet.connection) ||
+        (rule.udp_port && rule.udp_port != packet.udp_port)) {
       continue;
     }
     if (rule.target == Target::kUntrack) {
@@ -108,6 +110,7 @@ Reachability pool() {
   out.cloud_pods = {cidr("10.200.0.0/16"), cidr("fd00:200::/48")};
   out.vpc = {cidr("172.16.0.0/12"), cidr("fd00:172::/32")};
   out.translations = {address("10.99.0.1"), address("fd00:99::1")};
+  out.access_points = {address("10.99.9.1"), address("fd00:99::9:1")};
   return out;
 }
 
@@ -184,6 +187,40 @@ TEST_CASE("Only answers reach a node", "[egw-core]") {
     CHECK(fate_of(rules, packet).passage == Passage::kRefusedToNode);
     packet.connection.reset();
     CHECK(fate_of(rules, packet).passage == Passage::kRefusedToNode);
+  }
+}
+
+TEST_CASE("Of the cloud a gateway itself hears access points' liveness and answers, and nothing else",
+          "[egw-core]") {
+  struct Knock {
+    const char* name;
+    const char* in;
+    const char* from;
+    std::optional<std::uint16_t> udp_port;
+    ConnectionMatch connection;
+    Target target;
+  };
+  const Knock knocks[] = {
+      {"liveness", "wg0", "10.99.9.1", 3784, ConnectionMatch::kNew, Target::kAccept},
+      {"IPv6 liveness", "wg0", "fd00:99::9:1", 3784, ConnectionMatch::kNew, Target::kAccept},
+      {"an answer", "wg0", "172.16.0.5", std::nullopt, ConnectionMatch::kReply, Target::kAccept},
+      {"liveness of somebody else", "wg0", "172.16.0.5", 3784, ConnectionMatch::kNew, Target::kDrop},
+      {"a node's session from an access point", "wg0", "10.99.9.1", 4784, ConnectionMatch::kNew,
+       Target::kDrop},
+      {"an access point, not by UDP", "wg0", "10.99.9.1", std::nullopt, ConnectionMatch::kNew, Target::kDrop},
+      {"IPv6 VPC", "wg1", "fd00:172::5", std::nullopt, ConnectionMatch::kNew, Target::kDrop},
+      {"a node", "eth0", "192.168.77.2", 4784, ConnectionMatch::kNew, Target::kReturn},
+      {"a kubelet", "eth0", "10.244.1.1", std::nullopt, ConnectionMatch::kNew, Target::kReturn},
+  };
+  for (const Knock& knock : knocks) {
+    DYNAMIC_SECTION(knock.name) {
+      const IpAddress from = address(knock.from);
+      const ReachabilityRules rules = reachability_rules(pool(), from.family());
+      const IpAddress us = address(from.is_v4() ? "10.99.0.1" : "fd00:99::1");
+      bool ignored = false;
+      const Packet packet{knock.in, "", from, us, knock.connection, knock.udp_port};
+      CHECK(walk(chain_of(rules, Hook::kInput), packet, ignored).first == knock.target);
+    }
   }
 }
 
