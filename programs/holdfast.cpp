@@ -1,5 +1,6 @@
 #include "cni-flannel/inspect/holdfast.h"
 
+#include <array>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "common/block/allow_format.h"
 #include "csi-lvm/cluster/forget_node.h"
 #include "csi-lvm/nrm/plan_report.h"
+#include "egw-gateway/inspect/gateway_inspector.h"
 
 namespace {
 
@@ -30,7 +32,9 @@ int main(int argc, char** argv) {
   const bool of_storage = !arguments.empty() && arguments.front() == "node";
   if (of_storage)
     return print(holdfast::lvm::answer_node_command(files, clock, arguments, holdfast::environment_variable));
-  auto answer = holdfast::flannel::answer(files, clock, arguments, holdfast::environment_variable);
+  holdfast::gateway::GatewayInspector gateways(files, clock);
+  const std::array<holdfast::Inspector*, 1> others{&gateways};
+  auto answer = holdfast::flannel::answer(files, clock, arguments, holdfast::environment_variable, others);
   if (!arguments.empty() && arguments.front() == "status" && answer.status < 2) {
     const auto plan = holdfast::nrm::report_plan(files, holdfast::nrm::kStateFolder);
     if (!plan.text.empty()) answer.out += "\n" + plan.text;

@@ -2,15 +2,14 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <fstream>
 #include <string>
-#include <system_error>
 #include <utility>
+
+#include "common/base/program_run.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -33,35 +32,12 @@ Result<Fd> claim_name() {
               "another flanneld of ours runs in this network namespace" + std::string(kCure));
 }
 
-bool same_namespace(const fs::path& process) {
-  std::error_code failed;
-  const fs::path theirs = fs::read_symlink(process / "ns/net", failed);
-  return !failed && theirs == fs::read_symlink("/proc/self/ns/net", failed) && !failed;
-}
-
-bool is_flanneld(const fs::path& process) {
-  std::ifstream file(process / "comm");
-  std::string name;
-  return std::getline(file, name) && name == "flanneld";
-}
-
 }  // namespace
-
-std::optional<int> find_other_flanneld(const fs::path& proc) {
-  std::error_code failed;
-  for (fs::directory_iterator entry(proc, failed), end; !failed && entry != end; entry.increment(failed)) {
-    const std::string name = entry->path().filename();
-    if (!std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; })) continue;
-    if (name == std::to_string(::getpid())) continue;
-    if (is_flanneld(entry->path()) && same_namespace(entry->path())) return std::stoi(name);
-  }
-  return std::nullopt;
-}
 
 Result<SoleRun> claim_sole_run(Files& files, const fs::path& state_dir) {
   SoleRun out;
   HOLDFAST_TRY(out.name, claim_name());
-  if (const std::optional<int> other = find_other_flanneld()) {
+  if (const std::optional<int> other = find_program(kProgramName)) {
     return fail(Code::kFailedPrecondition, "another flanneld runs in this network namespace, as process " +
                                                std::to_string(*other) + std::string(kCure));
   }

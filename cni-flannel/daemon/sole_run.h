@@ -1,7 +1,7 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <string_view>
 
 #include "common/base/fd.h"
 #include "common/base/files.h"
@@ -20,7 +20,7 @@ struct SoleRun {
 /// upstream's (a process of that name, as far as /proc shows it), or this state folder.
 Result<SoleRun> claim_sole_run(Files& files, const std::filesystem::path& state_dir);
 
-/// A process of the name flanneld in our network namespace that is not ourselves.
-[[nodiscard]] std::optional<int> find_other_flanneld(const std::filesystem::path& proc = "/proc");
+/// What flanneld's process is called, ours and upstream's.
+inline constexpr std::string_view kProgramName = "flanneld";
 
 }  // namespace holdfast::flannel

@@ -4,7 +4,7 @@
 #include <regex>
 #include <utility>
 
-#include "cni-flannel/daemon/route_lookup.h"
+#include "common/netlink/route_lookup.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -91,7 +91,7 @@ const nl::Link* find_asked(const UnderlayChoice& choice, const UnderlayTables& t
     if (const nl::Link* found = find_matching(choice, tables, pattern)) return found;
   }
   if (!choice.can_reach) return nullptr;
-  const nl::Route* way = best_route(tables.routes, *choice.can_reach);
+  const nl::Route* way = nl::best_route(tables.routes, *choice.can_reach);
   return way == nullptr ? nullptr : link_of_index(choice, tables, way->ifindex);
 }
 

@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "cni-flannel/daemon/route_lookup.h"
+#include "common/netlink/route_lookup.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -111,7 +111,7 @@ WantedPeers wanted_peers(const OwnEnd& own, std::span<const NodeNetwork* const> 
 }
 
 int direct_link(std::span<const nl::Route> routes, const IpAddress& address, int overlay_link) {
-  const nl::Route* best = best_route(routes, address, overlay_link);
+  const nl::Route* best = nl::best_route(routes, address, overlay_link);
   if (best == nullptr || best->type != nl::RouteType::kUnicast || best->gateway || best->multipath) return 0;
   return best->ifindex;
 }

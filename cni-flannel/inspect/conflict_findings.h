@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "cni-flannel/inspect/finding.h"
 #include "cni-flannel/inspect/overlay_report.h"
+#include "common/inspect/finding.h"
 #include "common/netlink/socket.h"
 
 namespace holdfast::flannel {

@@ -6,34 +6,23 @@
 #include <vector>
 
 #include "cni-flannel/inspect/daemon_run.h"
-#include "cni-flannel/inspect/finding.h"
 #include "common/base/clock.h"
+#include "common/inspect/condition_page.h"
+#include "common/inspect/finding.h"
 
 namespace holdfast::flannel {
-
-/// A condition that flanneld tells to be other than it should (daemon/conditions.h).
-struct UnmetCondition {
-  std::string type;
-  std::string why;  ///< with the cure
-  bool ready_all_the_same = false;
-
-  bool operator==(const UnmetCondition&) const = default;
-};
 
 /// What the flanneld of this node says of itself.
 struct DaemonReport {
   std::optional<DaemonRun> run = std::nullopt;  ///< unset: it does not run, and nothing more is known
   std::string silence = {};                     ///< why it could not be asked; empty: it was
   bool ready = false;
-  std::vector<UnmetCondition> unmet = {};
+  std::vector<UnmetCondition> unmet = {};  ///< of daemon/conditions.h
 
   [[nodiscard]] bool told() const { return run && silence.empty(); }
   /// Whether `type` is told to be unmet.
   [[nodiscard]] bool lacks(std::string_view type) const;
 };
-
-/// Those of Conditions::report(). Lines of others are skipped.
-[[nodiscard]] std::vector<UnmetCondition> parse_unmet(std::string_view page);
 
 /// Asks it for /readyz?verbose, where its flags tell that it is served, for a second at most.
 [[nodiscard]] DaemonReport inspect_daemon(Clock& clock, std::optional<DaemonRun> run);

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "cni-flannel/inspect/daemon_run.h"
-#include "cni-flannel/inspect/finding.h"
 #include "cni-flannel/inspect/overlay_report.h"
 #include "common/base/clock.h"
 #include "common/base/files.h"
+#include "common/inspect/finding.h"
 #include "common/netlink/socket.h"
 
 namespace holdfast::flannel {

@@ -4,14 +4,9 @@
 
 #include "cni-flannel/inspect/overlay_report.h"
 #include "cni-flannel/inspect/pod_report.h"
+#include "common/inspect/inspector.h"
 
 namespace holdfast::flannel {
-
-/// What `holdfast explain` says of one subject.
-struct Explanation {
-  std::string text = {};  ///< lines; empty: nothing is known of it here
-  bool well = true;       ///< all that there is, is as wanted
-};
 
 /// Of a node by its name, by an address of its pod range, or by its own address; ourselves too.
 [[nodiscard]] Explanation explain_node(const OverlayReport& overlay, const std::string& subject);

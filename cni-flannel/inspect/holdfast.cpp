@@ -11,10 +11,10 @@
 #include "cni-flannel/inspect/explain.h"
 #include "cni-flannel/inspect/overlay_report.h"
 #include "cni-flannel/inspect/pod_report.h"
-#include "cni-flannel/inspect/text_table.h"
 #include "common/base/machine_ids.h"
 #include "common/base/text.h"
 #include "common/base/version.h"
+#include "common/inspect/text_table.h"
 #include "common/netlink/socket.h"
 
 namespace holdfast::flannel {
@@ -66,13 +66,15 @@ void add_flags(Flags& flags, CommandLine& line) {
 }
 
 /// Words first, then flags. `line` has what holds where no flag tells otherwise.
-Result<CommandLine> parse(std::span<const std::string> arguments, CommandLine line = {}) {
+Result<CommandLine> parse(std::span<const std::string> arguments, std::span<Inspector* const> others,
+                          CommandLine line = {}) {
   const auto first_flag =
       std::ranges::find_if(arguments, [](const auto& word) { return word.starts_with('-'); });
   const std::vector<std::string> words(arguments.begin(), first_flag);
   const std::vector<std::string> given(first_flag, arguments.end());
   Flags flags;
   add_flags(flags, line);
+  for (Inspector* other : others) other->add_flags(flags);
   HOLDFAST_CHECK(flags.parse(given));
   if (line.help || line.version) return line;
   if (words.empty()) return fail(Code::kInvalidArgument, "tell what to do: status, doctor or explain");
@@ -160,6 +162,7 @@ struct Tools {
   Clock& clock;
   nl::Socket& socket;
   const CommandLine& line;
+  std::span<Inspector* const> others;
 };
 
 // False where neither a flanneld runs nor anything of one is, and no flag says that there should be.
@@ -205,7 +208,11 @@ Result<Answer> show_status(const Tools& tools) {
 Result<Answer> show_findings(const Tools& tools) {
   Answer answer;
   Rows rows = {{"", "LOOKED AT", "FOUND"}};
-  for (const Finding& finding : examine(tools.files, tools.clock, tools.socket, tools.line.places)) {
+  std::vector<Finding> findings = examine(tools.files, tools.clock, tools.socket, tools.line.places);
+  for (Inspector* other : tools.others) {
+    for (Finding& finding : other->examine()) findings.push_back(std::move(finding));
+  }
+  for (const Finding& finding : findings) {
     const char* mark = finding.verdict == Verdict::kWell ? "ok" : "??";
     if (finding.verdict == Verdict::kWrong) {
       mark = "WRONG";
@@ -217,27 +224,37 @@ Result<Answer> show_findings(const Tools& tools) {
   return answer;
 }
 
-Result<Answer> explain(const Tools& tools) {
+Result<Explanation> explain_network(const Tools& tools) {
   const std::string& subject = tools.line.subject;
   HOLDFAST_TRY(const PodReport pods, inspect_pods(tools.files, tools.clock, tools.socket, tools.line.ipam));
-  const Explanation pod = explain_pod(pods, subject);
-  const Result<OverlayReport> overlay = inspect_overlay(tools.files, tools.socket, tools.line.places.overlay);
-  if (!overlay && pod.text.empty()) return tl::unexpected(overlay.error());
-  // what is said of a pod says more than that its address is of this node
-  const bool enough = !overlay || !pod.text.empty();
-  const Explanation node = enough ? Explanation{} : explain_node(*overlay, subject);
-  if (!pod.text.empty() || !node.text.empty()) {
-    return Answer{pod.well && node.well ? 0 : 1, pod.text + node.text, ""};
+  Explanation pod = explain_pod(pods, subject);
+  if (!pod.text.empty()) return pod;  // that says more than that its address is of this node
+  HOLDFAST_TRY(const OverlayReport overlay,
+               inspect_overlay(tools.files, tools.socket, tools.line.places.overlay));
+  return explain_node(overlay, subject);
+}
+
+Result<Answer> explain(const Tools& tools) {
+  const std::string& subject = tools.line.subject;
+  const Result<Explanation> network = explain_network(tools);
+  Explanation all = network.value_or(Explanation{});
+  if (!all.text.empty()) return Answer{all.well ? 0 : 1, all.text, ""};
+  for (Inspector* other : tools.others) {
+    const Explanation more = other->explain(subject);
+    all.text += more.text;
+    all.well = all.well && more.well;
   }
+  if (!all.text.empty()) return Answer{all.well ? 0 : 1, all.text, ""};
+  if (!network) return tl::unexpected(network.error());
   return fail(Code::kNotFound, "'" + subject +
                                    "' is no node that is known here, no pod that was here, and no " +
                                    "address of either; holdfast status lists them");
 }
 
-Result<Answer> run(Files& files, Clock& clock, CommandLine line) {
+Result<Answer> run(Files& files, Clock& clock, CommandLine line, std::span<Inspector* const> others) {
   line.places.overlay.machine_id = read_machine_id(files).value_or("");
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
-  const Tools tools{files, clock, socket, line};
+  const Tools tools{files, clock, socket, line, others};
   if (line.command == "status") return show_status(tools);
   if (line.command == "doctor") return show_findings(tools);
   return explain(tools);
@@ -253,15 +270,18 @@ std::string for_terminal(std::string_view text) {
 
 }  // namespace
 
-std::string holdfast_help() {
+std::string holdfast_help(std::span<Inspector* const> others) {
   CommandLine line;
   Flags flags;
   add_flags(flags, line);
+  for (Inspector* other : others) other->add_flags(flags);
   return "holdfast status | doctor | explain NODE|NAMESPACE/POD|ADDRESS | node forget NODE | volume "
          "allow-format DEVICE   [flags]\n\n"
          "  status    the node's lease, its peers and its pods, and whether the kernel has them as wanted\n"
          "  doctor    looks for what keeps pods from reaching each other, and names the cure\n"
-         "  explain   what is wanted of one peer or pod, what there is, and why they differ\n"
+         "  explain   what is wanted of one peer or pod, what there is, and why they differ; of an address "
+         "behind "
+         "a gateway\n            the way to it\n"
          "  node      the volumes of a node that will not come back; it has flags of its own: holdfast node "
          "--help\n"
          "  volume    the device that a volume was not formatted on; likewise: holdfast volume --help\n\n"
@@ -274,18 +294,18 @@ std::string holdfast_help() {
 }
 
 Answer answer(Files& files, Clock& clock, std::span<const std::string> arguments,
-              const Flags::Lookup& environment) {
-  Result<CommandLine> line = parse(arguments);
+              const Flags::Lookup& environment, std::span<Inspector* const> others) {
+  Result<CommandLine> line = parse(arguments, others);
   if (line && !line->help && !line->version) {
     CommandLine defaults = defaults_of(find_daemon_run());
     const std::optional<std::string> name = environment("NODE_NAME");
     if (name && !name->empty()) defaults.places.overlay.node_name = *name;
-    line = parse(arguments, std::move(defaults));
+    line = parse(arguments, others, std::move(defaults));
   }
   if (!line) return {2, "", for_terminal("holdfast: " + line.error().message + "; see holdfast --help")};
-  if (line->help) return {0, holdfast_help(), ""};
+  if (line->help) return {0, holdfast_help(others), ""};
   if (line->version) return {0, "holdfast " + std::string(version()) + "\n", ""};
-  Result<Answer> done = run(files, clock, *std::move(line));
+  Result<Answer> done = run(files, clock, *std::move(line), others);
   if (!done) return {1, "", for_terminal("holdfast: " + done.error().message)};
   return {done->status, for_terminal(done->out), for_terminal(done->error)};
 }

@@ -2,9 +2,9 @@
 
 #include <vector>
 
-#include "cni-flannel/inspect/finding.h"
 #include "cni-flannel/inspect/overlay_report.h"
 #include "common/base/clock.h"
+#include "common/inspect/finding.h"
 
 namespace holdfast::flannel {
 

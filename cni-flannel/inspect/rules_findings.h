@@ -3,10 +3,10 @@
 #include <vector>
 
 #include "cni-flannel/inspect/daemon_run.h"
-#include "cni-flannel/inspect/finding.h"
 #include "cni-flannel/inspect/overlay_report.h"
 #include "common/base/exec.h"
 #include "common/base/files.h"
+#include "common/inspect/finding.h"
 
 namespace holdfast::flannel {
 

@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "cni-flannel/inspect/daemon_report.h"
-#include "cni-flannel/inspect/finding.h"
 #include "cni-flannel/inspect/overlay_report.h"
 #include "common/base/clock.h"
 #include "common/base/files.h"
+#include "common/inspect/finding.h"
 
 namespace holdfast::flannel {
 

@@ -8,6 +8,7 @@
 #include "common/base/sha.h"
 #include "common/kube/names.h"
 #include "egw-gateway/controller/pool_names.h"
+#include "egw-gateway/model/gateway_names.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -93,24 +94,25 @@ json probe_of(const char* path) { return {{"httpGet", {{"path", path}, {"port", 
 json tolerations() { return json::array({{{"operator", "Exists"}}}); }
 
 json core_container(const ObjectOptions& options, const std::string& pool, const std::string& gateway) {
-  return {{"name", kCore},
-          {"image", options.image},
-          {"command", json::array({kCore})},
-          {"args", json::array({"--pool=" + pool, "--gateway=" + gateway,
-                                std::string("--private-key=") + kKeysPath + "/" + kKeyFile,
-                                std::string("--bfd-keys=") + kLivenessPath + "/" + kLivenessFile,
-                                "--healthz=:11264"})},
-          {"env",
-           json::array({variable_of("NODE_NAME", "spec.nodeName"), variable_of("POD_IPS", "status.podIPs")})},
-          {"ports", json::array({{{"name", "health"}, {"containerPort", 11264}, {"protocol", "TCP"}}})},
-          {"livenessProbe", probe_of("/healthz")},
-          {"readinessProbe", probe_of("/readyz")},
-          {"securityContext",
-           {{"allowPrivilegeEscalation", false},
-            {"capabilities", {{"drop", json::array({"ALL"})}, {"add", json::array({"NET_ADMIN"})}}}}},
-          {"volumeMounts",
-           json::array({mount_of("keys", kKeysPath, true), mount_of("liveness", kLivenessPath, true),
-                        mount_of("state", kCoreState), mount_of("tun", "/dev/net")})}};
+  return {
+      {"name", kCore},
+      {"image", options.image},
+      {"command", json::array({kCore})},
+      {"args", json::array({"--pool=" + pool, "--gateway=" + gateway,
+                            std::string("--private-key=") + kKeysPath + "/" + kKeyFile,
+                            std::string("--bfd-keys=") + kLivenessPath + "/" + kLivenessFile,
+                            "--healthz=:" + std::to_string(kCoreHealthPort)})},
+      {"env",
+       json::array({variable_of("NODE_NAME", "spec.nodeName"), variable_of("POD_IPS", "status.podIPs")})},
+      {"ports", json::array({{{"name", "health"}, {"containerPort", kCoreHealthPort}, {"protocol", "TCP"}}})},
+      {"livenessProbe", probe_of("/healthz")},
+      {"readinessProbe", probe_of("/readyz")},
+      {"securityContext",
+       {{"allowPrivilegeEscalation", false},
+        {"capabilities", {{"drop", json::array({"ALL"})}, {"add", json::array({"NET_ADMIN"})}}}}},
+      {"volumeMounts",
+       json::array({mount_of("keys", kKeysPath, true), mount_of("liveness", kLivenessPath, true),
+                    mount_of("state", kCoreState), mount_of("tun", "/dev/net")})}};
 }
 
 // With NET_ADMIN alone /proc/sys is read-only and there is no TUN device.

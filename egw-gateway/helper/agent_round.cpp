@@ -64,24 +64,11 @@ Status Agent::put_routes(const RoutesWanted& wanted, const NodeFacts& facts) {
 
 RoutedRanges Agent::ranges(const NodeFacts& facts) const {
   if (!known_) return {};
-  std::vector<Exemption> exempt = exemptions(*known_);
-  for (const Cidr& range : options_.exempt) exempt.push_back({range, "exempt on this node", true});
-  for (const IpAddress& server : servers_) {
-    exempt.push_back({Cidr::make(server, server.bits()).value_or(Cidr{}), "the API server", true});
-  }
-  const std::vector<Exemption> own = own_networks(facts, options_.links);
-  exempt.insert(exempt.end(), own.begin(), own.end());
-  return routed_ranges(*known_, exempt);
+  return routed_ranges(*known_, node_exemptions(*known_, options_.exempt, servers_, facts, options_.links));
 }
 
 NextHops Agent::local_ways(const NodeFacts& facts) const {
-  if (!known_) return {};
-  for (const Gateway& one : known_->gateways) {
-    NextHops ways = ways_to(one, facts, options_.links);
-    std::erase_if(ways, [](const auto& way) { return !way.second.local; });
-    if (!ways.empty()) return ways;
-  }
-  return {};
+  return known_ ? gateway::local_ways(known_->gateways, facts, options_.links) : NextHops{};
 }
 
 const Gateway* Agent::gateway(const std::string& name) const {

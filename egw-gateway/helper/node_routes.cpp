@@ -115,6 +115,28 @@ std::vector<Exemption> own_networks(const NodeFacts& facts, const LinkNames& nam
   return out;
 }
 
+std::vector<Exemption> node_exemptions(const EdgeGateway& gateway, const std::vector<Cidr>& exempt,
+                                       const std::vector<IpAddress>& servers, const NodeFacts& facts,
+                                       const LinkNames& names) {
+  std::vector<Exemption> out = exemptions(gateway);
+  for (const Cidr& range : exempt) out.push_back({range, "exempt on this node", true});
+  for (const IpAddress& server : servers) {
+    out.push_back({Cidr::make(server, server.bits()).value_or(Cidr{}), "the API server", true});
+  }
+  const std::vector<Exemption> own = own_networks(facts, names);
+  out.insert(out.end(), own.begin(), own.end());
+  return out;
+}
+
+NextHops local_ways(const std::vector<Gateway>& gateways, const NodeFacts& facts, const LinkNames& names) {
+  for (const Gateway& one : gateways) {
+    NextHops ways = ways_to(one, facts, names);
+    std::erase_if(ways, [](const auto& way) { return !way.second.local; });
+    if (!ways.empty()) return ways;
+  }
+  return {};
+}
+
 RoutesWanted routes_wanted(const std::vector<Cidr>& ranges, const NextHops& active, const NextHops& local,
                            const LinkNames& names) {
   RoutesWanted out;

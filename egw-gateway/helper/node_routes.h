@@ -73,6 +73,15 @@ using NextHops = std::map<IpFamily, NextHop>;
 /// DHCP server, so they yield: no network may hold a whole range, and open it.
 [[nodiscard]] std::vector<Exemption> own_networks(const NodeFacts& facts, const LinkNames& names);
 
+/// All that stays off the gateways on this node: of every node, and `exempt`, API servers and own_networks().
+[[nodiscard]] std::vector<Exemption> node_exemptions(const EdgeGateway& gateway,
+                                                     const std::vector<Cidr>& exempt,
+                                                     const std::vector<IpAddress>& servers,
+                                                     const NodeFacts& facts, const LinkNames& names);
+/// To the gateway whose pod is on this node; empty: there is none.
+[[nodiscard]] NextHops local_ways(const std::vector<Gateway>& gateways, const NodeFacts& facts,
+                                  const LinkNames& names);
+
 /// What the kernel is to have.
 struct RoutesWanted {
   std::vector<nl::Route> routes{};  ///< in the order in which they are to be put: what refuses comes first

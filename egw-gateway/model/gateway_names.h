@@ -18,6 +18,8 @@ inline constexpr std::string_view kEdgeGatewayPlural = "edgegateways";
 
 /// The pool's two gateways, as Deployments are named: <pool>-a and <pool>-b.
 inline constexpr std::size_t kMostGateways = 2;
+/// Where a gateway's pod serves /healthz, /readyz and /metrics.
+inline constexpr std::uint16_t kCoreHealthPort = 11264;
 /// Of one pool, in each of its lists.
 inline constexpr std::size_t kMostRanges = 256;
 inline constexpr std::size_t kMostAccessPoints = 16;

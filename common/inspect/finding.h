@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-namespace holdfast::flannel {
+namespace holdfast {
 
 enum class Verdict : std::uint8_t {
   kWell,
@@ -18,4 +18,4 @@ struct Finding {
   std::string detail;  ///< what was found, and for one that is not well the cure
 };
 
-}  // namespace holdfast::flannel
+}  // namespace holdfast

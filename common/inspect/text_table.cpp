@@ -1,11 +1,11 @@
-#include "cni-flannel/inspect/text_table.h"
+#include "common/inspect/text_table.h"
 
 #include <algorithm>
 #include <cstddef>
 
 #include "common/base/text.h"
 
-namespace holdfast::flannel {
+namespace holdfast {
 namespace {
 
 constexpr std::size_t kWidestCell = 2000;  // bytes
@@ -32,4 +32,4 @@ std::string text_table(std::vector<std::vector<std::string>> rows) {
   return out;
 }
 
-}  // namespace holdfast::flannel
+}  // namespace holdfast

@@ -1,8 +1,8 @@
-#include "cni-flannel/inspect/text_table.h"
+#include "common/inspect/text_table.h"
 
 #include "test/catch.h"
 
-namespace holdfast::flannel {
+namespace holdfast {
 namespace {
 
 TEST_CASE("Columns are as wide as their widest cell, and lines end with their last word", "[inspect]") {
@@ -17,4 +17,4 @@ TEST_CASE("Columns are as wide as their widest cell, and lines end with their la
 }
 
 }  // namespace
-}  // namespace holdfast::flannel
+}  // namespace holdfast

@@ -1,10 +1,10 @@
-#include "cni-flannel/daemon/route_lookup.h"
+#include "common/netlink/route_lookup.h"
 
-namespace holdfast::flannel {
+namespace holdfast::nl {
 
-const nl::Route* best_route(std::span<const nl::Route> routes, const IpAddress& address, int ignored_link) {
-  const nl::Route* best = nullptr;
-  for (const nl::Route& route : routes) {
+const Route* best_route(std::span<const Route> routes, const IpAddress& address, int ignored_link) {
+  const Route* best = nullptr;
+  for (const Route& route : routes) {
     if (!route.dst.contains(address) || (ignored_link != 0 && route.ifindex == ignored_link)) continue;
     const bool better = best == nullptr || route.dst.prefix() > best->dst.prefix() ||
                         (route.dst.prefix() == best->dst.prefix() && route.priority < best->priority);
@@ -13,4 +13,4 @@ const nl::Route* best_route(std::span<const nl::Route> routes, const IpAddress& 
   return best;
 }
 
-}  // namespace holdfast::flannel
+}  // namespace holdfast::nl

@@ -5,11 +5,11 @@
 #include "common/base/cidr.h"
 #include "common/netlink/route.h"
 
-namespace holdfast::flannel {
+namespace holdfast::nl {
 
 /// The route of a main table by which `address` is reached: of the longest prefix, then the lowest metric.
 /// Those by `ignored_link` (0: none) do not count. nullptr when there is none.
-[[nodiscard]] const nl::Route* best_route(std::span<const nl::Route> routes, const IpAddress& address,
-                                          int ignored_link = 0);
+[[nodiscard]] const Route* best_route(std::span<const Route> routes, const IpAddress& address,
+                                      int ignored_link = 0);
 
-}  // namespace holdfast::flannel
+}  // namespace holdfast::nl

@@ -8,7 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/result.h"
 
-namespace holdfast::flannel {
+namespace holdfast {
 
 struct WebPage {
   int status = 0;
@@ -20,4 +20,4 @@ struct WebPage {
 [[nodiscard]] Result<WebPage> read_page(Clock& clock, const IpAddress& address, std::uint16_t port,
                                         const std::string& path, std::chrono::milliseconds patience);
 
-}  // namespace holdfast::flannel
+}  // namespace holdfast

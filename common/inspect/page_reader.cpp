@@ -1,4 +1,4 @@
-#include "cni-flannel/inspect/page_reader.h"
+#include "common/inspect/page_reader.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -12,7 +12,7 @@
 #include "common/base/fd.h"
 #include "common/base/socket_address.h"
 
-namespace holdfast::flannel {
+namespace holdfast {
 namespace {
 
 using Time = std::chrono::nanoseconds;
@@ -89,4 +89,4 @@ Result<WebPage> read_page(Clock& clock, const IpAddress& address, std::uint16_t 
   return parse_answer(answer);
 }
 
-}  // namespace holdfast::flannel
+}  // namespace holdfast

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "common/base/cidr.h"
+#include "common/inspect/inspector.h"
+#include "egw-gateway/inspect/gateway_report.h"
+
+namespace holdfast::gateway {
+
+/// The way of packets from this node and its pods to `address` in the cloud, a line a hop, and below each
+/// what is broken there:
+///
+///     172.16.0.5: in 172.16.0.0/12 of the VPC, which pool hangzhou reaches by its gateways
+///       this node: 172.16.0.0/12 via 10.244.1.0 dev flannel.1 onlink metric 37, to gateway a
+///       gateway a: pod 10.244.1.7 on node1, by the overlay; is up
+///       tunnel a - one: to 203.0.113.9 port 51821; answers, last handshake 12 s ago
+///       the VPC: ...
+///
+/// Empty where no gateway is in use, and for what is the pool's own: the network's part knows it. Pure.
+[[nodiscard]] Explanation explain_way(const GatewayReport& report, const IpAddress& address);
+
+}  // namespace holdfast::gateway

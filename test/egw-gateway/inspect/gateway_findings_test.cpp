@@ -1,0 +1,98 @@
+#include "egw-gateway/inspect/gateway_findings.h"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+
+#include "egw-gateway/model/gateway_names.h"
+#include "test/catch.h"
+#include "test/egw-gateway/inspect/report_scene.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using test::foreign_route;
+using test::well_report;
+
+/// "WRONG egw-helper: does not run ...", a line each.
+std::string text_of(const std::vector<Finding>& findings) {
+  std::string out;
+  for (const Finding& one : findings) {
+    const char* verdict = one.verdict == Verdict::kWell ? "ok" : "??";
+    out += std::string(one.verdict == Verdict::kWrong ? "WRONG" : verdict) + " " + one.what + ": " +
+           one.detail + "\n";
+  }
+  return out;
+}
+
+TEST_CASE("doctor is content with a node whose gateways are well, and silent without any", "[gateway]") {
+  CHECK(text_of(gateway_findings(well_report())) ==
+        "ok egw-helper: runs, process 77, ready\n"
+        "ok /var/lib/egw/helper.json: pool hangzhou, 5 ranges\n"
+        "ok routes to gateways: as wanted, to gateway a\n"
+        "ok gateway a: is up, on node1, in use\n"
+        "ok gateway b: is up, on node2\n");
+  CHECK(gateway_findings({}).empty());
+}
+
+struct Ailment {
+  const char* name;
+  std::function<void(GatewayReport&)> inflict;
+  const char* told;
+};
+
+const Ailment kAilments[] = {
+    {"helper dead", [](GatewayReport& report) { report.helper.reset(); },
+     "WRONG egw-helper: does not run here"},
+    {"helper not to be asked", [](GatewayReport& report) { report.helper->page.silence = "it is mute"; },
+     "?? egw-helper: runs, process 77; it is mute"},
+    {"helper not ready",
+     [](GatewayReport& report) {
+       report.helper->page = {.ready = false,
+                              .unmet = {{"RulesInPlace", "no nft"}, {"SourceHeard", "no API"}}};
+     },
+     "WRONG egw-helper: runs, process 77, and is not ready:\nWRONG egw-helper: RulesInPlace: no nft\n"
+     "?? egw-helper: SourceHeard: no API\n"},
+    {"nothing stored", [](GatewayReport& report) { report.state.reset(); },
+     "WRONG /var/lib/egw/helper.json: tells of no EdgeGateway"},
+    {"damage", [](GatewayReport& report) { report.notes = {"torn"}; }, "?? /var/lib/egw/helper.json: torn"},
+    {"a route is gone",
+     [](GatewayReport& report) {
+       std::erase_if(report.facts.routes, [](const nl::Route& route) {
+         return route.priority == kUnreachableMetric && route.table == nl::kMainTable;
+       });
+     },
+     "WRONG routes to gateways: the kernel lacks unreachable"},
+    {"the rule is gone", [](GatewayReport& report) { report.facts.rules.clear(); },
+     "WRONG routes to gateways: the kernel lacks the rule to table 20157"},
+    {"a foreign route",
+     [](GatewayReport& report) {
+       report.facts.routes.push_back(foreign_route("172.16.0.0/24", "192.168.77.9"));
+     },
+     "WRONG routes to gateways: 172.16.0.0/24 via 192.168.77.9 dev eth0 is not egw-helper's"},
+    {"the one that stands by is down", [](GatewayReport& report) { report.up["b"] = false; },
+     "?? gateway b: is down by BFD, on node2; the other is in use"},
+    {"no way to a gateway", [](GatewayReport& report) { report.cores.erase("b"); },
+     "?? gateway b: no route leads to its pod on node2"},
+    {"one of two tunnels", [](GatewayReport& report) { report.cores["a"].access_points["two"].up = false; },
+     "?? tunnel a - two: the access point does not answer"},
+    {"no tunnel at all",
+     [](GatewayReport& report) {
+       report.cores["a"].access_points = {{"one", {false, std::nullopt}}};
+     },
+     "WRONG tunnel a - one: there was no handshake"},
+};
+
+TEST_CASE("doctor tells what ails a node's gateways", "[gateway]") {
+  for (const Ailment& ailment : kAilments) {
+    DYNAMIC_SECTION(ailment.name) {
+      GatewayReport report = well_report();
+      ailment.inflict(report);
+      complete(report);
+      CHECK_THAT(text_of(gateway_findings(report)), Catch::Contains(ailment.told));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::gateway
