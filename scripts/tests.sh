@@ -57,6 +57,7 @@ tier_release() {
   unpack_packages peers
   make_debian root || true  # the test of packages then says that it skips
   build_preset release
+  build_preset guest kube_server
   make_packages
   tap_tier release "$(job_count)" bash "$HOLDFAST_ROOT"/test/release/*.sh
 }

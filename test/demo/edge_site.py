@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -152,6 +153,7 @@ class Node(Machine):
         self.address = f"192.168.77.{number}"
         self.mac = f"02:00:00:00:77:{number:02x}"  # a network card has one of its own
         self.pod_cidr = f"10.244.{number}.0/24"
+        self.programs = BINARIES
         self._daemon = None
 
     def boot(self):
@@ -171,12 +173,15 @@ class Node(Machine):
         began = time.monotonic()
         with open(self.site.folder / f"{self.name}.log", "ab") as log:
             self._daemon = subprocess.Popen(self._inside(
-                BINARIES / "flanneld", "--source=dir", "--network-drop-ins=false",
-                f"--config-dir={self.site.documents}", f"--node-name={self.name}",
+                self.programs / "flanneld", *self._lease_source(), "--network-drop-ins=false", f"--node-name={self.name}",
                 f"--net-config-path={self.site.folder}/net-conf.json", "--ip-masq", "--iface=eth0", "--healthz-ip=127.0.0.1",
                 "--healthz-port=8081"), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait_until(self._is_ready, "flanneld is not ready")
         return time.monotonic() - began
+
+    def _lease_source(self):
+        """flanneld's flags that tell who knows the nodes."""
+        return ["--source=dir", f"--config-dir={self.site.documents}"]
 
     def kill_daemon(self):
         self.run("busybox", "killall", "-KILL", "flanneld")
@@ -228,14 +233,17 @@ class Pinger:
     """Pings from a pod, 50 times a second, until asked what came of it."""
 
     def __init__(self, node, pod, address):
+        self._output = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would stop it when it is full
         self._process = node.spawn("ip", "netns", "exec", pod, "ping", "-n", "-D", "-i", str(PING_SECONDS), address,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                   stdout=self._output, stderr=subprocess.STDOUT)
         time.sleep(0.3)
         self.began = time.time()
 
     def result(self):
         self._process.send_signal(signal.SIGINT)
-        text = self._process.communicate(timeout=COMMAND_SECONDS)[0]
+        self._process.wait(timeout=COMMAND_SECONDS)
+        self._output.seek(0)
+        text = self._output.read()
         replies = {int(sequence): float(at) for at, sequence in
                    re.findall(r"^\[([0-9.]+)\] \d+ bytes from .* icmp_seq=(\d+)", text, re.MULTILINE)}
         sent = int(re.search(r"(\d+) packets transmitted", text).group(1))

@@ -74,13 +74,13 @@ class AccessPoint(edge_site.Machine):
     def start_program(self):
         with open(self.site.folder / f"{self.name}.log", "ab") as log:
             self.program = self.start(
-                *edge_site.CONTAINER, BINARIES / "egw-access", f"--access-point={self.point}", f"--private-key={self.key}", "--source=dir",
-                f"--config-dir={self.site.folder}/gateways", f"--state-dir={self.disk}/egw", "--routes=kernel",
+                *edge_site.CONTAINER, BINARIES / "egw-access", f"--access-point={self.point}", f"--private-key={self.key}",
+                *self.site.gateway_source, f"--state-dir={self.disk}/egw", "--routes=kernel",
                 "--router-bfd=172.16.0.254", "--healthz=127.0.0.1:8080", stdout=log, stderr=log)
 
     def returns_by(self):
         """The gateway that it sends to; empty: none."""
-        way = self.run("ip", "route", "show", "match", "10.244.3.0", "proto", "158")
+        way = self.run("ip", "route", "show", "match", self.site.pods_at, "proto", "158")
         return next((name for name in GATEWAYS if f"-{name} " in way), "")
 
 
@@ -99,9 +99,8 @@ class GatewayNode(edge_site.Node):
     def start_helper(self):
         with open(self.site.folder / f"{self.name}-helper.log", "ab") as log:
             self.helper = self.start(
-                BINARIES / "egw-helper", f"--pool={POOL}", f"--node-name={self.name}", "--source=dir",
-                f"--config-dir={self.site.folder}/gateways", f"--bfd-keys={self.site.folder}/liveness",
-                "--healthz=127.0.0.1:9810", stdout=log, stderr=log)
+                BINARIES / "egw-helper", f"--pool={POOL}", f"--node-name={self.name}", *self.site.gateway_source,
+                f"--bfd-keys={self.site.folder}/liveness", "--healthz=127.0.0.1:9810", stdout=log, stderr=log)
 
     def start_core(self):
         pod = f"gateway-{self.gateway}"
@@ -112,17 +111,17 @@ class GatewayNode(edge_site.Node):
             self.core = self.start(
                 "ip", "netns", "exec", pod, "env", f"NODE_NAME={self.name}", f"POD_IPS={self.core_address}",
                 *edge_site.CONTAINER, BINARIES / "egw-core", f"--pool={POOL}", f"--gateway={self.gateway}", f"--private-key={self.key}",
-                f"--bfd-keys={self.site.folder}/liveness", "--source=dir",
-                f"--config-dir={self.site.folder}/gateways", f"--state-dir={self.disk}/core", "--healthz=:11264",
-                stdout=log, stderr=log)
+                f"--bfd-keys={self.site.folder}/liveness", *self.site.gateway_source, f"--state-dir={self.disk}/core",
+                "--healthz=:11264", stdout=log, stderr=log)
 
     def sends_to(self):
         """The gateway that its routes lead to; empty: none."""
         way = self.run("ip", "route", "show", VPC, "metric", "37")
-        for name, number in GATEWAYS.items():
-            if f"via 10.244.{number}." in way:
-                return name
-        return ""
+        return next((name for name, range_ in self.site.gateway_ranges.items() if f"via {range_}" in way), "")
+
+    def pod_range(self):
+        """What its pods' addresses begin with: "10.244.3."."""
+        return self.pod_cidr.rpartition(".")[0] + "."
 
 
 class World:
@@ -132,16 +131,24 @@ class World:
         self.folder = folder
         self.site = edge_site.Site(folder)
         (folder / "gateways").mkdir()
+        self.site.gateway_source = ["--source=dir", f"--config-dir={folder}/gateways"]
         (folder / "liveness").write_text(f"1 {os.urandom(8).hex()}\n")
         self._build_internet()
-        self.nodes = [GatewayNode(self.site, number) for number in (1, 2, 3)]
+        self.nodes = self._make_nodes()
         self.points = {name: AccessPoint(self.site, name) for name in ACCESS_POINTS}
         self.router = edge_site.Machine(self.site, "router")
         self.host = edge_site.Machine(self.site, "host")
         self._build_vpc()
         self.pod_address = None
         self._start_site()
-        self.publish()
+
+    def _make_nodes(self):
+        return [GatewayNode(self.site, number) for number in (1, 2, 3)]
+
+    def note_ranges(self):
+        """Which pods are whose, so that what routes lead to has a name."""
+        self.site.gateway_ranges = {name: self.node_of(name).pod_range() for name in GATEWAYS}
+        self.site.pods_at = self.nodes[2].pod_range() + "0"
 
     def _build_internet(self):
         for bridge in ("inet", "vpc", "rack"):
@@ -179,7 +186,9 @@ class World:
         for node in self.nodes:
             if node.gateway:
                 node.start_core()
+        self.note_ranges()
         self.pod_address = self.nodes[2].start_pod(POD)
+        self.publish()
 
     def publish(self, more_nodes=()):
         """The pool's EdgeGateway; `more_nodes`: entries of its spec.nodes that no machine here stands for."""

@@ -1,5 +1,6 @@
 #include "test/kube_server/tls_relay.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -29,18 +30,20 @@ struct SslDeleter {
 using ContextPtr = std::unique_ptr<SSL_CTX, ContextDeleter>;
 using SslPtr = std::unique_ptr<SSL, SslDeleter>;
 
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  return address;
-}
+constexpr const char* kLoopback = "127.0.0.1";
 
 void must(bool holds) {
   if (!holds) {
     std::terminate();
   }
+}
+
+sockaddr_in address_of(const std::string& text, std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  must(::inet_pton(AF_INET, text.c_str(), &address.sin_addr) == 1);
+  return address;
 }
 
 ContextPtr context_of(const KeyPair& own, const std::filesystem::path& clients) {
@@ -84,10 +87,13 @@ void relay(SSL* client, int client_fd, int server_fd) {
 // One thread that accepts, and one a connection.
 class TlsRelay::Work {
  public:
-  Work(std::uint16_t server_port, const KeyPair& own, std::filesystem::path clients)
-      : server_port_(server_port), clients_(std::move(clients)), context_(context_of(own, clients_)) {
-    const sockaddr_in any = loopback(0);
-    must(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)) == 0);
+  Work(std::uint16_t server_port, const KeyPair& own, std::filesystem::path clients, const ListenAt& at)
+      : server_port_(server_port),
+        clients_(std::move(clients)),
+        address_(at.address),
+        context_(context_of(own, clients_)) {
+    const sockaddr_in own_address = address_of(address_, at.port);
+    must(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&own_address), sizeof(own_address)) == 0);
     must(::listen(listener_.get(), SOMAXCONN) == 0);
     sockaddr_in bound{};
     socklen_t size = sizeof(bound);
@@ -108,7 +114,7 @@ class TlsRelay::Work {
     }
   }
 
-  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::string url() const { return "https://" + address_ + ":" + std::to_string(port_); }
   void present(const KeyPair& own) {
     const std::lock_guard lock(mutex_);
     context_ = context_of(own, clients_);
@@ -139,7 +145,7 @@ class TlsRelay::Work {
       ssl.reset(SSL_new(context_.get()));
     }
     SSL_set_fd(ssl.get(), client);
-    const sockaddr_in address = loopback(server_port_);
+    const sockaddr_in address = address_of(kLoopback, server_port_);
     const Fd server(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (SSL_accept(ssl.get()) == 1 &&
         ::connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
@@ -150,6 +156,7 @@ class TlsRelay::Work {
 
   std::uint16_t server_port_;
   std::filesystem::path clients_;
+  std::string address_;
   Fd listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   std::uint16_t port_ = 0;
   std::mutex mutex_;  // guards context_
@@ -158,12 +165,13 @@ class TlsRelay::Work {
   std::list<Connection> connections_;  // of the acceptor's thread until it has ended
 };
 
-TlsRelay::TlsRelay(const std::string& server_url, const KeyPair& own, const std::filesystem::path& clients)
-    : work_(std::make_unique<Work>(kube::parse_url(server_url).value().port, own, clients)) {}
+TlsRelay::TlsRelay(const std::string& server_url, const KeyPair& own, const std::filesystem::path& clients,
+                   const ListenAt& at)
+    : work_(std::make_unique<Work>(kube::parse_url(server_url).value().port, own, clients, at)) {}
 
 TlsRelay::~TlsRelay() = default;
 
-std::string TlsRelay::url() const { return "https://127.0.0.1:" + std::to_string(work_->port()); }
+std::string TlsRelay::url() const { return work_->url(); }
 
 void TlsRelay::present(const KeyPair& own) { work_->present(own); }
 

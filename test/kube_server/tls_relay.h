@@ -5,6 +5,7 @@
 #include <string>
 
 #include "test/kube_server/certificates.h"
+#include "test/kube_server/http_server.h"
 
 namespace holdfast::test {
 
@@ -12,14 +13,16 @@ namespace holdfast::test {
 class TlsRelay {
  public:
   /// `server_url`: "http://127.0.0.1:PORT". `clients`: the authority that must have signed a client's
-  /// certificate; empty: none is asked for. Ends the program when it cannot listen.
-  TlsRelay(const std::string& server_url, const KeyPair& own, const std::filesystem::path& clients = {});
+  /// certificate; empty: none is asked for. `at`: an address and a port. Ends the program when it cannot
+  /// listen.
+  TlsRelay(const std::string& server_url, const KeyPair& own, const std::filesystem::path& clients = {},
+           const ListenAt& at = {});
   TlsRelay(const TlsRelay&) = delete;
   TlsRelay& operator=(const TlsRelay&) = delete;
   /// Closes all connections.
   ~TlsRelay();
 
-  /// "https://127.0.0.1:PORT".
+  /// "https://ADDRESS:PORT".
   [[nodiscard]] std::string url() const;
   /// Connections from now on see this certificate.
   void present(const KeyPair& own);
