@@ -7,6 +7,7 @@
 
 #include "common/base/flags.h"
 #include "common/block/allow_format.h"
+#include "common/mount/device_free.h"
 #include "csi-lvm/cluster/forget_node.h"
 #include "csi-lvm/nrm/plan_report.h"
 #include "egw-gateway/inspect/gateway_inspector.h"
@@ -28,7 +29,8 @@ int main(int argc, char** argv) {
   holdfast::SystemClock clock;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty() && arguments.front() == "volume")
-    return print(holdfast::block::answer_volume_command(holdfast::block::DeviceDirectory(), arguments));
+    return print(holdfast::block::answer_volume_command(holdfast::block::DeviceDirectory(),
+                                                        holdfast::mount::places_of, arguments));
   const bool of_storage = !arguments.empty() && arguments.front() == "node";
   if (of_storage)
     return print(holdfast::lvm::answer_node_command(files, clock, arguments, holdfast::environment_variable));

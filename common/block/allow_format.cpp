@@ -87,7 +87,8 @@ Result<DeviceIdentity> find(const DeviceDirectory& directory, const std::string&
   return fail(Code::kInvalidArgument, name + " may be another disk after a boot: name it " + lasting);
 }
 
-Status check_unused(const DeviceIdentity& device, const std::string& path, const Content& content) {
+Status check_unused(const DeviceIdentity& device, const MountPlaces& places, const std::string& path,
+                    const Content& content) {
   const auto refuse = [&device](const std::string& why) {
     return fail(Code::kFailedPrecondition, device.kernel_name + " " + why);
   };
@@ -95,13 +96,17 @@ Status check_unused(const DeviceIdentity& device, const std::string& path, const
   if (!device.holders.empty()) return refuse("is in use: " + device.holders.front() + " stands on it");
   HOLDFAST_TRY(const bool used, is_in_use(path));
   if (used) return refuse("is in use: it is mounted, or a program holds it");
+  // A raw volume that a pod has is a bind of the device's node, which opens nothing.
+  HOLDFAST_TRY(const std::vector<std::string> mounted, places(device.number));
+  if (!mounted.empty()) return refuse("is in use: it is at " + mounted.front());
   const auto* const seen = std::get_if<Signature>(&content);
   if (seen != nullptr && seen->type == "LVM2_member")
     return refuse("is a physical volume of LVM's: take it out of its group first (vgreduce, pvremove)");
   return {};
 }
 
-Result<FormatAnswer> run(const DeviceDirectory& directory, const CommandLine& line) {
+Result<FormatAnswer> run(const DeviceDirectory& directory, const MountPlaces& places,
+                         const CommandLine& line) {
   HOLDFAST_TRY(const DeviceIdentity device, find(directory, line.device));
   // The disk that was found, also where a name begins to lead elsewhere.
   const std::string path = std::string(kDevices) + device.kernel_name;
@@ -111,7 +116,7 @@ Result<FormatAnswer> run(const DeviceDirectory& directory, const CommandLine& li
   FormatAnswer answer;
   answer.out = line.device + ": " + device.kernel_name + ", " + std::to_string(opened->size_bytes()) +
                " bytes, " + describe(content) + "\n";
-  HOLDFAST_CHECK(check_unused(device, path, content));
+  HOLDFAST_CHECK(check_unused(device, places, path, content));
   if (!line.lose_content) {
     answer.status = 1;
     answer.error = "nothing was changed; --lose-content overwrites all of it with zeros\n";
@@ -135,7 +140,8 @@ std::string lasting_name(const std::string& path, const DeviceIdentity& device) 
   return path;
 }
 
-FormatAnswer answer_volume_command(const DeviceDirectory& directory, std::span<const std::string> arguments) {
+FormatAnswer answer_volume_command(const DeviceDirectory& directory, const MountPlaces& places,
+                                   std::span<const std::string> arguments) {
   const auto refuse = [](int status, const Error& error, const char* more) {
     return FormatAnswer{
         .status = status, .out = {}, .error = "holdfast: " + printable(error.message, kLongestLine) + more};
@@ -143,7 +149,7 @@ FormatAnswer answer_volume_command(const DeviceDirectory& directory, std::span<c
   const Result<CommandLine> line = parse(arguments);
   if (!line) return refuse(2, line.error(), "; see holdfast volume --help\n");
   if (line->help) return {.status = 0, .out = help(), .error = {}};
-  Result<FormatAnswer> answer = run(directory, *line);
+  Result<FormatAnswer> answer = run(directory, places, *line);
   return answer ? *std::move(answer) : refuse(1, answer.error(), "\n");
 }
 

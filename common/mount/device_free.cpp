@@ -47,6 +47,14 @@ Mounts mounts_of_device(const Mounts& mounts, dev_t device) {
   return found;
 }
 
+Result<std::vector<std::string>> places_of(dev_t device) {
+  HOLDFAST_TRY(const auto table, MountTable::open());
+  HOLDFAST_TRY(const auto mounts, table->now());
+  std::vector<std::string> places;
+  for (const MountEntry& entry : mounts_of_device(*mounts, device)) places.push_back(entry.target);
+  return places;
+}
+
 Status check_device_is_free(const Mounts& mounts, const std::string& device) {
   HOLDFAST_TRY(const std::optional<dev_t> number, device_number(device));
   if (!number) return {};

@@ -42,6 +42,15 @@ fs::path own_worker() {
   return fs::read_symlink("/proc/self/exe", error).parent_path() / "lvmcmd";
 }
 
+LocalVolumes::Places places_in(mount::Mounter& mounter) {
+  return [&mounter](const std::string& device) -> Result<std::vector<std::string>> {
+    HOLDFAST_TRY(const mount::Mounts mounts, mounter.mounts_of(device));
+    std::vector<std::string> places;
+    for (const mount::MountEntry& entry : mounts) places.push_back(entry.target);
+    return places;
+  };
+}
+
 // What the parts stand on that can fail to be made.
 struct Ground {
   Fd lock;
@@ -97,7 +106,7 @@ class LvmPlugin final : public csi::HostedDriver {
         book_(PoolLimits{}, configuration.spare_bytes),
         cleaner_(context.clock),
         copier_(context.clock),
-        volumes_(lvm_, book_, cleaner_, copier_, context.clock, ground_.cluster),
+        volumes_(lvm_, book_, cleaner_, copier_, context.clock, ground_.cluster, places_in(*ground_.mounter)),
         file_systems_(context.executor),
         encryption_(context.executor),
         preparer_(file_systems_, encryption_),

@@ -16,7 +16,7 @@ tl::unexpected<Error> left_behind(Error error) { return tl::unexpected(csi::may_
 }  // namespace
 
 LocalVolumes::LocalVolumes(Lvm& lvm, CapacityBook& book, ExtentCleaner& cleaner, ContentCopier& copier,
-                           Clock& clock, std::string cluster)
+                           Clock& clock, std::string cluster, Places places)
     : lvm_(lvm),
       book_(book),
       cleaner_(cleaner),
@@ -24,7 +24,8 @@ LocalVolumes::LocalVolumes(Lvm& lvm, CapacityBook& book, ExtentCleaner& cleaner,
       cluster_(std::move(cluster)),
       pools_(lvm, book, PoolGrowth{}, cluster_),
       copies_(lvm, book, copier, cluster_),
-      growth_(lvm, book, cleaner, cluster_) {}
+      growth_(lvm, book, cleaner, cluster_),
+      places_(std::move(places)) {}
 
 Status LocalVolumes::refresh(Patience patience) {
   HOLDFAST_CHECK(look(patience));
@@ -203,7 +204,17 @@ Status LocalVolumes::remove_found(const FoundVolume& found, Patience patience) {
   return refresh(patience);
 }
 
+// Its device node in a pod would lead to the next volume that gets its number.
+Status LocalVolumes::check_not_mounted(const VolumeName& name) const {
+  if (!places_) return {};
+  HOLDFAST_TRY(const std::vector<std::string> places, places_(device_path(name)));
+  if (places.empty()) return {};
+  return fail(Code::kFailedPrecondition, "the volume " + name.text() + " is in use on this node: it is at " +
+                                             places.front() + "; unpublish and unstage it first");
+}
+
 Status LocalVolumes::give_up(const VolumeName& name, Wipe wipe, Patience patience) {
+  HOLDFAST_CHECK(check_not_mounted(name));
   HOLDFAST_CHECK(lvm_.change_tags(name, {tag(kStateTag, kCreating), tag(kStateTag, kReady)},
                                   {tag(kStateTag, kDeleting)}, patience));
   if (wipe != Wipe::kNone) {

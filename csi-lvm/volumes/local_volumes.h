@@ -40,10 +40,14 @@ namespace holdfast::lvm {
 class LocalVolumes {
  public:
   using Patience = Lvm::Patience;
+  /// Where a device, or its node, is mounted: mount::Mounter::mounts_of().
+  using Places = std::function<Result<std::vector<std::string>>(const std::string& device)>;
 
-  /// All outlive it. `cluster` is the uid that new volumes bear, empty without a cluster.
+  /// All outlive it. `cluster` is the uid that new volumes bear, empty without a cluster. `places` is asked
+  /// before anything is removed: a raw volume that a pod has is a bind of its node, of which LVM knows
+  /// nothing. Null: nobody mounts anything.
   LocalVolumes(Lvm& lvm, CapacityBook& book, ExtentCleaner& cleaner, ContentCopier& copier, Clock& clock,
-               std::string cluster);
+               std::string cluster, Places places = nullptr);
 
   /// The cluster's uid has become known: volumes bear it from now on.
   void join(std::string cluster) { cluster_.set(std::move(cluster)); }
@@ -123,7 +127,9 @@ class LocalVolumes {
   Status remove_found(const FoundVolume& found, Patience patience);
   Status clean_unused(const FoundVolume& found, Patience patience);
   Status extend_at_once(const FoundVolume& found, std::uint64_t size_bytes, Patience patience);
+  /// Errors: kFailedPrecondition while it is mounted or published, before anything is changed.
   Status give_up(const VolumeName& name, Wipe wipe, Patience patience);
+  Status check_not_mounted(const VolumeName& name) const;
   Result<LocalVolume> take(const std::string& name, const FoundVolume& source, const SnapshotRoom& room,
                            Patience patience);
 
@@ -135,6 +141,7 @@ class LocalVolumes {
   ThinPools pools_;
   VolumeCopies copies_;
   CleanGrowth growth_;
+  Places places_;
 };
 
 }  // namespace holdfast::lvm

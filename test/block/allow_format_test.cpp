@@ -7,6 +7,7 @@
 
 #include "common/block/blank_proof.h"
 #include "common/block/block_device.h"
+#include "common/mount/device_free.h"
 #include "test/block/fake_machine.h"
 #include "test/block/loop_device.h"
 #include "test/catch.h"
@@ -25,7 +26,7 @@ constexpr std::uint64_t kDisk = std::uint64_t{64} << 20;
 
 FormatAnswer answer(const std::vector<std::string>& arguments,
                     const DeviceDirectory& directory = DeviceDirectory()) {
-  return answer_volume_command(directory, arguments);
+  return answer_volume_command(directory, mount::places_of, arguments);
 }
 
 Content all_of(const LoopDevice& disk) {
@@ -60,6 +61,21 @@ TEST_CASE("What somebody uses is not overwritten", "[block]") {
   CHECK(refused.error.find("is in use: it is mounted") != std::string::npos);
   REQUIRE(::umount(path.c_str()) == 0);
   CHECK_FALSE(all_of(disk) == Content(Blank{.throughout = true}));
+}
+
+TEST_CASE("What a pod has as a raw device is not overwritten, though nobody has it open", "[block]") {
+  const FreshMounts mounts;
+  const LoopDevice disk(kDisk);
+  test::output_of("mke2fs -q -F -t ext4 " + disk.path());
+  const std::string path = FreshMounts::folder("m") + "/raw";
+  test::output_of("touch " + path);
+  REQUIRE(::mount(disk.path().c_str(), path.c_str(), nullptr, MS_BIND, nullptr) == 0);
+  const FormatAnswer refused = answer({"volume", "allow-format", disk.path(), "--lose-content"});
+  CHECK(refused.status == 1);
+  CHECK(refused.error.find("is in use: it is at " + path) != std::string::npos);
+  REQUIRE(::umount(path.c_str()) == 0);
+  CHECK_FALSE(all_of(disk) == Content(Blank{.throughout = true}));
+  CHECK(answer({"volume", "allow-format", disk.path(), "--lose-content"}).status == 0);
 }
 
 TEST_CASE("A kernel's name is refused where another is known, and that is told", "[block]") {

@@ -83,7 +83,10 @@ struct Node {
   RememberingCopier copier;
   holdfast::test::FakeClock clock;
   CapacityBook book{PoolLimits{}, {}};
-  LocalVolumes volumes{lvm, book, cleaner, copier, clock, "cluster-1"};
+  std::map<std::string, std::vector<std::string>> mounted;  // where, by device
+  LocalVolumes volumes{lvm, book, cleaner, copier, clock, "cluster-1", [this](const std::string& device) {
+                         return Result<std::vector<std::string>>(mounted[device]);
+                       }};
   Inventory state;
 };
 

@@ -386,6 +386,11 @@ TEST_CASE_METHOD(Node, "a volume that is in use or has a snapshot stays, and sta
   lvm.set_open({"vg", "pvc-1"}, true);
   refuses(volumes.remove("pvc-1", kNow), Code::kFailedPrecondition);
   lvm.set_open({"vg", "pvc-1"}, false);
+  // A pod has it raw, and nobody has its device open.
+  mounted["/dev/vg/pvc-1"] = {"/var/lib/kubelet/pods/a/volumeDevices/pvc-1"};
+  refuses(volumes.remove("pvc-1", kNow), Code::kFailedPrecondition);
+  CHECK(volumes.remove("pvc-1", kNow).error().message.find("/pods/a/") != std::string::npos);
+  mounted.clear();
   REQUIRE(volumes.snapshot("snap-1", "pvc-1", SnapshotRoom{}, kNow).has_value());
   refuses(volumes.remove("pvc-1", kNow), Code::kFailedPrecondition);
   CHECK(volume("pvc-1")->tag_value(kStateTag) == kReady);
