@@ -21,7 +21,7 @@ expect() {
   failures=$((failures + 1))
 }
 
-for step in '' demo 'demo pods' test 'test unit' build bench 'bench first' lint fuzz 'fuzz one 5'; do
+for step in '' demo 'demo pods' test 'test unit' build image bench 'bench first' lint fuzz 'fuzz one 5'; do
   # shellcheck disable=SC2086 # words of a step
   expect 0 './run demo ' $step --help
 done
@@ -35,6 +35,7 @@ expect 1 "no fuzz target 'nonsense'; there are: one other" fuzz nonsense 5
 expect 1 "fuzz takes a name and seconds" fuzz one 5 6
 expect 1 "lint takes --all or nothing, got '--al'" lint --al
 expect 1 "lint takes --all or nothing, got 'nonsense'" lint nonsense
+expect 1 "image takes no argument, got 'nonsense'" image nonsense
 expect 1 "no test tier 'nonsense'" test nonsense
 
 exit "$((failures > 0))"

@@ -1,0 +1,19 @@
+#!/bin/bash
+# Lays the programs out as they are in our image: image_tree.sh PROGRAMS FOLDER
+#   FOLDER/usr/bin            the programs, in the PATH, where those find each other that belong together
+#   FOLDER/opt/cni/bin        the CNI plugin, which an init container copies to nodes
+# Left out are simulations, which are for tests, and what checks other people's backends.
+set -euo pipefail
+
+programs=$1
+folder=$2
+
+mkdir -p "$folder/usr/bin" "$folder/opt/cni/bin"
+for program in "$programs"/*; do
+  case ${program##*/} in
+    *-sim | disk-backend-conformance) ;;
+    flannel) cp "$program" "$folder/opt/cni/bin/" ;;
+    *) cp -d "$program" "$folder/usr/bin/" ;;
+  esac
+done
+chmod -R u=rwX,go=rX "$folder"
