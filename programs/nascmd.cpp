@@ -15,9 +15,8 @@ int main(int argc, char** argv) {
     std::fputs("nascmd is started by csi-nas, for what may hang in the kernel\n", stderr);
     return 2;
   }
-  const std::string root = argv[1];
-  holdfast::nas::serve(STDIN_FILENO, [&root](std::span<const std::string> words) {
-    return holdfast::nas::nascmd(root, words);
-  });
+  holdfast::nas::Nascmd nascmd(argv[1]);
+  holdfast::nas::serve(STDIN_FILENO,
+                       [&nascmd](std::span<const std::string> words) { return nascmd.run(words); });
   return 0;
 }

@@ -46,6 +46,8 @@ class Beneath {
   [[nodiscard]] Result<std::string> resolved(const std::string& path) const;
   /// The other way round: a path of mountinfo as it is called here. One that is not below the root stays.
   [[nodiscard]] std::string told(const std::string& path) const;
+  /// No link is in the root's own name: paths of mountinfo are called the same here.
+  [[nodiscard]] bool tells_as_it_is() const { return root_ == real_root_; }
 
  private:
   Beneath(std::string root, std::string real_root, Fd fd, Method method);

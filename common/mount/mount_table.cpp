@@ -15,7 +15,7 @@ namespace holdfast::mount {
 namespace {
 
 constexpr int kTriesWhileChanging = 8;
-constexpr std::size_t kReadBytes = std::size_t{64} << 10;
+constexpr std::size_t kReadBytes = std::size_t{16} << 10;  // the kernel gives some 4 KiB a time
 
 bool is_octal(char c) { return c >= '0' && c <= '7'; }
 
@@ -88,6 +88,7 @@ bool MountEntry::turned_read_only() const { return !read_only() && holds_option(
 
 Result<Mounts> parse_mountinfo(std::string_view text) {
   Mounts mounts;
+  mounts.reserve(static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1);
   for (std::size_t number = 1; !text.empty(); ++number) {
     auto entry = parse_line(take_until(text, '\n'));
     if (!entry)
@@ -116,19 +117,16 @@ bool MountTable::changed() const {
 }
 
 Status MountTable::read_anew() {
-  std::string text;
+  std::size_t size = 0;
   ++reads_;
-  for (std::size_t size = 0;; text.resize(size)) {
-    text.resize(size + kReadBytes);
-    const ssize_t n = ::pread(fd_.get(), text.data() + size, kReadBytes, static_cast<off_t>(size));
+  while (true) {
+    if (text_.size() - size < kReadBytes) text_.resize(2 * text_.size() + kReadBytes);
+    const ssize_t n = ::pread(fd_.get(), text_.data() + size, text_.size() - size, static_cast<off_t>(size));
     if (n < 0 && errno != EINTR) return fail_errno(errno, "read mountinfo");
-    if (n == 0) {
-      text.resize(size);
-      break;
-    }
+    if (n == 0) break;
     if (n > 0) size += static_cast<std::size_t>(n);
   }
-  HOLDFAST_TRY(Mounts parsed, parse_mountinfo(text));
+  HOLDFAST_TRY(Mounts parsed, parse_mountinfo(std::string_view(text_).substr(0, size)));
   mounts_ = std::make_shared<const Mounts>(std::move(parsed));
   return {};
 }

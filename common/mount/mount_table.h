@@ -70,6 +70,7 @@ class MountTable {
   Fd fd_;
   mutable std::mutex mutex_;  // guards all below
   std::shared_ptr<const Mounts> mounts_;
+  std::string text_;  // what the file was read into, kept for the next time
   std::uint64_t reads_ = 0;
 };
 

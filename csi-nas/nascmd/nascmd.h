@@ -1,14 +1,17 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "common/base/result.h"
+#include "csi-nas/nascmd/verbs.h"
 
 namespace holdfast::nas {
 
-/// One thing that may hang in the kernel, done by a process that may be killed. `root`: kubelet's folder.
-/// Words: the verb, and what that needs:
+/// What may hang in the kernel, done by a process that may be killed, one call after the other. Words: the
+/// verb, and what that needs:
 ///
 ///     resolve HOST
 ///     lock-services
@@ -20,8 +23,18 @@ namespace holdfast::nas {
 ///     unmount TARGET orderly|lazily remove|keep
 ///     look PATH                                  a usage, as of child_messages.h
 ///
-/// FLAGS and MODE are decimal. What they mean: NfsCalls (csi-nas/nfs/nfs_calls.h). Errors:
-/// kInvalidArgument for words that are none of these; those of NfsCalls.
-Result<std::string> nascmd(const std::string& root, std::span<const std::string> words);
+/// FLAGS and MODE are decimal. What they mean: NfsCalls (csi-nas/nfs/nfs_calls.h).
+class Nascmd {
+ public:
+  /// `root`: kubelet's folder, opened by the first call that needs it.
+  explicit Nascmd(std::string root) : root_(std::move(root)) {}
+
+  /// Errors: kInvalidArgument for words that are none of these; those of NfsCalls.
+  Result<std::string> run(std::span<const std::string> words);
+
+ private:
+  std::string root_;
+  std::optional<Ground> ground_;  // kept for the next call, which so need not read again what has not changed
+};
 
 }  // namespace holdfast::nas

@@ -19,8 +19,6 @@
 #include <utility>
 
 #include "common/base/text.h"
-#include "common/mount/beneath.h"
-#include "common/mount/mounter.h"
 #include "csi-nas/nfs/child_messages.h"
 #include "csi-nas/nfs/nfs_table.h"
 
@@ -46,12 +44,11 @@ Result<std::string> text_of(const addrinfo& found) {
   return std::string(text.data());
 }
 
-// NFS is mounted at `place`, or nothing is. True: it is already.
-Result<bool> is_mounted(const mount::Mounts& mounts, const std::string& name, const std::string& source) {
-  const mount::MountEntry* there = mount::mounted_at(mounts, name);
-  if (there == nullptr) return false;
-  if (is_nfs(*there) && there->source == source) return true;
-  return fail(Code::kAlreadyExists, name + " has something else mounted: " + there->source);
+// Whether what is asked for is `there`, and nothing else.
+Result<bool> is_mounted(const std::optional<mount::MountEntry>& there, const MountShareRequest& request) {
+  if (!there) return false;
+  if (is_nfs(*there) && there->source == request.source) return true;
+  return fail(Code::kAlreadyExists, request.target + " has something else mounted: " + there->source);
 }
 
 // A folder of ours to mount on.
@@ -131,14 +128,11 @@ Status make_in_share(const std::string& root, const MakeFolderRequest& request) 
   return make_below(std::move(top), request.path);
 }
 
-Status unmount_layers(const mount::Beneath& beneath, mount::MountTable& table, const mount::Place& place,
-                      const UnmountRequest& request) {
-  HOLDFAST_TRY(const std::string name, beneath.resolved(request.target));
+Status unmount_layers(const Ground& ground, const mount::Place& place, const UnmountRequest& request) {
   const int flags = UMOUNT_NOFOLLOW | (request.how == Unmount::kLazily ? MNT_DETACH : 0);
   for (int layers = 0; layers < kMostLayers; ++layers) {
-    HOLDFAST_TRY(const auto mounts, table.now());
-    const mount::MountEntry* there = mount::mounted_at(*mounts, name);
-    if (there == nullptr) return {};
+    HOLDFAST_TRY(const auto there, ground.mounter->entry_at(request.target));
+    if (!there) return {};
     if (!is_nfs(*there)) {
       return fail(Code::kFailedPrecondition,
                   request.target + " has something else mounted: " + there->source + there->root);
@@ -152,6 +146,12 @@ Status unmount_layers(const mount::Beneath& beneath, mount::MountTable& table, c
 }
 
 }  // namespace
+
+Result<Ground> open_ground(const std::string& root) {
+  HOLDFAST_TRY(mount::Beneath beneath, mount::Beneath::open(root));
+  HOLDFAST_TRY(auto mounter, mount::make_mounter(root));
+  return Ground{.root = root, .beneath = std::move(beneath), .mounter = std::move(mounter)};
+}
 
 Result<std::string> resolve_host(const std::string& host) {
   addrinfo hints{};
@@ -170,35 +170,30 @@ Result<std::string> resolve_host(const std::string& host) {
   return text_of(*list);
 }
 
-Status mount_share(const std::string& root, const MountShareRequest& request) {
-  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
-  HOLDFAST_TRY(const std::string name, beneath.resolved(request.target));
-  HOLDFAST_TRY(const auto table, mount::MountTable::open());
-  HOLDFAST_TRY(const auto mounts, table->now());
-  HOLDFAST_TRY(const bool mounted, is_mounted(*mounts, name, request.source));
+Status mount_share(const Ground& ground, const MountShareRequest& request) {
+  HOLDFAST_TRY(const auto there, ground.mounter->entry_at(request.target));
+  HOLDFAST_TRY(const bool mounted, is_mounted(there, request));
   if (mounted) return {};
-  HOLDFAST_TRY(const OwnFolder own, own_folder(beneath, request.target));
+  HOLDFAST_TRY(const OwnFolder own, own_folder(ground.beneath, request.target));
   Status done = mount_nfs(request.source, request.options, own.folder);
   if (!done) own.remove();
   return done;
 }
 
-Status make_folder(const std::string& root, const MakeFolderRequest& request) {
-  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
-  HOLDFAST_TRY(const OwnFolder own, own_folder(beneath, request.at));
+Status make_folder(const Ground& ground, const MakeFolderRequest& request) {
+  HOLDFAST_TRY(const OwnFolder own, own_folder(ground.beneath, request.at));
   if (::unshare(CLONE_NEWNS) != 0) return fail_errno(errno, "make a mount namespace");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     return fail_errno(errno, "make the mounts private");
   }
-  Status done = make_in_share(root, request);
+  Status done = make_in_share(ground.root, request);
   // The folder of the other namespace, where nothing is mounted on it.
   if (!done) own.remove();
   return done;
 }
 
-Status set_mode(const std::string& root, const std::string& path, mode_t mode) {
-  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
-  HOLDFAST_TRY(const std::optional<Fd> folder, beneath.find(path));
+Status set_mode(const Ground& ground, const std::string& path, mode_t mode) {
+  HOLDFAST_TRY(const std::optional<Fd> folder, ground.beneath.find(path));
   if (!folder) return fail(Code::kNotFound, path + " is not there");
   struct stat info {};
   if (::fstat(folder->get(), &info) != 0) return fail_errno(errno, "look at " + path);
@@ -209,41 +204,31 @@ Status set_mode(const std::string& root, const std::string& path, mode_t mode) {
 }
 
 // A bind of what is mounted asks the server nothing, and so would show also what it has forgotten.
-Status check_known(const std::string& root, const std::string& path) {
-  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
-  HOLDFAST_TRY(const std::optional<Fd> found, beneath.find(path));
+Status check_known(const Ground& ground, const std::string& path) {
+  HOLDFAST_TRY(const std::optional<Fd> found, ground.beneath.find(path));
   struct statvfs space {};
   if (!found || ::fstatvfs(found->get(), &space) == 0) return {};
   return fail_errno(errno, "look at " + path);
 }
 
-Status bind_part(const std::string& root, const BindRequest& request) {
-  HOLDFAST_CHECK(check_known(root, request.source));
-  if (request.make_parents) {
-    HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
-    HOLDFAST_CHECK(beneath.make_place(request.target));
-  }
-  HOLDFAST_TRY(const auto mounter, mount::make_mounter(root));
-  return mounter->publish({.source = request.source,
-                           .target = request.target,
-                           .read_only = request.read_only,
-                           .part = request.part});
+Status bind_part(const Ground& ground, const BindRequest& request) {
+  HOLDFAST_CHECK(check_known(ground, request.source));
+  if (request.make_parents) HOLDFAST_CHECK(ground.beneath.make_place(request.target));
+  return ground.mounter->publish({.source = request.source,
+                                  .target = request.target,
+                                  .read_only = request.read_only,
+                                  .part = request.part});
 }
 
-Status unmount(const std::string& root, const UnmountRequest& request) {
-  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
-  HOLDFAST_TRY(const auto table, mount::MountTable::open());
-  HOLDFAST_TRY(const std::optional<mount::Place> place, beneath.place_of(request.target));
+Status unmount(const Ground& ground, const UnmountRequest& request) {
+  HOLDFAST_TRY(const std::optional<mount::Place> place, ground.beneath.place_of(request.target));
   if (!place) return {};
-  HOLDFAST_CHECK(unmount_layers(beneath, *table, *place, request));
-  if (!request.remove) return {};
-  HOLDFAST_TRY(const auto mounter, mount::make_mounter(root));
-  return mounter->unpublish(request.target);
+  HOLDFAST_CHECK(unmount_layers(ground, *place, request));
+  return request.remove ? ground.mounter->unpublish(request.target) : Status{};
 }
 
-Result<std::string> look_at(const std::string& root, const std::string& path) {
-  HOLDFAST_TRY(const mount::Beneath beneath, mount::Beneath::open(root));
-  HOLDFAST_TRY(const std::optional<Fd> found, beneath.find(path));
+Result<std::string> look_at(const Ground& ground, const std::string& path) {
+  HOLDFAST_TRY(const std::optional<Fd> found, ground.beneath.find(path));
   struct statvfs space {};
   if (!found) return fail(Code::kNotFound, path + " is not there");
   if (::fstatvfs(found->get(), &space) != 0) return fail_errno(errno, "look at " + path);

@@ -47,7 +47,8 @@ NfsSide::NfsSide(const csi::HostContext& context, NfsSideOptions options, mount:
 
 // With targets as the root is called here.
 Result<std::shared_ptr<const mount::Mounts>> NfsSide::table() {
-  HOLDFAST_TRY(const auto mounts, table_->now());
+  HOLDFAST_TRY(auto mounts, table_->now());
+  if (root_.tells_as_it_is()) return mounts;
   auto told = std::make_shared<mount::Mounts>(*mounts);
   for (mount::MountEntry& entry : *told) entry.target = root_.told(entry.target);
   return std::shared_ptr<const mount::Mounts>(std::move(told));

@@ -24,8 +24,9 @@ struct Scene {
         "/mnt/kubelet/shared/1 && "
         "mkdir -p /mnt/kubelet/shared/1/team/a && echo here >/mnt/kubelet/shared/1/team/a/file");
   }
-  static Result<std::string> run(const Words& words) { return nascmd(kRoot, words); }
+  Result<std::string> run(const Words& words) { return nascmd.run(words); }
   FreshMounts mounts;
+  Nascmd nascmd{kRoot};
 };
 
 TEST_CASE_METHOD(Scene, "a part of a share is shown where a volume is staged, and no link leads out of it",
