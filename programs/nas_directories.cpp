@@ -1,3 +1,4 @@
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -7,5 +8,9 @@
 // descriptor 3.
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty() || words.front() == "--help") {
+    std::fputs("nas-directories is started by csi-nas, for work on the directories of a share\n", stderr);
+    return words.empty() ? 2 : 0;
+  }
   return holdfast::nas::run_directory_worker(words);
 }

@@ -6,10 +6,8 @@
 
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <utility>
 
-#include "common/base/sha.h"
 #include "common/base/text.h"
 #include "csi-nas/directories/copy_tree.h"
 #include "csi-nas/directories/folder_entries.h"
@@ -21,12 +19,8 @@ namespace {
 
 constexpr mode_t kOwnMode = 0700;
 constexpr mode_t kParentMode = 0755;
-constexpr std::size_t kHashDigits = 24;
 constexpr std::size_t kShown = 300;
-constexpr const char* kMark = ".holdfast-new";
 constexpr const char* kMarkText = "holdfast";
-
-std::string hash_of(const std::string& text) { return sha512_hex(text).substr(0, kHashDigits); }
 
 bool is_same_file(int one, int other) {
   struct stat first {};
@@ -35,15 +29,18 @@ bool is_same_file(int one, int other) {
          first.st_ino == second.st_ino;
 }
 
-// Asked again, it comes to the same until somebody makes room or gives rights.
-bool is_lasting(int sys_errno) {
-  return sys_errno == ENOSPC || sys_errno == EDQUOT || sys_errno == EACCES || sys_errno == EPERM ||
-         sys_errno == EROFS;
+// Asked again, it comes to the same until somebody makes room, gives rights, or asks for something else. Who
+// asked takes such an error for the end of the matter.
+bool is_lasting(const Error& error) {
+  const int number = error.sys_errno;
+  if (number == ENOSPC || number == EDQUOT || number == EACCES || number == EPERM || number == EROFS)
+    return true;
+  const bool refused = error.code == Code::kResourceExhausted || error.code == Code::kPermissionDenied ||
+                       error.code == Code::kInvalidArgument || error.code == Code::kAlreadyExists;
+  return refused && number == 0;
 }
 
 std::string quoted(const RelativePath& directory) { return "'" + printable(directory.text(), kShown) + "'"; }
-
-std::string new_claim(const VolumeDirectory& volume) { return "new " + volume.owner; }
 
 tl::unexpected<Error> refuse_foreign(const VolumeDirectory& volume) {
   return fail(Code::kAlreadyExists, "the directory " + quoted(volume.directory) +
@@ -56,92 +53,6 @@ tl::unexpected<Error> refuse_foreign(const VolumeDirectory& volume) {
 ShareVolumes::ShareVolumes(const ShareRoot& root, std::string holder, ProgressSink sink)
     : root_(root), holder_(std::move(holder)), sink_(std::move(sink)) {}
 
-Result<ShareVolumes::OwnNames> ShareVolumes::place_of(const VolumeDirectory& volume) const {
-  const std::string own(kOwnFolder);
-  HOLDFAST_TRY(Fd own_folder, root_.make_folders(own, kOwnMode));
-  HOLDFAST_TRY(Fd claims, root_.make_folders(own + "/claims", kOwnMode));
-  // A zero byte is in neither.
-  std::string both = volume.directory.text();
-  both += '\0';
-  both += volume.owner;
-  const std::string key = hash_of(both);
-  return OwnNames{.own = std::move(own_folder),
-                  .claims = std::move(claims),
-                  .key = key,
-                  .claim = hash_of(volume.directory.text()),
-                  .work = "work-" + key + "-" + holder_,
-                  .links = "links-" + key + "-" + holder_};
-}
-
-Result<std::optional<std::string>> ShareVolumes::claimant(int claims, const std::string& claim) {
-  std::array<char, PATH_MAX> text{};
-  const ssize_t size = ::readlinkat(claims, claim.c_str(), text.data(), text.size());
-  if (size >= 0) return std::optional(std::string(text.data(), static_cast<std::size_t>(size)));
-  if (errno == ENOENT) return std::optional<std::string>{};
-  return fail_entry(errno, "read the claim", claim);
-}
-
-// In its place or before.
-bool ShareVolumes::is_claim_of(const std::optional<std::string>& text, const VolumeDirectory& volume) {
-  return text == volume.owner || text == new_claim(volume);
-}
-
-Result<bool> ShareVolumes::is_there(const RelativePath& directory) const {
-  HOLDFAST_TRY(const std::optional<Fd> parent, root_.find_folder(directory.parent()));
-  if (!parent) return false;
-  struct stat info {};
-  if (::fstatat(parent->get(), directory.name().c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return true;
-  if (errno == ENOENT) return false;
-  return fail_entry(errno, "look for", directory.text());
-}
-
-Result<bool> ShareVolumes::is_marked(const RelativePath& directory) const {
-  const auto folder = root_.find_folder(directory.text());
-  if (!folder || !*folder) return false;  // a link or a file is there: not what we made
-  struct stat info {};
-  if (::fstatat((*folder)->get(), kMark, &info, AT_SYMLINK_NOFOLLOW) == 0) return true;
-  if (errno == ENOENT) return false;
-  return fail_entry(errno, "look for the mark in", directory.text());
-}
-
-Result<ShareVolumes::Standing> ShareVolumes::standing(const OwnNames& place,
-                                                      const VolumeDirectory& volume) const {
-  HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), place.claim));
-  HOLDFAST_TRY(const bool there, is_there(volume.directory));
-  if (!known) return there ? Standing::kForeign : Standing::kAbsent;
-  if (*known == volume.owner) return Standing::kOurs;
-  if (*known != new_claim(volume)) return Standing::kOthers;
-  if (!there) return Standing::kOurs;
-  HOLDFAST_TRY(const bool marked, is_marked(volume.directory));
-  return marked ? Standing::kOurs : Standing::kDisplaced;
-}
-
-// Sure against another that claims it now.
-Status ShareVolumes::claim(const OwnNames& place, const VolumeDirectory& volume) {
-  const std::string text = new_claim(volume);
-  if (::symlinkat(text.c_str(), place.claims.get(), place.claim.c_str()) != 0 && errno != EEXIST) {
-    return fail_entry(errno, "claim", volume.directory.text());
-  }
-  HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), place.claim));
-  if (is_claim_of(known, volume)) return {};
-  return fail(Code::kAlreadyExists, "the directory " + quoted(volume.directory) + " belongs to the volume " +
-                                        printable(known.value_or(""), kShown) + ": choose another subDir");
-}
-
-// A volume within another would be removed with that.
-Status ShareVolumes::check_above(const OwnNames& place, const VolumeDirectory& volume) {
-  const std::string& path = volume.directory.text();
-  for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-    const std::string above = path.substr(0, slash);
-    HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), hash_of(above)));
-    if (!known) continue;
-    return fail(Code::kAlreadyExists, "the directory " + quoted(volume.directory) +
-                                          " would lie in that of the volume " + printable(*known, kShown) +
-                                          ", '" + printable(above, kShown) + "': choose another subDir");
-  }
-  return {};
-}
-
 Status ShareVolumes::make(const VolumeDirectory& volume, mode_t mode) { return build(volume, nullptr, mode); }
 
 Status ShareVolumes::copy(const VolumeDirectory& volume, const std::string& source,
@@ -153,10 +64,11 @@ Status ShareVolumes::copy(const VolumeDirectory& volume, const std::string& sour
 Status ShareVolumes::build(const VolumeDirectory& volume, const std::string* source,
                            std::optional<mode_t> mode) {
   Status done = begin_and_place(volume, source, mode);
-  if (done || !is_lasting(done.error().sys_errno)) return done;
+  if (done || !is_lasting(done.error())) return done;
   const auto undone = undo(volume);
   if (!undone) return fail(Code::kAborted, done.error().message + "; and then: " + undone.error().message);
-  if (!*undone) return done;
+  // It is in its place, by another holder perhaps: asked again, it is found.
+  if (!*undone) return fail(Code::kAborted, done.error().message);
   Error error = std::move(done).error();
   error.sys_errno = 0;
   return tl::unexpected(std::move(error));
@@ -194,7 +106,7 @@ Status ShareVolumes::begin_and_place(const VolumeDirectory& volume, const std::s
   HOLDFAST_TRY(const Fd work, root_.make_folders(std::string(kOwnFolder) + "/" + place.work, kOwnMode));
   if (from) HOLDFAST_CHECK(fill(place, *source, from->get(), work.get()));
   if (mode && ::fchmod(work.get(), *mode) != 0) return fail_entry(errno, "set the mode of", place.work);
-  if (::symlinkat(kMarkText, work.get(), kMark) != 0 && errno != EEXIST) {
+  if (::symlinkat(kMarkText, work.get(), place.mark.c_str()) != 0 && errno != EEXIST) {
     return fail_entry(errno, "mark", place.work);
   }
   HOLDFAST_CHECK(put_in_place(place, volume));
@@ -209,19 +121,19 @@ Status ShareVolumes::displaced(const OwnNames& place, const VolumeDirectory& vol
 // Of one that is in its place.
 Status ShareVolumes::confirm(const OwnNames& place, const VolumeDirectory& volume) {
   HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), place.claim));
-  if (known == new_claim(volume)) {
+  if (is_claim_of(known, volume) && known != volume.owner) {
     HOLDFAST_CHECK(change_claim(place, volume, volume.owner));
   }
-  HOLDFAST_CHECK(drop_mark(volume.directory));
+  HOLDFAST_CHECK(drop_mark(place, volume.directory));
   return clear_unfinished(place);
 }
 
 // The folder's own times stay those of what it was copied from.
-Status ShareVolumes::drop_mark(const RelativePath& directory) const {
+Status ShareVolumes::drop_mark(const OwnNames& place, const RelativePath& directory) const {
   HOLDFAST_TRY(const std::optional<Fd> folder, root_.find_folder(directory.text()));
   struct stat info {};
   if (!folder || ::fstat(folder->get(), &info) != 0) return {};
-  if (::unlinkat(folder->get(), kMark, 0) != 0) {
+  if (::unlinkat(folder->get(), place.mark.c_str(), 0) != 0) {
     return errno == ENOENT ? Status{} : Status(fail_entry(errno, "remove the mark of", directory.text()));
   }
   const std::array<timespec, 2> times{info.st_atim, info.st_mtim};

@@ -35,7 +35,8 @@ struct VolumeDirectory {
 ///             volume-<number>                       its directory, until it is removed or archived
 ///             claim                                 its claim, given up
 ///         snapshots/<name>                          snapshots are volumes too
-///     <share>/team-a/pvc-1/.holdfast-new            by which one that is put in its place is known from what
+///     <share>/team-a/pvc-1/.holdfast-new-<hash of both>
+///                                                   by which one that is put in its place is known from what
 ///                                                   somebody put there; gone when the claim says so
 ///
 /// No volume lies within another's directory: that one's removal would take it along.
@@ -46,7 +47,7 @@ struct VolumeDirectory {
 /// or into a folder of its own, which whoever finishes takes away before the claim is given up.
 /// Every call may block while the server is away. Errors of all calls: errno with the entry;
 /// kFailedPrecondition when a link, a file or a mount is in the way. A volume that cannot be made for want of
-/// space or rights leaves nothing behind, and its error has no errno.
+/// space or rights, or is refused, leaves nothing behind, and its error has no errno.
 class ShareVolumes {
  public:
   /// `root` outlives it. `holder` tells apart those who work on the share: letters and digits.
@@ -54,7 +55,7 @@ class ShareVolumes {
 
   /// An empty directory of that mode; folders above it are made with 0755.
   /// Errors: kAlreadyExists when the directory is there and not this volume's, or would lie in another
-  /// volume's, be that one kept (retain) or not.
+  /// volume's, be that one kept (retain) or not, or of a share between this one and the directory.
   Status make(const VolumeDirectory& volume, mode_t mode);
   /// A directory that holds what `source`, a path as of find_folder, holds (copy_tree), with the source's
   /// mode unless one is given. Errors: those of make and copy_tree; kNotFound for a source that is not there,
@@ -66,8 +67,8 @@ class ShareVolumes {
   /// Leaves the directory where it is; it is this volume's no more, and nobody else's.
   Status retain(const VolumeDirectory& volume);
   /// Removes the directory; one that is not there is removed, as is one that belongs to another volume by
-  /// now. Errors: kFailedPrecondition when volumes of a share that lies in it are claimed there.
-  /// Errors of this and archive: kFailedPrecondition for a directory that nobody claims: it is not touched.
+  /// now. Errors: of this and archive: kFailedPrecondition for a directory that nobody claims,
+  /// and when volumes of a share that lies in it are claimed there: it is not touched.
   Status remove(const VolumeDirectory& volume);
 
   [[nodiscard]] const Progress& progress() const { return progress_; }
@@ -86,7 +87,7 @@ class ShareVolumes {
     Fd own;           ///< kOwnFolder
     Fd claims;        ///< below it
     std::string key;  ///< of the volume, in the names of what is unfinished
-    std::string claim, work, links;
+    std::string claim, work, links, mark;
   };
   /// A folder by which the volume leaves in this attempt.
   struct Exit {
@@ -101,9 +102,10 @@ class ShareVolumes {
                                         const VolumeDirectory& volume);
   [[nodiscard]] Result<Standing> standing(const OwnNames& place, const VolumeDirectory& volume) const;
   [[nodiscard]] Result<bool> is_there(const RelativePath& directory) const;
-  [[nodiscard]] Result<bool> is_marked(const RelativePath& directory) const;
+  [[nodiscard]] Result<bool> is_marked(const OwnNames& place, const RelativePath& directory) const;
   Status claim(const OwnNames& place, const VolumeDirectory& volume);
-  static Status check_above(const OwnNames& place, const VolumeDirectory& volume);
+  [[nodiscard]] Status check_above(const OwnNames& place, const VolumeDirectory& volume) const;
+  [[nodiscard]] Status check_share_above(const std::string& share, const VolumeDirectory& volume) const;
   Status unclaim(const OwnNames& place, const VolumeDirectory& volume);
   Status build(const VolumeDirectory& volume, const std::string* source, std::optional<mode_t> mode);
   Status begin_and_place(const VolumeDirectory& volume, const std::string* source,
@@ -113,7 +115,7 @@ class ShareVolumes {
   Status put_in_place(const OwnNames& place, const VolumeDirectory& volume);
   Status displaced(const OwnNames& place, const VolumeDirectory& volume);
   Status confirm(const OwnNames& place, const VolumeDirectory& volume);
-  Status drop_mark(const RelativePath& directory) const;
+  Status drop_mark(const OwnNames& place, const RelativePath& directory) const;
   static Status change_claim(const OwnNames& place, const VolumeDirectory& volume, const std::string& text);
   [[nodiscard]] static Result<std::vector<std::string>> unfinished(const OwnNames& place,
                                                                    std::string_view kind);

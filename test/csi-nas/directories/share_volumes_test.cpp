@@ -1,5 +1,6 @@
 #include "csi-nas/directories/share_volumes.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -229,6 +230,46 @@ TEST_CASE_METHOD(Scene, "no volume lies in another's directory, whose removal wo
   refuses(volumes().make(other, 0777), Code::kAlreadyExists);
 }
 
+TEST_CASE_METHOD(Scene, "no volume lies in that of a share on the way, whatever the server is called",
+                 "[nas]") {
+  fs::create_directories(share.root / "pool");
+  const ShareRoot inner = ShareRoot::open(share.root / "pool").value();
+  REQUIRE(ShareVolumes(inner, "h1", {}).make(volume("team/va", "pv-a"), 0777));
+  for (const char* path : {"pool/team/va", "pool/team/va/inner", "pool/team/va/deep/inner"}) {
+    const Status made = volumes().make(volume(path, "pv-1"), 0777);
+    refuses(made, Code::kAlreadyExists);
+    CHECK(fs::is_empty(share.root / "pool/team/va"));
+  }
+  REQUIRE(volumes().make(volume("pool/team/vb", "pv-1"), 0777));
+  CHECK(std::distance(fs::directory_iterator(share.root / ".holdfast/claims"), {}) == 1);
+}
+
+TEST_CASE_METHOD(Scene, "of a copy that is refused for good nothing is left, also without a system's error",
+                 "[nas]") {
+  REQUIRE(volumes().make(volume("source", "pv-s"), 0777));
+  fs::path deep = share.root / "source";
+  for (int level = 0; level < 60; ++level) deep /= "d";
+  fs::create_directories(deep);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit few{.rlim_cur = 60, .rlim_max = before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  const Status copied = volumes().copy(one, "source", std::nullopt);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  refuses(copied, Code::kResourceExhausted);
+  CHECK(own() == std::vector<std::string>{"claims"});
+  CHECK(std::distance(fs::directory_iterator(share.root / ".holdfast/claims"), {}) == 1);
+  REQUIRE(volumes().copy(one, "source", std::nullopt));
+}
+
+TEST_CASE_METHOD(Scene, "a copy has also what is called like a mark of ours", "[nas]") {
+  REQUIRE(volumes().make(volume("source", "pv-s"), 0777));
+  fs::create_directory(share.root / "source/.holdfast-new");
+  test::write_file(share.root / "source/.holdfast-new/file", "kept");
+  REQUIRE(volumes().copy(one, "source", std::nullopt));
+  CHECK(test::told(share.root / "team-a/pvc-1") == test::told(share.root / "source"));
+}
+
 TEST_CASE_METHOD(Scene, "a volume that is made above another meanwhile is found before that lies in it",
                  "[nas]") {
   REQUIRE(volumes().make(volume("source", "pv-s"), 0777));
@@ -293,8 +334,12 @@ TEST_CASE_METHOD(Scene, "a volume in which another share has volumes is not remo
   const VolumeDirectory inside = volume("pvc-1", "pv-inner");
   REQUIRE(ShareVolumes(inner, "h1", {}).make(inside, 0777));
   refuses(volumes().remove(pool), Code::kFailedPrecondition);
+  const auto archived = volumes().archive(pool, kStamp);
+  REQUIRE_FALSE(archived.has_value());
+  CHECK(archived.error().code == Code::kFailedPrecondition);
   CHECK(there("pool/pvc-1"));
   REQUIRE(ShareVolumes(inner, "h1", {}).remove(inside));
+  test::write_file(share.root / "pool/.holdfast/claims/file", "no claim");
   REQUIRE(volumes().remove(pool));
   CHECK_FALSE(there("pool"));
 }
