@@ -122,8 +122,15 @@ Result<NasRecord> CloudVolumes::create(NasRecord record, const CloudClass& wante
     if (is_bounded(record)) HOLDFAST_CHECK(set_quota(record, budget));
   }
   record.ready = true;
-  HOLDFAST_CHECK(records_.put(record));
+  HOLDFAST_CHECK(keep(record));
   return record;
+}
+
+// What was made is paid for: an error that ended the matter would leave it with nobody who knows of it.
+Status CloudVolumes::keep(NasRecord& record) {
+  Status done = records_.put(record);
+  if (!done) return tl::unexpected(csi::may_be_left(std::move(done).error()));
+  return done;
 }
 
 Status CloudVolumes::make_file_system(NasRecord& record, const CloudClass& wanted, bool again,
@@ -145,7 +152,7 @@ Status CloudVolumes::make_file_system(NasRecord& record, const CloudClass& wante
     id = *made;
   }
   record.attributes["fileSystemId"] = id;
-  return records_.put(record);
+  return keep(record);
 }
 
 Status CloudVolumes::make_mount_target(NasRecord& record, const CloudClass& wanted, const Budget& budget) {

@@ -58,6 +58,7 @@ class CloudVolumes {
 
  private:
   class Budget;
+  Status keep(NasRecord& record);
   Status make_file_system(NasRecord& record, const CloudClass& wanted, bool again, const Budget& budget);
   Status make_mount_target(NasRecord& record, const CloudClass& wanted, const Budget& budget);
   Status make_access_point(NasRecord& record, const CloudClass& wanted, bool again, const Budget& budget);

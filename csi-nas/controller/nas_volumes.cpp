@@ -124,6 +124,10 @@ Result<NasRecord> NasVolumes::begin(const NewVolume& wanted, const ClassParamete
       return fail(Code::kOutOfRange, "the volume is smaller than what it is made from, " +
                                          std::to_string(source.bytes) + " bytes");
     }
+    if (wanted.limit_bytes != 0 && record.bytes > wanted.limit_bytes) {
+      return fail(Code::kOutOfRange, "what the volume is made from has " + std::to_string(source.bytes) +
+                                         " bytes, more than the volume may have");
+    }
   }
   if (record.kind == NasRecord::Kind::kSubpath) {
     HOLDFAST_TRY(const RelativePath directory,
@@ -161,8 +165,8 @@ Result<NasShare> NasVolumes::choose(const ClassParameters& parameters, const New
 }
 
 Result<NasRecord> NasVolumes::make(NasRecord record, const NewVolume& wanted, Patience patience) {
+  HOLDFAST_TRY(const PlacesTaken::Held place, places_.hold(record));
   if (record.kind == NasRecord::Kind::kSubpath) {
-    HOLDFAST_TRY(const PlacesTaken::Held place, places_.hold(record));
     HOLDFAST_TRY(const ClassParameters parameters, parse_class(wanted.parameters, wanted.mount_options));
     HOLDFAST_CHECK(copied_or_made(record, parameters.source.mode, patience));
   }
@@ -206,7 +210,10 @@ Result<NasRecord> NasVolumes::snapshot(const std::string& name, const std::strin
     return fail(Code::kAborted, "the snapshot " + shown(name) + " is being deleted");
   }
   if (known && known->ready) return *known;
-  HOLDFAST_TRY(const NasRecord source, find(volume));
+  Result<NasRecord> found = find(volume);
+  // Nobody asks again for a snapshot of what is gone.
+  if (!found && found.error().code == Code::kNotFound && known) HOLDFAST_CHECK(abandon(*known, patience));
+  HOLDFAST_TRY(const NasRecord source, std::move(found));
   if (source.kind != NasRecord::Kind::kSubpath) {
     return fail(Code::kInvalidArgument, shown(volume) + " is a whole share: snapshots are of directories");
   }

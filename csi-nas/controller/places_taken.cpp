@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "csi-nas/nfs/server_states.h"
 
 namespace holdfast::nas {
 namespace {
@@ -12,6 +13,13 @@ constexpr std::size_t kShown = 300;
 std::string attribute(const NasRecord& record, const char* key) {
   const auto found = record.attributes.find(key);
   return found == record.attributes.end() ? "" : found->second;
+}
+
+// As all write it, without an IPv6 address's brackets.
+std::string canonical_host(const std::string& server) {
+  const std::string host = lower_case(server);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  return canonical_address(bracketed ? host.substr(1, host.size() - 2) : host);
 }
 
 bool is_in(const std::string& path, const std::string& folder) {
@@ -27,14 +35,16 @@ void PlacesTaken::Release::operator()(const Place* place) const noexcept {
 
 PlacesTaken::Place PlacesTaken::place_of(const NasRecord& record) {
   const std::string path = attribute(record, "path");
+  const bool share = record.kind == NasRecord::Kind::kSharepath;
   return {.volume = record.name,
-          .server = record.site + "\n" + lower_case(attribute(record, "server")),
-          .path = (path == "/" ? "" : path) + "/" + record.directory};
+          .server = record.site + "\n" + canonical_host(attribute(record, "server")),
+          .path = (path == "/" ? "" : path) + (share ? "" : "/" + record.directory),
+          .share = share};
 }
 
 bool PlacesTaken::overlap(const Place& one, const Place& other) {
-  return one.volume != other.volume && one.server == other.server &&
-         (is_in(one.path, other.path) || is_in(other.path, one.path));
+  if (one.volume == other.volume || one.server != other.server) return false;
+  return (!other.share && is_in(one.path, other.path)) || (!one.share && is_in(other.path, one.path));
 }
 
 Result<PlacesTaken::Held> PlacesTaken::hold(const NasRecord& record) {
@@ -50,7 +60,7 @@ Result<PlacesTaken::Held> PlacesTaken::hold(const NasRecord& record) {
     if (overlap(wanted, other)) return refuse(other);
   }
   for (const NasRecord& each : records_.list(false)) {
-    if (each.kind != NasRecord::Kind::kSubpath) continue;
+    if (each.kind != NasRecord::Kind::kSubpath && each.kind != NasRecord::Kind::kSharepath) continue;
     const Place other = place_of(each);
     if (overlap(wanted, other)) return refuse(other);
   }

@@ -10,15 +10,18 @@
 
 namespace holdfast::nas {
 
-/// Where the directories of volumes lie on their servers, so that none is made within another's, be it that a
-/// class's share lies in a volume of another class: claims (share_volumes.h) know of their own share alone.
-/// Servers are the same when they are called alike. Thread-safe.
+/// Where volumes lie on their servers, so that none is made within another's directory, which is removed with
+/// all that is in it: be it that a class's share lies in a volume of another class, be it that the volume is
+/// a whole share (sharepath). A directory in a whole share is allowed. Claims (share_volumes.h) know of other
+/// shares only what lies between the share and the directory. Servers are the same when they are called alike
+/// or have one address. Thread-safe.
 class PlacesTaken {
  private:
   struct Place {
     std::string volume;  ///< its name
     std::string server;  ///< with its site
     std::string path;    ///< on the server, "/exports/pool/team-a/pvc-1"
+    bool share = false;  ///< a whole one, which is never removed
   };
   class Release;
 
@@ -29,8 +32,8 @@ class PlacesTaken {
   /// `records` outlives it.
   explicit PlacesTaken(const NasRecords& records) : records_(records) {}
 
-  /// The place of a subpath volume. Errors: kAlreadyExists when it lies in that of another volume, or the
-  /// other way round.
+  /// The place of a subpath or sharepath volume. Errors: kAlreadyExists when it lies in that of another
+  /// volume, or the other way round.
   [[nodiscard]] Result<Held> hold(const NasRecord& record);
 
  private:
@@ -43,6 +46,7 @@ class PlacesTaken {
     PlacesTaken* places_;
   };
   [[nodiscard]] static Place place_of(const NasRecord& record);
+  /// Whether the removal of one would take along the other.
   [[nodiscard]] static bool overlap(const Place& one, const Place& other);
 
   const NasRecords& records_;

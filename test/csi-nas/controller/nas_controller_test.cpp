@@ -307,6 +307,9 @@ TEST_CASE_METHOD(Driver, "a snapshot is a copy that outlives its volume, and vol
   CHECK(made->volume().content_source().snapshot().snapshot_id() == snapshot);
   CHECK(test::read_file(root / "clone" / "file") == "now");
   CHECK(test::read_file(root / "restored" / "file") == "then");
+  const std::string bounded =
+      "name: 'bounded' volume_capabilities { mount {} } capacity_range { limit_bytes: 9 }";
+  refuses(create(bounded + on_one_server() + restored), Code::kOutOfRange);
   refuses(create(volume_request("far", parameter("server", "s2:/x"), restored)), Code::kInvalidArgument);
   refuses(create(volume_request("clone", on_one_server(), restored)), Code::kAlreadyExists);
 
@@ -375,6 +378,20 @@ TEST_CASE_METHOD(Driver, "of a copy whose source is deleted meanwhile nothing is
   CHECK_FALSE((*records->by_name("pvc-2", false)).has_value());
 }
 
+TEST_CASE_METHOD(Driver, "of a snapshot whose volume is deleted meanwhile nothing is left", "[nas]") {
+  const std::string source = make("pvc-1");
+  work.failing = EIO;
+  REQUIRE_FALSE(take("snap-1", source));
+  CHECK((*records->by_name("snap-1", true)).has_value());
+  work.failing = 0;
+  REQUIRE(remove(source));
+  work.busy = true;
+  refuses(take("snap-1", source), Code::kAborted);
+  work.busy = false;
+  refuses(take("snap-1", source), Code::kNotFound);
+  CHECK_FALSE((*records->by_name("snap-1", true)).has_value());
+}
+
 TEST_CASE_METHOD(Driver, "what may have been made is asked for again, not forgotten", "[nas]") {
   work.failing = ENOENT;
   refuses(create(volume_request("pvc-1", on_one_server())), Code::kAborted);
@@ -401,6 +418,24 @@ TEST_CASE_METHOD(Driver, "no volume is made in another's directory, whichever sh
   refuses(create(volume_request("pvc-4", parameter("server", "10.0.0.5:/exports/pool"))),
           Code::kAlreadyExists);
   make("pvc-4", parameter("server", "10.0.0.6:/exports/pool"));
+  make("pvc-5", parameter("server", "[fd00::5]:/exports/six"));
+  refuses(create(volume_request(
+              "pvc-6", parameter("server", "[FD00:0::5]:/exports") + parameter("subDir", "six/pvc-5/x"))),
+          Code::kAlreadyExists);
+}
+
+TEST_CASE_METHOD(Driver, "a whole share may hold volumes, and lie in none", "[nas]") {
+  const std::string whole = parameter("volumeAs", "sharepath");
+  make("pvc-1");
+  make("all", on_one_server() + whole);
+  make("again", on_one_server() + whole);
+  make("pvc-2");
+  for (const char* inside : {"10.0.0.5:/exports/a/pvc-1", "10.0.0.5:/exports/a/pvc-1/all"}) {
+    refuses(create(volume_request("part", parameter("server", inside) + whole)), Code::kAlreadyExists);
+  }
+  make("part", parameter("server", "10.0.0.5:/exports/a/team/all") + whole);
+  refuses(create(volume_request("pvc-3", on_one_server() + parameter("subDir", "team"))),
+          Code::kAlreadyExists);
 }
 
 TEST_CASE_METHOD(Driver, "a share that shows none of its volumes is left alone until it does", "[nas]") {
