@@ -156,9 +156,8 @@ std::optional<NasNode::Ailment> NasNode::ailment_of(const mount::MountEntry& ent
                                                     const std::string& looked_at) const {
   const ServerHealth health = parts_.mounts.health_of(entry);
   if (health.state == ServerState::kDead) {
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(health.silence).count();
-    return Ailment{"ServerDead", "the NFS server of " + entry.source + " has not answered for " +
-                                     std::to_string(seconds) + " s; what pods do waits until it does"};
+    return Ailment{"ServerDead", "the NFS server of " + entry.source + " " + nas::ailment_of(health) +
+                                     "; what pods do waits until it answers"};
   }
   if (parts_.probe.is_stale(looked_at)) {
     return Ailment{"StaleHandle", "the NFS server no longer knows " + entry.source +

@@ -11,11 +11,10 @@ constexpr std::chrono::milliseconds kLeastPatience{100};  // for less no call is
 }  // namespace
 
 Error no_answer(const ServerAddress& server, const ServerHealth& health) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(health.silence).count();
   return {.code = Code::kUnavailable,
           .sys_errno = 0,
-          .message = "the NFS server " + server.text() + " has not answered for " + std::to_string(seconds) +
-                     " s: its volumes wait until it does"};
+          .message = "the NFS server " + server.text() + " " + ailment_of(health) +
+                     "; its volumes wait until it answers"};
 }
 
 ServerCalls::Patience ServerCalls::left(Deadline deadline) const {

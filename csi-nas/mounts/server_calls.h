@@ -40,7 +40,8 @@ class ServerCalls {
   Turns turns_;
 };
 
-/// "the NFS server 10.0.0.5:2049 has not answered for 9 s: its volumes wait until it does", kUnavailable.
+/// "the NFS server 10.0.0.5:2049 has not answered for 9 s; its volumes wait until it answers",
+/// kUnavailable.
 [[nodiscard]] Error no_answer(const ServerAddress& server, const ServerHealth& health);
 
 }  // namespace holdfast::nas

@@ -40,7 +40,11 @@ std::optional<SocketAddress> socket_address(const ServerAddress& server) {
   if (::inet_pton(AF_INET6, server.address.substr(0, zone).c_str(), &ip6.sin6_addr) != 1) return std::nullopt;
   ip6.sin6_family = AF_INET6;
   ip6.sin6_port = htons(server.port);
-  if (zone != std::string::npos) ip6.sin6_scope_id = ::if_nametoindex(server.address.c_str() + zone + 1);
+  if (zone != std::string::npos) {
+    ip6.sin6_scope_id = ::if_nametoindex(server.address.c_str() + zone + 1);
+    errno = ENODEV;
+    if (ip6.sin6_scope_id == 0) return std::nullopt;
+  }
   std::memcpy(&out.storage, &ip6, sizeof(ip6));
   out.length = sizeof(ip6);
   return out;
@@ -52,7 +56,7 @@ void set_up(int fd) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 }
 
-// A connection that is being made, or nothing when it cannot be.
+// A connection that is being made, or nothing, with errno, when it cannot be.
 Fd begin_connecting(const ServerAddress& server) {
   const auto address = socket_address(server);
   if (!address) return {};
@@ -102,17 +106,17 @@ class ServerWatch::Prober {
  private:
   void connect() {
     fd_ = begin_connecting(server_);
-    if (!fd_.valid()) return fail_soon();
+    if (!fd_.valid()) return fail_soon(errno);
     auto watching = watch_.loop_.watch(fd_.get(), {.readable = true, .writable = true},
                                        [this](Readiness ready) { take(ready); });
-    if (!watching) return fail_soon();
+    if (!watching) return fail_soon(watching.error().sys_errno);
     ready_ = *std::move(watching);
     connected_ = false;
   }
 
   // Not from within ask(), whose caller may hold on to what this ends.
-  void fail_soon() {
-    late_ = watch_.loop_.after({}, [this] { end_question(false); });
+  void fail_soon(int error) {
+    late_ = watch_.loop_.after({}, [this, error] { end_question(false, error); });
   }
 
   void take(Readiness ready) {
@@ -120,7 +124,7 @@ class ServerWatch::Prober {
       int error = 0;
       socklen_t length = sizeof(error);
       ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
-      if (error != 0) return end_question(false);
+      if (error != 0) return end_question(false, error);
       if (!ready.writable) return;
       connected_ = true;
       const Status changed = ready_.change({.readable = true, .writable = false});
@@ -145,7 +149,8 @@ class ServerWatch::Prober {
     if (count <= 0) return end_question(false);
     received_.append(buffer.data(), static_cast<std::size_t>(count));
     const NullReply reply = read_null_reply(received_, id_);
-    if (reply != NullReply::kIncomplete) end_question(reply == NullReply::kAnswered);
+    if (reply == NullReply::kAnswered) return end_question(true);
+    if (reply == NullReply::kOther) end_question(false, EPROTO);
   }
 
   void disconnect() {
@@ -153,7 +158,7 @@ class ServerWatch::Prober {
     fd_.reset();
   }
 
-  void end_question(bool answered) {
+  void end_question(bool answered, int error = 0) {
     if (!asking_) return;
     asking_ = false;
     late_.end();
@@ -164,7 +169,7 @@ class ServerWatch::Prober {
     next_ =
         watch_.loop_.after(again ? std::chrono::nanoseconds{} : watch_.options_.interval / (answered ? 1 : 3),
                            [this] { ask(); });
-    watch_.heard(server_, answered);
+    watch_.heard(server_, answered, error);
   }
 
   ServerWatch& watch_;
@@ -188,7 +193,8 @@ ServerWatch::~ServerWatch() { *self_ = nullptr; }
 ServerHealth ServerWatch::look(const ServerAddress& server) const {
   const auto found = known_.find(server);
   if (found == known_.end()) return {};
-  return {found->second.state, loop_.clock().since_boot() - found->second.heard};
+  const Known& known = found->second;
+  return {.state = known.state, .silence = loop_.clock().since_boot() - known.heard, .error = known.error};
 }
 
 ServerHealth ServerWatch::health(const ServerAddress& server) const {
@@ -228,7 +234,7 @@ void ServerWatch::ask(const ServerAddress& server, bool at_once) {
   if (fresh || at_once) prober->ask();
 }
 
-void ServerWatch::heard(const ServerAddress& server, bool answered) {
+void ServerWatch::heard(const ServerAddress& server, bool answered, int error) {
   const std::scoped_lock lock(mutex_);
   const auto found = known_.find(server);
   if (found == known_.end()) return;
@@ -236,6 +242,7 @@ void ServerWatch::heard(const ServerAddress& server, bool answered) {
   if (answered) {
     known = {.state = ServerState::kAlive, .heard = loop_.clock().since_boot()};
   } else {
+    known.error = error;
     known.state = known.state == ServerState::kAlive ? ServerState::kSuspect : ServerState::kDead;
   }
   news_.notify_all();

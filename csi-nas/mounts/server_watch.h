@@ -45,10 +45,11 @@ class ServerWatch final : public ServerStates {
   struct Known {
     ServerState state = ServerState::kUnknown;
     std::chrono::nanoseconds heard{};  // of it, since boot; at first, when it was asked for
+    int error = 0;                     // as of ServerHealth
   };
 
   void ask(const ServerAddress& server, bool at_once);
-  void heard(const ServerAddress& server, bool answered);
+  void heard(const ServerAddress& server, bool answered, int error);
   [[nodiscard]] ServerHealth look(const ServerAddress& server) const;
 
   EventLoop& loop_;

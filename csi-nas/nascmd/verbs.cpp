@@ -69,6 +69,12 @@ Result<OwnFolder> own_folder(const mount::Beneath& beneath, const std::string& t
   return OwnFolder{std::move(place), *std::move(folder)};
 }
 
+// What the kernel says when a flavour of security cannot be used.
+bool is_of_security(int error) {
+  return error == EACCES || error == EPERM || error == EINVAL || error == EPROTONOSUPPORT ||
+         error == EKEYEXPIRED || error == ENOKEY;
+}
+
 Status mount_nfs(const std::string& source, const mount::MountOptions& options, const Fd& folder) {
   if (::mount(source.c_str(), path_of(folder).c_str(), "nfs", options.flags, options.data.c_str()) == 0)
     return {};
@@ -77,6 +83,16 @@ Status mount_nfs(const std::string& source, const mount::MountOptions& options, 
     return fail(Code::kFailedPrecondition, "this kernel does not know NFS: load the modules nfsv3 and nfsv4");
   }
   std::string what = "mount " + source + " (" + options.data + ")";
+  if (error == ENOTDIR) return fail(Code::kFailedPrecondition, source + " is a file: name a folder");
+  if (error == ECONNREFUSED) {
+    return fail(Code::kUnavailable, what +
+                                        ": the server refuses connections to its NFS or, by version 3, its "
+                                        "mountd: does that run there, on the port that mountport names?");
+  }
+  if (options.data.find("sec=krb5") != std::string::npos && is_of_security(error)) {
+    return fail(Code::kFailedPrecondition,
+                what + ": Kerberos needs rpc.gssd and a keytab on this node, and an export with that sec");
+  }
   if (error == EPERM || error == EACCES) {
     what += ", which must be exported to this node, and for noresvport with the server's option insecure";
   }
@@ -85,7 +101,16 @@ Status mount_nfs(const std::string& source, const mount::MountOptions& options, 
 
 tl::unexpected<Error> failed_below(const char* verb, const std::string& name, const std::string& path) {
   const int error = errno;
-  return fail_errno(error, std::string(verb) + " '" + name + "' of " + path);
+  const std::string what = std::string(verb) + " '" + name + "' of " + path;
+  if (error == ENOTDIR || error == ELOOP) {
+    return fail(Code::kFailedPrecondition, what + ": a file or a link is there");
+  }
+  if (error == EROFS) {
+    return fail_errno(error, what +
+                                 ", which is missing on a share that is exported read-only: make it on the "
+                                 "server");
+  }
+  return fail_errno(error, what);
 }
 
 Fd open_in(const Fd& folder, const std::string& name) {

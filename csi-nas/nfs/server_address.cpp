@@ -2,6 +2,7 @@
 #include <net/if.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 
 #include "csi-nas/nfs/server_states.h"
@@ -35,6 +36,24 @@ std::string canonical_address(const std::string& address) {
   }
   const std::string bare(text.data());
   return sign == std::string::npos ? bare : bare + "%" + zone_name(address.substr(sign + 1));
+}
+
+std::string ailment_of(const ServerHealth& health) {
+  switch (health.error) {
+    case ECONNREFUSED:
+      return "refuses connections: is NFS running there, on that port?";
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+      return "cannot be reached: this node has no route to it, or it is off";
+    case ENODEV:
+      return "cannot be reached: this node has no network interface of the name after its '%'";
+    case EPROTO:
+      return "answers, but not as an NFS server: is it the right port?";
+    default:
+      break;
+  }
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(health.silence).count();
+  return "has not answered for " + std::to_string(seconds) + " s";
 }
 
 }  // namespace holdfast::nas

@@ -33,7 +33,12 @@ enum class ServerState : std::uint8_t {
 struct ServerHealth {
   ServerState state = ServerState::kUnknown;
   std::chrono::nanoseconds silence{};  ///< since its last answer, or since it was asked first
+  int error = 0;  ///< errno of the last try: ECONNREFUSED, EHOSTUNREACH, ENODEV for an interface that is not
+                  ///< there, EPROTO where something else than NFS answers; 0: nothing came
 };
+
+/// What is wrong with a server that does not live, "has not answered for 9 s", "refuses connections: ...".
+[[nodiscard]] std::string ailment_of(const ServerHealth& health);
 
 /// Whether NFS servers live. All may be called from any thread. The tests' one answers as it is told.
 class ServerStates {

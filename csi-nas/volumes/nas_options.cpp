@@ -73,9 +73,23 @@ constexpr std::string_view kDropped[] = {
     "fg",   "intr",      "nointr",     "defaults",       "_netdev",         "nofail",
     "auto", "noauto",    "nouser",     "silent"};
 
-constexpr std::string_view kNumbers[] = {"rsize",       "wsize",    "timeo",     "retrans",  "acregmin",
-                                         "acregmax",    "acdirmin", "acdirmax",  "actimeo",  "nconnect",
-                                         "max_connect", "port",     "mountport", "mountvers"};
+// In what bounds the kernel takes them; of others it refuses all options, and says of none. What rsize and
+// wsize are beyond what can be, it brings there. Source: linux fs/nfs/fs_context.c,
+// nfs_fs_context_parse_param.
+struct Number {
+  std::string_view name;
+  std::uint32_t least;
+  std::uint32_t most;
+};
+constexpr std::uint32_t kAny = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint32_t kMostInt = std::numeric_limits<std::int32_t>::max();
+constexpr std::uint32_t kMostPort = std::numeric_limits<std::uint16_t>::max();
+constexpr Number kNumbers[] = {
+    {"rsize", 0, kAny},    {"wsize", 0, kAny},          {"timeo", 1, kMostInt}, {"retrans", 0, kMostInt},
+    {"acregmin", 0, kAny}, {"acregmax", 0, kAny},       {"acdirmin", 0, kAny},  {"acdirmax", 0, kAny},
+    {"actimeo", 0, kAny},  {"nconnect", 1, 16},         {"max_connect", 1, 16}, {"port", 1, kMostPort},
+    {"mountvers", 1, 3},   {"mountport", 0, kMostPort},
+};
 
 struct Choice {
   std::string_view name;
@@ -118,10 +132,19 @@ bool parse_number(std::string_view text, Number& out) {
   return error == std::errc() && stop == end;
 }
 
-Status take_port(std::string_view value, NasOptions& out) {
-  std::uint16_t port = 0;
-  if (!parse_number(value, port) || port == 0) return refused("port=" + std::string(value), "is not a port");
-  out.port = port;
+Status take_number(std::string_view option, std::string_view value, const Number& bounds, NasOptions& out) {
+  std::uint32_t number = 0;
+  const bool parsed = parse_number(value, number);
+  const bool digits = std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
+  if (!parsed && (value.empty() || !digits)) return refused(option, "needs a number");
+  if (!parsed || number < bounds.least || number > bounds.most) {
+    return refused(option, "must be " + std::to_string(bounds.least) + ".." + std::to_string(bounds.most));
+  }
+  if (bounds.name == "port") {
+    out.port = static_cast<std::uint16_t>(number);
+  } else {
+    set_word(out, std::string(bounds.name) + "=" + std::to_string(number));
+  }
   return {};
 }
 
@@ -145,13 +168,8 @@ Status take_value(std::string_view option, NasOptions& out) {
   if (name == "minorversion") return take_minor_version(value, out);
   if (name == "retry") return {};
   if (name == "proto" || name == "mountproto") return refused(option, "is not possible: only TCP is used");
-  std::uint32_t number = 0;
-  if (std::ranges::find(kNumbers, name) != std::end(kNumbers)) {
-    if (!parse_number(value, number)) return refused(option, "needs a number");
-    if (name == "port") return take_port(value, out);
-    set_word(out, std::string(name) + "=" + std::to_string(number));
-    return {};
-  }
+  const auto number = std::ranges::find(kNumbers, name, &Number::name);
+  if (number != std::end(kNumbers)) return take_number(option, value, *number, out);
   const auto choice = std::ranges::find(kChoices, name, &Choice::name);
   if (choice == std::end(kChoices)) return refused(option, "is not allowed for NFS");
   if (value.find(' ') != std::string_view::npos ||

@@ -20,6 +20,8 @@ constexpr std::size_t kMostShownBytes = 200;
 constexpr std::size_t kMostHostBytes = 253;
 constexpr std::size_t kMostShares = 16;
 constexpr std::size_t kHashDigits = 32;
+constexpr std::size_t kMostModeDigits = 5;  // "04755"
+constexpr unsigned kMostMode = 07777;
 constexpr std::string_view kExtremeServers = ".extreme.nas.aliyuncs.com";
 constexpr std::string_view kExtremeTop = "/share";
 
@@ -211,7 +213,8 @@ Status read_mode(const Words& words, NasSource& source) {
   const std::string text = words.text("mode");
   unsigned mode = 0;
   const char* end = text.data() + text.size();
-  if (text.size() > 4 || std::from_chars(text.data(), end, mode, 8).ptr != end) {
+  if (text.size() > kMostModeDigits || std::from_chars(text.data(), end, mode, 8).ptr != end ||
+      mode > kMostMode) {
     return words.refuse("mode", "is not an octal mode, 755");
   }
   const bool of_root =

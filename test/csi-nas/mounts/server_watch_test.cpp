@@ -133,9 +133,19 @@ TEST_CASE_METHOD(WatchScene, "a server that refuses connections is dead at once,
                  "[nas]") {
   use();
   REQUIRE(becomes(ServerState::kDead));
+  CHECK(ailment_of(watch.health(here)) == "refuses connections: is NFS running there, on that port?");
   server = std::make_unique<TestServer>();
   clock.advance(seconds(1));
   REQUIRE(becomes(ServerState::kAlive));
+  CHECK(watch.health(here).error == 0);
+}
+
+TEST_CASE_METHOD(WatchScene, "a server behind an interface that is not there is dead, and why is told",
+                 "[nas]") {
+  const ServerAddress far{"fe80::1%nope", 2049};
+  watch.keep({far});
+  REQUIRE(turn_until([&] { return watch.health(far).state == ServerState::kDead; }));
+  CHECK(ailment_of(watch.health(far)).find("no network interface") != std::string::npos);
 }
 
 TEST_CASE_METHOD(WatchScene, "a server that closes an idle connection is asked over another", "[nas]") {

@@ -132,6 +132,7 @@ TEST_CASE("the mode of a volume's directory is read as octal", "[nas]") {
   const NasSource source =
       parsed({{"server", "nas"}, {"path", "/a"}, {"mode", "0755"}, {"modeType", "Non-Recursive"}});
   CHECK(source.mode == 0755);
+  CHECK(parsed({{"server", "nas"}, {"path", "/a"}, {"mode", "04755"}}).mode == 04755);
   CHECK_FALSE(parsed({{"server", "nas"}, {"path", "/a"}, {"modeType", "non-recursive"}}).mode.has_value());
 }
 
@@ -184,10 +185,17 @@ TEST_CASE("attributes that would hurt are refused, and the message names them", 
       {"a remount", {{"server", "nas"}}, {"rw,remount"}, "'remount' is not allowed"},
       {"an option with a line break", {{"server", "nas"}}, {"soft\nbind"}, "soft\\x0abind"},
       {"a number that is none", {{"server", "nas"}}, {"timeo=5s"}, "'timeo=5s' needs a number"},
+      {"a number that is not told", {{"server", "nas"}}, {"retrans="}, "'retrans=' needs a number"},
+      {"a number below its least", {{"server", "nas"}}, {"timeo=0"}, "'timeo=0' must be 1..2147483647"},
+      {"a number above its most", {{"server", "nas"}}, {"nconnect=17"}, "'nconnect=17' must be 1..16"},
+      {"a number of 33 bits", {{"server", "nas"}}, {"rsize=4294967296"}, "must be 0..4294967295"},
+      {"more than an int", {{"server", "nas"}}, {"retrans=4294967295"}, "must be 0..2147483647"},
+      {"no port of a mountd", {{"server", "nas"}}, {"mountport=65536"}, "must be 0..65535"},
+      {"no version of a mountd", {{"server", "nas"}}, {"mountvers=9"}, "'mountvers=9' must be 1..3"},
       {"a choice that is none", {{"server", "nas"}}, {"sec=ntlm"}, "must be one of sys none krb5"},
       {"a transport by which nobody asks", {{"server", "nas"}}, {"udp"}, "'udp' is not allowed"},
       {"a transport, in other words", {{"server", "nas"}}, {"proto=rdma"}, "only TCP"},
-      {"a port that is none", {{"server", "nas"}}, {"port=70000"}, "is not a port"},
+      {"a port that is none", {{"server", "nas"}}, {"port=70000"}, "'port=70000' must be 1..65535"},
       {"a mode that is none", {{"server", "nas"}, {"path", "/a"}, {"mode", "rwx"}}, {}, "mode 'rwx'"},
       {"the mode of a root", {{"server", "nas"}, {"mode", "755"}}, {}, "name a path"},
       {"a kind of mode that is none", {{"server", "nas"}, {"modeType", "deep"}}, {}, "modetype 'deep'"},
