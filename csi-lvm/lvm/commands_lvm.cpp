@@ -287,6 +287,22 @@ Status CommandsLvm::change_tags(const VolumeName& name, const std::vector<std::s
   return why_not_tagged(after, name, remove, add, said);
 }
 
+Status CommandsLvm::change_group_tags(const std::string& group, const std::vector<std::string>& remove,
+                                      const std::vector<std::string>& add, Patience patience) {
+  HOLDFAST_CHECK(check_name(group));
+  HOLDFAST_CHECK(check_tags(remove));
+  HOLDFAST_CHECK(check_tags(add));
+  if (remove.empty() && add.empty()) return {};
+  std::vector<std::string> words{"vgchange"};
+  append_each(words, "--deltag", remove);
+  append_each(words, "--addtag", add);
+  words.push_back(group);
+  HOLDFAST_TRY(const std::string said, run(group, std::move(words), patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  return why_group_not_tagged(after, group, remove, add, said);
+}
+
 Status CommandsLvm::remove(const VolumeName& name, Patience patience) {
   HOLDFAST_CHECK(check(name));
   HOLDFAST_TRY(const Inventory before, look(patience));

@@ -103,6 +103,10 @@ class Lvm {
   virtual Status change_tags(const VolumeName& name, const std::vector<std::string>& remove,
                              const std::vector<std::string>& add, Patience patience) = 0;
 
+  /// The same of a group's own tags. Errors: kNotFound.
+  virtual Status change_group_tags(const std::string& group, const std::vector<std::string>& remove,
+                                   const std::vector<std::string>& add, Patience patience) = 0;
+
   /// Makes its device appear; one that is active succeeds. Errors: kNotFound; kFailedPrecondition when a disk
   /// of it is missing.
   virtual Status activate(const VolumeName& name, Patience patience) = 0;

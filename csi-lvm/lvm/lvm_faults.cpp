@@ -31,6 +31,12 @@ tl::unexpected<Error> no_room(const VolumeGroup& group, std::uint64_t size_bytes
   return fail(Code::kResourceExhausted, message + why_no_room(group, stripes));
 }
 
+bool are_changed(const std::vector<std::string>& tags, const std::vector<std::string>& removed,
+                 const std::vector<std::string>& added) {
+  const auto has = [&tags](const std::string& tag) { return std::ranges::find(tags, tag) != tags.end(); };
+  return std::ranges::all_of(added, has) && std::ranges::none_of(removed, has);
+}
+
 bool takes_extents(const PhysicalVolume& disk) { return !disk.missing && disk.allocatable; }
 
 }  // namespace
@@ -197,9 +203,16 @@ Status why_not_refreshed(const Inventory& after, const VolumeName& name, std::st
 Status why_not_tagged(const Inventory& after, const VolumeName& name, const std::vector<std::string>& removed,
                       const std::vector<std::string>& added, std::string_view said) {
   HOLDFAST_TRY(const LogicalVolume* volume, find_volume(after, name));
-  const auto has = [volume](const std::string& tag) { return volume->has_tag(tag); };
-  if (std::ranges::all_of(added, has) && std::ranges::none_of(removed, has)) return {};
+  if (are_changed(volume->tags, removed, added)) return {};
   return told_by_lvm("change the tags of " + name.text(), said);
+}
+
+Status why_group_not_tagged(const Inventory& after, const std::string& group,
+                            const std::vector<std::string>& removed, const std::vector<std::string>& added,
+                            std::string_view said) {
+  HOLDFAST_TRY(const VolumeGroup* found, find_group(after, group));
+  if (are_changed(found->tags, removed, added)) return {};
+  return told_by_lvm("change the tags of the volume group " + group, said);
 }
 
 Status why_not_removed(const Inventory& after, const VolumeName& name, std::string_view said) {

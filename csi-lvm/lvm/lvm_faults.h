@@ -27,6 +27,9 @@ Status why_not_refreshed(const Inventory& after, const VolumeName& name, std::st
 /// OK when it has the tags to add and none of the others.
 Status why_not_tagged(const Inventory& after, const VolumeName& name, const std::vector<std::string>& removed,
                       const std::vector<std::string>& added, std::string_view said);
+Status why_group_not_tagged(const Inventory& after, const std::string& group,
+                            const std::vector<std::string>& removed, const std::vector<std::string>& added,
+                            std::string_view said);
 /// OK when it is gone.
 Status why_not_removed(const Inventory& after, const VolumeName& name, std::string_view said);
 

@@ -1,5 +1,6 @@
 #include "common/base/first_error.h"
 #include "csi-lvm/volumes/local_volumes.h"
+#include "csi-lvm/volumes/pool_spare.h"
 #include "csi-lvm/volumes/volume_tags.h"
 
 // What LocalVolumes does about changes that were cut off.
@@ -38,6 +39,12 @@ Status LocalVolumes::recover(Patience patience, csi::VolumeHolds* holds) {
   bool removed = false;
   // Before anything is removed: only now LVM knows all devices that belong to it.
   for (const VolumeGroup& group : inventory.groups) first.add(settle(group, patience));
+  for (const VolumeGroup& group : inventory.groups) {
+    for (const PoolSpare& spare : begun_spares(group, cluster_.get())) {
+      removed = true;
+      first.add(pools_.drop_half({group.name, spare.pool}, patience));
+    }
+  }
   // A volume does not go before the snapshots that live by it.
   for (const bool snapshots : {true, false}) {
     for (const VolumeGroup& group : inventory.groups) {

@@ -1,7 +1,6 @@
 #include "csi-lvm/volumes/thin_pools.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "common/csi/answers.h"
 #include "csi-lvm/lvm/lvm_faults.h"
 #include "csi-lvm/volumes/local_volume.h"
+#include "csi-lvm/volumes/pool_spare.h"
 #include "csi-lvm/volumes/volume_tags.h"
 
 namespace holdfast::lvm {
@@ -30,22 +30,6 @@ Room room_of(const VolumeGroup& group, std::uint64_t size_bytes, bool of_spare) 
 
 std::uint64_t whole_extents(std::uint64_t bytes, std::uint64_t extent_bytes) {
   return extents_of(bytes, extent_bytes, 1) * extent_bytes;
-}
-
-// "lvol0", as LVM calls a volume that nobody has named.
-bool is_named_by_lvm(std::string_view name) {
-  constexpr std::string_view kPrefix = "lvol";
-  return name.starts_with(kPrefix) && name.size() > kPrefix.size() &&
-         name.find_first_not_of("0123456789", kPrefix.size()) == std::string_view::npos;
-}
-
-// Whether the volume is what was to be the spare of a pool whose making was cut off.
-bool is_spare_of(const LogicalVolume& pool, const LogicalVolume& volume) {
-  const std::string_view told = pool.tag_value(kSpareTag);
-  std::uint64_t most = 0;
-  std::from_chars(told.data(), told.data() + told.size(), most);
-  return is_named_by_lvm(volume.name) && volume.tags.empty() && volume.layout == Layout::kLinear &&
-         volume.origin.empty() && !volume.open && volume.size_bytes <= most;
 }
 
 }  // namespace
@@ -93,10 +77,9 @@ Result<bool> ThinPools::ensure(const VolumeName& pool, std::uint64_t size_bytes,
   HOLDFAST_TRY(const Turn turn, begin(pool, patience));
   HOLDFAST_CHECK(look(lvm_, book_, patience));
   HOLDFAST_TRY(const VolumeGroup group, book_.group(pool.group));
-  if (const LogicalVolume* left = group.volume(pool.volume); left != nullptr) {
-    if (!is_half_of_ours(*left)) return false;
-    HOLDFAST_CHECK(remove_half(group, *left, patience));
-  }
+  const LogicalVolume* left = group.volume(pool.volume);
+  if (left != nullptr && !is_half_of_ours(*left)) return false;
+  HOLDFAST_CHECK(remove_half(group, pool.volume, patience));
   HOLDFAST_CHECK(make(pool, size_bytes, patience));
   return true;
 }
@@ -108,42 +91,65 @@ Status ThinPools::make(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Pa
   room.new_pool = pool.volume;
   room.pool_bytes = size_bytes;
   HOLDFAST_TRY(const CapacityBook::Promise promise, book_.promise(room));
-  std::vector<std::string> for_a_while{tag(kStateTag, kCreating)};
-  if (std::ranges::none_of(group.volumes, is_named_by_lvm, &LogicalVolume::name)) {
-    for_a_while.push_back(tag(kSpareTag, std::to_string((share.all_bytes - share.data_bytes) / 2)));
-  }
-  NewPool wanted{.name = pool, .size_bytes = share.data_bytes, .tags = for_a_while};
-  wanted.tags.push_back(tag(kPoolTag, kMade));
-  const std::string cluster = cluster_.get();
-  if (!cluster.empty()) wanted.tags.push_back(tag(kClusterTag, cluster));
-  Status made = lvm_.create_pool(wanted, patience);
-  if (made) made = lvm_.change_tags(pool, for_a_while, {}, patience);
+  const PoolSpare spare{
+      .pool = pool.volume, .most_bytes = (share.all_bytes - share.data_bytes) / 2, .cluster = cluster_.get()};
+  const Status made =
+      make_in_turn(group, {.name = pool, .size_bytes = share.data_bytes, .tags = {}}, spare, patience);
   const Result<Inventory> after = look(lvm_, book_, patience);
   if (made) return after ? Status() : Status(tl::unexpected(csi::may_be_left(after.error())));
   const VolumeGroup* seen = after ? after->group(pool.group) : nullptr;
-  const bool left = seen == nullptr || seen->volume(pool.volume) != nullptr;
-  return tl::unexpected(left ? csi::may_be_left(std::move(made).error()) : std::move(made).error());
+  const bool refused = csi::reaction_to(made.error().code) != csi::Reaction::kAskAgain;
+  if (seen == nullptr || seen->volume(pool.volume) != nullptr || !refused ||
+      !remove_half(*seen, pool.volume, patience)) {
+    return tl::unexpected(csi::may_be_left(made.error()));
+  }
+  return made;
+}
+
+Status ThinPools::make_in_turn(const VolumeGroup& group, NewPool wanted, const PoolSpare& spare,
+                               Lvm::Patience patience) {
+  std::vector<std::string> of_group;
+  if (!has_drawn_names(group)) of_group.push_back(spare_tag(spare));
+  HOLDFAST_CHECK(lvm_.change_group_tags(group.name, {}, of_group, patience));
+  const std::string creating = tag(kStateTag, kCreating);
+  wanted.tags = {creating, tag(kPoolTag, kMade)};
+  if (!spare.cluster.empty()) wanted.tags.push_back(tag(kClusterTag, spare.cluster));
+  HOLDFAST_CHECK(lvm_.create_pool(wanted, patience));
+  HOLDFAST_CHECK(lvm_.change_tags(wanted.name, {creating}, {}, patience));
+  return lvm_.change_group_tags(group.name, of_group, {}, patience);
+}
+
+bool ThinPools::is_begun(const VolumeGroup& group, const std::string& pool) const {
+  const LogicalVolume* there = group.volume(pool);
+  if (there != nullptr && is_half_of_ours(*there)) return true;
+  return std::ranges::count(begun_spares(group, cluster_.get()), pool, &PoolSpare::pool) > 0;
 }
 
 Status ThinPools::drop_half(const VolumeName& pool, Lvm::Patience patience) {
   const auto known = book_.group(pool.group);
-  const LogicalVolume* there = known ? known->volume(pool.volume) : nullptr;
-  if (there == nullptr || !is_half_of_ours(*there)) return {};
+  if (!known || !is_begun(*known, pool.volume)) return {};
   HOLDFAST_TRY(const Turn turn, begin(pool, patience));
   // It may have been finished in between.
   HOLDFAST_TRY(const Inventory now, look(lvm_, book_, patience));
   const VolumeGroup* group = now.group(pool.group);
-  const LogicalVolume* left = group == nullptr ? nullptr : group->volume(pool.volume);
-  if (left == nullptr || !is_half_of_ours(*left)) return {};
-  return remove_half(*group, *left, patience);
+  return group == nullptr ? Status() : remove_half(*group, pool.volume, patience);
 }
 
-// The spare first: only the pool's tags tell what it is.
-Status ThinPools::remove_half(const VolumeGroup& group, const LogicalVolume& pool, Lvm::Patience patience) {
-  for (const LogicalVolume& volume : group.volumes) {
-    if (is_spare_of(pool, volume)) HOLDFAST_CHECK(lvm_.remove({group.name, volume.name}, patience));
+// The group's tag goes last: only that tells what the spare is. Beside a whole pool there is nothing of it.
+Status ThinPools::remove_half(const VolumeGroup& group, const std::string& pool, Lvm::Patience patience) {
+  if (!is_begun(group, pool)) return {};
+  const LogicalVolume* there = group.volume(pool);
+  const bool whole = there != nullptr && !is_half_of_ours(*there);
+  std::vector<std::string> tags;
+  for (const PoolSpare& spare : begun_spares(group, cluster_.get())) {
+    if (spare.pool != pool) continue;
+    tags.push_back(spare_tag(spare));
+    for (const LogicalVolume& volume : group.volumes) {
+      if (!whole && may_be(spare, volume)) HOLDFAST_CHECK(lvm_.remove({group.name, volume.name}, patience));
+    }
   }
-  HOLDFAST_CHECK(lvm_.remove({group.name, pool.name}, patience));
+  if (there != nullptr && !whole) HOLDFAST_CHECK(lvm_.remove({group.name, pool}, patience));
+  HOLDFAST_CHECK(lvm_.change_group_tags(group.name, tags, {}, patience));
   HOLDFAST_TRY(const Inventory after, look(lvm_, book_, patience));
   return lvm_.drop_strays(after, patience);
 }

@@ -9,6 +9,7 @@
 #include "csi-lvm/lvm/lvm.h"
 #include "csi-lvm/volumes/capacity.h"
 #include "csi-lvm/volumes/cluster_uid.h"
+#include "csi-lvm/volumes/pool_spare.h"
 
 namespace holdfast::lvm {
 
@@ -22,10 +23,11 @@ struct PoolGrowth {
 
 /// The thin pools of this node that volumes of ours are in, or that were made for them. Thread-safe.
 ///
-///     (none) --lvcreate--> creating --tags changed--> made
+///     (none) --group tagged--> begun --lvcreate--> creating --tags changed--> made --group's tag removed-->
 ///
-/// LVM makes a pool in several writes. One that is `creating` was never given to anybody: cut off, it is
-/// removed with all that belongs to it, by whoever asks for it again and after a start.
+/// LVM makes a pool in several writes, the first of which is of a volume that bears no mark of ours
+/// (pool_spare.h). One that is begun or `creating` was never given to anybody: cut off, it is removed with
+/// all that belongs to it, by whoever asks for it again and after a start.
 class ThinPools {
  public:
   /// All outlive it. Pools are ours when `cluster` made them or has volumes in them.
@@ -53,7 +55,11 @@ class ThinPools {
   class Turn;
   Result<Turn> begin(const VolumeName& pool, Lvm::Patience patience);
   Status make(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience);
-  Status remove_half(const VolumeGroup& group, const LogicalVolume& pool, Lvm::Patience patience);
+  Status make_in_turn(const VolumeGroup& group, NewPool wanted, const PoolSpare& spare,
+                      Lvm::Patience patience);
+  Status remove_half(const VolumeGroup& group, const std::string& pool, Lvm::Patience patience);
+  /// Whether its making was begun, and has not ended.
+  [[nodiscard]] bool is_begun(const VolumeGroup& group, const std::string& pool) const;
   [[nodiscard]] bool is_half_of_ours(const LogicalVolume& volume) const;
   Status tend_pool(const VolumeGroup& group, const LogicalVolume& pool, Lvm::Patience patience);
   Status grow_data(const VolumeGroup& group, const LogicalVolume& pool, Lvm::Patience patience);

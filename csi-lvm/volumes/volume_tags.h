@@ -67,8 +67,7 @@ inline constexpr std::string_view kPodsLife = "pod";
 inline constexpr std::string_view kPoolTag = "csi.pool";
 inline constexpr std::string_view kMade = "made";
 
-/// Of a pool that is being made, when LVM had given no volume of the group a name ("lvol0") before: how many
-/// bytes what is to be the pool's spare may have. LVM makes that under such a name and without tags.
+/// Of a group in which a pool is being made: what its spare may be (pool_spare.h).
 inline constexpr std::string_view kSpareTag = "csi.spare";
 
 /// "KEY=VALUE".

@@ -255,6 +255,20 @@ Status FakeLvm::change_tags(const VolumeName& name, const std::vector<std::strin
   });
 }
 
+Status FakeLvm::change_group_tags(const std::string& name, const std::vector<std::string>& remove,
+                                  const std::vector<std::string>& add, Patience /*patience*/) {
+  for (const std::string& tag : add) HOLDFAST_CHECK(check_tag(tag));
+  return perform_group("change_group_tags", {.group = name, .devices = {}}, [&]() -> Status {
+    VolumeGroup* found = group(name);
+    if (found == nullptr) return why_group_not_tagged(state_, name, remove, add, kRefused);
+    for (const std::string& tag : remove) std::erase(found->tags, tag);
+    for (const std::string& tag : add) {
+      if (std::ranges::find(found->tags, tag) == found->tags.end()) found->tags.push_back(tag);
+    }
+    return {};
+  });
+}
+
 Status FakeLvm::switch_to(const VolumeName& name, bool active) {
   LogicalVolume* found = volume(name);
   const bool refused = found == nullptr || (active ? found->partial : found->open);

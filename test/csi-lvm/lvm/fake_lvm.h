@@ -51,6 +51,8 @@ class FakeLvm final : public Lvm {
   Status extend_metadata(const VolumeName& pool, std::uint64_t size_bytes, Patience patience) override;
   Status change_tags(const VolumeName& name, const std::vector<std::string>& remove,
                      const std::vector<std::string>& add, Patience patience) override;
+  Status change_group_tags(const std::string& group, const std::vector<std::string>& remove,
+                           const std::vector<std::string>& add, Patience patience) override;
   Status activate(const VolumeName& name, Patience patience) override;
   Status activate_all(const std::vector<VolumeName>& names, Patience patience) override;
   Status deactivate(const VolumeName& name, Patience patience) override;

@@ -310,6 +310,22 @@ TEST_CASE_METHOD(Contract, "a volume with a snapshot is not removed, for the sna
   REQUIRE(lvm.remove(named("pvc-1"), kAmple).has_value());
 }
 
+TEST_CASE_METHOD(Contract, "a group bears tags of its own", "[lvm contract]") {
+  const auto tags = [this] { return now().group(kContractGroup)->tags; };
+  const std::vector<std::string> added{"csi.spare=pool0:4194304:8b1f", "rack=7"};
+  for (int i = 0; i < 2; ++i) REQUIRE(lvm.change_group_tags(kContractGroup, {}, added, kAmple).has_value());
+  CHECK(tags() == added);
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(lvm.change_group_tags(kContractGroup, {added[0]}, {}, kAmple).has_value());
+  }
+  CHECK(tags() == std::vector<std::string>{"rack=7"});
+  REQUIRE(lvm.change_group_tags(kContractGroup, {"rack=7"}, {"rack=8"}, kAmple).has_value());
+  CHECK(tags() == std::vector<std::string>{"rack=8"});
+  REQUIRE(lvm.change_group_tags(kContractGroup, tags(), {}, kAmple).has_value());
+  refuses(lvm.change_group_tags("nowhere", {}, {"rack=7"}, kAmple), Code::kNotFound);
+  refuses(lvm.change_group_tags(kContractGroup, {}, {"two words"}, kAmple), Code::kInvalidArgument);
+}
+
 TEST_CASE_METHOD(Contract, "thin volumes share a pool, and a snapshot of one outlives it", "[lvm contract]") {
   refuses(lvm.create(thin("pvc-1", 100 * kExtent, "pool0"), kAmple), Code::kNotFound);
   REQUIRE(lvm.create_pool(pool("pool0", 20 * kExtent), kAmple).has_value());

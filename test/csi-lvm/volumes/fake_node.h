@@ -67,6 +67,7 @@ struct Node {
     state = lvm.look(kNow).value();
     return state.group("vg")->volume(name);
   }
+  std::vector<std::string> tags_of_group() { return lvm.look(kNow)->group("vg")->tags; }
   std::uint64_t free_extents() { return lvm.look(kNow)->group("vg")->free_bytes / kExtent; }
   void refuses(const Status& done, Code code) const {
     REQUIRE_FALSE(done.has_value());

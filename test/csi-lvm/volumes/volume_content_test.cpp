@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "csi-lvm/volumes/content_copy.h"
+#include "csi-lvm/volumes/pool_spare.h"
 #include "csi-lvm/volumes/volume_tags.h"
 #include "test/block/fake_block_device.h"
 #include "test/catch.h"
@@ -333,39 +334,113 @@ TEST_CASE_METHOD(Node, "a pool is made when it is first asked for, if it is said
   CHECK(volume("pool0") != nullptr);
 }
 
-// LVM, killed while it makes a pool, leaves it in one of several forms, and what was to be its spare.
+// LVM, killed while it makes a pool, leaves it in one of several forms, and what was to be its spare: that
+// alone at first.
 TEST_CASE("a pool whose making was cut off is made anew, and goes after a start", "[lvm pools]") {
+  enum class Left { kNothing, kPlain, kPool };
   const bool starts = GENERATE(false, true);
-  const bool plain = GENERATE(false, true);
   const bool spare = GENERATE(false, true);
-  CAPTURE(starts, plain, spare);
+  const Left left = GENERATE(Left::kNothing, Left::kPlain, Left::kPool);
+  CAPTURE(starts, spare, static_cast<int>(left));
   Node node;
   VolumeRequest wanted = Node::request("pvc-1", 40 * kMiB);
   wanted.parameters = Node::parameters({{"thinPool", "pool0"}, {"thinPoolSize", "200Mi"}});
-  node.lvm.after = [](std::string_view verb, const VolumeName&) {
+  auto& killed = left == Left::kNothing ? node.lvm.before : node.lvm.after;
+  killed = [](std::string_view verb, const VolumeName&) {
     return verb == "create_pool" ? Status(fail(Code::kAborted, "killed")) : Status{};
   };
   node.refuses(node.volumes.create(wanted, kNow), Code::kAborted);
-  node.lvm.after = nullptr;
-  REQUIRE(node.volume("pool0") != nullptr);
-  node.lvm.change({"vg", "pool0"}, [plain](LogicalVolume& pool) {
-    pool.active = false;
-    pool.data_percent = pool.metadata_percent = std::nullopt;
-    if (plain) pool.layout = Layout::kLinear;
-  });
+  killed = nullptr;
+  if (left != Left::kNothing) {
+    node.lvm.change({"vg", "pool0"}, [left](LogicalVolume& pool) {
+      pool.active = false;
+      pool.data_percent = pool.metadata_percent = std::nullopt;
+      if (left == Left::kPlain) pool.layout = Layout::kLinear;
+    });
+  }
   if (spare) {
     REQUIRE(node.lvm.create({.name = {"vg", "lvol0"}, .size_bytes = kExtent, .pool = {}, .tags = {}}, kNow)
                 .has_value());
   }
-  if (plain) CHECK(node.volumes.find("pool0", kNow).error().code == Code::kNotFound);
+  CHECK(node.volumes.find("pool0", kNow).error().code == Code::kNotFound);
   if (starts) {
     REQUIRE(node.volumes.recover(kNow).has_value());
     CHECK(node.free_extents() == 200);
+    CHECK(node.tags_of_group().empty());
   }
   REQUIRE(node.volumes.create(wanted, kNow).has_value());
   CHECK(node.volume("lvol0") == nullptr);
+  CHECK(node.tags_of_group().empty());
   CHECK(node.volume("pool0")->tags == std::vector<std::string>{"csi.pool=made", "csi.cluster=cluster-1"});
   CHECK(node.free_extents() == 148);
+}
+
+// The program, killed before it has taken its mark from the group: nothing beside the pool is of its making.
+TEST_CASE_METHOD(Node, "beside a pool that is whole a volume that LVM has named is somebody's",
+                 "[lvm pools]") {
+  VolumeRequest wanted = request("pvc-1", 40 * kMiB);
+  wanted.parameters = parameters({{"thinPool", "pool0"}, {"thinPoolSize", "200Mi"}});
+  const bool starts = GENERATE(false, true);
+  int changes = 0;
+  lvm.before = [&changes](std::string_view verb, const VolumeName&) {
+    const bool second = verb == "change_group_tags" && ++changes == 2;
+    return second ? Status(fail(Code::kAborted, "killed")) : Status{};
+  };
+  refuses(volumes.create(wanted, kNow), Code::kAborted);
+  lvm.before = nullptr;
+  REQUIRE(tags_of_group() == std::vector<std::string>{"csi.spare=pool0:4194304:cluster-1"});
+  REQUIRE(lvm.create({.name = {"vg", "lvol0"}, .size_bytes = kExtent, .pool = {}, .tags = {}}, kNow));
+  if (starts) REQUIRE(volumes.recover(kNow).has_value());
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+  CHECK(volume("lvol0") != nullptr);
+  CHECK(tags_of_group().empty());
+}
+
+TEST_CASE_METHOD(Node, "a pool that is refused leaves no mark on its group", "[lvm pools]") {
+  VolumeRequest wanted = request("pvc-1", 40 * kMiB);
+  wanted.parameters = parameters({{"thinPool", "pool0"}, {"thinPoolSize", "200Mi"}});
+  lvm.before = [](std::string_view verb, const VolumeName&) {
+    return verb == "create_pool" ? Status(fail(Code::kResourceExhausted, "no room")) : Status{};
+  };
+  refuses(volumes.create(wanted, kNow), Code::kResourceExhausted);
+  CHECK(tags_of_group().empty());
+}
+
+TEST_CASE("a group's tag tells of a pool that is being made, or of nothing", "[lvm pools]") {
+  struct Case {
+    const char* text;
+    bool told;
+  };
+  const Case cases[] = {
+      {"csi.spare=pool0:4194304:", true},
+      {"csi.spare=pool0:4194304:other", false},
+      {"csi.spare=pool0:4194304:a:b", false},
+      {"csi.spare=pool0:4194304", true},
+      {"csi.spare=pool0", false},
+      {"csi.spare=pool0:", false},
+      {"csi.spare=pool0:-1:", false},
+      {"csi.spare=pool0:4194304x:", false},
+      {"csi.spare=pool0:99999999999999999999999:", false},
+      {"csi.spare=:4194304:", false},
+      {"csi.spare=../pool0:4194304:", false},
+      {"csi.spare=pool0_tdata:4194304:", false},
+      {"csi.spare", false},
+      {"csi.spares=pool0:4194304:", false},
+      {"", false},
+  };
+  for (const Case& each : cases) {
+    DYNAMIC_SECTION("'" << each.text << "'") {
+      VolumeGroup group;
+      group.tags = {"rack=7", each.text};
+      const auto found = begun_spares(group, "");
+      CHECK(found.size() == (each.told ? 1 : 0));
+      if (each.told) CHECK(found.at(0) == PoolSpare{.pool = "pool0", .most_bytes = 4194304, .cluster = ""});
+    }
+  }
+  const PoolSpare spare{.pool = "pool-0", .most_bytes = 8, .cluster = "8b1f:x"};
+  VolumeGroup group;
+  group.tags = {spare_tag(spare)};
+  CHECK(begun_spares(group, "8b1f:x") == std::vector<PoolSpare>{spare});
 }
 
 TEST_CASE_METHOD(Node, "a volume that LVM has named for somebody else is no spare of a pool", "[lvm pools]") {

@@ -81,14 +81,17 @@ class Node:
 
     def volumes(self):
         """A line for each logical volume, hidden ones too."""
-        report = self._worker.report("lvs", "--all --units b --reportformat json -o lv_name,lv_size,lv_tags,lv_attr")
+        return self._rows("lvs", "lv", "--all --units b -o lv_name,lv_size,lv_tags,lv_attr")
+
+    def _rows(self, verb, table, words):
+        report = self._worker.report(verb, words + " --reportformat json")
         # LVM may talk in between: of disks that the killed command has not written to.
         lines = (line for line in report.splitlines() if line.strip()[:1] in tuple('{}[],"'))
-        rows = json.loads("".join(lines))["report"][0]["lv"]
+        rows = json.loads("".join(lines))["report"][0][table]
         return sorted(DRAWN.sub("*", " ".join(row.values())) for row in rows)
 
     def state(self):
-        return {"volumes": self.volumes(), "devices": devices(), "mounts": mounts(), "folders": folders()}
+        return {"volumes": self.volumes(), "groups": self._rows("vgs", "vg", "-o vg_name,vg_tags"), "devices": devices(), "mounts": mounts(), "folders": folders()}
 
     def remove_pool(self, name):
         """Where there is one, which the next life makes anew. Volumes in it are amiss, and go too."""
