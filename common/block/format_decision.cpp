@@ -104,6 +104,10 @@ FormatDecision decide_on(const FormatQuestion& asked, const HoldsData&) {
 
 }  // namespace
 
+bool is_unused(const Provenance& provenance) {
+  return provenance.kind == Kind::kNew || provenance.kind == Kind::kFormatting;
+}
+
 std::string to_string(const Provenance& provenance) {
   switch (provenance.kind) {
     case Kind::kNew:

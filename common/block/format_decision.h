@@ -27,6 +27,9 @@ struct Provenance {
   bool operator==(const Provenance&) const = default;
 };
 
+/// Whether it says that nobody was ever given the volume, so that it is formatted over what a mkfs has left.
+[[nodiscard]] bool is_unused(const Provenance& provenance);
+
 /// "new", "formatting", "formatted:<uuid>", "maybe"; "" for kNone.
 [[nodiscard]] std::string to_string(const Provenance& provenance);
 /// A text that is none of these, also one of a later version, is kMaybe: it proves nothing.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/csi/answers.h"
 #include "common/csi/proto/csi.pb.h"
 #include "common/csi/wire/publish_arguments.h"
 
@@ -15,6 +16,22 @@ bool is_of(const mount::MountEntry& entry, const mount::Mounts& mounts) {
     return each.type == entry.type && each.major == entry.major && each.minor == entry.minor;
   });
 }
+
+// Forwards to another, and remembers whether a format has ended.
+class NotedRecord final : public block::ProvenanceRecord {
+ public:
+  explicit NotedRecord(block::ProvenanceRecord& record) : record_(record) {}
+  Status write(const block::Provenance& provenance) override {
+    HOLDFAST_CHECK(record_.write(provenance));
+    formatted_ = provenance.kind == block::Provenance::Kind::kFormatted;
+    return {};
+  }
+  [[nodiscard]] bool formatted() const { return formatted_; }
+
+ private:
+  block::ProvenanceRecord& record_;
+  bool formatted_ = false;
+};
 
 // Names that are not below its folder are what the mounter refuses to look at.
 Result<bool> is_below(mount::Mounter& mounter, const std::string& target) {
@@ -57,10 +74,27 @@ Status DeviceStager::stage(const csi::Call& call, const csi::v1::NodeStageVolume
   HOLDFAST_TRY(const mount::Mounts mounts, own_mounts(parts_.mounter, volume.device));
   HOLDFAST_CHECK(check_use(mounts, /*raw=*/false, request.volume_id()));
   const mount::MountEntry* used = there ? &*there : whole_mount(mounts);
-  if (used != nullptr) return mount_as_used(request, volume, wanted, *used);
-  HOLDFAST_TRY(const std::string fs_type, parts_.preparer.prepare(wanted, record, patience_of(call),
+  if (used != nullptr) {
+    if (block::is_unused(wanted.provenance)) {
+      HOLDFAST_CHECK(record.write({.kind = block::Provenance::Kind::kMaybe, .uuid = {}}));
+    }
+    return mount_as_used(request, volume, wanted, *used);
+  }
+  NotedRecord noted(record);
+  HOLDFAST_TRY(const std::string fs_type, parts_.preparer.prepare(wanted, noted, patience_of(call),
                                                                   [&call] { return call.cancelled(); }));
-  return mount(request, volume, fs_type);
+  Status mounted = mount(request, volume, fs_type);
+  if (noted.formatted() && is_refused(mounted, volume.device)) {
+    HOLDFAST_CHECK(record.write({.kind = block::Provenance::Kind::kFormatting, .uuid = {}}));
+  }
+  return mounted;
+}
+
+// One that is late may come after its call.
+bool DeviceStager::is_refused(const Status& mounted, const std::string& device) {
+  if (mounted || csi::reaction_to(mounted.error().code) == csi::Reaction::kAskAgain) return false;
+  const auto mounts = parts_.mounter.mounts_of(device);
+  return mounts && mounts->empty();
 }
 
 Status DeviceStager::mount_as_used(const csi::v1::NodeStageVolumeRequest& request, const DeviceVolume& volume,

@@ -61,7 +61,10 @@ class DeviceStager {
 
   /// Of a volume with a file system. `wanted` and `record` as VolumePreparer::prepare() takes them; neither
   /// is looked at when the device is mounted already, here or elsewhere below kubelet's folder: a pod uses
-  /// it. Errors: kAlreadyExists when it is mounted as something else; kFailedPrecondition while it is used
+  /// it, so that what is known of it becomes `maybe` where that would still have it formatted. When the first
+  /// mount of what was formatted in this very call is refused, it may be formatted again: nobody has seen it,
+  /// and another mkfs may make what can be mounted. Errors: kAlreadyExists when it is mounted as something
+  /// else; kFailedPrecondition while it is used
   /// raw, or by the host; those of prepare(), Mounter::stage() and grow.
   Status stage(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                const DeviceVolume& volume, const block::PrepareRequest& wanted,
@@ -92,6 +95,8 @@ class DeviceStager {
  private:
   Status mount(const csi::v1::NodeStageVolumeRequest& request, const DeviceVolume& volume,
                const std::string& fs_type);
+  /// Whether the first mount of a new file system was refused, for good, and nobody has it.
+  [[nodiscard]] bool is_refused(const Status& mounted, const std::string& device);
   Status mount_as_used(const csi::v1::NodeStageVolumeRequest& request, const DeviceVolume& volume,
                        const block::PrepareRequest& wanted, const mount::MountEntry& used);
   Status bind(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,

@@ -243,7 +243,8 @@ Status ClusterController::expand_volume(const csi::Call& call,
                  context_.volumes.grow(id, required, limit, time, std::move(done));
                }));
   response.set_capacity_bytes(static_cast<std::int64_t>(grown.volume.size_bytes));
-  response.set_node_expansion_required(!request.volume_capability().has_block());
+  // The clear device of an encrypted one does not grow by itself.
+  response.set_node_expansion_required(!request.volume_capability().has_block() || grown.volume.encrypted);
   return {};
 }
 

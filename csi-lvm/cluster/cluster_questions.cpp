@@ -29,11 +29,14 @@ std::vector<std::string> by_room(const ClusterState& state) {
 
 const char* to_string(VolumeKind kind) { return kind == VolumeKind::kVolume ? "volume" : "snapshot"; }
 
+bool is_encrypted(const LogicalVolumeSpec& spec) {
+  const auto told = spec.parameters.find("encrypted");
+  return told != spec.parameters.end() && told->second == "true";
+}
+
 // As needs_files() of its volume on the node.
 bool needs_files(const LogicalVolumeSpec& spec) {
-  const auto encrypted = spec.parameters.find("encrypted");
-  if (encrypted != spec.parameters.end() && encrypted->second == "true") return false;
-  return !spec.block && !spec.parameters.contains("thinPool");
+  return !is_encrypted(spec) && !spec.block && !spec.parameters.contains("thinPool");
 }
 
 bool is_told(const LogicalVolumeObject& object) {
@@ -75,6 +78,7 @@ ToldVolume tell_of(const ClusterState& state, const LogicalVolumeObject& object,
   out.volume.from_snapshot = object.spec.source_kind == VolumeKind::kSnapshot;
   out.volume.taken = object.status.taken;
   out.volume.files_only = needs_files(object.spec);
+  out.volume.encrypted = is_encrypted(object.spec);
   out.place = object.spec.node;
   const auto storage = state.storages().find(object.spec.node);
   if (storage != state.storages().end()) {

@@ -173,6 +173,10 @@ Status LvmController::expand_volume(const csi::Call& call,
                                                          bytes(range.limit_bytes()), patience_of(call)));
   response.set_capacity_bytes(static_cast<std::int64_t>(size));
   response.set_node_expansion_required(!request.volume_capability().has_block());
+  if (request.volume_capability().has_block()) {
+    HOLDFAST_TRY(const LocalVolume grown, volumes_.locate(request.volume_id(), patience_of(call)));
+    response.set_node_expansion_required(grown.encrypted);  // its clear device does not grow by itself
+  }
   return {};
 }
 

@@ -55,8 +55,15 @@ Result<LocalVolume> LvmNode::find(const csi::Call& call, const std::string& id) 
   HOLDFAST_TRY(LocalVolume volume, parts_.volumes.locate(id, patience_of(call)));
   if (volume.taken != 0) return fail(Code::kNotFound, id + " is a snapshot, not a volume");
   const std::scoped_lock lock(mutex_);
-  known_[id] = {volume.name, used_device(volume), volume.files_only};
+  known_[id] = known_of(volume);
   return volume;
+}
+
+LvmNode::Known LvmNode::known_of(const LocalVolume& volume) {
+  // An encrypted one is given only when its encryption is made, and told then.
+  const bool unused = !volume.encrypted && block::is_unused(block::parse_provenance(volume.content));
+  return {
+      .name = volume.name, .device = used_device(volume), .files_only = volume.files_only, .unused = unused};
 }
 
 Result<LvmNode::Known> LvmNode::known(const csi::Call& call, const std::string& id) {
@@ -66,7 +73,7 @@ Result<LvmNode::Known> LvmNode::known(const csi::Call& call, const std::string& 
     if (found != known_.end()) return found->second;
   }
   HOLDFAST_TRY(const LocalVolume volume, find(call, id));
-  return Known{volume.name, used_device(volume), volume.files_only};
+  return known_of(volume);
 }
 
 void LvmNode::forget(const std::string& id) {
@@ -86,7 +93,14 @@ Status LvmNode::stage_volume(const csi::Call& call, const csi::v1::NodeStageVolu
     // From now on a cluster's controller must not take it for unused.
     HOLDFAST_CHECK(parts_.lvm.change_tags(volume.name, {}, {tag(kPublishedTag, kYes)}, patience_of(call)));
   }
-  if (request.volume_capability().has_block()) return stage_raw(call, request, volume);
+  Status staged = request.volume_capability().has_block() ? stage_raw(call, request, volume)
+                                                          : stage_files(call, request, volume);
+  if (!staged) close_unused(volume, call);
+  return staged;
+}
+
+Status LvmNode::stage_files(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
+                            const LocalVolume& volume) {
   HOLDFAST_TRY(const block::PrepareRequest wanted, prepare_request_of(request, volume));
   VolumeRecord record(parts_.lvm, volume, patience_of(call));
   return stager_.stage(call, request,
@@ -99,16 +113,25 @@ Status LvmNode::stage_volume(const csi::Call& call, const csi::v1::NodeStageVolu
 
 Status LvmNode::stage_raw(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                           const LocalVolume& volume) {
-  VolumeRecord record(parts_.lvm, volume, patience_of(call));
   if (volume.encrypted) {
+    VolumeRecord record(parts_.lvm, volume, patience_of(call));
     HOLDFAST_TRY(const block::PrepareRequest wanted, prepare_request_of(request, volume));
     HOLDFAST_CHECK(
         parts_.preparer.prepare(wanted, record, patience_of(call), [&call] { return call.cancelled(); }));
-  } else if (volume.content == "new") {
-    // From now on nobody can tell what is on it; a cluster's controller must not take it for unused.
-    HOLDFAST_CHECK(record.write({block::Provenance::Kind::kMaybe, {}}));
   }
+  HOLDFAST_CHECK(begin_raw_use(call, volume));
   parts_.stats.add(request.volume_id(), used_device(volume));
+  return {};
+}
+
+Status LvmNode::begin_raw_use(const csi::Call& call, const LocalVolume& volume) {
+  if (!known_of(volume).unused) return {};
+  VolumeRecord record(parts_.lvm, volume, patience_of(call));
+  HOLDFAST_CHECK(record.write({block::Provenance::Kind::kMaybe, {}}));
+  const std::scoped_lock lock(mutex_);
+  for (auto& [id, known] : known_) {
+    if (known.name == volume.name) known.unused = false;
+  }
   return {};
 }
 
@@ -128,24 +151,27 @@ Status LvmNode::unstage_volume(const csi::Call& call, const csi::v1::NodeUnstage
     if (!volume) return tl::unexpected(volume.error());
     device = volume->device;
   }
-  HOLDFAST_CHECK(unmount_other_stagings(target, device));
+  HOLDFAST_TRY(const std::vector<std::string> others, other_stagings(target, device));
+  // A late call for a path that was given up: what is staged elsewhere is in use.
+  if (!there && !others.empty()) return {};
+  for (const std::string& other : others) HOLDFAST_CHECK(parts_.mounter.unpublish(other));
   HOLDFAST_CHECK(stager_.unstage(target, device));
   HOLDFAST_CHECK(close(device, call));
   forget(request.volume_id());
   return {};
 }
 
-// Not while a pod has it: then nothing is unmounted, and unstaging is refused.
-Status LvmNode::unmount_other_stagings(const std::string& target, const std::string& device) {
+// While a pod has it nothing is unmounted, and unstaging is refused.
+Result<std::vector<std::string>> LvmNode::other_stagings(const std::string& target,
+                                                         const std::string& device) {
   HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
   std::vector<std::string> others;
   for (const mount::MountEntry& entry : mounts) {
     if (entry.target == target) continue;
-    if (!staging::is_global_mount(entry.target)) return {};
+    if (!staging::is_global_mount(entry.target)) return std::vector<std::string>();
     others.push_back(entry.target);
   }
-  for (const std::string& other : others) HOLDFAST_CHECK(parts_.mounter.unpublish(other));
-  return {};
+  return others;
 }
 
 // What is no clear device is left as it is.
@@ -153,6 +179,14 @@ Status LvmNode::close(const std::string& device, const csi::Call& call) {
   const std::string folder = block::clear_path("");
   if (!device.starts_with(folder)) return {};
   return parts_.encryption.close(device.substr(folder.size()), patience_of(call));
+}
+
+// Kubelet need not call unstage for what was never staged, and an open one could not be deleted.
+void LvmNode::close_unused(const LocalVolume& volume, const csi::Call& call) {
+  if (!volume.encrypted) return;
+  const auto mounts = parts_.mounter.mounts_of(used_device(volume));
+  // One that is in use otherwise is not closed by this either.
+  if (mounts && mounts->empty()) static_cast<void>(close(used_device(volume), call));
 }
 
 Status LvmNode::publish_volume(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
@@ -164,6 +198,11 @@ Status LvmNode::publish_staged(const csi::Call& call, const csi::v1::NodePublish
   HOLDFAST_CHECK(check_capability(request.volume_capability()));
   HOLDFAST_TRY(const Known volume, known(call, request.volume_id()));
   HOLDFAST_CHECK(check_raw_use(request.volume_id(), volume.files_only, request.volume_capability()));
+  if (request.volume_capability().has_block() && volume.unused) {
+    // It was not staged, or is not by what is remembered.
+    HOLDFAST_TRY(const LocalVolume now, find(call, request.volume_id()));
+    HOLDFAST_CHECK(begin_raw_use(call, now));
+  }
   return stager_.publish(call, request, volume.device);
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "common/block/encryption.h"
 #include "common/block/preparer.h"
@@ -75,6 +76,7 @@ class LvmNode final : public csi::NodeDriver {
     VolumeName name;
     std::string device;  ///< used_device()
     bool files_only = false;
+    bool unused = false;  ///< by its record nobody was given it
   };
 
   /// As LVM tells it now. Errors: those of LocalVolumes::locate(); kNotFound for a snapshot.
@@ -85,10 +87,18 @@ class LvmNode final : public csi::NodeDriver {
   /// Whether what is published raw at the target is another volume's device.
   bool is_other_device(const csi::Call& call, const csi::v1::NodeUnpublishVolumeRequest& request);
 
+  static Known known_of(const LocalVolume& volume);
+  Status stage_files(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
+                     const LocalVolume& volume);
   Status stage_raw(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                    const LocalVolume& volume);
-  /// Where kubelet has the volume staged at other paths too.
-  Status unmount_other_stagings(const std::string& target, const std::string& device);
+  /// From here on nobody can tell what is on it: it is never formatted without being asked for that, and a
+  /// cluster's controller must not take it for unused.
+  Status begin_raw_use(const csi::Call& call, const LocalVolume& volume);
+  /// Where kubelet has the volume staged besides `target`; nowhere while a pod has it.
+  Result<std::vector<std::string>> other_stagings(const std::string& target, const std::string& device);
+  /// The clear device of a volume whose staging has failed, unless somebody has it.
+  void close_unused(const LocalVolume& volume, const csi::Call& call);
   Status close(const std::string& device, const csi::Call& call);
   Status publish_staged(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request);
   Status publish_inline(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request);

@@ -278,6 +278,22 @@ TEST_CASE_METHOD(Driver, "a volume that grows needs its node only for a file sys
   }
 }
 
+// Its clear device is made larger on the node.
+TEST_CASE_METHOD(Driver, "an encrypted raw volume that grows needs its node", "[lvm driver]") {
+  VolumeRequest wanted;
+  wanted.name = "pvc-2";
+  wanted.block = true;
+  wanted.parameters = parse_parameters({{"vgName", "vg"}, {"encrypted", "true"}}, true).value();
+  wanted.required_bytes = 8 * kMiB;
+  REQUIRE(volumes.create(wanted, Lvm::Patience{1000}).has_value());
+  csi::v1::ControllerExpandVolumeResponse response;
+  const auto request = message<csi::v1::ControllerExpandVolumeRequest>(
+      "volume_id: 'pvc-2' capacity_range { required_bytes: 12582912 } volume_capability { block {} "
+      "access_mode { mode: SINGLE_NODE_WRITER } }");
+  REQUIRE(controller.expand_volume(call, request, response).has_value());
+  CHECK(response.node_expansion_required());
+}
+
 TEST_CASE_METHOD(Driver, "capabilities are confirmed, or it is said which cannot be", "[lvm driver]") {
   make("pvc-1");
   for (const bool fits : {true, false}) {

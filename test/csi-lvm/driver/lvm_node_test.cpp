@@ -32,7 +32,8 @@ class FakePreparer final : public block::VolumePreparer {
                               std::chrono::milliseconds, const std::function<bool()>&) override {
     asked.push_back(request);
     if (fault) return tl::unexpected(*fault);
-    if (request.provenance.kind == block::Provenance::Kind::kNew) {
+    if (request.provenance.kind == block::Provenance::Kind::kNew ||
+        request.provenance.kind == block::Provenance::Kind::kFormatting) {
       HOLDFAST_CHECK(record.write({block::Provenance::Kind::kFormatting, {}}));
       HOLDFAST_CHECK(record.write({block::Provenance::Kind::kFormatted, "u-1"}));
     }
@@ -151,6 +152,11 @@ struct NodeScene {
                                "' capacity_range { required_bytes: " + std::to_string(bytes) + " }"),
                            response));
     return response.capacity_bytes();
+  }
+  void set_content(const std::string& id, const std::string& content) {
+    REQUIRE(
+        lvm.change_tags({"vg", id}, {tag(kContentTag, content_tag(id))}, {tag(kContentTag, content)}, kNow)
+            .has_value());
   }
   std::string content_tag(const std::string& id) {
     return std::string(lvm.look(kNow)->group("vg")->volume(id)->tag_value(kContentTag));
@@ -288,6 +294,54 @@ TEST_CASE_METHOD(NodeScene, "a volume that somebody has mounted is staged withou
   REQUIRE(stage("pvc-1").has_value());
   CHECK(preparer.asked.size() == 1);
   CHECK(mounter.entry_at(kStaging).value().has_value());
+}
+
+// Another mkfs may make what can be mounted, and nobody has seen what this one has made.
+TEST_CASE_METHOD(NodeScene, "a volume whose first mount is refused may be formatted again", "[lvm driver]") {
+  mounter.before = [](std::string_view verb, const std::string&) -> Status {
+    if (verb == "mount") return fail(Code::kInvalidArgument, "mount: Invalid argument");
+    return {};
+  };
+  for (int i = 0; i < 2; ++i) {
+    refuses(stage("pvc-1"), Code::kInvalidArgument);
+    CHECK(content_tag("pvc-1") == "formatting");
+  }
+  mounter.before = [](auto&&...) { return Status{}; };
+  REQUIRE(stage("pvc-1").has_value());
+  CHECK(content_tag("pvc-1") == "formatted:u-1");
+  CHECK(preparer.asked.size() == 3);
+}
+
+TEST_CASE_METHOD(NodeScene, "what may have been mounted is not formatted again", "[lvm driver]") {
+  const auto refuse_stage = [this](Code code) {
+    mounter.before = [code](std::string_view verb, const std::string&) -> Status {
+      if (verb == "mount") return fail(code, "mount");
+      return {};
+    };
+  };
+  SECTION("the mount is late") {
+    refuse_stage(Code::kDeadlineExceeded);
+    refuses(stage("pvc-1"), Code::kDeadlineExceeded);
+  }
+  SECTION("it was formatted before") {
+    set_content("pvc-1", "formatted:u-1");
+    refuse_stage(Code::kInvalidArgument);
+    refuses(stage("pvc-1"), Code::kInvalidArgument);
+  }
+  SECTION("it is mounted, and did not grow") {
+    fault_of_grow = Error{Code::kInternal, 0, "resize"};
+    refuses(stage("pvc-1"), Code::kInternal);
+  }
+  CHECK(content_tag("pvc-1") == "formatted:u-1");
+}
+
+TEST_CASE_METHOD(NodeScene, "what is mounted is none that may be formatted, whatever its tag says",
+                 "[lvm driver]") {
+  const std::string unused = GENERATE("new", "formatting");
+  REQUIRE(stage("pvc-1").has_value());
+  set_content("pvc-1", unused);
+  REQUIRE(stage("pvc-1").has_value());
+  CHECK(content_tag("pvc-1") == "maybe");
 }
 
 TEST_CASE_METHOD(NodeScene, "a volume that could not be grown is grown when it is staged again",
@@ -432,6 +486,16 @@ TEST_CASE_METHOD(NodeScene, "a volume that is staged at two paths is unstaged at
   CHECK(unstage("pvc-1").has_value());
 }
 
+// A late call of a kubelet that has moved its folder.
+TEST_CASE_METHOD(NodeScene, "unstaging where a volume is not staged leaves it where it is", "[lvm driver]") {
+  REQUIRE(stage("pvc-1").has_value());
+  REQUIRE(unstage("pvc-1", "/kubelet/plugins/kubernetes.io/csi/driver/2/globalmount").has_value());
+  CHECK(mounter.entry_at(kStaging).value().has_value());
+  REQUIRE(publish("pvc-1", kTarget).has_value());
+  refuses(unstage("pvc-1", "/kubelet/plugins/kubernetes.io/csi/driver/2/globalmount"),
+          Code::kFailedPrecondition);
+}
+
 TEST_CASE_METHOD(NodeScene, "unstaging succeeds when nobody has the device any more", "[lvm driver]") {
   make("pvc-2");
   REQUIRE(stage("pvc-1").has_value());
@@ -498,6 +562,31 @@ TEST_CASE_METHOD(RawScene, "a raw volume is published as its device, and unstage
   refuses(unstage("raw-1"), Code::kFailedPrecondition);
   REQUIRE(unpublish("raw-1", kTarget).has_value());
   CHECK(unstage("raw-1").has_value());
+}
+
+// What the pod has written would be formatted over when the volume is next staged for files.
+TEST_CASE_METHOD(RawScene, "a volume that was given raw is never formatted without being asked",
+                 "[lvm driver]") {
+  const std::string unused = GENERATE("new", "formatting");
+  const bool staged = GENERATE(true, false);
+  CAPTURE(unused, staged);
+  if (unused != "new") set_content("raw-1", unused);
+  if (staged) REQUIRE(stage("raw-1", as_block).has_value());
+  REQUIRE(publish("raw-1", kTarget, as_block).has_value());
+  CHECK(content_tag("raw-1") == "maybe");
+  REQUIRE(unpublish("raw-1", kTarget).has_value());
+  const int looks = lvm.looks;
+  REQUIRE(publish("raw-1", kTarget, as_block).has_value());
+  CHECK(lvm.looks == looks);
+}
+
+TEST_CASE_METHOD(RawScene, "a failed format does not hide that a volume was given raw after it",
+                 "[lvm driver]") {
+  preparer.fault = Error{Code::kInternal, 0, "mkfs"};
+  refuses(stage("raw-1"), Code::kInternal);
+  set_content("raw-1", "formatting");  // as the real one leaves it
+  REQUIRE(stage("raw-1", as_block).has_value());
+  CHECK(content_tag("raw-1") == "maybe");
 }
 
 TEST_CASE_METHOD(RawScene, "a volume is not used raw and by its file system at a time", "[lvm driver]") {
@@ -571,6 +660,23 @@ TEST_CASE_METHOD(EncryptedScene, "an encrypted volume is unstaged when it is clo
   encryption.fault.reset();
   REQUIRE(unstage("pvc-2").has_value());
   CHECK(encryption.closed == std::vector<std::string>{mapping});
+}
+
+TEST_CASE_METHOD(EncryptedScene, "an encrypted volume that could not be staged is closed again",
+                 "[lvm driver]") {
+  const std::string with_secret = use("mount {}", "SINGLE_NODE_WRITER") + secret;
+  mounter.before = [](std::string_view verb, const std::string&) -> Status {
+    if (verb == "mount") return fail(Code::kInvalidArgument, "mount: Invalid argument");
+    return {};
+  };
+  refuses(stage("pvc-2", with_secret), Code::kInvalidArgument);
+  CHECK(encryption.closed == std::vector<std::string>{mapping});
+  mounter.before = [](auto&&...) { return Status{}; };
+  REQUIRE(stage("pvc-2", with_secret).has_value());
+  // It is in use: what fails now leaves it open.
+  refuses(stage("pvc-2", use("mount { fs_type: 'xfs' }", "SINGLE_NODE_WRITER") + secret),
+          Code::kAlreadyExists);
+  CHECK(encryption.closed.size() == 1);
 }
 
 TEST_CASE_METHOD(EncryptedScene, "a raw volume that is encrypted is published as its clear device",
