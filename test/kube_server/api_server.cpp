@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -155,7 +156,21 @@ std::optional<ApiCall> ApiServer::call_of(const ServerRequest& request) const {
   if (kind == kinds_.end()) {
     return std::nullopt;
   }
-  return ApiCall{.verb = verb_of(request, *path), .kind = *kind, .path = *path, .request = request};
+  return ApiCall{.verb = verb_of(request, *path),
+                 .kind = *kind,
+                 .path = *path,
+                 .request = request,
+                 .user = user_of(request)};
+}
+
+void ApiServer::know_user(std::string token, json user) { users_[std::move(token)] = std::move(user); }
+
+json ApiServer::user_of(const ServerRequest& request) const {
+  constexpr std::string_view kBearer = "Bearer ";
+  const auto given = request.headers.find("authorization");
+  const bool has_token = given != request.headers.end() && given->second.starts_with(kBearer);
+  const auto found = users_.find(has_token ? given->second.substr(kBearer.size()) : "");
+  return found == users_.end() ? json{{"username", "system:anonymous"}} : found->second;
 }
 
 Reply ApiServer::other_page(const ServerRequest& request) const {
@@ -270,11 +285,12 @@ ApiCall ApiServer::admin_call(const std::string& method, const std::string& path
   request.method = method;
   request.path = path;
   request.headers = {{"user-agent", "kube-apiserver"}, {"content-type", "application/merge-patch+json"}};
-  const auto call = call_of(request);
+  auto call = call_of(request);
   if (!call) {
     std::terminate();  // the test is wrong
   }
-  return *call;
+  call->user = {{"username", "system:admin"}};
+  return *std::move(call);
 }
 
 StoredObject ApiServer::put(const std::string& path, const json& object) {

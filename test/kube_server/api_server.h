@@ -2,7 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +40,10 @@ class ApiServer {
   void clear_faults() { faults_.clear(); }
   /// Who does not send it is refused: 401 with another, 403 with none. Empty: nobody is.
   void require_token(std::string token) { token_ = std::move(token); }
+  /// Who sends this token is `user` (a UserInfo of authentication.k8s.io/v1); an empty one: who sends none.
+  void know_user(std::string token, nlohmann::json user);
+  /// The ValidatingAdmissionPolicies of a manifest that are bound there hold from now on.
+  void admit_by(const std::string& manifest) { verbs_.admission().add(manifest); }
   /// History and continue tokens from before are gone: 410 for those who come with them.
   void compact();
   /// Definitions that are created from now on are served only when establish() is called.
@@ -63,6 +68,7 @@ class ApiServer {
  private:
   void serve(const ServerRequest& request, Responder responder);
   [[nodiscard]] std::optional<ApiCall> call_of(const ServerRequest& request) const;
+  [[nodiscard]] nlohmann::json user_of(const ServerRequest& request) const;
   [[nodiscard]] std::optional<Reply> refusal_of(const ServerRequest& request, const ApiCall& call) const;
   [[nodiscard]] Reply other_page(const ServerRequest& request) const;
   void answer(const ApiCall& call, Responder responder, const std::optional<Fault>& fault);
@@ -80,6 +86,7 @@ class ApiServer {
   std::vector<ServedKind> held_kinds_;
   bool hold_definitions_ = false;
   std::string token_;
+  std::map<std::string, nlohmann::json> users_;  // by token
   std::vector<std::string> requests_;
   ServerRequest last_request_;
   std::vector<EventLoop::Timer> delayed_;

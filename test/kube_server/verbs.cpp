@@ -210,6 +210,15 @@ Reply Verbs::create(const ApiCall& call) {
   return keep_new(call, std::move(object));
 }
 
+std::optional<Reply> Verbs::not_admitted(const ApiCall& call, const json& before, const json& after) const {
+  return admission_.refusal_of({.user = call.user,
+                                .kind = call.kind,
+                                .path = call.path,
+                                .name = (after.is_null() ? before : after)["metadata"]["name"],
+                                .before = before,
+                                .after = after});
+}
+
 Reply Verbs::keep_new(const ApiCall& call, json object) {
   json& metadata = object["metadata"];
   metadata["uid"] = next_uid();
@@ -221,6 +230,9 @@ Reply Verbs::keep_new(const ApiCall& call, json object) {
     object.erase("status");
   }
   set_defaults(call.kind, object);
+  if (auto refused = not_admitted(call, json(), object)) {
+    return *refused;
+  }
   ObjectKey key = call.key();
   key.name = metadata["name"];
   return reply_with_object(call, kCreated, *store_.put(key, std::move(object)));
@@ -294,6 +306,9 @@ Reply Verbs::keep_changed(const ApiCall& call, const json& before, json after) {
   if (auto refused = refused_by_schema(call.kind, after)) {
     return *refused;
   }
+  if (auto refused = not_admitted(call, before, after)) {
+    return *refused;
+  }
   after["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"];
   const bool applied = call.header("content-type") == kApply;
   if (!applied) {
@@ -345,6 +360,9 @@ Reply Verbs::remove(const ApiCall& call) {
                     uid + "). The object might have been deleted and then recreated");
     body["details"] = {{"name", call.path.name}, {"group", call.kind.group}, {"kind", call.kind.kind}};
     return reply_with(kConflict, body);
+  }
+  if (auto refused = not_admitted(call, *object, json())) {
+    return *refused;
   }
   if (has_finalizers(*object)) {
     return mark_deleted(call, *object);

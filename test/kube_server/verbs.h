@@ -2,12 +2,13 @@
 
 #include <cstdint>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/clock.h"
+#include "test/kube_server/admission.h"
 #include "test/kube_server/answers.h"
 #include "test/kube_server/http_server.h"
 #include "test/kube_server/kinds.h"
@@ -22,6 +23,7 @@ struct ApiCall {
   ServedKind kind;
   ResourcePath path;
   ServerRequest request;
+  nlohmann::json user{};  ///< a UserInfo of authentication.k8s.io/v1
 
   [[nodiscard]] std::string query(const std::string& name) const;
   [[nodiscard]] std::string header(const std::string& name) const;
@@ -38,6 +40,7 @@ class Verbs {
   Reply serve(const ApiCall& call);
   /// Continue tokens given out so far have expired.
   void forget_pages() { pages_.clear(); }
+  [[nodiscard]] Admission& admission() { return admission_; }
 
  private:
   Reply get(const ApiCall& call) const;
@@ -57,9 +60,12 @@ class Verbs {
                 std::size_t limit);
   [[nodiscard]] FieldWriter writer_of(const ApiCall& call, const std::string& operation) const;
   std::string next_uid();
+  [[nodiscard]] std::optional<Reply> not_admitted(const ApiCall& call, const nlohmann::json& before,
+                                                  const nlohmann::json& after) const;
 
   ObjectStore& store_;
   Clock& clock_;
+  Admission admission_;
   std::uint64_t uids_ = 0;
   std::map<std::string, std::vector<StoredObject>> pages_;  // what is to come, by continue token
 };

@@ -14,11 +14,18 @@ using nlohmann::json;
 using test::allows;
 using test::ApiCluster;
 
+json flannel_on(const std::string& node) {
+  return {{"username", "system:serviceaccount:kube-flannel:flannel"},
+          {"extra", {{"authentication.kubernetes.io/node-name", {node}}}}};
+}
+
 TEST_CASE("The role of our manifests allows all that the source asks for, and little else", "[flanneld]") {
   ApiCluster cluster;
   cluster.options.status_settles = 20ms;
   cluster.define_node_networks();
   cluster.put_node("a", "10.244.1.0/24");
+  cluster.server.admit_by(HOLDFAST_MANIFESTS "/base/flannel/admission.yaml");
+  cluster.server.know_user("", flannel_on("a"));
   cluster.start();
   const NodeNetworkStatus status{
       .observed_generation = 1,
@@ -30,6 +37,10 @@ TEST_CASE("The role of our manifests allows all that the source asks for, and li
     return asked("create events") && asked("patch nodenetworkconfigurations/a/status") &&
            asked("patch nodes/a/status") && asked("watch nodes") && asked("watch nodenetworkconfigurations");
   });
+  cluster.turn_until([&] {
+    const json object = cluster.object("a");
+    return object.contains("status") && cluster.node("a")["metadata"].contains("annotations");
+  });
   const json granted = test::rules_of(HOLDFAST_MANIFESTS "/base/flannel/rbac.yaml");
   for (const std::string& request : cluster.server.requests()) {
     INFO(request);
@@ -40,6 +51,23 @@ TEST_CASE("The role of our manifests allows all that the source asks for, and li
     INFO(refused);
     CHECK_FALSE(allows(granted, refused));
   }
+}
+
+TEST_CASE("The policy of our manifests refuses what another node's token writes in ours", "[flanneld]") {
+  ApiCluster cluster;
+  cluster.define_node_networks();
+  cluster.put_node("a", "10.244.1.0/24");
+  const json before = cluster.node("a");
+  cluster.server.admit_by(HOLDFAST_MANIFESTS "/base/flannel/admission.yaml");
+  cluster.server.know_user("", flannel_on("b"));
+  cluster.start();
+  cluster.source->publish(ApiCluster::own("66:00:00:00:00:0a", "192.0.2.1"), {});
+  cluster.turn_until([&] {
+    return cluster.count_requests("patch nodes/a/status") > 1 &&
+           cluster.count_requests("patch nodenetworkconfigurations/a") > 1;
+  });
+  CHECK(cluster.node("a") == before);
+  CHECK(cluster.server.find("/apis/net.holdfast.dev/v1alpha1/nodenetworkconfigurations/a") == nullptr);
 }
 
 }  // namespace
