@@ -160,6 +160,7 @@ void NetworkController::look() {
 NetworkSight NetworkController::sight() {
   NetworkSight out{.nodes = nodes_.all(), .objects = objects_.all(), .pools = ranges()};
   keep_promises(out);
+  machines_.look_at(out.nodes, now());
   return out;
 }
 
@@ -327,8 +328,8 @@ void NetworkController::show(nanoseconds pass) {
   for (const auto& [node, found] : findings_) {
     for (const NodeFinding& each : found) counts[each.type] += 1;
   }
-  for (const char* type :
-       {kCidrsGiven, kCidrsUnique, kCidrsOfPool, kMacUnique, kAnnotationsUsable, kReadable, kPoolClear}) {
+  for (const char* type : {kCidrsGiven, kCidrsUnique, kCidrsOfPool, kMacUnique, kNameUnique,
+                           kAnnotationsUsable, kReadable, kPoolClear}) {
     metrics
         .gauge("holdfast_flannel_findings", "What is wrong with nodes, by condition", {{"condition", type}})
         .set(counts[type]);

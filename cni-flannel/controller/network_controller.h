@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cni-flannel/controller/machine_sights.h"
 #include "cni-flannel/controller/network_plan.h"
 #include "common/base/backoff.h"
 #include "common/base/event_loop.h"
@@ -110,7 +111,8 @@ class NetworkController final : public kube::LeadingController {
   kube::EventRecorder recorder_;
   kube::LeaderElection election_;
   std::map<std::string, std::chrono::nanoseconds> first_seen_;  // of nodes, by uid
-  std::map<std::string, Work> works_;                           // by node
+  MachineSights machines_;
+  std::map<std::string, Work> works_;  // by node
   std::size_t under_way_ = 0;
   Findings findings_;
   EventLoop::Timer soon_;

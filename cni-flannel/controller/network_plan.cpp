@@ -154,6 +154,7 @@ class Planner {
 
   void plan_node(const std::string& name, const SeenNode& node) {
     if (!node.fault.empty()) return find(name, kReadable, "NodeUnreadable", "the Node: " + node.fault);
+    if (node.contested_for > seconds::zero()) return plan_contested(name, node);
     if (node.contradicts) {
       find(name, kPoolClear, "LabelsContradict",
            "the labels of the Node name more than one pool: leave that which it is in");
@@ -161,6 +162,14 @@ class Planner {
     if (node.pod_cidrs.empty()) return plan_cidrs(name, node);
     check_cidrs(name, node);
     plan_object(name, node);
+  }
+
+  // Whatever is written for one of the two would be the other's as well: peers keep what they know.
+  void plan_contested(const std::string& name, const SeenNode& node) {
+    find(name, kNameUnique, "TwoMachines",
+         "two machines run as this node, and each overwrites what the other tells: stop kubelet on one, give "
+         "it another name (--hostname-override), delete its flannel.1 and let it join again");
+    again_in(node.contested_for);
   }
 
   void check_cidrs(const std::string& name, const SeenNode& node) {

@@ -20,6 +20,7 @@
 ///     Node without, but with object   gets the same as annotations, for peers that run upstream
 ///     object without a Node           becomes a tombstone: peers forget it, nobody gets its CIDRs
 ///     tombstone, cidr_quarantine old  is deleted
+///     Node whose name two machines have   nothing, until one of them is gone
 ///
 /// Nothing takes a pod CIDR from a node, changes what a node says of itself, or gives what another has.
 namespace holdfast::flannel {
@@ -34,7 +35,9 @@ struct SeenNode {
   std::vector<Cidr> pod_cidrs{};  ///< at most one a family
   std::vector<Cidr> promised{};   ///< what it is being given, by a write whose end is not seen
   Annotations annotations{};
-  std::chrono::seconds known_for{};  ///< since this process saw it first
+  std::string boot_id{};                 ///< of the machine that told its state last; empty: not told
+  std::chrono::seconds known_for{};      ///< since this process saw it first
+  std::chrono::seconds contested_for{};  ///< so long its name counts as two machines'; 0: it does not
 };
 
 /// A NodeNetworkConfiguration.
@@ -87,6 +90,7 @@ inline constexpr const char* kCidrsUnique =
     "PodCIDRsUnique";  ///< no other node has, or is quarantined with, part of them
 inline constexpr const char* kCidrsOfPool = "PodCIDRsOfPool";
 inline constexpr const char* kMacUnique = "VtepMACUnique";
+inline constexpr const char* kNameUnique = "NodeNameUnique";  ///< one machine runs as this node
 inline constexpr const char* kAnnotationsUsable = "AnnotationsUsable";
 inline constexpr const char* kReadable = "Readable";    ///< the Node and its object are
 inline constexpr const char* kPoolClear = "PoolClear";  ///< no two labels name two pools

@@ -52,6 +52,9 @@ Status read_node(const JsonObject& object, SeenNode& out) {
   HOLDFAST_TRY(const JsonObject spec, object["spec"].object_or_empty());
   HOLDFAST_TRY(out.pod_cidrs, decode_pod_cidrs(spec, "podCIDR"));
   HOLDFAST_TRY(out.annotations, annotations_of(object));
+  HOLDFAST_TRY(const JsonObject status, object["status"].object_or_empty());
+  HOLDFAST_TRY(const JsonObject info, status["nodeInfo"].object_or_empty());
+  HOLDFAST_TRY(out.boot_id, info["bootID"].string_or(""));
   return {};
 }
 
@@ -88,8 +91,8 @@ void set(std::vector<Condition>& out, const std::vector<Condition>& last, Condit
 }  // namespace
 
 kube::KeptFields seen_node_fields() {
-  return {"metadata.labels", "metadata.annotations", "metadata.deletionTimestamp", "spec.podCIDR",
-          "spec.podCIDRs"};
+  return {"metadata.labels", "metadata.annotations", "metadata.deletionTimestamp",
+          "spec.podCIDR",    "spec.podCIDRs",        "status.nodeInfo.bootID"};
 }
 
 kube::KeptFields seen_object_fields() {

@@ -100,6 +100,32 @@ TEST_CASE("A removed node leaves a tombstone, which keeps its pod CIDRs for it",
   scene.turn_until([&] { return scene.at(path).is_null(); });
 }
 
+TEST_CASE("Two machines that run as one node are told, and peers keep what they know of it",
+          "[flannel controller]") {
+  ControllerScene scene;
+  scene.put_node("a");
+  scene.run_upstream("a", kMac);
+  scene.start();
+  const std::string path = std::string(kObjects) + "a";
+  scene.turn_until([&] { return !scene.at(path).is_null(); });
+  const auto boots = [&](const std::string& boot) {
+    scene.server.put(std::string(kNodes) + "a", {{"status", {{"nodeInfo", {{"bootID", boot}}}}}});
+    scene.turn_for(2 * scene.options.gather);
+  };
+  for (const char* boot : {"one", "two", "one", "two"}) boots(boot);
+  CHECK(scene.told_of("a").empty());
+  while (scene.told_of("a").empty()) {
+    boots("one");
+    boots("two");
+  }
+  CHECK(scene.told_of("a") == "NodeNameUnique/TwoMachines");
+  scene.turn_until([&] { return scene.count_requests("create events") != 0; });
+  scene.run_upstream("a", "02:00:00:00:00:02");
+  scene.put_node("b");
+  scene.turn_until([&] { return !scene.cidr_of("b").empty(); });
+  CHECK(scene.at(path)["spec"]["flannel"]["backendData"]["VtepMAC"] == kMac);
+}
+
 TEST_CASE("What is wrong with a node stands in its object's status, and comes right",
           "[flannel controller]") {
   ControllerScene scene;

@@ -78,6 +78,20 @@ std::string reasons(const NetworkPlan& plan, const std::string& node) {
 
 using Lines = std::vector<std::string>;
 
+TEST_CASE("nothing is done for a node whose name two machines have, and it is told", "[controller]") {
+  Scene scene;
+  scene.node("a").contested_for = std::chrono::seconds(90);
+  scene.node("b", "10.244.1.0/24").contested_for = std::chrono::seconds(60);
+  scene.run_upstream("b", kMac);
+  scene.node("c", "10.244.2.0/24").contested_for = std::chrono::seconds(70);
+  scene.object("c", "10.244.2.0/24");
+  scene.node("d");
+  const NetworkPlan plan = scene.plan();
+  CHECK(lines(plan) == std::vector<std::string>{"give d 10.244.0.0/24"});
+  for (const char* node : {"a", "b", "c"}) CHECK(reasons(plan, node) == "NodeNameUnique/TwoMachines");
+  CHECK(plan.again_in == std::chrono::seconds(60));
+}
+
 TEST_CASE("a node without pod CIDRs gets a free block of the cluster, or of its pool", "[controller]") {
   Scene scene;
   scene.pool("shop", "10.9.0.0/23", 2);
