@@ -1,0 +1,215 @@
+"""Checks of what the overlays render, with no cluster: python3 overlays.py render|fields|placement|ports|promises|definitions.
+
+Prints what is wrong, a line each, and fails when there is something.
+"""
+
+import pathlib
+import re
+import sys
+
+import kinds
+import kustomize
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+BASE = TREE / "manifests/base"
+OVERLAYS = sorted(path for path in (TREE / "manifests/overlays").iterdir() if path.is_dir())
+OURS = "holdfast"  # the image of our programs
+# Made for each place anew, or in the place of something else: no overlay has them.
+ALONE = {"csi-lvm/node.yaml", "csi-nas/node.yaml", "egw-gateway/access.yaml"}
+ANYWHERE = {"operator": "Exists"}
+
+
+def objects():
+    """(overlay's name, object) of all that is rendered."""
+    for folder in OVERLAYS:
+        for each in kustomize.render(folder):
+            yield folder.name, each
+
+
+def pods():
+    """(where, workload, pod spec) of all that is rendered."""
+    for overlay, each in objects():
+        if each["kind"] in ("DaemonSet", "Deployment"):
+            yield f"{overlay}: {each['metadata']['name']}", each, each["spec"]["template"]["spec"]
+
+
+def ours_of(pod):
+    return [each for each in pod["containers"] if each["image"] == OURS]
+
+
+def wrong_render():
+    used = set()
+    for folder in OVERLAYS:
+        try:
+            rendered = kustomize.render(folder)
+        except (kustomize.Refused, KeyError, IndexError) as error:
+            yield f"{folder.name}: {error!r}"
+            continue
+        names = {each["metadata"]["name"] for each in rendered if each["kind"] == "Namespace"} | {"kube-system", "default"}
+        for each in rendered:
+            namespace = each["metadata"].get("namespace")
+            if namespace and namespace not in names:
+                yield f"{folder.name}: {each['kind']} {each['metadata']['name']}: nobody makes the namespace {namespace}"
+            used.add(kustomize.identity(each))
+    for folder in sorted(path for path in BASE.iterdir() if path.is_dir()):
+        files = {f"{folder.name}/{path.name}" for path in folder.glob("*.yaml")}
+        listed = {f"{folder.name}/{name}" for name in kustomize.yaml.safe_load(kustomize.file_of(folder).read_text())["resources"]}
+        yield from (f"{name}: its Kustomization does not list it" for name in sorted(files - listed - ALONE))
+        yield from (f"{each['kind']} {each['metadata']['name']} of {folder.name}: no overlay has it"
+                    for each in kustomize.render(folder) if kustomize.identity(each) not in used)
+
+
+def wrong_fields():
+    for overlay, each in objects():
+        where = f"{overlay}: {each['kind']} {each['metadata']['name']}"
+        yield from (f"{where}: {wrong}" for wrong in kinds.wrong_fields(each))
+
+
+def terms_of(pod):
+    """What a node must have, as {key: (operator, values)}."""
+    required = pod.get("affinity", {}).get("nodeAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution", {})
+    terms = required.get("nodeSelectorTerms", [{}])
+    out = {each["key"]: (each["operator"], tuple(each.get("values", ()))) for each in terms[0].get("matchExpressions", [])}
+    out.update({key: ("In", (value,)) for key, value in pod.get("nodeSelector", {}).items()})
+    return out
+
+
+def wrong_placement():
+    for where, workload, pod in pods():
+        terms = terms_of(pod)
+        on_nodes = workload["kind"] == "DaemonSet"
+        priority = "system-node-critical" if on_nodes else "system-cluster-critical"
+        wanted = {
+            "kubernetes.io/os is linux": terms.get("kubernetes.io/os") == ("In", ("linux",)),
+            "no virtual-kubelet": terms.get("type") == ("NotIn", ("virtual-kubelet",)),
+            f"priority {priority}": pod.get("priorityClassName") == priority,
+            "a time to end": "terminationGracePeriodSeconds" in pod,
+            "one term of nodes": len(pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+                                     ["nodeSelectorTerms"]) == 1,
+        }
+        if on_nodes:
+            wanted["every taint tolerated"] = ANYWHERE in pod.get("tolerations", [])
+            wanted["a tenth of the nodes at once"] = workload["spec"]["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": "10%"}
+        else:
+            keys = {each["key"] for each in pod.get("tolerations", [])}
+            wanted["nodes for management tolerated"] = "node-role.alibabacloud.com/addon" in keys
+        for container in ours_of(pod):
+            name = container["name"]
+            wanted[f"{name}: requests"] = set(container.get("resources", {}).get("requests", {})) == {"cpu", "memory"}
+            wanted[f"{name}: a liveness probe"] = "livenessProbe" in container
+            wanted[f"{name}: the node's own image first"] = container.get("imagePullPolicy") == "IfNotPresent"
+        yield from (f"{where}: {what}: no" for what, right in wanted.items() if not right)
+    yield from wrong_budgets()
+    yield from wrong_of_overlays()
+
+
+def wrong_budgets():
+    """A Deployment of several has a PodDisruptionBudget, and only such a one."""
+    for folder in OVERLAYS:
+        rendered = kustomize.render(folder)
+        labels = [each["spec"]["selector"]["matchLabels"] for each in rendered if each["kind"] == "PodDisruptionBudget"]
+        for each in rendered:
+            if each["kind"] != "Deployment":
+                continue
+            its = each["spec"]["selector"]["matchLabels"]
+            if each["spec"]["template"]["metadata"]["labels"] != its:
+                yield f"{folder.name}: {each['metadata']['name']}: its pods bear other labels than it selects"
+            if (its in labels) != (each["spec"]["replicas"] > 1):
+                yield f"{folder.name}: {each['metadata']['name']}: a PodDisruptionBudget goes with several replicas"
+
+
+def wrong_of_overlays():
+    """What the vendors' guides say of where things run."""
+    edge = "alibabacloud.com/is-edge-worker"
+    for where, workload, pod in pods():
+        overlay, name = where.split(": ")
+        terms = terms_of(pod)
+        cloud = {"ack": terms.get(edge) == ("In", ("false",)),
+                 "eck": terms.get("openyurt.io/is-edge-worker") == ("NotIn", ("true",))}
+        if workload["kind"] == "Deployment" and not cloud.get(overlay, True):
+            yield f"{where}: a controller is for nodes in the cloud"
+        if overlay == "ack" and name == "node-resource-manager" and \
+                terms.get("alibabacloud.com/edge-enable-localstorage") != ("In", ("true",)):
+            yield f"{where}: is for nodes with local storage"
+    for folder in OVERLAYS:
+        gives = any("--cluster-cidr" in argument for where, _, pod in pods() if where.startswith(f"{folder.name}: ")
+                    for container in ours_of(pod) for argument in container.get("args", []))
+        has_own = any(each["kind"] == "ConfigMap" and each["metadata"]["name"] == "kube-flannel-cfg" for each in kustomize.render(folder))
+        if folder.name in ("ack", "eck", "tke") and (gives or has_own):
+            yield f"{folder.name}: the cluster gives pod CIDRs itself, and has its kube-flannel-cfg"
+
+
+def apart(first, second):
+    """Whether no node has both."""
+    one, other = terms_of(first), terms_of(second)
+    return any(one[key][0] == other[key][0] == "In" and not set(one[key][1]) & set(other[key][1]) for key in set(one) & set(other))
+
+
+def ports_of(pod):
+    """Ports of the node that its containers listen at, by what they say of themselves."""
+    for container in ours_of(pod):
+        for argument in container.get("args", []):
+            if match := re.fullmatch(r"--(?:healthz|healthz-port|metrics-address)=(?:\S*:)?(\d+)", argument):
+                yield int(match[1])
+
+
+def wrong_ports():
+    for folder in OVERLAYS:
+        hosts = [(where, pod) for where, _, pod in pods() if where.startswith(f"{folder.name}: ") and pod.get("hostNetwork")]
+        for i, (where, pod) in enumerate(hosts):
+            yield from (f"{where} and {other}: both want port {port} of a node" for other, its in hosts[:i] if not apart(pod, its)
+                        for port in set(ports_of(pod)) & set(ports_of(its)))
+    for where, _, pod in pods():
+        for container in ours_of(pod):
+            heard = set(ports_of({"containers": [container]}))
+            named = {each["name"]: each["containerPort"] for each in container.get("ports", [])}
+            for probe in ("livenessProbe", "readinessProbe"):
+                port = container.get(probe, {}).get("httpGet", {}).get("port")
+                if port is not None and named.get(port, port) not in heard:
+                    yield f"{where}: {container['name']}: {probe} asks port {port}, where it does not listen"
+
+
+def wrong_promises():
+    """What one object says of another."""
+    for folder in OVERLAYS:
+        rendered = kustomize.render(folder)
+        there = {(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered}
+        drivers = {each["metadata"]["name"] for each in rendered if each["kind"] == "CSIDriver"}
+        served = set()
+        for where, workload, pod in ((w, x, p) for w, x, p in pods() if w.startswith(f"{folder.name}: ")):
+            namespace = workload["metadata"]["namespace"]
+            for volume in pod.get("volumes", []):
+                name = volume.get("configMap", {}).get("name")
+                if name and ("ConfigMap", namespace, name) not in there and name != "kube-flannel-cfg":
+                    yield f"{where}: there is no ConfigMap {name}"
+            for container in ours_of(pod):
+                served |= {argument.partition("=")[2] for argument in container.get("args", []) if argument.startswith("--profile=")}
+                if container["command"] == ["egw-controller"] and f"--image={OURS}" not in container["args"]:
+                    yield f"{where}: --image is not the image that it runs"
+        for each in rendered:
+            if each["kind"] == "StorageClass" and each["provisioner"] not in drivers:
+                yield f"{folder.name}: StorageClass {each['metadata']['name']}: no CSIDriver {each['provisioner']}"
+        yield from (f"{folder.name}: CSIDriver {driver}: no node serves it" for driver in sorted(drivers - served))
+        yield from (f"{folder.name}: no CSIDriver {driver}, which nodes serve"
+                    for driver in sorted(served - drivers) if "." in driver)
+
+
+def wrong_definitions():
+    for overlay, each in objects():
+        if each["kind"] == "CustomResourceDefinition":
+            where = f"{overlay}: {each['metadata']['name']}"
+            yield from (f"{where}: {wrong}" for wrong in kinds.wrong_definition(each))
+
+
+
+def main():
+    checks = {"render": wrong_render, "fields": wrong_fields, "placement": wrong_placement, "ports": wrong_ports,
+              "promises": wrong_promises, "definitions": wrong_definitions}
+    if len(OVERLAYS) < 5:
+        sys.exit("there are overlays missing")
+    found = list(checks[sys.argv[1]]())
+    print("\n".join(found))
+    sys.exit(1 if found else 0)
+
+
+main()
