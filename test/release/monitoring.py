@@ -10,9 +10,10 @@ import sys
 
 import yaml
 
-import kustomize
-
 TREE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TREE / "scripts"))
+import kustomize  # noqa: E402
+
 FOLDER = TREE / "manifests/monitoring"
 SOURCES = ("cni-flannel", "common", "csi-disk", "csi-lvm", "csi-nas", "egw-gateway", "programs")
 # of PromQL, beside names of metrics

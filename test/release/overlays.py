@@ -8,9 +8,11 @@ import re
 import sys
 
 import kinds
-import kustomize
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TREE / "scripts"))
+import kustomize  # noqa: E402
+
 BASE = TREE / "manifests/base"
 OVERLAYS = sorted(path for path in (TREE / "manifests/overlays").iterdir() if path.is_dir())
 OURS = "holdfast"  # the image of our programs

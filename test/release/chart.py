@@ -1,0 +1,77 @@
+"""Compares the Helm chart that scripts/chart.py makes with the overlays: python3 chart.py.
+
+Of Helm's language the chart has two sentences only, which are read here: `if eq .Values.overlay "NAME"` around a file, and the values of
+image and imagePullPolicy. Prints what is wrong, a line each, and fails when there is something.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TREE / "scripts"))
+import kustomize  # noqa: E402
+
+yaml = kustomize.yaml
+BORDER = re.compile(r'\{\{- if eq \.Values\.overlay "([a-z-]+)" \}\}\n(.*)\{\{- end \}\}\n', re.DOTALL)
+
+
+def helm(folder, values):
+    """The objects that the chart makes with these values."""
+    for file in sorted((folder / "templates").iterdir()):
+        name, body = BORDER.fullmatch(file.read_text()).groups()
+        if name != values["overlay"]:
+            continue
+        for key in ("image", "imagePullPolicy"):
+            body = body.replace("{{ .Values." + key + " }}", values[key])
+        if "{{" in body:
+            yield {"kind": "unread", "metadata": {"name": re.search(r"\{\{.*", body)[0]}, "apiVersion": "v1"}
+        yield from yaml.safe_load_all(body)
+
+
+def keyed(objects):
+    return {kustomize.identity(each): each for each in objects}
+
+
+def unkept(document):
+    """Without what only the chart says; a definition that does not stay is shown by that."""
+    if document["kind"] == "CustomResourceDefinition" and \
+            document["metadata"].pop("annotations", None) != {"helm.sh/resource-policy": "keep"}:
+        document["metadata"]["name"] += ", which goes with its release"
+    return document
+
+
+def wrong_with(folder, name, image):
+    values = yaml.safe_load((folder / "values.yaml").read_text()) | {"overlay": name, "image": image}
+    made = keyed(unkept(each) for each in helm(folder, values))
+    wanted = keyed(kustomize.render(TREE / "manifests/overlays" / name))
+    ours = yaml.safe_dump(list(wanted.values())).count("image: holdfast\n")
+    for each in wanted.values():
+        pod = each.get("spec", {}).get("template", {}).get("spec", {})
+        for container in pod.get("initContainers", []) + pod.get("containers", []):
+            if container["image"] == "holdfast":
+                container["image"] = image
+                container["args"] = [f"--image={image}" if part == "--image=holdfast" else part for part in container.get("args", [])]
+                if not container["args"]:
+                    del container["args"]
+    yield from (f"{name}: {key[1]} {key[3]} is not in both" for key in sorted(set(made) ^ set(wanted), key=str))
+    yield from (f"{name}: {key[1]} {key[3]} is not the same" for key in made if key in wanted and made[key] != wanted[key])
+    if image != "holdfast" and (ours == 0 or yaml.safe_dump(list(made.values())).count(f"image: {image}\n") != ours):
+        yield f"{name}: not all containers of ours have the image"
+
+
+def main():
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch) / "chart"
+        subprocess.run([sys.executable, "-B", TREE / "scripts/chart.py", folder, "1.2.3"], check=True, timeout=60)
+        found = [wrong for path in sorted((TREE / "manifests/overlays").iterdir()) for image in ("holdfast", "registry.example.com/h:1")
+                 for wrong in wrong_with(folder, path.name, image)]
+        if yaml.safe_load((folder / "Chart.yaml").read_text())["version"] != "1.2.3":
+            found.append("the version is another")
+    print("\n".join(found))
+    sys.exit(1 if found else 0)
+
+
+main()

@@ -1,0 +1,6 @@
+#!/bin/bash
+# The Helm chart against the overlays that it is made of.
+source "$(dirname "$0")/../tap.sh"
+
+plan 1
+check "the chart has the objects of each overlay, with the image that is asked for" /usr/bin/python3 -B "$(dirname "$0")/chart.py"
