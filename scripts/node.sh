@@ -1,0 +1,230 @@
+#!/bin/bash
+# Puts the CNI plugin on a node that runs flannel, with pods running; takes it back; takes all of ours away. It needs nothing
+# of this tree, so that it can be copied to a node.
+#
+#   node.sh [--dry-run] take PROGRAM     PROGRAM is our plugin (build/bin/flannel); flannel's own stays beside it, for the way back
+#   node.sh [--dry-run] back             puts flannel's own in its place again, and takes away what would be in its way
+#   node.sh [--dry-run] remove           takes away the network that flanneld, egw-helper and the plugin made, and what they
+#                                        remember. Volumes and volume groups stay
+#
+# First all that must hold is looked at: what does not is told with its cure, nothing is changed, and the exit status is 1.
+# --dry-run then prints what would be done. Each verb may be tried again, wherever an earlier one was cut off.
+set -euo pipefail
+
+bin=/opt/cni/bin
+plugin=$bin/flannel
+kept=$bin/flannel.upstream
+lists=/etc/cni/net.d
+links=(flannel.1 flannel-v6.1 cni0)
+egw_protocol=157   # of egw-helper's routes and rules
+egw_table=20157
+chains=(FLANNEL-POSTRTG FLANNEL-FWD EGW-RAW EGW-INPUT)
+nft_tables=("inet flanneld-peers" "ip flannel-ipv4" "ip6 flannel-ipv6" "ip egw-ipv4" "ip6 egw-ipv6")
+drop_ins=(/run/systemd/network/10-flanneld.link /run/systemd/network/10-flanneld.network /run/NetworkManager/conf.d/10-flanneld.conf)
+mark='# Written by flanneld'
+memory=(/run/flannel /var/lib/cni/flannel-state /var/lib/cni/flannel /var/lib/cni/networks /var/lib/egw /var/lib/egw-core /var/lib/holdfast)
+daemons=(flanneld egw-helper csi-node csi-lvm csi-nas csi-disk node-resource-manager)
+
+dry=false
+refusals=0
+
+refuse() {
+  echo "refused: $*" >&2
+  refusals=$((refusals + 1))
+}
+
+# do_it WHAT COMMAND...: says what, and does it unless that is all that is asked for.
+do_it() {
+  echo "$($dry && echo "would ")$1"
+  $dry || "${@:2}"
+}
+
+# Ends here when something was refused.
+go_on() { ((refusals == 0)) || exit 1; }
+
+is_ours() { [[ -x $1 && $("$1" </dev/null 2>&1) == *Holdfast* ]]; }
+
+is_a_package() { command -v dpkg-query >/dev/null && dpkg-query --show --showformat '${db:Status-Abbrev}' holdfast-cni 2>/dev/null | grep -q '^ii'; }
+
+# The list that container runtimes take: the first by name.
+first_list() { { find "$lists" -maxdepth 1 -name '*.conf*' 2>/dev/null || true; } | LC_ALL=C sort | head -n 1; }
+
+common_checks() {
+  [[ $(id -u) -eq 0 ]] || refuse "root is needed: sudo $0"
+  ! is_a_package || refuse "the package holdfast-cni keeps $plugin here: apt install or apt remove it instead"
+}
+
+check_take() {
+  local program=$1 list
+  common_checks
+  [[ -f $program ]] || { refuse "there is no program '$program': ./run build makes build/bin/flannel"; return; }
+  is_ours "$program" || refuse "$program does not run here, or is not ours: this node is $(uname -m), is it?"
+  [[ -e $plugin ]] || refuse "there is no $plugin: this node does not run flannel. A node without a cluster installs the package holdfast-cni"
+  list=$(first_list)
+  if [[ -z $list ]]; then
+    refuse "$lists has no configuration list: is flannel's DaemonSet done on this node?"
+  elif ! grep -q '"type": *"flannel"' "$list"; then
+    refuse "pods are connected by $list, which does not name flannel: take it away, or leave this node as it is"
+  fi
+  [[ -e /run/flannel/subnet.env ]] || refuse "/run/flannel/subnet.env is not there: flanneld has no lease; look at its messages"
+  if [[ -e $plugin ]] && ! is_ours "$plugin"; then
+    for program in bridge host-local; do
+      [[ -x $bin/$program ]] || refuse "$bin/$program is not there, which flannel's own plugin needs: there would be no way back"
+    done
+  fi
+}
+
+# replace FROM TO: one rename, so that no pod starts with half a program.
+replace() {
+  cp -p "$1" "$2.new"
+  sync "$2.new"
+  mv "$2.new" "$2"
+}
+
+take() {
+  check_take "$1"
+  go_on
+  if is_ours "$plugin"; then
+    echo "$plugin is ours"
+  else
+    do_it "keep flannel's own plugin as $kept" replace "$plugin" "$kept"
+  fi
+  cmp -s "$1" "$plugin" || do_it "put $1 at $plugin" replace "$1" "$plugin"
+  echo "pods keep running, and their addresses. A DaemonSet that installs flannel's plugin on each start would put it back: take that container out"
+}
+
+back() {
+  common_checks
+  [[ -e $kept ]] || ! is_ours "$plugin" || refuse "there is no $kept: install flannel's own plugin at $plugin"
+  go_on
+  [[ ! -e $kept ]] || do_it "put flannel's own plugin at $plugin" mv "$kept" "$plugin"
+  drop_table "inet flanneld-peers"
+  remove_drop_ins
+  echo "pods keep running, and their addresses. /var/lib/cni/flannel-state may stay: ours finds it again"
+}
+
+# has COMMAND...: whether it succeeds, with nothing said.
+has() { "$@" >/dev/null 2>&1; }
+
+drop_table() {
+  # shellcheck disable=SC2086 # family and name
+  ! has nft list table $1 || do_it "delete the nftables table $1" nft delete table $1
+}
+
+remove_drop_ins() {
+  local file
+  for file in "${drop_ins[@]}"; do
+    if [[ -e $file ]] && head -n 1 "$file" | grep -qF "$mark"; then do_it "remove $file" rm -f "$file"; fi
+  done
+}
+
+# The processes of a program, by its file: names are cut off, and containers have other paths.
+processes_of() {
+  local each
+  for each in /proc/[0-9]*; do
+    [[ $(readlink "$each/exe" 2>/dev/null) != */"$1" ]] || echo "${each#/proc/}"
+  done
+}
+
+check_remove() {
+  local name found
+  common_checks
+  for name in "${daemons[@]}"; do
+    found=$(processes_of "$name" | paste -sd ' ')
+    [[ -z $found ]] || refuse "$name runs (process $found): take its DaemonSet off this node, or systemctl stop $name"
+  done
+  found=$({ ip -o link show master cni0 2>/dev/null || true; } | wc -l)
+  ((found == 0)) || refuse "$found pods are connected to cni0: drain the node, or stop them"
+  found=$(grep -cE ' /var/lib/kubelet/.*/(plugins/kubernetes.io/csi|volumes/kubernetes.io~csi)/| /var/lib/kubelet/plugins/kubernetes.io/csi/' \
+    /proc/self/mountinfo || true)
+  ((found == 0)) || refuse "$found volumes of CSI drivers are mounted: drain the node, or stop their pods"
+}
+
+remove_rules() {
+  local save table chain line
+  for save in iptables-save ip6tables-save iptables-legacy-save ip6tables-legacy-save; do
+    command -v "$save" >/dev/null || continue
+    for table in nat filter raw; do
+      for chain in "${chains[@]}"; do
+        # not grep -q, which ends early: then there seems to be none where rules are many
+        "$save" -t "$table" 2>/dev/null | grep "^:$chain " >/dev/null || continue
+        do_it "remove the chain $chain of ${save%-save}'s table $table" remove_chain "${save%-save}" "$table" "$chain"
+      done
+    done
+  done
+  for table in "${nft_tables[@]}"; do drop_table "$table"; done
+}
+
+remove_chain() {
+  local line
+  "$1-save" -t "$2" | grep -e " -[jg] $3\$" -e " -[jg] $3 " | while read -r line; do
+    # xargs reads the quotes of comments as they are written
+    xargs "$1" -w -t "$2" -D <<<"${line#-A }"
+  done
+  "$1" -w -t "$2" -F "$3"
+  "$1" -w -t "$2" -X "$3"
+}
+
+remove_routes() {
+  local family priority
+  for family in -4 -6; do
+    while read -r priority; do
+      do_it "remove the rule of priority $priority (ip $family)" ip "$family" rule delete priority "$priority" table "$egw_table"
+    done < <(ip "$family" rule show table "$egw_table" 2>/dev/null | cut -d: -f1)
+    [[ -z $(ip "$family" route show table all proto "$egw_protocol" 2>/dev/null) ]] ||
+      do_it "remove egw-helper's routes (ip $family)" ip "$family" route flush table all proto "$egw_protocol"
+  done
+}
+
+remove() {
+  local each
+  check_remove
+  go_on
+  for each in "${links[@]}"; do
+    ! has ip link show "$each" || do_it "delete the link $each" ip link delete "$each"
+  done
+  remove_routes
+  remove_rules
+  remove_drop_ins
+  for each in "${memory[@]}"; do
+    [[ ! -e $each ]] || do_it "remove $each" rm -rf "$each"
+  done
+  if [[ -e $kept ]]; then
+    do_it "put flannel's own plugin at $plugin" mv "$kept" "$plugin"
+  elif is_ours "$plugin"; then
+    remove_lists
+    do_it "remove $plugin" rm -f "$plugin"
+  fi
+  keep_volumes
+}
+
+# A list that names a plugin that is gone would have the runtime take the node for ready.
+remove_lists() {
+  local list
+  for list in "$lists"/*.conf*; do
+    if [[ -e $list ]] && grep -q '"type": *"flannel"' "$list"; then do_it "remove $list" rm -f "$list"; fi
+  done
+}
+
+keep_volumes() {
+  local devices=/etc/lvm/devices/holdfast.devices
+  [[ ! -e $devices ]] || echo "kept: the volume groups of the disks in $devices, with all volumes (vgs --devicesfile ${devices##*/})"
+}
+
+main() {
+  if [[ ${1-} == --dry-run ]]; then
+    dry=true
+    shift
+  fi
+  case ${1-}:$# in
+    take:2) take "$2" ;;
+    back:1) back ;;
+    remove:1) remove ;;
+    *)
+      sed -n '2,/^set/{s/^# \?//p}' "$0" >&2
+      exit 2
+      ;;
+  esac
+}
+
+main "$@"
