@@ -1,4 +1,4 @@
-"""Checks of the manifests that need no cluster: python3 manifests.py containers|volumes|accounts|sidecars.
+"""Checks of the manifests that need no cluster: python3 manifests.py containers|volumes|accounts|sidecars|bounds.
 
 Prints what is wrong, a line each, and fails when there is something.
 """
@@ -116,9 +116,14 @@ def wrong_accounts():
     for key in bound:
         if key not in objects:
             yield f"no {key[0]} {key[2]}, which is bound"
-    for key, (file, _) in objects.items():
-        if key[0] in ("Role", "ClusterRole") and key not in bound:
+    for key, (file, document) in objects.items():
+        if key[0] not in ("Role", "ClusterRole"):
+            continue
+        if key not in bound:
             yield f"{file}: {key[0]} {key[2]} is bound to nobody"
+        for rule in document["rules"]:
+            if any("*" in name for names in rule.values() for name in names):
+                yield f"{file}: {key[0]} {key[2]} has a wildcard"
 
 
 def granted_to(account, namespace):
@@ -158,8 +163,39 @@ def wrong_sidecars():
                         yield f"{where}: container {container['name']} may not {' '.join(missing)} {resource}"
 
 
+def bounded_for(account, namespace):
+    """Resources with their groups whose writes by a service account a ValidatingAdmissionPolicy that is in force judges."""
+    policies = [document for _, document in documents() if document["kind"] == "ValidatingAdmissionPolicy"]
+    bound = {document["spec"]["policyName"] for _, document in documents() if document["kind"] == "ValidatingAdmissionPolicyBinding"
+             and document["spec"]["validationActions"] == ["Deny"]}
+    user = f"'system:serviceaccount:{namespace}:{account}'"
+    for policy in policies:
+        conditions = policy["spec"]["matchConditions"]
+        if policy["metadata"]["name"] not in bound or policy["spec"]["failurePolicy"] != "Fail" or \
+                len(conditions) != 1 or user not in conditions[0]["expression"]:
+            continue
+        for rule in policy["spec"]["matchConstraints"]["resourceRules"]:
+            yield from (f"{group}/{resource}".lstrip("/") for group in rule["apiGroups"] for resource in rule["resources"]
+                        if set(rule["operations"]) >= {"CREATE", "UPDATE"})
+
+
+def wrong_bounds():
+    """What every node's pods may write is another node's as well, but for a policy."""
+    for file, document in documents():
+        if document["kind"] != "DaemonSet":
+            continue
+        account, namespace = document["spec"]["template"]["spec"].get("serviceAccountName"), document["metadata"]["namespace"]
+        writes = {resource for resource, verb in granted_to(account, namespace) if verb not in ("get", "list", "watch")}
+        yield from (f"{file}: no policy bounds what {namespace}/{account} writes of {resource}"
+                    for resource in sorted(writes - set(bounded_for(account, namespace))))
+        for resource, verb in sorted(granted_to(account, namespace)):
+            if verb.startswith("delete"):
+                yield f"{file}: {namespace}/{account} may {verb} {resource}"
+
+
 def main():
-    checks = {"containers": wrong_containers, "volumes": wrong_volumes, "accounts": wrong_accounts, "sidecars": wrong_sidecars}
+    checks = {"containers": wrong_containers, "volumes": wrong_volumes, "accounts": wrong_accounts, "sidecars": wrong_sidecars,
+              "bounds": wrong_bounds}
     if not any(True for _ in pods()):
         sys.exit("there are no manifests")
     found = list(checks[sys.argv[1]]())

@@ -4,8 +4,9 @@ source "$(dirname "$0")/../tap.sh"
 
 checks=$(dirname "$0")/manifests.py
 
-plan 4
+plan 5
 check "every container starts a program of ours with flags that it has, or one of upstream's images" /usr/bin/python3 -B "$checks" containers
 check "every volume that is mounted is there, and the other way round" /usr/bin/python3 -B "$checks" volumes
-check "every account that a pod has is made, and every role is bound" /usr/bin/python3 -B "$checks" accounts
+check "every account that a pod has is made, and every role is bound, and has no wildcard" /usr/bin/python3 -B "$checks" accounts
+check "what a node may write is held to its own objects by a policy" /usr/bin/python3 -B "$checks" bounds
 check "every sidecar may ask the API server for what it needs" /usr/bin/python3 -B "$checks" sidecars
