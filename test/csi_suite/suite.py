@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """What every CSI driver must answer, whatever it stores on: asked by its socket, as kubelet and the provisioner ask.
 
-    suite.py [--parameters KEY=VALUE,...] [--size BYTES] [--kubelet DIR] [--advertised FILE] [--mount-only] SOURCE_TREE SOCKET
+    suite.py [--parameters KEY=VALUE,...] [--size BYTES] [--kubelet DIR] [--advertised FILE] [--mount-only] [--public PROGRAM]
+             SOURCE_TREE SOCKET
 
 Each case runs for volumes with a file system and for raw ones; prints TAP. Of a driver that has no raw ones (--mount-only)
 it is asked that it refuses them. Cases of what the driver does not advertise are left out; FILE lists what it must advertise,
-a line each, as in "Controller.LIST_VOLUMES".
+a line each, as in "Controller.LIST_VOLUMES". PROGRAM is csi-sanity, the public suite, which runs last; where it is not there
+that is told as skipped.
 """
 
 import argparse
@@ -17,6 +19,7 @@ sys.path.insert(0, str(ROOT / "test/demo"))
 import proto  # noqa: E402
 
 import nodes  # noqa: E402
+import public  # noqa: E402
 import refusals  # noqa: E402
 import volumes  # noqa: E402
 from scene import Scene, connect, same  # noqa: E402
@@ -68,6 +71,7 @@ def main():
     parser.add_argument("--kubelet", default="/var/lib/kubelet")
     parser.add_argument("--advertised", type=pathlib.Path)
     parser.add_argument("--mount-only", action="store_true")
+    parser.add_argument("--public")
     options = parser.parse_args()
 
     advertised = options.advertised.read_text().split() if options.advertised else []
@@ -75,8 +79,15 @@ def main():
     kinds = ("mount",) if options.mount_only else ("mount", "block")
     scenes = [Scene(driver, access, options.kubelet, options.parameters, options.size) for access in kinds]
     plan = [(name, case, scene) for scene in scenes for name, case in cases_of(scene, advertised, options.mount_only)]
-    print(f"1..{len(plan)}", flush=True)
+    passes = public.case(options.public, options.socket, options.parameters, options.kubelet)
+    public_ones = [("the public suite passes", passes, scene) for scene in scenes if options.public]
+    print(f"1..{len(plan) + len(public_ones)}", flush=True)
     results = [run(*each) for each in plan]
+    if options.public and not public.is_there(options.public):
+        for name, _, scene in public_ones:
+            print(f"ok {scene.access}: {name} # SKIP there is no {options.public}", flush=True)
+    else:
+        results += [run(*each) for each in public_ones]
     sys.exit(0 if all(results) else 1)
 
 

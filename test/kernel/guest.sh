@@ -7,7 +7,8 @@
 #
 # The guest lives in a pid namespace of its own: whatever ends this script, also by SIGKILL, ends the guest.
 # Environment: GUEST_MEMORY (512M), GUEST_SECONDS, the time after which a guest is killed (300), and what the script sees:
-# GUEST_KILLS, GUEST_VOLUMES and GUEST_CALLS (guest/csi_lvm_kill.sh), GUEST_CYCLES and GUEST_OUTAGE (guest/csi_nas_outages.sh).
+# GUEST_KILLS, GUEST_VOLUMES and GUEST_CALLS (guest/csi_lvm_kill.sh), GUEST_CYCLES and GUEST_OUTAGE (guest/csi_nas_outages.sh);
+# CSI_SANITY, a program of /usr (guest/csi_lvm.sh, csi_disk_suite.sh, csi_nas_suite.sh).
 set -euo pipefail
 
 tree=$(cd "$(dirname "$0")/../.." && pwd)
@@ -43,7 +44,7 @@ boot() {
     env LD_PRELOAD="$preload" linux.uml mem="${GUEST_MEMORY:-512M}" root=none rootfstype=hostfs rootflags=/ ro quiet noreboot \
     init="$tree/test/kernel/init.sh" con=null con0=null,fd:1 ssl=null uml_dir="$out/uml" umid=guest \
     GUEST_RUN="$run" GUEST_OUT="$out" GUEST_TREE="$tree" GUEST_MODULES="$modules" GUEST_NAME="$name" \
-    GUEST_KILLS="${GUEST_KILLS:-}" GUEST_VOLUMES="${GUEST_VOLUMES:-}" GUEST_CALLS="${GUEST_CALLS:-}" GUEST_CYCLES="${GUEST_CYCLES:-}" GUEST_OUTAGE="${GUEST_OUTAGE:-}" "$@" \
+    GUEST_KILLS="${GUEST_KILLS:-}" GUEST_VOLUMES="${GUEST_VOLUMES:-}" GUEST_CALLS="${GUEST_CALLS:-}" GUEST_CYCLES="${GUEST_CYCLES:-}" GUEST_OUTAGE="${GUEST_OUTAGE:-}" CSI_SANITY="${CSI_SANITY:-}" "$@" \
     </dev/null >"$out/console" 2>&1
 }
 
