@@ -228,16 +228,20 @@ Status set_mode(const Ground& ground, const std::string& path, mode_t mode) {
              : Status(fail_errno(errno, "change the mode of " + path));
 }
 
-// A bind of what is mounted asks the server nothing, and so would show also what it has forgotten.
-Status check_known(const Ground& ground, const std::string& path) {
-  HOLDFAST_TRY(const std::optional<Fd> found, ground.beneath.find(path));
-  struct statvfs space {};
-  if (!found || ::fstatvfs(found->get(), &space) == 0) return {};
-  return fail_errno(errno, "look at " + path);
+// A bind of what is mounted asks the server nothing, and so would show also what it has forgotten. For a
+// folder that was removed it may go on to answer: as for one that has no name any more.
+Status check_known(const Fd& found, const std::string& path) {
+  struct statx info {};
+  if (::statx(found.get(), "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_NLINK, &info) != 0) {
+    return fail_errno(errno, "look at " + path);
+  }
+  if (info.stx_nlink != 0) return {};
+  return fail_errno(ESTALE, "look at " + path + ", which was removed on the server");
 }
 
 Status bind_part(const Ground& ground, const BindRequest& request) {
-  HOLDFAST_CHECK(check_known(ground, request.source));
+  HOLDFAST_TRY(const std::optional<Fd> source, ground.beneath.find(request.source));
+  if (source) HOLDFAST_CHECK(check_known(*source, request.source));
   if (request.make_parents) HOLDFAST_CHECK(ground.beneath.make_place(request.target));
   return ground.mounter->publish({.source = request.source,
                                   .target = request.target,
@@ -256,6 +260,7 @@ Result<std::string> look_at(const Ground& ground, const std::string& path) {
   HOLDFAST_TRY(const std::optional<Fd> found, ground.beneath.find(path));
   struct statvfs space {};
   if (!found) return fail(Code::kNotFound, path + " is not there");
+  HOLDFAST_CHECK(check_known(*found, path));
   if (::fstatvfs(found->get(), &space) != 0) return fail_errno(errno, "look at " + path);
   const auto used = [](std::uint64_t all, std::uint64_t free) { return all - std::min(all, free); };
   return write_usage({.total_bytes = std::uint64_t{space.f_blocks} * space.f_frsize,

@@ -1,6 +1,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+
 #include "csi-nas/nascmd/lock_services.h"
 #include "csi-nas/nascmd/nascmd.h"
 #include "test/catch.h"
@@ -43,6 +45,24 @@ TEST_CASE_METHOD(Scene, "a part of a share is shown where a volume is staged, an
   }
   CHECK(run({"bind", kRoot + "/shared/1", "", kRoot + "/pods/none/mount", "rw", "none"}).error().code ==
         Code::kNotFound);
+}
+
+TEST_CASE_METHOD(Scene, "what was removed where it lies is stale, and shown nowhere", "[nas]") {
+  output_of(
+      "mkdir -p /mnt/kubelet/staged /mnt/kubelet/pods/a && "
+      "mount --bind /mnt/kubelet/shared/1/team/a /mnt/kubelet/staged");
+  const std::string staged = kRoot + "/staged";
+  const Words bind{"bind", staged, "", kRoot + "/pods/a/mount", "rw", "none"};
+  REQUIRE(run(bind).has_value());
+  REQUIRE(run({"unmount", kRoot + "/pods/none", "orderly", "keep"}).has_value());
+  output_of("rm -r /mnt/kubelet/shared/1/team/a && mkdir /mnt/kubelet/shared/1/team/a");
+  for (const Words& words :
+       {Words{"bind", staged, "", kRoot + "/pods/b", "rw", "none"}, Words{"look", staged}}) {
+    const auto done = run(words);
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().sys_errno == ESTALE);
+  }
+  CHECK(output_of("grep -c /mnt/kubelet/pods/b /proc/self/mountinfo || true") == "0\n");
 }
 
 TEST_CASE("rpcbind is asked for rpc.statd as RFC 1833 has it", "[nas]") {

@@ -6,7 +6,7 @@ source "$(dirname "$0")/../nfs_server.sh"
 
 tree=$(cd "$(dirname "$0")/../../.." && pwd)
 
-plan 16
+plan 17
 start_servers() { start_nfs_server && for n in 3 4 5; do ip address add 10.9.0.$n/24 dev vserver || return; done; }
 
 check "an NFS server is started" start_servers

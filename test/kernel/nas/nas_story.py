@@ -7,6 +7,7 @@ Runs in the network namespace of the node (test/kernel/nfs_server.sh). Prints a 
 
 import os
 import pathlib
+import shutil
 import sys
 import threading
 import time
@@ -50,6 +51,19 @@ def read_only(node):
         pass
     node.refused("ALREADY_EXISTS", volume.publish("reader"))
     node.ok(volume.unpublish("reader"))
+
+
+def exchanged(node):
+    for vers in ("3", "4.1"):
+        folder = EXPORT / f"exchanged-{vers}"
+        volume = Volume(f"pv-exchanged-{vers}", str(folder), vers, SERVER)
+        node.ok(volume.stage(), volume.publish("old"))
+        shutil.rmtree(folder)
+        folder.mkdir()
+        node.ok(volume.stage(), volume.publish("new"))
+        (volume.target("new") / "file").write_text(vers)
+        require((folder / "file").read_text() == vers, "it is not the folder of now")
+        node.ok(volume.unpublish("old"), volume.unpublish("new"), volume.unstage())
 
 
 def hundred(node):
@@ -206,6 +220,7 @@ def main():
     check("volumes of every version of NFS are staged, in folders that are made", lambda: every_version(node))
     check("two volumes of one share are one mount", lambda: one_mount_for_two(node))
     check("a volume that is published read-only is", lambda: read_only(node))
+    check("a folder that was exchanged on the server is mounted anew for new pods", lambda: exchanged(node))
     check("what cannot be is refused", lambda: refused_kinds(node))
     check("started anew, the driver knows its mounts and leaves them alone", lambda: restarted(node))
     check("a hundred volumes of five servers are five superblocks, in 24 MiB", lambda: hundred(node))
