@@ -33,7 +33,7 @@ ENHANCED = {
     "nodepool.openyurt.io/ccn-region": "cn-shanghai", "nodepool.openyurt.io/is-default": "false",
 }
 HEALTH_PORTS = {1: 11267, 2: 11268}  # of the flannel-controllers
-READY_SECONDS = 30
+READY_SECONDS = 60
 
 
 def wait_for(holds, complaint, seconds=READY_SECONDS):
@@ -115,7 +115,7 @@ class ClusterNode(gateway_site.GatewayNode):
         began = time.monotonic()
         self.start_daemon()
         address = self.start_pod(f"first-{self.number}")
-        self.run("ping", "-n", "-c", "1", "-W", "2", address)
+        self.run("ping", "-n", "-c", "1", "-W", "10", address)
         took = time.monotonic() - began
         self.pod_cidr = self.cloud.api.get(f"/api/v1/nodes/{self.name}")["spec"]["podCIDR"]
         return took

@@ -77,7 +77,7 @@ class Machine:
         program starts ends with it, as in a container, when it is behind CONTAINER."""
         return Program(subprocess.Popen(self._inside(*command), stdin=subprocess.DEVNULL, **options))
 
-    def wait_until(self, holds, complaint, seconds=10):
+    def wait_until(self, holds, complaint, seconds=30):
         end = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > end:
