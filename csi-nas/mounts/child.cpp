@@ -24,9 +24,9 @@ constexpr std::chrono::microseconds kLongestWait{5000};
 bool wait_to_read(int fd, Child::Time until) {
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
     pollfd watched{fd, POLLIN, 0};
-    if (::poll(&watched, 1, static_cast<int>(left.count())) > 0) return true;
+    if (::poll(&watched, 1, std::max(0, static_cast<int>(left.count()))) > 0) return true;
+    if (left.count() <= 0) return false;
   }
 }
 
@@ -53,6 +53,11 @@ ChildReply Child::ask(const std::string& message, Time until) {
   if (::send(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0) {
     return {.kind = Kind::kNotTaken};
   }
+  return answer(until);
+}
+
+ChildReply Child::answer(Time until) {
+  using Kind = ChildReply::Kind;
   if (!wait_to_read(socket_.get(), until)) return {.kind = Kind::kLate};
   std::string text(kMostMessageBytes, '\0');
   const ssize_t size = ::recv(socket_.get(), text.data(), text.size(), 0);

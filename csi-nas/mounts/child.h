@@ -35,6 +35,8 @@ class Child {
 
   /// `message`: as of write_words(). Waits until then for the answer.
   ChildReply ask(const std::string& message, Time until);
+  /// Waits on for the answer of a call that was late.
+  ChildReply answer(Time until);
   /// Closes its socket: it ends, also during a call.
   void dismiss() { socket_.reset(); }
   /// Whatever it does, as soon as the kernel lets go of it.

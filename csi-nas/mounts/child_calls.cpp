@@ -33,6 +33,7 @@ ChildCalls::ChildCalls(std::string nascmd, std::string root)
     : nascmd_(std::move(nascmd)), root_(std::move(root)) {}
 
 ChildCalls::~ChildCalls() {
+  give_up([](const std::string& /*server*/) { return true; });
   reap(std::chrono::nanoseconds::zero());
   const auto until = SteadyClock::now() + kKilledPatience;
   for (const Child& each : leaving_) static_cast<void>(each.ended_by(until));
@@ -57,6 +58,7 @@ std::size_t ChildCalls::stuck() const {
 
 Status ChildCalls::let_in(const std::string& server) {
   reap();
+  settle();
   const std::scoped_lock lock(mutex_);
   if (std::ranges::find(stuck_, server, &Stuck::server) == stuck_.end()) return {};
   return fail(Code::kUnavailable, "an earlier call to the NFS server " + server +
@@ -95,15 +97,70 @@ Result<std::string> ChildCalls::give_up(const std::string& server, By by, Child 
   return tl::unexpected(std::move(why));
 }
 
+// What has ended of the calls that went on.
+void ChildCalls::settle() {
+  const std::scoped_lock lock(mutex_);
+  for (Child& each : under_way_.settle(SteadyClock::now())) leaving_.push_back(dismissed(std::move(each)));
+}
+
+void ChildCalls::give_up(const std::function<bool(const std::string& server)>& is_dead) {
+  const std::scoped_lock lock(mutex_);
+  const auto of_dead = [&](const CallsUnderWay::Call& call) { return is_dead(call.server); };
+  for (CallsUnderWay::Call& each : under_way_.give_up(SteadyClock::now(), of_dead)) {
+    each.child.kill();
+    stuck_.push_back({.server = each.server, .child = std::move(each.child)});
+  }
+}
+
+bool ChildCalls::is_under_way(const std::string& target) const {
+  const std::scoped_lock lock(mutex_);
+  return under_way_.is_about(target);
+}
+
+Result<std::optional<CallsUnderWay::Call>> ChildCalls::take_up(const std::string& server,
+                                                               const std::string& message,
+                                                               const std::string& target) {
+  const std::scoped_lock lock(mutex_);
+  // Of another server, which is dead: it would mount below what is mounted there now.
+  const auto elsewhere = [&](const CallsUnderWay::Call& call) {
+    return !target.empty() && call.target == target && call.server != server;
+  };
+  for (CallsUnderWay::Call& each : under_way_.give_up(SteadyClock::now(), elsewhere)) {
+    each.child.kill();
+    stuck_.push_back({.server = each.server, .child = std::move(each.child)});
+  }
+  if (auto call = under_way_.take(server, message)) return call;
+  const auto since = under_way_.busy_since(server);
+  if (!since) return std::optional<CallsUnderWay::Call>{};
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(SteadyClock::now() - *since).count();
+  return fail(Code::kUnavailable, "the NFS server " + server +
+                                      " is slow: a share of it is being mounted for " +
+                                      std::to_string(seconds) + " s, and other calls wait for that");
+}
+
+Result<std::string> ChildCalls::go_on(CallsUnderWay::Call call, Error why) {
+  why.message += ", and the call goes on";
+  const std::scoped_lock lock(mutex_);
+  under_way_.add(std::move(call));
+  return tl::unexpected(std::move(why));
+}
+
 Result<std::string> ChildCalls::run(const std::string& server, By by, const std::vector<std::string>& words,
-                                    Patience patience) {
+                                    Patience patience, const std::string& target) {
   const std::string& verb = words.front();
   if (by != By::kApart) HOLDFAST_CHECK(let_in(server));
   if (patience <= Patience::zero()) return fail(Code::kDeadlineExceeded, "no time is left to " + verb);
   HOLDFAST_TRY(const std::string message, write_words(words));
-  const auto until = SteadyClock::now() + patience;
-  HOLDFAST_TRY(Child child, child_for(server, by));
-  ChildReply reply = child.ask(message, until);
+  const auto begun = SteadyClock::now();
+  const auto until = begun + patience;
+  std::optional<CallsUnderWay::Call> before;
+  if (by != By::kApart) {
+    HOLDFAST_TRY(before, take_up(server, message, target));
+    const std::scoped_lock lock(mutex_);
+    if (const auto told = under_way_.take_answer(message)) return read_answer(*told, verb);
+  }
+  HOLDFAST_TRY(Child child, before ? Result<Child>(std::move(before->child)) : child_for(server, by));
+  ChildReply reply = before ? child.answer(until) : child.ask(message, until);
   if (reply.kind == ChildReply::Kind::kNotTaken) {
     // It was ended by somebody while it had nothing to do.
     leave(std::move(child));
@@ -113,11 +170,16 @@ Result<std::string> ChildCalls::run(const std::string& server, By by, const std:
   if (reply.kind == ChildReply::Kind::kLate) {
     const std::string waited_for =
         by == By::kApart ? "it has not ended" : "the NFS server " + server + " has not answered";
-    return give_up(
-        server, by, std::move(child),
-        {.code = Code::kDeadlineExceeded,
-         .sys_errno = 0,
-         .message = verb + ": " + waited_for + " within " + std::to_string(patience.count()) + " ms"});
+    Error late{.code = Code::kDeadlineExceeded,
+               .sys_errno = 0,
+               .message = verb + ": " + waited_for + " within " + std::to_string(patience.count()) + " ms"};
+    if (target.empty()) return give_up(server, by, std::move(child), std::move(late));
+    return go_on({.server = server,
+                  .message = message,
+                  .target = target,
+                  .child = std::move(child),
+                  .begun = before ? before->begun : begun},
+                 std::move(late));
   }
   if (by == By::kKept && reply.kind == ChildReply::Kind::kAnswered) {
     give_back(server, std::move(child));
@@ -139,7 +201,7 @@ Status ChildCalls::mount(const std::string& server, const MountShareRequest& req
   std::vector<std::string> words = mount_words(request.source, request.options);
   words.insert(words.begin(), "mount");
   words.push_back(request.target);
-  return without_answer(run(server, By::kKept, words, patience));
+  return without_answer(run(server, By::kKept, words, patience, request.target));
 }
 
 Status ChildCalls::make_folder(const std::string& server, const MakeFolderRequest& request,
@@ -147,7 +209,7 @@ Status ChildCalls::make_folder(const std::string& server, const MakeFolderReques
   std::vector<std::string> words = mount_words(request.source, request.options);
   words.insert(words.begin(), "make-folder");
   words.insert(words.end(), {request.at, request.path});
-  return without_answer(run(server, By::kOnce, words, patience));
+  return without_answer(run(server, By::kOnce, words, patience, request.at));
 }
 
 Status ChildCalls::set_mode(const std::string& server, const std::string& path, mode_t mode,

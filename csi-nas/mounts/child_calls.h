@@ -5,11 +5,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "csi-nas/mounts/calls_under_way.h"
 #include "csi-nas/mounts/child.h"
 #include "csi-nas/nfs/nfs_calls.h"
 
@@ -18,7 +21,8 @@ namespace holdfast::nas {
 /// NfsCalls by children that run nascmd, as starting a program takes longer than most calls: one for each
 /// server, which stays for the next call (kIdle), and one for the call alone where that changes the process,
 /// or concerns no server. A call waits for no child after its patience, but for a moment after killing it:
-/// one that is still in the kernel then is waited for later, by reap().
+/// one that is still in the kernel then is waited for later, by reap(). Mounting, and making folders for it,
+/// is not killed but goes on (calls_under_way.h), and keeps other calls to the server out meanwhile.
 class ChildCalls final : public NfsCalls {
  public:
   /// `nascmd`: the program (csi-nas/nascmd/nascmd.h); `root`: kubelet's folder.
@@ -41,10 +45,13 @@ class ChildCalls final : public NfsCalls {
   Status unmount(const std::string& server, const UnmountRequest& request, Patience patience) override;
   Result<block::VolumeUsage> look(const std::string& server, const std::string& path,
                                   Patience patience) override;
+  [[nodiscard]] bool is_under_way(const std::string& target) const override;
 
   /// Takes leave of children that have ended, without waiting, and of those that had nothing to do for
   /// `idle`.
   void reap(std::chrono::nanoseconds idle = kIdle);
+  /// Kills calls that go on though their server is dead, or have done so for too long.
+  void give_up(const std::function<bool(const std::string& server)>& is_dead);
   /// How many were killed and are still in the kernel.
   [[nodiscard]] std::size_t stuck() const;
 
@@ -64,10 +71,15 @@ class ChildCalls final : public NfsCalls {
     std::string server;  // empty: it keeps nobody out
     Child child;
   };
-  /// What the child answers.
+  /// What the child answers. `target`: of a call that goes on when it is late; empty: it is killed.
   Result<std::string> run(const std::string& server, By by, const std::vector<std::string>& words,
-                          Patience patience);
+                          Patience patience, const std::string& target = {});
   Status let_in(const std::string& server);
+  /// Errors: kUnavailable when another call to the server goes on.
+  Result<std::optional<CallsUnderWay::Call>> take_up(const std::string& server, const std::string& message,
+                                                     const std::string& target);
+  Result<std::string> go_on(CallsUnderWay::Call call, Error why);
+  void settle();
   Result<Child> child_for(const std::string& server, By by);
   void give_back(const std::string& server, Child child);
   /// It is asked nothing more, and waited for by reap().
@@ -81,6 +93,7 @@ class ChildCalls final : public NfsCalls {
   std::map<std::string, Idle> idle_;  // by server
   std::vector<Child> leaving_;        // dismissed, and to be waited for
   std::vector<Stuck> stuck_;
+  CallsUnderWay under_way_;
 };
 
 }  // namespace holdfast::nas

@@ -250,7 +250,7 @@ void NasMounts::drop_folders() {
     const std::string folder = it->path().native();
     const auto turn = share_turns_.take(it->path().filename().native(), {});
     const auto there = entry_at(folder);
-    if (!turn || !there || *there) continue;
+    if (!turn || !there || *there || parts_.calls.is_under_way(folder)) continue;
     static_cast<void>(
         parts_.calls.unmount("", {.target = folder, .how = Unmount::kLazily, .remove = true}, kLazyPatience));
   }

@@ -7,6 +7,7 @@ namespace holdfast::nas {
 namespace {
 
 constexpr std::chrono::milliseconds kLeastPatience{100};  // for less no call is begun
+constexpr std::chrono::milliseconds kTellingPatience{1000};
 
 }  // namespace
 
@@ -39,7 +40,8 @@ Status ServerCalls::ask(const ServerAddress& server, Deadline deadline,
   }
   Status done = call(patience);
   if (done || done.error().code != Code::kDeadlineExceeded) return done;
-  servers_.suspect(server);
+  // One that had little time of its own says nothing of the server.
+  if (patience >= kTellingPatience) servers_.suspect(server);
   return fail(Code::kUnavailable, done.error().message);
 }
 

@@ -74,27 +74,41 @@ Result<ReachedShare> ShareMounter::reach(const NasSource& source, Deadline deadl
   return tl::unexpected(*std::move(first));
 }
 
+// Where it was when there was no more time, as on a server that is far away: else it would never end.
+std::string ShareMounter::first_parent(const MountKey& key, const std::string& path) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = parents_.find(key);
+  return found == parents_.end() ? parent_of(path) : found->second;
+}
+
 Status ShareMounter::make_missing(const NasSource& source, const ReachedShare& reached, const std::string& at,
                                   Deadline deadline) {
   const std::string& path = reached.share.path;
   const mount::MountOptions options = kernel_options(source.options, reached.server.address);
-  Status done = fail(Code::kNotFound, reached.share.source() + " is not there");
+  const MountKey key{reached.share.source(), options.data};
   std::optional<Error> nearest;
-  for (std::string parent = path; !done && parent != "/";) {
-    if (!may_be_missing(done.error())) break;
-    parent = parent_of(parent);
+  for (std::string parent = first_parent(key, path);; parent = parent_of(parent)) {
     const MakeFolderRequest request{.source = NasShare{reached.share.host, parent}.source(),
                                     .options = options,
                                     .at = at,
                                     .path = below(path, parent)};
-    done = asks_.ask(reached.server, deadline, [&](Patience patience) {
+    Status done = asks_.ask(reached.server, deadline, [&](Patience patience) {
       return calls_.make_folder(reached.server.text(), request, patience);
     });
+    const bool late = !done && done.error().code == Code::kUnavailable;
     if (!done && !nearest) nearest = done.error();
+    if (!late && !done && may_be_missing(done.error()) && parent != "/") continue;
+    const std::scoped_lock lock(mutex_);
+    if (late) {
+      parents_[key] = parent;
+    } else {
+      parents_.erase(key);
+    }
+    // By version 4 the last is the server's own tree, in which nothing can be made: that it cannot says
+    // little.
+    if (!done && done.error().sys_errno == EROFS) return tl::unexpected(*std::move(nearest));
+    return done;
   }
-  // By version 4 the last is the server's own tree, in which nothing can be made: that it cannot says little.
-  if (!done && done.error().sys_errno == EROFS && nearest) return tl::unexpected(*std::move(nearest));
-  return done;
 }
 
 Status ShareMounter::mount(const NasSource& source, const ReachedShare& reached, const std::string& target,

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "csi-nas/mounts/server_calls.h"
 #include "csi-nas/volumes/nas_source.h"
@@ -42,6 +43,8 @@ class ShareMounter {
                                                            const NasOptions& options) const;
 
  private:
+  using MountKey = std::pair<std::string, std::string>;  // a share's source, and the options
+
   Status prepare_locks(const NasSource& source, Deadline deadline);
   Status make_missing(const NasSource& source, const ReachedShare& reached, const std::string& at,
                       Deadline deadline);
@@ -49,8 +52,11 @@ class ShareMounter {
   NfsCalls& calls_;
   ServerStates& servers_;
   ServerCalls& asks_;
-  mutable std::mutex mutex_;                      // guards addresses_
+  [[nodiscard]] std::string first_parent(const MountKey& key, const std::string& path) const;
+
+  mutable std::mutex mutex_;                      // guards all below
   std::map<std::string, std::string> addresses_;  // of names, as they were found last
+  std::map<MountKey, std::string> parents_;       // in which a folder was being made when the time was over
 };
 
 }  // namespace holdfast::nas

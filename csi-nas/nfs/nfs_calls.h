@@ -85,6 +85,9 @@ class NfsCalls {
   virtual Status unmount(const std::string& server, const UnmountRequest& request, Patience patience) = 0;
   virtual Result<block::VolumeUsage> look(const std::string& server, const std::string& path,
                                           Patience patience) = 0;
+  /// Whether mount() or make_folder() for that target goes on after it was late: who calls it again with the
+  /// same words waits for it. Other calls to the server are kUnavailable meanwhile.
+  [[nodiscard]] virtual bool is_under_way(const std::string& target) const = 0;
 };
 
 }  // namespace holdfast::nas

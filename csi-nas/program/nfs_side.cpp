@@ -70,6 +70,7 @@ void NfsSide::prepare() {
 
 void NfsSide::tick() {
   calls_.reap();
+  calls_.give_up([dead = dead_servers()](const std::string& server) { return dead.contains(server); });
   if (const auto mounts = table()) {
     std::set<ServerAddress> in_use = servers_below(**mounts, options_.root.native());
     in_use.insert(also_.begin(), also_.end());
@@ -79,6 +80,14 @@ void NfsSide::tick() {
   sweeping_ = true;
   context_.worker.run([this] { mounts_.sweep(kUnusedShare, mounts_.deadline(kSweepPatience)); },
                       [this] { sweeping_ = false; });
+}
+
+std::set<std::string> NfsSide::dead_servers() const {
+  std::set<std::string> out;
+  for (const auto& [server, health] : servers_.all()) {
+    if (health.state == ServerState::kDead) out.insert(server.text());
+  }
+  return out;
 }
 
 void NfsSide::refresh_metrics() {

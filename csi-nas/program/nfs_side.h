@@ -53,6 +53,8 @@ class NfsSide {
   NfsSide(const csi::HostContext& context, NfsSideOptions options, mount::Beneath root,
           std::unique_ptr<mount::MountTable> table);
 
+  [[nodiscard]] std::set<std::string> dead_servers() const;
+
   csi::HostContext context_;
   NfsSideOptions options_;
   mount::Beneath root_;

@@ -151,6 +151,65 @@ TEST_CASE("a child that is late is killed, and nothing of it is left", "[nas]") 
   CHECK_FALSE(ChildCalls("/none/nascmd", "/kubelet").resolve("a", milliseconds(50)).has_value());
 }
 
+/// Mounts as soon as there is a file `go`; all else at once.
+struct SlowScene : ChildScene {
+  explicit SlowScene(const std::string& answer)
+      : ChildScene("case $(cat words) in mount*) while ! [ -e go ]; do sleep 0.02; done; printf '" + answer +
+                   "';; *) printf 'ok\\n';; esac") {}
+  Status mount(milliseconds patience) {
+    return calls.mount("s", {.source = "nas:/a", .options = {}, .target = "/shared"}, patience);
+  }
+  void refuses(const Status& done, Code code) {
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().code == code);
+  }
+  void go() const { std::ofstream(folder / "go").flush(); }
+};
+
+TEST_CASE("mounting goes on after the caller was answered, and whoever asks again waits for it", "[nas]") {
+  SlowScene scene("ok\\n");
+  for (int again = 0; again < 3; ++again) {
+    scene.refuses(scene.mount(milliseconds(200)), Code::kDeadlineExceeded);
+    CHECK(scene.calls.is_under_way("/shared"));
+  }
+  CHECK_FALSE(scene.calls.is_under_way("/other"));
+  scene.refuses(scene.call("s"), Code::kUnavailable);
+  CHECK(scene.call("t").has_value());
+  scene.go();
+  REQUIRE(scene.mount(kLong).has_value());
+  CHECK_FALSE(scene.calls.is_under_way("/shared"));
+  CHECK(scene.lines("pids").size() == 2);
+  REQUIRE(scene.call("s").has_value());
+}
+
+TEST_CASE("what a mount that went on came to is told to who asks next", "[nas]") {
+  SlowScene scene("5 2\\nno such share");
+  scene.refuses(scene.mount(milliseconds(200)), Code::kDeadlineExceeded);
+  scene.go();
+  while (!scene.call("s")) std::this_thread::sleep_for(milliseconds(10));
+  const auto before = scene.lines("pids").size();
+  scene.refuses(scene.mount(kLong), Code::kNotFound);
+  CHECK(scene.lines("pids").size() == before);
+  scene.refuses(scene.mount(kLong), Code::kNotFound);
+  CHECK(scene.lines("pids").size() == before + 1);
+}
+
+TEST_CASE("a mount that goes on is given up when its server is dead, or when another takes its place",
+          "[nas]") {
+  SlowScene scene("ok\\n");
+  scene.refuses(scene.mount(milliseconds(200)), Code::kDeadlineExceeded);
+  scene.calls.give_up([](const std::string& server) { return server != "s"; });
+  CHECK(scene.calls.is_under_way("/shared"));
+  scene.calls.give_up([](const std::string& server) { return server == "s"; });
+  CHECK_FALSE(scene.calls.is_under_way("/shared"));
+  while (scene.calls.stuck() != 0) scene.calls.reap();
+  scene.refuses(scene.mount(milliseconds(200)), Code::kDeadlineExceeded);
+  scene.go();
+  REQUIRE(
+      scene.calls.mount("t", {.source = "nas:/a", .options = {}, .target = "/shared"}, kLong).has_value());
+  CHECK_FALSE(scene.calls.is_under_way("/shared"));
+}
+
 TEST_CASE("answers are read as they are written", "[nas]") {
   CHECK(read_answer(write_answer(std::string("a\nb")), "look").value() == "a\nb");
   const Result<std::string> failed = fail_errno(ESTALE, "open /t");

@@ -40,6 +40,8 @@ class FakeCalls final : public NfsCalls {
   std::set<std::string> silent;              ///< addresses: calls to them are late, whatever is known of them
   std::set<std::string> stale;               ///< targets whose server has forgotten them
   std::set<std::string> busy;                ///< targets
+  std::set<std::string> under_way;           ///< targets
+  std::string late_once;                     ///< of a call; it has no time once
   int missing_errno = ENOENT;                ///< of the mount of what is not there
   int mode_errno = 0;                        ///< of changes of a mode; 0: they succeed
   bool lock_services = true;                 ///< can be started
@@ -117,6 +119,10 @@ class FakeCalls final : public NfsCalls {
                               .used_inodes = 3};
   }
 
+  [[nodiscard]] bool is_under_way(const std::string& target) const override {
+    return under_way.contains(target);
+  }
+
   [[nodiscard]] std::vector<std::string> targets() const {
     std::vector<std::string> out;
     for (const mount::MountEntry& entry : mounts) out.push_back(entry.target);
@@ -126,7 +132,9 @@ class FakeCalls final : public NfsCalls {
  private:
   Status begin(const std::string& what, const std::string& server, Patience patience) {
     made.push_back(what);
-    const bool late = !server.empty() && silent.contains(server.substr(0, server.rfind(':')));
+    const bool once = what == late_once;
+    if (once) late_once.clear();
+    const bool late = once || (!server.empty() && silent.contains(server.substr(0, server.rfind(':'))));
     if (!late) return {};
     clock_.advance(patience);
     return fail(Code::kDeadlineExceeded, what + ": no answer");

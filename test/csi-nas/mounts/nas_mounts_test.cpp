@@ -105,6 +105,16 @@ TEST_CASE_METHOD(Scene, "a folder that the share lacks is made from the nearest 
   CHECK(news() == Words{"mount 10.0.0.5:/nothing"});
 }
 
+TEST_CASE_METHOD(Scene, "a folder is made by a later call when the server is too far away for one", "[nas]") {
+  const NasSource source = source_of("/exports/team/a");
+  calls.late_once = "make-folder 10.0.0.5:/exports team/a";
+  CHECK(stage(source, kOne).error().code == Code::kUnavailable);
+  news();
+  REQUIRE(stage(source, kOne).has_value());
+  CHECK(news() == Words{"mount 10.0.0.5:/exports/team/a", "make-folder 10.0.0.5:/exports team/a",
+                        "mount 10.0.0.5:/exports/team/a", "bind " + kOne});
+}
+
 TEST_CASE_METHOD(Scene, "a volume is not staged before it has the mode that was asked for", "[nas]") {
   NasSource source = source_of("/exports");
   source.subdirectory = "pvc-1";
