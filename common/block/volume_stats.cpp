@@ -77,7 +77,7 @@ void VolumeStats::State::keep(const Job& job, Result<VolumeLook> seen) {
   Volume& volume = found->second;
   const auto now = clock->since_boot();
   volume.started.reset();
-  volume.due = now + options.interval;
+  volume.due = now + (seen ? options.interval : std::min(options.again, options.interval));
   volume.sample.trouble = seen ? "" : seen.error().message;
   looked.notify_all();
   if (!seen) return;

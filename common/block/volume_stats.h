@@ -59,6 +59,7 @@ struct VolumeSample {
 
 struct VolumeStatsOptions {
   std::chrono::nanoseconds interval = std::chrono::minutes(1);
+  std::chrono::nanoseconds again = std::chrono::seconds(5);     ///< after a look that gave nothing
   std::chrono::nanoseconds patience = std::chrono::seconds(5);  ///< a look that takes longer is stuck
   std::size_t most_threads = 4;  ///< all of them stuck: nothing more is seen until one answers
 };

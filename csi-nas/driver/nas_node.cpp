@@ -159,11 +159,12 @@ std::optional<NasNode::Ailment> NasNode::ailment_of(const mount::MountEntry& ent
     return Ailment{"ServerDead", "the NFS server of " + entry.source + " " + nas::ailment_of(health) +
                                      "; what pods do waits until it answers"};
   }
-  if (parts_.probe.is_stale(looked_at)) {
-    return Ailment{"StaleHandle", "the NFS server no longer knows " + entry.source +
-                                      ", as after it was made anew: start the volume's pods anew"};
-  }
-  return std::nullopt;
+  return parts_.probe.is_stale(looked_at) ? std::optional(stale(entry)) : std::nullopt;
+}
+
+NasNode::Ailment NasNode::stale(const mount::MountEntry& entry) {
+  return {"StaleHandle", "the NFS server no longer knows " + entry.source +
+                             ", as after it was made anew: start the volume's pods anew"};
 }
 
 Status NasNode::volume_stats(const csi::Call& /*call*/, const csi::v1::NodeGetVolumeStatsRequest& request,
@@ -177,13 +178,17 @@ Status NasNode::volume_stats(const csi::Call& /*call*/, const csi::v1::NodeGetVo
   const std::string path = parts_.places.path_of(id, *mounts).value_or(request.volume_path());
   parts_.stats.add(id, path);
   const auto sample = parts_.stats.first(id, kFirstLook);
+  auto ailment = ailment_of(*entry, path);
+  // A pod that has it as it was before it was staged anew.
+  const mount::MountEntry* looked_at = mount::mounted_at(*mounts, path);
+  if (!ailment && looked_at != nullptr && is_older_than(*entry, *looked_at)) ailment = stale(*entry);
   if (!sample || !sample->usage) {
-    return fail(Code::kUnavailable, "the volume " + id + " has not been looked at: " +
-                                        (sample ? sample->trouble : "it was unstaged meanwhile"));
+    const std::string why =
+        ailment ? ailment->message : (sample ? sample->trouble : "it was unstaged meanwhile");
+    return fail(Code::kUnavailable, "the volume " + id + " has not been looked at: " + why);
   }
   tell(*sample->usage, response);
   csi::v1::VolumeCondition& condition = *response.mutable_volume_condition();
-  const auto ailment = ailment_of(*entry, path);
   condition.set_abnormal(ailment.has_value());
   condition.set_message(ailment ? ailment->message : "nothing is known to be wrong");
   return {};

@@ -73,6 +73,7 @@ class NasNode final : public csi::NodeDriver {
   /// What is wrong with a volume that is mounted so; nullopt: nothing is known to be.
   [[nodiscard]] std::optional<Ailment> ailment_of(const mount::MountEntry& entry,
                                                   const std::string& looked_at) const;
+  [[nodiscard]] static Ailment stale(const mount::MountEntry& entry);
   Status stage_anew(const csi::v1::NodePublishVolumeRequest& request, NasMounts::Deadline deadline);
 
   NasNodeParts parts_;

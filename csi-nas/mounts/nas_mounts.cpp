@@ -124,7 +124,7 @@ Result<bool> NasMounts::is_staged(const NasSource& source, const std::optional<m
     return false;
   }
   if (ours) return true;
-  return fail(Code::kAlreadyExists, target + " has something else mounted: " + there->source + there->root);
+  return fail(Code::kAlreadyExists, target + " has something else mounted: " + shown_by(*there));
 }
 
 // Its server is dead, and another one of the source lives, or the server itself where its name leads to now.
@@ -149,8 +149,12 @@ Status NasMounts::publish(const std::string& staged, const std::string& target, 
   if (there) {
     const bool same = show_the_same(*there, *from) && there->read_only() == (read_only || from->read_only());
     if (same) return {};
-    return fail(Code::kAlreadyExists, target + " is mounted otherwise: " + there->source + there->root +
-                                          " (" + there->options + ")");
+    if (is_older_than(*there, *from)) {
+      return fail(Code::kFailedPrecondition, target + " shows what the NFS server of " + shown_by(*there) +
+                                                 " has forgotten: start the pod anew");
+    }
+    return fail(Code::kAlreadyExists,
+                target + " is mounted otherwise: " + shown_by(*there) + " (" + there->options + ")");
   }
   return asks_.ask(*server, deadline, [&](Patience patience) {
     return parts_.calls.bind(
@@ -174,8 +178,7 @@ Status NasMounts::unmount(const std::string& target, bool remove, Deadline deadl
   HOLDFAST_TRY(const auto there, entry_at(target));
   UnmountRequest request{.target = target, .how = Unmount::kOrderly, .remove = remove};
   if (there && !is_nfs(*there)) {
-    return fail(Code::kFailedPrecondition,
-                target + " has something else mounted: " + there->source + there->root);
+    return fail(Code::kFailedPrecondition, target + " has something else mounted: " + shown_by(*there));
   }
   if (!there && !remove) return {};
   const auto server = there ? server_of(*there) : std::nullopt;

@@ -67,6 +67,15 @@ bool show_the_same(const mount::MountEntry& a, const mount::MountEntry& b) {
   return is_of_file_system(a, b) && a.source == b.source && a.root == b.root;
 }
 
+bool is_older_than(const mount::MountEntry& entry, const mount::MountEntry& now) {
+  return is_nfs(entry) && is_nfs(now) && entry.source == now.source && server_of(entry) == server_of(now) &&
+         !show_the_same(entry, now);
+}
+
+std::string shown_by(const mount::MountEntry& entry) {
+  return entry.source + (entry.root == "/" ? "" : entry.root);
+}
+
 bool is_used_outside(const mount::Mounts& mounts, const mount::MountEntry& share, std::string_view folder) {
   return std::ranges::any_of(mounts, [&](const mount::MountEntry& entry) {
     return is_of_file_system(entry, share) && is_at_or_below(entry.source, share.source) &&

@@ -30,6 +30,13 @@ namespace holdfast::nas {
 /// Whether two mounts show the same: of the same share of the same file system, and the same part of it.
 [[nodiscard]] bool show_the_same(const mount::MountEntry& a, const mount::MountEntry& b);
 
+/// Whether one shows what another did before that was mounted anew: the same of the same server, by another
+/// mount of the share.
+[[nodiscard]] bool is_older_than(const mount::MountEntry& entry, const mount::MountEntry& now);
+
+/// What a mount shows, for people: "10.0.0.5:/exports/team", or "/dev/vdb/folder".
+[[nodiscard]] std::string shown_by(const mount::MountEntry& entry);
+
 /// Whether anything is mounted from a share, or a part of it, elsewhere than below `folder`, where the shares
 /// themselves are.
 [[nodiscard]] bool is_used_outside(const mount::Mounts& mounts, const mount::MountEntry& share,

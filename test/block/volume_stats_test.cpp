@@ -192,6 +192,11 @@ TEST_CASE("A look that fails is told with its reason", "[block]") {
   node.stats.tick();
   const VolumeSample sample = node.when("v", [](const VolumeSample& s) { return !s.trouble.empty(); });
   CHECK(sample.trouble == "statvfs /v: Input/output error");
+  // One that gave nothing is made again soon.
+  const int looks = node.probe->looks("/v");
+  node.clock.advance(seconds(5));
+  node.stats.tick();
+  node.probe->wait_for_look("/v", looks + 1);
   CHECK_FALSE(sample.usage);
 }
 

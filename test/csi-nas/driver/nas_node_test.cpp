@@ -205,6 +205,18 @@ TEST_CASE_METHOD(NodeScene, "a volume that its server has forgotten is staged an
   CHECK(mount::mounted_at(calls.mounts, kTarget)->minor == 2);
 }
 
+TEST_CASE_METHOD(NodeScene, "a pod that has what its server has forgotten is told so, and no other",
+                 "[nas]") {
+  REQUIRE(stage().has_value());
+  REQUIRE(publish(kOther).has_value());
+  REQUIRE(usage(kOther).has_value());
+  calls.stale = {kStaging, calls.mounts.front().target};
+  REQUIRE(publish(kTarget).has_value());
+  refuses(publish(kOther), Code::kFailedPrecondition);
+  CHECK(usage(kOther)->volume_condition().abnormal());
+  CHECK_FALSE(usage(kTarget)->volume_condition().abnormal());
+}
+
 TEST_CASE_METHOD(NodeScene, "a volume that could not be staged anew is so by the publish that follows",
                  "[nas]") {
   REQUIRE(stage().has_value());
