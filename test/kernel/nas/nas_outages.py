@@ -3,234 +3,25 @@
     nas_outages.py CYCLES SECONDS
 
 Server 1 lives. Of the others each four serve the versions 3, 4.0, 4.1 and 4.2; the last four die once, for SECONDS.
-The others die CYCLES times in all, some at a time, while every call that a node knows is made. Runs in the network namespace of the node (test/kernel/nfs_servers.sh). Prints a line of TAP for each check.
+The others die CYCLES times in all, some at a time, while every call that a node knows is made. Runs in the network namespace of the node
+(test/kernel/nfs_servers.sh). Prints a line of TAP for each check.
 """
 
-import os
-import pathlib
-import random
-import re
 import sys
 import threading
 import time
 
 sys.dont_write_bytecode = True
-from nas_node import DRIVER, KUBELET, LONGEST_NOTICE, Node, Packets, Story, Volume, mounts_below, require, within  # noqa: E402
 from nas_locks import Locker, slots_raised  # noqa: E402
+from nas_meters import Meter, Watcher, quantile, told  # noqa: E402
+from nas_node import KUBELET, LONGEST_NOTICE, Node, Packets, Story, mounts_below, require, within  # noqa: E402
+from nas_patient import Patient  # noqa: E402
 
 CYCLES, SECONDS = int(sys.argv[1]), float(sys.argv[2])
-EXPORT = pathlib.Path("/srv/share")
 VERSIONS = ("3", "4.0", "4.1", "4.2")
 PROMPT_SECONDS = 0.020  # what concerns a server that lives
-AGAIN_SECONDS = 60  # a mount goes on when the kernel's connection does, which waits longer the longer it waited
 GONE_SECONDS = 30  # children that hung
-WRITE_PAUSE = 0.5
 RESUME_SECONDS = 400  # the kernel's client tries to connect at least every five minutes
-
-
-def quantile(seconds, part):
-    ordered = sorted(seconds)
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
-
-
-def told(seconds):
-    return f"p50 {1000 * quantile(seconds, 0.5):.1f}, p99 {1000 * quantile(seconds, 0.99):.1f} of {len(seconds)}"
-
-
-class Writer:
-    """A program in a pod, which writes and syncs over and over; nothing that it does may fail."""
-
-    def __init__(self, folder):
-        self._path = folder / "written"
-        self._ends = threading.Event()
-        self.error = None
-        self.rounds = 0
-        self.last = time.monotonic()
-        self.thread = threading.Thread(target=self._write, daemon=True)
-        self.thread.start()
-
-    def _write(self):
-        try:
-            while not self._ends.wait(WRITE_PAUSE):
-                with open(self._path, "wb") as file:
-                    file.write(b"%d\n" % self.rounds + b"x" * 65536)
-                    os.fsync(file.fileno())
-                self.rounds += 1
-                self.last = time.monotonic()
-        except OSError as error:
-            self.error = error
-
-    def end(self, seconds):
-        self._ends.set()
-        self.thread.join(seconds)
-        require(not self.thread.is_alive(), f"{self._path}: a write hangs")
-        require(self.error is None, f"{self._path}: {self.error}")
-
-
-class Patient:
-    """A server, and volumes on it."""
-
-    def __init__(self, node, packets, number, vers):
-        self.node, self.packets, self.number, self.vers = node, packets, number, vers
-        self.address = f"10.9.1.{number}"
-        self.held = self._volume("held", f"/srv/share/s{number}")
-        self.taken = self._volume("taken", f"/srv/share/s{number}")
-        self.fresh = self._volume("fresh", "/srv/share")
-        self.writer = None
-        self.dead = False
-        self.normal_after = []
-        self.answers = {}
-
-    def _volume(self, name, path):
-        return Volume(f"pv-{self.number}-{name}", path, self.vers, self.address)
-
-    def begin(self):
-        self.node.ok(self.held.stage(), self.held.publish())
-
-    def write(self):
-        self.writer = Writer(self.held.target())
-
-    def written(self):
-        self.writer.end(AGAIN_SECONDS)
-        text = (EXPORT / f"s{self.number}/written").read_bytes()
-        require(text.startswith(b"%d\n" % (self.writer.rounds - 1)), f"server {self.number} lacks what was written")
-
-    def cut(self):
-        self.dead = True
-        self.packets.drop(self.address)
-
-    def mend(self):
-        self.packets.let_through(self.address)
-        self.dead = False
-
-    def condition(self):
-        answer = self.node.ok(("NodeGetVolumeHealth", {"volumeId": self.held.name}))
-        return "abnormal" if answer["volumeHealth"].get("healthStatuses") else "normal"
-
-    def until(self, condition):
-        within(LONGEST_NOTICE, f"{self.held.name} is {condition}", lambda: self.condition() == condition)
-
-    def until_normal(self):
-        began = time.monotonic()
-        self.until("normal")
-        self.normal_after.append(time.monotonic() - began)
-
-    def until_ok(self, *calls):
-        """As kubelet does: until it succeeds."""
-        for call in calls:
-            deadline = time.monotonic() + AGAIN_SECONDS
-            while True:
-                status, answer = self.node(call)
-                if status == "OK":
-                    break
-                require(status == "UNAVAILABLE" and time.monotonic() < deadline, f"{call[0]}: {status}: {answer}")
-                time.sleep(0.5)
-
-    def cycle(self, number):
-        """One death and return. Every other time it dies not before the calls but while they are made."""
-        self.until_ok(self.taken.stage(), self.taken.publish())
-        within(AGAIN_SECONDS, "usage is known", lambda: self.node(self.held.stats())[0] == "OK")
-        before = number % 2 == 0
-        # What is known to the kernel may be shown without the server: also a share that is mounted since the last cycle.
-        calls = [(self.fresh.stage(), {"OK", "UNAVAILABLE"}),
-                 (self.held.publish("second"), {"OK", "UNAVAILABLE"}),
-                 (self.taken.unpublish(), {"OK"}),
-                 (self.held.stats(), {"OK"}),
-                 (("NodeGetVolumeHealth", {"volumeId": self.held.name}), {"OK"}),
-                 (("NodeGetInfo", {}), {"OK"})]
-        threads = [threading.Thread(target=self._ask, args=call) for call in calls]
-        self.wrong = []
-        if before:
-            self.cut()
-        for thread in threads:
-            thread.start()
-        if not before:
-            time.sleep(random.uniform(0, 0.1))
-            self.cut()
-        for thread in threads:
-            thread.join()
-        # Nobody waits for what is known to be dead, or kubelet would be late with other pods.
-        self._ask(self.taken.unstage(), {"OK"})
-        self.mend()
-        require(not self.wrong, f"server {self.number}, cycle {number}: {self.wrong}")
-        self.until_normal()
-        self.until_ok(self.held.unpublish("second"), self.fresh.unstage())
-
-    def _ask(self, call, right):
-        status, answer = self.node(call)
-        self.answers[call[0], status] = self.answers.get((call[0], status), 0) + 1
-        if status not in right:
-            self.wrong.append(f"{call[0]}: {status}: {answer}")
-        elif call[0] == "NodeGetVolumeStats" and not answer.get("usage"):
-            self.wrong.append("no usage")
-
-    def end(self):
-        self.until_ok(self.held.unpublish(), self.held.unstage(), self.taken.unpublish(), self.taken.unstage())
-
-
-class Meter:
-    """What calls take that concern a server that lives, and none."""
-
-    def __init__(self, node):
-        self.node = node
-        self.volume = Volume("pv-1-calm", "/srv/share/calm", "3", "10.9.1.1")
-        node.ok(self.volume.stage(), self.volume.publish())
-
-    def rounds(self, seconds):
-        taken = {}
-        volume = self.volume
-        calls = ((("Probe", {}), "Identity"), (volume.publish("again"), "Node"), (volume.stats(), "Node"),
-                 (volume.unpublish("again"), "Node"))
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            for call, service in calls:
-                began = time.monotonic()
-                status, answer = self.node(call, service)
-                taken.setdefault(call[0], []).append(time.monotonic() - began)
-                require(status == "OK", f"{call[0]}: {status}: {answer}")
-        return taken
-
-
-class Watcher:
-    """Children of the driver's, and which server each that is in the kernel waits for."""
-
-    def __init__(self, node):
-        self.node = node
-        self.most = {}
-        self.seen = 0
-        self.pause = 0.25
-        self._ends = threading.Event()
-        self.thread = threading.Thread(target=self._watch, daemon=True)
-        self.thread.start()
-
-    def _watch(self):
-        while not self._ends.wait(self.pause):
-            waiting = {}
-            for pid, state in self.node.child_states():
-                self.seen += 1
-                if state == "D":
-                    server = self._server_of(pid)
-                    waiting[server] = waiting.get(server, 0) + (server is not None)
-            for server, count in waiting.items():
-                self.most[server] = max(self.most.get(server, 0), count)
-
-    @staticmethod
-    def _server_of(pid):
-        try:
-            words = pathlib.Path(f"/proc/{pid}/cmdline").read_text()
-        except OSError:
-            return None  # it has ended
-        found = re.search(r"pv-(\d+)-|10\.9\.1\.(\d+)", words)
-        if found:
-            return found.group(1) or found.group(2)
-        for mount in mounts_below(KUBELET / "plugins" / DRIVER / "shared"):
-            if mount[4] in words:
-                return re.search(r"10\.9\.1\.(\d+)", " ".join(mount)).group(1)
-        return words
-
-    def end(self):
-        self._ends.set()
-        self.thread.join()
 
 
 class Outages:
