@@ -14,6 +14,8 @@ constexpr const char* kNamespace = "egw-gateway";
 // Of the block that networks are measured with, which routers of others do not carry. Source: RFC 2544
 constexpr const char* kTunnelRange = "198.19.0.0/20";
 constexpr std::int64_t kMostGraceSeconds = 30 * 86400;
+// Kubelets look at Secrets once a minute, and what they see may be as old.
+constexpr std::int64_t kLeastOverlapSeconds = 300;
 
 Status add_tunnel_range(const std::string& value, ControllerOptions& out) {
   const Result<Cidr> range = Cidr::parse(value);
@@ -39,6 +41,11 @@ void add_flags(Flags& flags, ControllerOptions& out) {
                 "from a pool that is not enhanced any more to the end of its gateways [3600]", 0,
                 kMostGraceSeconds,
                 [&out](std::int64_t number) { out.removal_grace = std::chrono::seconds(number); });
+  flags.integer(
+      "key-overlap", "SECONDS",
+      "for how long a new key of liveness is accepted before it is sent, and an old one after [86400]",
+      kLeastOverlapSeconds, kMostGraceSeconds,
+      [&out](std::int64_t number) { out.key_overlap = std::chrono::seconds(number); });
   flags.heading("Other");
   flags.value("healthz", "ADDRESS:PORT",
               "where /healthz, /readyz and /metrics are served; port 0: nowhere [:0]",
@@ -61,6 +68,7 @@ PoolController::Options controller_options(const ControllerOptions& options,
   out.plan.objects.image = options.image;
   out.plan.tunnel_ranges = options.tunnel_ranges;
   out.plan.removal_grace = options.removal_grace;
+  out.plan.key_overlap = options.key_overlap;
   out.host = context.host;
   out.identity = context.identity;
   out.seed = context.seed;

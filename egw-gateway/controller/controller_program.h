@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "common/http/listen_address.h"
+#include "egw-gateway/controller/pool_plan.h"
 
 namespace holdfast::gateway {
 
@@ -21,6 +22,7 @@ struct ControllerOptions {
   std::string image = "holdfast";
   std::vector<Cidr> tunnel_ranges{};  ///< one a family at most; none told: kTunnelRange
   std::chrono::seconds removal_grace{3600};
+  std::chrono::seconds key_overlap = kKeyOverlap;
   http::ListenAddress healthz{};  ///< port 0: not served
   LogLevel log_level = LogLevel::kInfo;
   bool help = false;

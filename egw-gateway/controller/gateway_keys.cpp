@@ -50,7 +50,7 @@ Result<FreshKeys> make_fresh_keys() {
   HOLDFAST_TRY(out.a, make_pair());
   HOLDFAST_TRY(out.b, make_pair());
   HOLDFAST_TRY(const std::string secret, random_bytes(kLivenessBytes));
-  out.liveness = "1 " + to_hex(secret) + "\n";
+  out.liveness = to_hex(secret);
   return out;
 }
 

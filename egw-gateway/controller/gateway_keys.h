@@ -16,7 +16,7 @@ struct KeyPair {
 struct FreshKeys {
   KeyPair a{};
   KeyPair b{};
-  std::string liveness{};  ///< a line "1 SECRET" with its end
+  std::string liveness{};  ///< what BFD is signed with
 
   [[nodiscard]] const KeyPair& of(const std::string& gateway) const { return gateway == "a" ? a : b; }
 };

@@ -49,9 +49,14 @@ inline constexpr const char* kRotateAnnotation = "net.holdfast.dev/rotate-keys";
 inline constexpr const char* kAcceptedAnnotation = "net.holdfast.dev/accepted-keys";
 /// Of an EdgeGateway and the Secret with keys: the number of those in use.
 inline constexpr const char* kKeyNumberAnnotation = "net.holdfast.dev/key-number";
-/// Of the Secret with keys: the number of newer ones that are offered, and the word that asked for them.
+/// Of the Secret with keys: the number of newer ones that are offered.
 inline constexpr const char* kOfferedAnnotation = "net.holdfast.dev/offered-key-number";
+/// Of both Secrets: the word that asked for the newest keys.
 inline constexpr const char* kRotatedAnnotation = "net.holdfast.dev/rotated-for";
+/// Of the Secret with what BFD is signed with: when it became what it is, RFC 3339.
+inline constexpr const char* kChangedAnnotation = "net.holdfast.dev/keys-changed-at";
+/// Its one member.
+inline constexpr const char* kLivenessMember = "keys";
 
 inline constexpr std::array<const char*, 2> kGateways{"a", "b"};
 /// That of a is higher, so that all prefer the same.

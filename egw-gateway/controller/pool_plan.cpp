@@ -4,8 +4,10 @@
 #include <set>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/json.h"
 #include "egw-gateway/controller/gateway_status.h"
+#include "egw-gateway/controller/liveness_keys.h"
 #include "egw-gateway/controller/pool_keys.h"
 #include "egw-gateway/controller/pool_names.h"
 
@@ -324,13 +326,7 @@ class Planner {
 
   void keep_up_objects() {
     keep_up_keys();
-    if (liveness_secret_ == nullptr && !is_foreign(Kind::kSecret, liveness_name(pool_))) {
-      out_.steps.push_back({.verb = Verb::kCreate,
-                            .kind = Kind::kSecret,
-                            .name = liveness_name(pool_),
-                            .object = secret_object(options_.objects, pool_, liveness_name(pool_), {},
-                                                    {{"keys", encode_base64(fresh_.liveness)}})});
-    }
+    keep_up_liveness();
     keep_up_one(Kind::kBudget, pool_, budget_, budget_object(options_.objects, pool_));
     if (!keys_ || liveness_secret_ == nullptr) return;
     keep_up_cores();
@@ -356,6 +352,23 @@ class Planner {
     }
   }
 
+  void keep_up_liveness() {
+    const std::string name = liveness_name(pool_);
+    if (is_foreign(Kind::kSecret, name)) return;
+    if (liveness_secret_ == nullptr) {
+      const LivenessKeys first{.keys = {.send = {1, fresh_.liveness}, .also_accepted = {}}};
+      return create_secret(name, annotations_of(first), data_of(first));
+    }
+    const Result<LivenessKeys> held = read_liveness(*liveness_secret_);
+    if (!held) return find(kKeysUsable, "KeysDamaged", held.error().message);
+    if (liveness_secret_->leaving || gateway_ == nullptr) return;
+    const std::chrono::sys_seconds now = parse_utc(now_).value_or(std::chrono::sys_seconds{});
+    const std::string word = value_in(gateway_->annotations, kRotateAnnotation);
+    const auto next = next_liveness(*held, word, fresh_.liveness, now, options_.key_overlap);
+    if (next) replace_secret(*liveness_secret_, annotations_of(*next), data_of(*next));
+    out_.again_in = liveness_waits(next.value_or(*held), now, options_.key_overlap);
+  }
+
   void make_keys(const std::string& name) {
     std::uint64_t number = 1;
     const std::string last = gateway_ == nullptr ? "" : value_in(gateway_->annotations, kKeyNumberAnnotation);
@@ -366,11 +379,14 @@ class Planner {
                " is gone, and new keys are made: nothing passes until the access points have them");
     }
     const PoolKeys keys = first_keys(number, fresh_);
+    create_secret(name, with_tunnels(annotations_of(keys)), data_of(keys));
+  }
+
+  void create_secret(const std::string& name, const Text& annotations, const Text& data) {
     out_.steps.push_back({.verb = Verb::kCreate,
                           .kind = Kind::kSecret,
                           .name = name,
-                          .object = secret_object(options_.objects, pool_, name,
-                                                  with_tunnels(annotations_of(keys)), data_of(keys))});
+                          .object = secret_object(options_.objects, pool_, name, annotations, data)});
   }
 
   [[nodiscard]] Text with_tunnels(Text annotations) const {
@@ -379,15 +395,18 @@ class Planner {
   }
 
   void replace_keys(const PoolKeys& keys) {
-    json object = secret_object(options_.objects, pool_, keys_secret_->id.name,
-                                with_tunnels(annotations_of(keys)), data_of(keys));
-    object["metadata"]["uid"] = keys_secret_->id.uid;
-    object["metadata"]["resourceVersion"] = keys_secret_->id.resource_version;
+    replace_secret(*keys_secret_, with_tunnels(annotations_of(keys)), data_of(keys));
+  }
+
+  void replace_secret(const SeenSecret& seen, const Text& annotations, const Text& data) {
+    json object = secret_object(options_.objects, pool_, seen.id.name, annotations, data);
+    object["metadata"]["uid"] = seen.id.uid;
+    object["metadata"]["resourceVersion"] = seen.id.resource_version;
     out_.steps.push_back({.verb = Verb::kReplace,
                           .kind = Kind::kSecret,
-                          .name = keys_secret_->id.name,
+                          .name = seen.id.name,
                           .object = std::move(object),
-                          .uid = keys_secret_->id.uid});
+                          .uid = seen.id.uid});
   }
 
   [[nodiscard]] bool takes_offer() const {

@@ -58,11 +58,16 @@ struct PoolMemory {
   std::chrono::nanoseconds gateway_absent_for{};
 };
 
+/// Within it every node that runs has the new key of its pool's liveness: a kubelet that the cloud hears
+/// takes a minute or two, one at a site that is cut off has until the site is back.
+inline constexpr std::chrono::seconds kKeyOverlap = std::chrono::hours(24);
+
 struct PlanOptions {
   ObjectOptions objects{};
   /// Of addresses inside tunnels: one a family at most. A family without has no edge nodes in the VPC.
   std::vector<Cidr> tunnel_ranges{};
   std::chrono::nanoseconds removal_grace = std::chrono::hours(1);
+  std::chrono::seconds key_overlap = kKeyOverlap;  ///< liveness_keys.h
 };
 
 /// From the end of the EdgeGateway to that of the helpers, which take their routes away meanwhile (egw-helper

@@ -15,6 +15,7 @@
 #include "common/netlink/monitor.h"
 #include "common/netlink/socket.h"
 #include "common/wireguard/key.h"
+#include "egw-gateway/bfd/authentication.h"
 #include "egw-gateway/choice/gateway_choice.h"
 #include "egw-gateway/core/cloud_routes.h"
 #include "egw-gateway/core/core_liveness.h"
@@ -32,6 +33,7 @@ struct CoreMetrics {
   explicit CoreMetrics(Metrics& metrics);
 
   void show(const PassageCounts& counts);
+  void show(const bfd::Keys& keys);
   void show(const AccessTarget& target, const TunnelView& view, bool up,
             std::chrono::system_clock::time_point now);
 

@@ -114,6 +114,7 @@ void CoreAgent::want_nodes() {
   if (!keys) {
     trouble = keys.error().message + "; no node is believed";
   } else {
+    if (*keys) tools_.metrics.show(**keys);
     rules = CoreLiveness::NodeRules{
         .own = plan_.own,
         .is_node = [reachability = plan_.reachability](

@@ -39,6 +39,12 @@ void CoreMetrics::show(const PassageCounts& counts) {
   }
 }
 
+void CoreMetrics::show(const bfd::Keys& keys) {
+  all.gauge("egw_core_bfd_key", "The id of the key that liveness is signed with.").set(keys.send.id);
+  all.gauge("egw_core_bfd_keys", "How many keys are accepted; two while they are exchanged.")
+      .set(1 + static_cast<double>(keys.also_accepted.size()));
+}
+
 void CoreMetrics::show(const AccessTarget& target, const TunnelView& view, bool up,
                        std::chrono::system_clock::time_point now) {
   const Labels labels{{"access_point", target.name}};

@@ -42,6 +42,13 @@ Status BfdLiveness::want(const std::vector<LivenessTarget>& targets) {
   return first.result();
 }
 
+Status BfdLiveness::set_keys(const bfd::Keys& keys) {
+  keys_ = keys;
+  FirstError first;
+  for (const auto& [gateway, session] : sessions_) first.add(engine_.set_keys(session.id, keys));
+  return first.result();
+}
+
 Status BfdLiveness::put(const LivenessTarget& target) {
   const auto there = sessions_.find(target.gateway);
   if (there == sessions_.end()) {

@@ -19,6 +19,7 @@
 #include "egw-gateway/helper/agent.h"
 #include "egw-gateway/helper/bfd_liveness.h"
 #include "egw-gateway/helper/concerns.h"
+#include "egw-gateway/helper/key_reader.h"
 #include "egw-gateway/source/open_source.h"
 
 namespace holdfast::gateway {
@@ -43,6 +44,14 @@ Result<std::optional<bfd::Keys>> read_keys(Files& files, const std::filesystem::
   if (path.empty()) return std::nullopt;
   HOLDFAST_TRY(bfd::Keys keys, bfd::read_key_file(files, path));
   return std::optional<bfd::Keys>(std::move(keys));
+}
+
+void show_keys(HelperMetrics& metrics, const std::optional<bfd::Keys>& keys) {
+  if (!keys) return;
+  metrics.all.gauge("egw_helper_bfd_key", "The id of the key that liveness is signed with.")
+      .set(keys->send.id);
+  metrics.all.gauge("egw_helper_bfd_keys", "How many keys are accepted; two while they are exchanged.")
+      .set(1 + static_cast<double>(keys->also_accepted.size()));
 }
 
 /// Of a disk that was copied. A machine without one is told by its node's name alone.
@@ -91,6 +100,13 @@ Status run_helper(const HelperOptions& options, Logger& log) {
       log, "--healthz");
   server.start();
   HOLDFAST_CHECK(agent.start(*source.source));
+  show_keys(helper_metrics, *keys);
+  const KeyReader reader(*loop, files, log, options.bfd_keys, options.resync, *keys,
+                         [&](const bfd::Keys& anew) {
+                           const Status done = liveness.set_keys(anew);
+                           if (!done) log.error("keys are not taken", {{"error", done.error().message}});
+                           show_keys(helper_metrics, anew);
+                         });
   running = &agent;
   ServiceManager manager(environment_variable("NOTIFY_SOCKET").value_or(""));
   manager.ready();

@@ -206,6 +206,7 @@ TEST_CASE("The roles of our manifests allow all that the controller asks for, an
   scene.server.put(std::string(kEdgeGateways) + "site",
                    {{"metadata", {{"annotations", {{kRotateAnnotation, "now"}}}}}});
   scene.turn_until([&] { return scene.count_requests("update secrets/site-keys") != 0; });
+  scene.turn_until([&] { return scene.count_requests("update secrets/site-liveness") != 0; });
   scene.server.remove(scene.pool_path("site"));
   scene.turn_until([&] { return scene.count_requests("create events") != 0; });
   for (const char* node : {"box-1", "box-2"}) scene.server.remove(std::string("/api/v1/nodes/") + node);
@@ -232,6 +233,8 @@ TEST_CASE("Flags that cannot be meant are refused, with what would do", "[egw co
   CHECK(parse({"--namespace=x", "--image", "registry/holdfast:1", "--removal-grace=60", "--healthz=:11265"})
             ->image == "registry/holdfast:1");
   CHECK_FALSE(parse({"--removal-grace=-1"}).has_value());
+  CHECK(parse({"--key-overlap=600"})->key_overlap == 600s);
+  CHECK_FALSE(parse({"--key-overlap=10"}).has_value());
   CHECK_FALSE(parse({"--kubeconfig=relative"}).has_value());
   CHECK_FALSE(parse({"--image="}).has_value());
   CHECK_FALSE(parse({"--nonsense"}).has_value());

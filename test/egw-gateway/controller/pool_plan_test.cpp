@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "common/base/base64.h"
+#include "egw-gateway/bfd/key_file.h"
 #include "egw-gateway/controller/pool_keys.h"
 #include "test/catch.h"
 #include "test/egw-gateway/controller/plan_scene.h"
@@ -379,6 +380,50 @@ TEST_CASE("Keys change without an end that uses what the other does not know", "
   CHECK(published(0)[0] != first_public);
   CHECK(item_of("site-a") == "a-2");
   CHECK(scene.settle().empty());
+}
+
+TEST_CASE("Keys of liveness overlap: accepted, then sent, then alone", "[egw controller]") {
+  Running scene;
+  const auto held = [&] {
+    return bfd::parse_key_file(decode_base64(scene.secrets.at("site-liveness").data.at("keys")).value())
+        .value();
+  };
+  const bfd::Key first = held().send;
+  CHECK(first.id == 1);
+  CHECK(held().also_accepted.empty());
+
+  scene.gateways.at("site").annotations[kRotateAnnotation] = "spring";
+  const Names done = scene.settle();
+  CHECK(std::ranges::count(done, "replace Secret site-liveness") == 1);
+  REQUIRE(held().also_accepted.size() == 1);
+  const bfd::Key second = held().also_accepted.front();
+  CHECK(held().send == first);
+  CHECK(second.id == 2);
+  CHECK(second.secret != first.secret);
+  CHECK(scene.plan().again_in == std::chrono::hours(24));
+
+  scene.now = "2026-01-01T23:59:59Z";
+  CHECK(scene.settle().empty());
+  CHECK(scene.plan().again_in == std::chrono::seconds(1));
+  scene.now = "2026-01-02T00:00:00Z";
+  CHECK(scene.settle() == Names{"replace Secret site-liveness"});
+  CHECK(held() == bfd::Keys{second, {first}});
+  scene.gateways.at("site").annotations[kRotateAnnotation] = "summer";  // waits for the end of this one
+  scene.now = "2026-01-03T00:00:00Z";
+  CHECK(scene.step());
+  CHECK(held() == bfd::Keys{second, {}});
+  scene.settle();
+  CHECK(held().send == second);
+  CHECK(held().also_accepted.front().id == 3);
+}
+
+TEST_CASE("A Secret of liveness that holds no keys is told and left as it is", "[egw controller]") {
+  Running scene;
+  const auto was = scene.secrets.at("site-liveness").data["keys"] = encode_base64("1 \n");
+  scene.gateways.at("site").annotations[kRotateAnnotation] = "spring";
+  scene.settle();
+  CHECK(scene.secrets.at("site-liveness").data["keys"] == was);
+  CHECK(scene.condition(kKeysUsable).reason == "KeysDamaged");
 }
 
 TEST_CASE("Keys that are lost are made anew under another number, and this is told", "[egw controller]") {
