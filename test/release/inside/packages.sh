@@ -5,8 +5,8 @@
 source "$(dirname "$0")/tap.sh"
 cd "$(dirname "$0")" || exit
 
-packages=(holdfast-cni holdfast-node holdfast-csi)
-units=(flanneld node-resource-manager csi-lvm csi-node)
+packages=(holdfast-cni holdfast-node holdfast-csi holdfast-gateway)
+units=(flanneld node-resource-manager csi-lvm csi-node egw-helper-boot egw-helper egw-core egw-access)
 
 # with_journal UNIT COMMAND...: shows what the unit said when the command fails.
 with_journal() {
@@ -84,9 +84,29 @@ all_drivers_serve() {
 }
 has_two_sockets() { [[ $(find /var/lib/kubelet -name csi.sock | wc -l) == 2 ]]; }
 
+# The gateways of the example do not run: what is asked for is that nothing leaves in clear.
+vpc_is_closed() {
+  cp /usr/share/doc/holdfast-gateway/examples/site.yaml /etc/egw/gateways &&
+    systemctl start egw-helper &&
+    with_journal egw-helper within 30 vpc_is_unreachable &&
+    with_journal egw-helper within 30 test -s /var/lib/egw/helper.json &&
+    [[ $(systemctl is-active egw-core egw-access | sort -u) == inactive ]]
+}
+vpc_is_unreachable() { [[ $(ip -4 route show proto 157) == *"unreachable 172.16.0.0/12"* ]]; }
+
+# As at a boot: by what is stored, with no file to tell it and no daemon.
+vpc_is_closed_at_boot() {
+  systemctl stop egw-helper &&
+    ip -4 route flush proto 157 &&
+    fails vpc_is_unreachable &&
+    systemctl start egw-helper-boot &&
+    with_journal egw-helper-boot vpc_is_unreachable &&
+    systemctl start egw-helper
+}
+
 restarts_when_killed() {
   local unit pid
-  for unit in flanneld csi-node node-resource-manager; do
+  for unit in flanneld csi-node node-resource-manager egw-helper; do
     pid=$(systemctl show -P MainPID "$unit") &&
       kill -KILL "$pid" &&
       with_journal "$unit" within 30 runs_anew "$unit" "$pid" || return 1
@@ -100,12 +120,13 @@ removal_keeps_what_pods_need() {
     [[ ! -e /opt/cni/bin/flannel.upstream ]] &&
     has_overlay_route &&
     has_group &&
+    vpc_is_unreachable &&
     [[ -s /var/lib/cni/flannel-state/overlay.json ]]
 }
 
 comes_back_as_it_was() {
   dpkg --install ./*.deb &&
-    [[ $(systemctl is-active flanneld node-resource-manager csi-node | sort -u) == active ]] &&
+    [[ $(systemctl is-active flanneld node-resource-manager csi-node egw-helper | sort -u) == active ]] &&
     systemctl disable flanneld &&
     dpkg --install ./holdfast-node_*.deb &&
     [[ $(systemctl is-enabled flanneld) == disabled ]]
@@ -115,17 +136,19 @@ comes_back_as_it_was() {
 purge_leaves_nothing() {
   dpkg --purge "${packages[@]}" &&
     all_files >/test/after &&
-    comm -13 /test/before /test/after | fails grep -vE '^/(etc/(kube-flannel|holdfast|lvm)|var/lib/kubelet)(/|$)'
+    comm -13 /test/before /test/after | fails grep -vE '^/(etc/(kube-flannel|holdfast|lvm|egw)|var/lib/kubelet)(/|$)'
 }
 
-plan 10
+plan 12
 check "the packages install beside flannel's own plugin, which steps aside" installs
 check "nothing starts before it is configured" idle_without_configuration
 check "flanneld brings up the overlay, hardened as its unit says" overlay_comes_up
 check "blank disks become the volume group of a file" group_from_disks
 check "csi-lvm serves its socket" one_driver_serves
 check "csi-node serves all drivers of its file, in csi-lvm's place" all_drivers_serve
+check "egw-helper closes the ranges of a pool whose gateways are dead" vpc_is_closed
+check "at a boot they are closed by what is stored, before the daemon runs" vpc_is_closed_at_boot
 check "whoever is killed is started anew" restarts_when_killed
-check "removal brings flannel's plugin back, and leaves overlay and volumes" removal_keeps_what_pods_need
+check "removal brings flannel's plugin back, and leaves overlay, closed ranges and volumes" removal_keeps_what_pods_need
 check "installed again all runs, and what an operator disabled stays so" comes_back_as_it_was
 check "a purge leaves nothing but what others wrote" purge_leaves_nothing
