@@ -62,6 +62,8 @@ class NetworkController final : public kube::LeadingController {
   };
 
   NetworkController(const Context& context, const Options& options);
+  NetworkController(const NetworkController&) = delete;
+  NetworkController& operator=(const NetworkController&) = delete;
   ~NetworkController() override;
 
   void start() override;

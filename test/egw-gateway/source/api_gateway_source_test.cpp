@@ -6,6 +6,7 @@
 #include "test/catch.h"
 #include "test/kube_server/http_scene.h"
 #include "test/kube_server/manifest_kinds.h"
+#include "test/kube_server/role_rules.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -69,6 +70,20 @@ TEST_CASE_METHOD(Cloud, "The pool's object is told, and each change of it, and n
   CHECK(diary.last->pool == "hangzhou");
   CHECK(diary.times_gone == 0);
   CHECK(diary.trouble.empty());
+}
+
+TEST_CASE_METHOD(Cloud, "The role of our manifests allows what the source asks for, and nothing else",
+                 "[gateway]") {
+  const json granted =
+      test::rules_of(std::string(HOLDFAST_MANIFESTS) + "/base/egw-gateway/rbac.yaml", "egw-reader");
+  define();
+  put("hangzhou", "172.16.0.0/12");
+  start();
+  turn_until([&] { return test::unasked(granted, server.requests()).empty(); });
+  for (const std::string& request : server.requests()) {
+    INFO(request);
+    CHECK((request.find(" /") != std::string::npos || test::allows(granted, request)));
+  }
 }
 
 TEST_CASE_METHOD(Cloud, "A deleted object is gone, and told again when it is back", "[gateway]") {
