@@ -105,8 +105,10 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 std::string said(const CommandResult& result) {
-  const std::string text(trim(result.errors.empty() ? result.output : result.errors));
-  return text.empty() ? "it wrote nothing" : text;
+  const std::string_view text = trim(result.errors.empty() ? result.output : result.errors);
+  // mkfs.xfs goes on with all that it can be told.
+  const std::string_view why = trim(text.substr(0, text.find("\nUsage:")));
+  return why.empty() ? "it wrote nothing" : std::string(why);
 }
 
 tl::unexpected<Error> failed(const std::string& program, const std::string& device,
@@ -229,6 +231,7 @@ Result<CommandResult> FileSystems::run(const std::string& program, std::vector<s
 
 Status FileSystems::make(const std::string& device, const FileSystemSpec& spec,
                          std::chrono::milliseconds deadline) {
+  constexpr int kRefused = 1;
   HOLDFAST_CHECK(check_device(device));
   HOLDFAST_CHECK(check_mkfs_options(spec.type, spec.options));
   // Closed again, as mkfs opens it the same way.
@@ -245,6 +248,8 @@ Status FileSystems::make(const std::string& device, const FileSystemSpec& spec,
   tl::unexpected<Error> error = failed(program, device, made);
   if (spec.options.empty()) return error;
   error.value().message += "; mkfsOptions were '" + joined(spec.options) + "'";
+  // It judges its options before it writes, and by the device's size, which nobody knew before.
+  if (made.signal == 0 && made.exit_status == kRefused) error.value().code = Code::kInvalidArgument;
   return error;
 }
 

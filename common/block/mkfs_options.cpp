@@ -16,7 +16,7 @@ enum class Value : std::uint8_t {
   kOneOf,     // one of the rule's list
   kLabel,     // letters, digits, '.', '_', '-'
   kFeatures,  // has_journal,^metadata_csum, each in the rule's list
-  kKeys,      // key=number or key, comma-separated, each key in the rule's list
+  kKeys,      // key=number, with k, m or g behind it, or key, comma-separated, each key in the rule's list
 };
 
 struct Rule {
@@ -28,12 +28,15 @@ struct Rule {
 };
 
 // In lower case alone: mke2fs also takes capitals and FEATURE_I3, a number that may be any feature. Left out
-// is what makes no file system or one that the kernel may not mount (journal_dev, encrypt, casefold), and
-// what puts superblocks elsewhere (bigalloc, meta_bg, sparse_super2, none of sparse_super).
+// is what makes no file system or one that the kernel may not mount (journal_dev, encrypt, casefold, verity),
+// and what puts superblocks elsewhere (bigalloc, meta_bg, sparse_super2, none of sparse_super).
 constexpr std::string_view kExtFeatures =
     " 64bit dir_index dir_nlink ea_inode ext_attr extent extents extra_isize fast_commit filetype flex_bg "
     "has_journal huge_file inline_data large_dir large_file metadata_csum metadata_csum_seed mmp orphan_file "
-    "project quota resize_inode stable_inodes uninit_bg verity ";
+    "project quota resize_inode stable_inodes uninit_bg ";
+
+// With others, or without its journal, it is none that is mounted as ext3.
+constexpr std::string_view kExt3Features = " dir_index ext_attr filetype large_file resize_inode ";
 
 constexpr Rule kExtRules[] = {
     {'b', Value::kOneOf, " 1024 2048 4096 "},  // a kernel mounts none that is larger than its pages
@@ -115,11 +118,19 @@ bool all_parts(std::string_view text, bool (*fits)(std::string_view part, std::s
   return true;
 }
 
+// "16", "64k".
+bool is_amount(std::string_view text) {
+  if (text.size() > 1 && std::string_view("kmg").find(text.back()) != std::string_view::npos) {
+    text.remove_suffix(1);
+  }
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 // A list has a key, or a key with the one value that it may have.
 bool key_fits(std::string_view part, std::string_view words) {
   if (listed(words, part)) return true;
   const std::string_view key = take_until(part, '=');
-  return listed(words, key) && (part.empty() || consists_of(part, "."));
+  return listed(words, key) && is_amount(part);
 }
 
 bool feature_fits(std::string_view part, std::string_view words) {
@@ -134,7 +145,7 @@ bool number_fits(std::string_view text, double least, double most) {
          number >= least && number <= most;
 }
 
-bool value_fits(const Rule& rule, std::string_view value) {
+bool value_fits(const Rule& rule, FsType type, std::string_view value) {
   switch (rule.value) {
     case Value::kNone:
       return value.empty();
@@ -145,7 +156,7 @@ bool value_fits(const Rule& rule, std::string_view value) {
     case Value::kLabel:
       return consists_of(value, "._-") && value.front() != '-' && value.size() <= 16;
     case Value::kFeatures:
-      return all_parts(value, feature_fits, rule.words);
+      return all_parts(value, feature_fits, type == FsType::kExt3 ? kExt3Features : rule.words);
     case Value::kKeys:
       return all_parts(value, key_fits, rule.words);
   }
@@ -199,7 +210,7 @@ Status check_mkfs_options(FsType type, const std::vector<std::string>& words) {
     }
     std::string_view value = word.substr(2);
     if (value.empty() && rule->value != Value::kNone && i + 1 < words.size()) value = words[++i];
-    if (!value_fits(*rule, value)) {
+    if (!value_fits(*rule, type, value)) {
       return fail(Code::kInvalidArgument, "mkfsOptions: '" + std::string(word.substr(0, 2)) + ' ' +
                                               std::string(value) + "' is not allowed for " +
                                               std::string(to_string(type)));

@@ -35,6 +35,7 @@ TEST_CASE("mkfs options of size, layout, features and label are allowed", "[bloc
     CAPTURE(text);
     CHECK(check_mkfs_options(FsType::kXfs, split_words(text)));
   }
+  CHECK(check_mkfs_options(FsType::kExt3, split_words("-O dir_index,^resize_inode,large_file -m 1")));
   CHECK(check_mkfs_options(FsType::kVfat, split_words("-F 32 -n EFI -s 8")));
 }
 
@@ -58,6 +59,15 @@ TEST_CASE("mkfs options that name a place, force, or escape the blank proof are 
       {FsType::kExt4, "-O sparse_super2", "'-O sparse_super2'"},
       {FsType::kExt4, "-O ^sparse_super", "'-O ^sparse_super'"},
       {FsType::kExt4, "-O meta_bg", "'-O meta_bg'"},
+      {FsType::kExt4, "-O verity", "'-O verity'"},
+      {FsType::kExt3, "-O extents", "'-O extents'"},
+      {FsType::kExt3, "-O 64bit", "'-O 64bit'"},
+      {FsType::kExt3, "-O ^has_journal", "'-O ^has_journal'"},
+      {FsType::kExt4, "-E stride=abc", "'-E stride=abc'"},
+      {FsType::kExt4, "-E stride=", "'-E stride='"},
+      {FsType::kExt4, "-E stride=k", "'-E stride=k'"},
+      {FsType::kExt4, "-E stride=-1", "'-E stride=-1'"},
+      {FsType::kExt4, "-J size=1.5", "'-J size=1.5'"},
       {FsType::kExt4, "-O none", "'-O none'"},
       {FsType::kExt4, "-O ^", "'-O ^'"},
       {FsType::kExt4, "-O ^^extent", "'-O ^^extent'"},

@@ -90,7 +90,12 @@ TEST_CASE("mkfs that fails says what it said", "[block]") {
   CHECK(made.error().message.find("UUID") != std::string::npos);
   const Status too_many =
       tools.make(disk, {.type = FsType::kExt4, .uuid = new_uuid(), .options = split_words("-N 99999999")});
+  CHECK(too_many.error().code == Code::kInvalidArgument);
   CHECK(too_many.error().message.ends_with("; mkfsOptions were '-N 99999999'"));
+  const Status wrong =
+      tools.make(disk, {.type = FsType::kXfs, .uuid = new_uuid(), .options = split_words("-l agnum=99")});
+  CHECK(wrong.error().code == Code::kInvalidArgument);
+  CHECK(wrong.error().message.find("Usage") == std::string::npos);
 }
 
 TEST_CASE("A check tells a clean file system from a mended one and from one that is beyond it", "[block]") {
