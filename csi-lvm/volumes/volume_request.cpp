@@ -52,13 +52,20 @@ bool same_size(const VolumeRequest& wanted, const LogicalVolume& volume) {
 
 // What a class says of a volume's making. Of all disks (0) there may be more by now, and one that was made by
 // another was asked for by nobody.
-bool same_making(const Parameters& wanted, const LogicalVolume& volume) {
+// Striped over all disks is over those that the group had then.
+bool same_stripes(const Parameters& wanted, const FoundVolume& found) {
+  const std::uint32_t stripes = found.volume.stripes;
+  if (!is_thick(found.volume)) return true;
+  return wanted.stripes == 0 ? stripes > 1 || found.group.disks.size() <= 1 : stripes == wanted.stripes;
+}
+
+bool same_making(const Parameters& wanted, const FoundVolume& found) {
+  const LogicalVolume& volume = found.volume;
   if (state_of(volume).empty()) return true;
-  const bool same_stripes = wanted.stripes == 0 || !is_thick(volume) || volume.stripes == wanted.stripes;
   const bool has_tags =
       std::ranges::all_of(wanted.tags, [&volume](const std::string& each) { return volume.has_tag(each); });
   const std::string_view wipe = volume.tag_value(kWipeTag);
-  return same_stripes && has_tags && (wipe.empty() || wipe == to_string(wanted.wipe));
+  return same_stripes(wanted, found) && has_tags && (wipe.empty() || wipe == to_string(wanted.wipe));
 }
 
 // A volume that ends with its pod must be nobody else's.
@@ -182,7 +189,7 @@ Status check_same(const VolumeRequest& wanted, const FoundVolume& found) {
   const bool same_way = state_of(volume).empty() || is_encrypted(volume) == wanted.parameters.encrypted;
   if (found.name.group == wanted.parameters.group && volume.pool == wanted.parameters.pool &&
       is_named(found, wanted.name) && same_mode && same_way && same_size(wanted, volume) &&
-      same_source(wanted, volume) && !is_snapshot(volume) && same_making(wanted.parameters, volume) &&
+      same_source(wanted, volume) && !is_snapshot(volume) && same_making(wanted.parameters, found) &&
       same_life(wanted.parameters, volume)) {
     const std::uint64_t least = least_bytes(wanted);
     return volume.size_bytes >= least || state_of(volume).empty() ? Status() : too_small(wanted, least);

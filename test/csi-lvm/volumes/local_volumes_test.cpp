@@ -410,6 +410,7 @@ TEST_CASE_METHOD(Node, "a volume that was made otherwise is not the one that is 
   };
   const Case cases[] = {
       {"more disks", {{"stripes", "2"}}, Code::kAlreadyExists},
+      {"all disks", {{"lvmType", "striping"}}, Code::kAlreadyExists},
       {"its content is to be wiped", {{"wipeOnDelete", "zero"}}, Code::kAlreadyExists},
       {"a tag that it lacks", {{"lvTags", "gold"}}, Code::kAlreadyExists},
       {"a file system for which it is too small", {{"fsType", "xfs"}}, Code::kOutOfRange},
