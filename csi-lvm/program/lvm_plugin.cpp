@@ -118,7 +118,9 @@ class LvmPlugin final : public csi::HostedDriver {
               topology_key(), options_.node_id),
         free_(gauge("holdfast_lvm_free_bytes", "Room of all groups that volumes can still be made of")),
         waiting_(gauge("holdfast_lvm_commands_waiting", "Commands of LVM that have not begun")),
-        stuck_(gauge("holdfast_volume_stats_stuck", "Looks at volumes that do not end")) {}
+        stuck_(gauge("holdfast_volume_stats_stuck", "Looks at volumes that do not end")),
+        unknown_groups_(
+            gauge("holdfast_lvm_spare_groups_unknown", "Groups of lvm.spare that are not on this node")) {}
 
   // Hears of disks from before it looks at those that are there.
   Status watch_disks() {
@@ -146,6 +148,10 @@ class LvmPlugin final : public csi::HostedDriver {
   Status prepare() override {
     FirstError first;
     first.add(volumes_.recover(kAtStart, &holds_));
+    for (const std::string& group : book_.unknown_spare_groups()) {
+      context_.log.warning("lvm.spare names a volume group that is not on this node: nothing is spared",
+                           {{"group", group}});
+    }
     context_.loop.post([this] {
       if (cluster_) cluster_->start();
     });
@@ -180,6 +186,7 @@ class LvmPlugin final : public csi::HostedDriver {
     free_.set(static_cast<double>(book_.available_bytes()));
     waiting_.set(static_cast<double>(queue_.load().waiting));
     stuck_.set(static_cast<double>(stats_.stuck()));
+    unknown_groups_.set(static_cast<double>(book_.unknown_spare_groups().size()));
     if (!cluster_) return;
     gauge("holdfast_lvm_orphans", "Volumes of this cluster that it knows nothing of")
         .set(static_cast<double>(cluster_->orphan_count()));
@@ -261,6 +268,7 @@ class LvmPlugin final : public csi::HostedDriver {
   Gauge& free_;
   Gauge& waiting_;
   Gauge& stuck_;
+  Gauge& unknown_groups_;
   std::optional<block::UeventMonitor> uevents_;
   EventLoop::Watch disk_news_;
   EventLoop::Timer settled_;

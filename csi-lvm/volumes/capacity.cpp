@@ -144,6 +144,15 @@ bool CapacityBook::has_volume(std::string_view name) const {
                              [name](const VolumeGroup& group) { return group.volume(name) != nullptr; });
 }
 
+std::vector<std::string> CapacityBook::unknown_spare_groups() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::string> unknown;
+  for (const auto& [name, bytes] : spare_bytes_) {
+    if (inventory_.group(name) == nullptr) unknown.push_back(name);
+  }
+  return unknown;
+}
+
 bool CapacityBook::has_pools() const {
   const std::scoped_lock lock(mutex_);
   return std::ranges::any_of(inventory_.groups, [](const VolumeGroup& group) {

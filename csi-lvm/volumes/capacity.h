@@ -74,6 +74,9 @@ class CapacityBook {
   /// Whether a volume of this name is in any group.
   [[nodiscard]] bool has_volume(std::string_view name) const;
 
+  /// Groups that are to spare room and are not on this node: it may be that they are written otherwise.
+  [[nodiscard]] std::vector<std::string> unknown_spare_groups() const;
+
   /// Whether any group has a thin pool.
   [[nodiscard]] bool has_pools() const;
 

@@ -99,6 +99,11 @@ TEST_CASE("what is spared is not given away", "[lvm capacity]") {
   CHECK(tight.largest(1) == 0);
 }
 
+TEST_CASE("a group that is to spare room and is not there is told", "[lvm capacity]") {
+  Book node({10, 20}, {{"vg", kExtent}, {"gv", kExtent}});
+  CHECK(node.book.unknown_spare_groups() == std::vector<std::string>{"gv"});
+}
+
 TEST_CASE("room that is promised is promised once", "[lvm capacity]") {
   Book node({10, 10});
   std::optional<CapacityBook::Promise> first = node.book.promise(Book::room(15)).value();
