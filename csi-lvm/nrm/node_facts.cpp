@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "common/block/allow_format.h"
 #include "csi-lvm/nrm/topology.h"
 
 namespace holdfast::nrm {
@@ -22,12 +23,12 @@ std::string why_not_by_content(const DeviceIdentity& device, const Probe& probe,
   const std::string what = block::describe(content);
   if (std::holds_alternative<block::Unreadable>(content)) return what + ": it may be failing";
   if (signature != nullptr && (signature->type == "gpt" || signature->type == "dos")) {
-    return what + ", a partition table: name a partition, or " + how_to_clear(device.kernel_name);
+    return what + ", a partition table: name a partition, or " + how_to_clear(device);
   }
   if (signature != nullptr && signature->type == "LVM2_member") {
-    return "is marked for LVM, which does not list it (see pvs --all); " + how_to_clear(device.kernel_name);
+    return "is marked for LVM, which does not list it (see pvs --all); " + how_to_unmark(device);
   }
-  return what + "; " + how_to_clear(device.kernel_name);
+  return what + "; " + how_to_clear(device);
 }
 
 bool is_volume(const NodeFacts& facts, const DeviceIdentity& device) {
@@ -101,10 +102,18 @@ std::string why_not_usable(const NodeFacts& facts, const DeviceIdentity& device,
   return why_not_by_content(device, probe->second, fs_type);
 }
 
-// wipefs leaves most of what was there, and blkdiscard asks about a signature that it finds.
-std::string how_to_clear(const std::string& kernel_name) {
-  const std::string path = device_path(kernel_name);
-  return "when nobody needs it, clear it with wipefs --all " + path + " && blkdiscard --zeroout " + path;
+// A kernel's name may be another disk's after the next boot, and what is run by people later hits that.
+std::string how_to_clear(const DeviceIdentity& device) {
+  const std::string name = block::lasting_name(device_path(device.kernel_name), device);
+  return "if all " + std::to_string(device.size_bytes) + " bytes of " + name +
+         " may be lost, run on this node: holdfast volume allow-format " + name + " --lose-content";
+}
+
+std::string how_to_unmark(const DeviceIdentity& device) {
+  const std::string path = device_path(device.kernel_name);
+  const std::string name = block::lasting_name(path, device);
+  return "if it is nobody's (" + identity_text(device) + "), take LVM's mark off it by pvremove " +
+         (name.starts_with('/') ? name : path) + "; after that, " + how_to_clear(device);
 }
 
 std::string identity_text(const DeviceIdentity& device) {

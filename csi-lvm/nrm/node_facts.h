@@ -76,8 +76,11 @@ struct NodeFacts {
 [[nodiscard]] std::string why_claimed(const NodeFacts& facts, const std::string& kernel_name,
                                       const std::string& entry);
 
-/// What to do so that a device is blank, whatever was on it, in words.
-[[nodiscard]] std::string how_to_clear(const std::string& kernel_name);
+/// What to do so that a device is blank, whatever was on it, in words: by a name that lasts, and saying what
+/// is lost.
+[[nodiscard]] std::string how_to_clear(const block::DeviceIdentity& device);
+/// The same of one that LVM has marked: allow-format touches no such disk.
+[[nodiscard]] std::string how_to_unmark(const block::DeviceIdentity& device);
 
 /// "wwn 6001405..., PARTUUID ...", or "none that lasts".
 [[nodiscard]] std::string identity_text(const block::DeviceIdentity& device);

@@ -80,7 +80,7 @@ class Planner {
 
   [[nodiscard]] Verdict judge(const Target& target, const DeviceIdentity& device) const {
     if (const Member* member = facts_.member(target.kernel_name); member != nullptr) {
-      return judge_member(target, *member);
+      return judge_member(target, *member, device);
     }
     if (target.pin && !target.pin->pv_uuid.empty()) {
       return {Action::kRefuse, "was taken as the physical volume " + target.pin->pv_uuid +
@@ -92,11 +92,12 @@ class Planner {
     return place(target);
   }
 
-  [[nodiscard]] Verdict judge_member(const Target& target, const Member& member) const {
+  [[nodiscard]] Verdict judge_member(const Target& target, const Member& member,
+                                     const DeviceIdentity& device) const {
     if (member.group.empty()) {
       // LVM was cut off between marking the disk, which we had proved empty, and making the group
       if (member.ours && target.pin && target.pin->pv_uuid.empty()) return place(target);
-      return {Action::kRefuse, "is a physical volume of no group; " + how_to_clear(target.kernel_name)};
+      return {Action::kRefuse, "is a physical volume of no group; " + how_to_unmark(device)};
     }
     if (member.group != target.entry) return {Action::kRefuse, "is in the volume group " + member.group};
     if (target.pin && !target.pin->pv_uuid.empty() && target.pin->pv_uuid != member.uuid) {

@@ -237,7 +237,20 @@ TEST_CASE("Devices are refused for what is on them or who uses them, and the oth
        [](Node& n, DeviceIdentity&) {
          n.holds("vdb", Signature{"ext4", "1-2"});
        },
-       "when nobody needs it, clear it with wipefs --all /dev/vdb && blkdiscard --zeroout /dev/vdb"},
+       "bytes of wwn:naa.b may be lost, run on this node: holdfast volume allow-format wwn:naa.b "
+       "--lose-content"},
+      {"a file system, on a disk that has a name that lasts",
+       [](Node& n, DeviceIdentity& vdb) {
+         vdb.by_id = {"virtio-vol-1"};
+         n.holds("vdb", Signature{"ext4", "1-2"});
+       },
+       "holdfast volume allow-format /dev/disk/by-id/virtio-vol-1 --lose-content"},
+      {"LVM's mark",
+       [](Node& n, DeviceIdentity& vdb) {
+         vdb.by_id = {"virtio-vol-1"};
+         n.holds("vdb", Signature{"LVM2_member", ""});
+       },
+       "take LVM's mark off it by pvremove /dev/disk/by-id/virtio-vol-1; after that"},
       {"a partition table",
        [](Node& n, DeviceIdentity&) {
          n.holds("vdb", Signature{"gpt", ""});
