@@ -173,7 +173,9 @@ def register_node(api, name, address):
 
 
 class Cluster(gateway_site.World):
-    """All of it, running."""
+    """All of it, running. Its API server gives subnets of IPv4."""
+
+    IPV6 = False
 
     def _make_nodes(self):
         self.cloud = Cloud(self.site)
@@ -186,18 +188,11 @@ class Cluster(gateway_site.World):
         self.publish()
         self.cloud.start_controllers()
         for node in self.nodes:
-            self._boot_node(node)
+            node.boot()
         self.nodes[2].keep_programs()
         self.join_seconds = [node.join() for node in self.nodes]
         self.note_ranges()
         self.pod_address = self.nodes[2].start_pod(gateway_site.POD)
-
-    @staticmethod
-    def _boot_node(node):
-        node.boot()
-        # as kube-proxy and distributions have it
-        node.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.default.rp_filter=1")
-        node.run("iptables", "-w", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP")
 
     def _publish_connections(self):
         points = [{"name": point.point, "address": point.address, "port": 51820, "publicKey": point.public_key,

@@ -16,22 +16,29 @@ PING_SECONDS = 0.02
 
 
 class Site:
-    """The LAN, which is a bridge in this process' own network namespace, and the documents that all nodes watch."""
+    """The LAN, which is a bridge in this process' own network namespace, and the documents that all nodes watch.
+    Networks are of IPv4, and with `ipv6` of both families."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, ipv6=False):
         self.folder = folder
+        self.ipv6 = ipv6
         self.documents = folder / "nodes"
         self.documents.mkdir(parents=True)
         network = {"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan"}}
+        if ipv6:
+            network |= {"EnableIPv6": True, "IPv6Network": "fd00:244::/48"}
         (folder / "net-conf.json").write_text(json.dumps(network))
         run("ip", "link", "add", "lan", "type", "bridge")
         run("ip", "link", "set", "lan", "up")
 
     def publish(self, node):
         """The document that tells the others of a node; replaced as a whole."""
+        flannel = {"publicIP": node.address, "podCIDRs": node.pod_cidrs()}
+        if self.ipv6:
+            flannel["publicIPv6"] = node.address6
         document = {
             "apiVersion": "net.holdfast.dev/v1alpha1", "kind": "NodeNetworkConfiguration", "metadata": {"name": node.name},
-            "spec": {"flannel": {"publicIP": node.address, "podCIDRs": [node.pod_cidr]}},
+            "spec": {"flannel": flannel},
         }
         new = self.documents / f".{node.name}"
         new.write_text(json.dumps(document, indent=2))
@@ -62,6 +69,10 @@ class Machine:
         run("ip", "link", "set", port, "master", bridge, "up")
         self.run("ip", "address", "add", address, "dev", link)
         self.run("ip", "link", "set", link, "up")
+
+    def add_address6(self, link, address):
+        """Of IPv6, usable at once."""
+        self.run("ip", "address", "add", address, "dev", link, "nodad")
 
     def run(self, *command):
         """Standard output of a command on the machine."""
@@ -153,6 +164,7 @@ class Node(Machine):
         self.address = f"192.168.77.{number}"
         self.mac = f"02:00:00:00:77:{number:02x}"  # a network card has one of its own
         self.pod_cidr = f"10.244.{number}.0/24"
+        self.address6 = f"fd00:77::{number}"
         self.programs = BINARIES
         self._daemon = None
 
@@ -160,6 +172,11 @@ class Node(Machine):
         super().boot()
         self.plug("lan", self.port(), "eth0", f"{self.address}/24", "address", self.mac)
         self.run("ip", "route", "add", "default", "via", "192.168.77.254")
+        if self.site.ipv6:
+            self.add_address6("eth0", f"{self.address6}/64")
+
+    def pod_cidrs(self):
+        return [self.pod_cidr, *([f"fd00:244:0:{self.number}::/64"] if self.site.ipv6 else [])]
 
     def cut_power(self):
         """Ends every process of the node at the same moment; its namespaces, links and /run go with the last one."""
@@ -188,11 +205,15 @@ class Node(Machine):
         self._daemon.wait(timeout=COMMAND_SECONDS)
 
     def start_pod(self, name):
-        """What a runtime does: a namespace, and ADD. Returns the pod's address."""
+        """What a runtime does: a namespace, and ADD. Returns the pod's address, of IPv4."""
+        return self.start_dual_pod(name)[0]
+
+    def start_dual_pod(self, name):
+        """The same; returns its address of each family."""
         self.run("ip", "netns", "add", name)
         result = json.loads(self._cni("ADD", name))
         self.run("ip", "netns", "exec", name, "ip", "link", "set", "lo", "up")
-        return result["ips"][0]["address"].split("/")[0]
+        return [each["address"].split("/")[0] for each in result["ips"]]
 
     def vtep_mac(self):
         return json.loads(self.run("ip", "-j", "link", "show", "flannel.1"))[0]["address"]

@@ -5,7 +5,8 @@
     edge-3 [till]      --+                         +-- access-2 --+
 
 The Internet is this process' own network namespace, with the site's router, which translates addresses. The VPC's
-router is BIRD, which finds dead access points by BFD. No API server: all programs read one folder of documents.
+router is BIRD, which finds dead access points by BFD. No API server: all programs read one folder of documents. Pods,
+nodes and the VPC have addresses of both families; what is outside, and so the tunnels' way, is of IPv4.
 """
 
 import json
@@ -19,25 +20,31 @@ import edge_site
 from edge_site import BINARIES, COMMAND_SECONDS, ROOT, run
 
 POOL = "hangzhou"
-PODS = "10.244.0.0/16"
-VPC = "172.16.0.0/16"
-HOST = "172.16.1.5"
-TUNNELS = "198.19.0.0/20"
+PODS, PODS6 = "10.244.0.0/16", "fd00:244::/48"
+VPC, VPC6 = "172.16.0.0/16", "fd00:172::/48"
+CLOUD_PODS, CLOUD_PODS6 = "10.200.0.0/16", "fd00:200::/48"
+HOST, HOST6 = "172.16.1.5", "fd00:172:0:1::5"
+CLOUD_POD, CLOUD_POD6 = "10.200.0.5", "fd00:200::5"
+ROUTER, ROUTER6 = "172.16.0.254", "fd00:172::254"
 POD = "till"
 GATEWAYS = {"a": 1, "b": 2}  # by number of the node
 ACCESS_POINTS = {"one": 1, "two": 2}
 PREFERRED = {"gateway": "a", "access point": "one"}
 SETTLE_SECONDS = 120
 END_SECONDS = 0.2  # without a datagram: it is dead
+FORWARDING = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
 GET = ("busybox", "wget", "-q", "-O", "-")
 BIRD = ROOT / "build/peers_packages/root"
 
 BIRD_CONFIGURATION = """router id 172.16.0.254;
 protocol device {}
 protocol kernel { ipv4 { export all; }; }
+protocol kernel { ipv6 { export all; }; }
 protocol bfd { interface "eth0" { interval 100 ms; multiplier 3; }; }
 protocol static one { ipv4 { preference 200; }; route 10.244.0.0/16 via 172.16.0.11 bfd; route 198.19.0.0/20 via 172.16.0.11 bfd; }
 protocol static two { ipv4 { preference 100; }; route 10.244.0.0/16 via 172.16.0.12 bfd; route 198.19.0.0/20 via 172.16.0.12 bfd; }
+protocol static one6 { ipv6 { preference 200; }; route fd00:244::/48 via fd00:172::11 bfd; route fd00:198::/64 via fd00:172::11 bfd; }
+protocol static two6 { ipv6 { preference 100; }; route fd00:244::/48 via fd00:172::12 bfd; route fd00:198::/64 via fd00:172::12 bfd; }
 """
 
 
@@ -59,7 +66,7 @@ class AccessPoint(edge_site.Machine):
         self.point = name
         self.number = ACCESS_POINTS[name]
         self.address = f"203.0.113.{self.number}"
-        self.inside = f"172.16.0.1{self.number}"
+        self.inside, self.inside6 = f"172.16.0.1{self.number}", f"fd00:172::1{self.number}"
         self.key, self.public_key = new_key(site.folder, self.name)
         self.program = None
 
@@ -68,15 +75,19 @@ class AccessPoint(edge_site.Machine):
         self.plug("inet", f"inet{self.number}", "eth0", f"{self.address}/24")
         self.plug("vpc", f"vpc{self.number}", "eth1", f"{self.inside}/24")
         self.run("ip", "route", "add", "default", "via", "203.0.113.254")
-        self.run("ip", "route", "add", "172.16.1.0/24", "via", "172.16.0.254")
-        self.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        self.add_address6("eth1", f"{self.inside6}/64")
+        for network in ("172.16.1.0/24", CLOUD_PODS):
+            self.run("ip", "route", "add", network, "via", ROUTER)
+        for network in ("fd00:172:0:1::/64", CLOUD_PODS6):
+            self.run("ip", "route", "add", network, "via", ROUTER6)
+        self.run("sysctl", "-qw", *FORWARDING)
 
     def start_program(self):
         with open(self.site.folder / f"{self.name}.log", "ab") as log:
             self.program = self.start(
                 *edge_site.CONTAINER, BINARIES / "egw-access", f"--access-point={self.point}", f"--private-key={self.key}",
                 *self.site.gateway_source, f"--state-dir={self.disk}/egw", "--routes=kernel",
-                "--router-bfd=172.16.0.254", "--healthz=127.0.0.1:8080", stdout=log, stderr=log)
+                f"--router-bfd={ROUTER}", f"--router-bfd={ROUTER6}", "--healthz=127.0.0.1:8080", stdout=log, stderr=log)
 
     def returns_by(self):
         """The gateway that it sends to; empty: none."""
@@ -92,9 +103,17 @@ class GatewayNode(edge_site.Node):
         self.gateway = next((name for name, node in GATEWAYS.items() if node == number), None)
         self.helper = None
         self.core = None
-        self.core_address = None
+        self.core_address = None  # of IPv4
+        self.core_addresses = []
         if self.gateway:
             self.key, self.public_key = new_key(site.folder, f"core-{self.gateway}")
+
+    def boot(self):
+        super().boot()
+        # as kube-proxy and distributions have it
+        self.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.default.rp_filter=1")
+        for program in ("iptables", "ip6tables"):
+            self.run(program, "-w", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP")
 
     def start_helper(self):
         with open(self.site.folder / f"{self.name}-helper.log", "ab") as log:
@@ -102,34 +121,49 @@ class GatewayNode(edge_site.Node):
                 BINARIES / "egw-helper", f"--pool={POOL}", f"--node-name={self.name}", *self.site.gateway_source,
                 f"--bfd-keys={self.site.folder}/liveness", "--healthz=127.0.0.1:9810", stdout=log, stderr=log)
 
+    def make_core_pod(self):
+        self.core_addresses = self.start_dual_pod(f"gateway-{self.gateway}")
+        self.core_address = self.core_addresses[0]
+        self.run("ip", "netns", "exec", f"gateway-{self.gateway}", BINARIES / "egw-core", "--prepare")
+
     def start_core(self):
         pod = f"gateway-{self.gateway}"
-        if self.core_address is None:
-            self.core_address = self.start_pod(pod)
-            self.run("ip", "netns", "exec", pod, BINARIES / "egw-core", "--prepare")
         with open(self.site.folder / f"core-{self.gateway}.log", "ab") as log:
             self.core = self.start(
-                "ip", "netns", "exec", pod, "env", f"NODE_NAME={self.name}", f"POD_IPS={self.core_address}",
+                "ip", "netns", "exec", pod, "env", f"NODE_NAME={self.name}", f"POD_IPS={','.join(self.core_addresses)}",
                 *edge_site.CONTAINER, BINARIES / "egw-core", f"--pool={POOL}", f"--gateway={self.gateway}", f"--private-key={self.key}",
                 f"--bfd-keys={self.site.folder}/liveness", *self.site.gateway_source, f"--state-dir={self.disk}/core",
                 "--healthz=:11264", stdout=log, stderr=log)
 
     def sends_to(self):
-        """The gateway that its routes lead to; empty: none."""
-        way = self.run("ip", "route", "show", VPC, "metric", "37")
-        return next((name for name, range_ in self.site.gateway_ranges.items() if f"via {range_}" in way), "")
+        """The gateway that its routes, of both families if the site has both, lead to; empty: none, or two."""
+        ways = [self._way(VPC, self.site.gateway_ranges)]
+        if self.site.ipv6:
+            ways.append(self._way(VPC6, self.site.gateway_ranges6))
+        return ways[0] if ways[0] == ways[-1] else ""
+
+    def _way(self, network, ranges):
+        way = self.run("ip", "-6" if ":" in network else "-4", "route", "show", network, "metric", "37")
+        return next((name for name, range_ in ranges.items() if f"via {range_}" in way), "")
 
     def pod_range(self):
         """What its pods' addresses begin with: "10.244.3."."""
         return self.pod_cidr.rpartition(".")[0] + "."
 
 
+def tunnel_addresses(node):
+    """Of the gateway on it, one a family; edge nodes are seen as these in the VPC."""
+    return [f"198.19.0.{node.number}", f"fd00:198::{node.number}"]
+
+
 class World:
     """All of it, running."""
 
+    IPV6 = True  # beside IPv4
+
     def __init__(self, folder):
         self.folder = folder
-        self.site = edge_site.Site(folder)
+        self.site = edge_site.Site(folder, ipv6=self.IPV6)
         (folder / "gateways").mkdir()
         self.site.gateway_source = ["--source=dir", f"--config-dir={folder}/gateways"]
         (folder / "liveness").write_text(f"1 {os.urandom(8).hex()}\n")
@@ -139,7 +173,7 @@ class World:
         self.router = edge_site.Machine(self.site, "router")
         self.host = edge_site.Machine(self.site, "host")
         self._build_vpc()
-        self.pod_address = None
+        self.pod_address = self.pod_address6 = None
         self._start_site()
 
     def _make_nodes(self):
@@ -148,6 +182,7 @@ class World:
     def note_ranges(self):
         """Which pods are whose, so that what routes lead to has a name."""
         self.site.gateway_ranges = {name: self.node_of(name).pod_range() for name in GATEWAYS}
+        self.site.gateway_ranges6 = {name: f"fd00:244:0:{number}::" for name, number in GATEWAYS.items()}
         self.site.pods_at = self.nodes[2].pod_range() + "0"
 
     def _build_internet(self):
@@ -164,9 +199,18 @@ class World:
             machine.boot()
         self.router.plug("vpc", "vpc9", "eth0", "172.16.0.254/24")
         self.router.plug("rack", "rack1", "eth1", "172.16.1.1/24")
-        self.router.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        self.router.add_address6("eth0", f"{ROUTER6}/64")
+        self.router.add_address6("eth1", "fd00:172:0:1::1/64")
+        self.router.run("sysctl", "-qw", *FORWARDING)
         self.host.plug("rack", "rack2", "eth0", f"{HOST}/24")
+        self.host.add_address6("eth0", f"{HOST6}/64")
         self.host.run("ip", "route", "add", "default", "via", "172.16.1.1")
+        self.host.run("ip", "route", "add", "default", "via", "fd00:172:0:1::1")
+        # and it is a node of the cloud's cluster too
+        self.host.run("ip", "address", "add", f"{CLOUD_POD}/32", "dev", "lo")
+        self.host.add_address6("lo", f"{CLOUD_POD6}/128")
+        self.router.run("ip", "route", "add", CLOUD_PODS, "via", HOST)
+        self.router.run("ip", "route", "add", CLOUD_PODS6, "via", HOST6)
         configuration = self.folder / "bird.conf"
         configuration.write_text(BIRD_CONFIGURATION)
         libraries = f"LD_LIBRARY_PATH={BIRD}/usr/lib/x86_64-linux-gnu"
@@ -177,32 +221,30 @@ class World:
     def _start_site(self):
         for node in self.nodes:
             node.boot()
-            # as kube-proxy and distributions have it
-            node.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.default.rp_filter=1")
-            node.run("iptables", "-w", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP")
             self.site.publish(node)
         for node in self.nodes:
             node.start_daemon()
         for node in self.nodes:
             if node.gateway:
+                node.make_core_pod()
                 node.start_core()
         self.note_ranges()
-        self.pod_address = self.nodes[2].start_pod(POD)
+        self.pod_address, self.pod_address6 = self.nodes[2].start_dual_pod(POD)
         self.publish()
 
     def publish(self, more_nodes=()):
         """The pool's EdgeGateway; `more_nodes`: entries of its spec.nodes that no machine here stands for."""
         spec = {
-            "podCIDRs": [PODS], "vpcCIDRs": [VPC],
+            "podCIDRs": [PODS, PODS6], "vpcCIDRs": [VPC, VPC6], "cloudPodCIDRs": [CLOUD_PODS, CLOUD_PODS6],
             "accessPoints": [
                 {"name": point.point, "address": point.address, "port": 51820, "publicKey": point.public_key,
                  "priority": 300 - 100 * point.number, "link": "dedicated",
-                 "tunnelAddresses": [f"198.19.15.{point.number}"]} for point in self.points.values()],
+                 "tunnelAddresses": [f"198.19.15.{point.number}", f"fd00:198::f:{point.number}"]} for point in self.points.values()],
             "gateways": [
-                {"name": node.gateway, "node": node.name, "podAddresses": [node.core_address],
+                {"name": node.gateway, "node": node.name, "podAddresses": node.core_addresses,
                  "publicKeys": [node.public_key], "priority": 300 - 100 * node.number, "tunnel": node.number - 1,
-                 "tunnelAddresses": [f"198.19.0.{node.number}"]} for node in self.nodes if node.gateway],
-            "nodes": [{"name": node.name, "podCIDRs": [node.pod_cidr], "addresses": [node.address]}
+                 "tunnelAddresses": tunnel_addresses(node)} for node in self.nodes if node.gateway],
+            "nodes": [{"name": node.name, "podCIDRs": node.pod_cidrs(), "addresses": [node.address, node.address6]}
                       for node in self.nodes] + list(more_nodes),
             "liveness": {"keySecret": f"{POOL}-liveness"},
         }
@@ -221,9 +263,10 @@ class World:
         return self.nodes[GATEWAYS[gateway] - 1]
 
     def router_uses(self):
-        """The access point that the VPC's router sends to; empty: none."""
-        way = self.router.run("ip", "route", "show", PODS)
-        return next((name for name, point in self.points.items() if f"via {point.inside} " in way), "")
+        """The access point that the VPC's router sends to, in both families; empty: none, or two."""
+        ways = [self.router.run("ip", "route", "show", PODS), self.router.run("ip", "-6", "route", "show", PODS6)]
+        return next((name for name, point in self.points.items()
+                     if f"via {point.inside} " in ways[0] and f"via {point.inside6} " in ways[1]), "")
 
     def core_uses(self, gateway):
         """The access point that a gateway sends to; empty: none, or it does not run."""

@@ -1,23 +1,28 @@
 """Checks of the gateway's programs in the scene of its demo, as TAP:
 
-    gateway_story.py faults FOLDER
+    gateway_story.py faults|recovery FOLDER
 
-`faults`: each of the demo's faults once, of whoever is in use. What the programs say is left in FOLDER.
+`faults`: each of the demo's faults once, of whoever is in use. `recovery`: who reaches whom in both families, and what
+lasts longer than a fault: an uplink that flaps, both gateways dead, nodes that boot with no source of anything. What the
+programs say is left in FOLDER.
 """
 
 import pathlib
 import shutil
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/demo"))
 import gateway_faults  # noqa: E402
+import gateway_matrix  # noqa: E402
 import gateway_site  # noqa: E402
 import namespaces  # noqa: E402
 
 # How long a busy machine may be silent; ./run bench gateway holds the real bar.
 MOST_SILENT_SECONDS = 10
+FLAPS = 5
 
 
 def answers(run, address):
@@ -76,8 +81,117 @@ def tell_faults(world):
     yield "the pod's TCP connection lived through all of it", survival.end
 
 
+def count_changes(world, harm):
+    """Changes of routes to the VPC, of both families, on edge-3 while `harm` is done, as the kernel tells them."""
+    node, log = world.nodes[2], world.folder / "routes.log"
+    with open(log, "wb") as said:
+        monitor = node.spawn("stdbuf", "-oL", "ip", "-o", "monitor", "route", stdout=said)
+
+    def listens():
+        for verb in ("add", "delete"):
+            node.run("ip", "route", verb, "192.0.2.1", "dev", "lo")
+        return "192.0.2.1" in log.read_text()
+
+    world.wait_until(listens, "ip(8) does not tell of routes")
+    harm()
+    monitor.terminate()
+    monitor.wait()
+    return sum(1 for line in log.read_text().splitlines() if {gateway_site.VPC, gateway_site.VPC6} & set(line.split()))
+
+
+def flap(world):
+    """Up for a second, down for a second: a switch changes one route of each family."""
+    def harm():
+        for _ in range(FLAPS):
+            gateway_faults.cut_uplink(world, "a")
+            time.sleep(1)
+            gateway_faults.mend_uplink(world, "a")
+            time.sleep(1)
+    before = switches(world)
+    stream = gateway_site.Stream(world)
+    changes = count_changes(world, harm)
+    silent = max(each.longest_gap() for each in stream.stop().values())
+    done = switches(world) - before
+    if done > 1 or changes > 2 or silent > MOST_SILENT_SECONDS:
+        raise RuntimeError(f"{done} switches, {changes} changes of routes in {2 * FLAPS} s, nothing came for {silent:.1f} s")
+
+
+def helper_page(node):
+    """Its metrics; empty when it does not answer."""
+    try:
+        return node.run(*gateway_site.GET, "http://127.0.0.1:9810/metrics")
+    except RuntimeError:
+        return ""
+
+
+def switches(world):
+    page = helper_page(world.nodes[2])
+    return next(int(line.split()[1]) for line in page.splitlines() if line.startswith("egw_helper_switches_total "))
+
+
+def lose_both(world):
+    """And a helper begins anew while there is no gateway."""
+    node = world.nodes[2]
+    for name in gateway_site.GATEWAYS:
+        world.node_of(name).core.kill()
+    world.wait_until(lambda: not node.sends_to(), "edge-3 still sends to a dead gateway")
+    node.helper.kill()
+    node.start_helper()
+    world.wait_until(lambda: helper_page(node), "egw-helper does not answer")
+    if node.sends_to() or "unreachable" not in node.run("ip", "route", "show", gateway_site.VPC):
+        raise RuntimeError(f"with both gateways dead edge-3 sends to {node.sends_to()}, or not nowhere")
+    for name in gateway_site.GATEWAYS:
+        world.node_of(name).start_core()
+    world.wait_settled()
+    world.wait_until(lambda: reaches_both_ways(world), "pod and VPC do not reach each other")
+
+
+def forward_by_both(world):
+    """There by gateway b, back by gateway a: no conntrack sees both directions."""
+    node, b = world.nodes[2], world.node_of("b")
+    way = ("route", "replace", gateway_site.VPC, "metric", "5", "via", f"10.244.{b.number}.0", "dev", "flannel.1", "onlink")
+    stream = gateway_site.Stream(world)
+    time.sleep(gateway_faults.BEFORE_SECONDS)
+    node.run("ip", *way)
+    gateway_matrix.Matrix(world).rows(("pod -> VPC", "VPC -> pod"))
+    node.run("ip", "route", "delete", *way[2:])
+    for direction, arrivals in stream.stop().items():
+        if arrivals.lost() or arrivals.twice():
+            raise RuntimeError(f"{direction}: {arrivals.lost()} lost, {arrivals.twice()} came twice")
+
+
+def boot_offline(world):
+    """Power goes on a gateway's node and on the pod's, and there is neither a document nor anybody else to ask."""
+    first, third = world.nodes[0], world.nodes[2]
+    addresses = (first.core_addresses, [world.pod_address, world.pod_address6])
+    for documents in (world.site.documents, world.folder / "gateways"):
+        documents.rename(documents.with_suffix(".away"))
+    for node in (first, third):
+        node.cut_power()
+    for node in (first, third):
+        node.boot()
+        node.start_daemon()
+        node.start_helper()
+    first.make_core_pod()
+    first.start_core()
+    if (first.core_addresses, third.start_dual_pod(gateway_site.POD)) != addresses:
+        raise RuntimeError("pods have other addresses than before")
+    world.wait_settled()
+    world.wait_until(lambda: reaches_both_ways(world), "pod and VPC do not reach each other")
+
+
+def tell_recovery(world):
+    yield "all agree on gateway a and access point one, and pod and VPC reach each other", lambda: begin(world)
+    yield "exactly who may reaches whom, as whom he is to be seen, in IPv4 and IPv6", gateway_matrix.Matrix(world).rows
+    yield "with both gateways forwarding at once nothing is lost, and nothing comes twice", lambda: forward_by_both(world)
+    yield "an uplink that is down every other second costs one switch", lambda: flap(world)
+    yield "all is as it was, with no one's help", world.wait_settled
+    yield "both gateways dead and back, and a helper that began anew meanwhile: all is as it was", lambda: lose_both(world)
+    yield "a gateway's node and another boot with no source of anything: all is as it was", lambda: boot_offline(world)
+
+
 # How many checks, and who tells them: (sentence, check), of which each is made before the next is asked for.
-STORIES = {"faults": (8, tell_faults)}
+STORIES = {"faults": (8, tell_faults), "recovery": (7, tell_recovery)}
 
 
 def tell(story, folder):
