@@ -16,6 +16,7 @@
 #include "test/fakes/temporary_folder.h"
 #include "test/kube_server/api_server.h"
 #include "test/kube_server/http_scene.h"
+#include "test/kube_server/role_rules.h"
 
 namespace holdfast::nrm {
 namespace {
@@ -195,6 +196,40 @@ TEST_CASE_METHOD(InCluster, "Trouble with a disk is an Event on the Node, once",
   CHECK((*written[0])["reason"] == "DeviceRefused");
   CHECK((*written[0])["message"] == "vg1: /dev/vdb: holds ext4");
   CHECK((*written[0])["count"] == 1);
+}
+
+TEST_CASE_METHOD(InCluster,
+                 "The roles of our manifests allow all that the manager asks for, and nothing else",
+                 "[nrm]") {
+  const std::string manifests = HOLDFAST_MANIFESTS "/base/node-resource-manager/";
+  server.admit_by(manifests + "admission.yaml");
+  server.know_user("", {{"username", "system:serviceaccount:kube-system:node-resource-manager"},
+                        {"extra", {{"authentication.kubernetes.io/node-name", {"n1"}}}}});
+  ClusterConfig source(*loop, *http, files, folder / "state", {.node = "n1"}, {}, 1);
+  REQUIRE(source.start(callbacks()));
+  put_config("one");
+  server.put(kNode, json::object());
+  turn_until([&] { return told.size() == 1; });
+  kube::ObjectClient client(*loop, *http, {.first_wait = 1ms, .longest_wait = 5ms}, 1);
+  kube::EventRecorder recorder(*loop, client, "node-resource-manager", "n1", 7);
+  recorder.record({.kind = "Node", .name = "n1", .reason = "DeviceRefused", .message = "one"});
+  turn_until([&] { return recorder.unwritten() == 0; });
+  CHECK(server.store().list("/events", "").size() == 1);
+  const json granted = holdfast::test::rules_of(manifests + "rbac.yaml");
+  const std::vector<std::string> other{"patch events"};  // of one that is repeated
+  // a list by a field selector for one name is judged as one of that name
+  const auto asked = [this] {
+    std::vector<std::string> out = server.requests();
+    for (std::string& each : out) {
+      if (each.ends_with(" configmaps")) each += "/node-resource-topo";
+    }
+    return out;
+  };
+  turn_until([&] { return holdfast::test::unasked(granted, asked()) == other; });
+  for (const std::string& request : asked()) {
+    INFO(request);
+    CHECK(holdfast::test::allows(granted, request));
+  }
 }
 
 Result<ManagerOptions> parse(const std::vector<std::string>& arguments, const std::string& node = "") {
