@@ -15,6 +15,8 @@
 #include "csi-nas/directories/copy_content.h"
 #include "csi-nas/directories/file_attributes.h"
 #include "csi-nas/directories/folder_entries.h"
+#include "csi-nas/directories/nested_shares.h"
+#include "csi-nas/directories/relative_path.h"
 #include "csi-nas/directories/remove_tree.h"
 
 namespace holdfast::nas {
@@ -101,6 +103,10 @@ class TreeCopier {
   Status descend(const std::string& name) {
     Fd source = opener_.open(levels_.back().source.get(), name, kFolderFlags);
     if (!source.valid()) return fail_open(errno);
+    if (name == kOwnFolder) {  // claims of copies would be nobody's
+      HOLDFAST_TRY(const bool of_share, has_volumes(opener_, levels_.back().source.get()));
+      if (of_share) return {};
+    }
     if (::mkdirat(target(), name.c_str(), kWorkMode) != 0) {
       if (errno != EEXIST) return fail_errno(errno, "make the folder");
       HOLDFAST_CHECK(clear_unless_folder(name));

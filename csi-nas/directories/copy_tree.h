@@ -20,7 +20,9 @@ struct TreeCopy {
 ///
 /// Killed anywhere, the next call goes on: files that are whole (is_whole_copy) are not copied again. Each
 /// file is durable before its time is set, so before this returns. What is changed in the source meanwhile
-/// is copied as it was met, or not at all; nothing is promised about one moment.
+/// is copied as it was met, or not at all; nothing is promised about one moment. Where the root of another
+/// share with volumes is met (nested_shares.h), what lies there is copied without what claims it: the copies
+/// are nobody's volumes.
 /// Errors: the entry with its errno; kFailedPrecondition for a folder on which something is mounted;
 /// kResourceExhausted for a tree deeper than descriptors suffice for.
 Status copy_tree(const EntryOpener& opener, const TreeCopy& trees, Progress& progress,

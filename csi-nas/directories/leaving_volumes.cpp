@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -148,23 +147,6 @@ Status ShareVolumes::unclaim(const OwnNames& place, const VolumeDirectory& volum
   return drop_exits(place);
 }
 
-// Another class's share may lie in it, whose volumes have their claims there.
-Status ShareVolumes::check_no_claims_in(const RelativePath& directory) const {
-  const auto claims = root_.find_folder(directory.text() + "/" + claims_folder());
-  if (!claims || !*claims) return {};  // a link or a file is in the way: no share of ours
-  HOLDFAST_TRY(const std::vector<std::string> names, names_in((*claims)->get()));
-  const bool claimed = std::ranges::any_of(names, [&](const std::string& name) {
-    struct stat info {};
-    const bool seen = ::fstatat((*claims)->get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
-    return !seen || S_ISLNK(info.st_mode);
-  });
-  if (!claimed) return {};
-  return fail(Code::kFailedPrecondition,
-              "the directory " + quoted(directory) + " has " + claims_folder() +
-                  " in it, by which other volumes lie there: it is left alone until those are deleted. Where "
-                  "there are none, as in a copy of a whole share, remove its .holdfast by hand");
-}
-
 Status ShareVolumes::remove(const VolumeDirectory& volume) {
   HOLDFAST_TRY(const OwnNames place, place_of(volume));
   HOLDFAST_TRY(const Standing standing, this->standing(place, volume));
@@ -176,7 +158,7 @@ Status ShareVolumes::remove(const VolumeDirectory& volume) {
   HOLDFAST_CHECK(clear_unfinished(place));
   std::optional<Exit> exit;
   if (standing == Standing::kOurs) {
-    HOLDFAST_CHECK(check_no_claims_in(volume.directory));
+    HOLDFAST_CHECK(check_no_share_in(volume.directory));
     HOLDFAST_TRY(exit, open_exit(place, volume));
   }
   if (exit) {
@@ -215,7 +197,7 @@ Result<std::string> ShareVolumes::archive(const VolumeDirectory& volume, const s
   std::optional<Exit> exit;
   if (standing == Standing::kOurs) {
     HOLDFAST_CHECK(check_folder(volume.directory));
-    HOLDFAST_CHECK(check_no_claims_in(volume.directory));
+    HOLDFAST_CHECK(check_no_share_at(volume.directory));
     HOLDFAST_TRY(exit, open_exit(place, volume));
   }
   if (exit) {

@@ -58,6 +58,11 @@ RelativePath RelativePath::of_snapshot(std::string_view name) {
   return RelativePath(std::move(path));
 }
 
+// parse() refuses all else that is in our folder.
+bool RelativePath::is_snapshot() const {
+  return text_.starts_with(kOwnFolder) && text_[kOwnFolder.size()] == '/';
+}
+
 std::string RelativePath::parent() const {
   const std::size_t slash = text_.rfind('/');
   return slash == std::string::npos ? std::string() : text_.substr(0, slash);

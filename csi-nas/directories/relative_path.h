@@ -26,6 +26,8 @@ class RelativePath {
   [[nodiscard]] static RelativePath of_snapshot(std::string_view name);
 
   [[nodiscard]] const std::string& text() const { return text_; }
+  /// Whether it is of_snapshot()'s.
+  [[nodiscard]] bool is_snapshot() const;
   /// "team-a"; empty for a directory right below the root.
   [[nodiscard]] std::string parent() const;
   /// "pvc-1"

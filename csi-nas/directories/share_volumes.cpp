@@ -36,7 +36,8 @@ bool is_lasting(const Error& error) {
   if (number == ENOSPC || number == EDQUOT || number == EACCES || number == EPERM || number == EROFS)
     return true;
   const bool refused = error.code == Code::kResourceExhausted || error.code == Code::kPermissionDenied ||
-                       error.code == Code::kInvalidArgument || error.code == Code::kAlreadyExists;
+                       error.code == Code::kInvalidArgument || error.code == Code::kAlreadyExists ||
+                       error.code == Code::kFailedPrecondition;
   return refused && number == 0;
 }
 
@@ -76,12 +77,17 @@ Status ShareVolumes::build(const VolumeDirectory& volume, const std::string* sou
 
 // False: the directory is in its place.
 Result<bool> ShareVolumes::undo(const VolumeDirectory& volume) {
-  HOLDFAST_TRY(const std::optional<Fd> claims, root_.find_folder(std::string(kOwnFolder) + "/claims"));
+  auto found = root_.find_folder(std::string(kOwnFolder) + "/claims");
+  if (!found && found.error().code == Code::kFailedPrecondition) return true;  // it is no folder of ours
+  HOLDFAST_TRY(const std::optional<Fd> claims, std::move(found));
   if (!claims) return true;
   HOLDFAST_TRY(const OwnNames place, place_of(volume));
   HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), place.claim));
   if (!is_claim_of(known, volume)) return true;
-  HOLDFAST_TRY(const bool whole, is_there(volume.directory));
+  Result<bool> there = is_there(volume.directory);
+  // Behind what is in the way there is nothing of ours.
+  if (!there && there.error().code == Code::kFailedPrecondition) there = Result<bool>(false);
+  HOLDFAST_TRY(const bool whole, std::move(there));
   if (whole) return false;
   HOLDFAST_CHECK(unclaim(place, volume));
   return true;

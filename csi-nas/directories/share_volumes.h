@@ -39,15 +39,21 @@ struct VolumeDirectory {
 ///                                                   by which one that is put in its place is known from what
 ///                                                   somebody put there; gone when the claim says so
 ///
-/// No volume lies within another's directory: that one's removal would take it along.
+/// No volume lies within another's directory: that one's removal would take it along. Shares may lie in one
+/// another, each with its own claims (nested_shares.h): those between a share's root and a directory are
+/// asked before that is made, those in a directory before it is removed, whatever their servers are called
+/// and whichever cluster made them. (An archive takes along what lies deep in it: it loses nothing.)
 ///
 /// Every call may be killed anywhere and be made again; it goes on, and its answer is the same. Two machines
 /// may do the same work at once: what is not whole is not shared (`holder`), and the first rename wins. One
 /// that was held up may be so late that its directory is another volume's: what it renames it renames out of
 /// or into a folder of its own, which whoever finishes takes away before the claim is given up.
 /// Every call may block while the server is away. Errors of all calls: errno with the entry;
-/// kFailedPrecondition when a link, a file or a mount is in the way. A volume that cannot be made for want of
-/// space or rights, or is refused, leaves nothing behind, and its error has no errno.
+/// kFailedPrecondition when a link, a file or a mount is in the way.
+///
+/// What make and copy have begun is taken away again before they end with an error that asking again does not
+/// cure: want of space or rights, kFailedPrecondition, and what they refuse. Such an error has no errno.
+/// After one that has an errno, kAborted or kUnavailable, something may be left, which the next call finds.
 class ShareVolumes {
  public:
   /// `root` outlives it. `holder` tells apart those who work on the share: letters and digits.
@@ -67,8 +73,9 @@ class ShareVolumes {
   /// Leaves the directory where it is; it is this volume's no more, and nobody else's.
   Status retain(const VolumeDirectory& volume);
   /// Removes the directory; one that is not there is removed, as is one that belongs to another volume by
-  /// now. Errors: of this and archive: kFailedPrecondition for a directory that nobody claims,
-  /// and when volumes of a share that lies in it are claimed there: it is not touched.
+  /// now. Errors: kFailedPrecondition when there is a share in it, however deep, that has volumes.
+  /// Of this and archive: kFailedPrecondition for a directory that nobody claims, or that is itself the root
+  /// of a share that has volumes: it is not touched.
   Status remove(const VolumeDirectory& volume);
 
   [[nodiscard]] const Progress& progress() const { return progress_; }
@@ -128,7 +135,9 @@ class ShareVolumes {
   Status take_over(const OwnNames& place, const std::string& other, Exit& exit);
   Status give_up_claim(const OwnNames& place, const VolumeDirectory& volume, Exit& exit);
   Status drop_exits(const OwnNames& place);
-  [[nodiscard]] Status check_no_claims_in(const RelativePath& directory) const;
+  [[nodiscard]] Result<std::optional<Fd>> find_readable(const RelativePath& directory) const;
+  [[nodiscard]] Status check_no_share_at(const RelativePath& directory) const;
+  [[nodiscard]] Status check_no_share_in(const RelativePath& directory) const;
   [[nodiscard]] Status check_folder(const RelativePath& directory) const;
   [[nodiscard]] Result<std::string> name_archive(int folder, const std::string& name,
                                                  const RelativePath& directory,

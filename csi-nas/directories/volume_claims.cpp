@@ -9,6 +9,7 @@
 
 #include "common/base/sha.h"
 #include "common/base/text.h"
+#include "csi-nas/directories/nested_shares.h"
 #include "csi-nas/directories/share_volumes.h"
 
 // Whose directories are: the claims of a share, and of those that lie between it and a directory.
@@ -24,6 +25,17 @@ std::string hash_of(const std::string& text) { return sha512_hex(text).substr(0,
 std::string quoted(const RelativePath& directory) { return "'" + printable(directory.text(), kShown) + "'"; }
 
 std::string new_claim(const VolumeDirectory& volume) { return "new " + volume.owner; }
+
+// `inner` is below the directory; empty: the directory itself.
+tl::unexpected<Error> refuse_share(const RelativePath& directory, const std::string& inner) {
+  const std::string own =
+      directory.text() + "/" + inner + (inner.empty() ? "" : "/") + std::string(kOwnFolder);
+  return fail(Code::kFailedPrecondition,
+              "by '" + printable(own, kShown) + "' other volumes lie in the directory " + quoted(directory) +
+                  ": it is left alone until those are deleted. Where there are none, as in a copy of a whole "
+                  "share, remove that " +
+                  std::string(kOwnFolder) + " by hand");
+}
 
 tl::unexpected<Error> refuse_within(const VolumeDirectory& volume, const std::string& other,
                                     const std::string& directory) {
@@ -46,7 +58,7 @@ Result<ShareVolumes::OwnNames> ShareVolumes::place_of(const VolumeDirectory& vol
   return OwnNames{.own = std::move(own_folder),
                   .claims = std::move(claims),
                   .key = key,
-                  .claim = hash_of(volume.directory.text()),
+                  .claim = claim_name(volume.directory.text()),
                   .work = "work-" + key + "-" + holder_,
                   .links = "links-" + key + "-" + holder_,
                   .mark = ".holdfast-new-" + key};
@@ -112,7 +124,7 @@ Status ShareVolumes::check_above(const OwnNames& place, const VolumeDirectory& v
   const std::string& path = volume.directory.text();
   for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string above = path.substr(0, slash);
-    HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), hash_of(above)));
+    HOLDFAST_TRY(const std::optional<std::string> known, claimant(place.claims.get(), claim_name(above)));
     if (known) return refuse_within(volume, *known, above);
     HOLDFAST_CHECK(check_share_above(above, volume));
   }
@@ -122,16 +134,46 @@ Status ShareVolumes::check_above(const OwnNames& place, const VolumeDirectory& v
 // Another class's share may lie on the way, called by another name of its server, or another cluster's: the
 // claims of its volumes tell.
 Status ShareVolumes::check_share_above(const std::string& share, const VolumeDirectory& volume) const {
-  const auto claims = root_.find_folder(share + "/" + std::string(kOwnFolder) + "/claims");
-  if (!claims || !*claims) return {};  // a link or a file is in the way: no share of ours
+  HOLDFAST_TRY(const std::optional<Fd> root, root_.find_folder(share));
+  if (!root) return {};
+  HOLDFAST_TRY(const std::optional<Fd> claims, open_claims(root_.opener(), root->get(), O_PATH));
+  if (!claims) return {};
   const std::string& path = volume.directory.text();
   for (std::size_t end = share.size(); end != std::string::npos;) {
     end = path.find('/', end + 1);
     const std::string there = path.substr(0, end);
     HOLDFAST_TRY(const std::optional<std::string> known,
-                 claimant((*claims)->get(), hash_of(there.substr(share.size() + 1))));
+                 claimant(claims->get(), claim_name(there.substr(share.size() + 1))));
     if (known) return refuse_within(volume, *known, there);
   }
+  return {};
+}
+
+// A volume's directory to look for shares in; nullopt for what is none any more, or may not be read.
+Result<std::optional<Fd>> ShareVolumes::find_readable(const RelativePath& directory) const {
+  auto folder = root_.find_folder(directory.text());
+  const bool hidden = !folder && (folder.error().code == Code::kFailedPrecondition ||
+                                  folder.error().code == Code::kPermissionDenied);
+  if (hidden) return std::optional<Fd>{};
+  return folder;
+}
+
+// Moved, it would be missed by those who have volumes there.
+Status ShareVolumes::check_no_share_at(const RelativePath& directory) const {
+  HOLDFAST_TRY(const std::optional<Fd> folder, find_readable(directory));
+  if (!folder) return {};
+  HOLDFAST_TRY(const bool found, has_volumes(root_.opener(), folder->get()));
+  if (found) return refuse_share(directory, "");
+  return {};
+}
+
+// Removed, it would take them along.
+Status ShareVolumes::check_no_share_in(const RelativePath& directory) const {
+  if (directory.is_snapshot()) return {};  // no class's share lies in our folder
+  HOLDFAST_TRY(std::optional<Fd> folder, find_readable(directory));
+  if (!folder) return {};
+  HOLDFAST_TRY(const std::optional<std::string> found, find_share_in(root_.opener(), *std::move(folder)));
+  if (found) return refuse_share(directory, *found);
   return {};
 }
 

@@ -102,6 +102,31 @@ TEST_CASE_METHOD(Scene, "A copy that does not fit leaves nothing behind, and fit
   REQUIRE(::umount(small.c_str()) == 0);
 }
 
+TEST_CASE_METHOD(Scene, "A copy that may not set owners leaves nothing behind, and names the cure", "[nas]") {
+  constexpr uid_t kNobody = 1234;
+  const auto as_nobody = [&](const DirectoryOrder& order) {
+    REQUIRE(::seteuid(kNobody) == 0);
+    auto done = carry_out(order, progress, {});
+    REQUIRE(::seteuid(0) == 0);
+    return done;
+  };
+  fs::permissions(share.root, fs::perms::all);
+  DirectoryOrder order{.mounted_at = share.root, .directory = "source", .owner = "pv-1", .holder = "h1"};
+  REQUIRE(as_nobody(order));
+  test::write_file(share.root / "source" / "big", std::string(100'000, 'x'));
+  order.verb = DirectoryVerb::kCopy;
+  order.directory = "copy";
+  order.owner = "pv-2";
+  order.source = "source";
+  const auto copied = as_nobody(order);
+  REQUIRE_FALSE(copied.has_value());
+  CHECK(copied.error().code == Code::kPermissionDenied);
+  CHECK(copied.error().sys_errno == 0);
+  CHECK(copied.error().message.find("no_root_squash") != std::string::npos);
+  CHECK(std::distance(fs::directory_iterator(share.root / ".holdfast"), {}) == 1);
+  CHECK(std::distance(fs::directory_iterator(share.root / ".holdfast/claims"), {}) == 1);
+}
+
 TEST_CASE_METHOD(Scene, "No mount is entered on the way to a folder", "[nas]") {
   fs::create_directories(share.root / "bound" / "volume");
   REQUIRE(::mount(share.outside.c_str(), (share.root / "bound").c_str(), nullptr, MS_BIND, nullptr) == 0);

@@ -198,10 +198,12 @@ TEST_CASE_METHOD(Scene, "a work that another left behind is gone with the volume
   REQUIRE(volumes().copy(one, "a", std::nullopt));
   const VolumeDirectory none = volume("nowhere/x", "pv-x");
   for (const char* holder : {"h7", "h8"}) {
-    // A file comes into the way when the copy is nearly whole.
-    const auto block = [this](const Progress&) { test::write_file(share.root / "nowhere", ""); };
-    refuses(ShareVolumes(root, holder, block).copy(none, "a", std::nullopt), Code::kFailedPrecondition);
-    fs::remove(share.root / "nowhere");
+    // The source is away when the copy is nearly whole.
+    const auto take_away = [this](const Progress&) {
+      if (there("a")) fs::rename(share.root / "a", share.root / "aside");
+    };
+    refuses(ShareVolumes(root, holder, take_away).copy(none, "a", std::nullopt), Code::kAborted);
+    fs::rename(share.root / "aside", share.root / "a");
   }
   CHECK(own().size() == 5);
   REQUIRE(volumes("h9").remove(none));
@@ -260,6 +262,25 @@ TEST_CASE_METHOD(Scene, "of a copy that is refused for good nothing is left, als
   CHECK(own() == std::vector<std::string>{"claims"});
   CHECK(std::distance(fs::directory_iterator(share.root / ".holdfast/claims"), {}) == 1);
   REQUIRE(volumes().copy(one, "source", std::nullopt));
+}
+
+TEST_CASE_METHOD(Scene, "of a copy in whose way something is put nothing is left", "[nas]") {
+  REQUIRE(volumes().make(volume("source", "pv-s"), 0777));
+  test::plant(share.root / "source", 5);
+  const auto block = [this](const Progress&) { test::write_file(share.root / "team-a", ""); };
+  const Status copied = ShareVolumes(root, "h1", block).copy(one, "source", std::nullopt);
+  refuses(copied, Code::kFailedPrecondition);
+  CHECK(copied.error().sys_errno == 0);
+  CHECK(own() == std::vector<std::string>{"claims"});
+  CHECK(std::distance(fs::directory_iterator(share.root / ".holdfast/claims"), {}) == 1);
+}
+
+TEST_CASE_METHOD(Scene, "where something else is called like our folder nothing is made, for good", "[nas]") {
+  fs::create_directory_symlink(share.outside, share.root / ".holdfast");
+  const Status made = volumes().make(one, 0777);
+  refuses(made, Code::kFailedPrecondition);
+  CHECK(made.error().sys_errno == 0);
+  CHECK(share.untouched());
 }
 
 TEST_CASE_METHOD(Scene, "a copy has also what is called like a mark of ours", "[nas]") {
@@ -342,6 +363,33 @@ TEST_CASE_METHOD(Scene, "a volume in which another share has volumes is not remo
   test::write_file(share.root / "pool/.holdfast/claims/file", "no claim");
   REQUIRE(volumes().remove(pool));
   CHECK_FALSE(there("pool"));
+}
+
+TEST_CASE_METHOD(Scene, "a volume deep in which another share has volumes is not removed before those",
+                 "[nas]") {
+  const VolumeDirectory pool = volume("pool", "pv-pool");
+  REQUIRE(volumes().make(pool, 0777));
+  test::plant(share.root / "pool", 30);
+  fs::create_directories(share.root / "pool/d1/deep/share");
+  const ShareRoot inner = ShareRoot::open(share.root / "pool/d1/deep/share").value();
+  const VolumeDirectory inside = volume("pvc-1", "pv-inner");
+  REQUIRE(ShareVolumes(inner, "h1", {}).make(inside, 0777));
+  const auto before = test::told(share.root / "pool");
+  const Status removed = volumes().remove(pool);
+  refuses(removed, Code::kFailedPrecondition);
+  CHECK(removed.error().message.find("'pool/d1/deep/share/.holdfast'") != std::string::npos);
+  CHECK(test::told(share.root / "pool") == before);
+
+  // A copy of it is nobody's share, and goes as any other.
+  const VolumeDirectory copy = volume("copy", "pv-copy");
+  REQUIRE(volumes().copy(copy, "pool", std::nullopt));
+  CHECK(there("copy/d1/deep/share/pvc-1"));
+  CHECK_FALSE(there("copy/d1/deep/share/.holdfast"));
+  REQUIRE(volumes().remove(copy));
+  REQUIRE(ShareVolumes(inner, "h1", {}).remove(inside));
+  REQUIRE(volumes().remove(pool));
+  CHECK_FALSE(there("pool"));
+  CHECK(own() == std::vector<std::string>{"claims"});
 }
 
 TEST_CASE_METHOD(Scene, "a link on the way to a volume is not followed", "[nas]") {
