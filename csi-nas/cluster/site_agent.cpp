@@ -271,6 +271,7 @@ void SiteAgent::worked(const std::string& name, std::int64_t epoch, const Result
     if (outcome) ended.answer = *outcome;
     if (!outcome) ended.code = outcome.error().code;
     if (!outcome) ended.message = outcome.error().message;
+    if (!outcome) ended.sys_errno = outcome.error().sys_errno;
     held.outcome = std::move(ended);
   }
   turn_soon();

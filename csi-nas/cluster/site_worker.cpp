@@ -16,7 +16,12 @@ Result<std::string> look_at_work(const SiteWorkTools& tools, const SiteOrder& sp
   source.must_exist = spec.order.holds_volumes;
   const NasShare& share = source.shares.front();
   Result<std::string> mounted = tools.shares.mounted_at(source, kMountPatience);
-  if (!mounted) return tl::unexpected(std::move(mounted).error().within("mount " + share.source()));
+  if (!mounted) {
+    // No last word: another node may be let in, and what was begun before lies there all the same.
+    Error error = std::move(mounted).error().within("mount " + share.source());
+    error.code = Code::kUnavailable;
+    return tl::unexpected(std::move(error));
+  }
   if (lease.is_over(tools.clock.since_boot())) return fail(Code::kAborted, "it is held no more");
   DirectoryOrder order = spec.order;
   order.mounted_at = *std::move(mounted);

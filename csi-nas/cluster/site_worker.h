@@ -38,7 +38,7 @@ struct SiteWorkTools {
 /// One look at a task's work on this node, which begins it when it has not: mounts its share, and asks
 /// DirectoryWork. Blocks for some seconds at most. Nothing is begun when the lease is over, and what was
 /// begun while it ended is given up. Errors: as parse_source(), ShareAccess::mounted_at and
-/// DirectoryWork::run; kAborted when the lease is over.
+/// DirectoryWork::run; kUnavailable when the share cannot be mounted; kAborted when the lease is over.
 Result<std::string> look_at_work(const SiteWorkTools& tools, const SiteOrder& spec, const std::string& place,
                                  const TaskLease& lease);
 

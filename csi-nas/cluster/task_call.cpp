@@ -15,7 +15,9 @@ constexpr std::chrono::milliseconds kAgain{100};
 
 Result<std::string> answer_of(const TaskStatus& status) {
   if (status.state == TaskState::kDone) return status.answer;
-  return fail(status.code.value_or(Code::kInternal), status.holder + ": " + status.message);
+  return tl::unexpected(Error{.code = status.code.value_or(Code::kInternal),
+                              .sys_errno = status.sys_errno,
+                              .message = status.holder + ": " + status.message});
 }
 
 kube::CallOptions options() { return {.kept = task_fields(), .deadline = TaskCall::kToTake}; }

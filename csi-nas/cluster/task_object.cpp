@@ -14,7 +14,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kMax = INT64_MAX;
-constexpr std::size_t kMostText = 1000;  // of what people read
+constexpr std::int64_t kMostErrno = 4095;  // of Linux
+constexpr std::size_t kMostText = 1000;    // of what people read
 constexpr std::size_t kShown = 200;
 constexpr std::array<std::string_view, 3> kStates{"", "done", "failed"};
 
@@ -79,6 +80,8 @@ Result<TaskStatus> decode_status(const JsonObject& object) {
   status.code = kube::parse_code(name);
   if (!name.empty() && !status.code) return code.refuse("is no code of gRPC");
   HOLDFAST_TRY(status.message, object["message"].string_or(""));
+  HOLDFAST_TRY(const std::int64_t sys_errno, object["errno"].integer_or(0, 0, kMostErrno));
+  status.sys_errno = static_cast<int>(sys_errno);
   return status;
 }
 
@@ -121,7 +124,8 @@ json encode_task_status(const TaskStatus& status) {
           {"state", state.empty() ? json() : json(state)},
           {"answer", status.answer.empty() ? json() : json(status.answer)},
           {"code", status.code ? json(to_string(*status.code)) : json()},
-          {"message", text_or_null(status.message)}};
+          {"message", text_or_null(status.message)},
+          {"errno", status.sys_errno != 0 ? json(status.sys_errno) : json()}};
 }
 
 Result<std::string> work_place(const SiteOrder& spec) {

@@ -28,6 +28,7 @@
 ///       state           absent (not done) | "done" | "failed"
 ///       answer          of one that is done: as of carry_out()
 ///       code, message   of one that failed: why, as gRPC names it
+///       errno           of one that failed in a system call: what was begun may be left (ShareVolumes)
 ///
 /// The controller makes it, takes its answer and then deletes it: it has no finalizer. A node that has taken
 /// it acts as long as its renewals arrive, and others take it when they see none.
@@ -44,6 +45,7 @@ struct TaskStatus {
   std::string answer{};
   std::optional<Code> code{};
   std::string message{};
+  int sys_errno = 0;
 
   bool operator==(const TaskStatus&) const = default;
 };

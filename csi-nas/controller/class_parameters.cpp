@@ -50,6 +50,16 @@ Result<std::string> read_site(const std::string& text) {
   return refuse_parameter("site", text, "is not the name of a node pool");
 }
 
+// What lies in our folder is removed with what it belongs to.
+Status check_base(const NasShare& share) {
+  std::string_view rest = share.path;
+  while (!rest.empty()) {
+    if (take_until(rest, '/') != kOwnFolder) continue;
+    return refuse_parameter("path", share.path, "leads into the driver's own folder: choose another");
+  }
+  return {};
+}
+
 bool is_one_name(std::string_view text) {
   return text != "." && text != ".." && text.find('/') == std::string_view::npos;
 }
@@ -120,6 +130,7 @@ Result<ClassParameters> parse_class(const std::map<std::string, std::string>& pa
   // Ours; parse_source() would take it for a part of the share's path.
   std::erase_if(attributes, [](const auto& each) { return lower_case(each.first) == "subdir"; });
   HOLDFAST_TRY(out.source, parse_source(attributes, mount_options, ""));
+  for (const NasShare& share : out.source.shares) HOLDFAST_CHECK(check_base(share));
   return out;
 }
 

@@ -17,11 +17,12 @@ constexpr std::size_t kShown = 200;
 
 std::string shown(const std::string& text) { return "'" + printable(text, kShown) + "'"; }
 
-// Nothing was made when a work fails for one of these reasons; after a system call's error something may be.
+// Whether nothing is left of a volume whose making failed so (ShareVolumes): after a system call's error
+// something may be.
 bool leaves_nothing(const Error& error) {
   const bool refused = error.code == Code::kInvalidArgument || error.code == Code::kAlreadyExists ||
                        error.code == Code::kNotFound || error.code == Code::kResourceExhausted ||
-                       error.code == Code::kPermissionDenied;
+                       error.code == Code::kPermissionDenied || error.code == Code::kFailedPrecondition;
   return refused && error.sys_errno == 0;
 }
 

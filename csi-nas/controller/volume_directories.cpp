@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "common/csi/answers.h"
 #include "csi-nas/controller/record_ids.h"
 
 namespace holdfast::nas {
@@ -80,7 +81,9 @@ Status VolumeDirectories::work_on(NasRecord& record, DirectoryOrder order, Patie
   if (!mounted) {
     Error error = std::move(mounted).error().within("mount " + share.source());
     if (source.must_exist && error.code == Code::kNotFound) error.code = Code::kUnavailable;
-    return tl::unexpected(std::move(error));
+    // What an earlier call began lies there all the same.
+    const bool begun = !record.version.empty() && !record.ready;
+    return tl::unexpected(begun ? csi::may_be_left(std::move(error)) : std::move(error));
   }
   HOLDFAST_CHECK(keep_before_making(record, order));
   order.mounted_at = *std::move(mounted);

@@ -250,7 +250,8 @@ TEST_CASE("objects come back from the server as they were written", "[nas record
                           .state = TaskState::kFailed,
                           .answer = "archived",
                           .code = Code::kFailedPrecondition,
-                          .message = "a file is in the way"};
+                          .message = "a file is in the way",
+                          .sys_errno = 13};
   json document = encode_task("t-1", order);
   document["status"] = encode_task_status(status);
   const json kept = kept_by_server(scene, kTasksPath, document);

@@ -221,6 +221,7 @@ Result<std::string> SceneNode::mounted_at(const NasSource& source, std::chrono::
   HOLDFAST_CHECK(power_until(Cut::kTaken));
   if (at_mount) at_mount();
   if (server_dead) return fail(Code::kUnavailable, "the server does not answer");
+  if (refusing != 0) return fail_errno(refusing, "mount");
   return shares_.mounted_at(source, patience);
 }
 
@@ -229,6 +230,7 @@ bool SceneNode::answers(const NasSource& /*source*/) { return !server_dead; }
 Result<std::string> SceneNode::run(const std::string& /*id*/, const std::string& /*server*/,
                                    DirectoryOrder order, std::chrono::milliseconds /*patience*/) {
   HOLDFAST_CHECK(power_until(Cut::kMounted));
+  if (at_work) at_work();
   ++begun;
   if (busy) return fail(Code::kAborted, "7 entries so far");
   order.holder = name_;

@@ -136,7 +136,9 @@ class SceneNode final : public ShareAccess, public DirectoryWork {
   bool patient = false;            ///< nobody is to take over from it; set before start()
   std::atomic<int> begun = 0;
   std::atomic<int> given_up = 0;
+  std::atomic<int> refusing = 0;        ///< the errno of its mounts; 0: they succeed
   std::function<void()> at_mount = {};  ///< called before a share is told; set before start()
+  std::function<void()> at_work = {};   ///< called before a work begins; likewise
 
  private:
   Status power_until(Cut step);

@@ -218,6 +218,35 @@ TEST_CASE_METHOD(Site, "why a work failed is told with the node's name, and leav
   wait_until([this] { return controller.records->list(false).empty(); });
 }
 
+TEST_CASE_METHOD(Site, "what a node could not finish is asked for again, not forgotten", "[nas site]") {
+  // Between the mount and the work the share's root is taken away, with what was begun in it.
+  const fs::path aside = folder / "aside";
+  std::atomic<bool> away = true;
+  one.at_work = [&] {
+    if (away && fs::exists(root())) fs::rename(root(), aside);
+  };
+  one.start();
+  Error error = asked_once("pvc-1");
+  while (error.message.find("No such file") == std::string::npos) error = asked_once("pvc-1");
+  CHECK(error.code == Code::kAborted);
+  CHECK(controller.records->list(false).size() == 1);
+  away = false;
+  make("pvc-1");
+  CHECK(on_share() == std::vector<std::string>{"pvc-1"});
+}
+
+TEST_CASE_METHOD(Site, "a node that the server refuses leaves the work to one that it lets in",
+                 "[nas site]") {
+  one.refusing = EACCES;
+  one.start();
+  Error error = asked_once("pvc-1");
+  while (error.message.find("mount 10.0.0.5:/exports") == std::string::npos) error = asked_once("pvc-1");
+  CHECK(error.code == Code::kAborted);
+  two.start();
+  make("pvc-1");
+  CHECK(one.begun == 0);
+}
+
 TEST_CASE_METHOD(Site, "an answer that nobody takes is dropped after a while", "[nas site]") {
   const SiteOrder order{.site = kSite,
                         .attributes = {{"server", "10.0.0.5"}, {"path", "/exports"}},

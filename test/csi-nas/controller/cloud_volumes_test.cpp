@@ -39,6 +39,29 @@ class NoWork final : public DirectoryWork {
   }
 };
 
+/// Records on a disk that is full from some put on.
+class FullRecords final : public NasRecords {
+ public:
+  explicit FullRecords(NasRecords& disk, int room) : disk_(disk), room_(room) {}
+  Status put(NasRecord& record) override {
+    if (room_-- <= 0) return fail_errno(ENOSPC, "write the record");
+    return disk_.put(record);
+  }
+  Status remove(const NasRecord& record) override { return disk_.remove(record); }
+  [[nodiscard]] Result<std::optional<NasRecord>> by_id(const std::string& id) const override {
+    return disk_.by_id(id);
+  }
+  [[nodiscard]] Result<std::optional<NasRecord>> by_name(const std::string& name,
+                                                         bool snapshot) const override {
+    return disk_.by_name(name, snapshot);
+  }
+  [[nodiscard]] std::vector<NasRecord> list(bool snapshots) const override { return disk_.list(snapshots); }
+
+ private:
+  NasRecords& disk_;
+  int room_;
+};
+
 /// A controller on a simulated cloud. It can be started again.
 struct Controller {
   explicit Controller(std::chrono::seconds settling = {})
@@ -92,6 +115,23 @@ void refuses(const Status& done, Code code) {
 template <class T>
 void refuses(const Result<T>& done, Code code) {
   refuses(done ? Status{} : Status(tl::unexpected(done.error())), code);
+}
+
+TEST_CASE("a file system that no record could be kept of is asked for again, and found", "[nas]") {
+  for (const int room : {0, 1, 2}) {
+    DYNAMIC_SECTION("room for " << room) {
+      Controller controller;
+      FullRecords full(*controller.records, room);
+      CloudVolumes of_cloud(full, controller.backend, "cn-x", controller.clock);
+      NasVolumes volumes(full, controller.access, controller.work, controller.clock, nullptr, &of_cloud);
+      const NewVolume wanted{.name = "pvc-1", .required_bytes = kGiB, .parameters = of_file_system()};
+      // Before anything is made it is the last word: the pod may go elsewhere.
+      refuses(volumes.create(wanted, kPatience), room == 0 ? Code::kResourceExhausted : Code::kAborted);
+      CHECK(controller.file_systems().size() == (room == 0 ? 0 : 1));
+      REQUIRE(controller.create("pvc-1", of_file_system(), 1));
+      CHECK(controller.file_systems().size() == 1);
+    }
+  }
 }
 
 TEST_CASE("a volume can be a file system of the cloud, with a mount target, and all of it goes with it",

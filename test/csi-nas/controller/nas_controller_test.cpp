@@ -162,6 +162,8 @@ TEST_CASE_METHOD(Driver, "what no volume can be is refused before anything is ma
        Code::kInvalidArgument},
       {"ours", volume_request("v", on_one_server() + parameter("subDir", ".holdfast/x")),
        Code::kInvalidArgument},
+      {"a share in ours", volume_request("v", parameter("server", "10.0.0.5:/exports/.holdfast/snapshots/s")),
+       Code::kInvalidArgument},
       {"a policy", volume_request("v", on_one_server() + parameter("onDelete", "burn")),
        Code::kInvalidArgument},
       {"a source that is not there",
@@ -398,6 +400,30 @@ TEST_CASE_METHOD(Driver, "what may have been made is asked for again, not forgot
   CHECK((*records->by_name("pvc-1", false)).has_value());
   work.failing = 0;
   make("pvc-1");
+}
+
+TEST_CASE_METHOD(Driver, "what was begun is not forgotten when the share cannot be mounted any more",
+                 "[nas]") {
+  work.failing = EIO;
+  refuses(create(volume_request("pvc-1", on_one_server())), Code::kAborted);
+  access.refusing = EACCES;
+  refuses(create(volume_request("pvc-1", on_one_server())), Code::kAborted);
+  CHECK((*records->by_name("pvc-1", false)).has_value());
+}
+
+TEST_CASE_METHOD(Driver, "what is in the way of a directory is told for good, and frees the name", "[nas]") {
+  make("pvc-1");
+  const fs::path root = access.path_of(kShare);
+  test::write_file(root / "file", "x");
+  fs::create_directory_symlink(root / "pvc-1", root / "link");
+  for (const char* way : {"file/v", "link/v"}) {
+    refuses(create(volume_request("pvc-2", on_one_server() + parameter("subDir", way))),
+            Code::kFailedPrecondition);
+    CHECK_FALSE((*records->by_name("pvc-2", false)).has_value());
+  }
+  CHECK(std::distance(fs::directory_iterator(root / ".holdfast"), {}) == 1);
+  CHECK(std::distance(fs::directory_iterator(root / ".holdfast/claims"), {}) == 1);
+  make("pvc-2", on_one_server() + parameter("subDir", "folder/v"));
 }
 
 TEST_CASE_METHOD(Driver, "of what failed before anything was begun the error is the last word", "[nas]") {
