@@ -1,0 +1,161 @@
+#include <algorithm>
+
+#include "egw-gateway/controller/gateway_status.h"
+#include "egw-gateway/controller/pool_names.h"
+#include "egw-gateway/controller/pool_planner.h"
+
+namespace holdfast::gateway {
+namespace {
+
+constexpr std::size_t kFewestNodes = 2;
+
+}  // namespace
+
+void PoolPlanner::look_for_tunnels() {
+  for (const Text* kept : {gateway_ == nullptr ? nullptr : &gateway_->annotations,
+                           keys_secret_ == nullptr ? nullptr : &keys_secret_->annotations}) {
+    const std::string text = kept == nullptr ? "" : value_in(*kept, kTunnelsAnnotation);
+    Result<PoolTunnels> read = decode_tunnels(text);
+    if (!read) continue;
+    out_.tunnels = *std::move(read);
+    return;
+  }
+  if (const PoolTunnels* given = find_in(cluster_.given, pool_)) {
+    out_.tunnels = *given;
+    return;
+  }
+  Result<PoolTunnels> given = give_tunnels(options_.tunnel_ranges, taken_tunnels());
+  if (!given) return find(kTunnelsGiven, "TunnelsExhausted", given.error().message);
+  out_.tunnels = *std::move(given);
+}
+
+TakenTunnels PoolPlanner::taken_tunnels() const {
+  TakenTunnels out;
+  const auto add = [&](const Text& annotations) {
+    const Result<PoolTunnels> read = decode_tunnels(value_in(annotations, kTunnelsAnnotation));
+    if (read) out.add(*read);
+  };
+  for (const auto& [name, given] : cluster_.given) out.add(given);
+  for (const auto& [name, secret] : cluster_.secrets) add(secret.annotations);
+  for (const auto& [name, other] : cluster_.gateways) {
+    add(other.annotations);
+    for (const Gateway& each : other.spec.gateways) {
+      if (each.tunnel) out.numbers.insert(*each.tunnel);
+      out.addresses.insert(each.tunnel_addresses.begin(), each.tunnel_addresses.end());
+    }
+    for (const AccessPoint& point : other.spec.access_points) {
+      out.addresses.insert(point.tunnel_addresses.begin(), point.tunnel_addresses.end());
+    }
+  }
+  if (!cluster_.connections) return out;
+  for (const Connection& each : *cluster_.connections) {
+    for (const AccessPoint& point : each.gateway.access_points) {
+      out.addresses.insert(point.tunnel_addresses.begin(), point.tunnel_addresses.end());
+    }
+  }
+  return out;
+}
+
+const Connection* PoolPlanner::look_for_connection() {
+  if (!cluster_.connections) {
+    find(kConnectionKnown, "ConfigurationInvalid",
+         "ConfigMap egw-controller: " + cluster_.connections.error().message);
+    return nullptr;
+  }
+  if (!request_.usable) return nullptr;
+  const Connection* found =
+      find_connection(*cluster_.connections, request_.cen_id, request_.ccn_id, request_.ccn_region);
+  if (found == nullptr) {
+    find(kConnectionKnown, "ConnectionUnknown",
+         "ConfigMap egw-controller has no connection with cenId " + request_.cen_id + ", ccnId " +
+             request_.ccn_id + " and ccnRegion " + request_.ccn_region +
+             ": add it, with its VPC's ranges and access points");
+  }
+  return found;
+}
+
+void PoolPlanner::look_for_overlaps(const Connection* connection) {
+  std::vector<Cidr> cloud;
+  if (connection != nullptr) {
+    cloud = connection->gateway.vpc_cidrs;
+    const std::vector<Cidr>& pods = connection->gateway.cloud_pod_cidrs;
+    cloud.insert(cloud.end(), pods.begin(), pods.end());
+  }
+  std::vector<OtherRange> others;
+  for (const auto& [name, other] : cluster_.gateways) {
+    if (name == pool_) continue;
+    for (const Cidr& range : other.spec.pod_cidrs) others.push_back({name, range});
+  }
+  std::vector<const PoolNode*> nodes;
+  for (const auto& [name, node] : cluster_.nodes) {
+    if (node.pool == pool_) nodes.push_back(&node);
+  }
+  std::vector<Finding> found = find_overlaps(request_.pod_cidrs, cloud, others, nodes);
+  disjoint_ = found.empty();
+  out_.findings.insert(out_.findings.end(), found.begin(), found.end());
+}
+
+bool PoolPlanner::look_at_nodes() {
+  std::size_t all = 0;
+  std::size_t fit = 0;
+  for (const auto& [name, node] : cluster_.nodes) {
+    const bool wanted_here = std::ranges::find(node.desired, pool_) != node.desired.end();
+    if (node.pool != pool_ && !wanted_here) continue;
+    const bool in_place = look_at_labels(node);
+    if (node.pool != pool_) continue;
+    ++all;
+    if (in_place && node.arch == kGatewayArch && !node.leaving) ++fit;
+  }
+  look_for_moved_gateways();
+  if (request_.max_nodes != 0 && all > request_.max_nodes) {
+    find(kNodesSuffice, "TooManyNodes",
+         "the pool has " + std::to_string(all) + " nodes, and " + kMaxNodesAnnotation + " is " +
+             std::to_string(request_.max_nodes) + ": take nodes out of it");
+  }
+  if (fit < kFewestNodes) {
+    find(kNodesSuffice, "TooFewNodes",
+         "the pool has " + std::to_string(fit) + " fit nodes of architecture " + kGatewayArch +
+             " and needs 2: add nodes");
+  }
+  return fit >= kFewestNodes;
+}
+
+bool PoolPlanner::look_at_labels(const PoolNode& node) {
+  std::set<std::string> pools(node.desired.begin(), node.desired.end());
+  if (!node.pool.empty()) pools.insert(node.pool);
+  if (pools.size() < 2) return true;
+  std::string names;
+  for (const std::string& each : pools) names += (names.empty() ? "" : ", ") + each;
+  find(kNodesInPlace, "NodeMoved",
+       "the labels of node " + node.id.name + " name several pools (" + names +
+           "): take it out of the cluster, and join it anew to one of them");
+  return false;
+}
+
+void PoolPlanner::look_for_moved_gateways() {
+  if (gateway_ == nullptr) return;
+  for (const Gateway& each : gateway_->spec.gateways) {
+    const PoolNode* node = find_in(cluster_.nodes, each.node);
+    if (node != nullptr && node->pool == pool_) continue;
+    find(kNodesInPlace, "NodeMoved",
+         "gateway " + each.name + " is on node " + each.node +
+             ", which is not in the pool any more: delete its pod when the other gateway works");
+  }
+}
+
+void PoolPlanner::look_at_gateways() {
+  ready_ = ready_gateways(pool_, cluster_.pods);
+  if (ready_.size() == kGateways.size()) return;
+  if (!started()) {
+    return find(kGatewaysReady, "NotStarted", "the pool has no gateways until the other conditions are True");
+  }
+  std::string down;
+  for (const char* name : kGateways) {
+    if (std::ranges::find(ready_, name) == ready_.end())
+      down += (down.empty() ? "" : ", ") + deployment_name(pool_, name);
+  }
+  find(kGatewaysReady, ready_.empty() ? "GatewaysDown" : "GatewayDown",
+       "not ready: Deployment " + down + "; its pod's events and log tell why");
+}
+
+}  // namespace holdfast::gateway

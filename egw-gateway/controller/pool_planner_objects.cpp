@@ -1,0 +1,211 @@
+#include <algorithm>
+#include <cstdlib>
+
+#include "common/base/clock.h"
+#include "common/base/json.h"
+#include "egw-gateway/controller/liveness_keys.h"
+#include "egw-gateway/controller/pool_names.h"
+#include "egw-gateway/controller/pool_planner.h"
+
+namespace holdfast::gateway {
+namespace {
+
+using nlohmann::json;
+
+}  // namespace
+
+void PoolPlanner::keep_up_gateway(const Connection* connection) {
+  if (is_foreign(Kind::kEdgeGateway, pool_) || (gateway_ != nullptr && gateway_->leaving)) return;
+  EdgeGateway spec = gateway_ == nullptr ? EdgeGateway{} : gateway_->spec;
+  Text annotations = kept_annotations();
+  if (connection != nullptr) {
+    spec = connection->gateway;
+    spec.pod_cidrs = request_.pod_cidrs;
+    annotations = request_.accepted;
+  }
+  spec.gateways = gateways();
+  for (Gateway& each : spec.gateways) complete(each);
+  spec.nodes = members();
+  spec.liveness.key_secret = liveness_name(pool_);
+  tell_key_number(annotations);
+  if (out_.tunnels) annotations[kTunnelsAnnotation] = encode_tunnels(*out_.tunnels);
+  json object = edge_gateway_object(pool_, spec, annotations);
+  bool same = gateway_ != nullptr && is_applied(Kind::kEdgeGateway, *gateway_, object);
+  for (const auto& [key, value] : annotations)
+    same = same && value_in(gateway_->annotations, key.c_str()) == value;
+  if (!same) add_apply(Kind::kEdgeGateway, pool_, gateway_, std::move(object));
+}
+
+void PoolPlanner::complete(Gateway& gateway) const {
+  if (out_.tunnels) {
+    gateway.tunnel = out_.tunnels->number_of(gateway.name);
+    const auto* addresses = gateway::find_in(out_.tunnels->addresses, gateway.name);
+    gateway.tunnel_addresses = addresses == nullptr ? std::vector<IpAddress>{} : *addresses;
+  }
+  if (keys_) {
+    gateway.public_keys = keys_->public_keys(gateway.name);
+  } else if (gateway_ != nullptr) {
+    const auto& last = gateway_->spec.gateways;
+    const auto was = std::ranges::find(last, gateway.name, &Gateway::name);
+    if (was != last.end()) gateway.public_keys = was->public_keys;
+  }
+}
+
+std::vector<PoolMember> PoolPlanner::members() const {
+  std::vector<PoolMember> out;
+  for (const auto& [name, node] : cluster_.nodes) {
+    if (node.pool != pool_ || out.size() == kMostNodes) continue;
+    PoolMember member{.name = name, .pod_cidrs = node.pod_cidrs, .addresses = node.addresses};
+    if (member.addresses.size() > kMostNodeAddresses) member.addresses.resize(kMostNodeAddresses);
+    out.push_back(std::move(member));
+  }
+  return out;
+}
+
+void PoolPlanner::tell_key_number(Text& annotations) const {
+  std::string number = gateway_ == nullptr ? "" : value_in(gateway_->annotations, kKeyNumberAnnotation);
+  if (keys_) number = std::to_string(keys_->offered.value_or(keys_->number));
+  if (!number.empty()) annotations[kKeyNumberAnnotation] = number;
+}
+
+void PoolPlanner::keep_up_objects() {
+  keep_up_keys();
+  keep_up_liveness();
+  keep_up_one(Kind::kBudget, pool_, budget_, budget_object(options_.objects, pool_));
+  if (!keys_ || liveness_secret_ == nullptr) return;
+  keep_up_cores();
+  const bool both = std::ranges::all_of(cores_, [](const auto& core) { return core.second != nullptr; });
+  if (both || helper_ != nullptr) {
+    keep_up_one(Kind::kDaemonSet, helper_name(pool_), helper_, helper_object(options_.objects, pool_));
+  }
+}
+
+void PoolPlanner::keep_up_keys() {
+  const std::string name = keys_name(pool_);
+  if (is_foreign(Kind::kSecret, name)) return;
+  if (keys_secret_ == nullptr) return make_keys(name);
+  Result<PoolKeys> keys = read_keys(*keys_secret_);
+  if (!keys) return find(kKeysUsable, "KeysDamaged", keys.error().message);
+  keys_ = *std::move(keys);
+  if (keys_secret_->leaving || gateway_ == nullptr) return;
+  const std::string word = value_in(gateway_->annotations, kRotateAnnotation);
+  if (!keys_->offered && !word.empty() && word != keys_->rotated_for) {
+    replace_keys(with_offer(*keys_, word, fresh_));
+  } else if (keys_->offered && takes_offer() && both_run_with(*keys_->offered)) {
+    replace_keys(with_offer_taken(*keys_));
+  }
+}
+
+void PoolPlanner::keep_up_liveness() {
+  const std::string name = liveness_name(pool_);
+  if (is_foreign(Kind::kSecret, name)) return;
+  if (liveness_secret_ == nullptr) {
+    const LivenessKeys first{.keys = {.send = {1, fresh_.liveness}, .also_accepted = {}}};
+    return create_secret(name, annotations_of(first), data_of(first));
+  }
+  const Result<LivenessKeys> held = read_liveness(*liveness_secret_);
+  if (!held) return find(kKeysUsable, "KeysDamaged", held.error().message);
+  if (liveness_secret_->leaving || gateway_ == nullptr) return;
+  const std::chrono::sys_seconds now = parse_utc(now_).value_or(std::chrono::sys_seconds{});
+  const std::string word = value_in(gateway_->annotations, kRotateAnnotation);
+  const auto next = next_liveness(*held, word, fresh_.liveness, now, options_.key_overlap);
+  if (next) replace_secret(*liveness_secret_, annotations_of(*next), data_of(*next));
+  out_.again_in = liveness_waits(next.value_or(*held), now, options_.key_overlap);
+}
+
+void PoolPlanner::make_keys(const std::string& name) {
+  std::uint64_t number = 1;
+  const std::string last = gateway_ == nullptr ? "" : value_in(gateway_->annotations, kKeyNumberAnnotation);
+  if (!last.empty()) {
+    number = std::strtoull(last.c_str(), nullptr, 10) + 1;
+    find(kKeysUsable, "KeysLost",
+         "Secret " + name +
+             " is gone, and new keys are made: nothing passes until the access points have them");
+  }
+  const PoolKeys keys = first_keys(number, fresh_);
+  create_secret(name, with_tunnels(annotations_of(keys)), data_of(keys));
+}
+
+void PoolPlanner::create_secret(const std::string& name, const Text& annotations, const Text& data) {
+  out_.steps.push_back({.verb = Verb::kCreate,
+                        .kind = Kind::kSecret,
+                        .name = name,
+                        .object = secret_object(options_.objects, pool_, name, annotations, data)});
+}
+
+Text PoolPlanner::with_tunnels(Text annotations) const {
+  if (out_.tunnels) annotations[kTunnelsAnnotation] = encode_tunnels(*out_.tunnels);
+  return annotations;
+}
+
+void PoolPlanner::replace_keys(const PoolKeys& keys) {
+  replace_secret(*keys_secret_, with_tunnels(annotations_of(keys)), data_of(keys));
+}
+
+void PoolPlanner::replace_secret(const SeenSecret& seen, const Text& annotations, const Text& data) {
+  json object = secret_object(options_.objects, pool_, seen.id.name, annotations, data);
+  object["metadata"]["uid"] = seen.id.uid;
+  object["metadata"]["resourceVersion"] = seen.id.resource_version;
+  out_.steps.push_back({.verb = Verb::kReplace,
+                        .kind = Kind::kSecret,
+                        .name = seen.id.name,
+                        .object = std::move(object),
+                        .uid = seen.id.uid});
+}
+
+bool PoolPlanner::takes_offer() const {
+  return gateway_ != nullptr && keys_->offered &&
+         value_in(gateway_->annotations, kAcceptedAnnotation) == std::to_string(*keys_->offered);
+}
+
+json PoolPlanner::core_of(const std::string& gateway, std::uint64_t number) const {
+  return core_object(options_.objects, pool_, gateway, number);
+}
+
+bool PoolPlanner::both_run_with(std::uint64_t number) const {
+  return std::ranges::all_of(cores_, [&](const auto& core) {
+    return core.second != nullptr && core.second->available &&
+           core.second->wanted == wanted_of(core_of(core.first, number));
+  });
+}
+
+void PoolPlanner::keep_up_cores() {
+  const std::uint64_t number = takes_offer() ? *keys_->offered : keys_->number;
+  // the one that packets do not go by first
+  std::vector<std::string> order{"b", "a"};
+  if (gateway_ != nullptr && gateway_->status.active == "b") std::ranges::reverse(order);
+  for (const std::string& name : order) {
+    const SeenDeployment* core = cores_[name];
+    const SeenDeployment* other = cores_[name == "a" ? "b" : "a"];
+    json wanted = core_of(name, number);
+    const bool works = core != nullptr && core->available;
+    const bool other_works = other != nullptr && other->available;
+    if (works && !other_works) continue;
+    const std::size_t before = out_.steps.size();
+    keep_up_one(Kind::kDeployment, deployment_name(pool_, name), core, std::move(wanted));
+    if (works && out_.steps.size() > before) return;  // one after the other
+  }
+}
+
+void PoolPlanner::keep_up_one(Kind kind, const std::string& name, const OwnedObject* seen, json wanted) {
+  if (is_foreign(kind, name) || (seen != nullptr && seen->leaving)) return;
+  if (seen == nullptr || !is_applied(kind, *seen, wanted)) add_apply(kind, name, seen, std::move(wanted));
+}
+
+bool PoolPlanner::is_foreign(Kind kind, const std::string& name) const {
+  return foreign_.contains({kind, name});
+}
+
+bool PoolPlanner::is_applied(Kind kind, const OwnedObject& seen, const json& wanted) const {
+  const std::int64_t* generation = find_in(memory_.applied, {kind, seen.id.name});
+  return generation != nullptr && *generation == seen.generation && seen.wanted == wanted_of(wanted);
+}
+
+void PoolPlanner::add_apply(Kind kind, const std::string& name, const OwnedObject* seen, json object) {
+  const std::string uid = seen == nullptr ? "" : seen->id.uid;
+  if (!uid.empty()) object["metadata"]["uid"] = uid;
+  out_.steps.push_back(
+      {.verb = Verb::kApply, .kind = kind, .name = name, .object = std::move(object), .uid = uid});
+}
+
+}  // namespace holdfast::gateway
