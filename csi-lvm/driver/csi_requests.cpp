@@ -40,7 +40,9 @@ Status check_raw_use(const std::string& id, bool files_only, const csi::v1::Volu
       Code::kFailedPrecondition,
       "the volume " + id +
           " was made for a file system: as a raw device it would show what earlier volumes left between "
-          "its files; ask for a volume with volumeMode Block");
+          "its files, or its thin pool does not zero what it gives (lvchange --zero y); ask for a volume "
+          "with "
+          "volumeMode Block");
 }
 
 void confirm(const csi::v1::ValidateVolumeCapabilitiesRequest& request, bool files_only,

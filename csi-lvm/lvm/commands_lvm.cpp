@@ -240,10 +240,9 @@ Status CommandsLvm::create_snapshot(const NewSnapshot& wanted, Patience patience
 Status CommandsLvm::create_pool(const NewPool& wanted, Patience patience) {
   HOLDFAST_CHECK(check(wanted.name));
   HOLDFAST_CHECK(check_tags(wanted.tags));
-  std::vector<std::string> words{"lvcreate", "--yes",
-                                 "--type",   "thin-pool",
-                                 "--name",   wanted.name.volume,
-                                 "--size",   bytes(wanted.size_bytes)};
+  std::vector<std::string> words{
+      "lvcreate", "--yes",  "--type",           "thin-pool", "--zero",
+      "y",        "--name", wanted.name.volume, "--size",    bytes(wanted.size_bytes)};
   append_each(words, "--addtag", wanted.tags);
   words.push_back(wanted.name.group);
   HOLDFAST_TRY(const std::string said, run(wanted.name.group, std::move(words), patience));

@@ -13,7 +13,8 @@ namespace holdfast::lvm {
 namespace {
 
 constexpr const char* kVolumeColumns =
-    "lv_name,lv_uuid,lv_layout,lv_size,lv_tags,pool_lv,origin,lv_active,lv_device_open,lv_health_status,"
+    "lv_name,lv_uuid,lv_layout,lv_attr,lv_size,lv_tags,pool_lv,origin,lv_active,lv_device_open,lv_health_"
+    "status,"
     "lv_snapshot_invalid,lv_suspended,lv_inactive_table,lv_kernel_major,lv_kernel_minor,data_percent,"
     "metadata_percent,lv_metadata_size";
 constexpr JsonLimits kReportLimits{.max_bytes = std::size_t{64} << 20, .max_depth = 8};
@@ -94,12 +95,20 @@ Layout layout_of(const std::vector<std::string>& words) {
   return has("striped") ? Layout::kStriped : Layout::kOther;
 }
 
+// Source: lvs(8), "lv_attr bits", the eighth.
+bool zeroes_new_blocks(std::string_view attributes) {
+  constexpr std::size_t kZeroing = 7;
+  return attributes.size() > kZeroing && attributes[kZeroing] == 'z';
+}
+
 Result<LogicalVolume> read_volume(const Row& row) {
   LogicalVolume volume;
   HOLDFAST_TRY(volume.name, row.text("lv_name"));
   HOLDFAST_TRY(volume.uuid, row.text("lv_uuid"));
   HOLDFAST_TRY(const std::vector<std::string> layout, row.words("lv_layout"));
   volume.layout = layout_of(layout);
+  HOLDFAST_TRY(const std::string attributes, row.text("lv_attr"));
+  volume.zeroes = volume.layout == Layout::kThinPool && zeroes_new_blocks(attributes);
   HOLDFAST_TRY(volume.size_bytes, row.number<std::uint64_t>("lv_size"));
   HOLDFAST_TRY(volume.tags, row.words("lv_tags"));
   HOLDFAST_TRY(volume.pool, row.text("pool_lv"));

@@ -51,6 +51,7 @@ struct LogicalVolume {
   std::optional<double> data_percent;      ///< in use of a thin pool, thin volume or copy-on-write snapshot
   std::optional<double> metadata_percent;  ///< of a thin pool
   std::uint64_t metadata_bytes = 0;        ///< of a thin pool
+  bool zeroes = false;                     ///< of a thin pool: what it gives to a volume it zeroes before
 
   [[nodiscard]] bool has_tag(std::string_view tag) const;
   /// What follows `key`= in a tag, or "".

@@ -94,6 +94,20 @@ bool needs_files(const LogicalVolume& volume) {
   return is_thick(volume) && !shows_extents(volume) && !is_encrypted(volume);
 }
 
+bool gets_dirty_blocks(const VolumeGroup& group, const LogicalVolume& volume) {
+  return volume.layout == Layout::kThin && !is_encrypted(volume) && !check_zeroes(group, volume.pool);
+}
+
+Status check_zeroes(const VolumeGroup& group, const std::string& name) {
+  const LogicalVolume* pool = group.volume(name);
+  if (pool == nullptr || pool->layout != Layout::kThinPool || pool->zeroes) return {};
+  const std::string both = group.name + "/" + name;
+  return fail(Code::kFailedPrecondition, "the thin pool " + both +
+                                             " does not zero what it gives, and a raw volume of it would "
+                                             "show what earlier volumes left: lvchange --zero y " +
+                                             both);
+}
+
 bool is_snapshot(const LogicalVolume& volume) { return !volume.tag_value(kTakenTag).empty(); }
 
 bool has_volumes_of_ours(const VolumeGroup& group) {
@@ -102,7 +116,7 @@ bool has_volumes_of_ours(const VolumeGroup& group) {
   });
 }
 
-// A pool zeroes what it gives, and gives what is zeroed: wiping a thin volume would only fill it.
+// A raw volume is in a pool that zeroes what it gives (check_zeroes()): wiping it would only fill that.
 Wipe wipe_of(const LogicalVolume& volume) {
   if (volume.layout == Layout::kThin) return Wipe::kNone;
   return parse_wipe(volume.tag_value(kWipeTag)).value_or(Wipe::kNone);
@@ -140,7 +154,7 @@ LocalVolume told(const VolumeGroup& group, const LogicalVolume& volume, const Po
       .active = volume.active,
       .of_pod = volume.tag_value(kLifeTag) == kPodsLife,
       .unused_copy = !volume.tag_value(kFromTag).empty() && volume.tag_value(kPublishedTag).empty(),
-      .files_only = needs_files(volume),
+      .files_only = needs_files(volume) || gets_dirty_blocks(group, volume),
       .encrypted = is_encrypted(volume),
       .ailments = ailments_of(group, volume, limits)};
   const std::string_view taken = volume.tag_value(kTakenTag);

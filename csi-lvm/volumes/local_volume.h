@@ -80,6 +80,12 @@ Result<Inventory> look(Lvm& lvm, CapacityBook& book, Lvm::Patience patience);
 /// Whether it must not be given raw: of a thick one that was made for a file system only superblocks were
 /// zeroed, and the rest still holds what earlier volumes left. An encrypted one's clear device shows noise.
 [[nodiscard]] bool needs_files(const LogicalVolume& volume);
+/// Whether its pool gives it blocks with what earlier volumes left in them (lvcreate --zero n): of a block
+/// that is written in part the rest can be read. For a file system that does no harm.
+[[nodiscard]] bool gets_dirty_blocks(const VolumeGroup& group, const LogicalVolume& volume);
+/// That a raw volume may be made in this pool of the group; one that is not there is made to zero. Errors:
+/// kFailedPrecondition.
+Status check_zeroes(const VolumeGroup& group, const std::string& pool);
 
 /// Whether volumes of ours are in the group, or a pool that was made for them.
 [[nodiscard]] bool has_volumes_of_ours(const VolumeGroup& group);

@@ -120,6 +120,9 @@ Result<LocalVolume> LocalVolumes::make_copy(const VolumeRequest& wanted, const V
   HOLDFAST_TRY(const FoundVolume source, VolumeCopies::find_source(now, *wanted.source));
   HOLDFAST_CHECK(check_mode(wanted, source.volume));
   HOLDFAST_TRY(const VolumeRequest sized, sized_for(wanted, shown_size(source.group, source.volume)));
+  if (wanted.block && !wanted.parameters.encrypted) {
+    HOLDFAST_CHECK(check_zeroes(source.group, source.volume.pool));
+  }
   HOLDFAST_TRY(const NewVolume volume, plan(sized, name));
   HOLDFAST_CHECK(place(volume, wanted.parameters.pool_bytes, patience,
                        [&] { return copies_.make(volume, source, *wanted.source, patience); }));

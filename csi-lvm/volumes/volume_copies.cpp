@@ -133,10 +133,11 @@ Status VolumeCopies::take_temporary(const FoundVolume& source, const FoundVolume
 Status VolumeCopies::fill(const FoundVolume& target, const FoundVolume& source, Patience patience) {
   if (!target.volume.active) HOLDFAST_CHECK(lvm_.activate(target.name, patience));
   if (!source.volume.active) HOLDFAST_CHECK(lvm_.activate(source.name, patience));
-  const ContentOrder order{.source = source.name,
-                           .target = target.name,
-                           .key = source.volume.uuid + " " + target.volume.uuid,
-                           .target_is_zero = is_thin(target.volume)};
+  const ContentOrder order{
+      .source = source.name,
+      .target = target.name,
+      .key = source.volume.uuid + " " + target.volume.uuid,
+      .target_is_zero = is_thin(target.volume) && !gets_dirty_blocks(target.group, target.volume)};
   Status copied = copier_.copy(order, patience);
   // A thick snapshot is active as long as its volume is.
   if (source.volume.active || !is_thin(source.volume)) return copied;

@@ -152,6 +152,9 @@ Result<std::uint64_t> fitting_size(std::uint64_t required, std::uint64_t limit, 
 
 Result<NewVolume> planned(const VolumeRequest& wanted, const VolumeName& name, const VolumeGroup& group,
                           const std::string& cluster) {
+  if (wanted.block && !wanted.parameters.encrypted) {
+    HOLDFAST_CHECK(check_zeroes(group, wanted.parameters.pool));
+  }
   NewVolume volume;
   volume.name = name;
   volume.stripes = stripes_of(wanted.parameters, group);

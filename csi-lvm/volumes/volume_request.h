@@ -44,7 +44,7 @@ Result<std::uint64_t> fitting_size(std::uint64_t required, std::uint64_t limit, 
                                    std::uint32_t stripes);
 
 /// What to make for it under this name, `creating`. Tags are those that every volume has. Errors:
-/// kOutOfRange, also for less than least_bytes(), which it names.
+/// kOutOfRange, also for less than least_bytes(), which it names; those of check_zeroes() for a raw one.
 Result<NewVolume> planned(const VolumeRequest& wanted, const VolumeName& name, const VolumeGroup& group,
                           const std::string& cluster);
 

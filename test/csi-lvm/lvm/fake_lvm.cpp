@@ -166,6 +166,7 @@ Status FakeLvm::create_pool(const NewPool& wanted, Patience /*patience*/) {
     made.uuid = "uuid-" + made.name;
     made.layout = Layout::kThinPool;
     made.tags = wanted.tags;
+    made.zeroes = true;
     made.size_bytes = extents * of->extent_bytes;
     made.metadata_bytes = of->extent_bytes;
     made.data_percent = 0.0;

@@ -56,6 +56,7 @@ TEST_CASE("each kind of volume is known", "[lvm]") {
   CHECK_FALSE(striped.active);
   const LogicalVolume& pool = *group.volume("pool0");
   CHECK(pool.layout == Layout::kThinPool);
+  CHECK(pool.zeroes);
   CHECK(pool.data_percent == 0.0);
   CHECK(pool.metadata_percent > 10.0);
   CHECK(pool.metadata_bytes == 4194304);
@@ -66,6 +67,15 @@ TEST_CASE("each kind of volume is known", "[lvm]") {
   CHECK(group.volume("snap-lin")->origin == "pvc-lin");
   CHECK(group.volume("snap-thin")->origin == "pvc-thin");
   CHECK(group.volume("pvc") == nullptr);
+}
+
+TEST_CASE("a pool that does not zero what it gives is known", "[lvm]") {
+  std::string text = recorded("full.json");
+  const std::string zeroes = "twi-aotz--";
+  text.replace(text.find(zeroes), zeroes.size(), "twi-aot---");
+  const VolumeGroup group = parse_inventory(text).value().groups.at(0);
+  CHECK_FALSE(group.volume("pool0")->zeroes);
+  CHECK_FALSE(group.volume("pvc-thin")->zeroes);
 }
 
 TEST_CASE("what LVM says in the middle of a report is no part of it", "[lvm]") {
@@ -82,7 +92,7 @@ TEST_CASE("what LVM says in the middle of a report is no part of it", "[lvm]") {
 TEST_CASE("a device that waits is told, and what LVM keeps for itself apart", "[lvm]") {
   const auto row = [](const std::string& name, const std::string& suspended, const std::string& waiting) {
     return R"({"lv_name":")" + name + R"(","lv_uuid":"u-)" + name +
-           R"(","lv_layout":"linear","lv_size":"4","lv_tags":"","pool_lv":"","origin":"","lv_active":"active",)"
+           R"(","lv_layout":"linear","lv_attr":"","lv_size":"4","lv_tags":"","pool_lv":"","origin":"","lv_active":"active",)"
            R"("lv_device_open":"0","lv_health_status":"","lv_snapshot_invalid":"-1","lv_suspended":")" +
            suspended + R"(","lv_inactive_table":")" + waiting +
            R"(","lv_kernel_major":"1","lv_kernel_minor":"1","data_percent":"","metadata_percent":"","lv_metadata_size":""})";
@@ -210,7 +220,7 @@ TEST_CASE("the inventory's own command is one that the runners take", "[lvm]") {
 // One segment of a volume, as volume_command() has it told.
 std::string segment(const std::string& layout, int stripes) {
   return R"({"lv_name":"pvc-1","lv_uuid":"u","lv_layout":")" + layout +
-         R"(","lv_size":"8388608","lv_tags":"csi.state=ready","pool_lv":"","origin":"","lv_active":"active",)"
+         R"(","lv_attr":"-wi-a-----","lv_size":"8388608","lv_tags":"csi.state=ready","pool_lv":"","origin":"","lv_active":"active",)"
          R"("lv_device_open":"0","lv_health_status":"","lv_snapshot_invalid":"-1","lv_suspended":"0",)"
          R"("lv_inactive_table":"0","lv_kernel_major":"253",)"
          R"("lv_kernel_minor":"4","data_percent":"","metadata_percent":"","lv_metadata_size":"","stripes":")" +

@@ -333,6 +333,7 @@ TEST_CASE_METHOD(Contract, "thin volumes share a pool, and a snapshot of one out
   refuses(lvm.create_pool(pool("pool1", 500 * kExtent), kAmple), Code::kResourceExhausted);
   CHECK(volume("pool0").layout == Layout::kThinPool);
   CHECK(volume("pool0").has_tag("csi.pool=made"));
+  CHECK(volume("pool0").zeroes);
   CHECK(volume("pool0").data_percent.has_value());
   CHECK(volume("pool0").metadata_percent.has_value());
   const std::uint64_t free = free_extents();

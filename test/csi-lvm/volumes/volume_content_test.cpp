@@ -286,6 +286,37 @@ TEST_CASE_METHOD(ThinSource, "a thin raw volume is not wiped, as that would fill
   CHECK(cleaner.done.empty());
 }
 
+TEST_CASE_METHOD(ThinSource, "a raw volume is not in a pool that gives what earlier volumes left",
+                 "[lvm content]") {
+  VolumeRequest raw = request("raw", 40 * kMiB);
+  raw.parameters = parameters(in_pool, true);
+  raw.block = true;
+  REQUIRE(volumes.create(raw, kNow).has_value());
+  CHECK_FALSE(volumes.find("raw", kNow)->files_only);
+  lvm.change({"vg", "pool0"}, [](LogicalVolume& pool) { pool.zeroes = false; });
+  CHECK(volumes.find("raw", kNow)->files_only);  // it was turned off since
+  raw.name = "raw-2";
+  const auto refused = volumes.create(raw, kNow);
+  refuses(refused, Code::kFailedPrecondition);
+  CHECK(refused.error().message.find("lvchange --zero y vg/pool0") != std::string::npos);
+  // Nor is a thick one made from what such a volume shows.
+  raw.parameters = parameters({}, true);
+  raw.source = ContentSource{.id = "raw", .snapshot = false};
+  refuses(volumes.create(raw, kNow), Code::kFailedPrecondition);
+  CHECK(volume("raw-2") == nullptr);
+  // A file system writes what it shows, and of a copy all is written.
+  VolumeRequest files = request("pvc-8", 40 * kMiB);
+  files.parameters = parameters(in_pool);
+  REQUIRE(volumes.create(files, kNow).has_value());
+  VolumeRequest thick = copy_of(kPvc1);
+  thick.parameters = parameters();
+  REQUIRE(volumes.create(thick, kNow).has_value());
+  VolumeRequest back = copy_of({.id = "pvc-2", .snapshot = false});
+  back.name = "pvc-3";
+  REQUIRE(volumes.create(back, kNow).has_value());
+  CHECK_FALSE(copier.orders.at(1).target_is_zero);
+}
+
 TEST_CASE_METHOD(Source, "a raw volume is made from a raw one, or from a snapshot of that", "[lvm content]") {
   VolumeRequest raw = request("raw", 40 * kMiB);
   raw.parameters = parameters({}, true);
