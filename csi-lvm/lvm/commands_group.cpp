@@ -84,12 +84,12 @@ Status CommandsLvm::regain(const GroupDisks& group, Patience patience) {
   const std::string disks = disks_text(group);
   if (const Status taken = adopt_group(group, patience); !taken) {
     return fail(Code::kUnavailable, file + " does not name all disks of the volume group " + group.group +
-                                        ", which has volumes of ours; add them (" + disks +
+                                        ", which is ours; add them (" + disks +
                                         ") by lvm lvmdevices --devicesfile " + devices_file_ +
                                         " --adddev: " + taken.error().message);
   }
   warn(file + " was empty, damaged or lacked a line: disks of the volume group " + group.group + " (" +
-       disks + "), which has volumes of ours, were added again");
+       disks + "), which is ours, were added again");
   return {};
 }
 

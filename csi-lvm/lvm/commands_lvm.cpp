@@ -164,8 +164,8 @@ Result<Inventory> CommandsLvm::look(Patience patience) {
 }
 
 bool CommandsLvm::is_to_search(const Inventory& seen) {
-  const bool lacks_some = std::ranges::any_of(
-      seen.groups, [this](const VolumeGroup& group) { return group.missing_disks > 0 && is_ours_(group); });
+  const bool lacks_some =
+      std::ranges::any_of(seen.groups, [](const VolumeGroup& group) { return group.missing_disks > 0; });
   if (!lacks_some) return false;
   const auto now = SteadyClock::now();
   const std::scoped_lock lock(mutex_);
@@ -213,14 +213,25 @@ Result<Inventory> CommandsLvm::report(LvmCommand command, Patience patience) {
   return inventory;
 }
 
+Status CommandsLvm::take_room(const std::string& group, const std::vector<std::string>& words,
+                              Patience patience, const Why& why) {
+  for (bool again = false;; again = true) {
+    HOLDFAST_TRY(const std::string said, run(group, words, patience));
+    if (said.empty()) return {};
+    HOLDFAST_TRY(const Inventory after, look(patience));
+    Status done = why(after, said);
+    if (done || again || done.error().code != Code::kInternal) return done;
+  }
+}
+
 Status CommandsLvm::create(const NewVolume& wanted, Patience patience) {
   HOLDFAST_CHECK(check(wanted.name));
   HOLDFAST_CHECK(check_tags(wanted.tags));
   if (!wanted.pool.empty()) HOLDFAST_CHECK(check_name(wanted.pool));
-  HOLDFAST_TRY(const std::string said, run(wanted.name.group, words_to_create(wanted), patience));
-  if (said.empty()) return {};
-  HOLDFAST_TRY(const Inventory after, look(patience));
-  return why_not_created(after, wanted, said);
+  return take_room(wanted.name.group, words_to_create(wanted), patience,
+                   [&wanted](const Inventory& after, std::string_view said) {
+                     return why_not_created(after, wanted, said);
+                   });
 }
 
 Status CommandsLvm::create_snapshot(const NewSnapshot& wanted, Patience patience) {
@@ -231,10 +242,10 @@ Status CommandsLvm::create_snapshot(const NewSnapshot& wanted, Patience patience
   if (wanted.room_bytes > 0) words.insert(words.end(), {"--size", bytes(wanted.room_bytes)});
   append_each(words, "--addtag", wanted.tags);
   words.push_back(wanted.origin.text());
-  HOLDFAST_TRY(const std::string said, run(wanted.origin.group, std::move(words), patience));
-  if (said.empty()) return {};
-  HOLDFAST_TRY(const Inventory after, look(patience));
-  return why_no_snapshot(after, wanted, said);
+  return take_room(wanted.origin.group, words, patience,
+                   [&wanted](const Inventory& after, std::string_view said) {
+                     return why_no_snapshot(after, wanted, said);
+                   });
 }
 
 Status CommandsLvm::create_pool(const NewPool& wanted, Patience patience) {
@@ -245,29 +256,25 @@ Status CommandsLvm::create_pool(const NewPool& wanted, Patience patience) {
       "y",        "--name", wanted.name.volume, "--size",    bytes(wanted.size_bytes)};
   append_each(words, "--addtag", wanted.tags);
   words.push_back(wanted.name.group);
-  HOLDFAST_TRY(const std::string said, run(wanted.name.group, std::move(words), patience));
-  if (said.empty()) return {};
-  HOLDFAST_TRY(const Inventory after, look(patience));
-  return why_not_created(
-      after, {.name = wanted.name, .size_bytes = wanted.size_bytes, .pool = {}, .tags = {}}, said);
+  return take_room(
+      wanted.name.group, words, patience,
+      [&wanted](const Inventory& after, std::string_view said) { return why_no_pool(after, wanted, said); });
 }
 
 Status CommandsLvm::extend(const VolumeName& name, std::uint64_t size_bytes, Patience patience) {
   HOLDFAST_CHECK(check(name));
-  HOLDFAST_TRY(const std::string said,
-               run(name.group, {"lvextend", "--size", bytes(size_bytes), name.text()}, patience));
-  if (said.empty()) return {};
-  HOLDFAST_TRY(const Inventory after, look(patience));
-  return why_not_extended(after, name, size_bytes, said);
+  return take_room(name.group, {"lvextend", "--size", bytes(size_bytes), name.text()}, patience,
+                   [&](const Inventory& after, std::string_view said) {
+                     return why_not_extended(after, name, size_bytes, said);
+                   });
 }
 
 Status CommandsLvm::extend_metadata(const VolumeName& pool, std::uint64_t size_bytes, Patience patience) {
   HOLDFAST_CHECK(check(pool));
-  HOLDFAST_TRY(const std::string said,
-               run(pool.group, {"lvextend", "--poolmetadatasize", bytes(size_bytes), pool.text()}, patience));
-  if (said.empty()) return {};
-  HOLDFAST_TRY(const Inventory after, look(patience));
-  return why_metadata_not_extended(after, pool, size_bytes, said);
+  return take_room(pool.group, {"lvextend", "--poolmetadatasize", bytes(size_bytes), pool.text()}, patience,
+                   [&](const Inventory& after, std::string_view said) {
+                     return why_metadata_not_extended(after, pool, size_bytes, said);
+                   });
 }
 
 Status CommandsLvm::change_tags(const VolumeName& name, const std::vector<std::string>& remove,

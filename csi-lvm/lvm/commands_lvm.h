@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "csi-lvm/lvm/lvm.h"
@@ -51,8 +52,8 @@ class CommandsLvm final : public Lvm {
   [[nodiscard]] std::vector<std::string> take_warnings();
 
   /// When our devices file names no disk, or no group is seen, groups that are ours by LvmSettings::is_ours
-  /// are taken back; and when one of these lacks disks, those that the host has, looked for every half minute
-  /// at most. Errors: also kUnavailable when groups cannot be taken back.
+  /// are taken back; and when a group that it names in part lacks disks, those that the host has, looked for
+  /// every half minute at most. Errors: also kUnavailable when groups cannot be taken back.
   Result<Inventory> look(Patience patience) override;
   Result<LogicalVolume> look_at(const VolumeName& name, Patience patience) override;
   Status create(const NewVolume& wanted, Patience patience) override;
@@ -82,7 +83,8 @@ class CommandsLvm final : public Lvm {
   Result<Inventory> report(LvmCommand command, Patience patience);
   Result<Inventory> look_once(Patience patience);
   /// False when there was none.
-  /// Whether a group of ours lacks a disk, and the host's were not searched for it in kBetweenSearches.
+  /// Whether a group that our devices file names lacks a disk, and the host's were not searched for it in
+  /// kBetweenSearches.
   [[nodiscard]] bool is_to_search(const Inventory& seen);
   /// Adds what is there of such disks to our devices file.
   Result<Inventory> search(const Inventory& seen, Patience patience);
@@ -103,6 +105,13 @@ class CommandsLvm final : public Lvm {
   /// between_archives_, or until forget_archive().
   bool begin_archive(const std::string& group);
   void forget_archive(const std::string& group);
+
+  /// Runs a change that takes room of its group. `why` tells of the inventory after it why it failed; where
+  /// nothing does it is run once more, as the look may have brought a missing disk back, or somebody has made
+  /// room.
+  using Why = std::function<Status(const Inventory& after, std::string_view said)>;
+  Status take_room(const std::string& group, const std::vector<std::string>& words, Patience patience,
+                   const Why& why);
 
   using SteadyClock = std::chrono::steady_clock;
   LvmQueue& queue_;

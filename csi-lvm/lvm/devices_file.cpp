@@ -71,7 +71,8 @@ std::vector<GroupDisks> lost_groups(const Inventory& ours, const Inventory& host
   for (const VolumeGroup& group : host.groups) {
     const VolumeGroup* seen = ours.group(group.name);
     if (seen != nullptr && seen->uuid != group.uuid) continue;
-    if (!is_ours(group) || is_claimed(group, claimed)) continue;
+    // One of which we see a part has had its disks in our file.
+    if ((seen == nullptr && !is_ours(group)) || is_claimed(group, claimed)) continue;
     GroupDisks disks{.group = group.name, .devices = {}};
     for (const PhysicalVolume& disk : group.disks) {
       if (!disk.missing && (seen == nullptr || lacks(*seen, disk.uuid))) disks.devices.push_back(disk.device);

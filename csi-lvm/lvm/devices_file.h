@@ -28,7 +28,7 @@ Result<std::set<std::string>> disks_of_others(Files& files, const std::filesyste
                                               const std::string& ours);
 
 /// Groups that we do not see, although they are ours, with those of their disks that are there; and of those
-/// that we see without some of their disks, those disks. Pure.
+/// that we see without some of their disks, whatever is in them, those disks. Pure.
 /// `claimed`: disks that are another's.
 [[nodiscard]] std::vector<GroupDisks> lost_groups(const Inventory& ours, const Inventory& host,
                                                   const std::set<std::string>& claimed,

@@ -133,6 +133,24 @@ Status why_not_created(const Inventory& after, const NewVolume& wanted, std::str
   return told_by_lvm("create " + wanted.name.text(), said);
 }
 
+std::uint64_t pool_metadata_bytes(std::uint64_t size_bytes, std::uint64_t extent_bytes) {
+  constexpr std::uint64_t kLeast = std::uint64_t{2} << 20;
+  constexpr std::uint64_t kShare = 1000;  // a little more than 64 bytes for 64 KiB
+  return extents_of(std::max(size_bytes / kShare + 1, kLeast), extent_bytes, 1) * extent_bytes;
+}
+
+Status why_no_pool(const Inventory& after, const NewPool& wanted, std::string_view said) {
+  HOLDFAST_TRY(const VolumeGroup* group, find_group(after, wanted.name.group));
+  if (group->volume(wanted.name.volume) != nullptr) {
+    return fail(Code::kAlreadyExists, "the volume " + wanted.name.text() + " exists already");
+  }
+  const std::uint64_t extent = group->extent_bytes;
+  const std::uint64_t bytes =
+      extents_of(wanted.size_bytes, extent, 1) * extent + 2 * pool_metadata_bytes(wanted.size_bytes, extent);
+  if (!has_room(*group, extents_of(bytes, extent, 1), 1)) return no_room(*group, bytes, 1);
+  return told_by_lvm("create " + wanted.name.text(), said);
+}
+
 Status why_no_snapshot(const Inventory& after, const NewSnapshot& wanted, std::string_view said) {
   HOLDFAST_TRY(const LogicalVolume* origin, find_volume(after, wanted.origin));
   const VolumeGroup& group = *after.group(wanted.origin.group);

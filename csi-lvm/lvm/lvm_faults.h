@@ -39,6 +39,14 @@ Status why_no_group(const Inventory& after, const GroupDisks& wanted, std::strin
 /// OK when all of the disks are in the group by now; kNotFound for the group; kFailedPrecondition.
 Status why_not_in_group(const Inventory& after, const GroupDisks& wanted, std::string_view said);
 
+/// kAlreadyExists when there is a volume of its name; kNotFound for the group; kResourceExhausted.
+Status why_no_pool(const Inventory& after, const NewPool& wanted, std::string_view said);
+
+/// What LVM gives a pool of this size for metadata, in whole extents; it takes as much again to mend them
+/// with. Source: lvmthin(7), "Thin pool metadata": 2 MiB at least, and 64 bytes for each chunk, of 64 KiB or
+/// more.
+[[nodiscard]] std::uint64_t pool_metadata_bytes(std::uint64_t size_bytes, std::uint64_t extent_bytes);
+
 /// Whether it may be removed without anything else going with it. Errors: kNotFound for the group;
 /// kFailedPrecondition.
 Status may_remove(const Inventory& before, const VolumeName& name);

@@ -9,9 +9,6 @@
 namespace holdfast::lvm {
 namespace {
 
-// LVM gives a pool a thousandth of its size for metadata, an extent at least, and takes as much again.
-constexpr std::uint64_t kMetadataShare = 1000;
-
 std::uint64_t whole_extents(std::uint64_t bytes, std::uint64_t extent_bytes) {
   return extents_of(bytes, extent_bytes, 1) * extent_bytes;
 }
@@ -104,8 +101,7 @@ bool at_watermark(const LogicalVolume& pool, const PoolLimits& limits) {
 
 PoolShare share_of_pool(std::uint64_t size_bytes, std::uint64_t extent_bytes) {
   const std::uint64_t data = whole_extents(size_bytes, extent_bytes);
-  const std::uint64_t metadata = whole_extents(size_bytes / kMetadataShare + 1, extent_bytes);
-  return {.data_bytes = data, .all_bytes = data + 2 * metadata};
+  return {.data_bytes = data, .all_bytes = data + 2 * pool_metadata_bytes(size_bytes, extent_bytes)};
 }
 
 CapacityBook::CapacityBook(PoolLimits limits, std::map<std::string, std::uint64_t> spare_bytes)

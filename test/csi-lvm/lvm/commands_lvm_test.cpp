@@ -221,6 +221,54 @@ TEST_CASE_METHOD(HostOfPart, "a disk that our devices file no longer names becom
   CHECK(commands.take_warnings().size() == 1);
 }
 
+TEST_CASE_METHOD(HostOfPart, "a volume is made though a disk's line was lost, and LVM's advice is not told",
+                 "[lvm]") {
+  SECTION("of a group with volumes of ours") {}
+  SECTION("of one that is empty") {
+    settings.is_ours = [](const VolumeGroup&) { return false; };
+  }
+  auto commands = make(settings);
+  const auto reports = lvm.answer;
+  lvm.answer = [this, reports](const std::string& line) {
+    if (!has(line, "lvcreate") || named == 1) return reports(line);
+    return ended(5, "",
+                 "  Cannot change VG volumegroup1 while PVs are missing.\n  See vgreduce --removemissing");
+  };
+  CHECK(
+      commands
+          .create({.name = {"volumegroup1", "pvc-1"}, .size_bytes = 4 << 20, .pool = {}, .tags = {}}, kAmple)
+          .has_value());
+  CHECK(named == 1);
+}
+
+TEST_CASE_METHOD(Host, "what LVM goes on to refuse is tried twice, and its words are told", "[lvm]") {
+  named = 2;
+  write("holdfast.devices", "PVID=abc PVID=def");
+  auto commands = make(settings);
+  int tried = 0;
+  const auto reports = lvm.answer;
+  lvm.answer = [&tried, reports](const std::string& line) {
+    if (!has(line, "lvcreate")) return reports(line);
+    ++tried;
+    return ended(5, "", "  the disk is gone");
+  };
+  const auto check = [&tried](const Status& done) {
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().code == Code::kInternal);
+    CHECK(has(done.error().message, "the disk is gone"));
+    CHECK(std::exchange(tried, 0) == 2);
+  };
+  check(commands.create({.name = {"volumegroup1", "pvc-1"}, .size_bytes = 4 << 20, .pool = {}, .tags = {}},
+                        kAmple));
+  check(commands.create_pool({.name = {"volumegroup1", "pool1"}, .size_bytes = 4 << 20, .tags = {}}, kAmple));
+  // For what there is no room for once is enough.
+  const Status large = commands.create(
+      {.name = {"volumegroup1", "pvc-1"}, .size_bytes = std::uint64_t{1} << 40, .pool = {}, .tags = {}},
+      kAmple);
+  CHECK(large.error().code == Code::kResourceExhausted);
+  CHECK(tried == 1);
+}
+
 TEST_CASE_METHOD(HostOfPart,
                  "a group without a disk that does not come back is told of, and not searched often",
                  "[lvm]") {

@@ -155,12 +155,13 @@ Status FakeLvm::create_snapshot(const NewSnapshot& wanted, Patience /*patience*/
 Status FakeLvm::create_pool(const NewPool& wanted, Patience /*patience*/) {
   const VolumeName& name = wanted.name;
   return perform("create_pool", name, [&]() -> Status {
-    const NewVolume asked{.name = name, .size_bytes = wanted.size_bytes, .pool = {}, .tags = {}};
     VolumeGroup* of = group(name.group);
-    if (of == nullptr || volume(name) != nullptr) return why_not_created(state_, asked, kRefused);
+    if (of == nullptr || volume(name) != nullptr) return why_no_pool(state_, wanted, kRefused);
     const std::uint64_t extents = extents_of(wanted.size_bytes, of->extent_bytes, 1);
-    // Its metadata and their spare, an extent each.
-    if (!allocate(*of, name.volume, extents + 2, 1)) return why_not_created(state_, asked, kRefused);
+    const std::uint64_t metadata = pool_metadata_bytes(wanted.size_bytes, of->extent_bytes);
+    // Their spare is as large.
+    if (!allocate(*of, name.volume, extents + 2 * (metadata / of->extent_bytes), 1))
+      return why_no_pool(state_, wanted, kRefused);
     LogicalVolume made;
     made.name = name.volume;
     made.uuid = "uuid-" + made.name;
@@ -168,7 +169,7 @@ Status FakeLvm::create_pool(const NewPool& wanted, Patience /*patience*/) {
     made.tags = wanted.tags;
     made.zeroes = true;
     made.size_bytes = extents * of->extent_bytes;
-    made.metadata_bytes = of->extent_bytes;
+    made.metadata_bytes = metadata;
     made.data_percent = 0.0;
     made.metadata_percent = 10.0;
     made.active = true;
