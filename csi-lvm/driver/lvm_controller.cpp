@@ -18,6 +18,8 @@ constexpr Capability::Type kCapabilities[] = {
     Capability::EXPAND_VOLUME,           Capability::GET_VOLUME,     Capability::VOLUME_CONDITION,
     Capability::SINGLE_NODE_MULTI_WRITER};
 
+constexpr Lvm::Patience kForCapacity{1000};
+
 template <class Map>
 std::map<std::string, std::string> to_map(const Map& map) {
   return {map.begin(), map.end()};
@@ -116,11 +118,13 @@ Status LvmController::volume_health(const csi::Call& call,
   return {};
 }
 
-Status LvmController::capacity(const csi::Call& /*call*/, const csi::v1::GetCapacityRequest& request,
+Status LvmController::capacity(const csi::Call& call, const csi::v1::GetCapacityRequest& request,
                                csi::v1::GetCapacityResponse& response) {
   const auto& place = request.accessible_topology().segments();
   const auto node = place.find(topology_key_);
   if (node != place.end() && node->second != node_) return {};  // nothing of ours is there
+  // An LVM that does not answer leaves what it told last.
+  static_cast<void>(volumes_.renew(std::min(patience_of(call), kForCapacity)));
   Capacity capacity;
   if (request.parameters().empty()) {
     capacity.available_bytes = book_.available_bytes();

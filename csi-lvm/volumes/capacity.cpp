@@ -115,7 +115,7 @@ void CapacityBook::update(Inventory inventory) {
 void CapacityBook::add(const NewVolume& made) {
   const std::scoped_lock lock(mutex_);
   const auto group = std::ranges::find(inventory_.groups, made.name.group, &VolumeGroup::name);
-  if (group == inventory_.groups.end()) return;
+  if (group == inventory_.groups.end() || group->volume(made.name.volume) != nullptr) return;
   LogicalVolume volume;
   volume.name = made.name.volume;
   volume.size_bytes = made.size_bytes;

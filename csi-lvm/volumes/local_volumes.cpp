@@ -36,7 +36,7 @@ Result<LocalVolume> LocalVolumes::create(const VolumeRequest& wanted, Patience p
   const VolumeName name{wanted.parameters.group, lv_name_of(wanted.name)};
   HOLDFAST_CHECK(check_volume_name(name.group, name.volume));
   HOLDFAST_CHECK(check_request(wanted));
-  if (!book_.group(name.group)) HOLDFAST_CHECK(refresh(patience));
+  if (!is_known(wanted.parameters)) HOLDFAST_CHECK(refresh(patience));
   if (!wanted.source && !book_.has_volume(name.volume)) {
     // The common case, without asking LVM what there is: that would take longer than the making.
     auto made = make(wanted, name, patience);
@@ -79,12 +79,13 @@ Status LocalVolumes::place(const NewVolume& volume, std::uint64_t pool_bytes, Pa
                            const std::function<Status()>& make) {
   const VolumeName pool{volume.name.group, volume.pool};
   if (pool_bytes > 0) HOLDFAST_CHECK(pools_.drop_half(pool, patience));
-  HOLDFAST_TRY(const CapacityBook::Promise promised, book_.promise({.group = volume.name.group,
-                                                                    .size_bytes = volume.size_bytes,
-                                                                    .stripes = volume.stripes,
-                                                                    .pool = volume.pool,
-                                                                    .of_spare = false,
-                                                                    .pool_bytes = pool_bytes}));
+  HOLDFAST_TRY(const CapacityBook::Promise promised, promise({.group = volume.name.group,
+                                                              .size_bytes = volume.size_bytes,
+                                                              .stripes = volume.stripes,
+                                                              .pool = volume.pool,
+                                                              .of_spare = false,
+                                                              .pool_bytes = pool_bytes},
+                                                             patience));
   if (volume.pool.empty()) return make();
   HOLDFAST_TRY(const bool new_pool, pools_.ensure(pool, pool_bytes, patience));
   Status made = make();
@@ -119,10 +120,10 @@ Result<LocalVolume> LocalVolumes::make_copy(const VolumeRequest& wanted, const V
                                             const Inventory& now, Patience patience) {
   HOLDFAST_TRY(const FoundVolume source, VolumeCopies::find_source(now, *wanted.source));
   HOLDFAST_CHECK(check_mode(wanted, source.volume));
-  HOLDFAST_TRY(const VolumeRequest sized, sized_for(wanted, shown_size(source.group, source.volume)));
   if (wanted.block && !wanted.parameters.encrypted) {
     HOLDFAST_CHECK(check_zeroes(source.group, source.volume.pool));
   }
+  HOLDFAST_TRY(const VolumeRequest sized, sized_for(wanted, shown_size(source.group, source.volume)));
   HOLDFAST_TRY(const NewVolume volume, plan(sized, name));
   HOLDFAST_CHECK(place(volume, wanted.parameters.pool_bytes, patience,
                        [&] { return copies_.make(volume, source, *wanted.source, patience); }));

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -58,6 +60,10 @@ class LocalVolumes {
   /// nobody holds anything). Goes on after a failure; returns the first.
   Status recover(Patience patience, csi::VolumeHolds* holds = nullptr);
 
+  /// Brings the book up to date with what others do to groups and pools, unless that was done within the last
+  /// second. Errors: those of Lvm::look().
+  Status renew(Patience patience);
+
   /// Every few seconds, from any thread: ThinPools::tend().
   Status tend(Patience patience) { return pools_.tend(patience); }
 
@@ -101,6 +107,10 @@ class LocalVolumes {
  private:
   Result<Inventory> look(Patience patience) { return lvm::look(lvm_, book_, patience); }
   Status refresh(Patience patience);
+  /// Whether the book has the group, and the pool if one is named that is not made when it is not there.
+  [[nodiscard]] bool is_known(const Parameters& place) const;
+  /// CapacityBook::promise(); what it refuses it is asked again when the book is up to date.
+  Result<CapacityBook::Promise> promise(const Room& room, Patience patience);
   [[nodiscard]] bool is_left_over(const LogicalVolume& volume) const;
   Status clear_away(const VolumeName& name, const LogicalVolume& volume, Patience patience,
                     csi::VolumeHolds* holds);
@@ -142,6 +152,8 @@ class LocalVolumes {
   VolumeCopies copies_;
   CleanGrowth growth_;
   Places places_;
+  std::mutex renewing_;  // guards renewed_, and is held while LVM is asked: others wait for that answer
+  std::optional<std::chrono::nanoseconds> renewed_;  // when renew() asked LVM last
 };
 
 }  // namespace holdfast::lvm

@@ -8,6 +8,9 @@
 namespace holdfast::lvm {
 namespace {
 
+// For so long the book is what LVM would tell.
+constexpr std::chrono::seconds kBookLasts{1};
+
 std::vector<LocalVolume> ready_ones(const Inventory& inventory, const PoolLimits& limits) {
   std::vector<LocalVolume> all;
   for (const VolumeGroup& group : inventory.groups) {
@@ -20,6 +23,28 @@ std::vector<LocalVolume> ready_ones(const Inventory& inventory, const PoolLimits
 }
 
 }  // namespace
+
+Status LocalVolumes::renew(Patience patience) {
+  const std::scoped_lock lock(renewing_);
+  if (renewed_ && clock_.since_boot() - *renewed_ < kBookLasts) return {};
+  HOLDFAST_CHECK(refresh(patience));
+  renewed_ = clock_.since_boot();
+  return {};
+}
+
+bool LocalVolumes::is_known(const Parameters& place) const {
+  const Result<VolumeGroup> group = book_.group(place.group);
+  const bool must_be_there = !place.pool.empty() && place.pool_bytes == 0;
+  return group && (!must_be_there || group->volume(place.pool) != nullptr);
+}
+
+// Somebody else may have removed a volume, or given the group a disk.
+Result<CapacityBook::Promise> LocalVolumes::promise(const Room& room, Patience patience) {
+  auto promised = book_.promise(room);
+  if (promised || promised.error().code != Code::kResourceExhausted) return promised;
+  HOLDFAST_CHECK(renew(patience));
+  return book_.promise(room);
+}
 
 Result<std::optional<FoundVolume>> LocalVolumes::search(const std::string& id, Patience patience) {
   HOLDFAST_TRY(const Inventory inventory, look(patience));

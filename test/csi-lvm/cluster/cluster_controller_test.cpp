@@ -47,6 +47,21 @@ TEST_CASE_METHOD(Driver, "CSI's calls make, tell and remove a volume on the node
   REQUIRE(wait_for([&] { return driver.expand_volume(call, more, grown); }).has_value());
   CHECK(grown.capacity_bytes() == 60 * kMiB);
   CHECK(grown.node_expansion_required());
+  // A raw one needs its node when it is encrypted: its clear device has a size of its own.
+  for (const char* encrypted : {"false", "true"}) {
+    const std::string id = std::string("raw-") + encrypted;
+    REQUIRE(create("name: '" + id + "' capacity_range { required_bytes: 8388608 } " +
+                   "parameters { key: 'vgName' value: 'vg' } parameters { key: 'encrypted' value: '" +
+                   encrypted +
+                   "' } volume_capabilities { block {} access_mode { mode: SINGLE_NODE_WRITER } }")
+                .has_value());
+    const auto raw = message<csi::v1::ControllerExpandVolumeRequest>(
+        "volume_id: '" + id + "' capacity_range { required_bytes: 16777216 } " +
+        "volume_capability { block {} access_mode { mode: SINGLE_NODE_WRITER } }");
+    REQUIRE(wait_for([&] { return driver.expand_volume(call, raw, grown); }).has_value());
+    CHECK(grown.node_expansion_required() == (std::string(encrypted) == "true"));
+    CHECK(remove(id).has_value());
+  }
 
   CHECK(remove("pvc-1").has_value());
   CHECK(two.volume("pvc-1") == nullptr);

@@ -265,6 +265,20 @@ TEST_CASE_METHOD(Driver, "names as long as CSI allows, and those that LVM reserv
   CHECK(take(reserved, made->volume().volume_id()).snapshot().snapshot_id() == id);
 }
 
+TEST_CASE_METHOD(Driver, "what somebody else has done to a group is in its capacity", "[lvm driver]") {
+  const std::string asked = "parameters { key: 'vgName' value: 'vg' }";
+  CHECK(room(asked).available_capacity() == 800 * kMiB);
+  const NewVolume theirs{.name = {"vg", "data"}, .size_bytes = 80 << 20, .pool = {}, .tags = {}};
+  REQUIRE(lvm.create(theirs, Lvm::Patience{1000}).has_value());
+  lvm.looks = 0;
+  CHECK(room(asked).available_capacity() == 800 * kMiB);
+  CHECK(lvm.looks == 0);
+  clock.advance(std::chrono::seconds(1));
+  CHECK(room(asked).available_capacity() == 720 * kMiB);
+  CHECK(room("").available_capacity() == 720 * kMiB);
+  CHECK(lvm.looks == 1);
+}
+
 TEST_CASE_METHOD(Driver, "a volume that grows needs its node only for a file system", "[lvm driver]") {
   make("pvc-1");
   for (const bool block : {false, true}) {

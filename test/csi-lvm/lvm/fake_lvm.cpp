@@ -166,8 +166,8 @@ Status FakeLvm::create_pool(const NewPool& wanted, Patience /*patience*/) {
     made.name = name.volume;
     made.uuid = "uuid-" + made.name;
     made.layout = Layout::kThinPool;
-    made.tags = wanted.tags;
     made.zeroes = true;
+    made.tags = wanted.tags;
     made.size_bytes = extents * of->extent_bytes;
     made.metadata_bytes = metadata;
     made.data_percent = 0.0;

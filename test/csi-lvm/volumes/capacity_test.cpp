@@ -138,6 +138,43 @@ TEST_CASE("a promise that was kept counts once, as a volume", "[lvm capacity]") 
   CHECK(node.largest(1) == 6);
 }
 
+TEST_CASE("a volume that was seen before it is added counts once", "[lvm capacity]") {
+  Book node({10});
+  const NewVolume made{.name = {"vg", "pvc-1"}, .size_bytes = 2 * kExtent, .pool = {}, .tags = {}};
+  REQUIRE(node.lvm.create(made, kNow).has_value());
+  node.refresh();
+  node.book.add(made);
+  CHECK(node.largest(1) == 8);
+}
+
+TEST_CASE("a pool takes room for its metadata twice, 2 MiB each at least", "[lvm capacity]") {
+  struct Case {
+    std::uint64_t extent_bytes;
+    std::uint64_t extents;
+    std::uint64_t most_bytes;  // of the pool
+  };
+  constexpr std::uint64_t kKiB = 1024;
+  constexpr std::uint64_t kMiB = kKiB * kKiB;
+  const Case cases[] = {{kMiB, 199, 195 * kMiB}, {128 * kKiB, 100 * 8, 96 * kMiB}, {4 * kMiB, 10, 32 * kMiB}};
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION("extents of " << c.extent_bytes) {
+      test::FakeLvm lvm;
+      lvm.add_group("vg", {c.extents}, c.extent_bytes);
+      CapacityBook book(PoolLimits{}, {});
+      book.update(lvm.look(kNow).value());
+      Room room{.group = "vg", .pool = "pool0", .pool_bytes = c.most_bytes};
+      CHECK(book.capacity(room)->largest_bytes == 2 * c.most_bytes);
+      ++room.pool_bytes;
+      CHECK(book.capacity(room)->largest_bytes == 0);
+      const auto make = [&](std::uint64_t bytes) {
+        return lvm.create_pool({.name = {"vg", "pool0"}, .size_bytes = bytes, .tags = {}}, kNow);
+      };
+      CHECK(make(c.most_bytes + 1).error().code == Code::kResourceExhausted);
+      CHECK(make(c.most_bytes).has_value());
+    }
+  }
+}
+
 TEST_CASE("sizes round up to whole extents", "[lvm capacity]") {
   Book node({10});
   CHECK(node.book.promise(Book::bytes(10 * kExtent - 1)).has_value());

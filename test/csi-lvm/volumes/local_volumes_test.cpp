@@ -680,6 +680,27 @@ TEST_CASE_METHOD(Node, "a volume that was made and not activated is cleaned all 
   CHECK(cleaner.done == std::vector<std::string>{"zero vg/pvc-1"});
 }
 
+TEST_CASE_METHOD(Node, "room and pools that somebody else has made are found when they are asked for",
+                 "[lvm volumes]") {
+  NewVolume theirs{.name = {"vg", "data"}, .size_bytes = 190 * kExtent, .pool = {}, .tags = {}};
+  REQUIRE(lvm.create(theirs, kNow).has_value());
+  REQUIRE(volumes.recover(kNow).has_value());
+  refuses(volumes.create(request("pvc-1", 20 * kExtent), kNow), Code::kResourceExhausted);
+  REQUIRE(lvm.remove(theirs.name, kNow).has_value());
+  lvm.looks = 0;
+  // LVM has just been asked.
+  refuses(volumes.create(request("pvc-1", 20 * kExtent), kNow), Code::kResourceExhausted);
+  CHECK(lvm.looks == 0);
+  clock.advance(std::chrono::seconds(1));
+  REQUIRE(volumes.create(request("pvc-1", 20 * kExtent), kNow).has_value());
+  CHECK(lvm.looks == 1);
+  REQUIRE(
+      lvm.create_pool({.name = {"vg", "theirs"}, .size_bytes = 20 * kExtent, .tags = {}}, kNow).has_value());
+  VolumeRequest thin = request("pvc-2", kExtent);
+  thin.parameters = parameters({{"thinPool", "theirs"}});
+  REQUIRE(volumes.create(thin, kNow).has_value());
+}
+
 TEST_CASE_METHOD(Node, "the last room goes to one of two, and LVM is not asked for the other",
                  "[lvm volumes]") {
   int created = 0;
