@@ -61,8 +61,8 @@ Status CleanGrowth::make(const VolumeName& part, const FoundVolume& found, std::
                                                                    .stripes = wanted.stripes,
                                                                    .pool = {},
                                                                    .of_spare = false}));
+  cleaner_.forget(part);  // also where the answer is lost
   HOLDFAST_CHECK(lvm_.create(wanted, patience));
-  cleaner_.forget(part);
   book_.add(wanted);
   return {};
 }

@@ -106,9 +106,9 @@ Result<LocalVolume> LocalVolumes::make(const VolumeRequest& wanted, const Volume
                                        Patience patience) {
   HOLDFAST_TRY(const NewVolume volume, plan(wanted, name));
   HOLDFAST_CHECK(place(volume, wanted.parameters.pool_bytes, patience, [&] {
+    cleaner_.forget(name);  // also where the answer is lost
     Status made = lvm_.create(volume, patience);
     if (!made) return made;
-    cleaner_.forget(name);
     book_.add(volume);
     return made;
   }));
@@ -125,8 +125,10 @@ Result<LocalVolume> LocalVolumes::make_copy(const VolumeRequest& wanted, const V
   }
   HOLDFAST_TRY(const VolumeRequest sized, sized_for(wanted, shown_size(source.group, source.volume)));
   HOLDFAST_TRY(const NewVolume volume, plan(sized, name));
-  HOLDFAST_CHECK(place(volume, wanted.parameters.pool_bytes, patience,
-                       [&] { return copies_.make(volume, source, *wanted.source, patience); }));
+  HOLDFAST_CHECK(place(volume, wanted.parameters.pool_bytes, patience, [&] {
+    cleaner_.forget(name);
+    return copies_.make(volume, source, *wanted.source, patience);
+  }));
   auto after = look(patience);
   if (!after) return left_behind(std::move(after).error());
   HOLDFAST_TRY(const std::optional<FoundVolume> made, find_in(*after, name.volume));

@@ -370,6 +370,21 @@ TEST_CASE_METHOD(Node, "a volume of a name that was wiped in part before is wipe
   CHECK(cleaner.forgotten == std::vector<std::string>{"vg/pvc-1", "vg/pvc-1"});
 }
 
+TEST_CASE_METHOD(Node, "nothing is remembered of a name's wipe when LVM's answer is lost, nor of a copy's",
+                 "[lvm volumes]") {
+  lvm.after = [](std::string_view verb, const VolumeName&) {
+    return verb == "create" ? Status(fail(Code::kAborted, "killed")) : Status{};
+  };
+  refuses(volumes.create(request("pvc-1", 5 * kMiB), kNow), Code::kAborted);
+  CHECK(cleaner.forgotten == std::vector<std::string>{"vg/pvc-1"});
+  lvm.after = nullptr;
+  REQUIRE(volumes.create(request("pvc-1", 5 * kMiB), kNow).has_value());
+  VolumeRequest copy = request("pvc-2", 0);
+  copy.source = ContentSource{.id = "pvc-1", .snapshot = false};
+  REQUIRE(volumes.create(copy, kNow).has_value());
+  CHECK(cleaner.forgotten.back() == "vg/pvc-2");
+}
+
 TEST_CASE_METHOD(Node, "a volume is removed as its class asked, also when the class is gone",
                  "[lvm volumes]") {
   VolumeRequest wanted = request("pvc-1", 5 * kMiB);
