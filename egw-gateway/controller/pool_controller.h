@@ -48,6 +48,8 @@ class PoolController final : public kube::LeadingController {
   };
 
   PoolController(const Context& context, const Options& options);
+  PoolController(const PoolController&) = delete;
+  PoolController& operator=(const PoolController&) = delete;
   ~PoolController() override;
 
   void start() override;
