@@ -128,8 +128,11 @@ GatewayWorld::GatewayWorld() {
                ns(edge) + " && ip link add to-a type veth peer eth0 netns " + ns(a) +
                " && ip link add to-b type veth peer eth0 netns " + ns(b) +
                " && for l in to-edge to-a to-b; do ip link set $l master br0 up; done"));
-  static_cast<void>(cloud.run("ip link add wg0 type veth peer wg0 netns " + ns(a) +
-                              " && ip link add wg1 type veth peer wg0 netns " + ns(b) +
+  // a tunnel has no neighbours to look for: gateways drop what looks for them
+  const std::string tunnel_end = " address 02:00:00:00:77:01 arp off";
+  static_cast<void>(cloud.run("ip link add wg0" + tunnel_end + " type veth peer wg0" + tunnel_end +
+                              " netns " + ns(a) + " && ip link add wg1" + tunnel_end + " type veth peer wg0" +
+                              tunnel_end + " netns " + ns(b) +
                               " && ip link set wg0 up && ip link set wg1 up"));
   static_cast<void>(edge.run(
       "ip link set eth0 up && ip addr add 192.168.77.2/24 dev eth0 && "

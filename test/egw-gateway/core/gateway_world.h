@@ -22,8 +22,8 @@ class Place {
   Fd netns_;
 };
 
-/// An edge, a cloud and two gateways between them, which forward as soon as somebody lets them: veths stand
-/// for tunnels.
+/// An edge, a cloud and two gateways between them, which forward as soon as somebody lets them: veths without
+/// neighbours stand for tunnels.
 ///
 ///     edge (pods and nodes)   eth0 --- bridge --- eth0   gateway a   wg0 --- wg0   cloud (VPC and pods)
 ///                                          \----- eth0   gateway b   wg0 --- wg1
