@@ -75,12 +75,6 @@ void put_settings(Health& health) {
   health.set(kSettingsRight, done ? "" : done.error().message);
 }
 
-std::unique_ptr<RouteProvider> kernel_provider(const AccessOptions& options, RouteTable& table,
-                                               Clock& clock) {
-  if (options.routes == RoutesTo::kNone) return std::make_unique<NoRoutes>();
-  return std::make_unique<TableRoutes>(table, clock, std::random_device{}());
-}
-
 }  // namespace
 
 Status run_access(const AccessOptions& options, Logger& log) {
@@ -103,7 +97,7 @@ Status run_access(const AccessOptions& options, Logger& log) {
   TunnelKeeper tunnels(*wireguard, std::move(tunnel_socket), std::string(kAccessLinkPrefix));
   firewall::RuleKeeper firewall(options.firewall, executor);
   KernelTable table(route_socket);
-  const std::unique_ptr<RouteProvider> kernel = kernel_provider(options, table, clock);
+  TableRoutes kernel(table, clock, std::random_device{}());
   const std::unique_ptr<CloudSide> cloud =
       options.routes == RoutesTo::kAlibaba ? std::make_unique<CloudSide>(options, files, clock) : nullptr;
   HOLDFAST_TRY(const std::unique_ptr<kube::ClusterLink> link, connect(options, *loop, files, metrics));
@@ -117,7 +111,7 @@ Status run_access(const AccessOptions& options, Logger& log) {
   Worker worker(*loop);  // after the signals: their threads take none
   Worker disk(*loop);
   AccessAgent agent({*loop, worker, disk, log, health, access_metrics, socket, store, tunnels, firewall,
-                     *kernel, cloud ? &cloud->routes() : nullptr},
+                     kernel, cloud ? &cloud->routes() : nullptr},
                     options, key, [&](const PoolReport& report) {
                       if (status) status->write(report);
                     });

@@ -78,11 +78,11 @@ void add_vpc(Flags& flags, AccessOptions& out) {
   constexpr std::pair<const char*, RoutesTo> kRoutes[] = {
       {"kernel", RoutesTo::kKernel}, {"alibaba", RoutesTo::kAlibaba}, {"none", RoutesTo::kNone}};
   flags.heading("The VPC");
-  flags.value(
-      "routes", "kernel|alibaba|none",
-      "who tells the VPC of the pods: this machine is its router, its route table is told as well, or "
-      "others do [kernel]",
-      one_of(kRoutes, out.routes));
+  flags.value("routes", "kernel|alibaba|none",
+              "who tells the VPC of the pods: this machine is its router, or has a routing daemon; its route "
+              "table is "
+              "written as well; or others do, as by entries that somebody makes for this machine [kernel]",
+              one_of(kRoutes, out.routes));
   flags.value("router-bfd", "ADDRESS",
               "a router on our network that sends what is for pods here while BFD lets it; may be repeated",
               to_routers(out.routers));

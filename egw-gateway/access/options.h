@@ -20,7 +20,7 @@
 
 namespace holdfast::gateway {
 
-/// Who is told of the pods beside this machine's own table.
+/// How the VPC learns of the pods. This machine's own table leads to them in any case.
 enum class RoutesTo : std::uint8_t { kNone, kKernel, kAlibaba };
 
 /// What egw-access is told at its start. The defaults are those of the flags.

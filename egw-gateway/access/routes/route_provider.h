@@ -37,18 +37,6 @@ class RouteProvider {
   virtual RouteAnswer<std::vector<Cidr>> published(std::chrono::milliseconds patience) = 0;
 };
 
-/// For who tells the VPC by other means.
-class NoRoutes final : public RouteProvider {
- public:
-  RouteAnswer<Publication> publish(const std::vector<PodRange>& /*ranges*/,
-                                   std::chrono::milliseconds /*patience*/) override {
-    return Publication{};
-  }
-  RouteAnswer<std::vector<Cidr>> published(std::chrono::milliseconds /*patience*/) override {
-    return std::vector<Cidr>{};
-  }
-};
-
 /// Of any table, by plan_routes(): looks, does, and looks again, until all is as wanted or cannot be. What is
 /// busy or may have been done is tried again after a while.
 class TableRoutes final : public RouteProvider {

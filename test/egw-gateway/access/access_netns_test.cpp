@@ -3,6 +3,7 @@
 #include <chrono>
 #include <csignal>
 #include <string>
+#include <vector>
 
 #include "test/catch.h"
 #include "test/cni-flannel/daemon/flanneld_node.h"
@@ -19,9 +20,9 @@ constexpr auto kPatience = std::chrono::seconds(60);
 
 struct Scene : AccessScene {
   /// Everything runs, and the pod is reached by gateway a.
-  void run() {
+  void run(const std::vector<std::string>& more = {}) {
     publish();
-    start();
+    start(more);
     wait_for_tunnels();
     for (FakeGateway* each : {&a, &b}) each->connect(wireguard::public_key_of(key).value());
     b.live();
@@ -87,6 +88,14 @@ TEST_CASE_METHOD(Scene,
   CHECK(metric("egw_access_outages_total") == 0);
   a.die(SIGKILL);
   wait_for("egw-hz-b");
+}
+
+TEST_CASE_METHOD(Scene, "Pods are reached by an access point of whose pods others tell the VPC", "[access]") {
+  run({"--routes=none"});
+  CHECK(reaches());
+  a.die(SIGKILL);
+  wait_for("egw-hz-b");
+  CHECK(reaches());
 }
 
 TEST_CASE_METHOD(Scene, "a machine that was rebooted without a word from anybody closes its pools' ranges",
