@@ -7,13 +7,6 @@
 #include <cstring>
 
 namespace holdfast::nas {
-namespace {
-
-constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;  // about a thousand names
-
-}  // namespace
-
-FolderReader::FolderReader() : buffer_(kPieceBytes) {}
 
 Status FolderReader::begin(int folder, off_t position) {
   folder_ = folder;

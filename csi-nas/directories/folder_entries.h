@@ -22,7 +22,8 @@ struct FolderEntry {
 /// Source: getdents64(2).
 class FolderReader {
  public:
-  FolderReader();
+  /// `piece_bytes`: how much is read at a time; 512 at least, as a name with what is told of it may have 280.
+  explicit FolderReader(std::size_t piece_bytes = kPieceBytes) : buffer_(piece_bytes) {}
 
   /// From now on of this folder, from `position` (0: its beginning). `folder` stays open meanwhile.
   Status begin(int folder, off_t position);
@@ -30,6 +31,8 @@ class FolderReader {
   [[nodiscard]] Result<std::optional<FolderEntry>> next();
 
  private:
+  static constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;  // about a thousand names
+
   int folder_ = -1;
   std::size_t at_ = 0;  // of buffer_
   std::size_t end_ = 0;

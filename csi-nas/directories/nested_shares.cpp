@@ -22,6 +22,7 @@ constexpr std::size_t kHashDigits = 24;
 constexpr std::string_view kHexadecimal = "0123456789abcdef";
 // No share lies deeper: its path has 1024 bytes at most (NFS_MAXPATHLEN).
 constexpr std::size_t kMostLevels = 512;
+constexpr std::size_t kPieceBytes = std::size_t{8} * 1024;  // so 4 MiB at most
 
 // Nothing of ours is behind it.
 bool is_no_way(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EXDEV; }
@@ -33,22 +34,20 @@ bool is_claim(int claims, const std::string& name) {
          ::readlinkat(claims, name.c_str(), text.data(), text.size()) >= 0;
 }
 
-// Looks for shares with volumes in a tree; holds a descriptor a level.
+// Looks for shares with volumes in a tree; holds a descriptor and a piece of a folder's names a level, so
+// that none is read twice.
 class ShareSearch {
  public:
   explicit ShareSearch(const EntryOpener& opener) : opener_(opener) {}
 
   Result<std::optional<std::string>> run(Fd top) {
-    levels_.push_back({.folder = std::move(top), .position = 0, .above = path_.size()});
-    HOLDFAST_CHECK(reader_.begin(levels_.back().folder.get(), 0));
+    HOLDFAST_CHECK(descend(std::move(top), path_.size()));
     while (!levels_.empty()) {
-      HOLDFAST_TRY(const std::optional<FolderEntry> entry, reader_.next());
+      HOLDFAST_TRY(const std::optional<FolderEntry> entry, levels_.back().names.next());
       if (!entry) {
-        HOLDFAST_CHECK(leave());
-        continue;
-      }
-      levels_.back().position = entry->position_after;
-      if (entry->name == kOwnFolder) {
+        path_.resize(levels_.back().above);
+        levels_.pop_back();
+      } else if (entry->name == kOwnFolder) {
         HOLDFAST_TRY(const bool found, has_volumes(opener_, levels_.back().folder.get()));
         if (found) return std::optional(path_);
       } else if (entry->type == DT_DIR || entry->type == DT_UNKNOWN) {
@@ -61,9 +60,14 @@ class ShareSearch {
  private:
   struct Level {
     Fd folder;
-    off_t position = 0;     // of the entry after the last one that was taken
+    FolderReader names;
     std::size_t above = 0;  // the size of the path of the folder above it
   };
+
+  Status descend(Fd folder, std::size_t above) {
+    levels_.push_back({.folder = std::move(folder), .names = FolderReader(kPieceBytes), .above = above});
+    return levels_.back().names.begin(levels_.back().folder.get(), 0);
+  }
 
   // What cannot be opened cannot be emptied either.
   Status enter(const std::string& name) {
@@ -71,21 +75,13 @@ class ShareSearch {
     Fd folder = opener_.open(levels_.back().folder.get(), name, kFolderFlags);
     if (!folder.valid() && (is_no_way(errno) || errno == EACCES)) return {};
     if (!folder.valid()) return fail_entry(errno, "look for volumes in", name);
-    levels_.push_back({.folder = std::move(folder), .position = 0, .above = path_.size()});
+    const std::size_t above = path_.size();
     if (!path_.empty()) path_ += '/';
     path_ += name;
-    return reader_.begin(levels_.back().folder.get(), 0);
-  }
-
-  Status leave() {
-    path_.resize(levels_.back().above);
-    levels_.pop_back();
-    if (levels_.empty()) return {};
-    return reader_.begin(levels_.back().folder.get(), levels_.back().position);
+    return descend(std::move(folder), above);
   }
 
   const EntryOpener& opener_;
-  FolderReader reader_;
   std::vector<Level> levels_;
   std::string path_;
 };

@@ -27,7 +27,7 @@ namespace holdfast::nas {
 
 /// The way from the open folder `top` to the root of the first share in it that has volumes, "a/b"; "" is
 /// `top` itself. nullopt when there is none. Looks at each folder, as deep as a share's path may reach: a
-/// descriptor and a name a level. What may not be read is passed over.
+/// descriptor and 8 KiB of names a level. What may not be read is passed over.
 [[nodiscard]] Result<std::optional<std::string>> find_share_in(const EntryOpener& opener, Fd top);
 
 }  // namespace holdfast::nas
