@@ -10,6 +10,13 @@ namespace holdfast::nas {
 namespace {
 
 constexpr std::size_t kShown = 200;
+constexpr std::string_view kOthersPrefix = "csi.storage.k8s.io/";
+constexpr std::string_view kKeys =
+    "volumeAs server path subDir onDelete archiveOnDelete site vers options mode modeType mountProtocol host "
+    "mountpath share fsid fileSystemId fileSystemType storageType protocolType encryptType regionId zoneId "
+    "networkType vpcId vSwitchId accessGroupName snapshotID deleteVolume volumeCapacity allowVolumeExpansion "
+    "accesspointOwnerUserId accesspointOwnerGroupId sysConfig description capacity";
+constexpr std::string_view kRefusedKeys = "mountType containerNetworkFileSystem";  // with what to do instead
 constexpr std::string_view kDefaultDirectory = "${pv.metadata.name}";
 constexpr std::array kPolicies{
     std::pair{OnDelete::kDelete, std::string_view("delete")},
@@ -83,7 +90,25 @@ Result<std::string> value_of_word(std::string_view word, const ClaimNames& names
       "is unknown: use ${pvc.metadata.name}, ${pvc.metadata.namespace} or ${pv.metadata.name}");
 }
 
+bool is_one_of(std::string_view keys, const std::string& lower) {
+  while (!keys.empty()) {
+    if (lower_case(take_until(keys, ' ')) == lower) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+Status check_keys(const std::map<std::string, std::string>& parameters) {
+  for (const auto& [key, value] : parameters) {
+    const std::string lower = lower_case(key);
+    if (lower.starts_with(kOthersPrefix) || is_one_of(kKeys, lower) || is_one_of(kRefusedKeys, lower))
+      continue;
+    return fail(Code::kInvalidArgument, "there is no parameter " + printable(key, kShown) +
+                                            " of csi-nas; there are: " + std::string(kKeys));
+  }
+  return {};
+}
 
 std::string parameter_value(const std::map<std::string, std::string>& parameters, std::string_view key) {
   for (const auto& [name, value] : parameters) {

@@ -36,7 +36,8 @@ enum class OnDelete : std::uint8_t { kDelete, kRetain, kArchive };
 ///     onDelete         delete | retain | archive; wins over archiveOnDelete                 archive
 ///     site             a node pool: its nodes alone reach the servers, and do the work   (the controller)
 ///
-/// Keys are compared without regard to case. What filesystem and accesspoint take beside: CloudClass.
+/// Keys are compared without regard to case. What filesystem and accesspoint take beside: CloudClass. What
+/// other keys there are: check_keys().
 struct ClassParameters {
   VolumeAs volume_as = VolumeAs::kSubpath;
   NasSource source = {};  ///< shares among which one is chosen; of a cloud's volume none that means anything
@@ -48,6 +49,12 @@ struct ClassParameters {
 /// Errors: kInvalidArgument, naming the parameter, its value and what would do.
 [[nodiscard]] Result<ClassParameters> parse_class(const std::map<std::string, std::string>& parameters,
                                                   std::span<const std::string> mount_options);
+
+/// Refuses a parameter that no class has: one that is spelt wrong would be a volume otherwise than was asked
+/// for. Taken and without effect are `sysConfig`, `description` and `capacity`, which classes of this
+/// driver's name have had. Keys of csi.storage.k8s.io/ are others'. Errors: kInvalidArgument, naming the key
+/// and those that there are.
+[[nodiscard]] Status check_keys(const std::map<std::string, std::string>& parameters);
 
 /// The value under a key in whatever case, without blanks around it; empty when there is none. `key` is in
 /// lower case.

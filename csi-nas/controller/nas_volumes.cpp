@@ -52,6 +52,7 @@ Result<NasRecord> NasVolumes::create(const NewVolume& wanted, Patience patience)
     if (is_of_cloud(known->kind)) return create_in_cloud(std::move(known), wanted, patience);
     return make(*std::move(known), wanted, patience);
   }
+  HOLDFAST_CHECK(check_keys(wanted.parameters));
   HOLDFAST_TRY(const ClassParameters parameters, parse_class(wanted.parameters, wanted.mount_options));
   const VolumeAs what = parameters.volume_as;
   if (what == VolumeAs::kFilesystem || what == VolumeAs::kAccesspoint) {

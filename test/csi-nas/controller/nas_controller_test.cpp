@@ -179,6 +179,32 @@ TEST_CASE_METHOD(Driver, "what no volume can be is refused before anything is ma
   }
 }
 
+TEST_CASE_METHOD(Driver, "a parameter that there is not is refused, naming it and those that there are",
+                 "[nas]") {
+  for (const char* key : {"vres", "onDeletes", "server ", "csi.storage.k8s.io"}) {
+    const auto made = create(volume_request("pvc-1", on_one_server() + parameter(key, "4")));
+    refuses(made, Code::kInvalidArgument);
+    CHECK(made.error().message.starts_with("there is no parameter " + std::string(key) +
+                                           " of csi-nas; there are: "));
+    CHECK(made.error().message.find(" vers ") != std::string::npos);
+  }
+  CHECK(records->list(false).empty());
+  // Of whatever case, of provisioners, and of classes of other drivers of this one's name.
+  make("pvc-1", on_one_server() + parameter("VERS", "4.1") +
+                    parameter("sysConfig", "/bdi/read_ahead_kb=128") +
+                    parameter("csi.storage.k8s.io/pvc/name", "data"));
+  refuses(create(volume_request("pvc-2", on_one_server() + parameter("mountType", "losetup"))),
+          Code::kInvalidArgument);
+}
+
+TEST_CASE_METHOD(Driver, "a volume that was begun before its class had words that there are not is made",
+                 "[nas]") {
+  work.busy = true;
+  refuses(create(volume_request("pvc-1", on_one_server())), Code::kAborted);
+  work.busy = false;
+  make("pvc-1", on_one_server() + parameter("vres", "4"));
+}
+
 TEST_CASE_METHOD(Driver, "volumes go to the servers in turn, and not to one that is away", "[nas]") {
   const std::string three = parameter("server", "s1:/x,s2:/x,s3:/x");
   access.dead = {"s2"};
