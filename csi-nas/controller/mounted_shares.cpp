@@ -48,6 +48,14 @@ Status MountedShares::show(const NasSource& whole, const std::string& target, Na
   return {};
 }
 
+std::string MountedShares::address_of(const NasSource& source, std::chrono::milliseconds patience) {
+  const NasShare& share = source.shares.front();
+  if (const auto known = mounts_.known_address(share, source.options)) return known->address;
+  if (patience <= std::chrono::milliseconds::zero()) return "";
+  const auto found = mounts_.address_of(share, source.options, mounts_.deadline(patience));
+  return found ? found->address : "";
+}
+
 bool MountedShares::answers(const NasSource& source) {
   const auto server = mounts_.known_address(source.shares.front(), source.options);
   return !server || servers_.health(*server).state != ServerState::kDead;

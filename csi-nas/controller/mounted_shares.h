@@ -23,6 +23,7 @@ class MountedShares final : public ShareAccess {
   MountedShares(NasMounts& mounts, const ServerStates& servers, Clock& clock, std::string folder);
 
   Result<std::string> mounted_at(const NasSource& source, std::chrono::milliseconds patience) override;
+  [[nodiscard]] std::string address_of(const NasSource& source, std::chrono::milliseconds patience) override;
   [[nodiscard]] bool answers(const NasSource& source) override;
 
   /// Unmounts what nobody has asked for within `at_least`, unless somebody works in it or its server is away.

@@ -40,7 +40,7 @@ NasVolumes::NasVolumes(NasRecords& records, ShareAccess& access, DirectoryWork& 
       sites_(sites),
       cloud_(cloud),
       directories_(records, access, work, clock, sites),
-      places_(records) {}
+      places_(records, access) {}
 
 Result<NasRecord> NasVolumes::create(const NewVolume& wanted, Patience patience) {
   HOLDFAST_TRY(std::optional<NasRecord> known, records_.by_name(wanted.name, false));

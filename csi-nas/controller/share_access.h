@@ -22,6 +22,10 @@ class ShareAccess {
   /// kUnavailable when the server does not answer within `patience`; kNotFound, kPermissionDenied and others
   /// when it refuses.
   virtual Result<std::string> mounted_at(const NasSource& source, std::chrono::milliseconds patience) = 0;
+  /// The address of the server of the first of `source.shares`, as it was found last; looked up within
+  /// `patience` when it was not before. Empty: it is not known. "10.0.0.5"
+  [[nodiscard]] virtual std::string address_of(const NasSource& source,
+                                               std::chrono::milliseconds patience) = 0;
   /// Whether the server of the first of `source.shares` answered when it was last asked; true of one that was
   /// never asked. Does not wait.
   [[nodiscard]] virtual bool answers(const NasSource& source) = 0;

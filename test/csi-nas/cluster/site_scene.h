@@ -124,6 +124,9 @@ class SceneNode final : public ShareAccess, public DirectoryWork {
   void cut_link(bool is_cut);
 
   Result<std::string> mounted_at(const NasSource& source, std::chrono::milliseconds patience) override;
+  [[nodiscard]] std::string address_of(const NasSource& source, std::chrono::milliseconds patience) override {
+    return shares_.address_of(source, patience);
+  }
   [[nodiscard]] bool answers(const NasSource& source) override;
   Result<std::string> run(const std::string& id, const std::string& server, DirectoryOrder order,
                           std::chrono::milliseconds patience) override;

@@ -29,6 +29,10 @@ class NoShares final : public ShareAccess {
                                  std::chrono::milliseconds /*patience*/) override {
     return fail(Code::kInternal, "the controller mounts a cloud's file system");
   }
+  [[nodiscard]] std::string address_of(const NasSource& /*source*/,
+                                       std::chrono::milliseconds /*patience*/) override {
+    return {};
+  }
   [[nodiscard]] bool answers(const NasSource& /*source*/) override { return false; }
 };
 class NoWork final : public DirectoryWork {

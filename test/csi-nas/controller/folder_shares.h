@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -21,6 +22,11 @@ class FolderShares final : public ShareAccess {
     std::filesystem::create_directories(path);
     return path.native();
   }
+  [[nodiscard]] std::string address_of(const NasSource& source,
+                                       std::chrono::milliseconds /*patience*/) override {
+    const auto found = names.find(source.shares.front().host);
+    return found == names.end() ? source.shares.front().host : found->second;
+  }
   [[nodiscard]] bool answers(const NasSource& source) override {
     return !dead.contains(source.shares.front().host);
   }
@@ -29,7 +35,8 @@ class FolderShares final : public ShareAccess {
     return folder_ / source;
   }
   std::set<std::string> dead;
-  int refusing = 0;  ///< the errno of all mounts; 0: they succeed
+  std::map<std::string, std::string> names;  ///< addresses of hosts; of others the host itself
+  int refusing = 0;                          ///< the errno of all mounts; 0: they succeed
 
  private:
   std::filesystem::path folder_;

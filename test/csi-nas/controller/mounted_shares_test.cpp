@@ -97,6 +97,17 @@ TEST_CASE_METHOD(MountedScene, "a server that is called by a name is known by it
   CHECK_FALSE(access.answers(named));
 }
 
+TEST_CASE_METHOD(MountedScene, "a server's name is looked up where there is time for it, and once", "[nas]") {
+  const NasSource named = share("/exports", "nas.example.com");
+  CHECK(access.address_of(share("/exports"), {}) == "10.0.0.5");
+  CHECK(access.address_of(named, kPatience).empty());
+  calls.names["nas.example.com"] = "10.0.0.7";
+  CHECK(access.address_of(named, {}).empty());
+  CHECK(access.address_of(named, kPatience) == "10.0.0.7");
+  calls.names.clear();
+  CHECK(access.address_of(named, {}) == "10.0.0.7");
+}
+
 TEST_CASE_METHOD(MountedScene, "a share that nobody asks for is taken away, and one in use is not", "[nas]") {
   constexpr std::chrono::minutes kUnused{5};
   const std::string idle = access.mounted_at(share("/exports"), kPatience).value();

@@ -490,6 +490,22 @@ TEST_CASE_METHOD(Driver, "a whole share may hold volumes, and lie in none", "[na
           Code::kAlreadyExists);
 }
 
+TEST_CASE_METHOD(Driver, "a server is one by whichever of its names a class calls it", "[nas]") {
+  access.names = {{"nas", "10.0.0.5"}, {"nas.example.com", "10.0.0.5"}, {"other", "10.0.0.6"}};
+  const std::string whole = parameter("volumeAs", "sharepath");
+  make("pvc-1");
+  make("by-name", parameter("server", "nas:/exports/b"));
+  for (const char* inside : {"nas:/exports/a/pvc-1", "nas.example.com:/exports/a/pvc-1/all",
+                             "nas.example.com:/exports/b/by-name", "10.0.0.5:/exports/b/by-name/x"}) {
+    refuses(create(volume_request("part", parameter("server", inside) + whole)), Code::kAlreadyExists);
+  }
+  make("elsewhere", parameter("server", "other:/exports/a/pvc-1") + whole);
+  make("unknown", parameter("server", "new:/exports/a/pvc-1") + whole);
+  make("part", parameter("server", "nas:/exports/a/team/all") + whole);
+  refuses(create(volume_request("pvc-2", on_one_server() + parameter("subDir", "team"))),
+          Code::kAlreadyExists);
+}
+
 TEST_CASE_METHOD(Driver, "a share that shows none of its volumes is left alone until it does", "[nas]") {
   const std::string id = make("pvc-1", on_one_server() + parameter("onDelete", "delete"));
   const fs::path share = access.path_of(kShare);
