@@ -21,10 +21,10 @@ inline constexpr const char* kClasses = "/apis/storage.k8s.io/v1/storageclasses/
 inline constexpr const char* kCapacities =
     "/apis/storage.k8s.io/v1/namespaces/kube-system/csistoragecapacities";
 
-class HastyCall final : public csi::Call {
+class PatientCall final : public csi::Call {
  public:
   [[nodiscard]] bool cancelled() const override { return false; }
-  [[nodiscard]] std::chrono::nanoseconds time_left() const override { return std::chrono::seconds(10); }
+  [[nodiscard]] std::chrono::nanoseconds time_left() const override { return std::chrono::seconds(60); }
 };
 
 template <class Message>
@@ -51,7 +51,7 @@ struct Driver : ClusterScene {
   ClusterNode two{*this, "edge-2"};
   ClusterMode mode;
   csi::ControllerDriver& driver = mode.driver();
-  HastyCall call;
+  PatientCall call;
 
   explicit Driver(std::chrono::milliseconds stale_after = ClusterCalls::quick().stale_after)
       : mode({.loop = *loop, .http = *watches, .client = *client, .log = log}, options(stale_after)) {

@@ -57,7 +57,7 @@ void ClusterNode::start() {
   options.node = name;
   options.cluster = kClusterUid;
   options.topology = {{kTopologyKey, name}};
-  options.heartbeat = 50ms;
+  options.heartbeat = heartbeat;
   options.settle = 2ms;
   options.first_wait = 2ms;
   options.longest_wait = 20ms;
@@ -124,7 +124,7 @@ ClusterCalls::Answer ClusterCalls::remove(const std::string& volume, std::chrono
 
 ClusterCalls::Answer ClusterCalls::grow(const std::string& volume, std::uint64_t bytes, std::uint64_t limit) {
   return answer_of(
-      [&](ClusterVolumes::Done done) { volumes.grow(volume, bytes, limit, 15s, std::move(done)); });
+      [&](ClusterVolumes::Done done) { volumes.grow(volume, bytes, limit, 60s, std::move(done)); });
 }
 
 void ClusterCalls::wait_for_node(const std::string& node, bool stale) {

@@ -61,6 +61,7 @@ struct ClusterNode {
 
   ClusterScene& scene;
   std::string name;
+  std::chrono::milliseconds heartbeat{50};  ///< from the next start()
   std::uint64_t lives = 0;
   FakeLvm lvm;
   NoCleaner cleaner;
@@ -80,8 +81,8 @@ struct ClusterCalls {
   [[nodiscard]] static ClusterState::Options quick();
   [[nodiscard]] static VolumeWish wish(const std::string& volume, std::uint64_t bytes,
                                        std::vector<std::string> nodes);
-  Answer create(const VolumeWish& wanted, std::chrono::milliseconds patience = std::chrono::seconds(15));
-  Answer remove(const std::string& volume, std::chrono::milliseconds patience = std::chrono::seconds(15),
+  Answer create(const VolumeWish& wanted, std::chrono::milliseconds patience = std::chrono::seconds(60));
+  Answer remove(const std::string& volume, std::chrono::milliseconds patience = std::chrono::seconds(60),
                 VolumeKind kind = VolumeKind::kVolume);
   Answer grow(const std::string& volume, std::uint64_t bytes, std::uint64_t limit = 0);
   /// When the node's NodeStorage is known, and is fresh or not.

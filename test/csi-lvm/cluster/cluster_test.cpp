@@ -17,8 +17,15 @@ using nlohmann::json;
 struct Site : ClusterScene {
   ClusterNode one{*this, "edge-1"};
   ClusterNode two{*this, "edge-2"};
-  ClusterCalls calls{*this};
+  ClusterCalls calls;
 
+  explicit Site(std::chrono::milliseconds stale_after = ClusterCalls::quick().stale_after)
+      : calls(*this, options(stale_after)) {}
+  static ClusterState::Options options(std::chrono::milliseconds stale_after) {
+    ClusterState::Options out = ClusterCalls::quick();
+    out.stale_after = stale_after;
+    return out;
+  }
   void start() {
     one.start();
     two.start();
@@ -44,6 +51,11 @@ struct Site : ClusterScene {
   }
 };
 
+// Nothing is told because time has passed.
+struct CalmSite : Site {
+  CalmSite() : Site(1h) { one.heartbeat = two.heartbeat = 1h; }
+};
+
 // There is power for all commands of LVM that come before the one with this number.
 std::function<Status(std::string_view, const VolumeName&)> power_until(std::atomic<int>& commands, int cut) {
   return [&commands, cut](std::string_view /*verb*/, const VolumeName& /*name*/) -> Status {
@@ -54,7 +66,7 @@ std::function<Status(std::string_view, const VolumeName&)> power_until(std::atom
 
 Code code_of(const ClusterCalls::Answer& answer) { return answer ? Code{} : answer.error().code; }
 
-TEST_CASE_METHOD(Site, "a volume is made by its node, told, and in the node's figures within a second",
+TEST_CASE_METHOD(CalmSite, "a volume is made by its node, told, and in the node's figures before a heartbeat",
                  "[lvm cluster]") {
   start();
   const auto made = calls.create(ClusterCalls::wish("pvc-1", 5 * kMiB, {"edge-1"}));
@@ -65,12 +77,10 @@ TEST_CASE_METHOD(Site, "a volume is made by its node, told, and in the node's fi
   const LogicalVolume* volume = one.volume("pvc-1");
   REQUIRE(volume != nullptr);
   CHECK(volume->tag_value(kClusterTag) == kClusterUid);
-  const auto told = clock.since_boot();
   turn_until([this] {
     const json status = storage("edge-1")["status"];
     return status["groups"][0]["volumes"].contains("pvc-1");
   });
-  CHECK(clock.since_boot() - told < 1s);
   CHECK(storage("edge-1")["status"]["groups"][0]["freeBytes"] == 198 * 4 * kMiB);
   CHECK(storage("edge-1")["spec"]["topology"][kTopologyKey] == "edge-1");
   CHECK(two.volume("pvc-1") == nullptr);
@@ -120,7 +130,7 @@ TEST_CASE_METHOD(Site, "of many volumes at once no more are made than there is r
   std::vector<ClusterCalls::Answer> answers;
   for (int i = 0; i < 12; ++i) {
     VolumeWish wanted = ClusterCalls::wish("pvc-" + std::to_string(i), 80 * kMiB, {"edge-1"});
-    calls.volumes.create(wanted, 15s,
+    calls.volumes.create(wanted, 60s,
                          [&answers](const ClusterCalls::Answer& told) { answers.push_back(told); });
   }
   turn_until([&] { return answers.size() == 12; });
@@ -141,7 +151,7 @@ TEST_CASE_METHOD(Site, "the claim of a node that dies at any command of LVM is b
         std::atomic<int> commands = 0;
         (done ? one.lvm.after : one.lvm.before) = power_until(commands, cut);
         std::optional<ClusterCalls::Answer> answer;
-        calls.volumes.create(wish("pvc-1"), 15s,
+        calls.volumes.create(wish("pvc-1"), 60s,
                              [&answer](ClusterCalls::Answer told) { answer = std::move(told); });
         turn_until([&] { return commands >= cut; });
         one.die();
@@ -280,7 +290,7 @@ TEST_CASE_METHOD(Site, "a snapshot is made beside its volume, which then cannot 
   CHECK(taken->status.size_bytes == 8 * kMiB);
   CHECK(code_of(calls.remove("pvc-1")) == Code::kFailedPrecondition);
   CHECK_FALSE(volume_object("pvc-1", "edge-1")["metadata"].contains("deletionTimestamp"));
-  CHECK(calls.remove("snap-1", 15s, VolumeKind::kSnapshot).has_value());
+  CHECK(calls.remove("snap-1", 60s, VolumeKind::kSnapshot).has_value());
   CHECK(calls.remove("pvc-1").has_value());
 }
 

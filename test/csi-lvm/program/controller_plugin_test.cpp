@@ -47,7 +47,7 @@ std::uint16_t free_port() {
 }
 
 void wait_until(const std::function<bool()>& condition) {
-  const auto late = std::chrono::steady_clock::now() + 20s;
+  const auto late = std::chrono::steady_clock::now() + 90s;
   while (!condition()) {
     REQUIRE(std::chrono::steady_clock::now() < late);
     std::this_thread::sleep_for(10ms);
@@ -111,7 +111,7 @@ struct Controller {
   }
   [[nodiscard]] grpc::StatusCode create() const {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + 10s);
+    context.set_deadline(std::chrono::system_clock::now() + 60s);
     v1::CreateVolumeRequest request;
     request.set_name("pvc-2");
     (*request.mutable_parameters())["vgName"] = "vg";

@@ -29,7 +29,7 @@ const std::string kStorage = "/apis/storage.holdfast.dev/v1alpha1/nodestorages/e
 constexpr const char* kNode = "edge-1";
 
 void wait_until(const std::function<bool()>& condition) {
-  const auto late = std::chrono::steady_clock::now() + 25s;
+  const auto late = std::chrono::steady_clock::now() + 90s;
   while (!condition()) {
     REQUIRE(std::chrono::steady_clock::now() < late);
     std::this_thread::sleep_for(5ms);
