@@ -14,6 +14,10 @@ namespace holdfast::block {
 /// the backend's.
 ///
 ///     new ──> formatting ──> formatted:<uuid>          maybe, none: nobody can tell
+///      └────raw use────┴───> maybe
+///
+/// A mkfs that fails leaves `formatting`, and raw use leaves `formatted`: what has its uuid is mounted, and
+/// nothing else, nor is it formatted again.
 struct Provenance {
   enum class Kind : std::uint8_t {
     kNew,         ///< made empty by us and never given to anybody: zeroed where superblocks could be

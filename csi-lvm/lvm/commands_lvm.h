@@ -41,7 +41,10 @@ enum class Scope { kOurs, kHost };
 /// The settings as LVM takes them on its command line.
 [[nodiscard]] std::string settings_text(const LvmSettings& settings, Scope scope = Scope::kOurs);
 
-/// LVM by its commands.
+/// LVM by its commands. commands_lvm.cpp has how each is run and its history kept; commands_look.cpp what is
+/// told of groups and volumes, commands_volume.cpp what is done to volumes and their tags, commands_join.cpp
+/// one that grows by another's extents, commands_devices.cpp what is done to their devices, and
+/// commands_group.cpp what is done to groups and disks.
 class CommandsLvm final : public Lvm {
  public:
   /// `queue` outlives it.
@@ -82,12 +85,12 @@ class CommandsLvm final : public Lvm {
   Result<std::vector<VolumeSegment>> segments_of(const VolumeName& name, Patience patience);
   Result<Inventory> report(LvmCommand command, Patience patience);
   Result<Inventory> look_once(Patience patience);
-  /// False when there was none.
   /// Whether a group that our devices file names lacks a disk, and the host's were not searched for it in
   /// kBetweenSearches.
   [[nodiscard]] bool is_to_search(const Inventory& seen);
   /// Adds what is there of such disks to our devices file.
   Result<Inventory> search(const Inventory& seen, Patience patience);
+  /// False when there was none.
   Result<bool> regain_groups(const Inventory& seen, Patience patience);
   Status regain(const GroupDisks& group, Patience patience);
   void warn(std::string what);

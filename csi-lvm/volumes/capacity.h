@@ -12,7 +12,12 @@
 
 namespace holdfast::lvm {
 
-/// What is asked of a group's room.
+/// What is asked of a group's room. By what is set besides the size that is:
+///
+///     nothing                  a volume of the group's own extents
+///     pool                     a thin volume of a pool that is there
+///     pool, pool_bytes         the same, or of a pool of that size that is made first
+///     new_pool, pool_bytes     the making of that pool
 struct Room {
   std::string group;
   std::uint64_t size_bytes = 0;

@@ -29,7 +29,7 @@ namespace holdfast::lvm {
 /// The logical volumes of this node that are volumes of the driver: made, grown and removed in steps whose
 /// record is in the volumes' own tags.
 ///
-///     (none) --lvcreate--> creating --superblocks zeroed--> ready --given up--> deleting --lvremove-->
+///     (none) --lvcreate--> creating --superblocks zeroed--> ready --to be removed--> deleting --lvremove-->
 ///     (none)
 ///
 /// A call that was cut off anywhere, by an error, a deadline or a power loss, is finished by the same call
@@ -105,43 +105,56 @@ class LocalVolumes {
   Result<LocalVolume> locate(const std::string& id, Patience patience);
 
  private:
+  // local_volumes_looks.cpp: what LVM tells now.
   Result<Inventory> look(Patience patience) { return lvm::look(lvm_, book_, patience); }
+  /// look() for the book's sake alone.
   Status refresh(Patience patience);
+  Result<std::optional<FoundVolume>> search(const std::string& id, Patience patience);
+  /// Of one that we do not see: that no group of the host has it. Errors: kFailedPrecondition.
+  Status check_gone(const std::string& id, Patience patience);
   /// Whether the book has the group, and the pool if one is named that is not made when it is not there.
   [[nodiscard]] bool is_known(const Parameters& place) const;
   /// CapacityBook::promise(); what it refuses it is asked again when the book is up to date.
   Result<CapacityBook::Promise> promise(const Room& room, Patience patience);
-  [[nodiscard]] bool is_left_over(const LogicalVolume& volume) const;
-  Status clear_away(const VolumeName& name, const LogicalVolume& volume, Patience patience,
-                    csi::VolumeHolds* holds);
-  /// Nothing waits any more for the devices of our volumes in this group.
-  Status settle(const VolumeGroup& group, Patience patience);
-  Result<std::optional<FoundVolume>> search(const std::string& id, Patience patience);
-  /// Of one that we do not see: that no group of the host has it. Errors: kFailedPrecondition.
-  Status check_gone(const std::string& id, Patience patience);
-  /// What was made for a while to copy into the volume, or to let it grow.
-  Status drop_temporaries(const Inventory& now, const std::string& id, Patience patience);
+
+  // local_volumes.cpp: how one is made.
   Result<LocalVolume> make(const VolumeRequest& wanted, const VolumeName& name, Patience patience);
   Result<LocalVolume> make_copy(const VolumeRequest& wanted, const VolumeName& name, const Inventory& now,
                                 Patience patience);
-  Result<LocalVolume> again(const VolumeRequest& wanted, const Inventory& now, const FoundVolume& found,
-                            Patience patience);
+  /// create() where there is one of its name: finishes it where its making was cut off.
+  Result<LocalVolume> answer_for_existing(const VolumeRequest& wanted, const Inventory& now,
+                                          const FoundVolume& found, Patience patience);
   Result<LocalVolume> finish_copy(const Inventory& now, const FoundVolume& found, std::uint64_t size_bytes,
                                   Patience patience);
   [[nodiscard]] Result<NewVolume> plan(const VolumeRequest& wanted, const VolumeName& name) const;
   /// Calls `make` where there is room for the volume, in a pool that is made for it when it is not there and
   /// is to have `pool_bytes`. What is refused leaves no such pool.
-  Status place(const NewVolume& volume, std::uint64_t pool_bytes, Patience patience,
-               const std::function<Status()>& make);
+  Status make_in_room(const NewVolume& volume, std::uint64_t pool_bytes, Patience patience,
+                      const std::function<Status()>& make);
+  /// From `creating` to `ready`.
   Status make_ready(const VolumeName& name, bool thick, bool block, Patience patience);
-  Status remove_found(const FoundVolume& found, Patience patience);
+
+  // local_volumes_changes.cpp: how one grows, and snapshots.
   Status clean_unused(const FoundVolume& found, Patience patience);
   Status extend_at_once(const FoundVolume& found, std::uint64_t size_bytes, Patience patience);
-  /// Errors: kFailedPrecondition while it is mounted or published, before anything is changed.
-  Status give_up(const VolumeName& name, Wipe wipe, Patience patience);
+  Result<LocalVolume> make_snapshot(const std::string& name, const FoundVolume& source,
+                                    const SnapshotRoom& room, Patience patience);
+
+  // local_volumes_removal.cpp: how one goes.
+  /// What was made for a while to copy into the volume, or to let it grow.
+  Status drop_temporaries(const Inventory& now, const std::string& id, Patience patience);
+  Status remove_found(const FoundVolume& found, Patience patience);
+  /// Through `deleting`. Errors: kFailedPrecondition while it is mounted or published, before anything is
+  /// changed.
+  Status wipe_and_remove(const VolumeName& name, Wipe wipe, Patience patience);
   Status check_not_mounted(const VolumeName& name) const;
-  Result<LocalVolume> take(const std::string& name, const FoundVolume& source, const SnapshotRoom& room,
-                           Patience patience);
+
+  // recovery.cpp: what was cut off.
+  [[nodiscard]] bool is_left_over(const LogicalVolume& volume) const;
+  Status clear_away(const VolumeName& name, const LogicalVolume& volume, Patience patience,
+                    csi::VolumeHolds* holds);
+  /// Nothing waits any more for the devices of our volumes in this group.
+  Status settle(const VolumeGroup& group, Patience patience);
 
   Lvm& lvm_;
   CapacityBook& book_;

@@ -24,6 +24,11 @@ std::vector<LocalVolume> ready_ones(const Inventory& inventory, const PoolLimits
 
 }  // namespace
 
+Status LocalVolumes::refresh(Patience patience) {
+  HOLDFAST_CHECK(look(patience));
+  return {};
+}
+
 Status LocalVolumes::renew(Patience patience) {
   const std::scoped_lock lock(renewing_);
   if (renewed_ && clock_.since_boot() - *renewed_ < kBookLasts) return {};

@@ -17,7 +17,7 @@ Status LocalVolumes::clear_away(const VolumeName& name, const LogicalVolume& vol
   if (holds == nullptr) {
     if (is_made_pool(volume)) return pools_.drop_half(name, patience);
     const Wipe wipe = state_of(volume) == kDeleting ? wipe_of(volume) : Wipe::kNone;
-    return give_up(name, wipe, patience);
+    return wipe_and_remove(name, wipe, patience);
   }
   using Kind = csi::VolumeHolds::Kind;
   const std::string_view target = volume.tag_value(kForTag);  // held by the name of the volume that it is for

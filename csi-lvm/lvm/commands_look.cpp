@@ -1,0 +1,92 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "csi-lvm/lvm/commands_lvm.h"
+#include "csi-lvm/lvm/devices_file.h"
+#include "csi-lvm/lvm/lvm_command.h"
+#include "csi-lvm/lvm/lvm_faults.h"
+
+// What CommandsLvm tells of groups and volumes.
+namespace holdfast::lvm {
+namespace {
+
+// A disk that is gone stays gone for long, and looking at all of the host's takes LVM a while.
+constexpr std::chrono::seconds kBetweenSearches{30};
+
+bool has_link(const LogicalVolume& volume) {
+  return volume.layout == Layout::kLinear || volume.layout == Layout::kStriped ||
+         volume.layout == Layout::kThin;
+}
+
+// A command of LVM's that was killed after it had loaded a device's table may not have linked the device
+// again.
+void find_unlinked(const std::string& group, LogicalVolume& volume) {
+  if (!volume.active || volume.unsettled || !has_link(volume)) return;
+  volume.unsettled = ::access(("/dev/" + VolumeName{group, volume.name}.text()).c_str(), F_OK) != 0;
+}
+
+}  // namespace
+
+Result<Inventory> CommandsLvm::look(Patience patience) {
+  HOLDFAST_TRY(Inventory seen, look_once(patience));
+  if (!is_ours_) return seen;
+  HOLDFAST_TRY(const bool names_disks, has_disks(devices_file_));
+  if (names_disks && !seen.groups.empty()) return is_to_search(seen) ? search(seen, patience) : seen;
+  // Without a file LVM looks at all disks, until somebody makes one, which names new disks alone.
+  HOLDFAST_TRY(const bool more, regain_groups(names_disks ? seen : Inventory{}, patience));
+  return more ? look_once(patience) : std::move(seen);
+}
+
+bool CommandsLvm::is_to_search(const Inventory& seen) {
+  const bool lacks_some =
+      std::ranges::any_of(seen.groups, [](const VolumeGroup& group) { return group.missing_disks > 0; });
+  if (!lacks_some) return false;
+  const auto now = SteadyClock::now();
+  const std::scoped_lock lock(mutex_);
+  if (searched_ && now - *searched_ < kBetweenSearches) return false;
+  searched_ = now;
+  return true;
+}
+
+// Where they do not come back, what is seen is served without them.
+Result<Inventory> CommandsLvm::search(const Inventory& seen, Patience patience) {
+  const auto more = regain_groups(seen, patience);
+  if (more) return *more ? look_once(patience) : seen;
+  warn("a volume group lacks disks, and those of the host could not be searched for them: " +
+       more.error().message);
+  return seen;
+}
+
+Result<Inventory> CommandsLvm::look_once(Patience patience) {
+  return report(command(Effect::kReports, inventory_command(), settings_), patience);
+}
+
+Result<LogicalVolume> CommandsLvm::look_at(const VolumeName& name, Patience patience) {
+  HOLDFAST_CHECK(check_volume_name(name.group, name.volume));
+  HOLDFAST_TRY(const LvmAnswer answer,
+               queue_.run(command(Effect::kReports, volume_command(name.text()), settings_), patience));
+  if (auto volume = parse_volume(answer.output); volume && *volume) {
+    find_unlinked(name.group, **volume);
+    return **std::move(volume);
+  }
+  // Only the whole inventory tells what is missing, the volume or its group.
+  HOLDFAST_TRY(const Inventory now, look(patience));
+  HOLDFAST_TRY(const LogicalVolume* found, find_volume(now, name));
+  return *found;
+}
+
+Result<Inventory> CommandsLvm::report(LvmCommand command, Patience patience) {
+  HOLDFAST_TRY(const LvmAnswer answer, queue_.run(std::move(command), patience));
+  // A group with a missing disk makes the command fail, and all is told nevertheless.
+  auto inventory = parse_inventory(answer.output);
+  if (!inventory && !answer.succeeded) return fail(Code::kUnavailable, "LVM cannot report: " + answer.talk);
+  if (!inventory) return inventory;
+  for (VolumeGroup& group : inventory->groups) {
+    for (LogicalVolume& volume : group.volumes) find_unlinked(group.name, volume);
+  }
+  return inventory;
+}
+
+}  // namespace holdfast::lvm
