@@ -72,8 +72,10 @@ in_use_is_refused() {
 
 # clear_as_told DEVICE: by the very commands that the table names.
 clear_as_told() {
-  local cure
-  cure=$(sed -n "s|.* $1 .* clear it with \(wipefs .*\)|\1|p" /tmp/table) && [[ -n $cure ]] && eval "$cure" >/dev/null
+  local told
+  told=$(grep -E "^[^ ]+ +$1 " /tmp/table)
+  if [[ $told == *" pvremove $1; "* ]]; then pvremove -q "$1" --config devices/use_devicesfile=0 || return; fi
+  [[ $told == *" holdfast volume allow-format $1 --lose-content"* ]] && "$bin/holdfast" volume allow-format "$1" --lose-content >/dev/null
 }
 
 # What the reasons say to do is enough, whatever was on the disk.
