@@ -1,0 +1,106 @@
+"""Checks of docs/ against the tree: python3 check_docs.py [TREE]. Prints what is wrong, a line each, and fails when there is something.
+
+docs/compatibility.md: every test that it names as a proof exists.
+docs/failures.md: every row of `holdfast doctor` that it quotes is one that the program can print. What stands in the quotation is
+found piece by piece among the texts of the sources, `…` being what a text is put together around.
+"""
+
+import pathlib
+import re
+import sys
+
+PRINTERS = ("cni-flannel/inspect", "cni-flannel/daemon", "egw-gateway/inspect", "egw-gateway/helper")
+LITERALS = re.compile(r'(?:"(?:[^"\\\n]|\\.)*"\s*)+')
+LEAST = 3  # characters of a piece
+BEGIN = 24  # characters by which a test case is known: the end of its name may be said better one day
+
+
+def cases(file):
+    """The names of the test cases in a source."""
+    for literals in re.findall(r'TEST_CASE(?:_METHOD)?\(\s*(?:\w+,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)', file.read_text()):
+        yield joined(literals)
+
+
+def joined(literals):
+    return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals)).replace('\\"', '"')
+
+
+def wrong_proofs(tree):
+    rows = [line.split(" | ") for line in (tree / "docs/compatibility.md").read_text().splitlines() if line.startswith("| ")]
+    named = 0
+    for row in rows:
+        for proof in row[-1].rstrip(" |").split("<br>"):
+            match = re.fullmatch(r"`([^`]+)`(?: (.+))?", proof.strip())
+            if row[0] == "| No.":
+                continue
+            if not match:
+                yield f"compatibility.md: {row[0].strip('| ')}: '{proof}' names no test"
+                continue
+            named += 1
+            path, case = match.groups()
+            file = tree / "test" / (path if path.endswith(".sh") else f"{path}.cpp")
+            if not file.is_file():
+                yield f"compatibility.md: there is no {path}"
+            elif case and case[:BEGIN] not in {each[:BEGIN] for each in cases(file)}:
+                yield f"compatibility.md: {path} has no case '{case}'"
+            elif not case and not path.endswith(".sh"):
+                yield f"compatibility.md: {path}: which of its cases?"
+    if named < 50:
+        yield "compatibility.md: proofs are missing"
+
+
+def texts(tree):
+    """All that the sources may print, literal by literal."""
+    out = set()
+    for folder in PRINTERS:
+        for file in sorted((tree / folder).glob("*.[ch]*")):
+            out |= {joined(match) for match in LITERALS.findall(file.read_text())}
+    return "\n".join(sorted(out))
+
+
+def unprinted(quotation, known):
+    """What of it is in no source; empty: nothing."""
+    for fragment in quotation.split("…"):
+        rest = fragment.strip()
+        while rest:
+            size = next((size for size in range(len(rest), 0, -1) if rest[:size] in known), 0)
+            if size < min(LEAST, len(rest)):
+                return rest
+            rest = rest[size:].strip()
+    return ""
+
+
+def quotations(tree):
+    """The handbook's rows of doctor: those of tables with such a column."""
+    column = None
+    for line in (tree / "docs/failures.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if not line.startswith("|"):
+            column = None
+        elif "`holdfast doctor`" in cells:
+            column = cells.index("`holdfast doctor`")
+        elif column is not None and not line.startswith("|---"):
+            yield from re.findall(r"`([^`]+)`", cells[column])
+
+
+def wrong_rows(tree):
+    known = texts(tree)
+    rows = list(quotations(tree))
+    for row in rows:
+        what, colon, detail = row.partition(": ")
+        lost = unprinted(what, known) or unprinted(detail, known)
+        if lost or not colon:
+            yield f"failures.md: doctor cannot print '{row}': '{lost}' is in no source"
+    if len(rows) < 30:
+        yield "failures.md: rows of doctor are missing"
+
+
+def main():
+    tree = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+    found = [*wrong_proofs(tree), *wrong_rows(tree)]
+    print("\n".join(found))
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()
