@@ -113,6 +113,7 @@ class CoreAgent final : public GatewayConsumer {
   void works_done(const CoreWorks::Look& look);
   void adopt();
   void want_access();
+  void forget_sessions_but(const std::vector<CoreLiveness::Access>& wanted);
   void look_at_choice();
   void show_choice(const Choice& before);
   [[nodiscard]] int active_link() const;
@@ -139,7 +140,8 @@ class CoreAgent final : public GatewayConsumer {
 
   EdgeLink edge_;
   CorePlan plan_;
-  std::map<std::string, int> links_;  // of tunnels, by their names
+  std::map<std::string, int> links_;           // of tunnels, by their names
+  std::vector<CoreLiveness::Access> watched_;  // access points, as they were last wanted
   LivenessHistory history_;
   Choice choice_;
   int link_before_ = 0;   // that an earlier run's routes lead to

@@ -22,6 +22,10 @@ std::string joined(const std::vector<std::string>& texts) {
 
 std::string shown(const std::string& name) { return name.empty() ? "none" : name; }
 
+bool is_same_session(const CoreLiveness::Access& a, const CoreLiveness::Access& b) {
+  return a.target.name == b.target.name && CoreLiveness::path_to(a) == CoreLiveness::path_to(b);
+}
+
 std::string trouble_of(const Status& done) { return done ? "" : done.error().message; }
 
 Result<wireguard::SecretKey> read_private_key(Files& files, const std::filesystem::path& path) {
@@ -172,10 +176,25 @@ void CoreAgent::want_access() {
     const auto link = links_.find(target.link);
     if (link == links_.end()) continue;
     wanted.push_back({target, link->second});
-    history_.watch(target.name, now());
   }
+  forget_sessions_but(wanted);
+  for (const CoreLiveness::Access& access : wanted) history_.watch(access.target.name, now());
   const Status done = tools_.liveness.want_access(wanted);
   if (!done) tools_.log.warning("access points", {{"error", done.error().message}});
+  watched_ = std::move(wanted);
+}
+
+/// An access point whose session is another one from now on, or none, has to be heard anew: the new session
+/// begins down, and would tell of nothing before it is up.
+void CoreAgent::forget_sessions_but(const std::vector<CoreLiveness::Access>& wanted) {
+  for (const CoreLiveness::Access& before : watched_) {
+    const bool kept = std::ranges::any_of(
+        wanted, [&](const CoreLiveness::Access& access) { return is_same_session(access, before); });
+    if (kept) continue;
+    const std::string& name = before.target.name;
+    if (history_.state(name) == LivenessState::kUp) history_.told(name, false, now());
+    if (history_.state(name) == LivenessState::kUnknown) history_.forget(name);
+  }
 }
 
 void CoreAgent::look_at_choice() {

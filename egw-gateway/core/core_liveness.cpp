@@ -14,10 +14,6 @@ namespace {
 // From a node to a pod of another node: both nodes' hosts are on the way.
 constexpr std::uint8_t kMostHops = 4;
 
-bfd::Path path_to(const CoreLiveness::Access& access) {
-  return {bfd::Hops::kSingle, access.target.local, access.target.peer, access.ifindex};
-}
-
 std::string reason_of(const bfd::StateChange& change) {
   if (change.to == bfd::State::kUp) return "it answers";
   const bool by_peer = change.remote_diagnostic != bfd::Diagnostic::kNone;
@@ -73,6 +69,10 @@ bfd::SessionConfig CoreLiveness::config_of(const bfd::Path& path) const {
 std::optional<bfd::SessionConfig> CoreLiveness::admit(const bfd::Path& path) {
   if (!open_ || leaving_ || !may_be(path) || nodes_.size() >= kMostNodes) return std::nullopt;
   return config_of(path);
+}
+
+bfd::Path CoreLiveness::path_to(const Access& access) {
+  return {bfd::Hops::kSingle, access.target.local, access.target.peer, access.ifindex};
 }
 
 Status CoreLiveness::want_access(const std::vector<Access>& wanted) {

@@ -46,7 +46,10 @@ class CoreLiveness {
     AccessTarget target;
     int ifindex = 0;  ///< of its tunnel
   };
-  /// These and no others. One whose path is the same goes on undisturbed. Errors: the first.
+  /// Where packets of its session go; another path is another session.
+  [[nodiscard]] static bfd::Path path_to(const Access& access);
+  /// These and no others. One whose path is the same goes on undisturbed; one of another path begins anew,
+  /// and tells of nothing before it is up. Errors: the first.
   Status want_access(const std::vector<Access>& wanted);
 
   /// Whether nodes may send to us: whether there is a way to the cloud.

@@ -120,6 +120,34 @@ TEST_CASE_METHOD(CoreScene, "When an access point dies another is sent to, and w
   CHECK_THAT(page("/readyz"), Catch::Contains("503") && Catch::Contains("CloudReachable"));
 }
 
+TEST_CASE_METHOD(CoreScene, "An access point whose tunnel was made anew is believed once it is heard by it",
+                 "[egw-core]") {
+  start_all();
+  const auto way = [&] { return core.run("ip route show 172.16.0.0/12 metric 37"); };
+  until([&] { return way().find("wg-one") != std::string::npos; });
+  // the line to it is cut, and the tunnel's engine dies before that is noticed: the new tunnel hears nothing
+  const std::string cut =
+      "nft add table inet cut && nft 'add chain inet cut out { type filter hook output priority 0; }' && "
+      "nft add rule inet cut out ip daddr 192.0.2.11 udp dport 51827 drop";
+  SECTION("and meanwhile another is sent to") {
+    static_cast<void>(core.run(cut + " && ip link del wg-one"));
+    return_by(2);
+    until([&] { return way().find("wg-two") != std::string::npos; });
+    until([&] { return reaches(); });
+    CHECK(metric("egw_core_access_point_up{access_point=\"one\"}") == 0);
+  }
+  SECTION("and where there is no other, nodes are told to send by another gateway") {
+    two.die();
+    until([&] { return metric("egw_core_access_point_up{access_point=\"two\"}") == 0; });
+    static_cast<void>(core.run(cut + " && ip link del wg-one"));
+    until([&] { return node_log().ends_with("down: concatenated path down\n"); });
+    CHECK_THAT(page("/readyz"), Catch::Contains("503") && Catch::Contains("CloudReachable"));
+  }
+  static_cast<void>(core.run("nft delete table inet cut"));
+  until([&] { return metric("egw_core_access_point_up{access_point=\"one\"}") == 1; });
+  until([&] { return page("/readyz").find(" 200 OK") != std::string::npos; });
+}
+
 TEST_CASE_METHOD(CoreScene, "Another private key is taken into use while it runs", "[egw-core]") {
   start_all();
   const auto before = wireguard::PublicKey::parse(public_keys.at(0)).value();
