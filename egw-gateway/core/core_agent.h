@@ -108,6 +108,8 @@ class CoreAgent final : public GatewayConsumer {
   void key_read(wireguard::SecretKey key);
   void change_key();
   void key_changed();
+  void read_liveness_keys();
+  [[nodiscard]] std::string trouble_with_keys() const;
   void want_nodes();
   void want_works();
   void works_done(const CoreWorks::Look& look);
@@ -137,6 +139,7 @@ class CoreAgent final : public GatewayConsumer {
   std::optional<wireguard::SecretKey> key_;       // in use
   std::optional<wireguard::SecretKey> next_key_;  // to be used once all have left
   bool applying_key_ = false;                     // it is in use now, and not all tunnels have it
+  std::optional<bfd::Keys> liveness_keys_;        // that were read last
 
   EdgeLink edge_;
   CorePlan plan_;

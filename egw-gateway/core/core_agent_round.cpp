@@ -101,30 +101,36 @@ void CoreAgent::key_changed() {
   round_after({});
 }
 
+void CoreAgent::read_liveness_keys() {
+  if (options_.bfd_keys.empty()) return;
+  Result<bfd::Keys> keys = bfd::read_key_file(tools_.files, options_.bfd_keys);
+  tools_.health.set(core_concern::kLivenessKeysRead,
+                    keys ? ""
+                         : keys.error().message + (liveness_keys_ ? "; those that were read last count on"
+                                                                  : "; no node is believed"));
+  if (!keys) return;
+  liveness_keys_ = *std::move(keys);
+  tools_.metrics.show(*liveness_keys_);
+}
+
+/// Why no node may be believed; empty: it may.
+std::string CoreAgent::trouble_with_keys() const {
+  if (!options_.bfd_keys.empty()) return liveness_keys_ ? "" : "no key could be read; no node is believed";
+  if (!plan_.signs) return "";
+  return "the pool's liveness is signed, and --bfd-keys tells no keys; no node is believed";
+}
+
 void CoreAgent::want_nodes() {
+  read_liveness_keys();
+  const std::string trouble = trouble_with_keys();
   std::optional<CoreLiveness::NodeRules> rules;
-  std::string trouble;
-  Result<std::optional<bfd::Keys>> keys = std::optional<bfd::Keys>();
-  if (!options_.bfd_keys.empty()) {
-    auto read = bfd::read_key_file(tools_.files, options_.bfd_keys);
-    if (read) {
-      keys = std::optional(*std::move(read));
-    } else {
-      keys = tl::unexpected(std::move(read).error());
-    }
-  } else if (plan_.signs) {
-    keys = fail(Code::kFailedPrecondition, "the pool's liveness is signed, and --bfd-keys tells no keys");
-  }
-  if (!keys) {
-    trouble = keys.error().message + "; no node is believed";
-  } else {
-    if (*keys) tools_.metrics.show(**keys);
+  if (trouble.empty()) {
     rules = CoreLiveness::NodeRules{
         .own = plan_.own,
         .is_node = [reachability = plan_.reachability](
                        const IpAddress& address) { return is_nodes_own(reachability, address); },
         .timers = plan_.node_timers,
-        .keys = *std::move(keys)};
+        .keys = liveness_keys_};
   }
   const Status done = tools_.liveness.want_nodes(std::move(rules));
   tools_.health.set(core_concern::kNodesHeard, done ? trouble : done.error().message);

@@ -196,6 +196,32 @@ TEST_CASE_METHOD(CoreScene, "Nobody without the keys is let up, nor a pod that h
   until([&] { return has_spoken("let.log"); });
 }
 
+TEST_CASE_METHOD(CoreScene, "Keys that cannot be read leave those that were read last, and are told",
+                 "[egw-core]") {
+  start_all();
+  const auto write = [&](const std::string& text) {
+    std::ofstream(folder / "keys" / "fresh") << text;
+    std::filesystem::rename(folder / "keys" / "fresh", folder / "keys" / "bfd");
+  };
+  const auto is_told = [&] {
+    return page("/readyz?verbose").find("[-]LivenessKeysRead") != std::string::npos;
+  };
+  for (const char* bad : {"1 a secret of more than 20 bytes\n", "1 one\n1 other\n", ""}) {
+    CAPTURE(bad);
+    write(bad);
+    until(is_told);
+    until([&] { return metric("egw_core_nodes_up") == 1; });
+    write("1 between nodes and us\n");
+    until([&] { return !is_told(); });
+  }
+  CHECK_THAT(node_log(), !Catch::Contains("administratively down"));
+  // and one that begins with such a file has none to go on with
+  program.stop(SIGKILL);
+  write("");
+  start();
+  until([&] { return page("/readyz").find("no node is believed") != std::string::npos; });
+}
+
 TEST_CASE_METHOD(CoreScene, "What others do to rules, routes and tunnels is put right", "[egw-core]") {
   start_all();
   const char* harm = "";
