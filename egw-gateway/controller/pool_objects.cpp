@@ -23,6 +23,7 @@ constexpr const char* kCoreState = "/var/lib/egw-core";
 constexpr const char* kKeyFile = "private-key";
 constexpr const char* kLivenessFile = "keys";
 constexpr std::size_t kChecksumDigits = 16;
+constexpr const char* kMachineId = "/etc/machine-id";
 constexpr int kSecretMode = 0400;
 constexpr int kStopSeconds = 10;
 
@@ -77,6 +78,10 @@ json mount_of(const char* name, const char* path, bool read_only = false) {
 
 json host_folder(const char* name, const char* path) {
   return {{"name", name}, {"hostPath", {{"path", path}, {"type", "DirectoryOrCreate"}}}};
+}
+
+json host_file(const char* name, const char* path, const char* type) {
+  return {{"name", name}, {"hostPath", {{"path", path}, {"type", type}}}};
 }
 
 json secret_file(const char* name, const std::string& secret, const std::string& key, const char* file) {
@@ -143,34 +148,34 @@ json core_pod(const ObjectOptions& options, const std::string& pool, const std::
                                host_folder("state", kCoreState), host_folder("tun", "/dev/net")})}};
 }
 
+// With the host's machine-id, by which the host's own `egw-helper --once` knows the store at boot.
 json helper_container(const ObjectOptions& options, const std::string& pool) {
-  return {
-      {"name", kHelper},
-      {"image", options.image},
-      {"command", json::array({kHelper})},
-      {"args", json::array({"--pool=" + pool, "--node-name=$(NODE_NAME)",
-                            std::string("--bfd-keys=") + kLivenessPath + "/" + kLivenessFile})},
-      {"env", json::array({variable_of("NODE_NAME", "spec.nodeName")})},
-      {"securityContext", {{"privileged", true}}},
-      {"volumeMounts",
-       json::array({mount_of("liveness", kLivenessPath, true), mount_of("state", "/var/lib/egw"),
-                    mount_of("no-masq", "/run/flannel/no-masq.d"), mount_of("lock", "/run/xtables.lock")})}};
+  return {{"name", kHelper},
+          {"image", options.image},
+          {"command", json::array({kHelper})},
+          {"args", json::array({"--pool=" + pool, "--node-name=$(NODE_NAME)",
+                                std::string("--bfd-keys=") + kLivenessPath + "/" + kLivenessFile})},
+          {"env", json::array({variable_of("NODE_NAME", "spec.nodeName")})},
+          {"securityContext", {{"privileged", true}}},
+          {"volumeMounts",
+           json::array({mount_of("liveness", kLivenessPath, true), mount_of("state", "/var/lib/egw"),
+                        mount_of("no-masq", "/run/flannel/no-masq.d"), mount_of("lock", "/run/xtables.lock"),
+                        mount_of("machine-id", kMachineId, true)})}};
 }
 
 json helper_pod(const ObjectOptions& options, const std::string& pool) {
-  return {
-      {"serviceAccountName", kHelper},
-      {"priorityClassName", "system-node-critical"},
-      {"hostNetwork", true},
-      {"dnsPolicy", "Default"},
-      {"tolerations", tolerations()},
-      {"affinity", {{"nodeAffinity", on_nodes(json::array({one_of(kube::kNodePoolLabel, pool)}))}}},
-      {"containers", json::array({helper_container(options, pool)})},
-      {"volumes", json::array({secret_file("liveness", liveness_name(pool), kLivenessFile, kLivenessFile),
-                               host_folder("state", "/var/lib/egw"),
-                               host_folder("no-masq", "/run/flannel/no-masq.d"),
-                               {{"name", "lock"},
-                                {"hostPath", {{"path", "/run/xtables.lock"}, {"type", "FileOrCreate"}}}}})}};
+  return {{"serviceAccountName", kHelper},
+          {"priorityClassName", "system-node-critical"},
+          {"hostNetwork", true},
+          {"dnsPolicy", "Default"},
+          {"tolerations", tolerations()},
+          {"affinity", {{"nodeAffinity", on_nodes(json::array({one_of(kube::kNodePoolLabel, pool)}))}}},
+          {"containers", json::array({helper_container(options, pool)})},
+          {"volumes", json::array({secret_file("liveness", liveness_name(pool), kLivenessFile, kLivenessFile),
+                                   host_folder("state", "/var/lib/egw"),
+                                   host_folder("no-masq", "/run/flannel/no-masq.d"),
+                                   host_file("lock", "/run/xtables.lock", "FileOrCreate"),
+                                   host_file("machine-id", kMachineId, "File")})}};
 }
 
 }  // namespace

@@ -58,20 +58,40 @@ Agent::Agent(const Tools& tools, HelperOptions options) : tools_(tools), options
       [this](const std::string& name, bool up, const std::string& why) { gateway_told(name, up, why); });
 }
 
-Status Agent::read_store() {
+Result<HelperStore::Loaded> Agent::read_store() {
   HOLDFAST_TRY(HelperStore::Loaded loaded, tools_.store.load());
   for (const std::string& note : loaded.notes) tools_.log.warning("store", {{"note", note}});
-  stored_ = std::move(loaded.state);
-  if (stored_) {
-    known_ = stored_->gateway;
-    servers_ = stored_->servers;
-  }
-  tools_.log.info("store read", {{"path", tools_.store.path().native()}, {"known", known_.has_value()}});
-  return {};
+  tools_.log.info("store read",
+                  {{"path", tools_.store.path().native()}, {"known", loaded.state.has_value()}});
+  return loaded;
+}
+
+void Agent::take(std::optional<HelperState> state) {
+  stored_ = std::move(state);
+  if (!stored_) return;
+  known_ = stored_->gateway;
+  servers_ = stored_->servers;
 }
 
 Status Agent::close() {
-  HOLDFAST_CHECK(read_store());
+  HOLDFAST_TRY(HelperStore::Loaded loaded, read_store());
+  take(std::move(loaded.state));
+  return close_known();
+}
+
+Status Agent::close_at_boot() {
+  HOLDFAST_TRY(HelperStore::Loaded loaded, read_store());
+  const bool usable = loaded.notes.empty();
+  take(loaded.state ? std::move(loaded.state) : std::move(loaded.foreign));
+  HOLDFAST_CHECK(close_known());
+  if (usable) return {};
+  return fail(Code::kFailedPrecondition,
+              (known_ ? "ranges were closed by a store of another: " : "no range was closed: ") +
+                  loaded.notes.front() + "; an egw-helper that hears of its pool puts it right, and a " +
+                  "node of no pool needs no such file");
+}
+
+Status Agent::close_known() {
   if (!known_) return {};
   // the links may not be there, and nobody was heard
   HOLDFAST_TRY(facts_, read_facts(tools_.socket, options_.links));

@@ -80,6 +80,9 @@ class Agent final : public GatewayConsumer {
 
   /// Reads the store and makes the ranges unreachable by it. Errors: the kernel's; what could be done was.
   Status close();
+  /// The same for a host that boots, before it is known whose state this may be: ranges of a foreign store
+  /// are closed too. Errors: also kFailedPrecondition, when the store was foreign or could not be used.
+  Status close_at_boot();
   /// close(), then all else. `source` outlives the agent's life on the loop. Errors: what no waiting cures.
   Status start(GatewaySource& source);
   /// No packet for these hosts goes to a gateway: the API server and its proxy, by name or address. As long
@@ -93,7 +96,9 @@ class Agent final : public GatewayConsumer {
   void health(const std::string& trouble) override;
 
  private:
-  Status read_store();
+  Result<HelperStore::Loaded> read_store();
+  void take(std::optional<HelperState> state);
+  Status close_known();
   Status watch_kernel();
   void kernel_told();
   void gateway_told(const std::string& name, bool up, const std::string& why);

@@ -84,8 +84,8 @@ Status run_helper(const HelperOptions& options, Logger& log) {
       {*loop, worker, files, log, health, helper_metrics, socket, store, liveness, firewall, resolver},
       options);
   // Before all that may fail: a helper that cannot go on must not leave the ranges open.
-  Status closed = agent.close();
-  if (options.once) return closed;
+  if (options.once) return agent.close_at_boot();
+  static_cast<void>(agent.close());  // done again, and told, by start()
   if (!keys) return tl::unexpected(keys.error());
   log.info("egw-helper begins",
            {{"version", version()}, {"node", options.node_name}, {"pool", options.pool}});

@@ -61,6 +61,7 @@ Result<HelperStore::Loaded> HelperStore::load() {
   } else if (!is_for(content->owner, owner_)) {
     out.notes.push_back(path_.native() + " is not used: it is of " + text_of(content->owner) + ", this is " +
                         text_of(owner_));
+    out.foreign = std::move(content->state);
   } else {
     out.state = std::move(content->state);
   }

@@ -38,8 +38,9 @@ struct HelperState {
 class HelperStore {
  public:
   struct Loaded {
-    std::optional<HelperState> state;  ///< unset: none, or none that is ours
-    std::vector<std::string> notes;    ///< damage, foreign state
+    std::optional<HelperState> state;    ///< unset: none, or none that is ours
+    std::optional<HelperState> foreign;  ///< of another owner: good for closing ranges, and for nothing else
+    std::vector<std::string> notes;      ///< damage, foreign state
   };
 
   /// `files` outlives the store.

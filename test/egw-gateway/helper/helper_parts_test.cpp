@@ -48,6 +48,8 @@ TEST_CASE("The store gives back what was saved, and only to whom it belongs", "[
   CHECK(at_boot.load().value().state == state);
   HelperStore of_another_machine(files, folder.path() / "state", {"", "", "m2"});
   CHECK_FALSE(of_another_machine.load().value().state.has_value());
+  CHECK(of_another_machine.load().value().foreign == state);
+  CHECK_FALSE(at_boot.load().value().foreign.has_value());
   REQUIRE(store.forget().has_value());
   REQUIRE(store.forget().has_value());
   CHECK_FALSE(store.load().value().state.has_value());
