@@ -17,7 +17,7 @@ kept=$bin/flannel.upstream
 lists=/etc/cni/net.d
 links=(flannel.1 flannel-v6.1 cni0)
 egw_protocol=157   # of egw-helper's routes and rules
-egw_table=20157
+egw_tables=(20157 20158)
 chains=(FLANNEL-POSTRTG FLANNEL-FWD EGW-RAW EGW-INPUT)
 nft_tables=("inet flanneld-peers" "ip flannel-ipv4" "ip6 flannel-ipv6" "ip egw-ipv4" "ip6 egw-ipv6")
 drop_ins=(/run/systemd/network/10-flanneld.link /run/systemd/network/10-flanneld.network /run/NetworkManager/conf.d/10-flanneld.conf)
@@ -166,11 +166,13 @@ remove_chain() {
 }
 
 remove_routes() {
-  local family priority
+  local family table priority
   for family in -4 -6; do
-    while read -r priority; do
-      do_it "remove the rule of priority $priority (ip $family)" ip "$family" rule delete priority "$priority" table "$egw_table"
-    done < <(ip "$family" rule show table "$egw_table" 2>/dev/null | cut -d: -f1)
+    for table in "${egw_tables[@]}"; do
+      while read -r priority; do
+        do_it "remove the rule of priority $priority (ip $family)" ip "$family" rule delete priority "$priority" table "$table"
+      done < <(ip "$family" rule show table "$table" 2>/dev/null | cut -d: -f1)
+    done
     [[ -z $(ip "$family" route show table all proto "$egw_protocol" 2>/dev/null) ]] ||
       do_it "remove egw-helper's routes (ip $family)" ip "$family" route flush table all proto "$egw_protocol"
   done

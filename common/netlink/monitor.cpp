@@ -16,6 +16,8 @@ namespace holdfast::nl {
 namespace {
 
 constexpr int kReceiveQueueBytes = 1 << 20;
+// linux/rtnetlink.h names no bit for it, as it does for the other groups of its kind.
+constexpr std::uint32_t kIpv6RuleBit = 1U << (RTNLGRP_IPV6_RULE - 1);
 constexpr std::size_t kEventsAtOnce = 4096;  // so that a flood of events cannot hold its reader
 
 std::uint32_t group_bits(const MonitorOptions& options) {
@@ -23,6 +25,7 @@ std::uint32_t group_bits(const MonitorOptions& options) {
   if (options.links) bits |= RTMGRP_LINK;
   if (options.addresses) bits |= RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
   if (options.routes) bits |= RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+  if (options.rules) bits |= RTMGRP_IPV4_RULE | kIpv6RuleBit;
   if (options.neighbours) bits |= RTMGRP_NEIGH;
   return bits;
 }
@@ -44,6 +47,9 @@ void append_event(std::vector<Event>& events, const nlmsghdr* message) {
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
       return append<RouteEvent>(events, parse_route(message), message->nlmsg_type == RTM_DELROUTE);
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+      return append<RuleEvent>(events, parse_rule(message), message->nlmsg_type == RTM_DELRULE);
     case RTM_NEWNEIGH:
     case RTM_DELNEIGH:
       append<NeighbourEvent>(events, parse_neighbour(message), message->nlmsg_type == RTM_DELNEIGH);

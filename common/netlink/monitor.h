@@ -11,6 +11,7 @@
 #include "common/netlink/link.h"
 #include "common/netlink/neighbour.h"
 #include "common/netlink/route.h"
+#include "common/netlink/rule.h"
 
 namespace holdfast::nl {
 
@@ -26,6 +27,10 @@ struct RouteEvent {
   Route route;
   bool gone = false;
 };
+struct RuleEvent {
+  Rule rule;
+  bool gone = false;
+};
 struct NeighbourEvent {
   Neighbour neighbour;
   bool gone = false;
@@ -36,13 +41,14 @@ struct FdbEvent {
 };
 /// Events were lost (the kernel's queue for us ran over): dump what matters again.
 struct Resync {};
-using Event = std::variant<LinkEvent, AddressEvent, RouteEvent, NeighbourEvent, FdbEvent, Resync>;
+using Event = std::variant<LinkEvent, AddressEvent, RouteEvent, RuleEvent, NeighbourEvent, FdbEvent, Resync>;
 
 /// Which tables to hear about, both families each.
 struct MonitorOptions {
   bool links = false;
   bool addresses = false;
   bool routes = false;
+  bool rules = false;
   bool neighbours = false;  ///< NeighbourEvent and FdbEvent
 };
 

@@ -6,6 +6,7 @@
 #include "common/netlink/link.h"
 #include "common/netlink/neighbour.h"
 #include "common/netlink/route.h"
+#include "common/netlink/rule.h"
 
 struct nlmsghdr;
 
@@ -16,6 +17,7 @@ namespace holdfast::nl {
 std::optional<Link> parse_link(const nlmsghdr* message);
 std::optional<Address> parse_address(const nlmsghdr* message);
 std::optional<Route> parse_route(const nlmsghdr* message);
+std::optional<Rule> parse_rule(const nlmsghdr* message);
 std::optional<Neighbour> parse_neighbour(const nlmsghdr* message);
 std::optional<FdbEntry> parse_fdb(const nlmsghdr* message);
 

@@ -2,11 +2,13 @@
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <string>
 #include <utility>
 
+#include "common/netlink/parse.h"
 #include "common/netlink/wire.h"
 
 namespace holdfast::nl {
@@ -34,12 +36,14 @@ Request rule_request(int type, int flags, std::string_view verb, const Rule& rul
   return {std::string(verb) + " rule " + std::to_string(rule.priority), std::move(writer).take()};
 }
 
-std::optional<Rule> parse_rule(const nlmsghdr* message, IpFamily family) {
+}  // namespace
+
+std::optional<Rule> parse_rule(const nlmsghdr* message) {
   const auto* header = header_of<fib_rule_hdr>(message);
-  if (header == nullptr || header->family != address_family(family)) return std::nullopt;
+  if (header == nullptr || (header->family != AF_INET && header->family != AF_INET6)) return std::nullopt;
   const Attributes attributes(message, sizeof *header);
   Rule rule;
-  rule.family = family;
+  rule.family = header->family == AF_INET ? IpFamily::kV4 : IpFamily::kV6;
   rule.priority = attributes.u32(FRA_PRIORITY).value_or(0);
   if (const auto src = attributes.address(FRA_SRC)) rule.src = to_cidr(*src, header->src_len);
   if (const auto dst = attributes.address(FRA_DST)) rule.dst = to_cidr(*dst, header->dst_len);
@@ -54,15 +58,13 @@ std::optional<Rule> parse_rule(const nlmsghdr* message, IpFamily family) {
   return rule;
 }
 
-}  // namespace
-
 Result<std::vector<Rule>> list_rules(Socket& socket, IpFamily family) {
   fib_rule_hdr header{};
   header.family = static_cast<std::uint8_t>(address_family(family));
   Writer writer(RTM_GETRULE, 0, header);
   // A kernel without the family has no rules of it.
   return collect<Rule>(socket, Request("list rules", std::move(writer).take()).tolerating(EAFNOSUPPORT),
-                       [family](const nlmsghdr* message) { return parse_rule(message, family); });
+                       [](const nlmsghdr* message) { return parse_rule(message); });
 }
 
 Request put_rule(const Rule& rule) {

@@ -50,6 +50,8 @@ HelperMetrics::HelperMetrics(Metrics& metrics)
           metrics.gauge("egw_helper_refused_packets",
                         "First packets of connections from the cloud to this node, dropped since the rules "
                         "were put.")),
+      passed_over(metrics.gauge("egw_helper_routes_passed_over",
+                                "Routes of others for all or a part of a range, which count for nothing.")),
       ranges(metrics.gauge("egw_helper_ranges", "Blocks of addresses that are routed to a gateway.")),
       ready(metrics.gauge("egw_helper_ready", "Whether the node is ready.")) {}
 
@@ -118,7 +120,8 @@ Status Agent::start(GatewaySource& source) {
 }
 
 Status Agent::watch_kernel() {
-  HOLDFAST_TRY(nl::Monitor monitor, nl::Monitor::open({.links = true, .addresses = true, .routes = true}));
+  HOLDFAST_TRY(nl::Monitor monitor,
+               nl::Monitor::open({.links = true, .addresses = true, .routes = true, .rules = true}));
   monitor_ = std::move(monitor);
   HOLDFAST_TRY(monitor_events_,
                tools_.loop.watch(monitor_->fd(), {.readable = true}, [this](Readiness) { kernel_told(); }));

@@ -38,6 +38,7 @@ struct HelperMetrics {
   Counter& rules_mended;
   Counter& resyncs;
   Gauge& refused;
+  Gauge& passed_over;
   Gauge& ranges;
   Gauge& ready;
 };
@@ -110,6 +111,7 @@ class Agent final : public GatewayConsumer {
   void watch_gateways(const NodeFacts& facts);
   void look_at_choice(const NodeFacts& facts);
   void show_choice(const Choice& before);
+  void show_ranges(const RoutedRanges& routed);
   void put_file(const std::vector<Cidr>& ranges);
   void put_settings(bool has_gateway);
   void want_rules(const NodeFacts& facts, const std::vector<Cidr>& ranges, const NextHops& local);

@@ -17,6 +17,12 @@ bool is_same_session(const LivenessTarget& a, const LivenessTarget& b) {
 
 std::string shown(const std::string& gateway) { return gateway.empty() ? "none" : gateway; }
 
+std::string fault_of(const nl::Route& passed_over) {
+  std::string out = "somebody's route to " + passed_over.dst.to_string();
+  if (passed_over.gateway) out += " via " + passed_over.gateway->to_string();
+  return out + " is passed over; take it away, or tell --exempt=" + passed_over.dst.to_string();
+}
+
 }  // namespace
 
 Status Agent::put_all_right() {
@@ -39,11 +45,19 @@ Status Agent::put_all_right() {
   closed_ = true;
   put_settings(!local.empty());
   want_rules(facts_, routed.ranges, local);
-  std::string faults;
-  for (const std::string& fault : routed.faults) faults += (faults.empty() ? "" : "; ") + fault;
-  tools_.health.set(kRangesClear, faults);
-  tools_.metrics.ranges.set(static_cast<double>(routed.ranges.size()));
+  show_ranges(routed);
   return done;
+}
+
+void Agent::show_ranges(const RoutedRanges& routed) {
+  std::vector<std::string> faults = routed.faults;
+  const std::vector<nl::Route> passed_over = routes_passed_over(routed.ranges, facts_);
+  for (const nl::Route& route : passed_over) faults.push_back(fault_of(route));
+  std::string text;
+  for (const std::string& fault : faults) text += (text.empty() ? "" : "; ") + fault;
+  tools_.health.set(kRangesClear, text);
+  tools_.metrics.passed_over.set(static_cast<double>(passed_over.size()));
+  tools_.metrics.ranges.set(static_cast<double>(routed.ranges.size()));
 }
 
 Status Agent::put_routes(const RoutesWanted& wanted, const NodeFacts& facts) {

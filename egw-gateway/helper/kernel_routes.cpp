@@ -29,9 +29,11 @@ struct Concern {
 
   bool operator()(const nl::RouteEvent& event) const {
     const nl::Route& route = event.route;
-    if (route.table == kTransitTable || route.protocol == kRouteProtocol) return true;
+    const bool in_own_table = route.table == kTransitTable || route.table == kRangesTable;
+    if (in_own_table || route.protocol == kRouteProtocol) return true;
     return route.table == nl::kMainTable && leads_to(route.dst, gateways);
   }
+  bool operator()(const nl::RuleEvent& event) const { return event.rule.protocol == kRouteProtocol; }
   bool operator()(const nl::LinkEvent& event) const {
     if (!is_named(event.link.name, names)) return false;
     return event.gone || facts.link(event.link.name) != event.link.index;
@@ -54,9 +56,10 @@ Result<NodeFacts> read_facts(nl::Socket& socket, const LinkNames& names) {
     if (link) out.links[name] = link->index;
   }
   HOLDFAST_TRY(out.addresses, nl::list_addresses(socket));
-  HOLDFAST_TRY(out.routes, nl::list_routes(socket, {.table = nl::kMainTable}));
-  HOLDFAST_TRY(const std::vector<nl::Route> transit, nl::list_routes(socket, {.table = kTransitTable}));
-  out.routes.insert(out.routes.end(), transit.begin(), transit.end());
+  for (const std::uint32_t table : {nl::kMainTable, kTransitTable, kRangesTable}) {
+    HOLDFAST_TRY(const std::vector<nl::Route> routes, nl::list_routes(socket, {.table = table}));
+    out.routes.insert(out.routes.end(), routes.begin(), routes.end());
+  }
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
     HOLDFAST_TRY(const std::vector<nl::Rule> rules, nl::list_rules(socket, family));
     std::ranges::copy_if(rules, std::back_inserter(out.rules),

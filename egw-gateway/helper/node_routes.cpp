@@ -1,6 +1,7 @@
 #include "egw-gateway/helper/node_routes.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -50,6 +51,15 @@ nl::Rule transit_rule(IpFamily family, const LinkNames& names) {
   out.priority = kTransitRulePriority;
   out.iif = names.overlay_of(family);
   out.table = kTransitTable;
+  out.protocol = kRouteProtocol;
+  return out;
+}
+
+nl::Rule ranges_rule(IpFamily family) {
+  nl::Rule out;
+  out.family = family;
+  out.priority = kRangesRulePriority;
+  out.table = kRangesTable;
   out.protocol = kRouteProtocol;
   return out;
 }
@@ -104,13 +114,22 @@ NextHops ways_to(const Gateway& gateway, const NodeFacts& facts, const LinkNames
 
 std::vector<Exemption> own_networks(const NodeFacts& facts, const LinkNames& names) {
   const int ours[] = {facts.link(names.overlay), facts.link(names.overlay_v6), facts.link(names.bridge)};
-  std::vector<Exemption> out;
+  const auto is_ours = [&](int ifindex) { return std::ranges::find(ours, ifindex) != std::end(ours); };
+  std::set<Cidr> networks;
   for (const nl::Route& route : facts.routes) {
     const bool connected = route.table == nl::kMainTable && route.protocol == kKernelProtocol &&
                            route.type == nl::RouteType::kUnicast && !route.gateway && route.dst.prefix() != 0;
-    if (connected && std::ranges::find(ours, route.ifindex) == std::end(ours)) {
-      out.push_back({.range = route.dst, .what = "a network of this node", .yields = true});
-    }
+    if (connected && !is_ours(route.ifindex)) networks.insert(route.dst.network());
+  }
+  // some DHCP clients write the route themselves
+  for (const nl::Address& address : facts.addresses) {
+    const unsigned prefix = address.cidr.prefix();
+    const bool network = prefix != 0 && prefix != address.cidr.address().bits();
+    if (network && !is_ours(address.ifindex)) networks.insert(address.cidr.network());
+  }
+  std::vector<Exemption> out;
+  for (const Cidr& network : networks) {
+    out.push_back({.range = network, .what = "a network of this node", .yields = true});
   }
   return out;
 }
@@ -128,6 +147,21 @@ std::vector<Exemption> node_exemptions(const EdgeGateway& gateway, const std::ve
   return out;
 }
 
+std::vector<nl::Route> routes_passed_over(const std::vector<Cidr>& ranges, const NodeFacts& facts) {
+  std::vector<nl::Route> out;
+  for (const nl::Route& route : facts.routes) {
+    if (route.table != nl::kMainTable || is_ours(route)) continue;
+    const bool within =
+        std::ranges::any_of(ranges, [&](const Cidr& range) { return range.contains(route.dst); });
+    if (within) out.push_back(route);
+  }
+  return out;
+}
+
+bool ranges_come_first(const NodeFacts& facts, IpFamily family) {
+  return std::ranges::find(facts.rules, ranges_rule(family)) != facts.rules.end();
+}
+
 NextHops local_ways(const std::vector<Gateway>& gateways, const NodeFacts& facts, const LinkNames& names) {
   for (const Gateway& one : gateways) {
     NextHops ways = ways_to(one, facts, names);
@@ -140,7 +174,9 @@ NextHops local_ways(const std::vector<Gateway>& gateways, const NodeFacts& facts
 RoutesWanted routes_wanted(const std::vector<Cidr>& ranges, const NextHops& active, const NextHops& local,
                            const LinkNames& names) {
   RoutesWanted out;
-  for (const Cidr& range : ranges) out.routes.push_back(unreachable(range, nl::kMainTable));
+  for (const std::uint32_t table : {kRangesTable, nl::kMainTable}) {
+    for (const Cidr& range : ranges) out.routes.push_back(unreachable(range, table));
+  }
   for (const Cidr& range : ranges) {
     const NextHop* here = find(local, range.family());
     out.routes.push_back(here == nullptr ? unreachable(range, kTransitTable)
@@ -148,12 +184,14 @@ RoutesWanted routes_wanted(const std::vector<Cidr>& ranges, const NextHops& acti
   }
   for (const Cidr& range : ranges) {
     const NextHop* hop = find(active, range.family());
-    if (hop != nullptr) out.routes.push_back(route_by(range, *hop, nl::kMainTable));
+    if (hop != nullptr) out.routes.push_back(route_by(range, *hop, kRangesTable));
   }
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
     const bool used =
         std::ranges::any_of(ranges, [&](const Cidr& range) { return range.family() == family; });
-    if (used) out.rules.push_back(transit_rule(family, names));
+    if (!used) continue;
+    out.rules.push_back(transit_rule(family, names));
+    out.rules.push_back(ranges_rule(family));
   }
   return out;
 }
@@ -187,15 +225,18 @@ RouteChanges plan_routes(const RoutesWanted& wanted, const NodeFacts& facts) {
 
 std::string gateway_in_use(const std::vector<Gateway>& gateways, const NodeFacts& facts,
                            const LinkNames& names) {
-  for (const Gateway& gateway : gateways) {
-    const NextHops ways = ways_to(gateway, facts, names);
-    for (const auto& way : ways) {
-      const nl::Route by_it = route_by(Cidr{}, way.second, nl::kMainTable);
-      const bool in_use = std::ranges::any_of(facts.routes, [&](const nl::Route& route) {
-        return is_ours(route) && route.table == nl::kMainTable && route.dst.family() == way.first &&
-               does_the_same(route, by_it);
-      });
-      if (in_use) return gateway.name;
+  // in main where an earlier version put them
+  for (const std::uint32_t table : {kRangesTable, nl::kMainTable}) {
+    for (const Gateway& gateway : gateways) {
+      const NextHops ways = ways_to(gateway, facts, names);
+      for (const auto& way : ways) {
+        const nl::Route by_it = route_by(Cidr{}, way.second, table);
+        const bool in_use = std::ranges::any_of(facts.routes, [&](const nl::Route& route) {
+          return is_ours(route) && route.table == table && route.dst.family() == way.first &&
+                 does_the_same(route, by_it);
+        });
+        if (in_use) return gateway.name;
+      }
     }
   }
   return "";

@@ -14,16 +14,17 @@
 
 /// The routes by which a node's packets find a gateway:
 ///
-///     table main      RANGE via OVERLAY ADDRESS OF ITS NODE dev flannel.1 onlink metric 37     the live
-///     gateway,
-///                     RANGE via ITS POD ADDRESS dev cni0 metric 37                             when it is
-///                     here unreachable RANGE metric 1000000                                         always
-///     rule            iif flannel.1 lookup 20157       what other nodes send
-///     table 20157     RANGE via POD ADDRESS dev cni0 metric 37           goes to the gateway on this node,
-///                     unreachable RANGE metric 1000000                   or nowhere: never out by flannel.1
-///                     again
+///     rule 10157    iif flannel.1 lookup 20157     what other nodes send
+///     table 20157   RANGE via POD ADDRESS dev cni0 metric 37     to the gateway on this node, or nowhere:
+///                   unreachable RANGE metric 1000000             never out by flannel.1 again
+///     rule 10158    lookup 20158                   all else
+///     table 20158   RANGE via OVERLAY ADDRESS OF ITS NODE dev flannel.1 onlink metric 37    the live gateway,
+///                   RANGE via ITS POD ADDRESS dev cni0 metric 37                            when it is here
+///                   unreachable RANGE metric 1000000                                        always
+///     table main    unreachable RANGE metric 1000000         should somebody take the second rule away
 ///
-/// All bear kRouteProtocol.
+/// The rules come before the table main, so that no route there counts, whoever wrote it; what is exempt has
+/// no route in the tables above, and is found in main. All bear kRouteProtocol.
 namespace holdfast::gateway {
 
 /// Links of flanneld and of the CNI plugin.
@@ -41,7 +42,7 @@ struct LinkNames {
 struct NodeFacts {
   std::map<std::string, int> links{};    ///< indices of those of LinkNames that are there
   std::vector<nl::Address> addresses{};  ///< of all links
-  std::vector<nl::Route> routes{};       ///< of the tables main and kTransitTable
+  std::vector<nl::Route> routes{};       ///< of the tables main, kTransitTable and kRangesTable
   std::vector<nl::Rule> rules{};         ///< that bear kRouteProtocol
 
   /// 0 when it is not there.
@@ -69,8 +70,9 @@ using NextHops = std::map<IpFamily, NextHop>;
 /// To each of its pod addresses.
 [[nodiscard]] NextHops ways_to(const Gateway& gateway, const NodeFacts& facts, const LinkNames& names);
 
-/// The networks of the node's own links: parts of ranges that stay the node's. Who names them is the site's
-/// DHCP server, so they yield: no network may hold a whole range, and open it.
+/// The networks of the node's own links, by their addresses and by the kernel's routes: parts of ranges that
+/// stay the node's. Who names them is the site's DHCP server, so they yield: no network may hold a whole
+/// range, and open it.
 [[nodiscard]] std::vector<Exemption> own_networks(const NodeFacts& facts, const LinkNames& names);
 
 /// All that stays off the gateways on this node: of every node, and `exempt`, API servers and own_networks().
@@ -78,6 +80,13 @@ using NextHops = std::map<IpFamily, NextHop>;
                                                      const std::vector<Cidr>& exempt,
                                                      const std::vector<IpAddress>& servers,
                                                      const NodeFacts& facts, const LinkNames& names);
+/// Routes of others in the table main for all or a part of one of `ranges`, which count for nothing. They are
+/// somebody's mistake, or somebody's try to have packets for the VPC sent to him.
+[[nodiscard]] std::vector<nl::Route> routes_passed_over(const std::vector<Cidr>& ranges,
+                                                        const NodeFacts& facts);
+/// Whether packets of a family look into kRangesTable before they look into main.
+[[nodiscard]] bool ranges_come_first(const NodeFacts& facts, IpFamily family);
+
 /// To the gateway whose pod is on this node; empty: there is none.
 [[nodiscard]] NextHops local_ways(const std::vector<Gateway>& gateways, const NodeFacts& facts,
                                   const LinkNames& names);
@@ -104,7 +113,7 @@ struct RouteChanges {
     return puts.empty() && rule_puts.empty() && rule_drops.empty() && drops.empty();
   }
 };
-/// From what is there to what is wanted. Touches only what bears kRouteProtocol. Pure.
+/// From what is there to what is wanted. Touches only what bears kRouteProtocol, wherever it was put. Pure.
 [[nodiscard]] RouteChanges plan_routes(const RoutesWanted& wanted, const NodeFacts& facts);
 
 /// The name of the gateway to which routes of ours lead; empty: none. For a program that begins anew.

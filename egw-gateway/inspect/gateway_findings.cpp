@@ -18,6 +18,14 @@ bool needed(const std::string& type) {
   return std::ranges::any_of(kNeededByHelper, [&](const Concern& one) { return one.name == type; });
 }
 
+/// What is missing with a rule of ours, and what comes of it.
+std::string lack_of(const nl::Rule& rule) {
+  const std::string what = "the kernel lacks the rule to table " + std::to_string(rule.table) + ": ";
+  if (rule.table == kTransitTable)
+    return what + "what other nodes send to the gateway here may leave by the overlay again";
+  return what + "no packet finds a gateway, and routes of others count";
+}
+
 class Findings {
  public:
   explicit Findings(const GatewayReport& report) : report_(report) {}
@@ -86,9 +94,7 @@ void Findings::look_at_routes() {
   if (!lacking.empty()) {
     add(Verdict::kWrong, what, "the kernel lacks " + lacking);
   } else if (!report_.changes.rule_puts.empty()) {
-    add(Verdict::kWrong, what,
-        "the kernel lacks the rule to table " + std::to_string(kTransitTable) +
-            ": what other nodes send to the gateway here may leave by the overlay again");
+    add(Verdict::kWrong, what, lack_of(report_.changes.rule_puts.front()));
   } else if (report_.active.empty() && !report_.routed.ranges.empty()) {
     add(Verdict::kWrong, what, "no gateway is in use: the ranges are unreachable");
   } else {
@@ -97,18 +103,15 @@ void Findings::look_at_routes() {
   look_at_foreign_routes();
 }
 
-/// Those by which a part of a range leaves the node though nothing exempts it.
+/// Those by which a part of a range would leave the node though nothing exempts it.
 void Findings::look_at_foreign_routes() {
-  for (const nl::Route& route : report_.facts.routes) {
-    if (route.table != nl::kMainTable || route.protocol == kRouteProtocol) continue;
-    const bool takes_part = std::ranges::any_of(report_.routed.ranges, [&](const Cidr& range) {
-      if (!range.contains(route.dst)) return false;
-      return route.dst.prefix() > range.prefix() || route.priority < kGatewayMetric;
-    });
-    if (takes_part) {
-      add(Verdict::kWrong, "routes to gateways",
-          route_text(route, report_.link_names) +
-              " is not egw-helper's and wins: packets leave by it, in clear");
+  for (const nl::Route& route : routes_passed_over(report_.routed.ranges, report_.facts)) {
+    const std::string text = route_text(route, report_.link_names) + " is not egw-helper's";
+    if (ranges_come_first(report_.facts, route.dst.family())) {
+      add(Verdict::kDoubtful, "routes to gateways",
+          text + ", and is passed over; take it away, or tell --exempt=" + route.dst.to_string());
+    } else {
+      add(Verdict::kWrong, "routes to gateways", text + ", and may win: packets leave by it, in clear");
     }
   }
 }

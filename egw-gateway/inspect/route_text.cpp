@@ -13,6 +13,7 @@ std::string route_text(const nl::Route& route, const std::map<int, std::string>&
   if (route.type == nl::RouteType::kUnicast && link != link_names.end()) out += " dev " + link->second;
   if (route.onlink) out += " onlink";
   if (route.priority != 0) out += " metric " + std::to_string(route.priority);
+  if (route.table != nl::kMainTable) out += " table " + std::to_string(route.table);
   return out;
 }
 

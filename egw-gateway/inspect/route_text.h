@@ -9,7 +9,8 @@
 
 namespace holdfast::gateway {
 
-/// As ip-route(8) shows it: "172.16.0.0/12 via 10.244.1.0 dev flannel.1 onlink metric 37".
+/// As ip-route(8) shows it: "172.16.0.0/12 via 10.244.1.0 dev flannel.1 onlink metric 37 table 20158"; the
+/// table main is not named.
 [[nodiscard]] std::string route_text(const nl::Route& route, const std::map<int, std::string>& link_names);
 
 /// "10.0.0.0/8, 172.16.0.0/12"; "none" for none.

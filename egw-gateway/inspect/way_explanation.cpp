@@ -34,6 +34,9 @@ class Way {
       : report_(report), pool_(pool), address_(address) {
     std::ranges::copy_if(report.facts.routes, std::back_inserter(main_),
                          [](const nl::Route& route) { return route.table == nl::kMainTable; });
+    if (!ranges_come_first(report.facts, address.family())) return;
+    std::ranges::copy_if(report.facts.routes, std::back_inserter(ranges_),
+                         [](const nl::Route& route) { return route.table == kRangesTable; });
   }
 
   Explanation run() {
@@ -71,13 +74,18 @@ class Way {
   void tunnels(const Gateway& one);
   void cloud();
   /// Rules of others that lead to another table than main are not read.
-  [[nodiscard]] const nl::Route* kernel_route() const { return nl::best_route(main_, address_); }
+  [[nodiscard]] const nl::Route* kernel_route() const {
+    const nl::Route* first = nl::best_route(ranges_, address_);
+    return first != nullptr ? first : nl::best_route(main_, address_);
+  }
+  void lacks(const Cidr& range);
   [[nodiscard]] std::string state_of(const Gateway& one) const;
 
   const GatewayReport& report_;
   const EdgeGateway& pool_;
   const IpAddress& address_;
   std::vector<nl::Route> main_;
+  std::vector<nl::Route> ranges_;  // that are looked at before
   Explanation out_;
 };
 
@@ -112,17 +120,28 @@ void Way::this_node(const Cidr& range) {
     wrong("this route is not egw-helper's (protocol " + std::to_string(route->protocol) +
           "), and is preferred to its own: packets leave by it, in clear; remove it");
   }
-  for (const nl::Route& put : report_.changes.puts) {
-    if (put.table == nl::kMainTable && put.dst == range) {
-      wrong("the kernel lacks " + route_text(put, report_.link_names) +
-            "; egw-helper puts it when it runs and is not hindered");
-    }
-  }
+  lacks(range);
   if (ours && route->type == nl::RouteType::kUnicast && report_.active.empty()) {
     wrong("it leads to no gateway of the pool; egw-helper puts it right when it runs");
   }
   const bool closed = ours && route->type == nl::RouteType::kUnreachable;
   if (closed) wrong("no gateway is in use, so the sender is told at once that there is no way");
+}
+
+void Way::lacks(const Cidr& range) {
+  const std::string cure = "; egw-helper puts it when it runs and is not hindered";
+  for (const nl::Route& put : report_.changes.puts) {
+    if (put.table != kTransitTable && put.dst == range)
+      wrong("the kernel lacks " + route_text(put, report_.link_names) + cure);
+  }
+  for (const nl::Rule& put : report_.changes.rule_puts) {
+    if (put.table == kRangesTable && put.family == range.family())
+      wrong("the kernel lacks the rule to table " + std::to_string(put.table) + cure);
+  }
+  for (const nl::Route& route : routes_passed_over({range}, report_.facts)) {
+    if (route.dst.contains(address_) && ranges_come_first(report_.facts, range.family()))
+      line("    ", "passed over: " + route_text(route, report_.link_names) + ", which is not egw-helper's");
+  }
 }
 
 void Way::helper() {

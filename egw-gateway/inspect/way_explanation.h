@@ -10,7 +10,7 @@ namespace holdfast::gateway {
 /// what is broken there:
 ///
 ///     172.16.0.5: in 172.16.0.0/12 of the VPC, which pool hangzhou reaches by its gateways
-///       this node: 172.16.0.0/12 via 10.244.1.0 dev flannel.1 onlink metric 37, to gateway a
+///       this node: 172.16.0.0/12 via 10.244.1.0 dev flannel.1 onlink metric 37 table 20158, to gateway a
 ///       gateway a: pod 10.244.1.7 on node1, by the overlay; is up
 ///       tunnel a - one: to 203.0.113.9 port 51821; answers, last handshake 12 s ago
 ///       the VPC: ...

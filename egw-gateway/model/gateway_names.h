@@ -38,14 +38,19 @@ inline constexpr std::uint16_t kBfdMultihopPort = 4784;
 inline constexpr std::uint8_t kRouteProtocol = 157;
 /// What the routes to the other ends of tunnels bear.
 inline constexpr std::uint8_t kTunnelProtocol = 159;
-/// Of the route to the live gateway: before whatever DHCP clients and network managers write.
+/// Of the route to the live gateway.
 inline constexpr std::uint32_t kGatewayMetric = 37;
-/// Of the route that answers when no gateway is alive: behind everything else of the same range.
+/// Of the route that answers when no gateway is alive: behind the route to one.
 inline constexpr std::uint32_t kUnreachableMetric = 1'000'000;
 /// Where packets look that came by the overlay: the gateway on this node, or nowhere.
 inline constexpr std::uint32_t kTransitTable = 20157;
 /// Of the rule that leads there: behind the table local, before main.
 inline constexpr std::uint32_t kTransitRulePriority = 10157;
+/// Where a node has its ranges: in the table main the routes of DHCP clients, network managers and
+/// administrators would win, by a lower metric or a longer prefix.
+inline constexpr std::uint32_t kRangesTable = 20158;
+/// Of the rule that leads there: behind kTransitRulePriority, before main.
+inline constexpr std::uint32_t kRangesRulePriority = 10158;
 
 /// How soon a dead gateway is found dead, unless the pool says otherwise: 3 x 100 ms.
 inline constexpr std::chrono::milliseconds kLivenessInterval{100};

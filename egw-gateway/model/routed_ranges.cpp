@@ -112,7 +112,7 @@ RoutedRanges routed_ranges(const EdgeGateway& gateway, const std::vector<Exempti
     }
     if (!met.empty()) {
       out.faults.push_back(range.to_string() + " overlaps " + join(met) +
-                           (parts.empty() ? ": not routed" : ""));
+                           (parts.empty() ? ": not routed" : ", which stays on the node's own routes"));
     }
     out.ranges.insert(out.ranges.end(), parts.begin(), parts.end());
   }

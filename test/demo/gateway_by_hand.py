@@ -66,8 +66,9 @@ class Tunnel:
         node, world = self._node, self._world
         vpc = (gateway_site.VPC, "metric", METRIC)
         beside = ("via", self._address, "dev", "cni0")
-        return [(node, (*vpc, *beside)), (node, (*vpc, *beside, "table", "20157")),
-                (world.nodes[2], (*vpc, "via", f"10.244.{node.number}.0", "dev", "flannel.1", "onlink")),
+        ranges = ("table", gateway_site.RANGES_TABLE)
+        return [(node, (*vpc, *beside, *ranges)), (node, (*vpc, *beside, "table", "20157")),
+                (world.nodes[2], (*vpc, "via", f"10.244.{node.number}.0", "dev", "flannel.1", "onlink", *ranges)),
                 (world.router, (gateway_site.PODS, "metric", METRIC, "via", ACCESS_INSIDE))]
 
     @contextlib.contextmanager

@@ -22,6 +22,7 @@ from edge_site import BINARIES, COMMAND_SECONDS, ROOT, run
 POOL = "hangzhou"
 PODS, PODS6 = "10.244.0.0/16", "fd00:244::/48"
 VPC, VPC6 = "172.16.0.0/16", "fd00:172::/48"
+RANGES_TABLE = "20158"  # of egw-helper: where a node looks before main
 CLOUD_PODS, CLOUD_PODS6 = "10.200.0.0/16", "fd00:200::/48"
 HOST, HOST6 = "172.16.1.5", "fd00:172:0:1::5"
 CLOUD_POD, CLOUD_POD6 = "10.200.0.5", "fd00:200::5"
@@ -143,7 +144,10 @@ class GatewayNode(edge_site.Node):
         return ways[0] if ways[0] == ways[-1] else ""
 
     def _way(self, network, ranges):
-        way = self.run("ip", "-6" if ":" in network else "-4", "route", "show", network, "metric", "37")
+        try:
+            way = self.run("ip", "-6" if ":" in network else "-4", "route", "show", "table", RANGES_TABLE, network, "metric", "37")
+        except RuntimeError:  # there is no such table before its first route
+            return ""
         return next((name for name, range_ in ranges.items() if f"via {range_}" in way), "")
 
     def pod_range(self):

@@ -38,7 +38,8 @@ Link make_veth(Socket& socket) {
 
 TEST_CASE_METHOD(RouteKernel, "A monitor tells what came and what went", "[netlink]") {
   Monitor monitor =
-      Monitor::open({.links = true, .addresses = true, .routes = true, .neighbours = true}).value();
+      Monitor::open({.links = true, .addresses = true, .routes = true, .rules = true, .neighbours = true})
+          .value();
   CHECK_FALSE(readable(monitor));
   CHECK(monitor.read()->empty());
 
@@ -47,8 +48,14 @@ TEST_CASE_METHOD(RouteKernel, "A monitor tells what came and what went", "[netli
   route.dst = cidr("10.42.0.0/16");
   route.ifindex = link;
   const Neighbour neighbour{link, IpAddress::parse("10.244.0.9").value(), MacAddress({2, 0, 0, 0, 0, 9})};
+  const Rule rule{.priority = 10042, .table = 42, .protocol = 157};
+  const Rule rule6{.family = IpFamily::kV6, .priority = 10042, .table = 42, .protocol = 157};
   Request changes[] = {put_address(link, cidr("10.0.0.1/24")),
                        put_route(route),
+                       put_rule(rule),
+                       put_rule(rule6),
+                       drop_rule(rule),
+                       drop_rule(rule6),
                        put_neighbour(neighbour),
                        drop_neighbour(neighbour),
                        drop_route(route),
@@ -67,6 +74,8 @@ TEST_CASE_METHOD(RouteKernel, "A monitor tells what came and what went", "[netli
     }));
     CHECK(any<RouteEvent>(events,
                           [&](const RouteEvent& e) { return e.route.dst == route.dst && e.gone == gone; }));
+    CHECK(any<RuleEvent>(events, [&](const RuleEvent& e) { return e.rule == rule && e.gone == gone; }));
+    CHECK(any<RuleEvent>(events, [&](const RuleEvent& e) { return e.rule == rule6 && e.gone == gone; }));
   }
   CHECK(any<NeighbourEvent>(events,
                             [&](const NeighbourEvent& e) { return e.neighbour == neighbour && !e.gone; }));

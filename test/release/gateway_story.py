@@ -138,7 +138,7 @@ def lose_both(world):
     node.helper.kill()
     node.start_helper()
     world.wait_until(lambda: helper_page(node), "egw-helper does not answer")
-    if node.sends_to() or "unreachable" not in node.run("ip", "route", "show", gateway_site.VPC):
+    if node.sends_to() or "unreachable" not in node.run("ip", "route", "show", "table", gateway_site.RANGES_TABLE):
         raise RuntimeError(f"with both gateways dead edge-3 sends to {node.sends_to()}, or not nowhere")
     for name in gateway_site.GATEWAYS:
         world.node_of(name).start_core()
@@ -149,7 +149,8 @@ def lose_both(world):
 def forward_by_both(world):
     """There by gateway b, back by gateway a: no conntrack sees both directions."""
     node, b = world.nodes[2], world.node_of("b")
-    way = ("route", "replace", gateway_site.VPC, "metric", "5", "via", f"10.244.{b.number}.0", "dev", "flannel.1", "onlink")
+    way = ("route", "replace", gateway_site.VPC, "metric", "5", "via", f"10.244.{b.number}.0", "dev", "flannel.1", "onlink",
+           "table", gateway_site.RANGES_TABLE)
     stream = gateway_site.Stream(world)
     time.sleep(gateway_faults.BEFORE_SECONDS)
     node.run("ip", *way)

@@ -68,7 +68,7 @@ class Host {
   void boot() {
     kernel_ = std::make_unique<Machine>();
     static_cast<void>(
-        kernel_->run("ip link add up0 type dummy && ip addr add 192.168.1.2/24 dev up0 && "
+        kernel_->run("ip link add up0 type bridge && ip addr add 192.168.1.2/24 dev up0 && "
                      "ip link set up0 up && ip route add default via 192.168.1.1 && "
                      "ip addr add fd00:1::2/64 dev up0 nodad && "
                      "ip -6 route add default via fd00:1::1"));

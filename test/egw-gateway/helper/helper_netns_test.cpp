@@ -212,8 +212,8 @@ TEST_CASE_METHOD(GatewayScene,
     helper(3).stop(SIGKILL);
     // what a reboot leaves: routes, rules, and /run are gone
     static_cast<void>(
-        node(3).run("ip route flush proto 157; ip route flush table 20157; ip -6 route flush proto 157; "
-                    "ip -6 route flush table 20157; ip rule del pref 10157; ip -6 rule del pref 10157; "
+        node(3).run("for f in -4 -6; do ip $f route flush proto 157; for t in 7 8; do "
+                    "ip $f route flush table 2015$t; ip $f rule del pref 1015$t; done; done; "
                     "nft delete table ip egw-ipv4; nft delete table ip6 egw-ipv6"));
     std::filesystem::remove_all(node(3).path("run/no-masq.d"));
   };
@@ -300,7 +300,7 @@ TEST_CASE_METHOD(GatewayScene, "The API server of a kubeconfig stays on the node
   until([&] { return node(3).can("grep -q 172.16.9.9 " + node(3).path("egw/helper.json").native()); },
         kPatience);
   helper(3).stop(SIGKILL);
-  static_cast<void>(node(3).run("ip route flush proto 157; ip -6 route flush proto 157"));
+  static_cast<void>(node(3).run("for f in -4 -6; do ip $f route flush table all proto 157; done"));
   helper(3).start(node(3).netns(),
                   {EGW_HELPER_PROGRAM, "--once", "--state-dir=" + node(3).path("egw").native()},
                   node(3).path("helper.log"));
@@ -317,14 +317,18 @@ TEST_CASE_METHOD(GatewayScene, "Routes and rules that somebody takes away are pu
     const char* look;
   };
   const Damage damages[] = {
-      {"route to the gateway", "ip route del 172.16.0.0/16 metric 37",
-       "ip route show 172.16.0.0/16 metric 37 | grep -q via"},
-      {"unreachable route", "ip route del unreachable 172.16.0.0/16 metric 1000000",
+      {"route to the gateway", "ip route del 172.16.0.0/16 metric 37 table 20158",
+       "ip route show table 20158 172.16.0.0/16 metric 37 | grep -q via"},
+      {"unreachable route", "ip route del unreachable 172.16.0.0/16 metric 1000000 table 20158",
+       "ip route show table 20158 172.16.0.0/16 | grep -q unreachable"},
+      {"unreachable route in main", "ip route del unreachable 172.16.0.0/16 metric 1000000",
        "ip route show 172.16.0.0/16 | grep -q unreachable"},
       {"all of a table", "ip route flush table 20157", "ip route show table 20157 | grep -q 172.16"},
-      {"IPv6 route", "ip -6 route del fd00:20::/48 metric 37",
-       "ip -6 route show fd00:20::/48 metric 37 | grep -q via"},
-      {"rule", "ip rule del pref 10157", "ip rule show pref 10157 | grep -q 20157"},
+      {"IPv6 route", "ip -6 route del fd00:20::/48 metric 37 table 20158",
+       "ip -6 route show table 20158 fd00:20::/48 metric 37 | grep -q via"},
+      {"rule for the overlay", "ip rule del pref 10157", "ip rule show pref 10157 | grep -q 20157"},
+      {"rule", "ip rule del pref 10158", "ip rule show pref 10158 | grep -q 20158"},
+      {"IPv6 rule", "ip -6 rule del pref 10158", "ip -6 rule show pref 10158 | grep -q 20158"},
       {"packet filter", "nft delete table ip egw-ipv4", "nft list ruleset 2>/dev/null | grep -q egw-ipv4"}};
   for (const Damage& damage : damages) {
     DYNAMIC_SECTION(damage.what) {
@@ -334,6 +338,36 @@ TEST_CASE_METHOD(GatewayScene, "Routes and rules that somebody takes away are pu
       CHECK(reaches());
     }
   }
+}
+
+TEST_CASE_METHOD(GatewayScene, "A route that somebody else writes for a range is passed over, and told",
+                 "[gateway]") {
+  start_all();
+  const auto is_told = [&] {
+    return page(3, "/readyz?verbose").find("[-]RangesClear") != std::string::npos &&
+           metric(3, "egw_helper_routes_passed_over") == 3;
+  };
+  // as DHCP clients write them: of metric 0, for all and for halves; and a router's word for IPv6
+  static_cast<void>(node(3).run(
+      "ip route add 172.16.0.0/16 via 192.168.77.1 && ip route add 172.16.0.0/17 via 192.168.77.1 && "
+      "ip addr add fd00:77::3/64 dev eth0 nodad && "
+      "ip -6 route add fd00:20::/49 via fd00:77::1 dev eth0 metric 1"));
+  until(is_told, kPatience);
+  CHECK(reaches());
+  CHECK_THAT(
+      page(3, "/readyz?verbose"),
+      Catch::Contains("172.16.0.0/17 via 192.168.77.1 is passed over; take it away, or tell --exempt"));
+  CHECK_THAT(node(3).run("ip route get fd00:20::1"), Catch::Contains("dev flannel-v6.1"));
+  core('a').stop(SIGKILL);
+  core('b').stop(SIGKILL);
+  until([&] { return !routes_to(3, 'a') && !routes_to(3, 'b'); }, kPatience);
+  CHECK_THAT(pod.run("ping -c 3 -i 0.1 -W 1 172.16.0.1 || true"), Catch::Contains("Unreachable"));
+  CHECK_THAT(node(3).run("ip route get fd00:20::1 2>&1 || true"), Catch::Contains("No route to host"));
+  CHECK(leaked(3) == 0);
+  static_cast<void>(
+      node(3).run("ip route del 172.16.0.0/16 via 192.168.77.1 && ip route del 172.16.0.0/17 && ip -6 route "
+                  "del fd00:20::/49"));
+  until([&] { return metric(3, "egw_helper_routes_passed_over") == 0; }, kPatience);
 }
 
 TEST_CASE_METHOD(GatewayScene, "With a key only a gateway that has it is alive, and without keys none is",
@@ -394,7 +428,8 @@ TEST_CASE_METHOD(GatewayScene, "What the overlay brings for the VPC never goes o
                  "[gateway]") {
   start_all();
   // node 3 has no gateway: somebody's stale route leads to it
-  static_cast<void>(node(2).run("ip route replace 172.16.0.99/32 via 10.244.3.0 dev flannel.1 onlink"));
+  static_cast<void>(
+      node(2).run("ip route replace 172.16.0.99/32 via 10.244.3.0 dev flannel.1 onlink table 20158"));
   static_cast<void>(
       node(3).run("nft add table ip turns && nft 'add chain ip turns out { type filter hook postrouting "
                   "priority 300; }' && nft add "
@@ -407,7 +442,7 @@ TEST_CASE_METHOD(GatewayScene, "A pool that is no longer enhanced leaves nothing
   const auto picture = [&] {
     return node(3).run("ip route show table all | grep -c 'proto 157' || true") +
            node(3).run("ip -6 route show table all | grep -c 'proto 157' || true") +
-           node(3).run("ip rule | grep -c 20157 || true") +
+           node(3).run("ip rule | grep -c 2015 || true") +
            node(3).run("nft list ruleset 2>/dev/null | grep -c egw || true");
   };
   start_all();

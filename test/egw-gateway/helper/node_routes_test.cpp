@@ -99,35 +99,41 @@ TEST_CASE("A more special route decides the way", "[gateway]") {
 TEST_CASE("A range is unreachable before it is routed, and always", "[gateway]") {
   const NodeFacts facts = node_1();
   const RoutesWanted wanted = wanted_by(facts, "b", {cidr("172.16.0.0/12")});
-  REQUIRE(wanted.routes.size() == 3);
-  CHECK(wanted.routes[0].type == nl::RouteType::kUnreachable);
-  CHECK(wanted.routes[0].table == nl::kMainTable);
-  CHECK(wanted.routes[0].priority == kUnreachableMetric);
-  CHECK(wanted.routes[2].gateway == ip("10.244.2.0"));
-  CHECK(wanted.routes[2].onlink);
-  CHECK(wanted.routes[2].priority < wanted.routes[0].priority);
+  REQUIRE(wanted.routes.size() == 4);
+  for (const std::size_t i : {0U, 1U}) {
+    CHECK(wanted.routes[i].type == nl::RouteType::kUnreachable);
+    CHECK(wanted.routes[i].table == (i == 0 ? kRangesTable : nl::kMainTable));
+    CHECK(wanted.routes[i].priority == kUnreachableMetric);
+  }
+  CHECK(wanted.routes[3].gateway == ip("10.244.2.0"));
+  CHECK(wanted.routes[3].onlink);
+  CHECK(wanted.routes[3].table == kRangesTable);
+  CHECK(wanted.routes[3].priority < wanted.routes[0].priority);
   for (const nl::Route& route : wanted.routes) CHECK(route.protocol == kRouteProtocol);
 }
 
 TEST_CASE("What comes by the overlay goes to the gateway here or nowhere", "[gateway]") {
   const NodeFacts facts = node_1();
   const RoutesWanted here = wanted_by(facts, "b", {cidr("172.16.0.0/12")});
-  CHECK(here.routes[1].table == kTransitTable);
-  CHECK(here.routes[1].ifindex == kBridge);
-  CHECK(here.routes[1].gateway == ip("10.244.1.7"));
+  CHECK(here.routes[2].table == kTransitTable);
+  CHECK(here.routes[2].ifindex == kBridge);
+  CHECK(here.routes[2].gateway == ip("10.244.1.7"));
   const RoutesWanted nowhere = routes_wanted({cidr("172.16.0.0/12")}, {}, {}, kNames);
-  CHECK(nowhere.routes[1].table == kTransitTable);
-  CHECK(nowhere.routes[1].type == nl::RouteType::kUnreachable);
-  REQUIRE(nowhere.rules.size() == 1);
+  CHECK(nowhere.routes[2].table == kTransitTable);
+  CHECK(nowhere.routes[2].type == nl::RouteType::kUnreachable);
+  REQUIRE(nowhere.rules.size() == 2);
   CHECK(nowhere.rules[0].iif == "flannel.1");
   CHECK(nowhere.rules[0].table == kTransitTable);
+  CHECK(nowhere.rules[1].iif.empty());
+  CHECK(nowhere.rules[1].table == kRangesTable);
+  CHECK(nowhere.rules[0].priority < nowhere.rules[1].priority);
 }
 
-TEST_CASE("Both families have their routes and their rule", "[gateway]") {
+TEST_CASE("Both families have their routes and their rules", "[gateway]") {
   const RoutesWanted wanted = wanted_by(node_1(), "b", {cidr("172.16.0.0/12"), cidr("fd00:20::/48")});
-  CHECK(wanted.routes.size() == 6);
-  REQUIRE(wanted.rules.size() == 2);
-  CHECK(wanted.rules[1].iif == "flannel-v6.1");
+  CHECK(wanted.routes.size() == 8);
+  REQUIRE(wanted.rules.size() == 4);
+  CHECK(wanted.rules[2].iif == "flannel-v6.1");
   CHECK(wanted.routes.back().gateway == ip("fd00:0:0:2::"));
 }
 
@@ -178,14 +184,45 @@ TEST_CASE("A changed range is there before the old one goes", "[gateway]") {
   const NodeFacts facts =
       after(node_1(), plan_routes(wanted_by(node_1(), "a", {cidr("172.16.0.0/12")}), node_1()));
   const RouteChanges changes = plan_routes(wanted_by(facts, "a", {cidr("172.16.0.0/16")}), facts);
-  CHECK(changes.puts.size() == 3);
-  CHECK(changes.drops.size() == 3);
+  CHECK(changes.puts.size() == 4);
+  CHECK(changes.drops.size() == 4);
+}
+
+TEST_CASE("Routes of others for a part of a range are passed over, and told", "[gateway]") {
+  NodeFacts facts = node_1();
+  const std::vector<Cidr> ranges{cidr("172.16.0.0/12"), cidr("fd00:20::/48")};
+  CHECK_FALSE(ranges_come_first(facts, IpFamily::kV4));
+  facts = after(facts, plan_routes(wanted_by(facts, "a", ranges), facts));
+  CHECK(ranges_come_first(facts, IpFamily::kV4));
+  CHECK(ranges_come_first(facts, IpFamily::kV6));
+  CHECK(routes_passed_over(ranges, facts).empty());
+  for (const char* dst : {"172.16.0.0/12", "172.16.9.0/24"})
+    facts.routes.push_back(via(dst, "192.168.77.9", kEth0));
+  facts.routes.push_back(via("172.0.0.0/8", "192.168.77.9", kEth0));  // more general: it never counted
+  REQUIRE(routes_passed_over(ranges, facts).size() == 2);
+  CHECK(routes_passed_over(ranges, facts)[1].dst == cidr("172.16.9.0/24"));
+  CHECK(plan_routes(wanted_by(facts, "a", ranges), facts).empty());
+}
+
+TEST_CASE("What an earlier version had in the table main goes when its place is taken", "[gateway]") {
+  NodeFacts facts = node_1();
+  nl::Route before = via("172.16.0.0/12", "10.244.2.0", kOverlay);
+  before.protocol = kRouteProtocol;
+  before.priority = kGatewayMetric;
+  facts.routes.push_back(before);
+  CHECK(gateway_in_use(kGateways, facts, kNames) == "b");
+  const RouteChanges changes = plan_routes(wanted_by(facts, "b", {cidr("172.16.0.0/12")}), facts);
+  CHECK(changes.puts.size() == 4);
+  CHECK(changes.drops == std::vector<nl::Route>{before});
 }
 
 TEST_CASE("The node's own networks are exempt, the pods' and the gateways' routes are not", "[gateway]") {
   NodeFacts facts = node_1();
   facts = after(facts, plan_routes(wanted_by(facts, "a", {cidr("172.16.0.0/12")}), facts));
-  const std::vector<Exemption> own = own_networks(facts, kNames);
+  std::erase_if(facts.routes,
+                [](const nl::Route& route) { return route.ifindex == kEth0 && !route.gateway; });
+  facts.addresses.push_back({.ifindex = kEth0, .cidr = cidr("192.168.78.1/32")});
+  const std::vector<Exemption> own = own_networks(facts, kNames);  // by its address, whoever writes the route
   REQUIRE(own.size() == 1);
   CHECK(own[0].range == cidr("192.168.77.0/24"));
   CHECK_FALSE(own[0].expected);

@@ -59,17 +59,26 @@ const Ailment kAilments[] = {
     {"a route is gone",
      [](GatewayReport& report) {
        std::erase_if(report.facts.routes, [](const nl::Route& route) {
-         return route.priority == kUnreachableMetric && route.table == nl::kMainTable;
+         return route.priority == kUnreachableMetric && route.table == kRangesTable;
        });
      },
      "WRONG routes to gateways: the kernel lacks unreachable"},
     {"the rule is gone", [](GatewayReport& report) { report.facts.rules.clear(); },
      "WRONG routes to gateways: the kernel lacks the rule to table 20157"},
+    {"the rule before main is gone",
+     [](GatewayReport& report) {
+       std::erase_if(report.facts.rules, [](const nl::Rule& rule) { return rule.table == kRangesTable; });
+       report.facts.routes.push_back(foreign_route("172.16.0.0/24", "192.168.77.9"));
+     },
+     "WRONG routes to gateways: the kernel lacks the rule to table 20158: no packet finds a gateway, and "
+     "routes of others count\nWRONG routes to gateways: 172.16.0.0/24 via 192.168.77.9 dev eth0 is not "
+     "egw-helper's, and may win"},
     {"a foreign route",
      [](GatewayReport& report) {
        report.facts.routes.push_back(foreign_route("172.16.0.0/24", "192.168.77.9"));
      },
-     "WRONG routes to gateways: 172.16.0.0/24 via 192.168.77.9 dev eth0 is not egw-helper's"},
+     "?? routes to gateways: 172.16.0.0/24 via 192.168.77.9 dev eth0 is not egw-helper's, and is passed "
+     "over"},
     {"the one that stands by is down", [](GatewayReport& report) { report.up["b"] = false; },
      "?? gateway b: is down by BFD, on node2; the other is in use"},
     {"no way to a gateway", [](GatewayReport& report) { report.cores.erase("b"); },

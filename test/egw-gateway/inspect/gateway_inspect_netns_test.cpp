@@ -32,14 +32,15 @@ TEST_CASE_METHOD(Asked, "explain prints the way to the VPC hop by hop, and docto
   const std::string told = ask("explain 172.16.0.5");
   CHECK_THAT(
       told, Catch::Contains("172.16.0.5: in 172.16.0.0/12 of the VPC, which pool hangzhou") &&
-                Catch::Contains("this node: 172.16.0.0/12 via 10.244.1.7 dev eth0 metric 37, to gateway a") &&
+                Catch::Contains(
+                    "this node: 172.16.0.0/12 via 10.244.1.7 dev eth0 metric 37 table 20158, to gateway a") &&
                 Catch::Contains("gateway a: pod 10.244.1.7 on box-1, on this node; is up by BFD") &&
                 Catch::Contains("tunnel a - one: to 192.0.2.11 port 51827; answers, last handshake") &&
                 Catch::Contains("tunnel a - two: to 192.0.2.12 port 51827; answers") &&
                 Catch::Contains("this node itself as 198.18.0.7"));
   CHECK(reaches());
   CHECK_THAT(ask("explain fd00:172::5"),
-             Catch::Contains("via fd00:244:0:1::7 dev eth0 metric 37, to gateway a") &&
+             Catch::Contains("via fd00:244:0:1::7 dev eth0 metric 37 table 20158, to gateway a") &&
                  Catch::EndsWith("status 0\n"));
   CHECK_THAT(ask("explain 203.0.113.9"),
              Catch::Contains("is in no range of pool hangzhou") && Catch::EndsWith("status 1\n"));
@@ -52,7 +53,8 @@ TEST_CASE_METHOD(Asked, "explain prints the way to the VPC hop by hop, and docto
 TEST_CASE_METHOD(Asked, "explain names what is broken on the way, one thing after the other", "[gateway]") {
   const std::string vpc = "explain 172.16.0.5";
   static_cast<void>(edge.run("ip route add 172.16.0.0/24 via 192.0.2.12 dev uplink"));
-  until_told(vpc, "WRONG: this route is not egw-helper's (protocol 3)");
+  until_told(vpc, "passed over: 172.16.0.0/24 via 192.0.2.12 dev uplink, which is not egw-helper's");
+  until_told(vpc, "WRONG: egw-helper: RangesClear: somebody's route to 172.16.0.0/24");
   static_cast<void>(edge.run("ip route del 172.16.0.0/24"));
   until([&] { return ask(vpc).ends_with("status 0\n"); });
 
@@ -63,15 +65,17 @@ TEST_CASE_METHOD(Asked, "explain names what is broken on the way, one thing afte
 
   helper.stop(SIGKILL);
   until_told(vpc, "WRONG: egw-helper does not run");
-  static_cast<void>(edge.run("ip route del unreachable 172.16.0.0/12 metric 1000000"));
-  CHECK_THAT(ask(vpc), Catch::Contains("WRONG: the kernel lacks unreachable 172.16.0.0/12 metric 1000000"));
+  static_cast<void>(edge.run("ip route del unreachable 172.16.0.0/12 metric 1000000 table 20158"));
+  CHECK_THAT(ask(vpc),
+             Catch::Contains("WRONG: the kernel lacks unreachable 172.16.0.0/12 metric 1000000 table 20158"));
   start_helper();
   until([&] { return ask(vpc).find("the kernel lacks") == std::string::npos; });
 
   program.stop(SIGKILL);
   until_told(vpc, "WRONG: no gateway is in use");
-  CHECK_THAT(ask(vpc), Catch::Contains("gateway a: pod 10.244.1.7 on box-1, on this node; is DOWN by BFD") &&
-                           Catch::Contains("this node: unreachable 172.16.0.0/12 metric 1000000"));
+  CHECK_THAT(ask(vpc),
+             Catch::Contains("gateway a: pod 10.244.1.7 on box-1, on this node; is DOWN by BFD") &&
+                 Catch::Contains("this node: unreachable 172.16.0.0/12 metric 1000000 table 20158"));
   CHECK_THAT(ask("doctor"), Catch::Matches("(.|\n)*WRONG +routes to gateways +no gateway is in use(.|\n)*"));
 }
 

@@ -20,7 +20,7 @@ TEST_CASE("The way to an address of the VPC is told hop by hop", "[gateway]") {
   CHECK(told.well);
   CHECK(told.text.starts_with(
       "172.16.0.5: in 172.16.0.0/14 of the VPC, which pool hangzhou reaches by its gateways\n"
-      "  this node: 172.16.0.0/14 via 10.244.1.0 dev flannel.1 onlink metric 37, to gateway a\n"
+      "  this node: 172.16.0.0/14 via 10.244.1.0 dev flannel.1 onlink metric 37 table 20158, to gateway a\n"
       "  gateway a: pod 10.244.1.7 on node1, by the overlay; is up by BFD\n"
       "  tunnel a - one: to 203.0.113.1 port 51827; answers, last handshake 12 s ago\n"
       "  tunnel a - two: to 203.0.113.2 port 51827; answers, last handshake 90 s ago\n"
@@ -51,13 +51,17 @@ const Ailment kAilments[] = {
        report.helper->page.unmet = {{"RulesInPlace", "nft is gone"}};
      },
      "egw-helper: RulesInPlace: nft is gone"},
-    {"a foreign route",
+    {"a foreign route, and the rule is gone",
      [](GatewayReport& report) {
+       report.facts.rules.clear();
        report.facts.routes.push_back(foreign_route("172.16.0.0/24", "192.168.77.9"));
      },
      "this route is not egw-helper's (protocol 3)"},
-    {"a foreign route of the same range",
+    {"the rule is gone", [](GatewayReport& report) { report.facts.rules.clear(); },
+     "the kernel lacks the rule to table 20158"},
+    {"a foreign route of the same range, and the rule is gone",
      [](GatewayReport& report) {
+       report.facts.rules.clear();
        report.facts.routes.push_back(foreign_route("172.16.0.0/14", "192.168.77.9"));
      },
      "this route is not egw-helper's (protocol 3)"},
@@ -67,9 +71,9 @@ const Ailment kAilments[] = {
          return route.priority == kGatewayMetric && route.dst.contains(ip("172.16.0.5"));
        });
      },
-     "the kernel lacks 172.16.0.0/14 via 10.244.1.0 dev flannel.1 onlink metric 37"},
+     "the kernel lacks 172.16.0.0/14 via 10.244.1.0 dev flannel.1 onlink metric 37 table 20158"},
     {"nothing fails closed", [](GatewayReport& report) { drop_ours(report, kUnreachableMetric); },
-     "the kernel lacks unreachable 172.16.0.0/14 metric 1000000"},
+     "the kernel lacks unreachable 172.16.0.0/14 metric 1000000 table 20158"},
     {"no live gateway",
      [](GatewayReport& report) {
        drop_ours(report, kGatewayMetric);
@@ -126,6 +130,17 @@ TEST_CASE("What is broken on the way is told where it is", "[gateway]") {
       CHECK_THAT(told.text, Catch::Contains(std::string("    WRONG: ") + ailment.told));
     }
   }
+}
+
+TEST_CASE("A route that is passed over is told, and is no fault of the way", "[gateway]") {
+  GatewayReport report = well_report();
+  report.facts.routes.push_back(foreign_route("172.16.0.0/24", "192.168.77.9"));
+  complete(report);
+  const Explanation told = explain_way(report, ip("172.16.0.5"));
+  CHECK(told.well);
+  CHECK_THAT(told.text,
+             Catch::Contains("    passed over: 172.16.0.0/24 via 192.168.77.9 dev eth0, which is not"));
+  CHECK_THAT(explain_way(report, ip("172.16.1.5")).text, !Catch::Contains("passed over"));
 }
 
 TEST_CASE("An address that no gateway is used for is told apart from one that stays here", "[gateway]") {

@@ -59,10 +59,12 @@ TEST_CASE("Addresses that belong to nodes or edge tunnels are never captured, an
           "[gateway]") {
   const RoutedRanges ranges = routed({.vpc_cidrs = cidrs({"169.254.0.0/15", "198.18.0.0/15", "fe80::/9"})});
   CHECK(ranges.ranges == cidrs({"169.255.0.0/16", "fec0::/10"}));
-  CHECK(ranges.faults == std::vector<std::string>{
-                             "169.254.0.0/15 overlaps link-local addresses, 169.254.0.0/16",
-                             "198.18.0.0/15 overlaps addresses of edge tunnels, 198.18.0.0/15: not routed",
-                             "fe80::/9 overlaps link-local addresses, fe80::/10"});
+  CHECK(ranges.faults ==
+        std::vector<std::string>{
+            "169.254.0.0/15 overlaps link-local addresses, 169.254.0.0/16, which stays on the node's own "
+            "routes",
+            "198.18.0.0/15 overlaps addresses of edge tunnels, 198.18.0.0/15: not routed",
+            "fe80::/9 overlaps link-local addresses, fe80::/10, which stays on the node's own routes"});
 }
 
 TEST_CASE("A range that holds the pool's pods keeps its rest, and that is told", "[gateway]") {
@@ -70,7 +72,8 @@ TEST_CASE("A range that holds the pool's pods keeps its rest, and that is told",
       routed({.pod_cidrs = cidrs({"10.244.0.0/16"}), .vpc_cidrs = cidrs({"10.244.0.0/15"})});
   CHECK(ranges.ranges == cidrs({"10.245.0.0/16"}));
   REQUIRE(ranges.faults.size() == 1);
-  CHECK(ranges.faults[0] == "10.244.0.0/15 overlaps the pool's own pods, 10.244.0.0/16");
+  CHECK(ranges.faults[0] ==
+        "10.244.0.0/15 overlaps the pool's own pods, 10.244.0.0/16, which stays on the node's own routes");
 }
 
 TEST_CASE("A network that a site's DHCP server names takes a part of a range, and never all of it",
@@ -81,21 +84,22 @@ TEST_CASE("A network that a site's DHCP server names takes a part of a range, an
     std::initializer_list<const char*> ranges;
     const char* fault;
   };
-  const Case cases[] = {{"a part",
-                         "172.24.0.0/13",
-                         {"172.16.0.0/13"},
-                         "172.16.0.0/12 overlaps a network of this node, 172.24.0.0/13"},
-                        {"elsewhere", "192.168.0.0/16", {"172.16.0.0/12"}, nullptr},
-                        {"the range itself",
-                         "172.16.0.0/12",
-                         {"172.16.0.0/13", "172.24.0.0/13"},
-                         "172.16.0.0/12 lies in a network of this node, 172.16.0.0/12, and is routed to the "
-                         "gateways all the same"},
-                        {"more than the range",
-                         "172.0.0.0/8",
-                         {"172.16.0.0/12"},
-                         "172.16.0.0/12 lies in a network of this node, 172.0.0.0/8, and is routed to the "
-                         "gateways all the same"}};
+  const Case cases[] = {
+      {"a part",
+       "172.24.0.0/13",
+       {"172.16.0.0/13"},
+       "172.16.0.0/12 overlaps a network of this node, 172.24.0.0/13, which stays on the node's own routes"},
+      {"elsewhere", "192.168.0.0/16", {"172.16.0.0/12"}, nullptr},
+      {"the range itself",
+       "172.16.0.0/12",
+       {"172.16.0.0/13", "172.24.0.0/13"},
+       "172.16.0.0/12 lies in a network of this node, 172.16.0.0/12, and is routed to the "
+       "gateways all the same"},
+      {"more than the range",
+       "172.0.0.0/8",
+       {"172.16.0.0/12"},
+       "172.16.0.0/12 lies in a network of this node, 172.0.0.0/8, and is routed to the "
+       "gateways all the same"}};
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.name) {
       const RoutedRanges ranges =
