@@ -101,7 +101,7 @@ Status Agent::close_known() {
   choice_.last = choice_.active;
   const Gateway* in_use = gateway(choice_.active);
   const NextHops active = in_use == nullptr ? NextHops{} : ways_to(*in_use, facts_, options_.links);
-  wanted_ = routes_wanted(ranges(facts_).ranges, active, local_ways(facts_), options_.links);
+  wanted_ = routes_wanted(node_ranges(*known_, ranges(facts_)), active, local_ways(facts_), options_.links);
   HOLDFAST_CHECK(apply_routes(tools_.socket, plan_routes(wanted_, facts_)));
   closed_ = true;
   tools_.log.info("ranges closed by the store",

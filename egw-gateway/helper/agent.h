@@ -114,7 +114,7 @@ class Agent final : public GatewayConsumer {
   void show_ranges(const RoutedRanges& routed);
   void put_file(const std::vector<Cidr>& ranges);
   void put_settings(bool has_gateway);
-  void want_rules(const NodeFacts& facts, const std::vector<Cidr>& ranges, const NextHops& local);
+  void want_rules(const NodeFacts& facts, const NodeRanges& ranges, const NextHops& local);
   void put_rules();
   void rules_put(const firewall::RuleKeeper::Look& look);
   void look_up_servers();

@@ -41,10 +41,11 @@ Status Agent::put_all_right() {
   const NextHops local = local_ways(facts_);
   const Gateway* active = gateway(choice_.active);
   const NextHops ways = active == nullptr ? NextHops{} : ways_to(*active, facts_, options_.links);
-  Status done = put_routes(routes_wanted(routed.ranges, ways, local, options_.links), facts_);
+  const NodeRanges to_route = known_ ? node_ranges(*known_, routed) : NodeRanges{};
+  Status done = put_routes(routes_wanted(to_route, ways, local, options_.links), facts_);
   closed_ = true;
   put_settings(!local.empty());
-  want_rules(facts_, routed.ranges, local);
+  want_rules(facts_, to_route, local);
   show_ranges(routed);
   return done;
 }
@@ -181,9 +182,10 @@ void Agent::put_settings(bool has_gateway) {
   }
 }
 
-void Agent::want_rules(const NodeFacts& facts, const std::vector<Cidr>& ranges, const NextHops& local) {
+void Agent::want_rules(const NodeFacts& facts, const NodeRanges& ranges, const NextHops& local) {
   NodeRules rules;
-  rules.ranges = ranges;
+  rules.ranges = ranges.own;
+  rules.transit = ranges.other;
   for (const auto& [family, way] : local) rules.gateway.push_back(way.gateway);
   if (known_) rules.pod_cidrs = known_->pod_cidrs;
   for (const nl::Address& address : facts.addresses) {

@@ -171,27 +171,31 @@ NextHops local_ways(const std::vector<Gateway>& gateways, const NodeFacts& facts
   return {};
 }
 
-RoutesWanted routes_wanted(const std::vector<Cidr>& ranges, const NextHops& active, const NextHops& local,
+NodeRanges node_ranges(const EdgeGateway& gateway, const RoutedRanges& own) {
+  return {own.ranges, routed_ranges(gateway, exemptions(gateway)).ranges};
+}
+
+RoutesWanted routes_wanted(const NodeRanges& ranges, const NextHops& active, const NextHops& local,
                            const LinkNames& names) {
   RoutesWanted out;
   for (const std::uint32_t table : {kRangesTable, nl::kMainTable}) {
-    for (const Cidr& range : ranges) out.routes.push_back(unreachable(range, table));
+    for (const Cidr& range : ranges.own) out.routes.push_back(unreachable(range, table));
   }
-  for (const Cidr& range : ranges) {
+  for (const Cidr& range : ranges.other) {
     const NextHop* here = find(local, range.family());
     out.routes.push_back(here == nullptr ? unreachable(range, kTransitTable)
                                          : route_by(range, *here, kTransitTable));
   }
-  for (const Cidr& range : ranges) {
+  for (const Cidr& range : ranges.own) {
     const NextHop* hop = find(active, range.family());
     if (hop != nullptr) out.routes.push_back(route_by(range, *hop, kRangesTable));
   }
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
-    const bool used =
-        std::ranges::any_of(ranges, [&](const Cidr& range) { return range.family() == family; });
-    if (!used) continue;
-    out.rules.push_back(transit_rule(family, names));
-    out.rules.push_back(ranges_rule(family));
+    const auto used = [&](const std::vector<Cidr>& list) {
+      return std::ranges::find(list, family, &Cidr::family) != list.end();
+    };
+    if (used(ranges.other)) out.rules.push_back(transit_rule(family, names));
+    if (used(ranges.own)) out.rules.push_back(ranges_rule(family));
   }
   return out;
 }

@@ -98,8 +98,18 @@ struct RoutesWanted {
 
   bool operator==(const RoutesWanted&) const = default;
 };
+/// Ranges that are routed, without those parts that stay on a node's own routes.
+struct NodeRanges {
+  std::vector<Cidr> own{};    ///< for what begins on this node
+  std::vector<Cidr> other{};  ///< for what other nodes send: nothing that this node alone exempts is theirs
+
+  bool operator==(const NodeRanges&) const = default;
+};
+/// Pure.
+[[nodiscard]] NodeRanges node_ranges(const EdgeGateway& gateway, const RoutedRanges& own);
+
 /// `active`: the ways to the gateway in use; `local`: those to the gateway on this node. Pure.
-[[nodiscard]] RoutesWanted routes_wanted(const std::vector<Cidr>& ranges, const NextHops& active,
+[[nodiscard]] RoutesWanted routes_wanted(const NodeRanges& ranges, const NextHops& active,
                                          const NextHops& local, const LinkNames& names);
 
 /// What is to be done, in this order.

@@ -1,5 +1,7 @@
 #include "egw-gateway/helper/node_rules.h"
 
+#include <algorithm>
+
 namespace holdfast::gateway {
 namespace {
 
@@ -40,7 +42,7 @@ std::vector<firewall::Rule> raw_rules(IpFamily family, const NodeRules& rules) {
   for (const Cidr& own : rules.own) {
     if (is_ours(own)) add_exception(out, in(own));
   }
-  for (const Cidr& range : rules.ranges) {
+  for (const Cidr& range : rules.transit) {
     for (const Cidr& pods : rules.pod_cidrs) {
       if (is_ours(range) && is_ours(pods)) add_between(out, in(pods), in(range));
     }
@@ -71,7 +73,8 @@ firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
                            .connection = firewall::ConnectionMatch::kNew,
                            .counted = true});
   }
-  raw.wanted = !rules.gateway.empty() && !input.rules.empty();
+  const bool any = std::ranges::find(rules.transit, family, &Cidr::family) != rules.transit.end();
+  raw.wanted = !rules.gateway.empty() && any;
   if (raw.wanted) raw.rules = raw_rules(family, rules);
   input.wanted = !input.rules.empty();
   out.chains = {std::move(raw), std::move(input)};

@@ -9,7 +9,8 @@ namespace holdfast::gateway {
 
 /// What decides a node's packet-filter rules.
 struct NodeRules {
-  std::vector<Cidr> ranges{};     ///< of the VPC, as they are routed
+  std::vector<Cidr> ranges{};     ///< of the VPC, as they are routed for what begins here
+  std::vector<Cidr> transit{};    ///< the same for what other nodes send
   std::vector<Cidr> pod_cidrs{};  ///< of the pool
   std::vector<Cidr> own{};        ///< this node's own part of the pods' addresses
   std::vector<IpAddress> node{};  ///< of those its own, not its pods'
@@ -27,7 +28,7 @@ struct NodeRules {
 ///            connections are not kept, and answers its neighbours by the node, while they reach it past it
 ///            from or to this node's own pods: as ever. Both directions pass here, also what the gateway
 ///            beside them sends, and a Service's address is to be put back
-///            pods -> ranges, ranges -> pods: no connection is kept. Answers may come back by the other
+///            pods -> transit, transit -> pods: no connection is kept. Answers may come back by the other
 ///            gateway, and a connection of which one direction is missing is one that kube-proxy drops as
 ///            invalid
 ///     input  new connections from the ranges are dropped: the cloud reaches pods, not nodes

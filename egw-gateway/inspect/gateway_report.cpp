@@ -75,7 +75,7 @@ void complete(GatewayReport& report) {
   report.active = gateway_in_use(pool.gateways, report.facts, report.links);
   const auto active = std::ranges::find(pool.gateways, report.active, &Gateway::name);
   report.wanted =
-      routes_wanted(report.routed.ranges,
+      routes_wanted(node_ranges(pool, report.routed),
                     active == pool.gateways.end() ? NextHops{} : ways_to(*active, report.facts, report.links),
                     local_ways(pool.gateways, report.facts, report.links), report.links);
   report.changes = plan_routes(report.wanted, report.facts);

@@ -438,6 +438,27 @@ TEST_CASE_METHOD(GatewayScene, "What the overlay brings for the VPC never goes o
   CHECK_THAT(node(3).run("nft list chain ip turns out"), Catch::Contains("counter packets 0 "));
 }
 
+TEST_CASE_METHOD(GatewayScene, "A gateway's node sends nothing of others by a network of its own",
+                 "[gateway]") {
+  start_all();
+  // a badly planned, or a rogue, DHCP server's address on the gateway's node alone
+  static_cast<void>(node(1).run(
+      "ip link add site type bridge && ip link set site up && ip addr add 172.16.5.1/24 dev site && "
+      "nft add table ip turns && nft 'add chain ip turns out { type filter hook postrouting "
+      "priority 300; }' && nft add rule ip turns out oifname site ip daddr 172.16.0.0/16 counter"));
+  vpc.run("ip addr add 172.16.5.9/32 dev vpc");
+  until([&] { return page(1, "/readyz?verbose").find("[-]RangesClear") != std::string::npos; }, kPatience);
+  until([&] { return pod.can("ping -c 1 -W 0.3 -q 172.16.5.9"); }, kPatience);
+  CHECK_THAT(node(1).run("nft list chain ip turns out"), Catch::Contains("counter packets 0 "));
+  vpc.run(
+      "nft add table ip seen && nft 'add chain ip seen in { type filter hook input priority 0; }' && nft add "
+      "rule ip seen in ip saddr 10.244.3.9 counter");
+  until([&] { return pod.can("ping -c 1 -W 0.3 -q 172.16.5.9"); }, kPatience);
+  CHECK_THAT(vpc.run("nft list chain ip seen in"), !Catch::Contains("counter packets 0 "));
+  // and the node itself keeps its network
+  CHECK_THAT(node(1).run("ip route get 172.16.5.9"), Catch::Contains("dev site"));
+}
+
 TEST_CASE_METHOD(GatewayScene, "A pool that is no longer enhanced leaves nothing of ours", "[gateway]") {
   const auto picture = [&] {
     return node(3).run("ip route show table all | grep -c 'proto 157' || true") +

@@ -82,7 +82,8 @@ TEST_CASE("Ranges are written for flanneld once, and taken away", "[gateway]") {
 
 TEST_CASE("Others' pods and the VPC are not tracked where a gateway runs, nor is the gateway itself",
           "[gateway]") {
-  NodeRules rules{.ranges = {cidr("172.16.0.0/12"), cidr("fd00:20::/48")},
+  NodeRules rules{.ranges = {cidr("172.16.0.0/13"), cidr("fd00:20::/48")},
+                  .transit = {cidr("172.16.0.0/12"), cidr("fd00:20::/48")},
                   .pod_cidrs = {cidr("10.244.0.0/16"), cidr("fd00:10::/48")},
                   .own = {cidr("10.244.1.0/24"), cidr("fd00:10:0:1::/64")},
                   .node = {ip("10.244.1.1"), ip("fd00:10:0:1::1")},

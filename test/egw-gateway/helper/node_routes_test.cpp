@@ -58,7 +58,7 @@ RoutesWanted wanted_by(const NodeFacts& facts, const char* active, std::vector<C
   const auto found = std::ranges::find(kGateways, std::string(active), &Gateway::name);
   const NextHops ways = found == kGateways.end() ? NextHops{} : ways_to(*found, facts, kNames);
   NextHops local = ways_to(kGateways[0], facts, kNames);
-  return routes_wanted(ranges, ways, local, kNames);
+  return routes_wanted({ranges, ranges}, ways, local, kNames);
 }
 
 /// What the kernel has after the changes.
@@ -118,7 +118,8 @@ TEST_CASE("What comes by the overlay goes to the gateway here or nowhere", "[gat
   CHECK(here.routes[2].table == kTransitTable);
   CHECK(here.routes[2].ifindex == kBridge);
   CHECK(here.routes[2].gateway == ip("10.244.1.7"));
-  const RoutesWanted nowhere = routes_wanted({cidr("172.16.0.0/12")}, {}, {}, kNames);
+  const RoutesWanted nowhere =
+      routes_wanted({{cidr("172.16.0.0/12")}, {cidr("172.16.0.0/12")}}, {}, {}, kNames);
   CHECK(nowhere.routes[2].table == kTransitTable);
   CHECK(nowhere.routes[2].type == nl::RouteType::kUnreachable);
   REQUIRE(nowhere.rules.size() == 2);
@@ -127,6 +128,22 @@ TEST_CASE("What comes by the overlay goes to the gateway here or nowhere", "[gat
   CHECK(nowhere.rules[1].iif.empty());
   CHECK(nowhere.rules[1].table == kRangesTable);
   CHECK(nowhere.rules[0].priority < nowhere.rules[1].priority);
+}
+
+TEST_CASE("What one node keeps off the gateways is not kept off for the others", "[gateway]") {
+  EdgeGateway pool;
+  pool.pod_cidrs = {cidr("10.244.0.0/16")};
+  pool.vpc_cidrs = {cidr("172.16.0.0/16")};
+  pool.exempt_cidrs = {cidr("172.16.128.0/17")};
+  NodeFacts facts = node_1();
+  facts.addresses.push_back({.ifindex = kEth0, .cidr = cidr("172.16.0.9/18")});
+  const RoutedRanges own = routed_ranges(pool, node_exemptions(pool, {}, {ip("172.16.64.1")}, facts, kNames));
+  const NodeRanges ranges = node_ranges(pool, own);
+  CHECK(ranges.own == own.ranges);
+  CHECK(ranges.own.size() == 14);  // all but one address of a quarter
+  CHECK(ranges.other == std::vector<Cidr>{cidr("172.16.0.0/17")});
+  const RoutesWanted wanted = routes_wanted(ranges, {}, ways_to(kGateways[0], facts, kNames), kNames);
+  CHECK(std::ranges::count(wanted.routes, kTransitTable, &nl::Route::table) == 1);
 }
 
 TEST_CASE("Both families have their routes and their rules", "[gateway]") {
@@ -139,7 +156,8 @@ TEST_CASE("Both families have their routes and their rules", "[gateway]") {
 
 TEST_CASE("A gateway that lacks a family leaves that family's ranges unreachable", "[gateway]") {
   const NextHops v4{{IpFamily::kV4, {kOverlay, ip("10.244.2.0"), true, false}}};
-  const RoutesWanted wanted = routes_wanted({cidr("172.16.0.0/12"), cidr("fd00:20::/48")}, v4, {}, kNames);
+  const RoutesWanted wanted =
+      routes_wanted({{cidr("172.16.0.0/12"), cidr("fd00:20::/48")}, {}}, v4, {}, kNames);
   CHECK(std::ranges::count(wanted.routes, nl::RouteType::kUnicast, &nl::Route::type) == 1);
 }
 

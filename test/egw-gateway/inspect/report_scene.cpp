@@ -65,7 +65,8 @@ GatewayReport well_report() {
                       via("10.244.2.0/24", "10.244.2.0", kOverlay)};
   complete(out);
   const gateway::NextHops by_a = ways_to(out.state->gateway.gateways.front(), out.facts, out.links);
-  const gateway::RoutesWanted wanted = routes_wanted(out.routed.ranges, by_a, {}, out.links);
+  const gateway::RoutesWanted wanted =
+      routes_wanted(node_ranges(out.state->gateway, out.routed), by_a, {}, out.links);
   out.facts.routes.insert(out.facts.routes.end(), wanted.routes.begin(), wanted.routes.end());
   out.facts.rules = wanted.rules;
   out.up = {{"a", true}, {"b", true}};
