@@ -65,6 +65,7 @@ Status AccessAgent::close() {
   HOLDFAST_TRY(AccessStore::Loaded loaded, tools_.store.load());
   for (const std::string& note : loaded.notes) tools_.log.warning("store", {{"note", note}});
   pools_ = std::move(loaded.pools);
+  served_ = std::move(loaded.served);
   KernelTable table(tools_.socket);
   auto before = table.list(kKernelPatience);
   if (!before) return fail(Code::kUnavailable, before.error().message);
@@ -168,20 +169,25 @@ void AccessAgent::save() {
   saving_ = true;
   save_again_ = false;
   const auto done = std::make_shared<Status>();  // shared by the job and what comes after it
-  tools_.disk.run([&store = tools_.store, pools = pools_, done] { *done = store.save(pools); },
-                  [this, done] {
-                    saving_ = false;
-                    tools_.health.set(kStateStored, *done ? "" : done->error().message);
-                    if (!*done) retry_ = tools_.loop.after(options_.resync, [this] { save(); });
-                    if (save_again_) save();
-                  });
+  tools_.disk.run(
+      [&store = tools_.store, pools = pools_, served = served_, done] { *done = store.save(pools, served); },
+      [this, done] {
+        saving_ = false;
+        tools_.health.set(kStateStored, *done ? "" : done->error().message);
+        if (!*done) retry_ = tools_.loop.after(options_.resync, [this] { save(); });
+        if (save_again_) save();
+      });
 }
 
 /// From what is known to what is to be.
 void AccessAgent::plan() {
+  plan_ = plan_access(pools_, options_.access_point, served_);
   std::set<std::string> served;
   for (const ServedPool& pool : plan_.pools) served.insert(pool.name);
-  plan_ = plan_access(pools_, options_.access_point, served);
+  if (served != served_) {
+    served_ = std::move(served);
+    save();  // what one has is not another's, also after a restart
+  }
   std::string troubles;
   for (const auto& [pool, trouble] : plan_.troubles) {
     troubles.append(troubles.empty() ? "pool " : "; pool ").append(pool).append(": ").append(trouble);

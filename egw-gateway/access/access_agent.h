@@ -153,6 +153,7 @@ class AccessAgent final : public PoolConsumer {
   PoolSource* source_ = nullptr;
 
   AccessStore::Pools pools_;
+  std::set<std::string> served_;  // of these, as they were last planned; at first as they were stored
   bool saving_ = false;
   bool save_again_ = false;
   std::map<std::string, EventLoop::Timer> removals_;

@@ -22,6 +22,8 @@ Status decode(const std::string& text, const std::string& access_point, AccessSt
   if (stored_for != access_point) {
     return fail(Code::kFailedPrecondition, "it is of access point '" + stored_for + "'");
   }
+  HOLDFAST_TRY(const std::vector<std::string> served, object["served"].strings_or_empty());
+  out.served.insert(served.begin(), served.end());
   const auto pools = document.find("pools");
   if (pools == document.end() || !pools->is_array()) return fail(Code::kInvalidArgument, "pools is no list");
   for (const json& each : *pools) {
@@ -50,12 +52,13 @@ Result<AccessStore::Loaded> AccessStore::load() {
   return out;
 }
 
-Status AccessStore::save(const Pools& pools) {
+Status AccessStore::save(const Pools& pools, const std::set<std::string>& served) {
   json list = json::array();
   for (const auto& [name, pool] : pools) list.push_back(encode_edge_gateway(pool));
   HOLDFAST_CHECK(files_.make_folders(path_.parent_path(), kFolderMode));
-  return write_state(files_, path_, kKind,
-                     dump_json({{"accessPoint", access_point_}, {"pools", std::move(list)}}));
+  return write_state(
+      files_, path_, kKind,
+      dump_json({{"accessPoint", access_point_}, {"pools", std::move(list)}, {"served", served}}));
 }
 
 }  // namespace holdfast::gateway

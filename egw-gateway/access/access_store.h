@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,10 @@ namespace holdfast::gateway {
 /// Keeps the pools' EdgeGateways, as they were last told, at <state_dir>/access.json, mode 0600, in the
 /// envelope of state_file.h:
 ///
-///     {"accessPoint":..,"pools":[EdgeGateway]}
+///     {"accessPoint":..,"pools":[EdgeGateway],"served":[NAME]}
+///
+/// `served` are those of the pools that had what they asked for: of two that ask for one thing it says whose
+/// it is. A file of an earlier version has none.
 ///
 /// One program writes it. Not thread-safe.
 class AccessStore {
@@ -22,6 +26,7 @@ class AccessStore {
   using Pools = std::map<std::string, EdgeGateway>;
   struct Loaded {
     Pools pools{};
+    std::set<std::string> served{};
     std::vector<std::string> notes{};  ///< damage, foreign state
   };
 
@@ -33,7 +38,7 @@ class AccessStore {
   /// errno of a read that failed, which says nothing about the content.
   Result<Loaded> load();
   /// Durable on return; the old state stays when it fails. Errors: errno.
-  Status save(const Pools& pools);
+  Status save(const Pools& pools, const std::set<std::string>& served);
 
  private:
   Files& files_;

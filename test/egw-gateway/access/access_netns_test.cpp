@@ -98,6 +98,34 @@ TEST_CASE_METHOD(Scene, "Pods are reached by an access point of whose pods other
   CHECK(reaches());
 }
 
+TEST_CASE_METHOD(Scene,
+                 "the pool that was served goes on before one that asks for the same, after a restart too",
+                 "[access]") {
+  run();
+  write("aa.yaml", R"(apiVersion: net.holdfast.dev/v1alpha1
+kind: EdgeGateway
+metadata: {name: aa}
+spec:
+  podCIDRs: [10.244.0.0/16]
+  vpcCIDRs: [172.16.0.0/16]
+  accessPoints: [{name: one, address: 192.0.2.2, port: 51820, priority: 100, tunnelAddresses: [198.18.0.1], publicKey: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]
+)");
+  const auto is_refused = [&] {
+    return page("/readyz?verbose").find("pool aa: 10.244.0.0/16 overlaps 10.244.0.0/16, pods of pool hz") !=
+           std::string::npos;
+  };
+  until(is_refused, kPatience);
+  until([&] { return access.can("grep -q '\"name\":\"aa\"' " + (home / "state/access.json").native()); },
+        kPatience);
+  program.stop(SIGKILL);
+  std::filesystem::remove_all(home / "gateways");  // nobody tells of either
+  start();
+  until(is_refused, kPatience);
+  until([&] { return metric("egw_access_gateway_up{gateway=\"a\",pool=\"hz\"}") == 1; }, kPatience);
+  CHECK(way() == "egw-hz-a");
+  CHECK(reaches());
+}
+
 TEST_CASE_METHOD(Scene, "a machine that was rebooted without a word from anybody closes its pools' ranges",
                  "[access]") {
   run();

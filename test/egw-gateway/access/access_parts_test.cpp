@@ -58,8 +58,10 @@ TEST_CASE("pools are stored whole, and those of another access point are not use
   EdgeGateway pool{.pool = "hz"};
   pool.pod_cidrs = {Cidr::parse("10.244.0.0/16").value()};
   pool.vpc_cidrs = {Cidr::parse("172.16.0.0/16").value()};
-  REQUIRE(store.save({{"hz", pool}}).has_value());
+  REQUIRE(store.save({{"aa", {.pool = "aa"}}, {"hz", pool}}, {"hz"}).has_value());
   CHECK(store.load().value().pools.at("hz").pod_cidrs == pool.pod_cidrs);
+  CHECK(store.load().value().pools.size() == 2);
+  CHECK(store.load().value().served == std::set<std::string>{"hz"});
 
   const auto foreign = AccessStore(files, folder.path(), "two").load().value();
   CHECK(foreign.pools.empty());
