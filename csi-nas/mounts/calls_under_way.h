@@ -12,13 +12,14 @@
 namespace holdfast::nas {
 
 /// Calls that were late and go on, as that of mounting a share of a server that is far away: one for each
-/// server at most. Whoever makes the same call again waits for it, or has what it came to. Not thread-safe.
+/// server at most, and one for each target that is unmounted lazily. Whoever makes the same call again waits
+/// for it, or has what it came to. Not thread-safe.
 class CallsUnderWay {
  public:
   using Time = Child::Time;
 
   struct Call {
-    std::string server;
+    std::string server;   ///< or, of a lazy unmount, which keeps no call to a server out, its target
     std::string message;  ///< as of write_words(): what is the same call
     std::string target;   ///< the folder that it is about
     Child child;

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <fstream>
 #include <thread>
 #include <utility>
 
@@ -71,6 +72,12 @@ ChildReply Child::answer(Time until) {
 void Child::kill() {
   ::kill(-process_, SIGKILL);
   socket_.reset();
+}
+
+std::string Child::waits_in() const {
+  std::string function;
+  std::ifstream("/proc/" + std::to_string(process_) + "/wchan") >> function;
+  return function == "0" ? "" : function;
 }
 
 bool Child::ended_by(Time until) const {

@@ -43,6 +43,9 @@ class Child {
   void kill();
   /// Waits until then for its end, and reaps it. True: it has ended.
   [[nodiscard]] bool ended_by(Time until) const;
+  /// The function of the kernel that it waits in, as far as the kernel tells: "rpc_wait_bit_killable"; empty
+  /// when it runs. Source: proc(5), /proc/pid/wchan.
+  [[nodiscard]] std::string waits_in() const;
   [[nodiscard]] pid_t process() const { return process_; }
 
  private:

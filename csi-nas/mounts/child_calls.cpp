@@ -13,6 +13,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kKilledPatience{300};  // an NFS call that waits ends within 250 ms
+constexpr const char* kSpareName = "unmounts";             // in ps(1), in a server's place
 
 std::vector<std::string> mount_words(const std::string& source, const mount::MountOptions& options) {
   return {source, std::to_string(options.flags), options.data};
@@ -56,21 +57,31 @@ std::size_t ChildCalls::stuck() const {
   return stuck_.size();
 }
 
-Status ChildCalls::let_in(const std::string& server) {
+bool ChildCalls::is_stuck(const std::string& server) const {
+  return std::ranges::find(stuck_, server, &Stuck::server) != stuck_.end();
+}
+
+Status ChildCalls::let_in(const std::string& server, By by) {
   reap();
   settle();
   const std::scoped_lock lock(mutex_);
-  if (std::ranges::find(stuck_, server, &Stuck::server) == stuck_.end()) return {};
+  if (!is_stuck(server)) return {};
+  if (by == By::kSpare)
+    return fail(Code::kUnavailable, "an earlier unmount of " + server + " hangs in the kernel");
   return fail(Code::kUnavailable, "an earlier call to the NFS server " + server +
                                       " hangs in the kernel: it ends when the server answers");
 }
 
 Result<Child> ChildCalls::child_for(const std::string& server, By by) {
-  if (by == By::kKept) {
+  if (by == By::kKept || by == By::kSpare) {
     const std::scoped_lock lock(mutex_);
-    if (auto found = idle_.extract(server)) return std::move(found.mapped().child);
+    if (auto found = idle_.extract(by == By::kKept ? server : "")) return std::move(found.mapped().child);
   }
-  return Child::start(nascmd_, root_, server);
+  return start(server, by);
+}
+
+Result<Child> ChildCalls::start(const std::string& server, By by) const {
+  return Child::start(nascmd_, root_, by == By::kSpare ? kSpareName : server);
 }
 
 void ChildCalls::give_back(const std::string& server, Child child) {
@@ -92,6 +103,8 @@ Result<std::string> ChildCalls::give_up(const std::string& server, By by, Child 
   child.kill();
   if (child.ended_by(SteadyClock::now() + kKilledPatience)) return tl::unexpected(std::move(why));
   why.message += ", and the call hangs in the kernel";
+  const std::string where = child.waits_in();
+  if (!where.empty()) why.message += ", in " + where;
   const std::scoped_lock lock(mutex_);
   stuck_.push_back({.server = by == By::kApart ? "" : server, .child = std::move(child)});
   return tl::unexpected(std::move(why));
@@ -112,12 +125,14 @@ void ChildCalls::give_up(const std::function<bool(const std::string& server)>& i
   }
 }
 
-bool ChildCalls::is_under_way(const std::string& target) const {
+bool ChildCalls::is_under_way(const std::string& target) {
+  reap();
+  settle();
   const std::scoped_lock lock(mutex_);
-  return under_way_.is_about(target);
+  return under_way_.is_about(target) || is_stuck(target);
 }
 
-Result<std::optional<CallsUnderWay::Call>> ChildCalls::take_up(const std::string& server,
+Result<std::optional<CallsUnderWay::Call>> ChildCalls::take_up(const std::string& server, By by,
                                                                const std::string& message,
                                                                const std::string& target) {
   const std::scoped_lock lock(mutex_);
@@ -132,10 +147,12 @@ Result<std::optional<CallsUnderWay::Call>> ChildCalls::take_up(const std::string
   if (auto call = under_way_.take(server, message)) return call;
   const auto since = under_way_.busy_since(server);
   if (!since) return std::optional<CallsUnderWay::Call>{};
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(SteadyClock::now() - *since).count();
+  const auto seconds =
+      std::to_string(std::chrono::floor<std::chrono::seconds>(SteadyClock::now() - *since).count());
+  if (by == By::kSpare) return fail(Code::kUnavailable, server + " is being unmounted for " + seconds + " s");
   return fail(Code::kUnavailable, "the NFS server " + server +
-                                      " is slow: a share of it is being mounted for " +
-                                      std::to_string(seconds) + " s, and other calls wait for that");
+                                      " is slow: a share of it is being mounted for " + seconds +
+                                      " s, and other calls wait for that");
 }
 
 Result<std::string> ChildCalls::go_on(CallsUnderWay::Call call, Error why) {
@@ -145,44 +162,55 @@ Result<std::string> ChildCalls::go_on(CallsUnderWay::Call call, Error why) {
   return tl::unexpected(std::move(why));
 }
 
+Error ChildCalls::late(const std::string& server, By by, const std::string& verb, const Child& child,
+                       Patience patience) {
+  const bool of_server = by == By::kKept || by == By::kOnce;
+  const std::string where = by == By::kSpare ? child.waits_in() : "";
+  return {.code = Code::kDeadlineExceeded,
+          .sys_errno = 0,
+          .message = verb + ": " +
+                     (of_server ? "the NFS server " + server + " has not answered" : "it has not ended") +
+                     " within " + std::to_string(patience.count()) + " ms" +
+                     (where.empty() ? "" : ": it waits in the kernel, in " + where)};
+}
+
 Result<std::string> ChildCalls::run(const std::string& server, By by, const std::vector<std::string>& words,
                                     Patience patience, const std::string& target) {
   const std::string& verb = words.front();
-  if (by != By::kApart) HOLDFAST_CHECK(let_in(server));
+  if (by != By::kApart) HOLDFAST_CHECK(let_in(server, by));
   if (patience <= Patience::zero()) return fail(Code::kDeadlineExceeded, "no time is left to " + verb);
   HOLDFAST_TRY(const std::string message, write_words(words));
   const auto begun = SteadyClock::now();
   const auto until = begun + patience;
   std::optional<CallsUnderWay::Call> before;
   if (by != By::kApart) {
-    HOLDFAST_TRY(before, take_up(server, message, target));
+    HOLDFAST_TRY(before, take_up(server, by, message, target));
     const std::scoped_lock lock(mutex_);
-    if (const auto told = under_way_.take_answer(message)) return read_answer(*told, verb);
+    const auto told = under_way_.take_answer(message);
+    // What an unmount came to says nothing of what is mounted there now.
+    if (told && by != By::kSpare) return read_answer(*told, verb);
   }
   HOLDFAST_TRY(Child child, before ? Result<Child>(std::move(before->child)) : child_for(server, by));
   ChildReply reply = before ? child.answer(until) : child.ask(message, until);
   if (reply.kind == ChildReply::Kind::kNotTaken) {
     // It was ended by somebody while it had nothing to do.
     leave(std::move(child));
-    HOLDFAST_TRY(child, Child::start(nascmd_, root_, server));
+    HOLDFAST_TRY(child, start(server, by));
     reply = child.ask(message, until);
   }
   if (reply.kind == ChildReply::Kind::kLate) {
-    const std::string waited_for =
-        by == By::kApart ? "it has not ended" : "the NFS server " + server + " has not answered";
-    Error late{.code = Code::kDeadlineExceeded,
-               .sys_errno = 0,
-               .message = verb + ": " + waited_for + " within " + std::to_string(patience.count()) + " ms"};
-    if (target.empty()) return give_up(server, by, std::move(child), std::move(late));
+    Error why = late(server, by, verb, child, patience);
+    if (target.empty()) return give_up(server, by, std::move(child), std::move(why));
     return go_on({.server = server,
                   .message = message,
                   .target = target,
                   .child = std::move(child),
                   .begun = before ? before->begun : begun},
-                 std::move(late));
+                 std::move(why));
   }
-  if (by == By::kKept && reply.kind == ChildReply::Kind::kAnswered) {
-    give_back(server, std::move(child));
+  const bool stays = by == By::kKept || by == By::kSpare;
+  if (stays && reply.kind == ChildReply::Kind::kAnswered) {
+    give_back(by == By::kKept ? server : "", std::move(child));
   } else {
     leave(std::move(child));
   }
@@ -225,11 +253,12 @@ Status ChildCalls::bind(const std::string& server, const BindRequest& request, P
 }
 
 Status ChildCalls::unmount(const std::string& server, const UnmountRequest& request, Patience patience) {
-  const bool lazily = request.how == Unmount::kLazily;
+  const char* const rest = request.remove ? "remove" : "keep";
+  if (request.how == Unmount::kOrderly) {
+    return without_answer(run(server, By::kKept, {"unmount", request.target, "orderly", rest}, patience));
+  }
   return without_answer(
-      run(server, lazily ? By::kApart : By::kKept,
-          {"unmount", request.target, lazily ? "lazily" : "orderly", request.remove ? "remove" : "keep"},
-          patience));
+      run(request.target, By::kSpare, {"unmount", request.target, "lazily", rest}, patience, request.target));
 }
 
 Result<block::VolumeUsage> ChildCalls::look(const std::string& server, const std::string& path,

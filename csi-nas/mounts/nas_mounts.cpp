@@ -92,7 +92,7 @@ Status NasMounts::stage(const NasSource& source, const std::string& target, Dead
   HOLDFAST_TRY(const Turns::Turn turn, share_turns_.take(hash, asks_.left(deadline)));
   HOLDFAST_TRY(std::optional<mount::MountEntry> share, entry_at(shared));
   HOLDFAST_TRY(const bool done, is_staged(source, share, target, deadline));
-  if (done) return {};
+  if (done) return check_stays(target);
   if (share && is_forsaken(source, *share, deadline)) {
     HOLDFAST_CHECK(detach(*share, deadline));
     share.reset();
@@ -127,6 +127,12 @@ Result<bool> NasMounts::is_staged(const NasSource& source, const std::optional<m
   return fail(Code::kAlreadyExists, target + " has something else mounted: " + shown_by(*there));
 }
 
+// What is there may be on its way out: an unmount that was late goes on.
+Status NasMounts::check_stays(const std::string& target) {
+  if (!parts_.calls.is_under_way(target)) return {};
+  return fail(Code::kUnavailable, "what is mounted at " + target + " is being unmounted: ask again");
+}
+
 // Its server is dead, and another one of the source lives, or the server itself where its name leads to now.
 // Who uses the mount keeps it.
 bool NasMounts::is_forsaken(const NasSource& source, const mount::MountEntry& share, Deadline deadline) {
@@ -147,12 +153,12 @@ Status NasMounts::publish(const std::string& staged, const std::string& target, 
   if (!server) return fail(Code::kFailedPrecondition, "the volume is not staged at " + staged);
   HOLDFAST_TRY(const auto there, entry_at(target));
   if (there) {
-    const bool same = show_the_same(*there, *from) && there->read_only() == (read_only || from->read_only());
-    if (same) return {};
     if (is_older_than(*there, *from)) {
       return fail(Code::kFailedPrecondition, target + " shows what the NFS server of " + shown_by(*there) +
                                                  " has forgotten: start the pod anew");
     }
+    const bool same = show_the_same(*there, *from) && there->read_only() == (read_only || from->read_only());
+    if (same) return check_stays(target);
     return fail(Code::kAlreadyExists,
                 target + " is mounted otherwise: " + shown_by(*there) + " (" + there->options + ")");
   }

@@ -87,6 +87,7 @@ class NasMounts {
   [[nodiscard]] NfsCalls::Patience orderly_patience(Deadline deadline) const;
   Result<bool> is_staged(const NasSource& source, const std::optional<mount::MountEntry>& share,
                          const std::string& target, Deadline deadline);
+  Status check_stays(const std::string& target);
   bool is_forsaken(const NasSource& source, const mount::MountEntry& share, Deadline deadline);
   Result<mount::MountEntry> mount_share(const NasSource& source, const std::string& shared,
                                         Deadline deadline);

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -27,7 +28,6 @@ namespace {
 
 constexpr mode_t kFolderMode = 0750;
 constexpr mode_t kVolumeMode = 0755;
-constexpr int kMostLayers = 64;  // of mounts on top of one another
 
 std::string path_of(const Fd& fd) { return "/proc/self/fd/" + std::to_string(fd.get()); }
 
@@ -153,21 +153,39 @@ Status make_in_share(const std::string& root, const MakeFolderRequest& request) 
   return make_below(std::move(top), request.path);
 }
 
+// What is mounted there now, the first below the others.
+Result<mount::Mounts> layers_at(const Ground& ground, const std::string& target) {
+  HOLDFAST_TRY(const std::string name, ground.beneath.resolved(target));
+  HOLDFAST_TRY(const auto mounts, ground.table->now());
+  mount::Mounts layers;
+  std::ranges::copy_if(*mounts, std::back_inserter(layers),
+                       [&](const mount::MountEntry& entry) { return entry.target == name; });
+  return layers;
+}
+
+// No more than was there at the beginning: what is mounted while one of them waits is somebody's anew.
 Status unmount_layers(const Ground& ground, const mount::Place& place, const UnmountRequest& request) {
   const int flags = UMOUNT_NOFOLLOW | (request.how == Unmount::kLazily ? MNT_DETACH : 0);
-  for (int layers = 0; layers < kMostLayers; ++layers) {
-    HOLDFAST_TRY(const auto there, ground.mounter->entry_at(request.target));
-    if (!there) return {};
-    if (!is_nfs(*there)) {
+  HOLDFAST_TRY(mount::Mounts layers, layers_at(ground, request.target));
+  for (; !layers.empty(); layers.pop_back()) {
+    const mount::MountEntry& top = layers.back();
+    if (!is_nfs(top)) {
       return fail(Code::kFailedPrecondition,
-                  request.target + " has something else mounted: " + there->source + there->root);
+                  request.target + " has something else mounted: " + top.source + top.root);
     }
     // EINVAL: somebody else took it away meanwhile.
     if (::umount2(place.path().c_str(), flags) != 0 && errno != EINVAL) {
       return fail_errno(errno, "unmount " + request.target);
     }
   }
-  return fail(Code::kFailedPrecondition, request.target + " still has something mounted");
+  return {};
+}
+
+// One on which something is mounted is busy.
+Status remove_folder(const mount::Place& place, const std::string& target) {
+  if (::unlinkat(place.parent.get(), place.name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
+  if (errno == ENOTEMPTY) return fail(Code::kFailedPrecondition, target + " is not empty: somebody's data");
+  return fail_errno(errno, "remove " + target);
 }
 
 }  // namespace
@@ -175,7 +193,9 @@ Status unmount_layers(const Ground& ground, const mount::Place& place, const Unm
 Result<Ground> open_ground(const std::string& root) {
   HOLDFAST_TRY(mount::Beneath beneath, mount::Beneath::open(root));
   HOLDFAST_TRY(auto mounter, mount::make_mounter(root));
-  return Ground{.root = root, .beneath = std::move(beneath), .mounter = std::move(mounter)};
+  HOLDFAST_TRY(auto table, mount::MountTable::open());
+  return Ground{
+      .root = root, .beneath = std::move(beneath), .mounter = std::move(mounter), .table = std::move(table)};
 }
 
 Result<std::string> resolve_host(const std::string& host) {
@@ -253,7 +273,7 @@ Status unmount(const Ground& ground, const UnmountRequest& request) {
   HOLDFAST_TRY(const std::optional<mount::Place> place, ground.beneath.place_of(request.target));
   if (!place) return {};
   HOLDFAST_CHECK(unmount_layers(ground, *place, request));
-  return request.remove ? ground.mounter->unpublish(request.target) : Status{};
+  return request.remove ? remove_folder(*place, request.target) : Status{};
 }
 
 Result<std::string> look_at(const Ground& ground, const std::string& path) {

@@ -5,6 +5,7 @@
 
 #include "common/base/result.h"
 #include "common/mount/beneath.h"
+#include "common/mount/mount_table.h"
 #include "common/mount/mounter.h"
 #include "csi-nas/nfs/nfs_calls.h"
 
@@ -16,6 +17,7 @@ struct Ground {
   std::string root;  ///< kubelet's folder
   mount::Beneath beneath;
   std::unique_ptr<mount::Mounter> mounter;
+  std::unique_ptr<mount::MountTable> table;
 };
 
 /// Errors: as of mount::make_mounter().

@@ -51,7 +51,8 @@ struct UnmountRequest {
 /// followed.
 ///
 /// `server` names whose call it is. A child that was killed and is in the kernel still keeps the calls of its
-/// server out, but for unmount() when lazy: at most one hangs at a time for each.
+/// server out, but for unmount() when lazy: at most one hangs at a time for each. A lazy unmount that is late
+/// goes on.
 ///
 /// Errors of all: kDeadlineExceeded after `patience`; kUnavailable when an earlier child of the server hangs;
 /// errno, ESTALE among them.
@@ -85,9 +86,10 @@ class NfsCalls {
   virtual Status unmount(const std::string& server, const UnmountRequest& request, Patience patience) = 0;
   virtual Result<block::VolumeUsage> look(const std::string& server, const std::string& path,
                                           Patience patience) = 0;
-  /// Whether mount() or make_folder() for that target goes on after it was late: who calls it again with the
-  /// same words waits for it. Other calls to the server are kUnavailable meanwhile.
-  [[nodiscard]] virtual bool is_under_way(const std::string& target) const = 0;
+  /// Whether mount(), make_folder() or a lazy unmount() for that target goes on after it was late: who calls
+  /// it again with the same words waits for it. Other calls to the server are kUnavailable meanwhile, and
+  /// those for the target of an unmount.
+  [[nodiscard]] virtual bool is_under_way(const std::string& target) = 0;
 };
 
 }  // namespace holdfast::nas

@@ -210,6 +210,56 @@ TEST_CASE("a mount that goes on is given up when its server is dead, or when ano
   CHECK_FALSE(scene.calls.is_under_way("/shared"));
 }
 
+/// Unmounts lazily as soon as there is a file `go`; all else at once.
+struct SlowUnmounts : ChildScene {
+  SlowUnmounts()
+      : ChildScene(
+            "case $(cat words) in *lazily*) while ! [ -e go ]; do sleep 0.02; done;; esac; printf 'ok\\n'") {}
+  Status detach(const std::string& target, milliseconds patience = kLong) {
+    return calls.unmount("s", {.target = target, .how = Unmount::kLazily, .remove = true}, patience);
+  }
+  [[nodiscard]] std::size_t made() const { return lines("pids").size(); }
+  void go() const { std::ofstream(folder / "go").flush(); }
+};
+
+TEST_CASE("a lazy unmount that is late goes on, and whoever asks again waits for it", "[nas]") {
+  SlowUnmounts scene;
+  for (int again = 0; again < 3; ++again) {
+    const Status late = scene.detach("/a", milliseconds(200));
+    REQUIRE_FALSE(late.has_value());
+    CHECK(late.error().code == Code::kDeadlineExceeded);
+    CHECK(late.error().message.starts_with("unmount: it has not ended within 200 ms"));
+    CHECK(scene.calls.is_under_way("/a"));
+    CHECK(scene.made() == 1);
+  }
+  CHECK_FALSE(scene.calls.is_under_way("/b"));
+  CHECK(scene.call("s").has_value());
+  CHECK_FALSE(scene.detach("/b", milliseconds(200)).has_value());
+  const Status other = scene.calls.unmount("s", {.target = "/a", .how = Unmount::kLazily}, kLong);
+  REQUIRE_FALSE(other.has_value());
+  CHECK(other.error().message.starts_with("/a is being unmounted for "));
+  scene.go();
+  const auto made = scene.made();
+  REQUIRE(scene.detach("/a").has_value());
+  CHECK(scene.made() == made);
+  while (scene.calls.is_under_way("/b")) std::this_thread::sleep_for(milliseconds(10));
+  CHECK_FALSE(scene.calls.is_under_way("/a"));
+  CHECK(scene.calls.stuck() == 0);
+}
+
+TEST_CASE("a lazy unmount is made anew where an earlier one has ended by itself, by the child that is there",
+          "[nas]") {
+  SlowUnmounts scene;
+  CHECK_FALSE(scene.detach("/a", milliseconds(200)).has_value());
+  scene.go();
+  while (scene.calls.is_under_way("/a")) std::this_thread::sleep_for(milliseconds(10));
+  for (const char* target : {"/a", "/b", "/a"}) REQUIRE(scene.detach(target).has_value());
+  const auto pids = scene.lines("pids");
+  REQUIRE(pids.size() == 4);
+  CHECK(pids.at(2) == pids.at(1));
+  CHECK(pids.at(3) == pids.at(1));
+}
+
 TEST_CASE("answers are read as they are written", "[nas]") {
   CHECK(read_answer(write_answer(std::string("a\nb")), "look").value() == "a\nb");
   const Result<std::string> failed = fail_errno(ESTALE, "open /t");

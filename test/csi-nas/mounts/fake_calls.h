@@ -119,9 +119,7 @@ class FakeCalls final : public NfsCalls {
                               .used_inodes = 3};
   }
 
-  [[nodiscard]] bool is_under_way(const std::string& target) const override {
-    return under_way.contains(target);
-  }
+  [[nodiscard]] bool is_under_way(const std::string& target) override { return under_way.contains(target); }
 
   [[nodiscard]] std::vector<std::string> targets() const {
     std::vector<std::string> out;

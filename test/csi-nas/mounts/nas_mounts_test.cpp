@@ -41,6 +41,20 @@ TEST_CASE_METHOD(Scene, "volumes of one share are one mount, shown where each is
   CHECK(news().empty());
 }
 
+TEST_CASE_METHOD(Scene, "what is still being unmounted counts neither as staged nor as published", "[nas]") {
+  REQUIRE(stage(source_of("/exports"), kOne).has_value());
+  REQUIRE(mounts.publish(kOne, kPod, false, soon()).has_value());
+  calls.under_way = {kOne, kPod};
+  for (const Status& done : {stage(source_of("/exports"), kOne), mounts.publish(kOne, kPod, false, soon())}) {
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().code == Code::kUnavailable);
+    CHECK(done.error().message.find("is being unmounted") != std::string::npos);
+  }
+  calls.under_way.clear();
+  REQUIRE(stage(source_of("/exports"), kOne).has_value());
+  REQUIRE(mounts.publish(kOne, kPod, false, soon()).has_value());
+}
+
 TEST_CASE_METHOD(Scene, "a share is mounted anew for other options", "[nas]") {
   REQUIRE(stage(source_of("/exports"), kOne).has_value());
   REQUIRE(stage(source_of("/exports", "ro"), kTwo).has_value());

@@ -8,4 +8,4 @@ tree=$(cd "$(dirname "$0")/../../.." && pwd)
 plan 13
 check "NFS servers are started" start_nfs_servers 2 serve_by_ganesha
 mkdir -p /var/lib/kubelet/{pods,plugins_registry}
-in_node /usr/bin/python3 -B "$tree/test/kernel/nas/nas_outages.py" "${GUEST_CYCLES:-4}" "${GUEST_OUTAGE:-10}"
+in_node /usr/bin/python3 -B "$tree/test/kernel/nas/nas_outages.py" "${GUEST_CYCLES:-4}" "${GUEST_OUTAGE:-10}" 2

@@ -19,6 +19,13 @@ def told(seconds):
     return f"p50 {1000 * quantile(seconds, 0.5):.1f}, p99 {1000 * quantile(seconds, 0.99):.1f} of {len(seconds)}"
 
 
+def memory():
+    """What is left of it, and how often somebody had to wait for some: both make all calls late that start a program."""
+    left = re.search(r"MemAvailable: +(\d+) kB", pathlib.Path("/proc/meminfo").read_text()).group(1)
+    stalls = re.findall(r"allocstall\w* (\d+)", pathlib.Path("/proc/vmstat").read_text())
+    return f"{int(left) // 1024} MiB left, {sum(map(int, stalls))} waits for it"
+
+
 class Meter:
     """What calls take that concern a server that lives, and none."""
 

@@ -1,9 +1,9 @@
 """csi-nas as it is shipped, while NFS servers die again and again, and stay dead for long.
 
-    nas_outages.py CYCLES SECONDS
+    nas_outages.py CYCLES SECONDS FOURS
 
-Server 1 lives. Of the others each four serve the versions 3, 4.0, 4.1 and 4.2; the last four die once, for SECONDS.
-The others die CYCLES times in all, some at a time, while every call that a node knows is made. Runs in the network namespace of the node
+Server 1 lives. Of the others each four serve the versions 3, 4.0, 4.1 and 4.2; the second four die once, for SECONDS.
+The others of FOURS die CYCLES times in all, some at a time, while every call that a node knows is made. Runs in the network namespace of the node
 (test/kernel/nfs_servers.sh). Prints a line of TAP for each check.
 """
 
@@ -13,12 +13,13 @@ import time
 
 sys.dont_write_bytecode = True
 from nas_locks import Locker, slots_raised  # noqa: E402
-from nas_meters import Meter, Watcher, quantile, told  # noqa: E402
+from nas_meters import Meter, Watcher, memory, quantile, told  # noqa: E402
 from nas_node import KUBELET, LONGEST_NOTICE, Node, Packets, Story, mounts_below, require, within  # noqa: E402
 from nas_patient import Patient  # noqa: E402
 
-CYCLES, SECONDS = int(sys.argv[1]), float(sys.argv[2])
+CYCLES, SECONDS, FOURS = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
 VERSIONS = ("3", "4.0", "4.1", "4.2")
+LONG_DEAD = 1  # which four
 PROMPT_SECONDS = 0.020  # what concerns a server that lives
 GONE_SECONDS = 30  # children that hung
 RESUME_SECONDS = 400  # the kernel's client tries to connect at least every five minutes
@@ -29,8 +30,9 @@ class Outages:
         self.node = node
         self.meter = Meter(node)
         packets = Packets()
-        self.dying = [Patient(node, packets, 2 + n, vers) for n, vers in enumerate(VERSIONS)]
-        self.long_dead = [Patient(node, packets, 6 + n, vers) for n, vers in enumerate(VERSIONS)]
+        fours = [[Patient(node, packets, 2 + 4 * four + n, vers) for n, vers in enumerate(VERSIONS)] for four in range(FOURS)]
+        self.long_dead = fours.pop(LONG_DEAD)
+        self.dying = [patient for four in fours for patient in four]
         self.cut_at = None
         self.done = 0
         self._lock = threading.Lock()
@@ -75,7 +77,7 @@ class Outages:
                     return
                 self.done += 1
                 if self.done % 50 == 0:
-                    print(f"# {self.done} cycles, threads and descriptors: {self.node.open_things()}", flush=True)
+                    print(f"# {self.done} cycles, threads and descriptors: {self.node.open_things()}; memory: {memory()}", flush=True)
             try:
                 patient.cycle(number)
             except Exception as error:

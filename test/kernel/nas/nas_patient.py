@@ -112,7 +112,7 @@ class Patient:
         # What is known to the kernel may be shown without the server: also a share that is mounted since the last cycle.
         calls = [(self.fresh.stage(), {"OK", "UNAVAILABLE"}),
                  (self.held.publish("second"), {"OK", "UNAVAILABLE"}),
-                 (self.taken.unpublish(), {"OK"}),
+                 (self.taken.unpublish(), {"OK", "UNAVAILABLE"}),
                  (self.held.stats(), {"OK"}),
                  (("NodeGetVolumeHealth", {"volumeId": self.held.name}), {"OK"}),
                  (("NodeGetInfo", {}), {"OK"})]
@@ -127,20 +127,29 @@ class Patient:
             self.cut()
         for thread in threads:
             thread.join()
-        # Nobody waits for what is known to be dead, or kubelet would be late with other pods.
-        self._ask(self.taken.unstage(), {"OK"})
+        # Nobody waits for what is dead, or kubelet would be late with other pods. An unmount that a busy machine holds up goes on.
+        self._ask_until_ok(self.taken.unpublish())
+        self._ask_until_ok(self.taken.unstage())
         self.mend()
         require(not self.wrong, f"server {self.number}, cycle {number}: {self.wrong}")
         self.until_normal()
         self.until_ok(self.held.unpublish("second"), self.fresh.unstage())
 
+    def _ask_until_ok(self, call):
+        deadline = time.monotonic() + AGAIN_SECONDS
+        while self._ask(call, {"OK", "UNAVAILABLE"}) == "UNAVAILABLE":
+            require(time.monotonic() < deadline, f"{call[0]} does not end while server {self.number} is dead")
+            time.sleep(0.1)
+
     def _ask(self, call, right):
         status, answer = self.node(call)
         self.answers[call[0], status] = self.answers.get((call[0], status), 0) + 1
-        if status not in right:
+        held_up = "has not ended" in str(answer) or "is being unmounted" in str(answer)
+        if status not in right or (call[0].startswith("NodeUn") and status != "OK" and not held_up):
             self.wrong.append(f"{call[0]}: {status}: {answer}")
         elif call[0] == "NodeGetVolumeStats" and not answer.get("usage"):
             self.wrong.append("no usage")
+        return status
 
     def end(self):
         self.until_ok(self.held.unpublish(), self.held.unstage(), self.taken.unpublish(), self.taken.unstage())
