@@ -3,6 +3,7 @@ the network namespace of the node (test/kernel/nfs_server.sh)."""
 
 import os
 import pathlib
+import shlex
 import signal
 import subprocess
 import sys
@@ -74,6 +75,21 @@ class Volume:
         return "NodeGetVolumeStats", {"volumeId": self.handle, "volumePath": str(self.target(pod))}
 
 
+class Shell:
+    """One that is started once: a process that is forked off this one while a thread writes to a dead server closes that file,
+    too, and waits for the server, before it can do anything."""
+
+    def __init__(self):
+        self._process = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self._lock = threading.Lock()
+
+    def line(self, command):
+        """Runs it. The line that it prints."""
+        with self._lock:
+            print(command, file=self._process.stdin)
+            return self._process.stdout.readline().rstrip("\n")
+
+
 class Node:
     """The program, and calls to it."""
 
@@ -83,6 +99,7 @@ class Node:
         self._mode = mode
         self._arguments = arguments
         self._program, self._endpoint, self._via = program, endpoint, via
+        self._shell = Shell()
         self._messages = proto.compiled(ROOT / "common/csi/proto/csi.proto", "/tmp")
         self._count = 0
         self.slow = []
@@ -93,19 +110,24 @@ class Node:
         self._count += 1
         endpoint = self._endpoint or f"/run/nas-{self._mode}-{self._count}.sock"
         words = [] if self._endpoint else [f"--mode={self._mode}", f"--endpoint=unix://{endpoint}"]
-        self._process = subprocess.Popen([*self._via, ROOT / "build/bin" / self._program, *words, "--node-id=edge-1",
-                                          *self._arguments],
-                                         stderr=open("/out/csi-nas.log", "ab"))
+        command = [*self._via, ROOT / "build/bin" / self._program, *words, "--node-id=edge-1", *self._arguments]
+        self._pid = int(self._shell.line(f"{shlex.join(map(str, command))} </dev/null >>/out/csi-nas.log 2>&1 & echo $!"))
         deadline = time.monotonic() + 20
         while not os.path.exists(endpoint):
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if not self._lives() or time.monotonic() > deadline:
                 raise RuntimeError("csi-nas does not start: " + pathlib.Path("/out/csi-nas.log").read_text()[-2000:])
             time.sleep(0.02)
         self._csi = csi_driver.Driver(endpoint, self._messages)
 
     def kill(self):
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
+        os.kill(self._pid, signal.SIGKILL)
+        within(LONGEST_CALL, "the program ends", lambda: not self._lives())
+
+    def _lives(self):
+        try:
+            return pathlib.Path(f"/proc/{self._pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
 
     def __call__(self, call, service=None):
         """(name of the status, answer), and keeps the time of those that took too long."""
@@ -148,11 +170,11 @@ class Node:
             raise AssertionError(f"{call[0]}: {found}, not {status}: {answer}")
 
     def pid(self):
-        return self._process.pid
+        return self._pid
 
     def open_things(self):
         """How many threads and descriptors it has."""
-        folder = pathlib.Path("/proc") / str(self._process.pid)
+        folder = pathlib.Path("/proc") / str(self._pid)
         return len(list((folder / "task").iterdir())), len(list((folder / "fd").iterdir()))
 
     def children(self):
@@ -167,7 +189,7 @@ class Node:
                 words = path.read_text().rsplit(")", 1)[1].split()
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            if int(words[1]) == self._process.pid:
+            if int(words[1]) == self._pid:
                 states.append((int(path.parent.name), words[0]))
         return states
 
@@ -205,12 +227,10 @@ def within(seconds, what, holds):
 
 
 class Packets:
-    """Drops those to and from servers. By a shell that is started once: a process that is forked off this one while a thread
-    writes to a dead server closes that file, too, and waits for the server, before it can do anything."""
+    """Drops those to and from servers."""
 
     def __init__(self):
-        self._shell = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        self._lock = threading.Lock()
+        self._shell = Shell()
 
     def drop(self, server):
         self._change("-A", server)
@@ -220,6 +240,4 @@ class Packets:
 
     def _change(self, action, server):
         rules = (f"iptables -w {action} {chain} {side} {server} -j DROP" for chain, side in (("OUTPUT", "-d"), ("INPUT", "-s")))
-        with self._lock:
-            print(" && ".join(rules) + "; echo $?", file=self._shell.stdin)
-            require(self._shell.stdout.readline() == "0\n", f"iptables {action} {server} failed")
+        require(self._shell.line(" && ".join(rules) + "; echo $?") == "0", f"iptables {action} {server} failed")
