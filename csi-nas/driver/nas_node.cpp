@@ -203,7 +203,12 @@ Status NasNode::volume_health(const csi::Call& /*call*/, const csi::v1::NodeGetV
   }
   csi::v1::VolumeHealth& health = *response.mutable_volume_health();
   health.set_volume_id(request.volume_id());
-  const auto ailment = ailment_of(*mount::mounted_at(*mounts, *path), *path);
+  const mount::MountEntry& looked_at = *mount::mounted_at(*mounts, *path);
+  auto ailment = ailment_of(looked_at, *path);
+  for (const csi::Publication& each : parts_.places.publications(request.volume_id(), *mounts)) {
+    const mount::MountEntry* entry = mount::mounted_at(*mounts, each.target_path);
+    if (!ailment && is_older_than(*entry, looked_at)) ailment = stale(*entry);
+  }
   if (!ailment) return {};
   auto& entry = *health.add_health_statuses();
   entry.set_status(csi::v1::INACCESSIBLE);

@@ -29,19 +29,19 @@ Status ServerCalls::ask(const ServerAddress& server, Deadline deadline,
   if (health.state != ServerState::kAlive) return tl::unexpected(no_answer(server, health));
   HOLDFAST_TRY(const Turns::Turn turn, turns_.take(server.text(), left(deadline)));
   const ServerHealth now = servers_.health(server);
-  const Patience patience = left(deadline);
   // It may have died while others had their turn.
-  if (now.state == ServerState::kDead || patience == Patience::zero()) {
-    return tl::unexpected(no_answer(server, now));
-  }
-  if (patience < kLeastPatience) {
+  if (now.state == ServerState::kDead) return tl::unexpected(no_answer(server, now));
+  const Patience patience = left(deadline);
+  const auto out_of_time = [&server] {
     return fail(Code::kUnavailable, "calls to the NFS server " + server.text() +
                                         " before this one have taken its time: ask again");
-  }
+  };
+  if (patience < kLeastPatience) return out_of_time();
   Status done = call(patience);
   if (done || done.error().code != Code::kDeadlineExceeded) return done;
   // One that had little time of its own says nothing of the server.
-  if (patience >= kTellingPatience) servers_.suspect(server);
+  if (patience < kTellingPatience) return out_of_time();
+  servers_.suspect(server);
   return fail(Code::kUnavailable, done.error().message);
 }
 

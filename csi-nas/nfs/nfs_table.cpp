@@ -12,6 +12,10 @@ bool is_of_file_system(const mount::MountEntry& entry, const mount::MountEntry& 
   return is_nfs(entry) && entry.major == share.major && entry.minor == share.minor;
 }
 
+bool are_of_other_groups(const mount::MountEntry& a, const mount::MountEntry& b) {
+  return a.shared != 0 && b.shared != 0 && a.shared != b.shared;
+}
+
 }  // namespace
 
 bool is_nfs(const mount::MountEntry& entry) { return entry.type == "nfs" || entry.type == "nfs4"; }
@@ -69,7 +73,7 @@ bool show_the_same(const mount::MountEntry& a, const mount::MountEntry& b) {
 
 bool is_older_than(const mount::MountEntry& entry, const mount::MountEntry& now) {
   return is_nfs(entry) && is_nfs(now) && entry.source == now.source && server_of(entry) == server_of(now) &&
-         !show_the_same(entry, now);
+         (!show_the_same(entry, now) || are_of_other_groups(entry, now));
 }
 
 std::string shown_by(const mount::MountEntry& entry) {

@@ -31,7 +31,9 @@ namespace holdfast::nas {
 [[nodiscard]] bool show_the_same(const mount::MountEntry& a, const mount::MountEntry& b);
 
 /// Whether one shows what another did before that was mounted anew: the same of the same server, by another
-/// mount of the share.
+/// mount of the share. Of a folder that was exchanged on the server, version 3 has both in one file system;
+/// what is shown of one mount is told by its peer group then, which all have below a folder that is shared,
+/// as kubelet's is. Source: mount_namespaces(7).
 [[nodiscard]] bool is_older_than(const mount::MountEntry& entry, const mount::MountEntry& now);
 
 /// What a mount shows, for people: "10.0.0.5:/exports/team", or "/dev/vdb/folder".

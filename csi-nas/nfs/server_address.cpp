@@ -53,6 +53,7 @@ std::string ailment_of(const ServerHealth& health) {
       break;
   }
   const auto seconds = std::chrono::floor<std::chrono::seconds>(health.silence).count();
+  if (health.state == ServerState::kUnknown && seconds == 0) return "has had no time to answer";
   return "has not answered for " + std::to_string(seconds) + " s";
 }
 

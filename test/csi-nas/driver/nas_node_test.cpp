@@ -215,6 +215,27 @@ TEST_CASE_METHOD(NodeScene, "a pod that has what its server has forgotten is tol
   refuses(publish(kOther), Code::kFailedPrecondition);
   CHECK(usage(kOther)->volume_condition().abnormal());
   CHECK_FALSE(usage(kTarget)->volume_condition().abnormal());
+  CHECK(health() == "StaleHandle");
+  REQUIRE(unpublish(kOther).has_value());
+  CHECK(health().empty());
+}
+
+TEST_CASE_METHOD(NodeScene, "a folder that was exchanged is told from its successor in one file system",
+                 "[nas]") {
+  REQUIRE(stage().has_value());
+  REQUIRE(publish(kOther).has_value());
+  for (mount::MountEntry& each : calls.mounts) each.shared = 7;
+  calls.stale = {kStaging, calls.mounts.front().target};
+  REQUIRE(publish(kTarget).has_value());
+  for (mount::MountEntry& each : calls.mounts) {
+    each.minor = 1;
+    if (each.shared == 0) each.shared = 8;
+  }
+  CHECK(usage(kOther)->volume_condition().abnormal());
+  CHECK_FALSE(usage(kTarget)->volume_condition().abnormal());
+  CHECK(health() == "StaleHandle");
+  refuses(publish(kOther), Code::kFailedPrecondition);
+  REQUIRE(publish(kTarget).has_value());
 }
 
 TEST_CASE_METHOD(NodeScene, "a volume that could not be staged anew is so by the publish that follows",

@@ -7,6 +7,7 @@ Runs in the network namespace of the node (test/kernel/nfs_server.sh). Prints a 
 
 import os
 import pathlib
+import re
 import shutil
 import sys
 import threading
@@ -17,6 +18,7 @@ from nas_node import DRIVER, KUBELET, LONGEST_NOTICE, Node, Packets, Story, Volu
 
 SERVER, OTHER_SERVER = "10.9.0.1", "10.9.0.2"
 EXPORT = pathlib.Path("/srv/share")
+AT_ONCE = 24
 
 
 VERSIONS = [Volume(f"pv-{vers}", f"/srv/share/v{vers}/made", vers, SERVER) for vers in ("3", "4.0", "4.1", "4.2")]
@@ -63,6 +65,10 @@ def exchanged(node):
         node.ok(volume.stage(), volume.publish("new"))
         (volume.target("new") / "file").write_text(vers)
         require((folder / "file").read_text() == vers, "it is not the folder of now")
+        for pod, abnormal in (("old", True), ("new", False)):
+            condition = node.in_the_end(volume.stats(pod))[0]["volumeCondition"]
+            require(condition.get("abnormal", False) == abnormal, f"version {vers}, the {pod} pod: {condition}")
+        node.refused("FAILED_PRECONDITION", volume.publish("old"))
         node.ok(volume.unpublish("old"), volume.unpublish("new"), volume.unstage())
 
 
@@ -213,6 +219,29 @@ def nothing_left(node):
     require(not list((KUBELET / "plugins" / DRIVER / "shared").iterdir()), "folders of shares are left")
 
 
+def at_once(node):
+    """As when a node boots: kubelet wants all volumes at a time, and their folders are missing."""
+    volumes = [Volume(f"pv-many-{number}", f"/srv/share/many/{number}", ("3", "4.1")[number % 2], SERVER)
+               for number in range(AT_ONCE)]
+    answers = []
+    threads = [threading.Thread(target=lambda each=each: answers.append(node.in_the_end(each.stage(), 120)[1]))
+               for each in volumes]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    require(len(answers) == AT_ONCE, "one was not staged")
+    refused = [text for told in answers for text in told]
+    print(f"# {AT_ONCE} volumes staged in {time.monotonic() - began:.1f} s, {sum(map(bool, answers))} not by their first call; "
+          f"the longest call {node.longest:.1f} s", flush=True)
+    for text in refused:
+        waited = re.search(r"has not answered (?:within (\d+) ms|for (\d+) s)", text)
+        # It lives: what had no time because of others says nothing of it.
+        require(not waited or int(waited[1] or 0) >= 1000 or int(waited[2] or 0) >= 2, text)
+    node.ok(*(volume.unstage() for volume in volumes))
+
+
 def main():
     node = Node()
     story = Story(node)
@@ -221,6 +250,7 @@ def main():
     check("two volumes of one share are one mount", lambda: one_mount_for_two(node))
     check("a volume that is published read-only is", lambda: read_only(node))
     check("a folder that was exchanged on the server is mounted anew for new pods", lambda: exchanged(node))
+    check("many volumes are staged at once, and none blames the server for others", lambda: at_once(node))
     check("what cannot be is refused", lambda: refused_kinds(node))
     check("started anew, the driver knows its mounts and leaves them alone", lambda: restarted(node))
     check("a hundred volumes of five servers are five superblocks, in 24 MiB", lambda: hundred(node))
