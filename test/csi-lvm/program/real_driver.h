@@ -219,7 +219,7 @@ class Caller {
   template <class Method, class To, class Request, class Response>
   static grpc::Status call(Method method, To& to, const Request& request, Response& response) {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
     context.set_wait_for_ready(true);
     return (to.*method)(&context, request, &response);
   }

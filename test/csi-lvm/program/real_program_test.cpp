@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <fstream>
+#include <future>
 #include <iostream>
+#include <map>
 #include <thread>
 
 #include "test/csi-lvm/program/real_driver.h"
@@ -74,6 +76,30 @@ TEST_CASE("a volume of each kind lives its life, and nothing of it stays", "[lif
   live({"pvc-xfs", "xfs", 304 * kMiB});
   live({"pvc-raw", "", 16 * kMiB});
   live({"pvc-secret", "ext4", 64 * kMiB, true});
+}
+
+TEST_CASE("of 64 volumes asked for at once each is made at the first call, and none is left", "[life]") {
+  constexpr int kVolumes = 64;
+  const Program program;
+  std::vector<std::unique_ptr<Caller>> callers;
+  for (int i = 0; i < kVolumes; ++i) {
+    callers.push_back(std::make_unique<Caller>(Volume{"pvc-" + std::to_string(i), "ext4", 4 * kMiB}));
+  }
+  CHECK(callers.front()->volumes() == 0);  // it is ready
+  // The first answers, by their codes.
+  const auto answers = [&callers](grpc::Status (Caller::*call)()) {
+    std::vector<std::future<grpc::Status>> asked;
+    for (const auto& caller : callers) asked.push_back(std::async(std::launch::async, call, caller.get()));
+    std::map<int, int> codes;
+    for (auto& each : asked) ++codes[each.get().error_code()];
+    return codes;
+  };
+  const std::map<int, int> all_ok{{grpc::StatusCode::OK, kVolumes}};
+  CHECK(answers(&Caller::create) == all_ok);
+  CHECK(callers.front()->volumes() == kVolumes);
+  CHECK(answers(&Caller::remove) == all_ok);
+  CHECK(callers.front()->volumes() == 0);
+  CHECK(volumes_left() == "0\n");
 }
 
 void deactivate(const Volume& volume) {

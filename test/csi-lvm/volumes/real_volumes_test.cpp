@@ -13,6 +13,9 @@
 #include "common/base/fd.h"
 #include "common/block/blank_proof.h"
 #include "common/block/block_device.h"
+#include "common/block/encryption.h"
+#include "common/block/filesystem.h"
+#include "common/block/preparer.h"
 #include "csi-lvm/lvm/commands_lvm.h"
 #include "csi-lvm/lvm/worker_runner.h"
 #include "csi-lvm/volumes/block_cleaner.h"
@@ -255,20 +258,37 @@ TEST_CASE_METHOD(Node, "a pool filled to its watermark takes nothing new, keeps 
 
 // A tenant's file system, or none; all of them begin at the first extent of the group.
 struct Tenant {
-  std::vector<std::string> mkfs;
+  std::string fs_type;
   std::uint64_t bytes = 0;
 };
 
-void format(const std::vector<std::string>& words, const std::string& device) {
+// What NodeStageVolume makes of a volume that was never staged.
+struct Formatter {
+  std::string format(const std::string& device, const std::string& fs_type) {
+    block::PrepareRequest wanted;
+    wanted.volume = "tenant";
+    wanted.device = device;
+    wanted.provenance = {.kind = block::Provenance::Kind::kNew, .uuid = {}};
+    wanted.fs_type = fs_type;
+    const auto prepared = preparer.prepare(wanted, record, kAmple, [] { return false; });
+    INFO((prepared ? "" : prepared.error().message));
+    REQUIRE(prepared.has_value());
+    return *prepared;
+  }
+
+  struct Record final : block::ProvenanceRecord {
+    Status write(const block::Provenance& provenance) override {
+      last = provenance;
+      return {};
+    }
+    block::Provenance last;
+  };
   SystemExecutor executor;
-  Command mkfs;
-  mkfs.argv = words;
-  mkfs.argv[0] = find_system_program(words[0]);
-  mkfs.argv.push_back(device);
-  mkfs.environment = {"LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
-  mkfs.deadline = kAmple;
-  REQUIRE(executor.run(mkfs).value().succeeded());
-}
+  block::FileSystems file_systems{executor};
+  block::LuksEncryption encryption{executor};
+  block::Preparer preparer{file_systems, encryption};
+  Record record;
+};
 
 TEST_CASE_METHOD(Node, "20 tenants in turn on the same extents, formatted or raw, find nothing of each other",
                  "[lvm tenants]") {
@@ -276,11 +296,21 @@ TEST_CASE_METHOD(Node, "20 tenants in turn on the same extents, formatted or raw
   constexpr std::uint64_t kMarked = 32 * kMiB;
   // No xfs is smaller than 300 MiB.
   const std::vector<Tenant> tenants{
-      {{"mkfs.ext4", "-q", "-F"}, kMarked}, {{"mkfs.xfs", "-q"}, 304 * kMiB}, {{}, kMarked}};
+      {"ext4", kMarked}, {"", kMarked}, {"xfs", 304 * kMiB}, {"", kMarked}, {"", kMarked}};
+  Formatter formatter;
   for (int round = 0; round < kRounds; ++round) {
     const Tenant& tenant = tenants[static_cast<std::size_t>(round) % tenants.size()];
-    const bool raw = tenant.mkfs.empty();
+    const bool raw = tenant.fs_type.empty();
     INFO("round " << round);
+    if (round > 0 && raw && !tenants[static_cast<std::size_t>(round - 1) % tenants.size()].fs_type.empty()) {
+      // Without the driver's wiping it is all there: these are the extents, and what follows can fail.
+      REQUIRE(
+          lvm.create({.name = {test::kContractGroup, "bare"}, .size_bytes = kMarked, .pool = {}, .tags = {}},
+                     kAmple)
+              .has_value());
+      CHECK(shows_marker("/dev/" + std::string(test::kContractGroup) + "/bare", kMarked));
+      REQUIRE(lvm.remove({test::kContractGroup, "bare"}, kAmple).has_value());
+    }
     const std::string device = create("tenant", tenant.bytes, raw);
     {
       const auto opened = block::SystemBlockDevice::open(device, block::Access::kRead);
@@ -289,7 +319,8 @@ TEST_CASE_METHOD(Node, "20 tenants in turn on the same extents, formatted or raw
     if (raw) {
       CHECK_FALSE(shows_marker(device, kMarked));
     } else {
-      format(tenant.mkfs, device);
+      CHECK(formatter.format(device, tenant.fs_type) == tenant.fs_type);
+      CHECK(formatter.record.last.kind == block::Provenance::Kind::kFormatted);
     }
     sprinkle(device, kMarked);
     remove("tenant");
