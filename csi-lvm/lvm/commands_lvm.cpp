@@ -30,7 +30,8 @@ CommandsLvm::CommandsLvm(LvmQueue& queue, LvmSettings settings)
       devices_file_(settings.devices_file),
       archive_folder_(settings.archive_folder),
       between_archives_(settings.between_archives),
-      is_ours_(settings.is_ours) {
+      is_ours_(settings.is_ours),
+      devices_(settings.devices) {
   settings.archive_folder.clear();
   settings_ = settings_text(settings);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -11,6 +12,7 @@
 
 #include "csi-lvm/lvm/lvm.h"
 #include "csi-lvm/lvm/lvm_queue.h"
+#include "csi-lvm/lvm/mapped_devices.h"
 
 namespace holdfast::lvm {
 
@@ -33,6 +35,8 @@ struct LvmSettings {
   /// Which groups of the host become ours again when our devices file names none: it was emptied or damaged.
   /// Null: none.
   std::function<bool(const VolumeGroup& group)> is_ours;
+  /// The devices that volumes have; tests tell others.
+  std::function<Result<std::vector<MappedDevice>>()> devices = mapped_devices;
 };
 
 /// Which disks LVM looks at.
@@ -85,6 +89,9 @@ class CommandsLvm final : public Lvm {
   Result<std::vector<VolumeSegment>> segments_of(const VolumeName& name, Patience patience);
   Result<Inventory> report(LvmCommand command, Patience patience);
   Result<Inventory> look_once(Patience patience);
+  /// What LVM has written down, and what the devices say. Nothing where only LVM can tell all: volumes are
+  /// not plain, or a device is unsettled, or devices cannot be looked at.
+  Result<std::optional<Inventory>> look_at_plain(Patience patience);
   /// Whether a group that our devices file names lacks a disk, and the host's were not searched for it in
   /// kBetweenSearches.
   [[nodiscard]] bool is_to_search(const Inventory& seen);
@@ -125,6 +132,8 @@ class CommandsLvm final : public Lvm {
   std::string archive_folder_;
   std::chrono::milliseconds between_archives_;
   std::function<bool(const VolumeGroup& group)> is_ours_;
+  std::function<Result<std::vector<MappedDevice>>()> devices_;
+  std::atomic<bool> plain_{true};                            // what was seen last
   std::mutex mutex_;                                         // guards what follows
   std::map<std::string, SteadyClock::time_point> archived_;  // when, by group
   std::optional<SteadyClock::time_point> searched_;          // when the host's disks were, for missing ones

@@ -12,11 +12,12 @@
 namespace holdfast::lvm {
 namespace {
 
-constexpr const char* kVolumeColumns =
-    "lv_name,lv_uuid,lv_layout,lv_attr,lv_size,lv_tags,pool_lv,origin,lv_active,lv_device_open,lv_health_"
-    "status,"
-    "lv_snapshot_invalid,lv_suspended,lv_inactive_table,lv_kernel_major,lv_kernel_minor,data_percent,"
-    "metadata_percent,lv_metadata_size";
+constexpr const char* kMetadataColumns =
+    "lv_name,lv_uuid,lv_layout,lv_size,lv_tags,pool_lv,origin,lv_health_status,lv_metadata_size";
+// Of each LVM asks device-mapper.
+constexpr const char* kDeviceColumns =
+    "lv_attr,lv_active,lv_device_open,lv_snapshot_invalid,lv_suspended,lv_inactive_table,lv_kernel_major,"
+    "lv_kernel_minor,data_percent,metadata_percent";
 constexpr JsonLimits kReportLimits{.max_bytes = std::size_t{64} << 20, .max_depth = 8};
 
 // One row of a report: every value is a string there, a number as well.
@@ -24,6 +25,7 @@ class Row {
  public:
   explicit Row(JsonObject fields) : fields_(std::move(fields)) {}
 
+  [[nodiscard]] bool has(const char* name) const { return fields_[name].present(); }
   [[nodiscard]] Result<std::string> text(const char* name) const { return fields_[name].string(); }
 
   // 0 where LVM leaves the field empty: it does not apply.
@@ -101,23 +103,13 @@ bool zeroes_new_blocks(std::string_view attributes) {
   return attributes.size() > kZeroing && attributes[kZeroing] == 'z';
 }
 
-Result<LogicalVolume> read_volume(const Row& row) {
-  LogicalVolume volume;
-  HOLDFAST_TRY(volume.name, row.text("lv_name"));
-  HOLDFAST_TRY(volume.uuid, row.text("lv_uuid"));
-  HOLDFAST_TRY(const std::vector<std::string> layout, row.words("lv_layout"));
-  volume.layout = layout_of(layout);
+// What its device says.
+Status read_device(const Row& row, LogicalVolume& volume) {
   HOLDFAST_TRY(const std::string attributes, row.text("lv_attr"));
   volume.zeroes = volume.layout == Layout::kThinPool && zeroes_new_blocks(attributes);
-  HOLDFAST_TRY(volume.size_bytes, row.number<std::uint64_t>("lv_size"));
-  HOLDFAST_TRY(volume.tags, row.words("lv_tags"));
-  HOLDFAST_TRY(volume.pool, row.text("pool_lv"));
-  HOLDFAST_TRY(volume.origin, row.text("origin"));
   HOLDFAST_TRY(const std::string active, row.text("lv_active"));
   volume.active = active == "active";
   HOLDFAST_TRY(volume.open, row.flag("lv_device_open"));
-  HOLDFAST_TRY(volume.health, row.text("lv_health_status"));
-  volume.partial = volume.health == "partial";
   HOLDFAST_TRY(volume.lost, row.flag("lv_snapshot_invalid"));
   HOLDFAST_TRY(const bool suspended, row.flag("lv_suspended"));
   HOLDFAST_TRY(const bool waiting_table, row.flag("lv_inactive_table"));
@@ -126,7 +118,23 @@ Result<LogicalVolume> read_volume(const Row& row) {
   HOLDFAST_TRY(volume.minor, row.number<std::uint32_t>("lv_kernel_minor"));
   HOLDFAST_TRY(volume.data_percent, row.percent("data_percent"));
   HOLDFAST_TRY(volume.metadata_percent, row.percent("metadata_percent"));
+  return {};
+}
+
+Result<LogicalVolume> read_volume(const Row& row) {
+  LogicalVolume volume;
+  HOLDFAST_TRY(volume.name, row.text("lv_name"));
+  HOLDFAST_TRY(volume.uuid, row.text("lv_uuid"));
+  HOLDFAST_TRY(const std::vector<std::string> layout, row.words("lv_layout"));
+  volume.layout = layout_of(layout);
+  HOLDFAST_TRY(volume.size_bytes, row.number<std::uint64_t>("lv_size"));
+  HOLDFAST_TRY(volume.tags, row.words("lv_tags"));
+  HOLDFAST_TRY(volume.pool, row.text("pool_lv"));
+  HOLDFAST_TRY(volume.origin, row.text("origin"));
+  HOLDFAST_TRY(volume.health, row.text("lv_health_status"));
+  volume.partial = volume.health == "partial";
   HOLDFAST_TRY(volume.metadata_bytes, row.number<std::uint64_t>("lv_metadata_size"));
+  if (row.has("lv_active")) HOLDFAST_CHECK(read_device(row, volume));
   return volume;
 }
 
@@ -247,6 +255,27 @@ std::vector<std::string> report_words(const char* verb) {
   return {verb, "--reportformat", "json", "--units", "b", "--nosuffix", "--binary"};
 }
 
+std::string all_columns() { return std::string(kMetadataColumns) + "," + kDeviceColumns; }
+
+// `volumes` are the columns of the table "lv".
+std::vector<std::string> report_of_all(const std::string& volumes) {
+  const auto table = [](const char* name, const std::string& columns) {
+    return std::vector<std::string>{"--configreport", name, "-o", columns};
+  };
+  std::vector<std::string> words = report_words("fullreport");
+  words.emplace_back("--all");
+  for (const std::vector<std::string>& part : {
+           table("vg", "vg_name,vg_uuid,vg_extent_size,vg_size,vg_free,vg_missing_pv_count,vg_seqno,vg_tags"),
+           table("pv", "pv_name,pv_uuid,pv_size,pv_pe_count,pv_pe_alloc_count,pv_missing,pv_allocatable"),
+           table("lv", volumes),
+           table("seg", "lv_uuid,stripes"),
+           table("pvseg", "pvseg_size"),
+       }) {
+    words.insert(words.end(), part.begin(), part.end());
+  }
+  return words;
+}
+
 tl::unexpected<Error> unreadable(const Error& error) {
   return fail(Code::kInternal, "what LVM reports cannot be read: " + error.message);
 }
@@ -295,7 +324,7 @@ const VolumeGroup* Inventory::group(std::string_view name) const {
 
 std::vector<std::string> volume_command(const std::string& volume) {
   std::vector<std::string> words = report_words("lvs");
-  words.insert(words.end(), {"-o", std::string(kVolumeColumns) + ",stripes", volume});
+  words.insert(words.end(), {"-o", all_columns() + ",stripes", volume});
   return words;
 }
 
@@ -305,22 +334,18 @@ std::vector<std::string> segments_command(const std::string& volume) {
   return words;
 }
 
-std::vector<std::string> inventory_command() {
-  const auto table = [](const char* name, const char* columns) {
-    return std::vector<std::string>{"--configreport", name, "-o", columns};
+std::vector<std::string> inventory_command() { return report_of_all(all_columns()); }
+
+std::vector<std::string> metadata_command() { return report_of_all(kMetadataColumns); }
+
+bool is_plain(const Inventory& inventory) {
+  const auto plain = [](const LogicalVolume& volume) {
+    const bool simple = volume.layout == Layout::kLinear || volume.layout == Layout::kStriped;
+    return simple && volume.origin.empty();
   };
-  std::vector<std::string> words = report_words("fullreport");
-  words.emplace_back("--all");
-  for (const std::vector<std::string>& part : {
-           table("vg", "vg_name,vg_uuid,vg_extent_size,vg_size,vg_free,vg_missing_pv_count,vg_seqno,vg_tags"),
-           table("pv", "pv_name,pv_uuid,pv_size,pv_pe_count,pv_pe_alloc_count,pv_missing,pv_allocatable"),
-           table("lv", kVolumeColumns),
-           table("seg", "lv_uuid,stripes"),
-           table("pvseg", "pvseg_size"),
-       }) {
-    words.insert(words.end(), part.begin(), part.end());
-  }
-  return words;
+  return std::ranges::all_of(inventory.groups, [&plain](const VolumeGroup& group) {
+    return std::ranges::all_of(group.volumes, plain);
+  });
 }
 
 Result<Inventory> parse_inventory(std::string_view text) {

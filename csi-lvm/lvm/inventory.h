@@ -86,6 +86,14 @@ struct Inventory {
 /// The words of the one command that tells all of it, in JSON with sizes in bytes.
 [[nodiscard]] std::vector<std::string> inventory_command();
 
+/// The words of the command that tells what LVM has written down alone, as parse_inventory() reads it too, in
+/// far less time when there are many volumes: of no device LVM asks anything.
+[[nodiscard]] std::vector<std::string> metadata_command();
+
+/// Whether all volumes are linear or striped and none is a snapshot: of these a device tells nothing that
+/// needs LVM to be understood (tell_devices()).
+[[nodiscard]] bool is_plain(const Inventory& inventory);
+
 /// The words of the command that tells of one volume alone, "group/volume", in far less time.
 [[nodiscard]] std::vector<std::string> volume_command(const std::string& volume);
 

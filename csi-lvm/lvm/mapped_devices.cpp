@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
 #include <sys/ioctl.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -77,6 +79,16 @@ Result<std::vector<std::string>> device_names(const Fd& control) {
   }
 }
 
+MappedDevice device_of(std::string name, const dm_ioctl& status) {
+  return {.name = std::move(name),
+          .uuid = status.uuid,
+          .major = ::major(status.dev),
+          .minor = ::minor(status.dev),
+          .open = status.open_count > 0,
+          .suspended = (status.flags & DM_SUSPEND_FLAG) != 0,
+          .waiting_table = (status.flags & DM_INACTIVE_PRESENT_FLAG) != 0};
+}
+
 // By its UUID: a name may be another's by now.
 Status ask(const MappedDevice& device, unsigned long what) {
   const Fd control(::open(kControl, O_RDWR | O_CLOEXEC));
@@ -105,12 +117,29 @@ Result<std::vector<MappedDevice>> mapped_devices() {
     dm_ioctl asked = request_of_kernel();
     name.copy(asked.name, sizeof asked.name - 1);
     if (::ioctl(control.get(), DM_DEV_STATUS, &asked) == 0) {
-      found.push_back({.name = std::move(name), .uuid = asked.uuid});
+      found.push_back(device_of(std::move(name), asked));
     } else if (errno != ENXIO) {  // else it has gone
       return fail_errno(errno, "ask for the device " + name);
     }
   }
   return found;
+}
+
+void tell_devices(const std::vector<MappedDevice>& devices, Inventory& inventory) {
+  std::map<std::string_view, const MappedDevice*> by_uuid;
+  for (const MappedDevice& device : devices) by_uuid[device.uuid] = &device;
+  for (VolumeGroup& group : inventory.groups) {
+    for (LogicalVolume& volume : group.volumes) {
+      const auto found = by_uuid.find(std::string(kPrefix) + plain_id(group.uuid) + plain_id(volume.uuid));
+      if (found == by_uuid.end()) continue;
+      const MappedDevice& device = *found->second;
+      volume.active = true;
+      volume.open = device.open;
+      volume.unsettled = device.suspended || device.waiting_table;
+      volume.major = device.major;
+      volume.minor = device.minor;
+    }
+  }
 }
 
 std::vector<MappedDevice> strays(const std::vector<MappedDevice>& devices, const Inventory& now) {

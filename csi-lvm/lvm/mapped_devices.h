@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,21 @@ struct MappedDevice {
   std::string name;  ///< "suite-pvc--1-cow"
   std::string uuid;  ///< of LVM's: "LVM-", 32 characters of the group, 32 of the volume, then a layer
                      ///< ("-cow") or nothing
+  std::uint32_t major = 0;
+  std::uint32_t minor = 0;
+  bool open = false;
+  bool suspended = false;
+  bool waiting_table = false;  ///< one is loaded that becomes its table at the next resume
 };
 
 /// All of them, also those that were never given a table, which sysfs does not show. Errors: errno of the
 /// ioctls. A host without device-mapper has none. Source: linux/dm-ioctl.h, DM_LIST_DEVICES, DM_DEV_STATUS.
 Result<std::vector<MappedDevice>> mapped_devices();
+
+/// Tells each volume what its device says: whether it is active, open and unsettled, and its numbers. Right
+/// for volumes that are plain (is_plain()). A device that is unsettled may be one that a command of LVM's is
+/// at work on just now: only a report waits for that. Pure.
+void tell_devices(const std::vector<MappedDevice>& devices, Inventory& inventory);
 
 /// Those of the groups in `now` that their metadata do not account for: of volumes that are none, and the
 /// layers of a snapshot ("-cow", "-real") of volumes that are no snapshot, or have none. Pure. True only when

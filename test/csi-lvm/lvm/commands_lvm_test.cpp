@@ -151,6 +151,7 @@ struct Host : Fixture {
       return ended(0, has(line, "fullreport") ? kNothing : "");
     };
     settings.is_ours = has_volumes_of_ours;
+    settings.devices = []() -> Result<std::vector<MappedDevice>> { return std::vector<MappedDevice>(); };
   }
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
@@ -188,6 +189,69 @@ TEST_CASE_METHOD(Host, "groups that cannot become ours again are no empty answer
   CHECK(has(seen.error().message, "holdfast.devices does not name all disks"));
   CHECK(has(seen.error().message, "volumegroup1"));
   CHECK(has(seen.error().message, "/dev/loop0, /dev/loop1"));
+}
+
+// One with a plain volume alone.
+struct PlainHost : Host {
+  PlainHost() {
+    write("holdfast.devices", "PVID=abc PVID=def");
+    device.uuid = "LVM-" + std::string(32, 'g') + std::string(32, 'v');
+    device.open = true;  // unlike what LVM reports
+    settings.devices = [this]() -> Result<std::vector<MappedDevice>> {
+      if (blind) return fail(Code::kPermissionDenied, "no device is to be seen");
+      return std::vector{device};
+    };
+    lvm.answer = [this](const std::string& line) {
+      return ended(0, report(has(line, "lv_active") ? kDeviceColumns : ""));
+    };
+  }
+  [[nodiscard]] std::string report(const std::string& more) const {
+    return R"({"report":[{"vg":[{"vg_name":"vg","vg_uuid":")" + std::string(32, 'g') +
+           R"(","vg_extent_size":"4","vg_size":"8","vg_free":"4","vg_missing_pv_count":"0","vg_seqno":"1","vg_tags":""}],)"
+           R"("lv":[{"lv_name":"no-such-link","lv_uuid":")" +
+           std::string(32, 'v') + R"(","lv_layout":")" + layout +
+           R"(","lv_size":"4","lv_tags":"","pool_lv":"","origin":"","lv_health_status":"","lv_metadata_size":"")" +
+           more + "}]}]}";
+  }
+  [[nodiscard]] LogicalVolume volume(CommandsLvm& commands) {
+    lvm.lines.clear();
+    return commands.look(kAmple)->groups.at(0).volumes.at(0);
+  }
+  static constexpr const char* kDeviceColumns =
+      R"(,"lv_attr":"","lv_active":"","lv_device_open":"0","lv_snapshot_invalid":"-1","lv_suspended":"0",)"
+      R"("lv_inactive_table":"0","lv_kernel_major":"-1","lv_kernel_minor":"-1","data_percent":"","metadata_percent":"")";
+  MappedDevice device;
+  bool blind = false;
+  std::string layout = "linear";
+};
+
+TEST_CASE_METHOD(PlainHost, "of plain volumes LVM tells what it has written down, and the kernel the rest",
+                 "[lvm]") {
+  // Without a link below /dev an active one counts as unsettled.
+  device.uuid.back() = 'x';
+  auto commands = make(settings);
+  CHECK_FALSE(volume(commands).active);
+  REQUIRE(lvm.lines.size() == 1);
+  CHECK_FALSE(has(lvm.lines[0], "lv_active"));
+  CHECK_FALSE(has(lvm.lines[0], "lv_attr"));
+}
+
+TEST_CASE_METHOD(PlainHost, "LVM is asked for all of what it alone can tell", "[lvm]") {
+  std::size_t then = 2;  // the second time the same is seen
+  SECTION("a device is unsettled, maybe because LVM is at work on it") { device.suspended = true; }
+  SECTION("a device is not linked") {}
+  SECTION("no device can be seen") { blind = true; }
+  SECTION("a volume is not plain") {
+    layout = "raid,raid1";
+    then = 1;
+  }
+  auto commands = make(settings);
+  CHECK_FALSE(volume(commands).open);
+  REQUIRE(lvm.lines.size() == 2);
+  CHECK(has(lvm.lines[1], "lv_active"));
+  CHECK_FALSE(volume(commands).open);
+  CHECK(lvm.lines.size() == then);
+  CHECK(has(lvm.lines.back(), "lv_active"));
 }
 
 // The line of the group's second disk was lost.

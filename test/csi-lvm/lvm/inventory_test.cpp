@@ -1,5 +1,7 @@
 #include "csi-lvm/lvm/inventory.h"
 
+#include <map>
+
 #include "common/base/files.h"
 #include "csi-lvm/lvm/lvm_command.h"
 #include "csi-lvm/lvm/mapped_devices.h"
@@ -115,6 +117,68 @@ TEST_CASE("a device that waits is told, and what LVM keeps for itself apart", "[
   CHECK(found.parts == std::vector<std::string>{"u-[pool_tdata]"});
 }
 
+TEST_CASE("what LVM has written down alone is read too, and devices tell the rest of plain volumes",
+          "[lvm]") {
+  const std::string gid = "gggggg-gggg-gggg-gggg-gggg-gggg-gggggg";
+  const auto row = [](char of, const std::string& layout) {
+    return R"({"lv_name":")" + std::string(1, of) + R"(","lv_uuid":")" + std::string(32, of) +
+           R"(","lv_layout":")" + layout +
+           R"(","lv_size":"4","lv_tags":"a=b","pool_lv":"","origin":"","lv_health_status":"partial",)"
+           R"("lv_metadata_size":""})";
+  };
+  const std::string group = R"("vg":[{"vg_name":"g","vg_uuid":")" + gid +
+                            R"(","vg_extent_size":"4","vg_size":"4","vg_free":"4","vg_missing_pv_count":"0",)"
+                            R"("vg_seqno":"1","vg_tags":""}],"seg":[{"lv_uuid":")" +
+                            std::string(32, 'h') + R"(","stripes":"2"}],"lv":[)" + row('o', "linear") + "," +
+                            row('h', "striped") + "," + row('w', "linear") + "," + row('a', "linear") + "]";
+  Inventory inventory = parse_inventory(report(group)).value();
+  REQUIRE(is_plain(inventory));
+  const auto device = [](char of, const std::string& layer = {}) {
+    MappedDevice out;
+    out.uuid = "LVM-" + std::string(32, 'g') + std::string(32, of) + layer;
+    out.major = 254;
+    out.minor = 7;
+    return out;
+  };
+  MappedDevice open = device('o');
+  open.open = true;
+  MappedDevice held = device('h');
+  held.suspended = true;
+  MappedDevice waiting = device('w');
+  waiting.waiting_table = true;
+  tell_devices({open, held, waiting, device('a', "-cow"), device('x')}, inventory);
+  const VolumeGroup& found = inventory.groups.at(0);
+  const LogicalVolume& of_open = *found.volume("o");
+  CHECK(of_open.active);
+  CHECK(of_open.open);
+  CHECK_FALSE(of_open.unsettled);
+  CHECK(of_open.major == 254);
+  CHECK(of_open.minor == 7);
+  CHECK(of_open.partial);
+  CHECK(of_open.has_tag("a=b"));
+  CHECK(found.volume("h")->unsettled);
+  CHECK_FALSE(found.volume("h")->open);
+  CHECK(found.volume("h")->stripes == 2);
+  CHECK(found.volume("w")->unsettled);
+  CHECK_FALSE(found.volume("a")->active);
+}
+
+TEST_CASE("pools, snapshots and volumes of other kinds are not plain", "[lvm]") {
+  CHECK(is_plain({}));
+  const VolumeGroup group = parse_inventory(recorded("full.json")).value().groups.at(0);
+  const std::map<std::string, bool> plain{{"pvc-lin", true},   {"pvc-str", true},   {"pool0", false},
+                                          {"pvc-thin", false}, {"snap-lin", false}, {"snap-thin", false}};
+  for (const LogicalVolume& volume : group.volumes) {
+    INFO(volume.name);
+    Inventory alone;
+    alone.groups.emplace_back();
+    alone.groups[0].volumes = {volume};
+    CHECK(is_plain(alone) == plain.at(volume.name));
+    alone.groups[0].volumes[0].layout = Layout::kOther;
+    CHECK_FALSE(is_plain(alone));
+  }
+}
+
 TEST_CASE("devices that no metadata account for are strays", "[lvm]") {
   const auto id = [](char of) { return std::string(32, of); };
   VolumeGroup group;
@@ -215,6 +279,7 @@ TEST_CASE("what is no report is an error and says where", "[lvm]") {
 
 TEST_CASE("the inventory's own command is one that the runners take", "[lvm]") {
   CHECK(check_command({Effect::kReports, inventory_command()}).has_value());
+  CHECK(check_command({Effect::kReports, metadata_command()}).has_value());
 }
 
 // One segment of a volume, as volume_command() has it told.
