@@ -61,7 +61,7 @@ Result<std::string> ShareVolumes::newest_archive(const RelativePath& directory) 
   const std::string prefix = prefix_of(directory.name());
   std::string newest;
   FolderReader reader;
-  HOLDFAST_CHECK(reader.begin(parent->get(), 0));
+  HOLDFAST_CHECK(reader.begin(parent->get()));
   for (;;) {
     HOLDFAST_TRY(const std::optional<FolderEntry> entry, reader.next());
     if (!entry) break;

@@ -32,7 +32,7 @@ struct Level {
   Fd source;
   Fd target;
   struct stat info {};
-  off_t position = 0;  // of the entry after the last one that was taken
+  FolderReader names{FolderReader::kSmallPiece};  // so that none is read twice
 };
 
 class TreeCopier {
@@ -43,12 +43,11 @@ class TreeCopier {
   Status run() {
     HOLDFAST_CHECK(enter(Fd(::dup(trees_.source)), Fd(::dup(trees_.target)), "/"));
     while (!levels_.empty()) {
-      HOLDFAST_TRY(const std::optional<FolderEntry> entry, reader_.next());
+      HOLDFAST_TRY(const std::optional<FolderEntry> entry, levels_.back().names.next());
       if (!entry) {
         HOLDFAST_CHECK(leave());
         continue;
       }
-      levels_.back().position = entry->position_after;
       const std::string name(entry->name);
       if (Status done = copy_entry(name); !done) {
         return tl::unexpected(std::move(done).error().within("copy '" + printable(name, kShown) + "'"));
@@ -62,8 +61,9 @@ class TreeCopier {
     if (!source.valid() || !target.valid()) return fail_entry(errno, "open", name);
     Level level{.source = std::move(source), .target = std::move(target)};
     if (::fstat(level.source.get(), &level.info) != 0) return fail_entry(errno, "look at", name);
+    HOLDFAST_CHECK(level.names.begin(level.source.get()));
     levels_.push_back(std::move(level));
-    return reader_.begin(levels_.back().source.get(), 0);
+    return {};
   }
 
   // The folder is whole: its attributes, which must not change any more, come last.
@@ -72,8 +72,7 @@ class TreeCopier {
     HOLDFAST_CHECK(copy_attributes(done.source.get(), done.info, done.target.get()));
     levels_.pop_back();
     count();
-    if (levels_.empty()) return {};
-    return reader_.begin(levels_.back().source.get(), levels_.back().position);
+    return {};
   }
 
   Status copy_entry(const std::string& name) {
@@ -240,7 +239,6 @@ class TreeCopier {
   const TreeCopy& trees_;
   Progress& progress_;
   const ProgressSink& sink_;
-  FolderReader reader_;
   ContentCopier content_;
   std::vector<Level> levels_;
 };

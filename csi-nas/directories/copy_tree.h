@@ -16,7 +16,7 @@ struct TreeCopy {
 
 /// Makes `target` hold what `source` holds: content (ContentCopier), holes, owners, modes, times, extended
 /// attributes of files and folders, symbolic links as they stand, devices and pipes, and hard links within
-/// the tree. In memory it keeps two descriptors and a name a level, and one piece of one folder.
+/// the tree. In memory it keeps two descriptors and 8 KiB of names a level.
 ///
 /// Killed anywhere, the next call goes on: files that are whole (is_whole_copy) are not copied again. Each
 /// file is durable before its time is set, so before this returns. What is changed in the source meanwhile

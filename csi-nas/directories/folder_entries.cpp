@@ -8,11 +8,11 @@
 
 namespace holdfast::nas {
 
-Status FolderReader::begin(int folder, off_t position) {
+Status FolderReader::begin(int folder) {
   folder_ = folder;
   at_ = 0;
   end_ = 0;
-  if (::lseek(folder, position, SEEK_SET) < 0) return fail_errno(errno, "read a folder");
+  if (::lseek(folder, 0, SEEK_SET) < 0) return fail_errno(errno, "read a folder");
   return {};
 }
 
@@ -31,7 +31,7 @@ Result<std::optional<FolderEntry>> FolderReader::next() {
     at_ += head.d_reclen;
     const std::string_view name(record + offsetof(dirent64, d_name));
     if (name == "." || name == "..") continue;
-    return std::optional(FolderEntry{.name = name, .type = head.d_type, .position_after = head.d_off});
+    return std::optional(FolderEntry{.name = name, .type = head.d_type});
   }
 }
 

@@ -44,7 +44,7 @@ Result<std::string> draw() {
 Result<std::vector<std::string>> names_in(int folder) {
   std::vector<std::string> names;
   FolderReader reader;
-  HOLDFAST_CHECK(reader.begin(folder, 0));
+  HOLDFAST_CHECK(reader.begin(folder));
   for (;;) {
     HOLDFAST_TRY(const std::optional<FolderEntry> entry, reader.next());
     if (!entry) return names;

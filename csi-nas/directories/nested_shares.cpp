@@ -22,7 +22,6 @@ constexpr std::size_t kHashDigits = 24;
 constexpr std::string_view kHexadecimal = "0123456789abcdef";
 // No share lies deeper: its path has 1024 bytes at most (NFS_MAXPATHLEN).
 constexpr std::size_t kMostLevels = 512;
-constexpr std::size_t kPieceBytes = std::size_t{8} * 1024;  // so 4 MiB at most
 
 // Nothing of ours is behind it.
 bool is_no_way(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EXDEV; }
@@ -65,8 +64,9 @@ class ShareSearch {
   };
 
   Status descend(Fd folder, std::size_t above) {
-    levels_.push_back({.folder = std::move(folder), .names = FolderReader(kPieceBytes), .above = above});
-    return levels_.back().names.begin(levels_.back().folder.get(), 0);
+    levels_.push_back(
+        {.folder = std::move(folder), .names = FolderReader(FolderReader::kSmallPiece), .above = above});
+    return levels_.back().names.begin(levels_.back().folder.get());
   }
 
   // What cannot be opened cannot be emptied either.
@@ -106,7 +106,7 @@ Result<bool> has_volumes(const EntryOpener& opener, int folder) {
   HOLDFAST_TRY(const std::optional<Fd> claims, std::move(found));
   if (!claims) return false;
   FolderReader reader;
-  HOLDFAST_CHECK(reader.begin(claims->get(), 0));
+  HOLDFAST_CHECK(reader.begin(claims->get()));
   for (;;) {
     HOLDFAST_TRY(const std::optional<FolderEntry> entry, reader.next());
     if (!entry) return false;

@@ -38,7 +38,7 @@ class TreeRemover {
   // Whether anything was removed or moved.
   Result<bool> pass_over_top() {
     bool changed = false;
-    HOLDFAST_CHECK(top_reader_.begin(top_.get(), 0));
+    HOLDFAST_CHECK(top_reader_.begin(top_.get()));
     for (;;) {
       HOLDFAST_TRY(const std::optional<FolderEntry> entry, top_reader_.next());
       if (!entry) return changed;
@@ -84,7 +84,7 @@ class TreeRemover {
 
   Result<bool> flatten(int folder) {
     bool changed = false;
-    HOLDFAST_CHECK(reader_.begin(folder, 0));
+    HOLDFAST_CHECK(reader_.begin(folder));
     for (;;) {
       HOLDFAST_TRY(const std::optional<FolderEntry> entry, reader_.next());
       if (!entry) return changed;

@@ -191,7 +191,7 @@ Result<std::vector<std::string>> ShareVolumes::unfinished(const OwnNames& place,
   const std::string prefix = std::string(kind) + "-" + place.key;
   std::vector<std::string> names;
   FolderReader reader;
-  HOLDFAST_CHECK(reader.begin(place.own.get(), 0));
+  HOLDFAST_CHECK(reader.begin(place.own.get()));
   for (;;) {
     HOLDFAST_TRY(const std::optional<FolderEntry> entry, reader.next());
     if (!entry) return names;
