@@ -145,6 +145,7 @@ remove_rules() {
   for save in iptables-save ip6tables-save iptables-legacy-save ip6tables-legacy-save; do
     command -v "$save" >/dev/null || continue
     for table in nat filter raw; do
+      remove_strays "${save%-save}" "$table"
       for chain in "${chains[@]}"; do
         # not grep -q, which ends early: then there seems to be none where rules are many
         "$save" -t "$table" 2>/dev/null | grep "^:$chain " >/dev/null || continue
@@ -153,6 +154,15 @@ remove_rules() {
     done
   done
   for table in "${nft_tables[@]}"; do drop_table "$table"; done
+}
+
+# Rules of flannel before version 0.20, which had no chains.
+remove_strays() {
+  local line
+  { "$1-save" -t "$2" 2>/dev/null || true; } | { grep -E '^-A (POSTROUTING|FORWARD) .*--comment "flanneld (masq|forward)"' || true; } |
+    { grep -v -e ' -j FLANNEL-' || true; } | while read -r line; do
+    do_it "remove the rule $line of $1's table $2" xargs "$1" -w -t "$2" -D <<<"${line#-A }"
+  done
 }
 
 remove_chain() {

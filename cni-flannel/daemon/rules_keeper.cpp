@@ -24,7 +24,7 @@ bool is_empty(const RuleSet& set) {
 /// Both kinds of firewall; a kernel may lack either.
 class RulesKeeper::Backends {
  public:
-  explicit Backends(Executor& executor) : iptables_(executor) {}
+  explicit Backends(Executor& executor) : executor_(executor), iptables_(executor) {}
 
   /// `whole`: all of it, else the guard only.
   Outcome put_right(const RulesWanted& wanted, bool whole) {
@@ -42,8 +42,13 @@ class RulesKeeper::Backends {
   }
 
  private:
+  /// Ours stand before others go, so that no packet meets neither.
   Status put_right(bool nftables, const RuleSet& set, std::size_t& mended) {
-    HOLDFAST_CHECK(clean_other(nftables, set));
+    HOLDFAST_CHECK(put_ours(nftables, set, mended));
+    return clean_others(nftables, set);
+  }
+
+  Status put_ours(bool nftables, const RuleSet& set, std::size_t& mended) {
     HOLDFAST_TRY(Firewall* const kept, firewall(nftables));
     if (!nftables && is_empty(set)) {
       // also where iptables does not know the family
@@ -85,11 +90,12 @@ class RulesKeeper::Backends {
   }
 
   /// Once a start: nobody else writes under our names.
-  Status clean_other(bool nftables, const RuleSet& set) {
-    if (other_cleaned_[set.family]) return {};
+  Status clean_others(bool nftables, const RuleSet& set) {
+    if (others_cleaned_[set.family]) return {};
     const Result<Firewall*> other = firewall(!nftables);
     if (other) HOLDFAST_CHECK((*other)->clean(set));
-    other_cleaned_[set.family] = true;
+    HOLDFAST_CHECK(firewall::clean_other_iptables(executor_, set));
+    others_cleaned_[set.family] = true;
     return {};
   }
 
@@ -102,10 +108,11 @@ class RulesKeeper::Backends {
     return &*nftables_;
   }
 
+  Executor& executor_;
   firewall::IptablesFirewall iptables_;
   std::unique_ptr<nl::Socket> socket_;
   std::optional<firewall::NftablesFirewall> nftables_;
-  std::map<IpFamily, bool> other_cleaned_;
+  std::map<IpFamily, bool> others_cleaned_;
   std::map<IpFamily, bool> cleaned_;
   std::map<IpFamily, RuleSet> put_;
   Status sets_done_;  // of the last look at the sets

@@ -40,7 +40,10 @@ Result<ChosenFirewall> choose_firewall(BackEnd back_end, Executor& executor,
   out.firewall = std::make_unique<NftablesFirewall>(*out.socket);
   std::unique_ptr<Firewall> other = std::make_unique<IptablesFirewall>(executor);
   if (!nftables) std::swap(out.firewall, other);
-  for (const RuleSet& set : sets) HOLDFAST_CHECK(other->clean(set));
+  for (const RuleSet& set : sets) {
+    HOLDFAST_CHECK(other->clean(set));
+    HOLDFAST_CHECK(clean_other_iptables(executor, set));
+  }
   return out;
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "common/firewall/iptables_rules.h"
@@ -34,14 +36,22 @@ std::vector<std::string_view> tables_of(const RuleSet& set) {
 /// What others accept before it would not meet it.
 bool goes_first(Hook hook) { return hook == Hook::kInput || hook == Hook::kRaw; }
 
-/// The rules of the built-in chain that lead into ours, whatever else they say.
-std::vector<std::string> jumps_to(const Chain& chain, const SavedTable& table) {
+/// Whether a rule bears the chain's comment, with quotes where iptables-save needs them.
+bool bears_comment(const Chain& chain, const std::string& rule) {
+  return rule.find("--comment \"" + chain.iptables_comment + "\" ") != std::string::npos ||
+         rule.find("--comment " + chain.iptables_comment + " ") != std::string::npos;
+}
+
+/// The rules of the built-in chain that lead into ours, whatever else they say; and those that bear its
+/// comment: so do flannel's own of before version 0.20, which had no chain.
+std::vector<std::string> ways_into(const Chain& chain, const SavedTable& table) {
   std::vector<std::string> out;
   const auto rules = table.rules.find(built_in_chain(chain.hook));
   if (rules == table.rules.end()) return out;
   const std::string target = "-j " + chain.iptables_name;
   for (const std::string& rule : rules->second) {
-    if (rule.ends_with(" " + target) || rule == target) out.push_back(rule);
+    const bool leads = rule.ends_with(" " + target) || rule == target;
+    if (leads || bears_comment(chain, rule)) out.push_back(rule);
   }
   return out;
 }
@@ -61,7 +71,7 @@ const SavedTable& find_table(const SavedTables& tables, std::string_view name) {
 /// The lines that make one chain be as told, in the language of iptables-restore.
 std::string chain_lines(IpFamily family, const Chain& chain, const SavedTable& there, bool with_random) {
   const std::string built_in(built_in_chain(chain.hook));
-  const std::vector<std::string> jumps = jumps_to(chain, there);
+  const std::vector<std::string> jumps = ways_into(chain, there);
   const bool exists = there.policies.contains(chain.iptables_name);
   if (!chain.wanted && !exists && jumps.empty()) return "";
   // this line makes the chain, or empties one that is there
@@ -99,7 +109,7 @@ std::vector<std::string> picture_of(const RuleSet& set, const SavedTables& table
   std::vector<std::string> out;
   for (const Chain& chain : set.chains) {
     const SavedTable& table = find_table(tables, table_of(chain.hook));
-    for (const std::string& jump : jumps_to(chain, table)) {
+    for (const std::string& jump : ways_into(chain, table)) {
       out.push_back((is_in_place(chain, table, jump) ? "jump " : "late jump ") + jump);
     }
     if (!table.policies.contains(chain.iptables_name)) continue;
@@ -120,6 +130,20 @@ std::vector<std::string> expected_picture(const RuleSet& set, bool with_random) 
     for (const Rule& rule : chain.rules) out.push_back(rule_text(set.family, chain, rule, with_random));
   }
   return out;
+}
+
+RuleSet without_chains(RuleSet set) {
+  for (Chain& chain : set.chains) chain.wanted = false;
+  return set;
+}
+
+/// Whether there is an iptables of this variant, and iptables itself is not it by another name.
+bool is_another_iptables(IpFamily family, std::string_view variant) {
+  const std::string prefix(prefix_of(family));
+  const std::string path = find_system_program(prefix + std::string(variant) + "-save");
+  const std::string itself = find_system_program(prefix + "-save");
+  std::error_code none;
+  return !path.empty() && (itself.empty() || !std::filesystem::equivalent(path, itself, none));
 }
 
 bool is_installed(IpFamily family) {
@@ -209,7 +233,7 @@ Result<ChainRules> IptablesFirewall::read_chains(const RuleSet& set) {
   ChainRules out;
   for (const Chain& chain : set.chains) {
     const SavedTable& table = find_table(there, table_of(chain.hook));
-    std::vector<std::string> jumps = jumps_to(chain, table);
+    std::vector<std::string> jumps = ways_into(chain, table);
     if (!jumps.empty()) out[std::string(built_in_chain(chain.hook))] = std::move(jumps);
     if (!table.policies.contains(chain.iptables_name)) continue;
     const auto rules = table.rules.find(chain.iptables_name);
@@ -240,10 +264,31 @@ Result<std::vector<std::vector<RuleCount>>> IptablesFirewall::read_counts(const 
 Status IptablesFirewall::clean(const RuleSet& set) {
   left_.erase(set.family);
   if (!is_installed(set.family)) return {};
-  RuleSet nothing = set;
-  for (Chain& chain : nothing.chains) chain.wanted = false;
+  const RuleSet nothing = without_chains(set);
   HOLDFAST_TRY(const SavedTables there, read(nothing));
   return restore(nothing, there, false);
+}
+
+Status clean_other_iptables(Executor& executor, const RuleSet& set) {
+  for (const char* variant : {"-legacy", "-nft"}) {
+    if (!is_another_iptables(set.family, variant)) continue;
+    // without a table's name it makes none
+    const auto saved = run_program(executor, set.family, std::string(variant) + "-save", {}, {});
+    // a kernel that does not have this kind
+    if (!saved && saved.error().code == Code::kInternal) continue;
+    if (!saved) return tl::unexpected(saved.error());
+    const SavedTables there = parse_iptables_save(*saved);
+    RuleSet nothing = without_chains(set);
+    if (!forwards_by_default(find_table(there, "filter"))) {
+      std::erase_if(nothing.chains, [](const Chain& chain) { return chain.hook == Hook::kForward; });
+    }
+    const std::string text = restore_text(nothing, there, false);
+    if (text.empty()) continue;
+    HOLDFAST_TRY([[maybe_unused]] const std::string output,
+                 run_program(executor, set.family, std::string(variant) + "-restore",
+                             {"--noflush", "-w", kLockSeconds}, text));
+  }
+  return {};
 }
 
 Result<SavedTable> iptables_filter_table(Executor& executor, IpFamily family) {

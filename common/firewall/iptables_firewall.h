@@ -17,6 +17,7 @@ namespace holdfast::firewall {
 ///     table raw (kRaw), mangle (kMangle), filter (kInput, kForward) or nat (kPostrouting)
 ///       PREROUTING, INPUT          our jump, before the rules of others
 ///       FORWARD, POSTROUTING       our jump, appended behind the rules of others
+///                                  rules with our comment that are no jump of ours are removed
 ///       <iptables_name>            the rules
 ///
 /// Of a put each table is made whole by itself, raw and nat first and filter last; of a removal filter first.
@@ -44,6 +45,12 @@ class IptablesFirewall final : public Firewall {
   bool random_known_missing_ = false;                     // this iptables does not have --random-fully
   std::map<IpFamily, std::pair<RuleSet, Picture>> left_;  // by the last put, and what then stood there
 };
+
+/// Removes the set's chains, and the ways into them, of which iptables itself knows nothing: what was put by
+/// iptables-legacy counts beside what iptables-nft puts, and neither shows the other's. Accepts in FORWARD
+/// stay where its policy there is no accept: no other rule undoes that. Succeeds where there is nothing, or
+/// one of the two alone. Errors: as IptablesFirewall.
+Status clean_other_iptables(Executor& executor, const RuleSet& set);
 
 /// The table `filter`; an empty one when there is no iptables, or no such table. Errors: as IptablesFirewall.
 Result<SavedTable> iptables_filter_table(Executor& executor, IpFamily family);

@@ -70,6 +70,15 @@ END
 END
 }
 
+# Rules of flannel before version 0.20, by both kinds of iptables, in the first cluster's network.
+leave_old_rules() {
+  local program
+  for program in iptables iptables-legacy; do
+    "$program" -w -t nat -A POSTROUTING -s 10.244.0.0/16 ! -d 224.0.0.0/4 -m comment --comment "flanneld masq" -j MASQUERADE &&
+      "$program" -w -A FORWARD -s 10.244.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT || return 1
+  done
+}
+
 # start_flanneld CLUSTER: a cluster is the third number of its network, and a lease of its first node in it.
 start_flanneld() {
   local folder=/run/cluster-$1
@@ -113,7 +122,7 @@ picture() {
   ip rule; ip -6 rule
   ip route show table all | sort; ip -6 route show table all | sort
   nft --stateless list ruleset 2>/dev/null
-  for save in iptables-save ip6tables-save; do "$save" 2>/dev/null | grep -E '^-A' || true; done
+  for save in iptables-save ip6tables-save iptables-legacy-save; do "$save" 2>/dev/null | grep -E '^-A' || true; done
   find /run /var/lib /opt /etc/cni -path /run/etc -prune -o -path "/run/cluster-*" -prune -o -print 2>/dev/null | grep -v xtables.lock | sort
 }
 
@@ -132,13 +141,17 @@ other_network() {
   [[ $status -eq 1 && $said == *"05-other.conflist, which does not name flannel"* ]]
 }
 
+# An address of a link that has just come up gets its route when nobody else was found to have it.
+addresses_are_known() { [[ -z $(ip -6 address show tentative) ]]; }
+
 dry_run() {
   local before said
+  within 30 addresses_are_known || return 1
   before=$(picture; sha256sum /opt/cni/bin/*)
   said=$(node --dry-run take "$bin/flannel")
   echo "$said"
   [[ $said == *"would keep flannel's own plugin"* && $said == *"would put $bin/flannel"* ]] &&
-    [[ $(picture; sha256sum /opt/cni/bin/*) == "$before" ]]
+    diff <(echo "$before") <(picture; sha256sum /opt/cni/bin/*)
 }
 
 start_pings() {
@@ -189,7 +202,7 @@ remove_is_refused() {
 }
 
 empty_the_node() {
-  remove_pod a && remove_pod b && stop_flanneld && end KILL helper
+  remove_pod a && remove_pod b && stop_flanneld && end KILL helper && leave_old_rules
 }
 
 # What flannel's manifest left is flannel's: it was there before.
@@ -197,13 +210,14 @@ nothing_is_left() {
   node remove && rm -rf /opt/cni /etc/cni /var/lib/cni && diff <(echo "$fresh") <(picture)
 }
 
-# As edgectl does: processes, links, routes and /var/lib/cni are gone, rules and /run are not.
+# As edgectl does: processes, links, routes and /var/lib/cni are gone, rules and /run are not; and a flannel was there before.
 clear_as_edgectl() {
   stop_flanneld
   ip netns delete a
   ip link delete flannel.1
   ip link delete cni0
   rm -rf /var/lib/cni /etc/cni
+  leave_old_rules
 }
 
 joins_another() {
@@ -213,7 +227,7 @@ joins_another() {
 
 no_trace_of_the_first() {
   local found
-  found=$(ip route show table all; ip rule; nft list ruleset; iptables-save; cat /run/flannel/subnet.env)
+  found=$(ip route show table all; ip rule; nft list ruleset; iptables-save; iptables-legacy-save; cat /run/flannel/subnet.env)
   grep '10\.244\.' <<<"$found"
   ! grep -q '10\.244\.' <<<"$found"
 }

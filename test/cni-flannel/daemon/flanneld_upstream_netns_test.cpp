@@ -4,6 +4,7 @@
 #include <array>
 
 #include "test/catch.h"
+#include "test/cni-flannel/daemon/golden_flannel.h"
 #include "test/cni-flannel/daemon/upstream_node.h"
 #include "test/fakes/temporary_folder.h"
 #include "test/kube_server/api_server_thread.h"
@@ -14,6 +15,7 @@ namespace {
 
 using holdfast::test::ApiServer;
 using holdfast::test::ApiServerThread;
+using holdfast::test::golden_path;
 using holdfast::test::Lan;
 using holdfast::test::PodTraffic;
 using holdfast::test::TemporaryFolder;
@@ -98,6 +100,9 @@ TEST_CASE("Nodes that a real flannel ran are taken over and given back, and no p
       scene.a.node.run("ip neigh add 10.244.9.0 lladdr 02:00:00:00:00:09 dev flannel.1 nud permanent && "
                        "bridge fdb add 02:00:00:00:00:09 dev flannel.1 dst 192.168.77.9 self permanent && "
                        "ip route add 10.244.9.0/24 via 10.244.9.0 dev flannel.1 onlink"));
+  // upstream's image took the other iptables than ours
+  static_cast<void>(
+      scene.a.node.run("iptables-legacy-restore < " + golden_path("ipt/nodea.iptables-save.txt")));
   scene.start_traffic();
   const std::string index = scene.a.node.run("ip -o link show flannel.1 | cut -d: -f1");
 
@@ -115,6 +120,7 @@ TEST_CASE("Nodes that a real flannel ran are taken over and given back, and no p
     CHECK(scene.published(*node) == Migration::published_by_upstream(*node));
     CHECK(node->node.log().find("device made") == std::string::npos);
   }
+  CHECK(scene.a.node.run("iptables-legacy-save").find("FLANNEL") == std::string::npos);
   CHECK(scene.a.node.run("ip -o link show flannel.1 | cut -d: -f1") == index);
   CHECK(scene.writes() == 0);
 

@@ -220,6 +220,70 @@ TEST_CASE_METHOD(Host, "Going from a real flannel's rules to the other mode leav
   }
 }
 
+/// Of flannel before version 0.20, which had no chains; and one that is somebody else's.
+void put_rules_of_old_flannel(const std::string& program) {
+  output_of(program +
+            " -w -t nat -A POSTROUTING -s 10.244.0.0/16 -d 10.244.0.0/16 -m comment --comment 'flanneld "
+            "masq' -j RETURN && " +
+            program +
+            " -w -t nat -A POSTROUTING -s 10.244.0.0/16 ! -d 224.0.0.0/4 -m comment --comment 'flanneld "
+            "masq' -j MASQUERADE && " +
+            program +
+            " -w -t nat -A POSTROUTING -s 10.244.0.0/16 -d 10.9.0.0/16 -m comment --comment flanneld -j "
+            "RETURN && " +
+            program + " -w -A FORWARD -s 10.244.0.0/16 -m comment --comment 'flanneld forward' -j ACCEPT");
+}
+
+std::string lines_with(const std::string& word, const std::string& command) {
+  return output_of(command + " | grep -- '" + word + "' || true");
+}
+
+TEST_CASE_METHOD(Host, "An old flannel's rules make way for ours, and another's of the same chain stay",
+                 "[flanneld]") {
+  const RuleSet set = overlay_rule_set(rules_of(IpFamily::kV4));
+  IptablesFirewall firewall(executor);
+  REQUIRE(firewall.put(set).has_value());
+  const std::string ours = lines_with("comment .flanneld ", "iptables-save");
+  put_rules_of_old_flannel("iptables");
+  CHECK_FALSE(firewall.is_whole(set).value());
+  REQUIRE(firewall.put(set).has_value());
+  CHECK(firewall.is_whole(set).value());
+  CHECK(lines_with("comment .flanneld ", "iptables-save") == ours);
+  CHECK_FALSE(lines_with("comment flanneld ", "iptables-save").empty());
+  put_rules_of_old_flannel("iptables");
+  REQUIRE(firewall.clean(set).has_value());
+  CHECK(lines_with("comment .flanneld ", "iptables-save").empty());
+}
+
+TEST_CASE_METHOD(Host,
+                 "What the other iptables has of flannel goes, old or new; an accept that nothing else could "
+                 "replace stays",
+                 "[flanneld]") {
+  const RuleSet set = overlay_rule_set(rules_of(IpFamily::kV4));
+  IptablesFirewall firewall(executor);
+  REQUIRE(firewall.put(set).has_value());
+  const std::string ours = output_of("iptables-save");
+  const std::string other = output_of("iptables --version").find("nf_tables") != std::string::npos
+                                ? "iptables-legacy"
+                                : "iptables-nft";
+  REQUIRE(clean_other_iptables(executor, set).has_value());
+  CHECK(output_of(other + "-save").empty());  // nothing was there, and nothing is made
+  for (const bool drops : {false, true}) {
+    DYNAMIC_SECTION((drops ? "FORWARD drops" : "FORWARD accepts")) {
+      output_of(other + "-restore < " HOLDFAST_FIXTURES "/golden-flannel/ipt/nodea.iptables-save.txt");
+      put_rules_of_old_flannel(other);
+      if (drops) output_of(other + " -w -P FORWARD DROP");
+      REQUIRE(clean_other_iptables(executor, set).has_value());
+      const std::string left = output_of(other + "-save");
+      CHECK(left.find("flanneld masq") == std::string::npos);
+      CHECK(left.find("FLANNEL-POSTRTG") == std::string::npos);
+      CHECK((left.find("FLANNEL-FWD") != std::string::npos) == drops);
+      CHECK(left.find("comment flanneld ") != std::string::npos);
+      CHECK(bare_rules(output_of("iptables-save")) == bare_rules(ours));
+    }
+  }
+}
+
 TEST_CASE_METHOD(Host, "A real flannel's rules of the same mode are whole, or replaced in one go",
                  "[flanneld]") {
   const RuleSet set = overlay_rule_set(rules_of(IpFamily::kV4));
