@@ -34,7 +34,7 @@ CUT_SECONDS = 60
 JOIN_SECONDS = 2
 MEMORY_MIB = 48
 PATIENCE = "10"  # seconds that a single ping waits for its answer
-UNDER_WAY = 50   # pings of the last second, whose answers a busy machine may owe
+UPGRADE_PING_SECONDS = 0.01
 
 # `held`: whether the bar was; `timed`: whether it depends on how fast the machine is.
 Row = collections.namedtuple("Row", "what figure bar held timed", defaults=(False,))
@@ -104,6 +104,22 @@ def restart_helpers(cluster):
     return Row("egw-helper: the same", "routes as they were", "kept", True)
 
 
+def upgrade_nodes(cluster, address):
+    """One node after the other, as a DaemonSet does it; `address` is of a pod on another node than who pings. The way to the
+    VPC is judged where the machine has time for BFD."""
+    pod, vpc = (edge_site.Pinger(cluster.nodes[2], gateway_site.POD, each, UPGRADE_PING_SECONDS)
+                for each in (address, gateway_site.HOST))
+    for node in cluster.nodes:
+        node.upgrade()
+    cluster.wait_settled()
+    time.sleep(1)  # pings of the last second are not judged
+    rows = [pings_row("both upgraded, node by node: pings from pod to pod lost", pod.result()),
+            pings_row("the same: pings to the VPC lost", vpc.result(), timed=True)]
+    for row in rows:
+        print(f"   {row.what}: {row.figure}", flush=True)
+    return rows
+
+
 def kill_gateway(cluster):
     stream = gateway_site.Stream(cluster)
     time.sleep(gateway_faults.BEFORE_SECONDS)
@@ -171,10 +187,10 @@ def return_of_cloud(cluster, shop):
     return Row("the cloud is back: another volume is made", f"{volume['volumeId']}, {took:.1f} s", "made", True)
 
 
-def pings_row(pings):
-    judged = range(1, pings.sent - UNDER_WAY)
+def pings_row(what, pings, timed=False):
+    judged = pings.judged()
     lost = sum(1 for number in judged if number not in pings.replies)
-    return Row("pings from pod to pod lost", f"{lost} of {len(judged)}", "0", lost == 0)
+    return Row(what, f"{lost} of {len(judged)}", "0", lost == 0, timed)
 
 
 def memory_row(cluster, shop):
@@ -198,6 +214,8 @@ def show(cut_seconds):
         pods, macs = identity(cluster)
         told = networks(cluster)
         connection = gateway_faults.Connection(cluster)
+        step("flanneld and egw-helper are upgraded, one node after the other")
+        rows += upgrade_nodes(cluster, pods["edge-1/first-1"])
         pinger = edge_site.Pinger(cluster.nodes[2], gateway_site.POD, pods["edge-1/first-1"])
         step("the cloud is cut off")
         began = time.monotonic()
@@ -211,7 +229,7 @@ def show(cut_seconds):
         now_pods, now_macs = identity(cluster)
         rows += [same("addresses of pods", pods, now_pods), same("VTEP MACs", macs, now_macs),
                  same("what the cloud holds of nodes", told, networks(cluster)),
-                 pings_row(pings),
+                 pings_row("pings from pod to pod lost", pings),
                  Row("a pod's TCP connection to the VPC", f"{connection.end()} lines answered", "lives", True)]
         return [*rows, *meanwhile, back, memory_row(cluster, shop)]
     finally:

@@ -34,6 +34,7 @@ ENHANCED = {
 }
 HEALTH_PORTS = {1: 11267, 2: 11268}  # of the flannel-controllers
 READY_SECONDS = 60
+UPGRADE_SECONDS = 1.0  # between the end of a pod and the start of what takes its place
 
 
 def wait_for(holds, complaint, seconds=READY_SECONDS):
@@ -159,10 +160,20 @@ class ClusterNode(gateway_site.GatewayNode):
                 *edge_site.CONTAINER, self.programs / program, *arguments, f"--kubeconfig={self.cloud.kubeconfig}",
                 stdout=log, stderr=log)
 
-    def keep_programs(self):
+    def keep_programs(self, folder="bin"):
         """Copies of its own, as a machine has: what it shares with other nodes of this demo would not be counted."""
-        self.programs = self.disk / "bin"
+        self.programs = self.disk / folder
         shutil.copytree(BINARIES, self.programs, symlinks=True)
+
+    def upgrade(self):
+        """Its daemons' pods are ended, and made anew of another image, which takes a kubelet some time; until they are ready."""
+        self.keep_programs("bin-2")
+        self.kill_daemon("TERM")
+        self.helper.terminate()
+        time.sleep(UPGRADE_SECONDS)
+        self.start_daemon()
+        self.start_helper()
+        self.wait_until(lambda: self.answers("http://127.0.0.1:9810/readyz"), "egw-helper is not ready")
 
 
 def register_node(api, name, address):
