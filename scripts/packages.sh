@@ -63,19 +63,25 @@ unpack_packages() {
   echo "${names[*]}" >"$folder/list"
 }
 
-# make_debian STEP: build/debian_STEP.tar, a Debian 12 with the packages of that step and nothing of ours. Fails, and
-# tells why, where its archive cannot be reached.
-make_debian() {
-  local tar=$HOLDFAST_ROOT/build/debian_$1.tar root=$HOLDFAST_ROOT/build/debian_$1
-  [[ ! -f $tar ]] || return 0
+# unpack_debian STEP: build/debian_STEP, a Debian 12 with the packages of that step and nothing of ours. Fails, and tells why, where
+# its archive cannot be reached.
+unpack_debian() {
+  local root=$HOLDFAST_ROOT/build/debian_$1 log=out/debian_$1.log
   say "unpacking a Debian 12 of its own, with: $(packages_of "$1" | cut -d' ' -f1 | paste -sd' ')"
   as_root rm -rf "$root"
   as_root debootstrap --variant=minbase --include="$(packages_of "$1" | cut -d' ' -f1 | paste -sd,)" bookworm "$root" \
-    >"$HOLDFAST_ROOT/out/debian_$1.log" 2>&1 || {
-    tail -n 20 "$HOLDFAST_ROOT/out/debian_$1.log"
-    warn "run: debootstrap made no Debian (all of what it said: out/debian_$1.log)"
+    >"$HOLDFAST_ROOT/$log" 2>&1 || {
+    tail -n 20 "$HOLDFAST_ROOT/$log"
+    warn "run: debootstrap made no Debian (all of what it said: $log)"
     return 1
   }
+}
+
+# make_debian STEP: the same as build/debian_STEP.tar.
+make_debian() {
+  local tar=$HOLDFAST_ROOT/build/debian_$1.tar root=$HOLDFAST_ROOT/build/debian_$1
+  [[ ! -f $tar ]] || return 0
+  unpack_debian "$1" || return 1
   as_root rm -rf "$root"/var/cache/apt/archives "$root"/var/lib/apt/lists
   as_root tar --create --file="$tar.new" --directory="$root" .
   as_root rm -rf "$root"
