@@ -26,8 +26,11 @@ wrong_in() {
       continue
     fi
     for each in ${words% *}; do
-      [[ -e $root/$each ]] || echo "nothing to copy at $each"
-      ! grep -qxF -- "${each%/}" "$root/.dockerignore" || echo "$each is not given to docker"
+      if grep -qxF -- "${each%/}" "$root/.dockerignore"; then
+        echo "$each is not given to docker"
+      elif [[ ! -e $root/$each ]]; then
+        echo "nothing to copy at $each"
+      fi
     done
   done <<<"$all"
   for each in $(behind "$all" '[.] '); do
