@@ -7,7 +7,7 @@
 
 namespace holdfast::kube {
 
-KeptFields node_pool_fields() { return {"apiVersion", "spec.type", "metadata.annotations"}; }
+KeptFields node_pool_fields() { return {"apiVersion", "spec.type", "spec.taints", "metadata.annotations"}; }
 
 Result<NodePool> decode_node_pool(const JsonObject& object) {
   NodePool out;
@@ -22,6 +22,12 @@ Result<NodePool> decode_node_pool(const JsonObject& object) {
   }
   HOLDFAST_TRY(const JsonObject spec, object["spec"].object_or_empty());
   HOLDFAST_TRY(out.type, spec["type"].string_or(""));
+  HOLDFAST_TRY(const std::vector<JsonField> taints, spec["taints"].array_or_empty());
+  for (const JsonField& field : taints) {
+    HOLDFAST_TRY(const JsonObject taint, field.object());
+    HOLDFAST_TRY(std::string key, taint["key"].string_or(""));
+    if (!key.empty()) out.taints.insert(std::move(key));
+  }
   return out;
 }
 

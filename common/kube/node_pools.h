@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,7 @@ struct NodePool {
   std::string api_version{};
   std::string type{};  ///< "Edge" or "Cloud"; empty: not told
   std::map<std::string, std::string> annotations{};
+  std::set<std::string> taints{};  ///< keys of those that its nodes are given
 };
 
 [[nodiscard]] KeptFields node_pool_fields();

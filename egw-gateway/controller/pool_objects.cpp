@@ -94,12 +94,38 @@ json secret_file(const char* name, const std::string& secret, const std::string&
 
 json probe_of(const char* path) { return {{"httpGet", {{"path", path}, {"port", "health"}}}}; }
 
-// A node that the cloud has not heard of is no reason to take its gateway away: the site may be cut off, and
-// its pods alone keep what still works.
-json tolerations() { return json::array({{{"operator", "Exists"}}}); }
+/// Of what is served on its own machine alone, so that a site's LAN does not read it.
+json own_probe_of(const char* path, std::uint16_t port) {
+  return {{"httpGet", {{"host", "127.0.0.1"}, {"path", path}, {"port", port}}}};
+}
+
+json all_tolerations() { return json::array({{{"operator", "Exists"}}}); }
+
+/// A node that the cloud has not heard of is no reason to take its gateway away: the site may be cut off, and
+/// its pods alone keep what still works. A node that is emptied is: unschedulable is not among them, or the
+/// gateway would come back to it.
+json core_tolerations(const std::set<std::string>& taints) {
+  std::set<std::string> keys = taints;
+  for (const char* key : {"not-ready", "unreachable", "network-unavailable", "memory-pressure",
+                          "disk-pressure", "pid-pressure"}) {
+    keys.insert(std::string("node.kubernetes.io/") + key);
+  }
+  keys.insert("apps.openyurt.io/taints");  // of pools' nodes
+  keys.erase("node.kubernetes.io/unschedulable");
+  json out = json::array();
+  for (const std::string& key : keys) out.push_back({{"key", key}, {"operator", "Exists"}});
+  return out;
+}
+
+/// Enough for a gateway to be counted: one that asks for nothing is the first to be ended on a node that runs
+/// out of memory. A site that is cut off has no registry.
+void add_needs(json& container, const char* cpu, const char* memory) {
+  container["imagePullPolicy"] = "IfNotPresent";
+  container["resources"] = {{"requests", {{"cpu", cpu}, {"memory", memory}}}};
+}
 
 json core_container(const ObjectOptions& options, const std::string& pool, const std::string& gateway) {
-  return {
+  json out{
       {"name", kCore},
       {"image", options.image},
       {"command", json::array({kCore})},
@@ -118,25 +144,29 @@ json core_container(const ObjectOptions& options, const std::string& pool, const
       {"volumeMounts",
        json::array({mount_of("keys", kKeysPath, true), mount_of("liveness", kLivenessPath, true),
                     mount_of("state", kCoreState), mount_of("tun", "/dev/net")})}};
+  add_needs(out, "50m", "128Mi");  // with wireguard-go, a process a tunnel
+  return out;
 }
 
 // With NET_ADMIN alone /proc/sys is read-only and there is no TUN device.
 json prepare_container(const ObjectOptions& options) {
-  return {{"name", "prepare"},
-          {"image", options.image},
-          {"command", json::array({kCore})},
-          {"args", json::array({"--prepare"})},
-          {"securityContext", {{"privileged", true}}},
-          {"volumeMounts", json::array({mount_of("tun", "/dev/net")})}};
+  json out{{"name", "prepare"},
+           {"image", options.image},
+           {"command", json::array({kCore})},
+           {"args", json::array({"--prepare"})},
+           {"securityContext", {{"privileged", true}}},
+           {"volumeMounts", json::array({mount_of("tun", "/dev/net")})}};
+  add_needs(out, "10m", "16Mi");
+  return out;
 }
 
 json core_pod(const ObjectOptions& options, const std::string& pool, const std::string& gateway,
-              std::uint64_t key_number) {
+              std::uint64_t key_number, const std::set<std::string>& taints) {
   return {
       {"serviceAccountName", kCore},
-      {"priorityClassName", "system-cluster-critical"},
+      {"priorityClassName", "system-node-critical"},
       {"terminationGracePeriodSeconds", kStopSeconds},
-      {"tolerations", tolerations()},
+      {"tolerations", core_tolerations(taints)},
       {"affinity",
        {{"nodeAffinity",
          on_nodes(json::array({one_of(kube::kNodePoolLabel, pool), one_of(kArchLabel, kGatewayArch)}))},
@@ -150,17 +180,23 @@ json core_pod(const ObjectOptions& options, const std::string& pool, const std::
 
 // With the host's machine-id, by which the host's own `egw-helper --once` knows the store at boot.
 json helper_container(const ObjectOptions& options, const std::string& pool) {
-  return {{"name", kHelper},
-          {"image", options.image},
-          {"command", json::array({kHelper})},
-          {"args", json::array({"--pool=" + pool, "--node-name=$(NODE_NAME)",
-                                std::string("--bfd-keys=") + kLivenessPath + "/" + kLivenessFile})},
-          {"env", json::array({variable_of("NODE_NAME", "spec.nodeName")})},
-          {"securityContext", {{"privileged", true}}},
-          {"volumeMounts",
-           json::array({mount_of("liveness", kLivenessPath, true), mount_of("state", "/var/lib/egw"),
-                        mount_of("no-masq", "/run/flannel/no-masq.d"), mount_of("lock", "/run/xtables.lock"),
-                        mount_of("machine-id", kMachineId, true)})}};
+  const std::string health = "127.0.0.1:" + std::to_string(kHelperHealthPort);
+  json out{{"name", kHelper},
+           {"image", options.image},
+           {"command", json::array({kHelper})},
+           {"args", json::array({"--pool=" + pool, "--node-name=$(NODE_NAME)",
+                                 std::string("--bfd-keys=") + kLivenessPath + "/" + kLivenessFile,
+                                 "--healthz=" + health})},
+           {"env", json::array({variable_of("NODE_NAME", "spec.nodeName")})},
+           {"livenessProbe", own_probe_of("/healthz", kHelperHealthPort)},
+           {"readinessProbe", own_probe_of("/readyz", kHelperHealthPort)},
+           {"securityContext", {{"privileged", true}}},
+           {"volumeMounts",
+            json::array({mount_of("liveness", kLivenessPath, true), mount_of("state", "/var/lib/egw"),
+                         mount_of("no-masq", "/run/flannel/no-masq.d"), mount_of("lock", "/run/xtables.lock"),
+                         mount_of("machine-id", kMachineId, true)})}};
+  add_needs(out, "20m", "24Mi");
+  return out;
 }
 
 json helper_pod(const ObjectOptions& options, const std::string& pool) {
@@ -168,7 +204,7 @@ json helper_pod(const ObjectOptions& options, const std::string& pool) {
           {"priorityClassName", "system-node-critical"},
           {"hostNetwork", true},
           {"dnsPolicy", "Default"},
-          {"tolerations", tolerations()},
+          {"tolerations", all_tolerations()},
           {"affinity", {{"nodeAffinity", on_nodes(json::array({one_of(kube::kNodePoolLabel, pool)}))}}},
           {"containers", json::array({helper_container(options, pool)})},
           {"volumes", json::array({secret_file("liveness", liveness_name(pool), kLivenessFile, kLivenessFile),
@@ -209,7 +245,7 @@ json budget_object(const ObjectOptions& options, const std::string& pool) {
 
 // Recreate: two pods with one key would take the tunnel from each other.
 json core_object(const ObjectOptions& options, const std::string& pool, const std::string& gateway,
-                 std::uint64_t key_number) {
+                 std::uint64_t key_number, const std::set<std::string>& taints) {
   json labels = pod_labels(pool, kCore);
   labels[kGatewayLabel] = gateway;
   json selector = selector_of(pool, kCore);
@@ -221,7 +257,7 @@ json core_object(const ObjectOptions& options, const std::string& pool, const st
                     {"selector", std::move(selector)},
                     {"template",
                      {{"metadata", {{"labels", std::move(labels)}}},
-                      {"spec", core_pod(options, pool, gateway, key_number)}}}};
+                      {"spec", core_pod(options, pool, gateway, key_number, taints)}}}};
   return sealed(std::move(object));
 }
 

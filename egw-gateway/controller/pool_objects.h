@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 
 #include "egw-gateway/controller/seen_objects.h"
@@ -24,9 +25,10 @@ struct ObjectOptions {
                                            const std::string& name, const Text& annotations,
                                            const Text& data);
 [[nodiscard]] nlohmann::json budget_object(const ObjectOptions& options, const std::string& pool);
-/// egw-core with the key of this number.
+/// egw-core with the key of this number, also on nodes with `taints`, which are keys.
 [[nodiscard]] nlohmann::json core_object(const ObjectOptions& options, const std::string& pool,
-                                         const std::string& gateway, std::uint64_t key_number);
+                                         const std::string& gateway, std::uint64_t key_number,
+                                         const std::set<std::string>& taints);
 [[nodiscard]] nlohmann::json helper_object(const ObjectOptions& options, const std::string& pool);
 
 /// The checksum in an object of these.

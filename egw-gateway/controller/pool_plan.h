@@ -26,8 +26,8 @@
 /// look. Once there is an egw-core nothing is taken away on account of a fault: what stands is kept up with
 /// what was last right.
 ///
-/// A new template goes to the gateway that is not active first, and to one that works only while the other
-/// does.
+/// A new template goes to the gateway that is not active first, and to one that works, or may as its node is
+/// not heard, only while the other does: a site that is cut off keeps both as they are.
 namespace holdfast::gateway {
 
 /// All of the cluster that matters, by name. Complete: what is not there does not exist.

@@ -83,6 +83,8 @@ class PoolPlanner {
   [[nodiscard]] bool takes_offer() const;
   [[nodiscard]] nlohmann::json core_of(const std::string& gateway, std::uint64_t number) const;
   [[nodiscard]] bool both_run_with(std::uint64_t number) const;
+  /// It is available, or the cloud knows nothing of it: its node is not heard.
+  [[nodiscard]] bool may_work(const std::string& gateway, const SeenDeployment* core) const;
   void keep_up_cores();
   void keep_up_one(Kind kind, const std::string& name, const OwnedObject* seen, nlohmann::json wanted);
   [[nodiscard]] bool is_foreign(Kind kind, const std::string& name) const;

@@ -159,13 +159,24 @@ bool PoolPlanner::takes_offer() const {
 }
 
 json PoolPlanner::core_of(const std::string& gateway, std::uint64_t number) const {
-  return core_object(options_.objects, pool_, gateway, number);
+  const NodePool* pool = find_in(cluster_.pools, pool_);
+  return core_object(options_.objects, pool_, gateway, number,
+                     pool == nullptr ? std::set<std::string>{} : pool->taints);
 }
 
 bool PoolPlanner::both_run_with(std::uint64_t number) const {
   return std::ranges::all_of(cores_, [&](const auto& core) {
     return core.second != nullptr && core.second->available &&
            core.second->wanted == wanted_of(core_of(core.first, number));
+  });
+}
+
+bool PoolPlanner::may_work(const std::string& gateway, const SeenDeployment* core) const {
+  if (core == nullptr || core->available) return core != nullptr;
+  return std::ranges::any_of(cluster_.pods, [&](const auto& entry) {
+    const CorePod& pod = entry.second;
+    const PoolNode* node = find_in(cluster_.nodes, pod.node);
+    return pod.pool == pool_ && pod.gateway == gateway && node != nullptr && !node->heard;
   });
 }
 
@@ -178,12 +189,12 @@ void PoolPlanner::keep_up_cores() {
     const SeenDeployment* core = cores_[name];
     const SeenDeployment* other = cores_[name == "a" ? "b" : "a"];
     json wanted = core_of(name, number);
-    const bool works = core != nullptr && core->available;
     const bool other_works = other != nullptr && other->available;
-    if (works && !other_works) continue;
+    if (may_work(name, core) && !other_works) continue;
     const std::size_t before = out_.steps.size();
     keep_up_one(Kind::kDeployment, deployment_name(pool_, name), core, std::move(wanted));
-    if (works && out_.steps.size() > before) return;  // one after the other
+    // one after the other, also of two that do not work: what is seen of them may be old
+    if (core != nullptr && out_.steps.size() > before) return;
   }
 }
 

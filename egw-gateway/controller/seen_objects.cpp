@@ -74,15 +74,16 @@ Status read_pod_cidrs(const JsonObject& object, PoolNode& out) {
   return {};
 }
 
-Result<bool> is_ready(const JsonObject& status) {
+/// The status of the condition Ready; empty: there is none.
+Result<std::string> readiness(const JsonObject& status) {
   HOLDFAST_TRY(const std::vector<JsonField> conditions, status["conditions"].array_or_empty());
   for (const JsonField& field : conditions) {
     HOLDFAST_TRY(const JsonObject condition, field.object());
     HOLDFAST_TRY(const std::string type, condition["type"].string_or(""));
-    HOLDFAST_TRY(const std::string value, condition["status"].string_or(""));
-    if (type == "Ready") return value == "True";
+    HOLDFAST_TRY(std::string value, condition["status"].string_or(""));
+    if (type == "Ready") return value;
   }
-  return false;
+  return std::string();
 }
 
 Status read_pod_addresses(const JsonObject& status, CorePod& out) {
@@ -100,11 +101,8 @@ Status read_pod_addresses(const JsonObject& status, CorePod& out) {
 }  // namespace
 
 kube::KeptFields node_fields() {
-  return {"metadata.labels",
-          "metadata.deletionTimestamp",
-          "status.nodeInfo.architecture",
-          "status.addresses",
-          "spec.podCIDR",
+  return {"metadata.labels",  "metadata.deletionTimestamp", "status.nodeInfo.architecture",
+          "status.addresses", "status.conditions",          "spec.podCIDR",
           "spec.podCIDRs"};
 }
 kube::KeptFields owned_fields() {
@@ -144,6 +142,8 @@ Result<PoolNode> decode_pool_node(const JsonObject& object) {
   HOLDFAST_TRY(const JsonObject info, status["nodeInfo"].object_or_empty());
   HOLDFAST_TRY(out.arch, info["architecture"].string_or(""));
   if (!text_in(labels, kArchLabel).empty()) out.arch = text_in(labels, kArchLabel);
+  HOLDFAST_TRY(const std::string ready, readiness(status));
+  out.heard = ready != "Unknown";
   HOLDFAST_CHECK(read_addresses(status, out));
   HOLDFAST_CHECK(read_pod_cidrs(object, out));
   return out;
@@ -197,9 +197,9 @@ Result<CorePod> decode_core_pod(const JsonObject& object) {
   HOLDFAST_TRY(out.node, spec["nodeName"].string_or(""));
   HOLDFAST_TRY(const JsonObject status, object["status"].object_or_empty());
   HOLDFAST_CHECK(read_pod_addresses(status, out));
-  HOLDFAST_TRY(const bool ready, is_ready(status));
+  HOLDFAST_TRY(const std::string ready, readiness(status));
   out.placed = !metadata["deletionTimestamp"].present() && !out.node.empty() && !out.addresses.empty();
-  out.ready = ready && out.placed;
+  out.ready = ready == "True" && out.placed;
   return out;
 }
 

@@ -28,6 +28,7 @@ struct PoolNode {
   std::vector<std::string> desired{};  ///< pools that labels want it in, each once
   std::string arch{};
   bool leaving = false;                ///< it is being deleted
+  bool heard = true;                   ///< of its kubelet, by the cloud
   std::vector<IpAddress> addresses{};  ///< its own
   std::vector<Cidr> pod_cidrs{};
 };

@@ -20,6 +20,8 @@ inline constexpr std::string_view kEdgeGatewayPlural = "edgegateways";
 inline constexpr std::size_t kMostGateways = 2;
 /// Where a gateway's pod serves /healthz, /readyz and /metrics.
 inline constexpr std::uint16_t kCoreHealthPort = 11264;
+/// Where the helper of a cluster's node does, on its own machine alone.
+inline constexpr std::uint16_t kHelperHealthPort = 11269;
 /// Of one pool, in each of its lists.
 inline constexpr std::size_t kMostRanges = 256;
 inline constexpr std::size_t kMostAccessPoints = 16;

@@ -95,15 +95,28 @@ TEST_CASE("A node's pools, architecture and own addresses are read from where th
   CHECK(read->addresses == std::vector{IpAddress::parse("192.0.2.1").value()});
 }
 
+TEST_CASE("A node is heard unless the cloud says that it does not know", "[egw controller]") {
+  for (const auto& [status, heard] :
+       {std::pair{"True", true}, std::pair{"False", true}, std::pair{"Unknown", false}}) {
+    const json node{{"metadata", {{"name", "box"}}},
+                    {"status", {{"conditions", {{{"type", "Ready"}, {"status", status}}}}}}};
+    CHECK(decode_pool_node(JsonObject(&node, "")).value().heard == heard);
+  }
+}
+
 TEST_CASE("NodePools of both versions are read alike", "[egw controller]") {
   for (const char* version : {"apps.openyurt.io/v1alpha1", "apps.openyurt.io/v1beta1"}) {
     const json pool{{"apiVersion", version},
                     {"metadata", {{"name", "site"}, {"annotations", {{kCenIdAnnotation, "cen-1"}}}}},
-                    {"spec", {{"type", "Edge"}, {"selector", {{"matchLabels", json::object()}}}}}};
+                    {"spec",
+                     {{"type", "Edge"},
+                      {"taints", {{{"key", "example.com/site"}, {"effect", "NoSchedule"}}}},
+                      {"selector", {{"matchLabels", json::object()}}}}}};
     const auto read = kube::decode_node_pool(JsonObject(&pool, ""));
     REQUIRE(read.has_value());
     CHECK(read->api_version == version);
     CHECK(read->type == "Edge");
+    CHECK(read->taints == std::set<std::string>{"example.com/site"});
     CHECK(read->annotations.at(kCenIdAnnotation) == "cen-1");
   }
 }

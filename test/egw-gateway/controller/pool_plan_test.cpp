@@ -309,6 +309,88 @@ TEST_CASE("What others change of our objects is put back, one gateway after the 
   CHECK(scene.settle() == Names{"apply PodDisruptionBudget site"});
 }
 
+bool changes_cores(const Names& done) {
+  return std::ranges::any_of(done,
+                             [](const std::string& one) { return one.starts_with("apply Deployment"); });
+}
+
+TEST_CASE("A site that the cloud does not hear keeps both gateways as they are", "[egw controller]") {
+  Running scene;
+  for (const char* node : {"box-1", "box-2"}) scene.nodes.at(node).heard = false;
+  for (const char* gateway : {"a", "b"}) scene.stop(gateway);
+  scene.options.objects.image = "holdfast:2";
+  scene.memory = {};  // also by a controller that has just begun
+  CHECK_FALSE(changes_cores(scene.settle()));
+  for (const char* node : {"box-1", "box-2"}) scene.nodes.at(node).heard = true;
+  scene.run("a", "box-1", "10.244.1.7");
+  scene.run("b", "box-2", "10.244.2.7");
+  CHECK(changes_cores(scene.settle()));
+  CHECK_FALSE(scene.deployments.at("site-b").available);
+  CHECK(scene.deployments.at("site-a").available);
+}
+
+TEST_CASE("One gateway's node that is not heard keeps the other from no new template", "[egw controller]") {
+  Running scene;
+  scene.nodes.at("box-2").heard = false;
+  scene.stop("b");
+  scene.options.objects.image = "holdfast:2";
+  const Names done = scene.settle();
+  CHECK(std::ranges::count(done, "apply Deployment site-b") == 1);
+  CHECK(std::ranges::count(done, "apply Deployment site-a") == 0);
+}
+
+TEST_CASE("Of two gateways that do not work one is changed at a time", "[egw controller]") {
+  Running scene;
+  for (const char* gateway : {"a", "b"}) scene.stop(gateway);
+  scene.options.objects.image = "holdfast:2";
+  const std::vector<Step> steps = scene.plan().steps;
+  CHECK(std::ranges::count(steps, Kind::kDeployment, &Step::kind) == 1);
+  const Names done = scene.settle();
+  CHECK(std::ranges::count(done, "apply Deployment site-a") == 1);
+  CHECK(std::ranges::count(done, "apply Deployment site-b") == 1);
+}
+
+/// Whether a pod may be put onto a node with this taint.
+bool tolerates(const json& pod, const std::string& key, const char* effect) {
+  return std::ranges::any_of(pod["tolerations"], [&](const json& one) {
+    return one.value("key", key) == key && one.value("effect", effect) == effect;
+  });
+}
+
+TEST_CASE("A gateway leaves a node that is emptied, and stays on one that is not heard", "[egw controller]") {
+  Running scene;
+  scene.pools.at("site").taints = {"example.com/site", "node.kubernetes.io/unschedulable"};
+  scene.settle();
+  const json core = scene.written.at({Kind::kDeployment, "site-b"})["spec"]["template"]["spec"];
+  CHECK_FALSE(tolerates(core, "node.kubernetes.io/unschedulable", "NoSchedule"));
+  CHECK_FALSE(tolerates(core, "example.com/maintenance", "NoExecute"));
+  CHECK(tolerates(core, "node.kubernetes.io/unreachable", "NoExecute"));
+  CHECK(tolerates(core, "node.kubernetes.io/not-ready", "NoExecute"));
+  CHECK(tolerates(core, "example.com/site", "NoSchedule"));
+  const json helper = scene.written.at({Kind::kDaemonSet, "site-helper"})["spec"]["template"]["spec"];
+  CHECK(tolerates(helper, "node.kubernetes.io/unschedulable", "NoSchedule"));
+}
+
+TEST_CASE("All containers are started without a registry, ask for what they need, and tell how they fare",
+          "[egw controller]") {
+  Running scene;
+  for (const auto& [key, object] : scene.written) {
+    if (key.first != Kind::kDeployment && key.first != Kind::kDaemonSet) continue;
+    const json pod = object["spec"]["template"]["spec"];
+    json containers = pod["containers"];
+    for (const json& each : containers) {
+      CHECK(each.contains("livenessProbe"));
+      CHECK(each.contains("readinessProbe"));
+    }
+    for (const json& each : pod.value("initContainers", json::array())) containers.push_back(each);
+    for (const json& each : containers) {
+      INFO(key.second << " " << each["name"]);
+      CHECK(each["imagePullPolicy"] == "IfNotPresent");
+      CHECK(each["resources"]["requests"].contains("memory"));
+    }
+  }
+}
+
 TEST_CASE("A new template goes to the standby first, and to the active one when that works",
           "[egw controller]") {
   Running scene;

@@ -94,7 +94,7 @@ TEST_CASE("What egw-core cannot use is refused by name", "[egw-core]") {
 TEST_CASE("The controller runs egw-core by flags that it has, and keeps its state beyond the pod",
           "[egw-core]") {
   const nlohmann::json pod =
-      core_object({"egw-gateway", "holdfast"}, "hangzhou", "a", 3)["spec"]["template"]["spec"];
+      core_object({"egw-gateway", "holdfast"}, "hangzhou", "a", 3, {})["spec"]["template"]["spec"];
   const auto told = [](const nlohmann::json& container) {
     return options_of(container["args"].get<std::vector<std::string>>()).value();
   };

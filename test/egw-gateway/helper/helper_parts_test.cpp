@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
+#include "egw-gateway/controller/pool_objects.h"
 #include "egw-gateway/health/health.h"
 #include "egw-gateway/helper/concerns.h"
 #include "egw-gateway/helper/helper_store.h"
@@ -129,6 +131,21 @@ Result<HelperOptions> options_of(std::vector<std::string> arguments,
         const auto found = environment.find(name);
         return found == environment.end() ? std::nullopt : std::optional(found->second);
       });
+}
+
+TEST_CASE("The controller runs egw-helper by flags that it has, and it tells how it fares on its machine",
+          "[gateway]") {
+  const nlohmann::json pod =
+      helper_object({"egw-gateway", "holdfast"}, "hangzhou")["spec"]["template"]["spec"];
+  const nlohmann::json& container = pod["containers"][0];
+  const HelperOptions options = options_of(container["args"].get<std::vector<std::string>>()).value();
+  CHECK(options.pool == "hangzhou");
+  for (const char* probe : {"livenessProbe", "readinessProbe"}) {
+    const nlohmann::json& get = container[probe]["httpGet"];
+    CHECK(options.healthz.port == get["port"]);
+    CHECK(get["host"] == "127.0.0.1");
+  }
+  CHECK(options.healthz.address.to_string() == "127.0.0.1");
 }
 
 TEST_CASE("Flags and environment tell the pool, the node and what is exempt", "[gateway]") {
