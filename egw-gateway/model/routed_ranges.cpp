@@ -87,6 +87,12 @@ std::vector<Exemption> exemptions(const EdgeGateway& gateway) {
     const Cidr host = Cidr::make(point.address, point.address.bits()).value_or(Cidr{});
     out.push_back({host, "access point " + point.name, true});
   }
+  for (const PoolMember& node : gateway.nodes) {
+    for (const IpAddress& address : node.addresses) {
+      const Cidr host = Cidr::make(address, address.bits()).value_or(Cidr{});
+      out.push_back({host, "node " + node.name});
+    }
+  }
   for (const Cidr& cidr : gateway.exempt_cidrs) out.push_back({cidr, "exempt by the pool's wish", true});
   return out;
 }

@@ -24,7 +24,8 @@ struct Exemption {
 
 /// Those of every node: 169.254.0.0/16 and fe80::/10 (link-local, metadata services), 198.18.0.0/15 (edge
 /// tunnels' own addresses), loopback, multicast, the access points' addresses (the tunnels' outer packets),
-/// and the pool's own pods, whose routes are the overlay's, and exemptCIDRs.
+/// the nodes' addresses (the overlay's outer packets), and the pool's own pods, whose routes are the
+/// overlay's, and exemptCIDRs.
 [[nodiscard]] std::vector<Exemption> exemptions(const EdgeGateway& gateway);
 
 /// What a node routes to the gateways.

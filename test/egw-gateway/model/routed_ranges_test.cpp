@@ -120,5 +120,18 @@ TEST_CASE("A single address that is a node's network too is routed", "[gateway]"
   CHECK(ranges.faults.size() == 1);
 }
 
+TEST_CASE("The overlay's own packets to nodes are not for a gateway, and such a plan is told", "[gateway]") {
+  EdgeGateway pool;
+  pool.vpc_cidrs = {cidr("10.0.0.0/8")};
+  pool.nodes = {{.name = "box-2", .addresses = {IpAddress::parse("10.0.2.12").value()}},
+                {.name = "box-3", .addresses = {IpAddress::parse("192.168.77.3").value()}}};
+  const RoutedRanges ranges = routed_ranges(pool, exemptions(pool));
+  CHECK(ranges.ranges.size() == 24);
+  for (const Cidr& range : ranges.ranges) CHECK_FALSE(range.contains(pool.nodes[0].addresses[0]));
+  CHECK(ranges.faults ==
+        std::vector<std::string>{
+            "10.0.0.0/8 overlaps node box-2, 10.0.2.12/32, which stays on the node's own routes"});
+}
+
 }  // namespace
 }  // namespace holdfast::gateway
