@@ -1,6 +1,7 @@
 #include "egw-gateway/helper/node_routes.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -36,8 +37,9 @@ nl::Route route_by(const Cidr& range, const NextHop& hop, std::uint32_t table) {
   return out;
 }
 
-/// What the kernel has one of.
-auto place_of(const nl::Route& route) { return std::tie(route.table, route.dst, route.priority); }
+/// What the kernel has one of: table, destination, metric.
+using Place = std::tuple<std::uint32_t, Cidr, std::uint32_t>;
+Place place_of(const nl::Route& route) { return {route.table, route.dst, route.priority}; }
 
 bool does_the_same(const nl::Route& a, const nl::Route& b) {
   if (a.type != b.type || a.multipath || b.multipath) return false;
@@ -202,21 +204,27 @@ RoutesWanted routes_wanted(const NodeRanges& ranges, const NextHops& active, con
 
 RouteChanges plan_routes(const RoutesWanted& wanted, const NodeFacts& facts) {
   RouteChanges out;
+  // IPv6 may have several in one place, of which one is wanted
+  std::multimap<Place, const nl::Route*> there;
+  for (const nl::Route& actual : facts.routes) {
+    if (is_ours(actual)) there.emplace(place_of(actual), &actual);
+  }
+  std::map<Place, const nl::Route*> to_be;
+  std::set<Place> put;
   for (const nl::Route& route : wanted.routes) {
-    const bool there = std::ranges::any_of(facts.routes, [&](const nl::Route& actual) {
-      return is_ours(actual) && place_of(actual) == place_of(route) && does_the_same(actual, route);
-    });
-    if (!there) out.puts.push_back(route);
+    to_be[place_of(route)] = &route;
+    const auto [first, last] = there.equal_range(place_of(route));
+    const bool stands =
+        std::any_of(first, last, [&](const auto& entry) { return does_the_same(*entry.second, route); });
+    if (stands) continue;
+    out.puts.push_back(route);
+    put.insert(place_of(route));
   }
   for (const nl::Route& actual : facts.routes) {
-    if (!is_ours(actual)) continue;
-    // one that is in the place of another is replaced; IPv6 may have several there, of which one is wanted
-    const bool wanted_so = std::ranges::any_of(wanted.routes, [&](const nl::Route& route) {
-      return place_of(actual) == place_of(route) && does_the_same(actual, route);
-    });
-    const bool replaced = std::ranges::any_of(
-        out.puts, [&](const nl::Route& route) { return place_of(actual) == place_of(route); });
-    if (!wanted_so && !replaced) out.drops.push_back(actual);
+    if (!is_ours(actual) || put.contains(place_of(actual))) continue;  // what is put replaces it
+    const auto wanted_there = to_be.find(place_of(actual));
+    if (wanted_there == to_be.end() || !does_the_same(actual, *wanted_there->second))
+      out.drops.push_back(actual);
   }
   for (const nl::Rule& rule : wanted.rules) {
     if (std::ranges::find(facts.rules, rule) == facts.rules.end()) out.rule_puts.push_back(rule);
