@@ -144,6 +144,13 @@ void Agent::kernel_told() {
   }
 }
 
+void Agent::keys(const std::string& trouble) {
+  if (trouble == keys_trouble_) return;
+  keys_trouble_ = trouble;
+  targets_.clear();
+  round_after({});
+}
+
 void Agent::look_again() {
   round_after({});
   if (source_ != nullptr) source_->look_again();

@@ -89,6 +89,9 @@ class Agent final : public GatewayConsumer {
   /// No packet for these hosts goes to a gateway: the API server and its proxy, by name or address. As long
   /// as a name has no address the stored ones count. None: those that are stored are forgotten.
   void exempt_servers(std::vector<std::string> hosts);
+  /// Why the keys of liveness cannot be read, so that no gateway is watched: packets go to none; empty: they
+  /// can be.
+  void keys(const std::string& trouble);
   /// A look at everything, and at the source.
   void look_again();
 
@@ -109,6 +112,8 @@ class Agent final : public GatewayConsumer {
   Status put_all_right();
   Status put_routes(const RoutesWanted& wanted, const NodeFacts& facts);
   void watch_gateways(const NodeFacts& facts);
+  /// Why nobody's word of a gateway's life can be believed; empty: it can.
+  [[nodiscard]] std::string trouble_with_keys() const;
   void look_at_choice(const NodeFacts& facts);
   void show_choice(const Choice& before);
   void show_ranges(const RoutedRanges& routed);
@@ -136,6 +141,7 @@ class Agent final : public GatewayConsumer {
   std::optional<EdgeGateway> known_;
   bool removed_ = false;  // known to be gone: nothing of ours is to stay
   bool closed_ = false;   // the first routes were put
+  std::string keys_trouble_;
   std::vector<IpAddress> servers_;
   std::vector<std::string> server_hosts_;
   std::optional<HelperState> stored_;

@@ -112,16 +112,20 @@ void Agent::watch_gateways(const NodeFacts& facts) {
   if (known_) {
     for (const Gateway& one : known_->gateways) history_.watch(one.name, now());
   }
-  const bool keys_missing = known_ && !known_->liveness.key_secret.empty() && options_.bfd_keys.empty();
-  if (keys_missing) targets.clear();  // nobody who can send a packet may tell us who is alive
+  const std::string trouble = trouble_with_keys();
+  if (!trouble.empty()) targets.clear();  // nobody who can send a packet may tell us who is alive
   if (targets == targets_ && tools_.health.is_well(kGatewaysWatched)) return;
   targets_ = targets;
   const Status done = tools_.liveness.want(targets);
-  const std::string trouble = keys_missing
-                                  ? "the pool's keys are in the Secret " + known_->liveness.key_secret +
-                                        "; mount it and tell --bfd-keys"
-                                  : "";
   tools_.health.set(kGatewaysWatched, done ? trouble : done.error().message);
+}
+
+std::string Agent::trouble_with_keys() const {
+  if (!keys_trouble_.empty()) return keys_trouble_ + "; no gateway is believed";
+  const bool missing = known_ && !known_->liveness.key_secret.empty() && options_.bfd_keys.empty();
+  if (!missing) return "";
+  return "the pool's keys are in the Secret " + known_->liveness.key_secret +
+         "; mount it and tell --bfd-keys";
 }
 
 void Agent::look_at_choice(const NodeFacts& facts) {

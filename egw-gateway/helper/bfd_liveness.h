@@ -21,7 +21,8 @@ class BfdLiveness final : public GatewayLiveness {
 
   void on_change(Told told) override { told_ = std::move(told); }
   Status want(const std::vector<LivenessTarget>& targets) override;
-  /// For a program that was begun with keys. Sessions go on, when the peers accept what is sent from now on.
+  /// For a program that signs; without sessions also the first keys. Sessions go on, when the peers accept
+  /// what is sent from now on.
   /// Errors: the first.
   Status set_keys(const bfd::Keys& keys);
 

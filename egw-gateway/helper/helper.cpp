@@ -86,7 +86,8 @@ Status run_helper(const HelperOptions& options, Logger& log) {
   // Before all that may fail: a helper that cannot go on must not leave the ranges open.
   if (options.once) return agent.close_at_boot();
   static_cast<void>(agent.close());  // done again, and told, by start()
-  if (!keys) return tl::unexpected(keys.error());
+  // without keys nobody is believed, and the ranges are kept closed until they can be read
+  if (!keys) agent.keys(keys.error().message);
   log.info("egw-helper begins",
            {{"version", version()}, {"node", options.node_name}, {"pool", options.pool}});
   HOLDFAST_TRY(const OpenedSource source,
@@ -100,12 +101,14 @@ Status run_helper(const HelperOptions& options, Logger& log) {
       log, "--healthz");
   server.start();
   HOLDFAST_CHECK(agent.start(*source.source));
-  show_keys(helper_metrics, *keys);
-  const KeyReader reader(*loop, files, log, options.bfd_keys, options.resync, *keys,
+  const std::optional<bfd::Keys> first_keys = keys.value_or(std::nullopt);
+  show_keys(helper_metrics, first_keys);
+  const KeyReader reader(*loop, files, log, options.bfd_keys, options.resync, first_keys,
                          [&](const bfd::Keys& anew) {
                            const Status done = liveness.set_keys(anew);
                            if (!done) log.error("keys are not taken", {{"error", done.error().message}});
                            show_keys(helper_metrics, anew);
+                           agent.keys("");
                          });
   running = &agent;
   ServiceManager manager(environment_variable("NOTIFY_SOCKET").value_or(""));

@@ -227,11 +227,12 @@ TEST_CASE_METHOD(GatewayScene,
     CHECK_THAT(pod.run("ping -c 1 -W 1 172.16.0.1 || true"), Catch::Contains("Unreachable"));
     CHECK(leaked(3) == 0);
   }
-  SECTION("though the helper cannot go on, with keys that are none") {
+  SECTION("with keys that are none") {
     std::ofstream(home / "keys") << "swordfish\n";
     helper_flags = {"--bfd-keys=" + (home / "keys").native()};
     start_helper(3);
-    CHECK(helper(3).wait() == 1);
+    until([&] { return page(3, "/readyz?verbose").find("no gateway is believed") != std::string::npos; },
+          kPatience);
     CHECK_THAT(pod.run("ping -c 1 -W 1 172.16.0.1 || true"), Catch::Contains("Unreachable"));
     CHECK(leaked(3) == 0);
   }
@@ -391,6 +392,28 @@ TEST_CASE_METHOD(GatewayScene, "With a key only a gateway that has it is alive, 
         kPatience);
   until([&] { return !routes_to(3, 'a') && !routes_to(3, 'b'); }, kPatience);
   CHECK_THAT(pod.run("ping -c 1 -W 1 172.16.0.1 || true"), Catch::Contains("Unreachable"));
+}
+
+TEST_CASE_METHOD(GatewayScene,
+                 "A helper that begins with keys that cannot be read leaves a gateway that dies",
+                 "[gateway]") {
+  secret = "swordfish";
+  std::ofstream(home / "keys") << "1 swordfish\n";
+  helper_flags = {"--bfd-keys=" + (home / "keys").native()};
+  publish("  liveness: {keySecret: hangzhou-liveness}\n");
+  start_all();
+  helper(3).stop(SIGKILL);
+  std::ofstream(home / "keys") << "a secret without an id\n";
+  start_helper(3);
+  until([&] { return page(3, "/readyz?verbose").find("no gateway is believed") != std::string::npos; },
+        kPatience);
+  core('a').stop(SIGKILL);
+  until([&] { return !routes_to(3, 'a') && !routes_to(3, 'b'); }, kPatience);
+  CHECK_THAT(pod.run("ping -c 1 -W 1 172.16.0.1 || true"), Catch::Contains("Unreachable"));
+  std::ofstream(home / "keys") << "1 swordfish\n";
+  return_by('b');
+  until([&] { return routes_to(3, 'b'); }, kPatience);
+  until([&] { return reaches(); }, kPatience);
 }
 
 TEST_CASE_METHOD(GatewayScene, "With iptables the rules are the same, and are put again", "[gateway]") {
