@@ -7,6 +7,7 @@
 #include "common/base/host_addresses.h"
 #include "egw-gateway/helper/concerns.h"
 #include "egw-gateway/helper/kernel_routes.h"
+#include "egw-gateway/helper/server_addresses.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -201,23 +202,12 @@ void Agent::look_up_servers() {
 }
 
 void Agent::servers_found(const std::vector<Result<std::vector<IpAddress>>>& found) {
-  std::vector<IpAddress> servers;
-  std::string trouble;
-  for (const Result<std::vector<IpAddress>>& one : found) {
-    if (one) servers.insert(servers.end(), one->begin(), one->end());
-    if (!one && trouble.empty()) trouble = one.error().message;
-  }
-  if (!trouble.empty()) servers.insert(servers.end(), servers_.begin(), servers_.end());
-  std::ranges::sort(servers);
-  servers.erase(std::unique(servers.begin(), servers.end()), servers.end());
-  tools_.health.set(kServerExempt, trouble.empty() ? ""
-                                   : servers.empty()
-                                       ? trouble + "; tell its address as --exempt"
-                                       : trouble + "; what is exempt are the addresses that it had");
-  servers_timer_ =
-      tools_.loop.after(trouble.empty() ? kServersTrusted : kServersMissed, [this] { look_up_servers(); });
-  if (servers == servers_) return;
-  servers_ = std::move(servers);
+  ServerAddresses servers = server_addresses(found, servers_);
+  tools_.health.set(kServerExempt, servers.trouble);
+  servers_timer_ = tools_.loop.after(servers.trouble.empty() ? kServersTrusted : kServersMissed,
+                                     [this] { look_up_servers(); });
+  if (servers.addresses == servers_) return;
+  servers_ = std::move(servers.addresses);
   round();
   if (known_ && !is_stored()) save();
 }

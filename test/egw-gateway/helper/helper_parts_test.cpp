@@ -11,6 +11,7 @@
 #include "egw-gateway/helper/no_masquerade_file.h"
 #include "egw-gateway/helper/node_rules.h"
 #include "egw-gateway/helper/options.h"
+#include "egw-gateway/helper/server_addresses.h"
 #include "test/catch.h"
 #include "test/fakes/log_lines.h"
 #include "test/fakes/temporary_folder.h"
@@ -122,6 +123,41 @@ TEST_CASE("New connections from the cloud to a node are dropped on every node", 
     CHECK(input.rules[0].source->range.family() == family);
   }
   CHECK_FALSE(node_rule_set(IpFamily::kV4, {}).chains[1].wanted);
+}
+
+TEST_CASE("What is for the cloud leaves by the overlay and the bridge alone", "[gateway]") {
+  const NodeRules rules{.ranges = {cidr("172.16.0.0/12"), cidr("fd00:20::/48")},
+                        .ways = {"cni0", "flannel.1"}};
+  const firewall::Chain leaving = node_rule_set(IpFamily::kV4, rules).chains.at(2);
+  CHECK(leaving.hook == firewall::Hook::kLeaving);
+  CHECK(leaving.wanted);
+  REQUIRE(leaving.rules.size() == 3);
+  for (const std::size_t i : {0U, 1U}) {
+    CHECK(leaving.rules[i].target == firewall::Target::kReturn);
+    CHECK(leaving.rules[i].out_link.has_value());
+    CHECK_FALSE(leaving.rules[i].destination.has_value());
+  }
+  CHECK(leaving.rules[2].target == firewall::Target::kDrop);
+  CHECK(leaving.rules[2].destination->range == cidr("172.16.0.0/12"));
+  CHECK_FALSE(node_rule_set(IpFamily::kV4, {}).chains.at(2).wanted);
+}
+
+TEST_CASE("Who answers for the API server's name keeps few addresses off the gateways", "[gateway]") {
+  const std::vector<IpAddress> before{ip("203.0.113.9")};
+  const auto missed = fail(Code::kUnavailable, "no name server answers");
+  CHECK(server_addresses({std::vector{ip("203.0.113.8"), ip("203.0.113.7"), ip("203.0.113.8")}}, before) ==
+        ServerAddresses{{ip("203.0.113.7"), ip("203.0.113.8")}, ""});
+  CHECK(server_addresses({missed, std::vector{ip("203.0.113.7")}}, before) ==
+        ServerAddresses{{ip("203.0.113.7"), ip("203.0.113.9")},
+                        "no name server answers; exempt are 203.0.113.7, 203.0.113.9"});
+  CHECK(server_addresses({missed}, {}) ==
+        ServerAddresses{{}, "no name server answers; tell its address as --exempt"});
+  std::vector<IpAddress> many;
+  for (int i = 0; i < 1000; ++i)
+    many.push_back(ip(("172.16." + std::to_string(i / 250) + "." + std::to_string(i % 250)).c_str()));
+  CHECK(server_addresses({many}, before).addresses == before);
+  CHECK_THAT(server_addresses({many}, before).trouble, Catch::Contains("1000 addresses by its names"));
+  CHECK(server_addresses({many}, {}).addresses.size() == kMostServers);
 }
 
 Result<HelperOptions> options_of(std::vector<std::string> arguments,
