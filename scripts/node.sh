@@ -18,7 +18,7 @@ lists=/etc/cni/net.d
 links=(flannel.1 flannel-v6.1 cni0)
 egw_protocol=157   # of egw-helper's routes and rules
 egw_tables=(20157 20158)
-chains=(FLANNEL-POSTRTG FLANNEL-FWD EGW-RAW EGW-INPUT)
+chains=(FLANNEL-POSTRTG FLANNEL-FWD EGW-RAW EGW-INPUT EGW-LEAVING)
 nft_tables=("inet flanneld-peers" "ip flannel-ipv4" "ip6 flannel-ipv6" "ip egw-ipv4" "ip6 egw-ipv6")
 drop_ins=(/run/systemd/network/10-flanneld.link /run/systemd/network/10-flanneld.network /run/NetworkManager/conf.d/10-flanneld.conf)
 mark='# Written by flanneld'
@@ -144,7 +144,7 @@ remove_rules() {
   local save table chain line
   for save in iptables-save ip6tables-save iptables-legacy-save ip6tables-legacy-save; do
     command -v "$save" >/dev/null || continue
-    for table in nat filter raw; do
+    for table in nat filter raw mangle; do
       remove_strays "${save%-save}" "$table"
       for chain in "${chains[@]}"; do
         # not grep -q, which ends early: then there seems to be none where rules are many

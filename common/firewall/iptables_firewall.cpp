@@ -34,7 +34,7 @@ std::vector<std::string_view> tables_of(const RuleSet& set) {
 }
 
 /// What others accept before it would not meet it.
-bool goes_first(Hook hook) { return hook == Hook::kInput || hook == Hook::kRaw; }
+bool goes_first(Hook hook) { return hook == Hook::kInput || hook == Hook::kRaw || hook == Hook::kLeaving; }
 
 /// Whether a rule bears the chain's comment, with quotes where iptables-save needs them.
 bool bears_comment(const Chain& chain, const std::string& rule) {

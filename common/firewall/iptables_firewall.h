@@ -14,10 +14,10 @@ namespace holdfast::firewall {
 
 /// By iptables-save(8) and iptables-restore(8), of the namespace of the calling thread:
 ///
-///     table raw (kRaw), mangle (kMangle), filter (kInput, kForward) or nat (kPostrouting)
-///       PREROUTING, INPUT          our jump, before the rules of others
-///       FORWARD, POSTROUTING       our jump, appended behind the rules of others
-///                                  rules with our comment that are no jump of ours are removed
+///     table raw (kRaw), mangle (kMangle, kLeaving), filter (kInput, kForward) or nat (kPostrouting)
+///       PREROUTING, INPUT, mangle's POSTROUTING     our jump, before the rules of others
+///       FORWARD, nat's POSTROUTING                  our jump, appended behind the rules of others
+///                                                   rules with our comment that are no jump of ours are removed
 ///       <iptables_name>            the rules
 ///
 /// Of a put each table is made whole by itself, raw and nat first and filter last; of a removal filter first.

@@ -76,6 +76,7 @@ std::string_view table_of(Hook hook) {
     case Hook::kRaw:
       return "raw";
     case Hook::kMangle:
+    case Hook::kLeaving:
       return "mangle";
     case Hook::kInput:
     case Hook::kForward:
@@ -95,6 +96,7 @@ std::string_view built_in_chain(Hook hook) {
     case Hook::kMangle:
     case Hook::kForward:
       return "FORWARD";
+    case Hook::kLeaving:
     case Hook::kPostrouting:
       break;
   }

@@ -30,6 +30,8 @@ nft::BaseChain base_of(Hook hook) {
       return {"filter", nft::Hook::kInput, kFilterPriority};
     case Hook::kForward:
       return {"filter", nft::Hook::kForward, kFilterPriority};
+    case Hook::kLeaving:
+      return {"filter", nft::Hook::kPostrouting, kManglePriority};
     case Hook::kPostrouting:
       break;
   }

@@ -77,6 +77,7 @@ enum class Hook : std::uint8_t {
   kMangle,       ///< all that is forwarded, before kForward, to be changed
   kInput,        ///< all that is for this machine
   kForward,      ///< all that is forwarded
+  kLeaving,      ///< all that leaves by a link, forwarded or this machine's own. No in_link, no kRefuse
   kPostrouting,  ///< the first packet of each connection on its way out, to have its source translated
 };
 

@@ -84,14 +84,28 @@ Status Agent::close() {
 
 Status Agent::close_at_boot() {
   HOLDFAST_TRY(HelperStore::Loaded loaded, read_store());
-  const bool usable = loaded.notes.empty();
-  take(loaded.state ? std::move(loaded.state) : std::move(loaded.foreign));
-  HOLDFAST_CHECK(close_known());
-  if (usable) return {};
-  return fail(Code::kFailedPrecondition,
-              (known_ ? "ranges were closed by a store of another: " : "no range was closed: ") +
-                  loaded.notes.front() + "; an egw-helper that hears of its pool puts it right, and a " +
-                  "node of no pool needs no such file");
+  const bool ours = loaded.state.has_value();
+  take(ours ? std::move(loaded.state) : std::move(loaded.foreign));
+  if (!known_ && !loaded.ranges.empty()) {
+    known_ = EdgeGateway{};
+    known_->vpc_cidrs = loaded.ranges;
+  }
+  const Status closed = close_known();
+  if (known_) {
+    const NodeRanges to_close = node_ranges(*known_, ranges(facts_));
+    // an iptables whose modules nobody has loaded so early is no reason to call closed ranges open
+    const Status put = tools_.firewall.look(rule_sets(facts_, to_close, local_ways(facts_))).done;
+    if (!put) tools_.log.warning("packet-filter rules wait for egw-helper", {{"error", put.error().message}});
+  }
+  HOLDFAST_CHECK(closed);
+  if (ours || (!known_ && loaded.notes.empty())) return {};
+  const std::string why =
+      loaded.notes.empty() ? "there is no " + tools_.store.path().native() : loaded.notes.front();
+  return fail(
+      Code::kFailedPrecondition,
+      (known_ ? "ranges were closed, though not by this node's own store: " : "no range was closed: ") + why +
+          "; an egw-helper that hears of its pool puts it right, and a node of no pool needs no such " +
+          "files");
 }
 
 Status Agent::close_known() {

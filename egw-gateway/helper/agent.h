@@ -82,7 +82,8 @@ class Agent final : public GatewayConsumer {
   /// Reads the store and makes the ranges unreachable by it. Errors: the kernel's; what could be done was.
   Status close();
   /// The same for a host that boots, before it is known whose state this may be: ranges of a foreign store
-  /// are closed too. Errors: also kFailedPrecondition, when the store was foreign or could not be used.
+  /// are closed too, and by packet-filter rules besides, as what brings the links up may take routes away.
+  /// Blocks for these. Errors: also kFailedPrecondition, when the store was foreign or could not be used.
   Status close_at_boot();
   /// close(), then all else. `source` outlives the agent's life on the loop. Errors: what no waiting cures.
   Status start(GatewaySource& source);
@@ -119,6 +120,8 @@ class Agent final : public GatewayConsumer {
   void show_ranges(const RoutedRanges& routed);
   void put_file(const std::vector<Cidr>& ranges);
   void put_settings(bool has_gateway);
+  [[nodiscard]] std::vector<firewall::RuleSet> rule_sets(const NodeFacts& facts, const NodeRanges& ranges,
+                                                         const NextHops& local) const;
   void want_rules(const NodeFacts& facts, const NodeRanges& ranges, const NextHops& local);
   void put_rules();
   void rules_put(const firewall::RuleKeeper::Look& look);

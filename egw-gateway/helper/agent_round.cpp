@@ -186,10 +186,12 @@ void Agent::put_settings(bool has_gateway) {
   }
 }
 
-void Agent::want_rules(const NodeFacts& facts, const NodeRanges& ranges, const NextHops& local) {
+std::vector<firewall::RuleSet> Agent::rule_sets(const NodeFacts& facts, const NodeRanges& ranges,
+                                                const NextHops& local) const {
   NodeRules rules;
   rules.ranges = ranges.own;
   rules.transit = ranges.other;
+  rules.ways = {options_.links.bridge, options_.links.overlay, options_.links.overlay_v6};
   for (const auto& [family, way] : local) rules.gateway.push_back(way.gateway);
   if (known_) rules.pod_cidrs = known_->pod_cidrs;
   for (const nl::Address& address : facts.addresses) {
@@ -200,8 +202,11 @@ void Agent::want_rules(const NodeFacts& facts, const NodeRanges& ranges, const N
     rules.own.push_back(address.cidr.network());
     rules.node.push_back(address.cidr.address());
   }
-  std::vector<firewall::RuleSet> sets{node_rule_set(IpFamily::kV4, rules),
-                                      node_rule_set(IpFamily::kV6, rules)};
+  return {node_rule_set(IpFamily::kV4, rules), node_rule_set(IpFamily::kV6, rules)};
+}
+
+void Agent::want_rules(const NodeFacts& facts, const NodeRanges& ranges, const NextHops& local) {
+  std::vector<firewall::RuleSet> sets = rule_sets(facts, ranges, local);
   if (sets == rules_) return;
   rules_ = std::move(sets);
   put_rules();

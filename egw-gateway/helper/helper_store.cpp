@@ -5,6 +5,8 @@
 
 #include "common/base/json.h"
 #include "common/base/state_file.h"
+#include "common/base/text.h"
+#include "egw-gateway/model/routed_ranges.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -13,6 +15,7 @@ using nlohmann::json;
 
 constexpr StateKind kKind{"egw-helper", 1};
 constexpr mode_t kFolderMode = 0700;
+constexpr std::size_t kMostRangeBytes = std::size_t{1} << 20;
 
 struct Content {
   StateOwner owner;
@@ -41,6 +44,30 @@ bool is_for(const StateOwner& stored, const StateOwner& looking) {
          (looking.node.empty() || looking.node == stored.node) && looking.machine_id == stored.machine_id;
 }
 
+/// As all nodes have them; the networks of this node's links are known when they are there.
+std::vector<Cidr> ranges_of(const HelperState& state) {
+  std::vector<Exemption> exempt = exemptions(state.gateway);
+  for (const IpAddress& server : state.servers)
+    exempt.push_back({Cidr::make(server, server.bits()).value_or(Cidr{}), "the API server"});
+  return routed_ranges(state.gateway, exempt).ranges;
+}
+
+/// What is no CIDR is passed over: the others are to be closed all the same.
+std::vector<Cidr> parse_ranges(std::string_view text) {
+  std::vector<Cidr> out;
+  while (!text.empty()) {
+    const Result<Cidr> range = Cidr::parse(trim(take_until(text, '\n')));
+    if (range && range->prefix() != 0) out.push_back(range->network());
+  }
+  return out;
+}
+
+std::string text_of(const std::vector<Cidr>& ranges) {
+  std::string out;
+  for (const Cidr& range : ranges) out += range.to_string() + "\n";
+  return out;
+}
+
 std::string text_of(const StateOwner& owner) {
   return "pool '" + owner.pool + "', node '" + owner.node + "', machine " + owner.machine_id;
 }
@@ -48,9 +75,23 @@ std::string text_of(const StateOwner& owner) {
 }  // namespace
 
 HelperStore::HelperStore(Files& files, const std::filesystem::path& state_dir, StateOwner owner)
-    : files_(files), path_(state_dir / "helper.json"), owner_(std::move(owner)) {}
+    : files_(files),
+      path_(state_dir / "helper.json"),
+      ranges_path_(state_dir / "closed-ranges"),
+      owner_(std::move(owner)) {}
 
 Result<HelperStore::Loaded> HelperStore::load() {
+  Result<Loaded> out = load_state();
+  if (out && (out->state || out->foreign)) return out;
+  const auto text = files_.read(ranges_path_, kMostRangeBytes);
+  std::vector<Cidr> ranges = text && *text ? parse_ranges(**text) : std::vector<Cidr>{};
+  if (ranges.empty()) return out;
+  if (!out) out = Loaded{.notes = {out.error().message}};
+  out->ranges = std::move(ranges);
+  return out;
+}
+
+Result<HelperStore::Loaded> HelperStore::load_state() {
   HOLDFAST_TRY(StateFile file, read_state(files_, path_, kKind));
   Loaded out;
   if (!file.note.empty()) out.notes.push_back(std::move(file.note));
@@ -72,6 +113,7 @@ Status HelperStore::save(const HelperState& state) {
   json servers = json::array();
   for (const IpAddress& server : state.servers) servers.push_back(server.to_string());
   HOLDFAST_CHECK(files_.make_folders(path_.parent_path(), kFolderMode));
+  HOLDFAST_CHECK(replace_file(files_, ranges_path_, text_of(ranges_of(state))));
   return write_state(files_, path_, kKind,
                      dump_json({{"pool", owner_.pool},
                                 {"node", owner_.node},
@@ -82,6 +124,7 @@ Status HelperStore::save(const HelperState& state) {
 
 Status HelperStore::forget() {
   HOLDFAST_CHECK(files_.remove(path_));
+  HOLDFAST_CHECK(files_.remove(ranges_path_));
   return files_.sync_folder(path_.parent_path());
 }
 

@@ -34,13 +34,18 @@ struct HelperState {
 ///
 ///     {"pool":..,"node":..,"machineID":..,"gateway": EdgeGateway,"servers":[ADDRESS]}
 ///
+/// and beside it, for the time when that file cannot be read or understood, <state_dir>/closed-ranges: the
+/// ranges alone, less what is exempt, a CIDR a line. No version of this program writes or reads it otherwise.
+///
 /// One program writes it. Not thread-safe.
 class HelperStore {
  public:
   struct Loaded {
-    std::optional<HelperState> state;    ///< unset: none, or none that is ours
-    std::optional<HelperState> foreign;  ///< of another owner: good for closing ranges, and for nothing else
-    std::vector<std::string> notes;      ///< damage, foreign state
+    std::optional<HelperState> state{};  ///< unset: none, or none that is ours
+    std::optional<HelperState>
+        foreign{};                     ///< of another owner: good for closing ranges, and for nothing else
+    std::vector<Cidr> ranges{};        ///< by closed-ranges, where there is neither
+    std::vector<std::string> notes{};  ///< damage, foreign state
   };
 
   /// `files` outlives the store.
@@ -57,8 +62,11 @@ class HelperStore {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
+  Result<Loaded> load_state();
+
   Files& files_;
   std::filesystem::path path_;
+  std::filesystem::path ranges_path_;
   StateOwner owner_;
 };
 

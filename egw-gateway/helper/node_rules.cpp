@@ -50,6 +50,24 @@ std::vector<firewall::Rule> raw_rules(IpFamily family, const NodeRules& rules) {
   return out;
 }
 
+Chain leaving_chain(IpFamily family, const NodeRules& rules) {
+  Chain out{Hook::kLeaving,
+            false,
+            {},
+            "EGW-LEAVING",
+            "egw-helper leaving",
+            "leaving",
+            "what is for the VPC leaves to a gateway, or not at all"};
+  for (const Cidr& range : rules.ranges) {
+    if (range.family() == family) out.rules.push_back({.destination = in(range), .target = Target::kDrop});
+  }
+  out.wanted = !out.rules.empty();
+  if (!out.wanted) return out;
+  for (const std::string& link : rules.ways)
+    out.rules.insert(out.rules.begin(), {.target = Target::kReturn, .out_link = firewall::LinkMatch{link}});
+  return out;
+}
+
 }  // namespace
 
 firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
@@ -77,7 +95,7 @@ firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
   raw.wanted = !rules.gateway.empty() && any;
   if (raw.wanted) raw.rules = raw_rules(family, rules);
   input.wanted = !input.rules.empty();
-  out.chains = {std::move(raw), std::move(input)};
+  out.chains = {std::move(raw), std::move(input), leaving_chain(family, rules)};
   return out;
 }
 

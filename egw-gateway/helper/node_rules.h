@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "common/base/cidr.h"
@@ -9,11 +10,12 @@ namespace holdfast::gateway {
 
 /// What decides a node's packet-filter rules.
 struct NodeRules {
-  std::vector<Cidr> ranges{};     ///< of the VPC, as they are routed for what begins here
-  std::vector<Cidr> transit{};    ///< the same for what other nodes send
-  std::vector<Cidr> pod_cidrs{};  ///< of the pool
-  std::vector<Cidr> own{};        ///< this node's own part of the pods' addresses
-  std::vector<IpAddress> node{};  ///< of those its own, not its pods'
+  std::vector<Cidr> ranges{};       ///< of the VPC, as they are routed for what begins here
+  std::vector<Cidr> transit{};      ///< the same for what other nodes send
+  std::vector<Cidr> pod_cidrs{};    ///< of the pool
+  std::vector<Cidr> own{};          ///< this node's own part of the pods' addresses
+  std::vector<IpAddress> node{};    ///< of those its own, not its pods'
+  std::vector<std::string> ways{};  ///< links by which ranges may be left for: the bridge, the overlay's
   /// Of the pod of the pool's gateway that runs on this node; none: there is no such.
   std::vector<IpAddress> gateway{};
 
@@ -32,6 +34,9 @@ struct NodeRules {
 ///            gateway, and a connection of which one direction is missing is one that kube-proxy drops as
 ///            invalid
 ///     input  new connections from the ranges are dropped: the cloud reaches pods, not nodes
+///     leaving  what is for a range and leaves by another link than the overlay's or the bridge is dropped.
+///            The routes see to it that nothing does; this is for the time in which somebody took them, or
+///            the rules that lead to them, away, or put a rule of his own before them
 ///
 /// Chains that need no rule are not wanted. Pure.
 [[nodiscard]] firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules);

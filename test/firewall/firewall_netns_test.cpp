@@ -59,7 +59,10 @@ RuleSet every_kind(IpFamily family) {
                 .target = Target::kTranslateSource,
                 .out_link = tunnels,
                 .translation = address(v4 ? "10.9.8.7" : "fd99::7")}};
-  set.chains = {raw, mangle, input, forward, nat};
+  Chain leaving{Hook::kLeaving, true, {}, "TRY-LEAVING", "try leaving", "leaving", ""};
+  leaving.rules = {{.target = Target::kReturn, .out_link = edge, .counted = true},
+                   {.destination = pods, .target = Target::kDrop, .counted = true}};
+  set.chains = {raw, mangle, input, forward, nat, leaving};
   return set;
 }
 

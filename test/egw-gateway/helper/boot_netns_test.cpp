@@ -169,17 +169,45 @@ TEST_CASE("What the pool's pod has stored the host's boot unit closes by, as it 
     host.change_machine();
     CHECK(host.run_boot_unit() == 1);
     CHECK_FALSE(host.is_open());
-    CHECK_THAT(host.log(), Catch::Contains("ranges were closed by a store of another"));
+    CHECK_THAT(host.log(), Catch::Contains("ranges were closed, though not by this node's own store"));
     host.start_pod(pod);
     until([&] { return host.can("grep -q fedcba9876 " + host.store().native()); });
     CHECK_FALSE(host.is_open());
     pod.stop(SIGKILL);
     CHECK(host.run_boot_unit() == 0);
   }
+  SECTION("by the plain list of ranges where the store is damaged, and at the next boot again") {
+    const char* damage = GENERATE("truncate -s 20 ", "cp /dev/null ", "sed -i s/v1/v9/ ");
+    REQUIRE(host.can(damage + host.store().native()));
+    for (int i = 0; i < 2; ++i) {
+      CHECK(host.run_boot_unit() == 1);
+      CHECK_FALSE(host.is_open());
+      host.boot();
+    }
+    CHECK_THAT(host.log(), Catch::Contains("ranges were closed, though not by this node's own store"));
+  }
   SECTION("and says so when there is nothing that it could close by") {
     std::filesystem::resize_file(host.store(), 20);
+    std::filesystem::remove(host.store().parent_path() / "closed-ranges");
     CHECK(host.run_boot_unit() == 1);
     CHECK_THAT(host.log(), Catch::Contains("no range was closed"));
+    CHECK(host.run_boot_unit() == 0);  // now nothing is there
+  }
+  SECTION("and stays closed though a network manager takes away all routes and rules that are not its own") {
+    CHECK(host.run_boot_unit() == 0);
+    REQUIRE(
+        host.can("for f in -4 -6; do ip $f route flush table all proto 157; ip $f rule del pref 10157; "
+                 "ip $f rule del pref 10158; done"));
+    REQUIRE(host.is_open());
+    REQUIRE(
+        host.can("nft add table inet watch && nft 'add chain inet watch out { type filter hook postrouting "
+                 "priority 300; }' && nft add rule inet watch out ip daddr 172.16.0.0/16 counter && "
+                 "nft add rule inet watch out ip6 daddr fd00:20::/48 counter && "
+                 "nft add rule inet watch out ip daddr 203.0.113.9 counter"));
+    CHECK_FALSE(host.can("ping -c 1 -W 0.3 -q 172.16.0.5"));
+    CHECK_FALSE(host.can("ping -c 1 -W 0.3 -q fd00:20::5"));
+    CHECK_FALSE(host.can("ping -c 1 -W 0.3 -q 203.0.113.9"));  // nobody's, and so on its way
+    CHECK(host.can("[ $(nft list chain inet watch out | grep -c 'packets 0 ') = 2 ]"));
   }
 }
 

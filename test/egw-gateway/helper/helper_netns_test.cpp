@@ -426,6 +426,14 @@ TEST_CASE_METHOD(GatewayScene, "With iptables the rules are the same, and are pu
   CHECK_FALSE(node(3).can("iptables -t raw -S EGW-RAW"));
   CHECK_FALSE(vpc.can("ping -c 1 -W 0.3 -q 10.244.3.1"));
   until([&] { return metric(3, "egw_helper_refused_packets") >= 1; }, kPatience);
+  CHECK(node(3).can("iptables -t mangle -S POSTROUTING | sed -n 2p | grep -q EGW-LEAVING"));
+  CHECK(node(3).can("ip6tables -t mangle -S EGW-LEAVING | grep -q 'fd00:20::/48.*DROP'"));
+  // somebody's rule before ours, and a table of his own
+  static_cast<void>(
+      node(3).run("ip route add default via 192.168.77.1 table 100 && ip rule add pref 5000 lookup 100"));
+  CHECK_FALSE(node(3).can("ping -c 1 -W 0.3 -q 172.16.0.1"));
+  CHECK(leaked(3) == 0);
+  static_cast<void>(node(3).run("ip rule del pref 5000"));
   static_cast<void>(node(3).run("iptables -F EGW-INPUT"));
   until([&] { return node(3).can("iptables -S EGW-INPUT | grep -q DROP"); }, kPatience);
 }

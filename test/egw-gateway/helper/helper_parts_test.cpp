@@ -53,8 +53,20 @@ TEST_CASE("The store gives back what was saved, and only to whom it belongs", "[
   CHECK_FALSE(of_another_machine.load().value().state.has_value());
   CHECK(of_another_machine.load().value().foreign == state);
   CHECK_FALSE(at_boot.load().value().foreign.has_value());
+  std::filesystem::remove(store.path());
+  const HelperStore::Loaded list = at_boot.load().value();
+  CHECK_FALSE(list.state.has_value());
+  CHECK(list.ranges == std::vector<Cidr>{cidr("172.16.0.0/12")});
+  for (const char* text : {"", "\n\n", "0.0.0.0/0\n::/0", "no range"}) {
+    std::ofstream(store.path().parent_path() / "closed-ranges") << text;
+    CHECK(at_boot.load().value().ranges.empty());
+  }
+  std::ofstream(store.path().parent_path() / "closed-ranges") << "torn/8\n172.16.0.9/12\nfd00::/4";
+  CHECK(at_boot.load().value().ranges == std::vector<Cidr>{cidr("172.16.0.0/12"), cidr("f000::/4")});
+  REQUIRE(store.save(state).has_value());
   REQUIRE(store.forget().has_value());
   REQUIRE(store.forget().has_value());
+  CHECK(at_boot.load().value().ranges.empty());
   CHECK_FALSE(store.load().value().state.has_value());
 }
 
@@ -92,7 +104,7 @@ TEST_CASE("Others' pods and the VPC are not tracked where a gateway runs, nor is
                   .node = {ip("10.244.1.1"), ip("fd00:10:0:1::1")},
                   .gateway = {ip("10.244.1.7"), ip("fd00:10:0:1::7")}};
   const firewall::RuleSet set = node_rule_set(IpFamily::kV4, rules);
-  REQUIRE(set.chains.size() == 2);
+  REQUIRE(set.chains.size() == 3);
   const auto& raw = set.chains[0];
   CHECK(raw.hook == firewall::Hook::kRaw);
   std::vector<std::string> shown;
