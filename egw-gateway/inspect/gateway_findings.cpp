@@ -126,8 +126,8 @@ void Findings::look_at_gateway(const Gateway& one) {
                    report_.links.bridge);
   }
   if (heard != report_.up.end() && !heard->second) {
-    add(Verdict::kDoubtful, what,
-        "is down by BFD, on " + one.node + (report_.active.empty() ? "" : "; the other is in use"));
+    const bool other = !report_.active.empty() && report_.active != one.name;
+    add(Verdict::kDoubtful, what, "is down by BFD, on " + one.node + (other ? "; the other is in use" : ""));
   } else if (heard != report_.up.end()) {
     add(Verdict::kWell, what, "is up, on " + one.node + (one.name == report_.active ? ", in use" : ""));
   }

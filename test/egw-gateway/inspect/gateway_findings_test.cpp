@@ -81,6 +81,8 @@ const Ailment kAilments[] = {
      "over"},
     {"the one that stands by is down", [](GatewayReport& report) { report.up["b"] = false; },
      "?? gateway b: is down by BFD, on node2; the other is in use"},
+    {"the one in use is down, and nobody has left it so far",
+     [](GatewayReport& report) { report.up["a"] = false; }, "?? gateway a: is down by BFD, on node1\n"},
     {"no way to a gateway", [](GatewayReport& report) { report.cores.erase("b"); },
      "?? gateway b: no route leads to its pod on node2"},
     {"one of two tunnels", [](GatewayReport& report) { report.cores["a"].access_points["two"].up = false; },
