@@ -105,7 +105,7 @@ class CoreAgent final : public GatewayConsumer {
   void round();
   Status put_all_right();
   void read_key();
-  void key_read(wireguard::SecretKey key);
+  void key_read(const wireguard::SecretKey& key);
   void change_key();
   void key_changed();
   void read_liveness_keys();

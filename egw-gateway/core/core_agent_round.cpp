@@ -65,10 +65,10 @@ void CoreAgent::read_key() {
   Result<wireguard::SecretKey> key = read_private_key(tools_.files, options_.private_key);
   // the one that is in use does as long as it is asked for
   tools_.health.set(core_concern::kKeyUsable, key || key_ ? "" : key.error().message);
-  if (key) key_read(*std::move(key));
+  if (key) key_read(*key);
 }
 
-void CoreAgent::key_read(wireguard::SecretKey key) {
+void CoreAgent::key_read(const wireguard::SecretKey& key) {
   const auto public_key = wireguard::public_key_of(key);
   const bool known = !known_ || (public_key && is_known_key(*known_, options_.gateway, *public_key));
   tools_.health.set(core_concern::kKeyKnown,
@@ -77,9 +77,9 @@ void CoreAgent::key_read(wireguard::SecretKey key) {
                         : "the EdgeGateway does not tell the access points of the key in " +
                               options_.private_key.native() + "; let the controller publish its public half");
   if (!key_) {
-    key_ = std::move(key);
+    key_ = key;
   } else if (known && key != *key_ && !next_key_ && !leaving_) {
-    next_key_ = std::move(key);
+    next_key_ = key;
     leave([this] { change_key(); });
   }
 }

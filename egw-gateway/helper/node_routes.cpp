@@ -130,6 +130,7 @@ std::vector<Exemption> own_networks(const NodeFacts& facts, const LinkNames& nam
     if (network && !is_ours(address.ifindex)) networks.insert(address.cidr.network());
   }
   std::vector<Exemption> out;
+  out.reserve(networks.size());
   for (const Cidr& network : networks) {
     out.push_back({.range = network, .what = "a network of this node", .yields = true});
   }
