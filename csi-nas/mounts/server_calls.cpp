@@ -36,7 +36,9 @@ Status ServerCalls::ask(const ServerAddress& server, Deadline deadline,
     return fail(Code::kUnavailable, "calls to the NFS server " + server.text() +
                                         " before this one have taken its time: ask again");
   };
-  if (patience < kLeastPatience) return out_of_time();
+  // A server that another call has just found late has as much time as it takes to tell, or is not asked.
+  const bool hopeless = now.state != ServerState::kAlive && patience < kTellingPatience;
+  if (hopeless || patience < kLeastPatience) return out_of_time();
   Status done = call(patience);
   if (done || done.error().code != Code::kDeadlineExceeded) return done;
   // One that had little time of its own says nothing of the server.

@@ -49,6 +49,34 @@ TEST_CASE_METHOD(Scene, "calls to one server are made one at a time, and those t
   CHECK(most == 1);
 }
 
+/// One that was alive when it was asked for, and is suspect now.
+class LateServer final : public ServerStates {
+ public:
+  [[nodiscard]] ServerHealth health(const ServerAddress& /*server*/) const override {
+    return {.state = ServerState::kSuspect};
+  }
+  [[nodiscard]] ServerHealth settled(const ServerAddress& /*server*/, std::chrono::nanoseconds) override {
+    return {.state = ServerState::kAlive};
+  }
+  void suspect(const ServerAddress& /*server*/) override {}
+};
+
+TEST_CASE("a server that another call has found late is not asked in the time that is left", "[nas]") {
+  LateServer servers;
+  SystemClock clock;
+  ServerCalls calls{servers, clock};
+  int made = 0;
+  const auto call = [&made](milliseconds) {
+    ++made;
+    return Status{};
+  };
+  const Status done = calls.ask(kServer, calls.deadline(milliseconds(900)), call);
+  REQUIRE_FALSE(done.has_value());
+  CHECK(done.error().message.find("before this one have taken its time") != std::string::npos);
+  CHECK(made == 0);
+  CHECK(calls.ask(kServer, calls.deadline(std::chrono::minutes(1)), call).has_value());
+}
+
 TEST_CASE_METHOD(Scene, "a call for which others have left no time says nothing of its server", "[nas]") {
   const auto late = [](milliseconds) {
     return Status(fail(Code::kDeadlineExceeded, "the server has not answered"));
