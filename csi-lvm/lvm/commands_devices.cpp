@@ -52,7 +52,12 @@ Status CommandsLvm::refresh(const VolumeName& name, Patience patience) {
   HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
   HOLDFAST_TRY(const Inventory before, look(patience));
   HOLDFAST_TRY(const LogicalVolume* volume, find_volume(before, name));
-  const std::vector<MappedDevice> family = family_of(devices, *before.group(name.group), *volume);
+  const VolumeGroup& group = *before.group(name.group);
+  // A pool that is suspended has stopped its volumes once for each table of theirs, and lets them go on as
+  // often: with a table gone in between, they stay stopped, and so does whoever asks for them.
+  for (const MappedDevice& device : suspended_pool_of(devices, group, *volume))
+    HOLDFAST_CHECK(resume(device));
+  const std::vector<MappedDevice> family = family_of(devices, group, *volume);
   // LVM loads no table that is like the one in use, and would bring up the one that waits.
   for (const MappedDevice& device : family) HOLDFAST_CHECK(clear_waiting_table(device));
   // LVM suspends layers that it finds below the volume, and resumes those alone that the metadata tell of.

@@ -89,6 +89,17 @@ MappedDevice device_of(std::string name, const dm_ioctl& status) {
           .waiting_table = (status.flags & DM_INACTIVE_PRESENT_FLAG) != 0};
 }
 
+std::string done_by(unsigned long what) {
+  switch (what) {
+    case DM_DEV_REMOVE:
+      return "remove the device ";
+    case DM_DEV_SUSPEND:
+      return "resume the device ";
+    default:
+      return "clear the waiting table of ";
+  }
+}
+
 // By its UUID: a name may be another's by now.
 Status ask(const MappedDevice& device, unsigned long what) {
   const Fd control(::open(kControl, O_RDWR | O_CLOEXEC));
@@ -99,8 +110,7 @@ Status ask(const MappedDevice& device, unsigned long what) {
   }
   device.uuid.copy(request.uuid, sizeof request.uuid - 1);
   if (::ioctl(control.get(), what, &request) == 0) return {};
-  return fail_errno(
-      errno, (what == DM_DEV_REMOVE ? "remove the device " : "clear the waiting table of ") + device.name);
+  return fail_errno(errno, done_by(what) + device.name);
 }
 
 }  // namespace
@@ -184,6 +194,24 @@ std::vector<MappedDevice> parts_of(const std::vector<MappedDevice>& devices, con
         prefixes, [&device](const std::string& prefix) { return device.uuid.starts_with(prefix); });
   });
   return found;
+}
+
+std::vector<MappedDevice> suspended_pool_of(const std::vector<MappedDevice>& devices,
+                                            const VolumeGroup& group, const LogicalVolume& volume) {
+  const LogicalVolume* pool = volume.pool.empty() ? nullptr : group.volume(volume.pool);
+  if (pool == nullptr) return {};
+  std::vector<MappedDevice> found = parts_of(devices, group);
+  const std::string layer = std::string(kPrefix) + plain_id(group.uuid) + plain_id(pool->uuid) + "-tpool";
+  std::ranges::copy_if(devices, std::back_inserter(found),
+                       [&layer](const MappedDevice& device) { return device.uuid == layer; });
+  std::erase_if(found, [](const MappedDevice& device) { return !device.suspended; });
+  return found;
+}
+
+Status resume(const MappedDevice& device) {
+  HOLDFAST_CHECK(clear_waiting_table(device));
+  const Status done = ask(device, DM_DEV_SUSPEND);  // without DM_SUSPEND_FLAG
+  return done || done.error().sys_errno == ENXIO ? Status() : done;
 }
 
 Status clear_waiting_table(const MappedDevice& device) {

@@ -46,6 +46,16 @@ void tell_devices(const std::vector<MappedDevice>& devices, Inventory& inventory
 [[nodiscard]] std::vector<MappedDevice> parts_of(const std::vector<MappedDevice>& devices,
                                                  const VolumeGroup& group);
 
+/// Those of the thin volume's pool that are suspended, in the order in which they may be resumed: what the
+/// pool is made of, then the pool. None of a volume without a pool. Pure.
+[[nodiscard]] std::vector<MappedDevice> suspended_pool_of(const std::vector<MappedDevice>& devices,
+                                                          const VolumeGroup& group,
+                                                          const LogicalVolume& volume);
+
+/// Lets what waits for the device go on, by the table that it has: one that waits is let go of. One that is
+/// not suspended, or is gone, succeeds. Errors: errno of the ioctl. Source: linux/dm-ioctl.h, DM_DEV_SUSPEND.
+Status resume(const MappedDevice& device);
+
 /// Lets go of the table that waits to become the device's at its next resume. One that has none, or is gone,
 /// succeeds. Errors: errno of the ioctl. Source: linux/dm-ioctl.h, DM_TABLE_CLEAR.
 Status clear_waiting_table(const MappedDevice& device);

@@ -223,6 +223,42 @@ TEST_CASE("devices that no metadata account for are strays", "[lvm]") {
   }
 }
 
+TEST_CASE("of a suspended pool, what it is made of comes before it", "[lvm]") {
+  const auto id = [](char of) { return std::string(32, of); };
+  VolumeGroup group;
+  group.uuid = id('g');
+  group.parts = {id('d'), id('m')};
+  const auto add = [&](const std::string& name, char of, const std::string& pool) {
+    LogicalVolume volume;
+    volume.name = name;
+    volume.uuid = id(of);
+    volume.pool = pool;
+    group.volumes.push_back(volume);
+  };
+  add("pool", 'p', "");
+  add("thin", 't', "pool");
+  add("plain", 'x', "");
+  const auto device = [&](const std::string& name, char of, const std::string& layer, bool suspended) {
+    MappedDevice out;
+    out.name = name;
+    out.uuid = "LVM-" + id('g') + id(of) + layer;
+    out.suspended = suspended;
+    return out;
+  };
+  const std::vector<MappedDevice> devices{device("pool", 'p', "", true), device("tpool", 'p', "-tpool", true),
+                                          device("thin", 't', "", true), device("tmeta", 'm', "-tmeta", true),
+                                          device("tdata", 'd', "-tdata", false)};
+  const auto names = [&](const char* volume) {
+    std::vector<std::string> out;
+    for (const MappedDevice& each : suspended_pool_of(devices, group, *group.volume(volume))) {
+      out.push_back(each.name);
+    }
+    return out;
+  };
+  CHECK(names("thin") == std::vector<std::string>{"tmeta", "tpool"});
+  CHECK(names("plain").empty());
+}
+
 TEST_CASE("a missing disk is told, and which volumes it takes a part of", "[lvm]") {
   const Inventory inventory = parse_inventory(recorded("missing_disk.json")).value();
   const VolumeGroup& group = inventory.groups.at(0);

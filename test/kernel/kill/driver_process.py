@@ -21,6 +21,20 @@ KILLED = 77  # syscall_killer's exit status
 PATIENCE_SECONDS = 30
 
 
+def waiting():
+    """Where each process is in the kernel, and the state of each mapped device: what hangs, and for what."""
+    lines = []
+    for folder in sorted(pathlib.Path("/proc").glob("[0-9]*"), key=lambda folder: int(folder.name)):
+        try:
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            name = (folder / "comm").read_text().strip()
+            lines.append(f"{folder.name} {name} {state} {(folder / 'wchan').read_text()}")
+        except OSError:
+            continue
+    devices = subprocess.run(["dmsetup", "info", "-c"], capture_output=True, text=True, timeout=5, check=False)
+    return "\n".join(["", *lines, devices.stdout, devices.stderr])
+
+
 class DriverProcess:
     """`kill` is what a kill takes: "program" leaves LVM's worker and other helpers alone, "all" spares nothing."""
 
@@ -56,7 +70,7 @@ class DriverProcess:
                 if probe.connect_ex(str(endpoint)) == 0:
                     return
             if time.monotonic() > deadline or self._tracer.poll() is not None:
-                raise RuntimeError("csi-lvm does not start: " + (WORK / "driver.log").read_text()[-2000:])
+                raise RuntimeError("csi-lvm does not start: " + (WORK / "driver.log").read_text()[-2000:] + waiting())
             time.sleep(0.005)
 
     def say(self, stretch, side="", number=""):
