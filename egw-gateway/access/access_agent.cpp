@@ -113,7 +113,9 @@ void AccessAgent::kernel_told() {
   const bool concerned = std::ranges::any_of(*events, [&](const nl::Event& event) {
     if (const auto* link = std::get_if<nl::LinkEvent>(&event)) return tools_.tunnels.concerned_by(link->link);
     const auto* route = std::get_if<nl::RouteEvent>(&event);
-    const bool lost_route = route != nullptr && route->gone && route->route.protocol == kPodRouteProtocol;
+    const bool lost_route =
+        route != nullptr && route->gone &&
+        (route->route.protocol == kPodRouteProtocol || route->route.protocol == kBackstopProtocol);
     return lost_route || std::holds_alternative<nl::Resync>(event);
   });
   if (concerned) look_after(looking_ ? kRetry : kGather);
@@ -154,6 +156,7 @@ void AccessAgent::gone(const std::string& pool) {
 }
 
 void AccessAgent::only(const std::set<std::string>& pools) {
+  listed_ = true;
   std::vector<std::string> absent;
   for (const auto& [pool, object] : pools_) {
     if (!pools.contains(pool)) absent.push_back(pool);
@@ -195,16 +198,29 @@ void AccessAgent::plan() {
   tools_.health.set(kPoolsServed, troubles);
   report_refused();
   tools_.metrics.pools.set(static_cast<double>(plan_.pools.size()));
-  std::vector<Cidr> pods;
-  for (const ServedPool& pool : plan_.pools) pods.insert(pods.end(), pool.pods.begin(), pool.pods.end());
-  // what is to be removed stays closed until its routes are gone: its tunnel goes before
-  const Status closed = keep_backstop(tools_.socket, pods);
-  if (!closed) tools_.log.error("ranges could not be closed", {{"error", closed.error().message}});
   look();
+}
+
+/// Nothing else answers for a range that no gateway is alive for. What is taken away stays closed until the
+/// look after its routes are gone: its tunnel goes before.
+void AccessAgent::close_ranges() {
+  std::vector<Cidr> ranges;
+  for (const PodRange& each : published_.here) ranges.push_back(each.range);
+  for (const ServedPool& pool : plan_.pools) {
+    ranges.insert(ranges.end(), pool.pods.begin(), pool.pods.end());
+    for (const GatewayWay& way : pool.ways) {
+      for (const IpAddress& address : way.addresses) {
+        ranges.push_back(Cidr::make(address, address.bits()).value_or(Cidr()));
+      }
+    }
+  }
+  const Status closed = keep_backstop(tools_.socket, ranges);
+  tools_.health.set(kRangesClosed, closed ? "" : closed.error().message);
 }
 
 void AccessAgent::look() {
   look_timer_.end();
+  close_ranges();
   if (looking_) {
     look_again_ = true;
     return;

@@ -21,6 +21,7 @@
 #include "egw-gateway/access/concerns.h"
 #include "egw-gateway/access/options.h"
 #include "egw-gateway/access/pool_source.h"
+#include "egw-gateway/access/published_ranges.h"
 #include "egw-gateway/access/route_publisher.h"
 #include "egw-gateway/access/routes/kernel_table.h"
 #include "egw-gateway/access/tunnel_liveness.h"
@@ -64,7 +65,8 @@ struct PoolReport {
 /// The store alone makes the pools' ranges unreachable, before anything is asked or heard. Nothing is
 /// withdrawn because this program began anew: tunnels, and routes into them, stand in the kernel, and a
 /// gateway that routes lead to counts until it is heard, or missed for kFirstWord. A pool whose object is
-/// gone on good authority is taken away after --removal-delay.
+/// gone on good authority is taken away after --removal-delay. The VPC's table is not written before each
+/// gateway was heard or missed, nor before it is known which pools there are.
 ///
 /// Lives on the event loop; what may block runs on threads of its own.
 class AccessAgent final : public PoolConsumer {
@@ -111,6 +113,8 @@ class AccessAgent final : public PoolConsumer {
   /// What is known of one pool beside its object.
   struct Sight {
     Choice choice;
+    std::chrono::nanoseconds seen_since{};
+    std::optional<std::chrono::nanoseconds> lost{};  // the last gateway
     PoolReport report;
     std::string vpc_trouble;
     std::string vpc_reason;
@@ -121,6 +125,7 @@ class AccessAgent final : public PoolConsumer {
   void kernel_told();
   void speak_to_routers();
   void plan();
+  void close_ranges();
   void save();
   void look();
   void looked(const Look& look);
@@ -135,13 +140,14 @@ class AccessAgent final : public PoolConsumer {
   Sight& sight_of(const ServedPool& pool);
   void show_choice(const ServedPool& pool, const Choice& before, Sight& sight);
   void publish();
-  [[nodiscard]] std::vector<PodRange> ranges() const;
+  void publish_to_vpc();
+  [[nodiscard]] bool writes_vpc();
+  [[nodiscard]] PublishedRanges ranges() const;
+  [[nodiscard]] PoolSight pool_sight(const ServedPool& pool, const Sight& sight) const;
   void kernel_published(const RouteAnswer<Publication>& answer);
   void vpc_published(const RouteAnswer<Publication>& answer);
   void report(const ServedPool& pool, Sight& sight);
   void report_refused();
-  /// Nothing is known of it, or it is up.
-  [[nodiscard]] bool may_live(const WayName& way) const;
   [[nodiscard]] bool is_up(const WayName& way) const;
   [[nodiscard]] int ifindex_of(const WayName& way) const;
   [[nodiscard]] std::chrono::nanoseconds now() const { return tools_.loop.clock().since_boot(); }
@@ -170,8 +176,10 @@ class AccessAgent final : public PoolConsumer {
   std::map<WayName, TunnelTarget> watched_;
   std::map<std::string, Sight> sights_;
   std::map<std::string, std::string> refused_;  // why, of pools that are not served, as reported
-  std::vector<PodRange> published_;
+  PublishedRanges published_;
+  std::optional<std::vector<PodRange>> in_vpc_;  // as it was last asked for
   std::chrono::nanoseconds cloud_asked_{};
+  bool listed_ = false;  // the source has told which pools there are
   bool undecided_ = false;
 
   TunnelLiveness liveness_;

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "egw-gateway/access/access_agent.h"
+#include "egw-gateway/access/local_address.h"
 
 // Which gateway each pool is reached by: from what the gateways tell to routes.
 namespace holdfast::gateway {
@@ -81,8 +82,10 @@ void AccessAgent::choose_all() {
   const bool any =
       std::ranges::any_of(sights_, [](const auto& entry) { return !entry.second.choice.active.empty(); });
   liveness_.tell_routers(any);
-  if (ranges() != published_) publish();
-  if (undecided_) choice_timer_ = tools_.loop.after(kUndecided, [this] { choose_all(); });
+  const PublishedRanges wanted = ranges();
+  if (wanted != published_) publish();
+  if (undecided_ || wanted.time_matters)
+    choice_timer_ = tools_.loop.after(kUndecided, [this] { choose_all(); });
 }
 
 void AccessAgent::choose_for(const ServedPool& pool, std::string& dead) {
@@ -110,6 +113,7 @@ AccessAgent::Sight& AccessAgent::sight_of(const ServedPool& pool) {
   const auto [there, made] = sights_.try_emplace(pool.name);
   Sight& out = there->second;
   if (!made) return out;
+  out.seen_since = now();
   out.report.pool = pool.name;
   for (const TableRoute& route : before_) {
     const bool of_pool =
@@ -131,7 +135,10 @@ void AccessAgent::show_choice(const ServedPool& pool, const Choice& before, Sigh
         .set(way.name.gateway == choice.active ? 1 : 0);
   }
   if (choice.active == before.active) return;
-  if (choice.active.empty()) tools_.metrics.outages.add();
+  if (choice.active.empty()) {
+    tools_.metrics.outages.add();
+    sight.lost = now();
+  }
   if (!before.last.empty() && choice.last != before.last) tools_.metrics.switches.add();
   sight.report.switched = tools_.loop.clock().now();
   tools_.log.warning("gateway changed", {{"pool", pool.name},
@@ -140,44 +147,63 @@ void AccessAgent::show_choice(const ServedPool& pool, const Choice& before, Sigh
                                          {"why", choice.why}});
 }
 
-bool AccessAgent::may_live(const WayName& way) const {
-  Candidate candidate{way.gateway};
-  const auto history = histories_.find(way.pool);
-  if (history != histories_.end()) history->second.describe(candidate, now());
-  return candidate.state != LivenessState::kDown;
-}
-
 bool AccessAgent::is_up(const WayName& way) const {
   const auto history = histories_.find(way.pool);
   return history != histories_.end() && history->second.state(way.gateway) == LivenessState::kUp;
 }
 
-std::vector<PodRange> AccessAgent::ranges() const {
-  std::vector<PodRange> out;
-  for (const ServedPool& pool : plan_.pools) {
-    const auto sight = sights_.find(pool.name);
-    const std::string active = sight == sights_.end() ? "" : sight->second.choice.active;
-    const int tunnel = active.empty() ? 0 : ifindex_of({pool.name, active});
-    for (const Cidr& range : pool.pods) out.push_back({range, tunnel, pool.preferred});
-    for (const GatewayWay& way : pool.ways) {
-      for (const IpAddress& address : way.addresses) {
-        const Cidr host = Cidr::make(address, address.bits()).value_or(Cidr());
-        out.push_back({host, may_live(way.name) ? ifindex_of(way.name) : 0, pool.preferred});
-      }
-    }
+PoolSight AccessAgent::pool_sight(const ServedPool& pool, const Sight& sight) const {
+  PoolSight out{.active = sight.choice.active, .seen_since = sight.seen_since, .lost = sight.lost};
+  const auto history = histories_.find(pool.name);
+  for (const GatewayWay& way : pool.ways) {
+    WaySight& seen = out.ways[way.name.gateway];
+    seen.ifindex = ifindex_of(way.name);
+    if (history == histories_.end()) continue;
+    Candidate candidate{way.name.gateway};
+    history->second.describe(candidate, now());
+    seen.state = candidate.state;
+    seen.went_down = history->second.went_down(way.name.gateway);
   }
   return out;
 }
 
+PublishedRanges AccessAgent::ranges() const {
+  std::map<std::string, PoolSight> sights;
+  for (const ServedPool& pool : plan_.pools) {
+    const auto sight = sights_.find(pool.name);
+    if (sight != sights_.end()) sights[pool.name] = pool_sight(pool, sight->second);
+  }
+  return published_ranges(plan_.pools, sights, now());
+}
+
 void AccessAgent::publish() {
   if (!looked_) return;
-  std::vector<PodRange> wanted = ranges();
-  const bool changed = wanted != published_;
-  published_ = std::move(wanted);
-  kernel_->want(published_);
-  if (!cloud_ || (!changed && now() - cloud_asked_ < kCloudResync)) return;
+  published_ = ranges();
+  kernel_->want(published_.here);
+  publish_to_vpc();
+}
+
+/// Of machines that are one next hop the one that has its address.
+bool AccessAgent::writes_vpc() {
+  if (!options_.ha_vip) return true;
+  const Result<bool> here = has_address(tools_.socket, *options_.ha_vip);
+  if (!here) tools_.log.warning("the HaVip is not looked for", {{"error", here.error().message}});
+  return here && *here;
+}
+
+void AccessAgent::publish_to_vpc() {
+  // a store that was lost, and a source that has not told, are no reason to withdraw all
+  const bool known = published_.vpc && (listed_ || !plan_.pools.empty());
+  if (!cloud_ || !known) return;
+  if (!writes_vpc()) {
+    in_vpc_.reset();
+    return vpc_published(Publication{});
+  }
+  const bool changed = in_vpc_ != published_.vpc;
+  if (!changed && now() - cloud_asked_ < kCloudResync) return;
   cloud_asked_ = now();
-  cloud_->want(published_);
+  in_vpc_ = published_.vpc;
+  cloud_->want(*in_vpc_);
 }
 
 void AccessAgent::kernel_published(const RouteAnswer<Publication>& answer) {

@@ -6,7 +6,6 @@
 #include "common/base/first_error.h"
 #include "common/netlink/route.h"
 #include "egw-gateway/access/routes/aggregate.h"
-#include "egw-gateway/access/routes/kernel_table.h"
 #include "egw-gateway/model/gateway_names.h"
 
 namespace holdfast::gateway {
@@ -14,7 +13,7 @@ namespace {
 
 nl::Route backstop(const Cidr& range) {
   nl::Route out{.dst = range.network()};
-  out.protocol = kPodRouteProtocol;
+  out.protocol = kBackstopProtocol;
   out.priority = kUnreachableMetric;
   out.type = nl::RouteType::kUnreachable;
   return out;
@@ -26,7 +25,7 @@ Status keep_backstop(nl::Socket& socket, const std::vector<Cidr>& ranges) {
   HOLDFAST_TRY(const std::vector<nl::Route> routes, nl::list_routes(socket));
   std::set<Cidr> there;
   for (const nl::Route& route : routes) {
-    const bool ours = route.protocol == kPodRouteProtocol && route.priority == kUnreachableMetric;
+    const bool ours = route.protocol == kBackstopProtocol && route.priority == kUnreachableMetric;
     if (ours) there.insert(route.dst.network());
   }
   FirstError first;

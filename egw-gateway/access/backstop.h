@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "common/base/cidr.h"
@@ -8,9 +9,12 @@
 
 namespace holdfast::gateway {
 
+/// What its routes bear: another than routes to pods, which routing daemons tell on.
+inline constexpr std::uint8_t kBackstopProtocol = 160;
+
 /// Keeps, behind all other routes of this machine:
 ///
-///     unreachable RANGE proto 158 metric 1000000
+///     unreachable RANGE proto 160 metric 1000000
 ///
 /// for these ranges and no others, so that packets for pods never leave in clear: not before a tunnel is
 /// made, and not when one goes with the link that routes led to. Errors: the first; the others are put all

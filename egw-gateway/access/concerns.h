@@ -10,6 +10,7 @@ namespace holdfast::gateway {
 inline constexpr Concern kTunnelsInPlace{"TunnelsInPlace"};
 inline constexpr Concern kRulesInPlace{"RulesInPlace"};
 inline constexpr Concern kRoutesInPlace{"RoutesInPlace"};
+inline constexpr Concern kRangesClosed{"RangesClosed"};
 inline constexpr Concern kGatewaysWatched{"GatewaysWatched"};
 inline constexpr Concern kSettingsRight{"SettingsRight"};
 inline constexpr Concern kRoutersTold{"RoutersTold", false};
@@ -19,7 +20,7 @@ inline constexpr Concern kVpcRoutes{"VpcRoutesInPlace", false};
 inline constexpr Concern kStateStored{"StateStored", false};
 inline constexpr Concern kSourceHeard{"SourceHeard", false};
 
-inline constexpr std::array kNeededForReady{kTunnelsInPlace, kRulesInPlace, kRoutesInPlace, kGatewaysWatched,
-                                            kSettingsRight};
+inline constexpr std::array kNeededForReady{kTunnelsInPlace, kRulesInPlace,    kRoutesInPlace,
+                                            kRangesClosed,   kGatewaysWatched, kSettingsRight};
 
 }  // namespace holdfast::gateway

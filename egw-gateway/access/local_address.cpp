@@ -2,11 +2,14 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
+#include <vector>
 
 #include "common/base/fd.h"
 #include "common/base/socket_address.h"
+#include "common/netlink/address.h"
 
 namespace holdfast::gateway {
 
@@ -23,6 +26,11 @@ Result<IpAddress> local_address_towards(const IpAddress& peer) {
   const auto address = address_of(own);
   if (!address) return fail(Code::kInternal, what + ": it has no address");
   return *address;
+}
+
+Result<bool> has_address(nl::Socket& socket, const IpAddress& address) {
+  HOLDFAST_TRY(const std::vector<nl::Address> all, nl::list_addresses(socket, 0, address.family()));
+  return std::ranges::any_of(all, [&](const nl::Address& each) { return each.cidr.address() == address; });
 }
 
 }  // namespace holdfast::gateway

@@ -90,6 +90,14 @@ void add_vpc(Flags& flags, AccessOptions& out) {
   flags.text("next-hop", "ID", "this machine in it: eni-... or i-...", out.vpc.next_hop);
   flags.text("next-hop-type", "TYPE", "NetworkInterface, Instance or HaVip [NetworkInterface]",
              out.vpc.next_hop_type);
+  flags.value("ha-vip-address", "ADDRESS",
+              "of a HaVip: of the machines whose next hop it is the one that has it writes the table",
+              [&out](const std::string& value) -> Status {
+                const Result<IpAddress> address = IpAddress::parse(value);
+                if (!address) return fail(Code::kInvalidArgument, "is not an IP address");
+                out.ha_vip = *address;
+                return {};
+              });
   flags.value("peer-next-hop", "ID", "another access point's; may be repeated", to_peers(out.vpc.peers));
   flags.text("route-name", "NAME", "of our entries in the table [holdfast]", out.vpc.name);
   flags.text("cen", "ID", "the CEN that learns the routes as well", out.vpc.cen);
@@ -126,6 +134,9 @@ Status check(const AccessOptions& options) {
     return fail(Code::kInvalidArgument,
                 "--routes=alibaba needs --cloud-region, --route-table and --next-hop");
   }
+  // each would take the other's entries for its own, and remove what it does not want itself
+  if (options.vpc.next_hop_type == "HaVip" && !options.ha_vip)
+    return fail(Code::kInvalidArgument, "--next-hop-type=HaVip needs --ha-vip-address");
   if (!options.vpc.cen.empty() && options.vpc.vpc.empty())
     return fail(Code::kInvalidArgument, "--cen needs --vpc");
   return {};

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,7 +31,9 @@ struct AccessOptions {
   SourceOptions source;
   std::filesystem::path state_dir = "/var/lib/egw";
   RoutesTo routes = RoutesTo::kKernel;
-  VpcPlace vpc;                    ///< for kAlibaba
+  VpcPlace vpc;  ///< for kAlibaba
+  /// For kAlibaba with a HaVip, which is the next hop of several machines: who has it writes the table.
+  std::optional<IpAddress> ha_vip = std::nullopt;
   cloud::CloudOptions cloud;       ///< the same
   std::string cen_endpoint;        ///< the same; empty: that of all regions
   std::vector<IpAddress> routers;  ///< that are told by BFD whether packets for pods may be sent here

@@ -64,7 +64,7 @@ void PoolStatusWriter::begin(const std::string& pool) {
         if (!done) log_.warning("status is not written", {{"pool", pool}, {"error", done.error().message}});
         if (ended.waits) begin(pool);
       },
-      {}, "status");
+      {.deadline = std::chrono::milliseconds(0)}, "status");  // until the server is back
 }
 
 }  // namespace holdfast::gateway

@@ -19,8 +19,8 @@ namespace holdfast::gateway {
 [[nodiscard]] nlohmann::json status_of(const PoolReport& report, const std::string& access_point);
 
 /// Tells pools' objects how they fare at this access point, and those who look at them by an Event when
-/// something is wrong with the VPC's routes. Nothing depends on it: what cannot be written is tried again,
-/// the latest of each pool.
+/// something is wrong with the VPC's routes. Nothing depends on it: what cannot be written, as the server is
+/// away, is tried until it can, and then the latest of each pool.
 class PoolStatusWriter {
  public:
   /// All outlive it.

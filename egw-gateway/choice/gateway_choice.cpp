@@ -117,6 +117,12 @@ LivenessState LivenessHistory::state(const std::string& name) const {
   return found == lives_.end() ? LivenessState::kUnknown : found->second.state;
 }
 
+std::optional<nanoseconds> LivenessHistory::went_down(const std::string& name) const {
+  const auto found = lives_.find(name);
+  if (found == lives_.end() || found->second.downs.empty()) return std::nullopt;
+  return found->second.downs.back();
+}
+
 void LivenessHistory::describe(Candidate& candidate, nanoseconds now) const {
   const auto found = lives_.find(candidate.name);
   if (found == lives_.end()) return;

@@ -53,6 +53,8 @@ class LivenessHistory {
   void forget(const std::string& name) { lives_.erase(name); }
 
   [[nodiscard]] LivenessState state(const std::string& name) const;
+  /// When it last went down; nullopt: it did not, as far as is remembered.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> went_down(const std::string& name) const;
   /// What is known of it, filled into the candidate of this name.
   void describe(Candidate& candidate, std::chrono::nanoseconds now) const;
 

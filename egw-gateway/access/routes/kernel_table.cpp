@@ -50,7 +50,6 @@ RouteDone KernelTable::put(const PodRange& range, const std::optional<TableRoute
                            Patience /*patience*/) {
   nl::Route route = route_of(range.range);
   route.ifindex = range.tunnel;
-  if (range.tunnel == 0) route.type = nl::RouteType::kUnreachable;
   if (there) return done_of(socket_.run(nl::put_route(route)));
   const Status added = socket_.run(nl::add_route(route));
   // what somebody has made meanwhile is not replaced unseen
@@ -63,6 +62,7 @@ RouteDone KernelTable::put(const PodRange& range, const std::optional<TableRoute
 RouteDone KernelTable::drop(const TableRoute& route, Patience /*patience*/) {
   nl::Route ours = route_of(route.range);
   ours.ifindex = route.tunnel;
+  // somebody, or a version before this one, has made it so
   if (route.tunnel == 0) ours.type = nl::RouteType::kUnreachable;
   return done_of(socket_.run(nl::drop_route(ours)));
 }

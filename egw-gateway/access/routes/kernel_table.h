@@ -16,8 +16,9 @@ inline constexpr std::uint32_t kPodRouteMetric = 37;
 /// The main table of this machine, which is the VPC's router, or tells its routes to it by a routing daemon:
 ///
 ///     RANGE dev TUNNEL proto 158 metric 37
-///     unreachable RANGE proto 158 metric 37     while no gateway is alive: never out in clear
 ///
+/// A range that no gateway is alive for has none, so that a routing daemon takes it back and the VPC's router
+/// may use another access point; backstop.h keeps it from going out in clear.
 /// A route of another protocol with that metric is somebody's; those with other metrics do not matter.
 class KernelTable final : public RouteTable {
  public:

@@ -66,7 +66,7 @@ std::string_view to_string(RouteTrouble trouble) {
 std::vector<PodRange> aggregate(const std::vector<PodRange>& ranges, bool knows_tunnels) {
   std::map<std::pair<int, bool>, std::vector<Cidr>> alike;
   for (const PodRange& range : ranges) {
-    if (!knows_tunnels && range.tunnel == 0) continue;
+    if (range.tunnel == 0) continue;
     alike[{knows_tunnels ? range.tunnel : 0, range.take}].push_back(range.range);
   }
   std::vector<PodRange> out;

@@ -30,8 +30,8 @@ struct RoutePlan {
   }
 };
 
-/// The ranges as they are published: as few as can be, of each tunnel; in a table that knows no tunnels those
-/// that lead somewhere.
+/// The ranges that lead somewhere, as they are published: as few as can be, of each tunnel where the table
+/// knows them.
 [[nodiscard]] std::vector<PodRange> aggregate(const std::vector<PodRange>& ranges, bool knows_tunnels);
 
 /// What takes `there` to `wanted`, which is aggregated. `given_up` are ranges that nothing more is tried for.

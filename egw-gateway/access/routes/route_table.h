@@ -15,8 +15,7 @@ namespace holdfast::gateway {
 /// A range of pods, and where it is to lead.
 struct PodRange {
   Cidr range;
-  /// Index of the tunnel link to the gateway that was chosen; 0: none is alive. A table that leads to this
-  /// machine, not into a tunnel, holds no range that none is alive for.
+  /// Index of the tunnel link to the gateway that was chosen; 0: none is alive, and no table holds the range.
   int tunnel = 0;
   bool take = true;  ///< also when another access point has it
 

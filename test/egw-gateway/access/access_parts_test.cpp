@@ -1,11 +1,18 @@
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "common/base/files.h"
+#include "common/kube/cluster_link.h"
 #include "egw-gateway/access/access_store.h"
 #include "egw-gateway/access/options.h"
 #include "egw-gateway/access/pool_status.h"
+#include "egw-gateway/model/gateway_names.h"
 #include "test/catch.h"
+#include "test/fakes/fake_clock.h"
+#include "test/fakes/log_lines.h"
 #include "test/fakes/temporary_folder.h"
+#include "test/kube_server/direct_http.h"
+#include "test/kube_server/manifest_kinds.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -37,6 +44,10 @@ TEST_CASE("flags of egw-access that cannot be are refused with their cause", "[a
       {{"--private-key=/key"}, "--access-point tells no name"},
       {{"--access-point=one"}, "--private-key tells no file"},
       {{"--access-point=one", "--private-key=/key", "--routes=alibaba"}, "needs --cloud-region"},
+      {{"--access-point=one", "--private-key=/key", "--routes=alibaba", "--cloud-region=cn-beijing",
+        "--route-table=vtb-1", "--next-hop=havip-1", "--next-hop-type=HaVip"},
+       "needs --ha-vip-address"},
+      {{"--access-point=one", "--private-key=/key", "--ha-vip-address=havip-1"}, "is not an IP address"},
       {{"--access-point=one", "--private-key=/key", "--routes=bgp"}, "is none of kernel, alibaba, none"},
       {{"--access-point=one", "--private-key=/key", "--mtu=60"}, "--mtu"},
       {{"--access-point=one", "--private-key=/key", "--wireguard=go"}, "no WireGuard engine"},
@@ -67,6 +78,58 @@ TEST_CASE("pools are stored whole, and those of another access point are not use
   CHECK(foreign.pools.empty());
   REQUIRE(foreign.notes.size() == 1);
   CHECK(foreign.notes[0].find("it is of access point 'one'") != std::string::npos);
+}
+
+/// What an access point writes, to an API server that time is made to pass for.
+struct StatusScene {
+  StatusScene() {
+    test::define_kind(server, HOLDFAST_MANIFESTS "/base/egw-gateway/edgegateways.yaml");
+    server.put(kPool, {{"apiVersion", kEdgeGatewayApiVersion},
+                       {"kind", "EdgeGateway"},
+                       {"metadata", {{"name", "hz"}}},
+                       {"spec", {{"podCIDRs", {"10.244.0.0/16"}}}}});
+    auto watches = std::make_unique<test::DirectHttp>(*loop, server);
+    auto writes = std::make_unique<test::DirectHttp>(*loop, server);
+    http = writes.get();
+    link = std::make_unique<kube::ClusterLink>(*loop, std::move(watches), std::move(writes), "egw-access");
+  }
+  void pass(std::chrono::seconds time) {
+    for (auto left = std::chrono::milliseconds(time); left.count() > 0; left -= kStep) {
+      clock.advance(kStep);
+      REQUIRE(loop->turn(std::chrono::milliseconds(0)));
+    }
+  }
+  [[nodiscard]] std::string active() {
+    const nlohmann::json entries =
+        server.find(kPool)->value("/status/accessPoints"_json_pointer, nlohmann::json::array());
+    return entries.empty() ? "" : entries[0]["active"];
+  }
+
+  static constexpr auto kStep = std::chrono::milliseconds(5);
+  static constexpr const char* kPool = "/apis/net.holdfast.dev/v1alpha1/edgegateways/hz";
+  test::FakeClock clock;
+  std::unique_ptr<EventLoop> loop = EventLoop::create(clock).value();
+  test::ApiServer server{*loop};
+  test::LogLines log;
+  test::DirectHttp* http = nullptr;
+  std::unique_ptr<kube::ClusterLink> link;
+};
+
+TEST_CASE_METHOD(StatusScene, "what happens while the API server is away is told when it is back",
+                 "[access]") {
+  PoolStatusWriter writer(*loop, *link, log, "one");
+  writer.write({.pool = "hz", .active = "a"});
+  pass(std::chrono::seconds(1));
+  REQUIRE(active() == "a");
+  http->requests_lost = true;
+  writer.write({.pool = "hz", .active = ""});
+  pass(std::chrono::seconds(1));
+  writer.write({.pool = "hz", .active = "b"});
+  pass(std::chrono::seconds(300));
+  CHECK(active() == "a");
+  http->requests_lost = false;
+  pass(std::chrono::seconds(60));
+  CHECK(active() == "b");
 }
 
 TEST_CASE("a pool's status is an entry of the access point's own", "[access]") {

@@ -54,22 +54,22 @@ TEST_CASE("The kernel's table keeps what a route table promises", "[egw-access]"
 
 constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(20);
 
-TEST_CASE_METHOD(Router, "A pool without a gateway is unreachable, and goes to one as it comes alive",
+TEST_CASE_METHOD(Router,
+                 "A pool without a gateway has no route that is told on, and gets one as it comes alive",
                  "[egw-access]") {
   TableRoutes routes(table_, clock_, 1);
   for (const char* range : {"10.244.0.0/16", "fd00:244::/48"}) {
     INFO(range);
     const Cidr pods = Cidr::parse(range).value();
     const std::string show = std::string(pods.is_v4() ? "ip -4" : "ip -6") + " route show proto 158";
+    output_of("ip route add unreachable " + std::string(range) + " metric 37 proto 158");  // as it once was
     REQUIRE(routes.publish({{pods, 0}}, kPatience).has_value());
-    CHECK(output_of(show).find("unreachable " + std::string(range)) != std::string::npos);
+    CHECK(output_of(show).empty());
     const auto alive = routes.publish({{pods, tunnel(1)}}, kPatience);
     CHECK(alive->standing == std::vector{pods});
     CHECK(output_of(show).find("unreachable") == std::string::npos);
     CHECK(output_of(show).find("dev wg1") != std::string::npos);
     REQUIRE(routes.publish({{pods, 0}}, kPatience).has_value());
-    CHECK(output_of(show).find("dev wg") == std::string::npos);
-    REQUIRE(routes.publish({}, kPatience).has_value());
     CHECK(output_of(show).empty());
   }
 }
