@@ -29,9 +29,9 @@ struct PoolSight {
 
 /// What is published of pools' ranges and of their gateways' addresses.
 ///
-/// A pool's range follows the choice of its gateway, in this machine's table. All else is slow to go, as
-/// routes that others learn are not to come and go with a line that does: a gateway's address until it has
-/// been down for kHoldDown, and a range from the VPC's table until there has been no gateway for as long.
+/// A pool's range follows the choice of its gateway, in this machine's table. All else is slow to go, so that
+/// what others learn does not flap with a line: a gateway's address goes when it has been down for kHoldDown,
+/// and a range from the VPC's table when there has been no gateway for as long.
 struct PublishedRanges {
   std::vector<PodRange> here;  ///< for this machine's table
   /// For the VPC's. nullopt: a gateway is neither heard nor missed, as after a start: what stands there is
