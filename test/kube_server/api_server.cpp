@@ -16,6 +16,7 @@ using nlohmann::json;
 
 constexpr int kUnauthorized = 401;
 constexpr int kForbidden = 403;
+constexpr const char* kAuditId = "00000000-0000-4000-8000-000000000000";  // of a request without one
 constexpr const char* kDefinitions = "apiextensions.k8s.io/customresourcedefinitions";
 
 std::string verb_of(const ServerRequest& request, const ResourcePath& path) {
@@ -199,20 +200,40 @@ std::optional<Reply> ApiServer::refusal_of(const ServerRequest& request, const A
   return fail_with(kUnauthorized, "Unauthorized", "Unauthorized");
 }
 
+void ApiServer::note(const ServerRequest& request, const std::string& what) {
+  const auto agent = request.headers.find("user-agent");
+  requests_.push_back(what);
+  programs_.push_back(agent == request.headers.end() ? "" : agent->second.substr(0, agent->second.find('/')));
+}
+
+std::vector<std::string> ApiServer::requests_of(const std::string& program) const {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    if (programs_[i] == program) out.push_back(requests_[i]);
+  }
+  return out;
+}
+
+void ApiServer::forget_requests() {
+  requests_.clear();
+  programs_.clear();
+}
+
 void ApiServer::serve(const ServerRequest& request, Responder responder) {
   last_request_ = request;
   const auto call = call_of(request);
   if (!call) {
-    requests_.push_back("get " + request.path);
+    note(request, "get " + request.path);
     const auto fault = faults_.take("get", request.path);
-    send(fault && fault->kind == FaultKind::kStatus ? fail_with(fault->status, "InternalError", "asked for")
+    send(request,
+         fault && fault->kind == FaultKind::kStatus ? fail_with(fault->status, "InternalError", "asked for")
                                                     : other_page(request),
          std::move(responder), fault);
     return;
   }
-  requests_.push_back(note_of(*call));
+  note(request, note_of(*call));
   if (const auto refused = refusal_of(request, *call)) {
-    send(*refused, std::move(responder), std::nullopt);
+    send(request, *refused, std::move(responder), std::nullopt);
     return;
   }
   answer(*call, std::move(responder), faults_.take(call->verb, call->kind.plural));
@@ -231,19 +252,20 @@ void ApiServer::answer(const ApiCall& call, Responder responder, const std::opti
     Reply reply = fail_with(fault->status, fault->status == 429 ? "TooManyRequests" : "InternalError",
                             "asked for by the test");
     reply.retry_after = fault->retry_after;
-    send(reply, std::move(responder), std::nullopt);
+    send(call.request, reply, std::move(responder), std::nullopt);
   } else if (kind == FaultKind::kStaleMissing) {
-    send(no_such_page(), std::move(responder), std::nullopt);
+    send(ServerRequest{}, no_such_page(), std::move(responder), std::nullopt);
   } else if (kind == FaultKind::kStaleEmpty) {
     const auto version = fault->stale_version == 0 ? store_.version() : fault->stale_version;
     const json metadata{{"continue", ""}, {"resourceVersion", std::to_string(version)}};
-    send(reply_with(200, Rendition{}.of_list(call.kind, {}, metadata)), std::move(responder), std::nullopt);
+    send(ServerRequest{}, reply_with(200, Rendition{}.of_list(call.kind, {}, metadata)), std::move(responder),
+         std::nullopt);
   } else if (kind == FaultKind::kSilence) {
     // The client's deadline ends it.
   } else if (call.verb == "watch") {
     watches_.begin(call, std::move(responder), fault);
   } else {
-    send(verbs_.serve(call), std::move(responder), fault);
+    send(call.request, verbs_.serve(call), std::move(responder), fault);
   }
 }
 
@@ -253,8 +275,11 @@ void ApiServer::answer_later(const ApiCall& call, const Responder& responder,
   delayed_.push_back(loop_.after(delay, [this, call, responder] { answer(call, responder, std::nullopt); }));
 }
 
-void ApiServer::send(const Reply& reply, Responder responder, const std::optional<Fault>& fault) {
-  Responder::Headers headers{{"Audit-Id", "00000000-0000-4000-8000-000000000000"},
+// The request's Audit-ID comes back; a cache knows none.
+void ApiServer::send(const ServerRequest& request, const Reply& reply, Responder responder,
+                     const std::optional<Fault>& fault) {
+  const auto audit_id = request.headers.find("audit-id");
+  Responder::Headers headers{{"Audit-Id", audit_id == request.headers.end() ? kAuditId : audit_id->second},
                              {"Cache-Control", "no-cache, private"},
                              {"Content-Type", reply.content_type},
                              {"Date", "Sat, 21 Nov 2026 02:54:07 GMT"}};
@@ -276,7 +301,7 @@ void ApiServer::send(const Reply& reply, Responder responder, const std::optiona
 Reply ApiServer::reply_to(const ServerRequest& request) {
   last_request_ = request;
   const auto call = call_of(request);
-  requests_.push_back(call ? note_of(*call) : "get " + request.path);
+  note(request, call ? note_of(*call) : "get " + request.path);
   return call ? verbs_.serve(*call) : other_page(request);
 }
 

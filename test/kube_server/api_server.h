@@ -19,9 +19,9 @@ namespace holdfast::test {
 
 /// A Kubernetes API server in memory, for tests: nodes, namespaces, events, leases and whatever
 /// a CustomResourceDefinition brings; list (pages, selectors, tables), watch (bookmarks, resume, initial
-/// events), get, create, update, apply, merge and strategic merge patch, the status subresource, delete and
-/// discovery. An object with finalizers that is deleted stays until the last of them goes.
-/// test/kube_server/contract_test.cpp holds it against answers of a real server.
+/// events; a list sends back its Audit-ID), get, create, update, apply, merge and strategic merge patch, the
+/// status subresource, delete and discovery. An object with finalizers that is deleted stays until the last
+/// of them goes. test/kube_server/contract_test.cpp holds it against answers of a real server.
 ///
 /// What goes wrong is asked for by fault(). Belongs to the loop's thread.
 class ApiServer {
@@ -44,6 +44,9 @@ class ApiServer {
   void know_user(std::string token, nlohmann::json user);
   /// The ValidatingAdmissionPolicies of a manifest that are bound there hold from now on.
   void admit_by(const std::string& manifest) { verbs_.admission().add(manifest); }
+  /// From now on what the definitions' schemas bound is refused beyond that, and their defaults are filled
+  /// in; by itself only types are looked at.
+  void heed_bounds() { verbs_.heed_bounds(); }
   /// History and continue tokens from before are gone: 410 for those who come with them.
   void compact();
   /// Definitions that are created from now on are served only when establish() is called.
@@ -63,17 +66,21 @@ class ApiServer {
   /// "patch nodes/a/status", in the order of their coming.
   [[nodiscard]] const std::vector<std::string>& requests() const { return requests_; }
   [[nodiscard]] const ServerRequest& last_request() const { return last_request_; }
-  void forget_requests() { requests_.clear(); }
+  /// Those of whose User-Agent is this, whatever its version.
+  [[nodiscard]] std::vector<std::string> requests_of(const std::string& program) const;
+  void forget_requests();
 
  private:
   void serve(const ServerRequest& request, Responder responder);
+  void note(const ServerRequest& request, const std::string& what);
   [[nodiscard]] std::optional<ApiCall> call_of(const ServerRequest& request) const;
   [[nodiscard]] nlohmann::json user_of(const ServerRequest& request) const;
   [[nodiscard]] std::optional<Reply> refusal_of(const ServerRequest& request, const ApiCall& call) const;
   [[nodiscard]] Reply other_page(const ServerRequest& request) const;
   void answer(const ApiCall& call, Responder responder, const std::optional<Fault>& fault);
   void answer_later(const ApiCall& call, const Responder& responder, std::chrono::milliseconds delay);
-  void send(const Reply& reply, Responder responder, const std::optional<Fault>& fault);
+  static void send(const ServerRequest& request, const Reply& reply, Responder responder,
+                   const std::optional<Fault>& fault);
   void took_change(const StoreChange& change);
   [[nodiscard]] ApiCall admin_call(const std::string& method, const std::string& path) const;
 
@@ -88,6 +95,7 @@ class ApiServer {
   std::string token_;
   std::map<std::string, nlohmann::json> users_;  // by token
   std::vector<std::string> requests_;
+  std::vector<std::string> programs_;  // that asked them
   ServerRequest last_request_;
   std::vector<EventLoop::Timer> delayed_;
   HttpServer http_;

@@ -25,6 +25,7 @@ class DirectHttp::Exchange final : public kube::HttpExchange {
     request.headers = {
         {"accept", request_.accept}, {"content-type", request_.content_type}, {"user-agent", "test"}};
     request.body = request_.body;
+    if (!request_.audit_id.empty()) request.headers["audit-id"] = request_.audit_id;
     reply_ = way_.server_.reply_to(request);
     if (!way_.answers_lost) {
       next_ = way_.loop_.after(way_.delay, [this] { deliver(); });
@@ -35,6 +36,7 @@ class DirectHttp::Exchange final : public kube::HttpExchange {
     kube::HttpHead head;
     head.status = reply_.status;
     head.content_type = reply_.content_type;
+    head.audit_id = request_.audit_id;
     callbacks_.head(head);
     end(callbacks_.body(reply_.body));
   }

@@ -18,8 +18,8 @@ enum class FaultKind : std::uint8_t {
   kTruncated,     ///< an answer that is whole HTTP and holds half of its JSON; of a watch half an event
   kGoneEvent,     ///< a watch that begins with an ERROR event of code 410 and ends
   kNoBookmarks,   ///< a watch without bookmarks
-  kStaleMissing,  ///< 404 in plain text, as a cache answers that has lost its content
-  kStaleEmpty,    ///< a list with nothing in it, at version `stale_version` or the present one
+  kStaleMissing,  ///< 404 in plain text, as a cache on a node answers that has lost its content
+  kStaleEmpty,    ///< such a cache's list with nothing in it, at version `stale_version` or the present one
 };
 
 /// Something that goes wrong, for the requests it is for.

@@ -10,7 +10,7 @@
 #include "test/kube_server/continue_token.h"
 #include "test/kube_server/patches.h"
 #include "test/kube_server/renditions.h"
-#include "test/kube_server/schema.h"
+#include "test/kube_server/schema_refusal.h"
 
 namespace holdfast::test {
 namespace {
@@ -22,7 +22,6 @@ constexpr int kBadRequest = 400;
 constexpr int kConflict = 409;
 constexpr int kGone = 410;
 constexpr int kUnsupportedMediaType = 415;
-constexpr int kUnprocessable = 422;
 constexpr const char* kApply = "application/apply-patch+yaml";
 constexpr const char* kMerge = "application/merge-patch+json";
 constexpr const char* kStrategic = "application/strategic-merge-patch+json";
@@ -33,30 +32,6 @@ Rendition rendition_of(const ApiCall& call) {
 
 Reply reply_with_object(const ApiCall& call, int status, const json& object) {
   return reply_with(status, rendition_of(call).of_object(call.kind, object, /*with_headers=*/true));
-}
-
-std::optional<Reply> refused_by_schema(const ServedKind& kind, json& object) {
-  if (!kind.custom) {
-    return std::nullopt;
-  }
-  const json schema = kind.definition.value(json::json_pointer("/schema/openAPIV3Schema"), json::object());
-  const auto wrong = fit_to_schema(object, schema);
-  if (!wrong) {
-    return std::nullopt;
-  }
-  const std::string words = "Invalid value: \"" + wrong->found + "\": " + wrong->field +
-                            " in body must be of type " + wrong->wanted + ": \"" + wrong->found + "\"";
-  const std::string name = object["metadata"].value("name", "");
-  const std::string named_kind = kind.kind + "." + kind.group;
-  json body = failure(kUnprocessable, "Invalid",
-                      named_kind + " \"" + name + "\" is invalid: " + wrong->field + ": " + words);
-  body["details"] = {
-      {"name", name},
-      {"group", kind.group},
-      {"kind", kind.kind},
-      {"causes",
-       json::array({{{"reason", "FieldValueTypeInvalid"}, {"message", words}, {"field", wrong->field}}})}};
-  return reply_with(kUnprocessable, body);
 }
 
 json without(json object, const char* path) {
@@ -202,7 +177,7 @@ Reply Verbs::create(const ApiCall& call) {
     return fail_about(call.kind, name, kConflict, "AlreadyExists",
                       call.kind.qualified() + " \"" + name + "\" already exists");
   }
-  if (auto refused = refused_by_schema(call.kind, object)) {
+  if (auto refused = refused_by_types(call.kind, object)) {
     return *refused;
   }
   metadata["managedFields"] = json::array();
@@ -219,6 +194,10 @@ std::optional<Reply> Verbs::not_admitted(const ApiCall& call, const json& before
                                 .after = after});
 }
 
+std::optional<Reply> Verbs::out_of_bounds(const ApiCall& call, const json& before, json& object) const {
+  return heeds_bounds_ ? refused_by_bounds(call.kind, before, object) : std::nullopt;
+}
+
 Reply Verbs::keep_new(const ApiCall& call, json object) {
   json& metadata = object["metadata"];
   metadata["uid"] = next_uid();
@@ -230,6 +209,9 @@ Reply Verbs::keep_new(const ApiCall& call, json object) {
     object.erase("status");
   }
   set_defaults(call.kind, object);
+  if (auto refused = out_of_bounds(call, json(), object)) {
+    return *refused;
+  }
   if (auto refused = not_admitted(call, json(), object)) {
     return *refused;
   }
@@ -268,7 +250,7 @@ Reply Verbs::patch(const ApiCall& call) {
     return *refused;
   }
   if (!before) {
-    refused = refused_by_schema(call.kind, after);
+    refused = refused_by_types(call.kind, after);
     return refused ? *refused : keep_new(call, std::move(after));
   }
   keep_what_is_not_written(call, *before, after);
@@ -303,7 +285,10 @@ Reply Verbs::keep_changed(const ApiCall& call, const json& before, json after) {
   if (!given.empty() && given != before["metadata"]["resourceVersion"]) {
     return was_modified(call.kind, call.path.name);
   }
-  if (auto refused = refused_by_schema(call.kind, after)) {
+  if (auto refused = refused_by_types(call.kind, after)) {
+    return *refused;
+  }
+  if (auto refused = out_of_bounds(call, before, after)) {
     return *refused;
   }
   if (auto refused = not_admitted(call, before, after)) {

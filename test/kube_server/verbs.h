@@ -41,6 +41,8 @@ class Verbs {
   /// Continue tokens given out so far have expired.
   void forget_pages() { pages_.clear(); }
   [[nodiscard]] Admission& admission() { return admission_; }
+  /// From now on.
+  void heed_bounds() { heeds_bounds_ = true; }
 
  private:
   Reply get(const ApiCall& call) const;
@@ -54,6 +56,8 @@ class Verbs {
   /// What a patch makes of `object`; nothing when `refused` was set.
   void apply_patch(const ApiCall& call, const nlohmann::json& patch, nlohmann::json& object,
                    std::optional<Reply>& refused) const;
+  [[nodiscard]] std::optional<Reply> out_of_bounds(const ApiCall& call, const nlohmann::json& before,
+                                                   nlohmann::json& object) const;
   Reply keep_new(const ApiCall& call, nlohmann::json object);
   Reply keep_changed(const ApiCall& call, const nlohmann::json& before, nlohmann::json after);
   Reply page_of(const ApiCall& call, std::vector<StoredObject> rest, std::uint64_t version,
@@ -65,6 +69,7 @@ class Verbs {
 
   ObjectStore& store_;
   Clock& clock_;
+  bool heeds_bounds_ = false;
   Admission admission_;
   std::uint64_t uids_ = 0;
   std::map<std::string, std::vector<StoredObject>> pages_;  // what is to come, by continue token
