@@ -14,6 +14,7 @@ using std::chrono::seconds;
 
 constexpr std::size_t kMaxHeadBytes = std::size_t{64} << 10;
 constexpr seconds kLongestRetryAfter{3600};
+constexpr const char* kAuditId = "Audit-Id";
 constexpr int kUnauthorized = 401;
 constexpr int kFirstFinalStatus = 200;  // those before it announce another head
 
@@ -150,6 +151,9 @@ void CurlExchange::set_request(const CredentialSet& credentials) {
   if (!credentials.token.empty()) {
     add_header(headers_, "Authorization: Bearer " + credentials.token);
   }
+  if (!request_.audit_id.empty()) {
+    add_header(headers_, std::string(kAuditId) + ": " + request_.audit_id);
+  }
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, engine_.user_agent.c_str());
   curl_easy_setopt(easy_, CURLOPT_ACCEPT_ENCODING, "gzip");
   curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
@@ -207,6 +211,10 @@ void CurlExchange::take_head() {
   long local_port = 0;
   curl_easy_getinfo(easy_, CURLINFO_LOCAL_PORT, &local_port);
   head.connection = engine_.connection_of(socket_, local_port);
+  curl_header* audit_id = nullptr;
+  if (curl_easy_header(easy_, kAuditId, 0, CURLH_HEADER, -1, &audit_id) == CURLHE_OK) {
+    head.audit_id = audit_id->value;
+  }
   if (callbacks_.head) {
     const auto callback = callbacks_.head;  // it may end this exchange, and with it what it is made of
     callback(head);

@@ -29,6 +29,7 @@ struct HttpRequest {
   std::string content_type{};
   std::string body{};
   std::string resource{};  ///< "nodes": whose bytes these are, in the metrics
+  std::string audit_id{};  ///< letters, digits and hyphens; empty: none is sent
   HttpDeadlines deadlines{};
 };
 
@@ -38,6 +39,7 @@ struct HttpHead {
   std::string content_type{};
   std::optional<std::chrono::seconds> retry_after{};  ///< of Retry-After, seconds or date; an hour at most
   std::uint64_t connection = 0;                       ///< the same number: the same connection
+  std::string audit_id{};                             ///< an API server (1.22) sends back the request's
 };
 
 /// What comes back. Calls come from the event loop, never from within start(): `head` at most once, then

@@ -10,7 +10,6 @@ struct WatchGroup::Watched {
   Watch watch;
   WatchConsumer* consumer = nullptr;
   std::function<bool()> is_listed;
-  bool begun = false;
   bool absent = false;  // and that is no fault
   std::unique_ptr<Watcher> watcher;
   ObjectClient::CallPtr call;
@@ -35,17 +34,11 @@ void WatchGroup::add(Watch watch, WatchConsumer& consumer, std::function<bool()>
 
 void WatchGroup::start() {
   started_ = true;
-  listed();
+  for (const std::unique_ptr<Watched>& each : watched_) begin(*each);
 }
 
 void WatchGroup::listed() {
-  if (!started_) return;
-  for (const std::unique_ptr<Watched>& each : watched_) {
-    if (each->is_whole()) continue;
-    if (!std::exchange(each->begun, true)) begin(*each);
-    return;
-  }
-  callbacks_.whole();
+  if (is_whole()) callbacks_.whole();
 }
 
 bool WatchGroup::is_whole() const {
@@ -87,6 +80,7 @@ void WatchGroup::watch(Watched& watched, const std::string& version) {
   options.label_selector = watched.watch.label_selector;
   options.field_selector = watched.watch.field_selector;
   options.restored_store_wait = kConfirmAgain;
+  options.confirmed_by = ConfirmedBy::kServer;
   watched.watcher =
       std::make_unique<Watcher>(context_.loop, context_.http, std::move(options), *watched.consumer, seed_++);
   watched.watcher->start();

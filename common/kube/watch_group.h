@@ -17,9 +17,9 @@
 
 namespace holdfast::kube {
 
-/// Watches of several kinds that are looked at together. They begin one after the other, because a list is
-/// confirmed on its own connection. What a restored store has lost is taken for gone after kConfirmAgain:
-/// for those who remove nothing by that alone.
+/// Watches of several kinds that are looked at together, for programs in the cloud: an API server's list is
+/// whole when it is read (ConfirmedBy::kServer). What a restored store has lost is taken for gone after
+/// kConfirmAgain: for those who remove nothing by that alone.
 class WatchGroup {
  public:
   struct Watch {

@@ -41,6 +41,7 @@ Watcher::Watcher(EventLoop& loop, Http& http, WatchOptions options, WatchConsume
       backoff_(options_.first_wait, options_.longest_wait, seed),
       spread_(std::max(options_.longest_watch - options_.shortest_watch, seconds(1)),
               std::max(options_.longest_watch - options_.shortest_watch, seconds(1)), seed + 1),
+      random_(seed),
       authority_(std::max(version_number(options_.resume_from), version_number(options_.known_version)),
                  options_.restored_store_wait),
       version_(options_.resume_from) {}
@@ -81,6 +82,7 @@ void Watcher::begin_list() {
   list_version_.clear();
   continue_.clear();
   pages_ = 0;
+  from_server_ = options_.confirmed_by == ConfirmedBy::kServer;
   next_list_.end();
   consumer_.list_begun();
   get_page();
@@ -101,11 +103,20 @@ void Watcher::get_page() {
                      }}});
   std::string page_query = "limit=" + std::to_string(options_.page_objects);
   page_query += continue_.empty() ? "" : "&continue=" + escape(continue_);
-  exchange_ = http_.start(
-      {.path = query(page_query), .resource = options_.resource.plural, .deadlines = options_.list_deadlines},
-      {.head = [this](const HttpHead& head) { head_ = head; },
-       .body = [this](std::string_view bytes) { return take_body(bytes); },
-       .end = [this](Status how) { page_ended(std::move(how)); }});
+  audit_id_ = next_audit_id();
+  exchange_ = http_.start({.path = query(page_query),
+                           .resource = options_.resource.plural,
+                           .audit_id = audit_id_,
+                           .deadlines = options_.list_deadlines},
+                          {.head = [this](const HttpHead& head) { head_ = head; },
+                           .body = [this](std::string_view bytes) { return take_body(bytes); },
+                           .end = [this](Status how) { page_ended(std::move(how)); }});
+}
+
+// Empty where none is needed.
+std::string Watcher::next_audit_id() {
+  if (options_.confirmed_by == ConfirmedBy::kWatch) return "";
+  return "list-" + std::to_string(random_()) + "-" + std::to_string(random_());
 }
 
 Status Watcher::take_body(std::string_view bytes) {
@@ -137,6 +148,7 @@ void Watcher::page_ended(Status how) {
   unconfirmed_ = version_number(version_);
   consumer_.list_read();
   consumer_.version(version_);
+  if (from_server_) confirm(*unconfirmed_);
   begin_watch();
 }
 
@@ -156,6 +168,7 @@ Status Watcher::take_page() {
     return bad("two pages of the list have different versions, " + list_version_ + " and " + page_version);
   }
   list_connection_ = first || head_.connection == list_connection_ ? head_.connection : 0;
+  from_server_ = from_server_ && head_.audit_id == audit_id_;
   list_version_ = page_version;
   std::string next = text_of(*metadata, "continue");
   if (!next.empty() && (next == continue_ || ++pages_ == kMaxPages)) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,9 +45,9 @@ class WatchConsumer {
   virtual void removed(const ObjectId& id) = 0;
   /// All pages are there, at one version.
   virtual void list_read() = 0;
-  /// What the last list did not hold, and no put() brought since, does not exist: the list was complete, a
-  /// watch on the same connection delivered something of at least its version, and the version is not that of
-  /// an older copy of the cluster's store.
+  /// What the last list did not hold, and no put() brought since, does not exist: the list was complete,
+  /// confirmed (WatchOptions::confirmed_by), and its version is not that of an older copy of the cluster's
+  /// store.
   virtual void list_authoritative() = 0;
   /// All is seen up to here: what a Watcher may resume from after a restart, stored with what was put.
   virtual void version(const std::string& resource_version) = 0;
@@ -54,6 +55,17 @@ class WatchConsumer {
   virtual void connected() {}
   /// Something failed and is tried again. Not called for a watch that ends in its time.
   virtual void trouble(const Error& error) = 0;
+};
+
+/// What shows that a list is not that of a cache on a node, which may be old or empty.
+enum class ConfirmedBy : std::uint8_t {
+  /// A watch on the list's connection delivered something of at least its version. On a quiet cluster that is
+  /// a bookmark, which comes after a minute, or after ten when nothing of the kind has changed.
+  kWatch,
+  /// Or the answers themselves: an API server sends back the Audit-ID that it was sent, each time another;
+  /// what it lists without a resourceVersion is the most recent. For programs that act on what is absent and
+  /// have nothing stored to go by.
+  kServer,
 };
 
 struct WatchOptions {
@@ -70,6 +82,7 @@ struct WatchOptions {
   std::string resume_from{};
   /// Of this cluster, seen before, also by others: a list of a lower one is of a store that was restored.
   std::string known_version{};
+  ConfirmedBy confirmed_by = ConfirmedBy::kWatch;
   unsigned page_objects = 500;
   std::size_t max_object_bytes = std::size_t{2} << 20;  ///< etcd holds 1.5 MB
   std::chrono::seconds shortest_watch{300};  ///< the server ends a watch after a time between these
@@ -91,8 +104,9 @@ struct WatchOptions {
 /// fails leads to neither, however long: the watch is resumed. Waits between attempts are jittered and grow;
 /// Retry-After is kept.
 ///
-/// Holds no object. Source:
-/// https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+/// Holds no object. Sources:
+/// https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes and
+/// #resource-versions; the Audit-ID: k8s.io/apiserver/pkg/endpoints/filters/audit_init.go
 class Watcher {
  public:
   /// `loop`, `http` and `consumer` outlive it. `seed`: another for every process.
@@ -123,6 +137,7 @@ class Watcher {
   void watch_ended(Status how);
   void moved_to(const std::string& resource_version);
   void confirm(std::uint64_t version);
+  [[nodiscard]] std::string next_audit_id();
   void list_after(std::chrono::nanoseconds wait);
 
   Status take_body(std::string_view bytes);
@@ -136,7 +151,8 @@ class Watcher {
   WatchOptions options_;
   WatchConsumer& consumer_;
   Backoff backoff_;
-  Backoff spread_;  // of the watches' lengths
+  Backoff spread_;          // of the watches' lengths
+  std::mt19937_64 random_;  // of the Audit-IDs
   ListAuthority authority_;
 
   std::string version_;  // empty: a list is needed
@@ -144,6 +160,8 @@ class Watcher {
   std::string continue_;
   unsigned pages_ = 0;
   std::uint64_t list_connection_ = 0;         // 0: not all pages came by one
+  std::string audit_id_;                      // that the page was asked for with
+  bool from_server_ = false;                  // all pages of the list so far
   std::optional<std::uint64_t> unconfirmed_;  // the last list's version, waiting for its watch
   bool moved_ = false;  // another list was asked for because the watch came by another connection
   bool watching_ = false;

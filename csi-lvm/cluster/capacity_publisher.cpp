@@ -34,8 +34,7 @@ CapacityPublisher::CapacityPublisher(const Context& context, Options options)
       options_(std::move(options)),
       classes_(decode_storage_class, {.changed = [this](const std::string& /*name*/) { look_later(); },
                                       .listed = [this] { look_later(); },
-                                      .trouble = [this](const Error& error) { told_trouble(error); },
-                                      .heard = [this] { watch_capacities(); }}),
+                                      .trouble = [this](const Error& error) { told_trouble(error); }}),
       actual_(decode_capacity, {.changed = [this](const std::string& /*name*/) { look_later(); },
                                 .listed = [this] { look_later(); },
                                 .trouble = [this](const Error& error) { told_trouble(error); }}),
@@ -74,23 +73,20 @@ void CapacityPublisher::kind_read(const Result<json>& discovery) {
                                [this] { ask_for_kind(); });
 }
 
-void CapacityPublisher::watch_classes() {
+void CapacityPublisher::watch() {
   kube::WatchOptions classes;
   classes.resource = {.group = kGroup, .version = "v1", .plural = "storageclasses"};
   classes.kept = {"provisioner", "parameters"};
   classes.restored_store_wait = kube::kConfirmAgain;
+  classes.confirmed_by = kube::ConfirmedBy::kServer;
   class_watcher_ = std::make_unique<kube::Watcher>(context_.loop, context_.http, std::move(classes), classes_,
                                                    options_.seed + 1);
   class_watcher_->start();
-}
-
-// When the watch of classes has its connection: it must be that of its list.
-void CapacityPublisher::watch_capacities() {
-  if (capacity_watcher_) return;
   kube::WatchOptions ours;
   ours.resource = capacities();
   ours.kept = {"storageClassName", "nodeTopology", "capacity", "maximumVolumeSize"};
   ours.restored_store_wait = kube::kConfirmAgain;
+  ours.confirmed_by = kube::ConfirmedBy::kServer;
   ours.label_selector = std::string(kManagedBy) + "=" + kCapacityManager;
   capacity_watcher_ = std::make_unique<kube::Watcher>(context_.loop, context_.http, std::move(ours), actual_,
                                                       options_.seed + 2);
@@ -103,7 +99,7 @@ void CapacityPublisher::look_later() {
 
 // Nothing is taken for vanished before all kinds have been listed whole.
 void CapacityPublisher::look() {
-  if (!version_.empty() && !class_watcher_ && context_.state.is_known()) watch_classes();
+  if (!version_.empty() && !class_watcher_ && context_.state.is_known()) watch();
   const bool knows = context_.state.is_known() && classes_.has_list() && actual_.has_list();
   if (!leads_ || !knows || retry_.pending()) return;
   const std::map<std::string, CapacityObject> wanted =

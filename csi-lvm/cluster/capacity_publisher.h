@@ -52,8 +52,7 @@ class CapacityPublisher {
 
   void ask_for_kind();
   void kind_read(const Result<nlohmann::json>& discovery);
-  void watch_classes();
-  void watch_capacities();
+  void watch();
   void look();
   void look_later();
   void write(const std::string& name, Call call) { calls_[name] = std::move(call); }

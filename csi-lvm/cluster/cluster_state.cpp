@@ -16,6 +16,7 @@ kube::WatchOptions all_of(kube::Resource resource, kube::KeptFields kept) {
   options.resource = std::move(resource);
   options.kept = std::move(kept);
   options.restored_store_wait = kube::kConfirmAgain;
+  options.confirmed_by = kube::ConfirmedBy::kServer;
   return options;
 }
 
@@ -32,19 +33,14 @@ ClusterState::ClusterState(EventLoop& loop, kube::Http& http, Logger& log, Optio
                                        .trouble =
                                            [this](const Error& error) {
                                              log_.warning("LogicalVolumes", {{"why", error.message}});
-                                           },
-                                       .heard = [this] { start_once(storages_started_, storage_watcher_); }}),
+                                           }}),
       storages_(decode_node_storage, {.changed = [this](const std::string& name) { storage_changed(name); },
                                       .listed = [this] { changed(); },
                                       .trouble =
                                           [this](const Error& error) {
                                             log_.warning("NodeStorages", {{"why", error.message}});
                                           },
-                                      .heard =
-                                          [this] {
-                                            last_heard_ = now();
-                                            start_once(nodes_started_, node_watcher_);
-                                          }}),
+                                      .heard = [this] { last_heard_ = now(); }}),
       nodes_(decode_node, {.changed = [this](const std::string& /*name*/) { changed(); },
                            .listed = [this] { changed(); },
                            .trouble =
@@ -58,12 +54,10 @@ ClusterState::ClusterState(EventLoop& loop, kube::Http& http, Logger& log, Optio
 
 void ClusterState::start() {
   volume_watcher_.start();
+  storage_watcher_.start();
+  node_watcher_.start();
   last_tick_ = last_heard_ = now();
   tick();
-}
-
-void ClusterState::start_once(bool& started, kube::Watcher& watcher) {
-  if (!std::exchange(started, true)) watcher.start();
 }
 
 bool ClusterState::is_known() const {

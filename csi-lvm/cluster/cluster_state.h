@@ -34,8 +34,7 @@ class ClusterState {
     std::uint64_t seed = 0;                 ///< another for every process
   };
 
-  /// `loop`, `http` and `log` outlive it. `http` is for watches alone: another request could take the
-  /// connection by which a list is confirmed.
+  /// `loop`, `http` and `log` outlive it. `http` is for watches alone.
   ClusterState(EventLoop& loop, kube::Http& http, Logger& log, Options options);
   ClusterState(const ClusterState&) = delete;
   ClusterState& operator=(const ClusterState&) = delete;
@@ -76,7 +75,6 @@ class ClusterState {
   void changed();
   void tick();
   void count_listening();
-  static void start_once(bool& started, kube::Watcher& watcher);
   [[nodiscard]] std::chrono::nanoseconds now() const { return loop_.clock().since_boot(); }
 
   EventLoop& loop_;
@@ -94,8 +92,6 @@ class ClusterState {
   kube::Watcher volume_watcher_;
   kube::Watcher storage_watcher_;
   kube::Watcher node_watcher_;
-  bool storages_started_ = false;  // one after the other, for the same reason
-  bool nodes_started_ = false;
   EventLoop::Timer soon_;
   EventLoop::Timer tick_;
 };

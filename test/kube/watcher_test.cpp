@@ -89,7 +89,8 @@ struct Scene {
   PosixFiles files;
   Metrics metrics;
   std::deque<Answer> script;
-  std::vector<std::string> asked;  // "list", "list after X", "watch from V"
+  std::vector<std::string> asked;      // "list", "list after X", "watch from V"
+  std::vector<std::string> audit_ids;  // of the same requests; "": none was sent
   test::HttpServer server{*loop, [this](const ServerRequest& request, Responder responder) {
                             answer(request, std::move(responder));
                           }};
@@ -109,6 +110,8 @@ struct Scene {
       const auto found = request.query.find(key);
       return found == request.query.end() ? std::string() : found->second;
     };
+    const auto audit_id = request.headers.find("audit-id");
+    audit_ids.push_back(audit_id == request.headers.end() ? "" : audit_id->second);
     asked.push_back(of("watch") == "true"    ? "watch from " + of("resourceVersion")
                     : of("continue").empty() ? "list"
                                              : "list after " + of("continue"));
@@ -206,6 +209,44 @@ TEST_CASE("a list is not authoritative when its watch says nothing, or comes by 
     REQUIRE(scene.loop->turn(5ms));
   }
   CHECK(scene.diary.text.find("whole") == std::string::npos);
+}
+
+TEST_CASE("a list is whole at once when the server itself answered all of its pages", "[kube]") {
+  Scene scene;
+  scene.options.confirmed_by = ConfirmedBy::kServer;
+  const auto page = [&](const std::string& body, bool from_server) -> Answer {
+    return [&scene, body, from_server](Responder responder) {
+      responder.whole(200, body, {{"audit-id", from_server ? scene.audit_ids.back() : "kept-by-a-cache"}});
+    };
+  };
+  const auto [first, second] = GENERATE(table<bool, bool>({{true, true}, {false, true}, {true, false}}));
+  CAPTURE(first, second);
+  scene.run({page(list(object("a", 1), 7, "x"), first), page(list(object("b", 2), 7), second), stream("")},
+            "", 3);
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(scene.loop->turn(5ms));
+  }
+  CHECK(scene.diary.text == (first && second ? "begin a=1 b=2 read whole " : "begin a=1 b=2 read "));
+  CHECK(scene.audit_ids[0] != scene.audit_ids[1]);
+  CHECK(scene.audit_ids[2].empty());
+}
+
+TEST_CASE("a list of a server that sends no Audit-ID back is confirmed by its watch", "[kube]") {
+  Scene scene;
+  scene.options.confirmed_by = ConfirmedBy::kServer;
+  scene.run({whole(200, list("", 7)), stream(event("BOOKMARK", "", 7))}, "whole ", 2);
+}
+
+TEST_CASE("the server's own list of a restored store needs another one", "[kube]") {
+  Scene scene;
+  scene.options.confirmed_by = ConfirmedBy::kServer;
+  scene.options.known_version = "9";
+  scene.options.restored_store_wait = 30ms;
+  const Answer older = [&scene](Responder responder) {
+    responder.whole(200, list("", 7), {{"Audit-Id", scene.audit_ids.back()}});
+  };
+  scene.run({older, stream(""), older, stream("")}, "whole ", 4);
+  CHECK(scene.diary.text == "begin read begin read whole ");
 }
 
 TEST_CASE("a list whose connection another request took is asked for again at once, and then after the wait",

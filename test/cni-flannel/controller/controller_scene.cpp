@@ -11,8 +11,8 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 
 ControllerScene::ControllerScene() {
+  server.heed_bounds();
   holdfast::test::define_kind(server, HOLDFAST_MANIFESTS "/base/flannel/nodenetworkconfigurations.yaml");
-  server.watches().bookmark_period = 20ms;
   server.put("/api/v1/namespaces/kube-flannel", {{"metadata", json::object()}});
   options.plan.keys = AnnotationKeys::with_prefix().value();
   options.plan.cluster_cidrs = {Cidr::parse("10.244.0.0/16").value()};

@@ -7,6 +7,7 @@
 #include "cni-flannel/controller/seen_nodes.h"
 #include "test/catch.h"
 #include "test/cni-flannel/controller/controller_scene.h"
+#include "test/fakes/wanted_metrics.h"
 #include "test/kube_server/role_rules.h"
 
 namespace holdfast::flannel {
@@ -52,6 +53,9 @@ TEST_CASE("A cluster in which all is right is not written to", "[flannel control
   scene.server.put(std::string(kNodes) + "a", {{"metadata", {{"annotations", {{"heartbeat", "1"}}}}}});
   scene.turn_for(100ms);
   CHECK(scene.count_writes() == 0);
+  for (const char* prefix : {"holdfast_flannel_", "holdfast_api_"}) {
+    CHECK(holdfast::test::metrics_not_in(scene.metrics.render(), prefix).empty());
+  }
 }
 
 TEST_CASE("An upstream node's object follows its annotations until flanneld keeps it",
@@ -199,9 +203,11 @@ TEST_CASE("A cache that has lost its content buries nobody", "[flannel controlle
   scene.turn_until([&] { return !scene.at(std::string(kObjects) + "a").is_null(); });
   scene.die();
   scene.server.forget_requests();
-  scene.server.fault({.kind = FaultKind::kStaleEmpty, .verb = "list", .plural = "nodes", .times = 2});
-  scene.start("two");
+  scene.server.fault({.kind = FaultKind::kStaleEmpty, .verb = "list", .plural = "nodes", .times = -1});
+  scene.start();
+  scene.turn_until([&] { return scene.controller->leads() && scene.count_requests("watch nodes") != 0; });
   scene.turn_for(300ms);
+  CHECK_FALSE(scene.controller->ready());
   CHECK(scene.count_writes() == 0);
 }
 

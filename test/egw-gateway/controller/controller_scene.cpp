@@ -40,9 +40,9 @@ void define_pools(holdfast::test::ApiServer& server, const std::string& newest) 
 }  // namespace
 
 ControllerScene::ControllerScene(std::string pool_version) : version(std::move(pool_version)) {
+  server.heed_bounds();
   define_pools(server, version);
   holdfast::test::define_kind(server, HOLDFAST_MANIFESTS "/base/egw-gateway/edgegateways.yaml");
-  server.watches().bookmark_period = 20ms;
   server.put("/api/v1/namespaces/egw-gateway", {{"metadata", json::object()}});
   server.put(std::string(kOwn) + "configmaps/egw-controller", {{"data", {{"connections", kConnections}}}});
   put_pool("site", "10.244.0.0/16");
