@@ -11,20 +11,29 @@ namespace holdfast::lvm::test {
 using namespace std::chrono_literals;
 using nlohmann::json;
 
-ClusterScene::ClusterScene() {
-  define_storage_kinds(server);
-  server.watches().bookmark_period = 20ms;
-  connect({.server = server.url()}, "csi-lvm");
-  client = std::make_unique<kube::ObjectClient>(
-      *loop, *http,
+namespace {
+
+std::unique_ptr<kube::ObjectClient> client_of(ClusterScene& scene, kube::Http& http) {
+  return std::make_unique<kube::ObjectClient>(
+      *scene.loop, http,
       kube::ObjectClientOptions{.field_manager = "csi-lvm", .first_wait = 1ms, .longest_wait = 5ms}, 1);
-  watches = another_way();
 }
 
-std::unique_ptr<kube::CurlHttp> ClusterScene::another_way() {
+}  // namespace
+
+ClusterScene::ClusterScene() {
+  server.heed_bounds();
+  define_storage_kinds(server);
+  server.watches().bookmark_period = 20ms;
+  connect({.server = server.url()}, kControllerAgent);
+  client = client_of(*this, *http);
+  watches = another_way(kControllerAgent);
+}
+
+std::unique_ptr<kube::CurlHttp> ClusterScene::another_way(const std::string& user_agent) {
   kube::Config config;
   config.server = server.url();
-  return kube::CurlHttp::create(*loop, config, files, metrics, "csi-lvm").value();
+  return kube::CurlHttp::create(*loop, config, files, metrics, user_agent).value();
 }
 
 json ClusterScene::at(const std::string& path) {
@@ -45,7 +54,9 @@ ClusterNode::ClusterNode(ClusterScene& of, std::string node_name)
     : scene(of),
       name(std::move(node_name)),
       volumes(lvm, book, cleaner, copier, of.clock, kClusterUid),
-      watches(of.another_way()) {
+      watches(of.another_way(kNodeAgent)),
+      writes(of.another_way(kNodeAgent)),
+      client(client_of(of, *writes)) {
   lvm.add_group("vg", {100, 100});
   scene.server.put("/api/v1/nodes/" + name, {{"metadata", {{"labels", {{kTopologyKey, name}}}}}});
 }
@@ -64,7 +75,7 @@ void ClusterNode::start() {
   options.seed = ++lives * 100;
   agent = std::make_unique<VolumeAgent>(VolumeAgent::Context{.loop = *scene.loop,
                                                              .http = *watches,
-                                                             .client = *scene.client,
+                                                             .client = *client,
                                                              .lvm = lvm,
                                                              .volumes = volumes,
                                                              .book = book,

@@ -34,6 +34,10 @@ class NoCopier final : public ContentCopier {
   Status copy(const ContentOrder& /*order*/, Lvm::Patience /*patience*/) override { return {}; }
 };
 
+/// By these User-Agents controllers and nodes are told apart in the server's requests.
+inline constexpr const char* kControllerAgent = "csi-lvm";
+inline constexpr const char* kNodeAgent = "csi-lvm-node";
+
 /// An API server that knows our kinds, and a way to it.
 struct ClusterScene : holdfast::test::HttpScene {
   holdfast::test::ApiServer server{*loop};
@@ -42,7 +46,7 @@ struct ClusterScene : holdfast::test::HttpScene {
   std::unique_ptr<kube::CurlHttp> watches;  ///< of the controller
 
   ClusterScene();
-  [[nodiscard]] std::unique_ptr<kube::CurlHttp> another_way();
+  [[nodiscard]] std::unique_ptr<kube::CurlHttp> another_way(const std::string& user_agent);
   /// null: there is none.
   [[nodiscard]] nlohmann::json at(const std::string& path);
   [[nodiscard]] nlohmann::json volume_object(const std::string& volume, const std::string& node);
@@ -70,6 +74,8 @@ struct ClusterNode {
   LocalVolumes volumes;
   Inventory seen;
   std::unique_ptr<kube::CurlHttp> watches;
+  std::unique_ptr<kube::CurlHttp> writes;
+  std::unique_ptr<kube::ObjectClient> client;
   std::unique_ptr<VolumeAgent> agent;
 };
 
