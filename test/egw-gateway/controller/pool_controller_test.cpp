@@ -7,6 +7,7 @@
 #include "egw-gateway/controller/pool_names.h"
 #include "test/catch.h"
 #include "test/egw-gateway/controller/controller_scene.h"
+#include "test/fakes/wanted_metrics.h"
 #include "test/kube_server/role_rules.h"
 
 namespace holdfast::gateway {
@@ -44,6 +45,7 @@ TEST_CASE("A cluster that does not change is not written to", "[egw controller]"
   scene.server.put("/api/v1/nodes/box-1", {{"metadata", {{"annotations", {{"heartbeat", "1"}}}}}});
   scene.turn_for(200ms);
   CHECK(scene.count_writes() == 0);
+  CHECK(holdfast::test::metrics_not_in(scene.metrics.render(), "holdfast_egw_").empty());
 }
 
 TEST_CASE("A controller that dies between any two writes is followed by one that ends what it began",
@@ -108,10 +110,13 @@ TEST_CASE("A cache that has lost its content removes nothing", "[egw controller]
   scene.turn_until_settled();
   scene.die();
   scene.server.forget_requests();
-  scene.server.fault({.kind = FaultKind::kStaleEmpty, .verb = "list", .plural = "nodepools", .times = 2});
-  scene.server.fault({.kind = FaultKind::kStaleMissing, .verb = "list", .plural = "nodes", .times = 2});
-  scene.start("two");
+  const auto [kind, plural] = GENERATE(table<FaultKind, const char*>(
+      {{FaultKind::kStaleEmpty, "nodepools"}, {FaultKind::kStaleMissing, "nodes"}}));
+  scene.server.fault({.kind = kind, .verb = "list", .plural = plural, .times = -1});
+  scene.start();
+  scene.turn_until([&] { return scene.controller->leads() && scene.count_requests("watch pods") != 0; });
   scene.turn_for(300ms);
+  CHECK_FALSE(scene.controller->ready());
   CHECK(scene.count_requests("delete") == 0);
   CHECK_FALSE(scene.at(std::string(kApps) + "deployments/site-a").is_null());
 }
