@@ -130,7 +130,8 @@ TEST_CASE_METHOD(Scene, "a machine that was rebooted without a word from anybody
                  "[access]") {
   run();
   program.stop(SIGKILL);
-  access.run("ip link del egw-hz-a; ip link del egw-hz-b; ip route flush proto 158; ip route flush proto 160");
+  access.run(
+      "ip link del egw-hz-a; ip link del egw-hz-b; ip route flush proto 158; ip route flush proto 160");
   CHECK(way() == "eth1");
   std::filesystem::remove(home / "gateways" / "hz.yaml");
   a.die(SIGKILL);
