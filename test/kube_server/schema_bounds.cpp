@@ -42,9 +42,9 @@ std::size_t characters_of(const json& text) {
 bool has_format(const json& value, const std::string& format) {
   static const std::regex date_time(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d))");
   if (format == "date-time") return std::regex_match(value.get<std::string>(), date_time);
-  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   const bool is_whole =
-      value.is_number_integer() && !(value.is_number_unsigned() && value.get<std::uint64_t>() > most);
+      value.is_number_integer() && !(value.is_number_unsigned() && value.get<std::uint64_t>() > kMost);
   if (format == "int64") return is_whole;
   using Int32 = std::numeric_limits<std::int32_t>;
   return format == "int32" && is_whole && value >= Int32::min() && value <= Int32::max();
@@ -75,7 +75,7 @@ const std::map<std::string, Word>& bounding_words() {
         "Invalid value: should be greater than or equal to "}},
       {"maxItems",
        {[](const json& v, const json& b) { return v.size() <= b; },
-        "Too many: must have at most this many items: "}},
+        "Too many: must have at kMost this many items: "}},
       {"minItems",
        {[](const json& v, const json& b) { return v.size() >= b; },
         "Invalid value: should have at least this many items: "}},
@@ -87,7 +87,7 @@ const std::map<std::string, Word>& bounding_words() {
         "Invalid value: should be at least this many characters long: "}},
       {"maxProperties",
        {[](const json& v, const json& b) { return v.size() <= b; },
-        "Too many: must have at most this many items: "}},
+        "Too many: must have at kMost this many items: "}},
       {"pattern",
        {[](const json& v, const json& b) {
           return std::regex_search(v.get<std::string>(), std::regex(b.get<std::string>()));
