@@ -4,6 +4,7 @@
 
 #include "common/base/text.h"
 #include "csi-lvm/lvm/lvm_command.h"
+#include "csi-lvm/lvm/mapped_devices.h"
 
 namespace holdfast::lvm {
 
@@ -77,7 +78,12 @@ Result<std::string> CommandsLvm::run_with(const std::string& settings, std::vect
                                           Patience patience, bool joins) {
   LvmCommand change = command(Effect::kChanges, std::move(words), settings);
   change.joins = joins;
-  HOLDFAST_TRY(const LvmAnswer answer, queue_.run(std::move(change), patience));
+  HOLDFAST_TRY(LvmAnswer answer, queue_.run(change, patience));
+  // LVM tells a pool again what it had told it when it was killed, and takes "it is there" for a fault.
+  const auto unnoted = answer.succeeded ? std::nullopt : unnoted_thin(answer.talk + answer.output);
+  if (unnoted && forget_thin(*unnoted)) {
+    HOLDFAST_TRY(answer, queue_.run(std::move(change), patience));
+  }
   if (answer.succeeded) return std::string();
   std::string said = answer.talk + answer.output;
   return said.empty() ? "LVM gave no reason" : said;

@@ -8,21 +8,25 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <iterator>
 #include <map>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "common/base/fd.h"
 #include "common/base/first_error.h"
+#include "common/base/text.h"
 
 namespace holdfast::lvm {
 namespace {
 
 constexpr std::string_view kPrefix = "LVM-";
+constexpr std::string_view kPoolLayer = "-tpool";
 constexpr std::size_t kIdLength = 32;
 constexpr const char* kControl = "/dev/mapper/control";
 
@@ -113,6 +117,29 @@ Status ask(const MappedDevice& device, unsigned long what) {
   return fail_errno(errno, done_by(what) + device.name);
 }
 
+// To the target of a device with one alone, by its UUID.
+Status tell(const MappedDevice& device, const std::string& message) {
+  const Fd control(::open(kControl, O_RDWR | O_CLOEXEC));
+  if (!control.valid()) return fail_errno(errno, std::string("open ") + kControl);
+  constexpr std::size_t kMessageAt = sizeof(dm_ioctl) + offsetof(dm_target_msg, message);
+  std::vector<char> room(kMessageAt + message.size() + 1);
+  dm_ioctl request = request_of_kernel();
+  request.data_size = static_cast<std::uint32_t>(room.size());
+  request.data_start = sizeof request;
+  device.uuid.copy(request.uuid, sizeof request.uuid - 1);
+  std::memcpy(room.data(), &request, sizeof request);
+  message.copy(room.data() + kMessageAt, message.size());
+  if (::ioctl(control.get(), DM_TARGET_MSG, room.data()) == 0) return {};
+  return fail_errno(errno, "tell the device " + device.name + " '" + message + "'");
+}
+
+std::optional<std::uint32_t> number_in(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.begin(), text.end(), value);
+  if (error != std::errc() || end != text.end()) return std::nullopt;
+  return value;
+}
+
 }  // namespace
 
 Result<std::vector<MappedDevice>> mapped_devices() {
@@ -201,7 +228,8 @@ std::vector<MappedDevice> suspended_pool_of(const std::vector<MappedDevice>& dev
   const LogicalVolume* pool = volume.pool.empty() ? nullptr : group.volume(volume.pool);
   if (pool == nullptr) return {};
   std::vector<MappedDevice> found = parts_of(devices, group);
-  const std::string layer = std::string(kPrefix) + plain_id(group.uuid) + plain_id(pool->uuid) + "-tpool";
+  const std::string layer =
+      std::string(kPrefix) + plain_id(group.uuid) + plain_id(pool->uuid) + std::string(kPoolLayer);
   std::ranges::copy_if(devices, std::back_inserter(found),
                        [&layer](const MappedDevice& device) { return device.uuid == layer; });
   std::erase_if(found, [](const MappedDevice& device) { return !device.suspended; });
@@ -212,6 +240,33 @@ Status resume(const MappedDevice& device) {
   HOLDFAST_CHECK(clear_waiting_table(device));
   const Status done = ask(device, DM_DEV_SUSPEND);  // without DM_SUSPEND_FLAG
   return done || done.error().sys_errno == ENXIO ? Status() : done;
+}
+
+std::optional<UnnotedThin> unnoted_thin(std::string_view said) {
+  // "Thin pool suite-pool-tpool (254:2) already contain thin device with device_id 2."
+  constexpr std::string_view kKnown = " already contain thin device with device_id ";
+  const std::size_t at = said.find(kKnown);
+  const std::size_t begin = at == std::string_view::npos ? at : said.rfind('(', at);
+  if (begin == std::string_view::npos) return std::nullopt;
+  std::string_view device = said.substr(begin + 1, at - begin - 1);
+  std::string_view id = said.substr(at + kKnown.size());
+  const auto major = number_in(take_until(device, ':'));
+  const auto minor = number_in(take_until(device, ')'));
+  const auto number = number_in(take_until(id, '.'));
+  if (!major || !minor || !number || !device.empty()) return std::nullopt;
+  return UnnotedThin{.major = *major, .minor = *minor, .id = *number};
+}
+
+Status forget_thin(const UnnotedThin& thin) {
+  HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
+  const auto pool = std::ranges::find_if(devices, [&thin](const MappedDevice& device) {
+    return device.major == thin.major && device.minor == thin.minor;
+  });
+  if (pool == devices.end() || !pool->uuid.starts_with(kPrefix) || !pool->uuid.ends_with(kPoolLayer)) {
+    return fail(Code::kFailedPrecondition, "the device " + std::to_string(thin.major) + ":" +
+                                               std::to_string(thin.minor) + " is no pool of LVM's");
+  }
+  return tell(*pool, "delete " + std::to_string(thin.id));
 }
 
 Status clear_waiting_table(const MappedDevice& device) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
@@ -55,6 +57,23 @@ void tell_devices(const std::vector<MappedDevice>& devices, Inventory& inventory
 /// Lets what waits for the device go on, by the table that it has: one that waits is let go of. One that is
 /// not suspended, or is gone, succeeds. Errors: errno of the ioctl. Source: linux/dm-ioctl.h, DM_DEV_SUSPEND.
 Status resume(const MappedDevice& device);
+
+/// A thin volume that a pool has and LVM has not yet: the command that told the pool to make it was killed
+/// before it had noted that.
+struct UnnotedThin {
+  std::uint32_t major = 0;  ///< the pool's device
+  std::uint32_t minor = 0;
+  std::uint32_t id = 0;  ///< of the volume in the pool
+};
+
+/// The one that LVM ran into, by what it says when it tells the pool again. Pure.
+[[nodiscard]] std::optional<UnnotedThin> unnoted_thin(std::string_view said);
+
+/// Has the pool forget it, so that LVM can make it anew. Nobody has used it: LVM tells a pool nothing unless
+/// the last change that the pool knows is the last that LVM has noted. Errors: kFailedPrecondition where the
+/// device is no pool of LVM's; errno of the ioctl. Source: linux/dm-ioctl.h, DM_TARGET_MSG; "delete <dev id>"
+/// of the kernel's device-mapper/thin-provisioning.
+Status forget_thin(const UnnotedThin& thin);
 
 /// Lets go of the table that waits to become the device's at its next resume. One that has none, or is gone,
 /// succeeds. Errors: errno of the ioctl. Source: linux/dm-ioctl.h, DM_TABLE_CLEAR.

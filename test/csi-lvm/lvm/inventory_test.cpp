@@ -259,6 +259,29 @@ TEST_CASE("of a suspended pool, what it is made of comes before it", "[lvm]") {
   CHECK(names("plain").empty());
 }
 
+TEST_CASE("a thin volume that a pool has and LVM has not is found in what LVM says", "[lvm]") {
+  const auto found = unnoted_thin(
+      "device-mapper: message ioctl on  (254:2) failed: File exists\n"
+      "Failed to process message \"create_snap 7 1\".\n"
+      "Thin pool suite-pool--a-tpool (254:12) already contain thin device with device_id 7.\n"
+      "Manual intervention may be required to remove device dev_id=7 in thin pool metadata.\n");
+  REQUIRE(found.has_value());
+  CHECK(found->major == 254);
+  CHECK(found->minor == 12);
+  CHECK(found->id == 7);
+  for (const char* other : {"", "already contain thin device with device_id 7",
+                            "Thin pool p already contain thin device with device_id 7.",
+                            "p (254) already contain thin device with device_id 7.",
+                            "p (254:x) already contain thin device with device_id 7.",
+                            "p (254:2) already contain thin device with device_id .",
+                            "p (254:2) already contain thin device with device_id -1.",
+                            "p (254:2) x already contain thin device with device_id 7.",
+                            "p (254:2) already contain thin device with device_id 99999999999."}) {
+    INFO(other);
+    CHECK_FALSE(unnoted_thin(other).has_value());
+  }
+}
+
 TEST_CASE("a missing disk is told, and which volumes it takes a part of", "[lvm]") {
   const Inventory inventory = parse_inventory(recorded("missing_disk.json")).value();
   const VolumeGroup& group = inventory.groups.at(0);

@@ -124,6 +124,27 @@ TEST_CASE_METHOD(Node, "a device that was never given a table is removed too", "
   REQUIRE(volumes.remove_snapshot("snap", kAmple).has_value());
 }
 
+// LVM, killed after it told a pool to make a volume and before it noted that.
+TEST_CASE_METHOD(Node, "a volume that only its pool knows of is made anew", "[lvm leftovers]") {
+  const std::string pool = std::string(test::kContractGroup) + "-pool0-tpool";
+  const auto make = [this](const std::string& name) {
+    VolumeRequest wanted;
+    wanted.name = name;
+    wanted.parameters =
+        parse_parameters({{"vgName", test::kContractGroup}, {"thinPool", "pool0"}, {"thinPoolSize", "32Mi"}},
+                         false)
+            .value();
+    wanted.required_bytes = 8 * kMiB;
+    return volumes.create(wanted, kAmple);
+  };
+  REQUIRE(make("first").has_value());
+  for (const char* id : {"2", "3"}) dmsetup({"message", pool, "0", std::string("create_thin ") + id});
+  REQUIRE(make("second").has_value());
+  CHECK(lvm.look(kAmple)->group(test::kContractGroup)->volume("second")->active);
+  REQUIRE(volumes.snapshot("snap", "first", SnapshotRoom{}, kAmple).has_value());
+  REQUIRE(volumes.remove_snapshot("snap", kAmple).has_value());
+}
+
 TEST_CASE_METHOD(Node, "the devices of a snapshot are none that are left over", "[lvm leftovers]") {
   REQUIRE(volumes.snapshot("snap", "held", SnapshotRoom{}, kAmple).has_value());
   const Inventory now = lvm.look(kAmple).value();

@@ -329,7 +329,7 @@ TEST_CASE_METHOD(Node, "20 tenants in turn on the same extents, formatted or raw
 
 TEST_CASE_METHOD(Node, "a volume made through the worker costs less than one made by starting lvcreate",
                  "[lvm volumes]") {
-  constexpr int kRounds = 5;
+  constexpr int kRounds = 9;
   SystemExecutor executor;
   std::vector<double> ours;
   std::vector<double> started;
@@ -363,11 +363,11 @@ TEST_CASE_METHOD(Node, "a volume made through the worker costs less than one mad
     });
     for (const char* name : {"ours", "theirs"}) REQUIRE(volumes.remove(name, kAmple).has_value());
   }
-  std::ranges::sort(ours);
-  std::ranges::sort(started);
-  std::cout << "# CreateVolume " << ours[kRounds / 2] << " ms, lvcreate started " << started[kRounds / 2]
-            << " ms\n";
-  CHECK(ours[kRounds / 2] < started[kRounds / 2]);
+  // The least of each: a busy machine makes single rounds of either longer.
+  const double least = *std::ranges::min_element(ours);
+  const double least_started = *std::ranges::min_element(started);
+  std::cout << "# CreateVolume " << least << " ms, lvcreate started " << least_started << " ms\n";
+  CHECK(least < least_started);
 }
 
 }  // namespace
