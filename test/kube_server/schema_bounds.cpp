@@ -75,7 +75,7 @@ const std::map<std::string, Word>& bounding_words() {
         "Invalid value: should be greater than or equal to "}},
       {"maxItems",
        {[](const json& v, const json& b) { return v.size() <= b; },
-        "Too many: must have at kMost this many items: "}},
+        "Too many: must have at most this many items: "}},
       {"minItems",
        {[](const json& v, const json& b) { return v.size() >= b; },
         "Invalid value: should have at least this many items: "}},
@@ -87,7 +87,7 @@ const std::map<std::string, Word>& bounding_words() {
         "Invalid value: should be at least this many characters long: "}},
       {"maxProperties",
        {[](const json& v, const json& b) { return v.size() <= b; },
-        "Too many: must have at kMost this many items: "}},
+        "Too many: must have at most this many items: "}},
       {"pattern",
        {[](const json& v, const json& b) {
           return std::regex_search(v.get<std::string>(), std::regex(b.get<std::string>()));
