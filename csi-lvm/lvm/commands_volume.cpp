@@ -29,6 +29,16 @@ void append_each(std::vector<std::string>& words, const char* option,
   for (const std::string& value : values) words.insert(words.end(), {option, value});
 }
 
+Result<std::vector<std::string>> tag_words(const char* program, const std::vector<std::string>& remove,
+                                           const std::vector<std::string>& add) {
+  HOLDFAST_CHECK(check_tags(remove));
+  HOLDFAST_CHECK(check_tags(add));
+  std::vector<std::string> words{program};
+  append_each(words, "--deltag", remove);
+  append_each(words, "--addtag", add);
+  return words;
+}
+
 std::vector<std::string> words_to_create(const NewVolume& wanted) {
   std::vector<std::string> words{"lvcreate", "--yes", "--name", wanted.name.volume};
   if (!wanted.pool.empty()) {
@@ -116,12 +126,8 @@ Status CommandsLvm::extend_metadata(const VolumeName& pool, std::uint64_t size_b
 Status CommandsLvm::change_tags(const VolumeName& name, const std::vector<std::string>& remove,
                                 const std::vector<std::string>& add, Patience patience) {
   HOLDFAST_CHECK(check(name));
-  HOLDFAST_CHECK(check_tags(remove));
-  HOLDFAST_CHECK(check_tags(add));
   if (remove.empty() && add.empty()) return {};
-  std::vector<std::string> words{"lvchange"};
-  append_each(words, "--deltag", remove);
-  append_each(words, "--addtag", add);
+  HOLDFAST_TRY(std::vector<std::string> words, tag_words("lvchange", remove, add));
   words.push_back(name.text());
   HOLDFAST_TRY(const std::string said, run(name.group, std::move(words), patience, /*joins=*/true));
   if (said.empty()) return {};
@@ -132,12 +138,8 @@ Status CommandsLvm::change_tags(const VolumeName& name, const std::vector<std::s
 Status CommandsLvm::change_group_tags(const std::string& group, const std::vector<std::string>& remove,
                                       const std::vector<std::string>& add, Patience patience) {
   HOLDFAST_CHECK(check_name(group));
-  HOLDFAST_CHECK(check_tags(remove));
-  HOLDFAST_CHECK(check_tags(add));
   if (remove.empty() && add.empty()) return {};
-  std::vector<std::string> words{"vgchange"};
-  append_each(words, "--deltag", remove);
-  append_each(words, "--addtag", add);
+  HOLDFAST_TRY(std::vector<std::string> words, tag_words("vgchange", remove, add));
   words.push_back(group);
   HOLDFAST_TRY(const std::string said, run(group, std::move(words), patience));
   if (said.empty()) return {};

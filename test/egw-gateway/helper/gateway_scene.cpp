@@ -121,6 +121,14 @@ void GatewayScene::plug(const Machine& machine, int number, int host) {
                                 ".1; ip -6 route add default via fd00:0:0:" + n + "::1"));
 }
 
+void GatewayScene::start_with_key(const std::string& text) {
+  secret = text;
+  std::ofstream(home / "keys") << "1 " << text << "\n";
+  helper_flags = {"--bfd-keys=" + (home / "keys").native()};
+  publish("  liveness: {keySecret: hangzhou-liveness}\n");
+  start_all();
+}
+
 void GatewayScene::publish(const std::string& more) const {
   const std::filesystem::path fresh = home / "gateways/.hangzhou.new";
   std::ofstream(fresh) << kDocument << more;

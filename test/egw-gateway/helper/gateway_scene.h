@@ -37,6 +37,8 @@ class GatewayScene {
   /// Starts egw-helper on node `number`, 1..3.
   void start_helper(int number, const std::vector<std::string>& more = {});
   void start_all();
+  /// The same with liveness that is signed with `text`, as key 1 of the file `home`/keys.
+  void start_with_key(const std::string& text);
   void publish(const std::string& more = "") const;
   void unpublish() const;
 

@@ -373,11 +373,7 @@ TEST_CASE_METHOD(GatewayScene, "A route that somebody else writes for a range is
 
 TEST_CASE_METHOD(GatewayScene, "With a key only a gateway that has it is alive, and without keys none is",
                  "[gateway]") {
-  secret = "swordfish";
-  std::ofstream(home / "keys") << "1 swordfish\n";
-  helper_flags = {"--bfd-keys=" + (home / "keys").native()};
-  publish("  liveness: {keySecret: hangzhou-liveness}\n");
-  start_all();
+  start_with_key("swordfish");
   secret = "guessed";
   core('a').stop(SIGKILL);
   start_core('a');
@@ -397,11 +393,7 @@ TEST_CASE_METHOD(GatewayScene, "With a key only a gateway that has it is alive, 
 TEST_CASE_METHOD(GatewayScene,
                  "A helper that begins with keys that cannot be read leaves a gateway that dies",
                  "[gateway]") {
-  secret = "swordfish";
-  std::ofstream(home / "keys") << "1 swordfish\n";
-  helper_flags = {"--bfd-keys=" + (home / "keys").native()};
-  publish("  liveness: {keySecret: hangzhou-liveness}\n");
-  start_all();
+  start_with_key("swordfish");
   helper(3).stop(SIGKILL);
   std::ofstream(home / "keys") << "a secret without an id\n";
   start_helper(3);

@@ -12,7 +12,7 @@ TableRoute ours(const char* range, int tunnel = 3) {
   return {.range = cidr(range), .owner = RouteOwner::kOurs, .tunnel = tunnel};
 }
 
-TEST_CASE("Ranges of one tunnel are published together, and those that no gateway is alive for nowhere",
+TEST_CASE("Ranges of one tunnel are published together, and those without a gateway that is alive are not",
           "[egw-access]") {
   const std::vector<PodRange> ranges = {
       {cidr("10.0.1.0/24"), 3}, {cidr("10.0.0.0/24"), 3}, {cidr("10.0.2.0/24"), 4}, {cidr("10.0.3.0/24"), 0}};
