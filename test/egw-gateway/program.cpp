@@ -36,8 +36,10 @@ void Program::start(int netns, const std::vector<std::string>& arguments, const 
 
 int Program::stop(int signal) {
   if (pid_ < 0) return -1;
+  // Before `signal`, for a program that was stopped: behind it SIGCONT could come while the leak checker of
+  // one that ends attaches to it, and would take away the SIGSTOP that ptrace(PTRACE_ATTACH) waits for.
+  if (signal != SIGKILL) ::kill(pid_, SIGCONT);
   ::kill(pid_, signal);
-  ::kill(pid_, SIGCONT);
   return wait();
 }
 
