@@ -78,9 +78,10 @@ class DriverServer::State {
     grpc::ResourceQuota quota(driver_.profile.driver_name);
     quota.SetMaxThreads(kMaxThreads);
     builder.SetResourceQuota(quota);
-    // One thread that waits for calls; each call that comes starts the next one.
+    // A thread waits for calls, and a second that a call has started: with one alone each call starts
+    // another, and ends it.
     builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
-    builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+    builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
     server_ = builder.BuildAndStart();
     if (!server_) return fail(Code::kInternal, driver_.profile.driver_name + ": gRPC does not start");
     return {};

@@ -16,7 +16,7 @@ from nas_node import DRIVER, KUBELET, Node, Packets, Volume, require, within  # 
 SERVERS = [f"10.9.1.{number}" for number in range(1, 6)]
 VOLUMES = 100
 ROUNDS = 15
-CALLS = 100
+CALLS = 600
 # As the driver has them when a volume names none.
 OPTIONS = {"3": "vers=3,nolock,rsize=1048576,wsize=1048576,timeo=600,retrans=2,noresvport", "4.1": "vers=4.1,noresvport"}
 
