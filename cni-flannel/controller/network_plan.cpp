@@ -6,8 +6,8 @@
 #include <set>
 #include <utility>
 
-#include "cni-flannel/controller/cidr_blocks.h"
 #include "cni-flannel/controller/cidr_holders.h"
+#include "cni-flannel/controller/pool_blocks.h"
 #include "common/base/clock.h"
 
 namespace holdfast::flannel {
@@ -29,21 +29,15 @@ std::optional<Cidr> of_family(const std::vector<Cidr>& cidrs, IpFamily family) {
   return found == cidrs.end() ? std::nullopt : std::optional(*found);
 }
 
-/// The blocks of one pool's, or the cluster's, ranges.
-struct Blocks {
-  std::vector<std::pair<IpFamily, CidrBlocks>> families;
-  std::string fault;  // why there are none
-};
-
 class Planner {
  public:
   Planner(const NetworkSight& sight, const NetworkPlanOptions& options, sys_seconds now)
-      : sight_(sight), options_(options), now_(now) {}
+      : sight_(sight), options_(options), now_(now), blocks_(sight.pools, options) {}
 
   NetworkPlan plan() {
     hold_cidrs();
     hold_macs();
-    divide_ranges();
+    for (const auto& [address, holder] : holders_.all()) blocks_.take(holder.cidr);
     for (const auto& [name, object] : sight_.objects) {
       if (!sight_.nodes.contains(name)) plan_grave(name, object);
     }
@@ -97,39 +91,6 @@ class Planner {
       for (const IpFamily family : kFamilies) {
         const std::optional<BackendData>& backend = object.object.network.backend(family);
         if (backend) macs_.try_emplace(backend->vtep_mac, name);
-      }
-    }
-  }
-
-  void divide_ranges() {
-    blocks_[""] = divide({.cidrs = options_.cluster_cidrs});
-    for (const auto& [pool, ranges] : sight_.pools) blocks_[pool] = divide(ranges);
-    for (const auto& [address, holder] : holders_.all()) taken(holder.cidr);
-  }
-
-  Blocks divide(const PodRanges& ranges) {
-    Blocks out{.families = {}, .fault = ranges.fault};
-    for (const IpFamily family : kFamilies) {
-      std::vector<Cidr> of_one;
-      std::ranges::copy_if(ranges.cidrs, std::back_inserter(of_one),
-                           [&](const Cidr& cidr) { return cidr.family() == family; });
-      if (of_one.empty() || !out.fault.empty()) continue;
-      const bool v4 = family == IpFamily::kV4;
-      Result<CidrBlocks> blocks =
-          CidrBlocks::divide(of_one, v4 ? options_.node_prefix_v4 : options_.node_prefix_v6);
-      if (blocks) {
-        out.families.emplace_back(family, *std::move(blocks));
-      } else {
-        out.fault = blocks.error().message;
-      }
-    }
-    return out;
-  }
-
-  void taken(const Cidr& cidr) {
-    for (auto& [pool, blocks] : blocks_) {
-      for (auto& [family, of_family] : blocks.families) {
-        if (family == cidr.family()) of_family.take(cidr);
       }
     }
   }
@@ -203,7 +164,7 @@ class Planner {
     if (!own && node.pool.empty() && node.known_for < options_.pool_wait) {
       return again_in(options_.pool_wait - node.known_for);
     }
-    Blocks& blocks = blocks_[own ? node.pool : ""];
+    PoolBlocks& blocks = blocks_.of(own ? node.pool : "");
     const std::string whose = own ? "pool " + node.pool : "the cluster";
     if (!blocks.fault.empty()) {
       return find(name, kCidrsGiven, "RangesUnusable", "the ranges of " + whose + ": " + blocks.fault);
@@ -214,14 +175,14 @@ class Planner {
                       " nodes: remove one, or let this one join another pool");
     }
     std::vector<Cidr> cidrs = former(name, blocks);
-    if (cidrs.empty()) cidrs = fresh(blocks);
+    if (cidrs.empty()) cidrs = take_fresh(blocks);
     if (cidrs.empty()) {
       return find(name, kCidrsGiven, "NoFreeCIDR",
                   "all blocks of " + whose + " are taken, or in quarantine: give it another range");
     }
     for (const Cidr& cidr : cidrs) {
       holders_.add(cidr, name);
-      taken(cidr);
+      blocks_.take(cidr);
     }
     ++members_[node.pool];
     give(name, node, std::move(cidrs));
@@ -236,7 +197,7 @@ class Planner {
   }
 
   // What a node of this name had, where that still is a block of its ranges, and nobody else's.
-  std::vector<Cidr> former(const std::string& name, const Blocks& blocks) const {
+  std::vector<Cidr> former(const std::string& name, const PoolBlocks& blocks) const {
     const SeenObject* object = object_of(name);
     if (object == nullptr) return {};
     std::vector<Cidr> out;
@@ -244,17 +205,6 @@ class Planner {
       const std::optional<Cidr> had = of_family(object->object.network.pod_cidrs, family);
       if (!had || !of_one.holds(*had) || holders_.other(*had, name) != nullptr) return {};
       out.push_back(*had);
-    }
-    return out;
-  }
-
-  static std::vector<Cidr> fresh(Blocks& blocks) {
-    const bool room =
-        std::ranges::all_of(blocks.families, [](const auto& each) { return each.second.free() > 0; });
-    std::vector<Cidr> out;
-    for (auto& [family, of_one] : blocks.families) {
-      const std::optional<Cidr> block = room ? of_one.take_next() : std::nullopt;
-      if (block) out.push_back(*block);
     }
     return out;
   }
@@ -323,9 +273,9 @@ class Planner {
   const sys_seconds now_;
   NetworkPlan out_;
   CidrHolders holders_;
-  std::set<std::string> refused_;               // nodes that have what another has
-  std::map<MacAddress, std::string> macs_;      // the node that has it
-  std::map<std::string, Blocks> blocks_;        // by pool; "" is the cluster's
+  std::set<std::string> refused_;           // nodes that have what another has
+  std::map<MacAddress, std::string> macs_;  // the node that has it
+  AllBlocks blocks_;
   std::map<std::string, std::size_t> members_;  // by pool: nodes that have pod CIDRs
 };
 
