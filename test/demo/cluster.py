@@ -25,6 +25,7 @@ import cluster_storage
 import edge_site
 import gateway_faults
 import gateway_site
+import gateway_stream
 import namespaces
 from report import print_table, step
 
@@ -121,7 +122,7 @@ def upgrade_nodes(cluster, address):
 
 
 def kill_gateway(cluster):
-    stream = gateway_site.Stream(cluster)
+    stream = gateway_stream.Stream(cluster)
     time.sleep(gateway_faults.BEFORE_SECONDS)
     cluster.node_of("a").core.kill()
     cluster.wait_until(lambda: "a" not in cluster.ways().values(), "gateway a is still sent to")

@@ -9,7 +9,7 @@ MARGIN = 24
 FIRST_ROW, ROW_HEIGHT = 96, 44
 AXIS_X, AXIS_WIDTH, AXIS_MS = 330, 580, 700
 INK, FAINT, MISSED = "#1b1f24", "#8a939c", "#d1352b"
-COLOURS = ["#2e6fb7", "#2e8b57"]  # by direction
+COLOURS = ["#2e6fb7", "#2e8b57", "#7fb2e5", "#86cfa5"]  # by direction; those of IPv6 are paler
 
 
 def draw(trials, planned):
@@ -41,7 +41,7 @@ def _x(seconds):
 def _legend(directions):
     parts = []
     for index, name in enumerate(directions):
-        x = AXIS_X + 130 * index
+        x = AXIS_X + 140 * index
         parts += [f'<circle cx="{x}" cy="58" r="5" fill="{COLOURS[index]}"/>', _text(x + 10, 62, name, INK, 13)]
     return parts
 
@@ -60,7 +60,7 @@ def _row(fault, runs, y):
     parts = [_text(MARGIN, y + 4, fault, INK, 14)]
     for run in runs:
         for index, seconds in enumerate(run.blackouts.values()):
-            parts.append(f'<circle cx="{_x(seconds):.1f}" cy="{y - 5 + 10 * index}" r="5" fill="{COLOURS[index]}" '
+            parts.append(f'<circle cx="{_x(seconds):.1f}" cy="{y - 9 + 6 * index}" r="4" fill="{COLOURS[index]}" '
                          f'fill-opacity="0.7"/>')
     return parts
 

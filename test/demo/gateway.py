@@ -99,8 +99,8 @@ def show(runs):
     close_ranges(world)
     PICTURE.write_text(failover_picture.draw(trials, planned))
     print(f"   the blackouts as a picture: {PICTURE.relative_to(ROOT)}")
-    silent = [trial.fault for trial in trials if float("inf") in trial.blackouts.values()]
-    return silent + ([planned.fault] if planned.lost else [])
+    silent = [trial.fault for trial in [*trials, planned] if float("inf") in trial.blackouts.values()]
+    return silent + ([f"{planned.fault}: {planned.lost} lost"] if planned.lost else [])
 
 
 def stop_by_exception(*_):

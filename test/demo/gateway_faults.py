@@ -1,12 +1,14 @@
 """What goes wrong on the way from a pod to the VPC, and what a stream of datagrams notices of it."""
 
 import collections
+import pathlib
 import subprocess
 import sys
 import time
 
 import edge_site
 import gateway_site
+import gateway_stream
 from edge_site import run
 
 BEFORE_SECONDS = 0.3   # of the stream, before a fault
@@ -14,7 +16,7 @@ AFTER_SECONDS = 1.5    # and after it
 BIN_MS = 50            # of the histogram
 BAR_MS = 500
 
-# `blackouts`: seconds by direction. `lost`, `twice`: datagrams of both.
+# `blackouts`: seconds by direction. `lost`, `twice`: datagrams of all.
 Trial = collections.namedtuple("Trial", "fault blackouts lost twice")
 # `harm` and `repair` take the world and which gateway, or access point, it befalls: `role` says which of the two.
 Fault = collections.namedtuple("Fault", "name role harm repair")
@@ -84,32 +86,30 @@ PLANNED = Fault("planned: gateway a ends in order, and comes back", "gateway", e
 def try_fault(world, fault):
     """From a settled world to a settled world."""
     victim = gateway_site.PREFERRED[fault.role]
-    stream = gateway_site.Stream(world)
+    stream = gateway_stream.Stream(world)
     time.sleep(BEFORE_SECONDS)
     fault.harm(world, victim)
     time.sleep(AFTER_SECONDS)
-    until = time.monotonic()
     arrivals = stream.stop()
     fault.repair(world, victim)
     world.wait_settled()
-    return _trial(fault, arrivals, until)
+    return _trial(fault, arrivals)
 
 
 def try_planned(world):
     """The way back is a part of it: the stream goes on until all is as it was."""
     victim = gateway_site.PREFERRED[PLANNED.role]
-    stream = gateway_site.Stream(world)
+    stream = gateway_stream.Stream(world)
     time.sleep(BEFORE_SECONDS)
     PLANNED.harm(world, victim)
     time.sleep(AFTER_SECONDS)
     PLANNED.repair(world, victim)
     world.wait_settled()
-    until = time.monotonic()
-    return _trial(PLANNED, stream.stop(), until)
+    return _trial(PLANNED, stream.stop())
 
 
-def _trial(fault, arrivals, until):
-    return Trial(fault.name, {name: each.blackout(until) for name, each in arrivals.items()},
+def _trial(fault, arrivals):
+    return Trial(fault.name, {name: each.blackout() for name, each in arrivals.items()},
                  sum(each.lost() for each in arrivals.values()), sum(each.twice() for each in arrivals.values()))
 
 
@@ -117,7 +117,7 @@ class Connection:
     """A TCP connection from the pod to the VPC's host, on which both speak ten times a second."""
 
     def __init__(self, world):
-        program = gateway_site.pathlib.Path(__file__).with_name("tcp_talk.py")
+        program = pathlib.Path(__file__).with_name("tcp_talk.py")
         options = {"stdout": subprocess.PIPE, "text": True}
         self._server = world.host.spawn(sys.executable, "-B", program, **options)
         self._server.stdout.readline()
@@ -126,9 +126,9 @@ class Connection:
         self._client.stdout.readline()
 
     def end(self):
-        """How many lines were answered. Errors: it did not live that long."""
+        """How many lines were answered. Errors: it did not live that long, or is dead now."""
         self._client.terminate()
-        said = self._client.communicate(timeout=edge_site.COMMAND_SECONDS)[0].split()
+        said = self._client.communicate(timeout=2 * edge_site.COMMAND_SECONDS)[0].split()
         self._server.terminate()
         self._server.wait(timeout=edge_site.COMMAND_SECONDS)
         if said[:1] != ["answered"]:

@@ -11,9 +11,7 @@ nodes and the VPC have addresses of both families; what is outside, and so the t
 
 import json
 import os
-import pathlib
 import subprocess
-import sys
 import time
 
 import edge_site
@@ -32,7 +30,6 @@ GATEWAYS = {"a": 1, "b": 2}  # by number of the node
 ACCESS_POINTS = {"one": 1, "two": 2}
 PREFERRED = {"gateway": "a", "access point": "one"}
 SETTLE_SECONDS = 120
-END_SECONDS = 0.2  # without a datagram: it is dead
 FORWARDING = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
 GET = ("busybox", "wget", "-q", "-O", "-")
 BIRD = ROOT / "build/peers_packages/root"
@@ -323,57 +320,3 @@ class World:
 
     def in_pod(self, *command):
         return self.nodes[2].run("ip", "netns", "exec", POD, *command)
-
-
-class Stream:
-    """Datagrams in both directions between the pod and the VPC's host, one every `interval` ms."""
-
-    def __init__(self, world, interval=5):
-        self.interval = interval / 1000
-        program = pathlib.Path(__file__).with_name("udp_stream.py")
-        options = {"stdout": subprocess.PIPE, "text": True}
-        self._ends = {
-            "pod -> VPC": world.host.spawn(sys.executable, "-B", program, world.pod_address, str(interval), **options),
-            "VPC -> pod": world.nodes[2].spawn("ip", "netns", "exec", POD, sys.executable, "-B", program, HOST,
-                                               str(interval), **options),
-        }
-        for end in self._ends.values():
-            end.stdout.readline()
-
-    def stop(self):
-        """By direction: what came at its end of what was sent at the other."""
-        for end in self._ends.values():
-            end.terminate()
-        notes = {name: json.loads(end.communicate(timeout=COMMAND_SECONDS)[0]) for name, end in self._ends.items()}
-        (one, here), (other, there) = notes.items()
-        return {one: Arrivals(here["came"], there["sent"], self.interval),
-                other: Arrivals(there["came"], here["sent"], self.interval)}
-
-
-class Arrivals:
-    """One direction of a stream."""
-
-    def __init__(self, came, sent, interval):
-        self.came = sorted(came, key=lambda each: each[2])
-        self.sent = sent
-        self.interval = interval
-
-    def lost(self):
-        """Of those that were sent between the first and the last that came how many never came."""
-        numbers = {number for number, _, _ in self.came}
-        return max(numbers) + 1 - min(numbers) - len(numbers) if numbers else self.sent
-
-    def twice(self):
-        return len(self.came) - len({number for number, _, _ in self.came})
-
-    def blackout(self, until):
-        """The longest time in which nothing came, in seconds, beyond what lies between two datagrams; infinite when
-        nothing came at the end."""
-        if not self.came or until - self.came[-1][2] > END_SECONDS:
-            return float("inf")
-        return self.longest_gap()
-
-    def longest_gap(self):
-        """The same, whether or not anything came at the end."""
-        times = [at for _, _, at in self.came]
-        return max((later - earlier for earlier, later in zip(times, times[1:])), default=float("inf")) - self.interval

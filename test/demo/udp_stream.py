@@ -1,10 +1,10 @@
-"""One end of a stream of datagrams in both directions.
+"""One end of streams of datagrams in both directions, to a peer of each family or of one.
 
-    udp_stream.py PEER INTERVAL_MS
+    udp_stream.py INTERVAL_MS PEER [PEER]
 
-Sends a numbered datagram to port 4000 of PEER every INTERVAL_MS, and notes what comes. Prints "ready" when it listens;
-with SIGTERM one line of JSON: how many were sent, and of each that came its number, when it was sent and when it came,
-in seconds of the clock that all namespaces of a machine share.
+Sends a numbered datagram to port 4000 of each PEER every INTERVAL_MS, and notes what comes. Prints "ready" when it listens;
+with SIGTERM one line of JSON, for each PEER in turn: when each datagram was sent, by its number, and of each that came
+its number, when it was sent and when it came. Times are seconds of the clock that all namespaces of a machine share.
 """
 
 import json
@@ -27,35 +27,64 @@ def end(*_):
     raise End
 
 
+class Lane:
+    """The datagrams to and from one peer."""
+
+    def __init__(self, peer):
+        family = socket.AF_INET6 if ":" in peer else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        if family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        self.socket.bind(("", PORT))
+        self.socket.setblocking(False)
+        self._peer = (peer, PORT)
+        self.sent, self.came = [], []
+
+    def send(self):
+        now = time.monotonic()
+        self.sent.append(now)
+        try:
+            self.socket.sendto(PACKET.pack(len(self.sent) - 1, now), self._peer)
+        except OSError:
+            pass  # unreachable now: lost
+
+    def take(self):
+        """What has come; whether there was anything."""
+        try:
+            number, at = PACKET.unpack(self.socket.recv(PACKET.size))
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # an ICMP error
+        self.came.append((number, at, time.monotonic()))
+        return True
+
+
+def run(lanes, interval):
+    due = time.monotonic()
+    while True:
+        now = time.monotonic()
+        if now >= due:
+            for lane in lanes:
+                lane.send()
+            due += interval
+            continue
+        for ready in select.select([lane.socket for lane in lanes], [], [], due - now)[0]:
+            next(lane for lane in lanes if lane.socket is ready).take()
+
+
 def main():
-    peer, interval = (sys.argv[1], PORT), float(sys.argv[2]) / 1000
-    stream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    stream.bind(("", PORT))
-    stream.setblocking(False)
+    interval, lanes = float(sys.argv[1]) / 1000, [Lane(peer) for peer in sys.argv[2:]]
     signal.signal(signal.SIGTERM, end)
     print("ready", flush=True)
-    sent, came, due = 0, [], time.monotonic()
     try:
-        while True:
-            now = time.monotonic()
-            if now >= due:
-                try:
-                    stream.sendto(PACKET.pack(sent, now), peer)
-                except OSError:
-                    pass  # unreachable now: lost
-                sent += 1
-                due += interval
-                continue
-            if not select.select([stream], [], [], due - now)[0]:
-                continue
-            try:
-                number, at = PACKET.unpack(stream.recv(PACKET.size))
-            except OSError:
-                continue  # an ICMP error
-            came.append((number, at, time.monotonic()))
+        run(lanes, interval)
     except End:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    print(json.dumps({"sent": sent, "came": came}), flush=True)
+    for lane in lanes:  # what has come is not lost because nobody had the time to look at it
+        while lane.take():
+            pass
+    print(json.dumps([{"sent": lane.sent, "came": lane.came} for lane in lanes]), flush=True)
 
 
 main()

@@ -18,10 +18,14 @@ sys.path.insert(0, str(ROOT / "test/demo"))
 import gateway_faults  # noqa: E402
 import gateway_matrix  # noqa: E402
 import gateway_site  # noqa: E402
+import gateway_stream  # noqa: E402
 import namespaces  # noqa: E402
 
-# How long a busy machine may be silent; ./run bench gateway holds the real bar.
-MOST_SILENT_SECONDS = 10
+# How long nothing may come after a fault in one of so many tries, which a machine that is busy for a moment does not
+# decide; ./run bench gateway holds the real bar.
+MOST_SILENT_SECONDS = 2
+TRIES = 3
+MOST_FLAPPING_SECONDS = 10  # and while an uplink goes up and down, which is tried once
 FLAPS = 5
 
 
@@ -34,7 +38,9 @@ def answers(run, address):
 
 
 def reaches_both_ways(world):
-    return answers(world.in_pod, gateway_site.HOST) and answers(world.host.run, world.pod_address)
+    """In both families."""
+    return (all(answers(world.in_pod, address) for address in (gateway_site.HOST, gateway_site.HOST6)) and
+            all(answers(world.host.run, address) for address in (world.pod_address, world.pod_address6)))
 
 
 class Survival:
@@ -45,21 +51,32 @@ class Survival:
         self._connection = gateway_faults.Connection(world)
 
     def survive(self, fault):
+        """Errors: nothing came for too long in each of several tries; anything else in one."""
+        silent = []
+        while not silent or silent[-1] > MOST_SILENT_SECONDS:
+            if len(silent) == TRIES:
+                raise RuntimeError("nothing came for " + ", ".join(f"{each:.1f}" for each in silent) + " s")
+            silent.append(self._try(fault))
+
+    def _try(self, fault):
+        """The longest time without a datagram, in any direction."""
         world = self._world
         if fault.role == "gateway":
             world.wait_settled()  # or the other one, which went down before, would have to prove itself first
         world.wait_until(world.used, "not all agree on a gateway and an access point")
         victim = world.used()[fault.role]
-        stream = gateway_site.Stream(world)
+        stream = gateway_stream.Stream(world)
         fault.harm(world, victim)
         try:
             world.wait_until(lambda: victim not in world.ways().values(), f"{victim} is still sent to")
             world.wait_until(lambda: reaches_both_ways(world), "pod and VPC do not reach each other")
         finally:
             fault.repair(world, victim)
-        for direction, arrivals in stream.stop().items():
-            if arrivals.twice() or arrivals.longest_gap() > MOST_SILENT_SECONDS:
-                raise RuntimeError(f"{direction}: {arrivals.twice()} came twice, nothing for {arrivals.longest_gap():.1f} s")
+        directions = stream.stop()
+        for direction, arrivals in directions.items():
+            if arrivals.twice():
+                raise RuntimeError(f"{direction}: {arrivals.twice()} came twice")
+        return max(arrivals.longest_gap() for arrivals in directions.values())
 
     def end(self):
         self._connection.end()
@@ -108,11 +125,11 @@ def flap(world):
             gateway_faults.mend_uplink(world, "a")
             time.sleep(1)
     before = switches(world)
-    stream = gateway_site.Stream(world)
+    stream = gateway_stream.Stream(world)
     changes = count_changes(world, harm)
     silent = max(each.longest_gap() for each in stream.stop().values())
     done = switches(world) - before
-    if done > 1 or changes > 2 or silent > MOST_SILENT_SECONDS:
+    if done > 1 or changes > 2 or silent > MOST_FLAPPING_SECONDS:
         raise RuntimeError(f"{done} switches, {changes} changes of routes in {2 * FLAPS} s, nothing came for {silent:.1f} s")
 
 
@@ -146,16 +163,32 @@ def lose_both(world):
     world.wait_until(lambda: reaches_both_ways(world), "pod and VPC do not reach each other")
 
 
+def switch_as_planned(world):
+    """Errors: something is lost in each of several tries, or comes twice in one."""
+    lost = []
+    while not lost or lost[-1]:
+        if len(lost) == TRIES:
+            raise RuntimeError(f"lost in each try: {', '.join(map(str, lost))}")
+        world.wait_settled()
+        trial = gateway_faults.try_planned(world)
+        if trial.twice:
+            raise RuntimeError(f"{trial.twice} came twice")
+        lost.append(trial.lost)
+
+
 def forward_by_both(world):
     """There by gateway b, back by gateway a: no conntrack sees both directions."""
     node, b = world.nodes[2], world.node_of("b")
-    way = ("route", "replace", gateway_site.VPC, "metric", "5", "via", f"10.244.{b.number}.0", "dev", "flannel.1", "onlink",
-           "table", gateway_site.RANGES_TABLE)
-    stream = gateway_site.Stream(world)
+    table = ("onlink", "table", gateway_site.RANGES_TABLE)
+    ways = [(gateway_site.VPC, "metric", "5", "via", f"10.244.{b.number}.0", "dev", "flannel.1", *table),
+            (gateway_site.VPC6, "metric", "5", "via", f"fd00:244:0:{b.number}::", "dev", "flannel-v6.1", *table)]
+    stream = gateway_stream.Stream(world)
     time.sleep(gateway_faults.BEFORE_SECONDS)
-    node.run("ip", *way)
+    for way in ways:
+        node.run("ip", "route", "replace", *way)
     gateway_matrix.Matrix(world).rows(("pod -> VPC", "VPC -> pod"))
-    node.run("ip", "route", "delete", *way[2:])
+    for way in ways:
+        node.run("ip", "route", "delete", *way)
     for direction, arrivals in stream.stop().items():
         if arrivals.lost() or arrivals.twice():
             raise RuntimeError(f"{direction}: {arrivals.lost()} lost, {arrivals.twice()} came twice")
@@ -184,6 +217,7 @@ def boot_offline(world):
 def tell_recovery(world):
     yield "all agree on gateway a and access point one, and pod and VPC reach each other", lambda: begin(world)
     yield "exactly who may reaches whom, as whom he is to be seen, in IPv4 and IPv6", gateway_matrix.Matrix(world).rows
+    yield "a planned switch and the way back lose nothing, in IPv4 and IPv6", lambda: switch_as_planned(world)
     yield "with both gateways forwarding at once nothing is lost, and nothing comes twice", lambda: forward_by_both(world)
     yield "an uplink that is down every other second costs one switch", lambda: flap(world)
     yield "all is as it was, with no one's help", world.wait_settled
@@ -192,7 +226,7 @@ def tell_recovery(world):
 
 
 # How many checks, and who tells them: (sentence, check), of which each is made before the next is asked for.
-STORIES = {"faults": (8, tell_faults), "recovery": (7, tell_recovery)}
+STORIES = {"faults": (8, tell_faults), "recovery": (8, tell_recovery)}
 
 
 def tell(story, folder):

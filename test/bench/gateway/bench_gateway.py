@@ -65,12 +65,15 @@ def measure(runs):
     answered = connection.end()
     ours, theirs = measure_throughput(world)
     return {"runs": runs, "blackout_ms": blackouts, "planned_lost": planned.lost, "planned_twice": planned.twice,
+            "planned_blackout_ms": {name: round(1000 * each, 2) for name, each in planned.blackouts.items()},
             "tcp_lines_answered": answered, "mbit_s": round(ours), "by_hand_mbit_s": round(theirs)}
 
 
 def bars_of(figures):
     """As bars.report() takes them."""
     out = [(f"{name} p99 ms", each["p99"], gateway_faults.BAR_MS, None) for name, each in figures["blackout_ms"].items()]
+    out += [(f"planned switch, {name} ms", each, gateway_faults.BAR_MS, None)
+            for name, each in figures["planned_blackout_ms"].items()]
     out.append(("planned switch, lost", figures["planned_lost"], 0, None))
     by_hand, ours = figures["by_hand_mbit_s"], figures["mbit_s"]
     out.append(("by hand / ours", by_hand / ours, 1 / 0.97, (by_hand, ours)))
