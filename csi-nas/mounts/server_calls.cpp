@@ -1,6 +1,7 @@
 #include "csi-nas/mounts/server_calls.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 namespace holdfast::nas {
@@ -8,6 +9,16 @@ namespace {
 
 constexpr std::chrono::milliseconds kLeastPatience{100};  // for less no call is begun
 constexpr std::chrono::milliseconds kTellingPatience{1000};
+
+// Of a server that has begun anew the kernel says "I/O error", or EREMOTEIO, until both know again what is
+// open: nothing is lost by that.
+Error told_by(const ServerAddress& server, Error error) {
+  if (error.sys_errno != EIO && error.sys_errno != EREMOTEIO) return error;
+  return {.code = Code::kUnavailable,
+          .sys_errno = error.sys_errno,
+          .message = "the NFS server " + server.text() + " has failed a request: " + error.message +
+                     ": ask again; if it stays, see the logs of the server"};
+}
 
 }  // namespace
 
@@ -40,7 +51,8 @@ Status ServerCalls::ask(const ServerAddress& server, Deadline deadline,
   const bool hopeless = now.state != ServerState::kAlive && patience < kTellingPatience;
   if (hopeless || patience < kLeastPatience) return out_of_time();
   Status done = call(patience);
-  if (done || done.error().code != Code::kDeadlineExceeded) return done;
+  if (done) return done;
+  if (done.error().code != Code::kDeadlineExceeded) return tl::unexpected(told_by(server, done.error()));
   // One that had little time of its own says nothing of the server.
   if (patience < kTellingPatience) return out_of_time();
   servers_.suspect(server);

@@ -27,8 +27,9 @@ class ServerCalls {
   /// What is left until then; never less than none.
   [[nodiscard]] Patience left(Deadline deadline) const;
 
-  /// Makes a call, when the server lives. Errors: kUnavailable when it does not, with since when, and when
-  /// the call was late: then the server is suspected to be dead; else the call's.
+  /// Makes a call, when the server lives. Errors: kUnavailable when it does not, with since when, when it
+  /// fails a request (EIO, EREMOTEIO), and when the call was late: then the server is suspected to be dead;
+  /// else the call's.
   Status ask(const ServerAddress& server, Deadline deadline, const std::function<Status(Patience)>& call);
   /// Unmounts orderly within `patience`. False: the server did not answer in time, and is suspected.
   Result<bool> unmount(NfsCalls& calls, const ServerAddress& server, const UnmountRequest& request,

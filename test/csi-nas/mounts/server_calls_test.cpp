@@ -1,6 +1,7 @@
 #include "csi-nas/mounts/server_calls.h"
 
 #include <atomic>
+#include <cerrno>
 #include <thread>
 #include <vector>
 
@@ -75,6 +76,21 @@ TEST_CASE("a server that another call has found late is not asked in the time th
   CHECK(done.error().message.find("before this one have taken its time") != std::string::npos);
   CHECK(made == 0);
   CHECK(calls.ask(kServer, calls.deadline(std::chrono::minutes(1)), call).has_value());
+}
+
+TEST_CASE_METHOD(Scene, "a request that the server fails is asked for again, and no loss of data", "[nas]") {
+  for (const int number : {EIO, EREMOTEIO}) {
+    CAPTURE(number);
+    const Status asked = ask(std::chrono::minutes(1),
+                             [&](milliseconds) -> Status { return fail_errno(number, "look at /x"); });
+    REQUIRE_FALSE(asked);
+    CHECK(asked.error().code == Code::kUnavailable);
+    CHECK(asked.error().sys_errno == number);
+    CHECK_THAT(asked.error().message, Catch::StartsWith("the NFS server 10.0.0.5:2049 has failed a request"));
+  }
+  const Status denied =
+      ask(std::chrono::minutes(1), [](milliseconds) -> Status { return fail_errno(EACCES, "look"); });
+  CHECK(denied.error().code == Code::kPermissionDenied);
 }
 
 TEST_CASE_METHOD(Scene, "a call for which others have left no time says nothing of its server", "[nas]") {
