@@ -15,6 +15,7 @@
 #include "test/fakes/fake_clock.h"
 #include "test/fakes/log_lines.h"
 #include "test/fakes/temporary_folder.h"
+#include "test/fakes/wanted_metrics.h"
 
 namespace holdfast::csi {
 namespace {
@@ -227,6 +228,7 @@ TEST_CASE("A refused registration is tried again by a new socket, and shown mean
   scene.turn();
   CHECK(scene.metrics.render().find("holdfast_csi_registered{driver_name=\"driver.example.com\"} 1") !=
         std::string::npos);
+  CHECK(holdfast::test::metrics_not_in(scene.metrics.render(), "holdfast_csi_").empty());
 }
 
 TEST_CASE("What kubelet tells after the end is not acted upon", "[csi]") {

@@ -32,8 +32,12 @@ ENHANCED = {
     "nodepool.openyurt.io/cen-id": "cen-1", "nodepool.openyurt.io/ccn-id": "ccn-1",
     "nodepool.openyurt.io/ccn-region": "cn-shanghai", "nodepool.openyurt.io/is-default": "false",
 }
-HEALTH_PORTS = {1: 11267, 2: 11268}  # of the flannel-controllers
+NETWORK_PORTS = {1: 11267, 2: 11268}  # where flannel-controllers tell how they are
+GATEWAY_PORTS = {1: 11265, 2: 11266}  # egw-controllers
+VOLUMES_PORT = 11261                  # csi-lvm
 READY_SECONDS = 60
+# Before the API server's first bookmark, which is sent after a minute: who waits for it is not ready in time.
+BEFORE_BOOKMARK_SECONDS = 40
 UPGRADE_SECONDS = 1.0  # between the end of a pod and the start of what takes its place
 
 
@@ -74,15 +78,32 @@ class Cloud(edge_site.Machine):
             self.api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
     def start_controllers(self):
-        for number in (1, 2):
-            self._start(f"flannel-controller-{number}", "flannel-controller", "--namespace=kube-flannel",
-                        f"--healthz=127.0.0.1:{HEALTH_PORTS[number]}")
-            self._start(f"egw-controller-{number}", "egw-controller", "--namespace=egw-gateway", "--image=holdfast")
+        """Seconds from their start until all are ready."""
+        began = time.monotonic()
+        self._start_network_controllers()
+        for number, port in GATEWAY_PORTS.items():
+            self._start(f"egw-controller-{number}", "egw-controller", "--namespace=egw-gateway", "--image=holdfast",
+                        f"--healthz=127.0.0.1:{port}")
         self._start("csi-lvm-controller", "csi-lvm", "--mode=controller", f"--endpoint=unix://{self.volumes_socket}",
-                    "--namespace=kube-system")
+                    "--namespace=kube-system", f"--metrics-address=127.0.0.1:{VOLUMES_PORT}")
+        for port in self.health_ports():
+            wait_for(lambda port=port: self._is_ready(port), f"no controller is ready at port {port}", BEFORE_BOOKMARK_SECONDS)
+        return time.monotonic() - began
 
-        for port in HEALTH_PORTS.values():
-            wait_for(lambda port=port: self._is_ready(port), f"no controller is ready at port {port}")
+    def _start_network_controllers(self):
+        for number, port in NETWORK_PORTS.items():
+            self._start(f"flannel-controller-{number}", "flannel-controller", "--namespace=kube-flannel",
+                        f"--healthz=127.0.0.1:{port}")
+
+    def restart_network_controllers(self):
+        """Returns when they have been started: they know nothing yet."""
+        for number in NETWORK_PORTS:
+            self.controllers[f"flannel-controller-{number}"].terminate()
+        self._start_network_controllers()
+
+    @staticmethod
+    def health_ports():
+        return [*NETWORK_PORTS.values(), *GATEWAY_PORTS.values(), VOLUMES_PORT]
 
     def _is_ready(self, port):
         done = self.spawn("busybox", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{port}/readyz", stderr=subprocess.DEVNULL)
@@ -197,11 +218,13 @@ class Cluster(gateway_site.World):
         self.cloud.boot()
         self._publish_connections()
         self.publish()
-        self.cloud.start_controllers()
+        self.controller_seconds = self.cloud.start_controllers()
         for node in self.nodes:
             node.boot()
         self.nodes[2].keep_programs()
-        self.join_seconds = [node.join() for node in self.nodes]
+        self.join_seconds = [node.join() for node in self.nodes[:2]]
+        self.cloud.restart_network_controllers()
+        self.join_seconds.append(self.nodes[2].join())
         self.note_ranges()
         self.pod_address = self.nodes[2].start_pod(gateway_site.POD)
 

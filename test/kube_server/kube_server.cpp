@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <chrono>
 #include <iostream>
 #include <optional>
 #include <span>
@@ -40,10 +39,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   ApiServerThread server;
-  server.with([&](ApiServer& api) {
-    api.require_token(arguments[4]);
-    api.watches().bookmark_period = std::chrono::seconds(1);
-  });
+  server.with([&](ApiServer& api) { api.require_token(arguments[4]); });
   const TlsRelay relay(server.url(), {.certificate = arguments[2], .key = arguments[3]}, {}, *at);
   std::cout << relay.url() << std::endl;
   for (;;) ::pause();

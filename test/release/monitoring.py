@@ -1,4 +1,4 @@
-"""Checks of manifests/monitoring, with no cluster: python3 monitoring.py metrics|endpoints|boards|rules.
+"""Checks of manifests/monitoring, with no cluster: python3 monitoring.py metrics|endpoints|boards|rules|pages.
 
 Prints what is wrong, a line each, and fails when there is something.
 """
@@ -94,6 +94,34 @@ def wrong_metrics():
         yield f"nobody looks at {name}"
 
 
+def named():
+    """The metrics that rules, boards and docs name; of a histogram the name of its family."""
+    known = metrics()
+    used = {name for _, expression in expressions() for name in re.findall(r"\b[a-z][a-z0-9_]*\b", re.sub(r'"[^"]*"', "", expression))}
+    for page in sorted((TREE / "docs").rglob("*.md")):
+        used |= set(re.findall(r"`((?:flanneld|egw|holdfast|csi_plugin)_[a-z0-9_]*)(?:\{[^`]*\})?`", page.read_text()))
+    stems = {re.sub(r"_(bucket|sum|count)$", "", name) if name not in known else name for name in used}
+    return {name for name in stems if re.match(r"(flanneld|egw|holdfast|csi_plugin)_", name)}
+
+
+def asked_for():
+    """The beginnings of names that tests look for on the pages of programs that run: METRICS of scenes in Python, and those of
+    test/fakes/wanted_metrics.h."""
+    for file in sorted((TREE / "test").rglob("*.cpp")):
+        text = file.read_text()
+        yield from re.findall(r'metrics_not_in\([^;"]*(?:"/[a-z]*"[^;"]*)?"([a-z_]+)"\)', text)
+        for names in re.findall(r"for \(const char\* \w+ : \{([^}]*)\}\) \{\s*CHECK\([^;]*metrics_not_in", text):
+            yield from re.findall(r'"([a-z_]+)"', names)
+    for file in sorted((TREE / "test").rglob("*.py")):
+        for names in re.findall(r"^METRICS = \(([^)]*)\)", file.read_text(), re.MULTILINE):
+            yield from re.findall(r'"([a-z_]+)"', names)
+
+
+def wrong_pages():
+    prefixes = tuple(asked_for())
+    yield from (f"no test looks whether a program that runs has {name}" for name in sorted(named()) if not name.startswith(prefixes))
+
+
 def wrong_endpoints():
     pods = [document["spec"]["template"] | {"namespace": document["metadata"]["namespace"]}
             for overlay in sorted((TREE / "manifests/overlays").iterdir()) for document in kustomize.render(overlay)
@@ -148,10 +176,12 @@ def wrong_rules():
 
 
 def main():
-    checks = {"metrics": wrong_metrics, "endpoints": wrong_endpoints, "boards": wrong_boards, "rules": wrong_rules}
+    checks = {"metrics": wrong_metrics, "endpoints": wrong_endpoints, "boards": wrong_boards, "rules": wrong_rules,
+              "pages": wrong_pages}
     found = list(checks[sys.argv[1]]())
     print("\n".join(found))
     sys.exit(1 if found else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@
 
 #include "test/catch.h"
 #include "test/cni-flannel/daemon/flanneld_cluster.h"
+#include "test/fakes/wanted_metrics.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -36,6 +37,7 @@ TEST_CASE_METHOD(Cluster, "Three nodes reach each other's pod ranges through the
   std::filesystem::create_directories(one.path("networks/cbr0"));
   std::ofstream(one.path("networks/cbr0/10.244.1.7")) << "a-pod\r\neth0";
   CHECK(one.metric("flanneld_pod_addresses_used{family=\"ipv4\"}") == 1);
+  CHECK(holdfast::test::metrics_not_in(one.get("/metrics"), "flanneld_").empty());
 }
 
 TEST_CASE_METHOD(Cluster, "With two families pods reach each other by both", "[flanneld]") {

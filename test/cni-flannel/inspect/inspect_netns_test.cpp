@@ -6,6 +6,7 @@
 
 #include "test/catch.h"
 #include "test/cni-flannel/daemon/flanneld_cluster.h"
+#include "test/fakes/handbook.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -15,10 +16,12 @@ using holdfast::test::FlanneldNode;
 using holdfast::test::until;
 
 /// What `holdfast WORDS` prints on the node, and "status N" behind it; everything else is left to flanneld's
-/// flags.
+/// flags. What doctor finds is to be in the handbook.
 std::string ask_plainly(const FlanneldNode& node, const std::string& words) {
-  return node.run(std::string(HOLDFAST_PROGRAM) + " " + words +
-                  " --ipam-dir=" + node.path("networks").native() + " 2>&1; echo status $?");
+  std::string printed = node.run(std::string(HOLDFAST_PROGRAM) + " " + words +
+                                 " --ipam-dir=" + node.path("networks").native() + " 2>&1; echo status $?");
+  if (words.starts_with("doctor")) CHECK(holdfast::test::not_in_handbook(printed).empty());
+  return printed;
 }
 
 /// The same where the files are told, as it takes with flanneld dead.

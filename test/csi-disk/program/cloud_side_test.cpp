@@ -7,6 +7,7 @@
 #include "test/catch.h"
 #include "test/csi-disk/backend/disk_region.h"
 #include "test/fakes/log_lines.h"
+#include "test/fakes/wanted_metrics.h"
 
 namespace holdfast::disk {
 namespace {
@@ -58,6 +59,7 @@ TEST_CASE_METHOD(AccountScene, "clusters that have volumes of the same name in o
   const std::string first = create(*one, "pvc-1");
   CHECK(create(*two, "pvc-1") != first);
   CHECK(create(*controller_of("one"), "pvc-1") == first);
+  CHECK(test::metrics_not_in(metrics.render(), "holdfast_disks_").empty());
 }
 
 TEST_CASE_METHOD(AccountScene, "a plugin makes the disks of a cloud that nobody knows", "[disk]") {

@@ -14,6 +14,7 @@
 #include "test/csi-lvm/nrm/fake_disks.h"
 #include "test/fakes/log_lines.h"
 #include "test/fakes/temporary_folder.h"
+#include "test/fakes/wanted_metrics.h"
 #include "test/kube_server/api_server.h"
 #include "test/kube_server/http_scene.h"
 #include "test/kube_server/role_rules.h"
@@ -84,6 +85,7 @@ TEST_CASE_METHOD(Managed, "The manager makes the groups that it is told of, and 
   CHECK(log.count("made the volume group vg1") == 1);
   CHECK(log.count("/dev/vdz") == 1);
   CHECK(metrics.render().find("holdfast_nrm_rows{action=\"missing\"} 1") != std::string::npos);
+  CHECK(holdfast::test::metrics_not_in(metrics.render(), "holdfast_nrm_").empty());
 
   manager.look_again();
   turn_until([&] { return passes.size() == 2; });

@@ -18,6 +18,7 @@
 #include "test/catch.h"
 #include "test/csi-lvm/cluster/storage_kinds.h"
 #include "test/fakes/temporary_folder.h"
+#include "test/fakes/wanted_metrics.h"
 #include "test/kube_server/api_server_thread.h"
 #include "test/kube_server/http_scene.h"
 
@@ -165,6 +166,10 @@ TEST_CASE_METHOD(Controller,
     CHECK(page_has("/metrics", metric("holdfast_lvm_nodes", ",state=\"fresh\"", 1)));
     CHECK(page_has("/metrics", metric("holdfast_lvm_volumes", ",state=\"pending\"", 1)));
     CHECK(page_has("/metrics", metric("holdfast_lvm_volumes", ",state=\"ready\"", 0)));
+    for (const char* name : {"holdfast_lvm_leads", "holdfast_lvm_nodes", "holdfast_lvm_volumes",
+                             "csi_plugin_operations_seconds"}) {
+      CHECK(holdfast::test::metrics_not_in(page("/metrics"), name).empty());
+    }
   });
   CHECK(status == 0);
   CHECK(lease_holder().empty());

@@ -5,6 +5,7 @@
 
 #include "test/catch.h"
 #include "test/egw-gateway/core/core_scene.h"
+#include "test/fakes/wanted_metrics.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -73,6 +74,7 @@ TEST_CASE_METHOD(CoreScene, "Through egw-core exactly what may pass passes, and 
   CHECK(metric("egw_core_packets{passage=\"pod-to-vpc\"}") >= 2);
   CHECK(metric("egw_core_wireguard{engine=\"userspace\"}") == 1);
   CHECK(metric("egw_core_handshake_age_seconds{access_point=\"one\"}") >= 0);
+  CHECK(test::metrics_not_in(page("/metrics"), "egw_core_").empty());
   CHECK_THAT(page("/healthz"), Catch::Contains("WireGuard by userspace"));
   // its own subnet by the host
   CHECK_THAT(core.run("ip route show 10.244.1.0/24"), Catch::Contains("via 10.244.1.1 dev eth0"));

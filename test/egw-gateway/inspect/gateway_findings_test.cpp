@@ -7,6 +7,7 @@
 #include "egw-gateway/model/gateway_names.h"
 #include "test/catch.h"
 #include "test/egw-gateway/inspect/report_scene.h"
+#include "test/fakes/handbook.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -100,7 +101,12 @@ TEST_CASE("doctor tells what ails a node's gateways", "[gateway]") {
       GatewayReport report = well_report();
       ailment.inflict(report);
       complete(report);
-      CHECK_THAT(text_of(gateway_findings(report)), Catch::Contains(ailment.told));
+      const std::vector<Finding> findings = gateway_findings(report);
+      CHECK_THAT(text_of(findings), Catch::Contains(ailment.told));
+      for (const Finding& one : findings) {
+        INFO(one.what << ": " << one.detail);
+        CHECK((one.verdict == Verdict::kWell || holdfast::test::is_in_handbook(one.what, one.detail)));
+      }
     }
   }
 }
