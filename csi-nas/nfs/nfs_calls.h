@@ -46,7 +46,8 @@ struct UnmountRequest {
 };
 
 /// All system calls that may wait for an NFS server, each made in a child process that is killed when it is
-/// late. One real implementation (child_calls.h) and one that remembers (test/csi-nas/mounts/fake_calls.h).
+/// late. One real implementation (child_calls.h) and one that remembers (test/csi-nas/mounts/fake_calls.h);
+/// both keep to one contract (calls_contract.h there).
 /// May be used from any thread. Paths are below one folder, kubelet's, and no link on the way from it is
 /// followed.
 ///

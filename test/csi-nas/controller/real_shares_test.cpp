@@ -6,6 +6,7 @@
 #include "csi-nas/mounts/child_calls.h"
 #include "csi-nas/mounts/server_watch.h"
 #include "csi-nas/nfs/nfs_table.h"
+#include "test/csi-nas/controller/dropped_packets.h"
 #include "test/csi-nas/controller/share_contract.h"
 #include "test/fakes/temporary_folder.h"
 
@@ -21,14 +22,6 @@ NasSource share(const std::string& path, const std::string& host) {
   return source;
 }
 
-void drop_packets(bool drop) {
-  for (const char* side : {"OUTPUT -d", "INPUT -s"}) {
-    std::string command("iptables -w -");
-    command.append(drop ? "A " : "D ").append(side).append(" 10.9.0.3 -j DROP");
-    REQUIRE(std::system(command.c_str()) == 0);
-  }
-}
-
 TEST_CASE("shares of the kernel's NFS server keep to the contract", "[nas]") {
   const holdfast::test::TemporaryFolder folder;
   SystemClock clock;
@@ -40,10 +33,10 @@ TEST_CASE("shares of the kernel's NFS server keep to the contract", "[nas]") {
   MountedShares access(mounts, servers, clock, (folder / "shown").native());
   std::thread body([&] {
     test::keep_share_contract({.access = access,
-                               .share = share("/srv/share/contract", "10.9.0.3"),
-                               .other = share("/srv/share/another", "10.9.0.3"),
+                               .share = share("/srv/share/contract", test::kMortal),
+                               .other = share("/srv/share/another", test::kMortal),
                                .elsewhere = share("/srv/share", "10.9.0.2"),
-                               .set_dead = drop_packets});
+                               .set_dead = test::drop_packets});
     constexpr std::chrono::milliseconds kPatience{3000};
     access.sweep({}, kPatience);
     mounts.sweep({}, mounts.deadline(kPatience));

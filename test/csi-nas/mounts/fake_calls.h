@@ -59,6 +59,8 @@ class FakeCalls final : public NfsCalls {
   }
   Status mount(const std::string& server, const MountShareRequest& request, Patience patience) override {
     HOLDFAST_CHECK(begin("mount " + request.source, server, patience));
+    HOLDFAST_TRY(const bool there, is_at(request.target, request.source));
+    if (there) return {};
     if (!folders.contains(request.source)) return fail_errno(missing_errno, "mount " + request.source);
     mount::MountEntry entry;
     entry.minor = ++last_minor_;
@@ -94,6 +96,8 @@ class FakeCalls final : public NfsCalls {
     entry.target = request.target;
     entry.source = source_of_part(entry.source, request.part);
     if (request.read_only) entry.options = "ro";
+    HOLDFAST_TRY(const bool there, is_at(request.target, entry.source));
+    if (there) return {};
     mounts.push_back(entry);
     stale.erase(request.target);
     return {};
@@ -128,6 +132,12 @@ class FakeCalls final : public NfsCalls {
   }
 
  private:
+  /// Whether the source is mounted there. Errors: kAlreadyExists when something else is.
+  [[nodiscard]] Result<bool> is_at(const std::string& target, const std::string& source) const {
+    const mount::MountEntry* there = mount::mounted_at(mounts, target);
+    if (there == nullptr || there->source == source) return there != nullptr;
+    return fail(Code::kAlreadyExists, target + " has something else mounted: " + there->source);
+  }
   Status begin(const std::string& what, const std::string& server, Patience patience) {
     made.push_back(what);
     const bool once = what == late_once;

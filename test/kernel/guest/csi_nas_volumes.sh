@@ -22,4 +22,4 @@ in_node /usr/bin/python3 -B "$tree/test/kernel/nas/volumes_story.py"
 kept=0
 wait $contract || kept=$?
 [[ $kept -eq 0 ]] || cat /out/contract
-check "shares of the kernel's server keep to the contract of shares" test $kept -eq 0
+check "shares, calls and states of the kernel's server keep to their contracts" test $kept -eq 0
