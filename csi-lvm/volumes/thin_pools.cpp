@@ -93,7 +93,7 @@ Status ThinPools::make(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Pa
   HOLDFAST_TRY(const CapacityBook::Promise promise, book_.promise(room));
   const PoolSpare spare{
       .pool = pool.volume, .most_bytes = (share.all_bytes - share.data_bytes) / 2, .cluster = cluster_.get()};
-  const Status made =
+  Status made =
       make_in_turn(group, {.name = pool, .size_bytes = share.data_bytes, .tags = {}}, spare, patience);
   const Result<Inventory> after = look(lvm_, book_, patience);
   if (made) return after ? Status() : Status(tl::unexpected(csi::may_be_left(after.error())));

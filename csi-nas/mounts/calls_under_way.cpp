@@ -15,7 +15,7 @@ std::optional<CallsUnderWay::Call> CallsUnderWay::take(const std::string& server
                                                        const std::string& message) {
   const auto found = calls_.find(server);
   if (found == calls_.end() || found->second.message != message) return std::nullopt;
-  return std::optional(std::move(calls_.extract(found).mapped()));
+  return std::move(calls_.extract(found).mapped());
 }
 
 std::optional<std::string> CallsUnderWay::take_answer(const std::string& message) {
