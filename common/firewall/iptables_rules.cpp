@@ -30,8 +30,15 @@ std::string mark_text(const std::optional<MarkMatch>& mark) {
   return text.data();
 }
 
-std::string protocol_text(const Rule& rule) {
+std::string protocol_text(const Rule& rule, IpFamily family) {
+  if (rule.icmp_type) return family == IpFamily::kV4 ? "-p icmp " : "-p ipv6-icmp ";
   return rule.target == Target::kClampMss ? "-p tcp " : rule.udp_port ? "-p udp " : "";
+}
+
+std::string icmp_text(const std::optional<std::uint8_t>& type, IpFamily family) {
+  if (!type) return "";
+  const char* option = family == IpFamily::kV4 ? "-m icmp --icmp-type " : "-m icmp6 --icmpv6-type ";
+  return option + std::to_string(*type) + " ";
 }
 
 std::string udp_text(const std::optional<std::uint16_t>& port) {
@@ -106,9 +113,9 @@ std::string_view built_in_chain(Hook hook) {
 std::string rule_text(IpFamily family, const Chain& chain, const Rule& rule, bool with_random) {
   const std::string_view syn = rule.target == Target::kClampMss ? "-m tcp --tcp-flags SYN,RST SYN " : "";
   return address_text('s', rule.source) + address_text('d', rule.destination) + link_text('i', rule.in_link) +
-         link_text('o', rule.out_link) + protocol_text(rule) + udp_text(rule.udp_port) +
-         mark_text(rule.mark) + connection_text(rule.connection) + std::string(syn) + comment_of(chain) +
-         target_text(rule, family, with_random);
+         link_text('o', rule.out_link) + protocol_text(rule, family) + udp_text(rule.udp_port) +
+         icmp_text(rule.icmp_type, family) + mark_text(rule.mark) + connection_text(rule.connection) +
+         std::string(syn) + comment_of(chain) + target_text(rule, family, with_random);
 }
 
 std::string jump_text(const Chain& chain) { return comment_of(chain) + "-j " + chain.iptables_name; }

@@ -94,6 +94,7 @@ nft::Rule rule_of(const Rule& rule) {
   if (rule.source) out.statements.push_back(match_of(*rule.source, nft::Side::kSource));
   if (rule.destination) out.statements.push_back(match_of(*rule.destination, nft::Side::kDestination));
   if (rule.udp_port) out.statements.emplace_back(nft::MatchUdpPort{*rule.udp_port});
+  if (rule.icmp_type) out.statements.emplace_back(nft::MatchIcmpType{*rule.icmp_type});
   if (rule.connection) add_connection(*rule.connection, out);
   if (rule.target == Target::kClampMss) out.statements.emplace_back(nft::MatchTcpSyn{});
   if (rule.counted) out.statements.emplace_back(nft::Counter{});

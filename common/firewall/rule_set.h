@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -55,6 +56,16 @@ enum class Target : std::uint8_t {
   kTranslateSource,        ///< to the rule's `translation`. In kPostrouting alone
 };
 
+/// The types of ICMP by which routers and hosts tell a sender what became of its packet: destination
+/// unreachable
+/// ("fragmentation needed" is among these), source quench, time exceeded, parameter problem; of IPv6:
+/// destination unreachable, packet too big, time exceeded, parameter problem. Source: RFC 792, RFC 4443
+/// section 2.1.
+[[nodiscard]] constexpr std::array<std::uint8_t, 4> icmp_error_types(IpFamily family) {
+  return family == IpFamily::kV4 ? std::array<std::uint8_t, 4>{3, 4, 11, 12}
+                                 : std::array<std::uint8_t, 4>{1, 2, 3, 4};
+}
+
 /// What is unset matches everything.
 struct Rule {
   std::optional<MarkMatch> mark = std::nullopt;
@@ -64,6 +75,7 @@ struct Rule {
   std::optional<LinkMatch> in_link = std::nullopt;
   std::optional<LinkMatch> out_link = std::nullopt;      ///< not in kRaw and kInput
   std::optional<std::uint16_t> udp_port = std::nullopt;  ///< UDP alone, to this port
+  std::optional<std::uint8_t> icmp_type = std::nullopt;  ///< ICMP, or ICMPv6, of this type and any code
   std::optional<ConnectionMatch> connection = std::nullopt;
   std::optional<IpAddress> translation = std::nullopt;  ///< of kTranslateSource
   bool counted = false;                                 ///< its packets are counted; iptables counts always

@@ -103,6 +103,10 @@ struct MatchSet {
 struct MatchUdpPort {
   std::uint16_t port = 0;
 };
+/// "icmp type 3", in family ip; "icmpv6 type 3" in ip6.
+struct MatchIcmpType {
+  std::uint8_t type = 0;
+};
 struct Counter {};
 struct Masquerade {
   bool fully_random = false;
@@ -125,8 +129,8 @@ struct Verdict {
 };
 using Statement =
     std::variant<MatchAddress, MatchMaskedAddress, MatchEtherAddress, MatchLinkName, MatchMark, MatchSet,
-                 MatchUdpPort, MatchConnectionState, MatchReplyDirection, MatchTcpSyn, Counter, Masquerade,
-                 TranslateSource, NoTrack, ClampMss, RejectProhibited, Verdict>;
+                 MatchUdpPort, MatchIcmpType, MatchConnectionState, MatchReplyDirection, MatchTcpSyn, Counter,
+                 Masquerade, TranslateSource, NoTrack, ClampMss, RejectProhibited, Verdict>;
 
 /// A set of addresses, which rules look up in one step however many there are.
 struct AddressSet {

@@ -83,6 +83,14 @@ class Expressions {
     load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, offsetof(udphdr, uh_dport), port.size());
     compare(Comparison::kEqual, port);
   }
+  void operator()(const MatchIcmpType& match) {
+    load_meta(NFT_META_L4PROTO);
+    const std::uint8_t protocol =
+        family_ == Family::kIp6 ? std::uint8_t{IPPROTO_ICMPV6} : std::uint8_t{IPPROTO_ICMP};
+    compare(Comparison::kEqual, {&protocol, 1});
+    load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, offsetof(icmphdr, type), 1);
+    compare(Comparison::kEqual, {&match.type, 1});
+  }
   void operator()(const MatchConnectionState& match) {
     load_connection(NFT_CT_STATE);
     and_with(bytes_of(match.any_of));

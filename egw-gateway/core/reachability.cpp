@@ -188,6 +188,18 @@ class RulesWriter {
         cloud.to_pod);
   }
 
+  /// Pods' packets are not kept track of, so nothing else knows what an error is about.
+  void accept_errors(const AddressMatch& pods) {
+    for (const std::uint8_t type : firewall::icmp_error_types(out_.set.family)) {
+      add({.destination = pods,
+           .target = Target::kAccept,
+           .in_link = tunnels_,
+           .out_link = edge_,
+           .icmp_type = type},
+          Passage::kErrorToPod);
+    }
+  }
+
   void write_forward() {
     begin(Hook::kForward, "EGW-FORWARD", "egw-core forward", "forward");
     add({.target = Target::kAccept,
@@ -203,6 +215,7 @@ class RulesWriter {
     }
     for (const AddressMatch& pods : sides_.pods) {
       for (const CloudRange& cloud : sides_.cloud) accept_pods(pods, cloud);
+      accept_errors(pods);
     }
     for (const AddressMatch& node : sides_.nodes) {
       refuse_to_node(node);
@@ -234,8 +247,9 @@ class RulesWriter {
 
 std::string_view to_string(Passage passage) {
   constexpr std::array<std::string_view, kPassages> kNames{
-      "pod-to-vpc",        "vpc-to-pod",     "pod-to-cloud-pod", "cloud-pod-to-pod",   "node-to-vpc",
-      "node-to-cloud-pod", "answer-to-node", "refused-to-node",  "refused-to-gateway", "dropped"};
+      "pod-to-vpc",  "vpc-to-pod",        "pod-to-cloud-pod", "cloud-pod-to-pod", "error-to-pod",
+      "node-to-vpc", "node-to-cloud-pod", "answer-to-node",   "refused-to-node",  "refused-to-gateway",
+      "dropped"};
   return kNames.at(static_cast<std::size_t>(passage));
 }
 

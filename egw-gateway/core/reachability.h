@@ -38,6 +38,7 @@ enum class Passage : std::uint8_t {
   kVpcToPod,
   kPodToCloudPod,
   kCloudPodToPod,
+  kErrorToPod,  ///< ICMP of a router beyond the tunnel, about a pod's packet
   kNodeToVpc,
   kNodeToCloudPod,
   kAnswerToNode,      ///< of a connection that a node began
@@ -72,6 +73,8 @@ struct ReachabilityRules {
 ///                  from own                               drop
 ///                  edge to tunnel, from pods to cloud     accept
 ///                  tunnel to edge, from cloud to pods     accept
+///                  tunnel to edge, ICMP errors to pods    accept   routers may have addresses of no range;
+///                                                                  the pod knows whether it sent the packet
 ///                  edge to tunnel, from nodes to cloud    accept where there is a translation
 ///                  tunnel to nodes                        refuse
 ///                  all                                    drop

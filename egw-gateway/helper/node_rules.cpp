@@ -47,6 +47,12 @@ std::vector<firewall::Rule> raw_rules(IpFamily family, const NodeRules& rules) {
       if (is_ours(range) && is_ours(pods)) add_between(out, in(pods), in(range));
     }
   }
+  for (const Cidr& pods : rules.pod_cidrs) {
+    if (!is_ours(pods)) continue;
+    for (const std::uint8_t type : firewall::icmp_error_types(family)) {
+      out.push_back({.destination = in(pods), .target = Target::kUntrack, .icmp_type = type});
+    }
+  }
   return out;
 }
 

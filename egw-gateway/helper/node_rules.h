@@ -33,6 +33,7 @@ struct NodeRules {
 ///            pods -> transit, transit -> pods: no connection is kept. Answers may come back by the other
 ///            gateway, and a connection of which one direction is missing is one that kube-proxy drops as
 ///            invalid
+///            ICMP errors -> pods: the same, whoever sends them: they are about packets of which nothing is kept
 ///     input  new connections from the ranges are dropped: the cloud reaches pods, not nodes
 ///     leaving  what is for a range and leaves by another link than the overlay's or the bridge is dropped.
 ///            The routes see to it that nothing does; this is for the time in which somebody took them, or

@@ -87,6 +87,9 @@ class AccessPoint(edge_site.Machine):
                 *self.site.gateway_source, f"--state-dir={self.disk}/egw", "--routes=kernel",
                 f"--router-bfd={ROUTER}", f"--router-bfd={ROUTER6}", "--healthz=127.0.0.1:8080", stdout=log, stderr=log)
 
+    def tunnel_addresses(self):
+        return [f"198.19.15.{self.number}", f"fd00:198::f:{self.number}"]
+
     def returns_by(self):
         """The gateway that it sends to; empty: none."""
         way = self.run("ip", "route", "show", "match", self.site.pods_at, "proto", "158")
@@ -240,7 +243,7 @@ class World:
             "accessPoints": [
                 {"name": point.point, "address": point.address, "port": 51820, "publicKey": point.public_key,
                  "priority": 300 - 100 * point.number, "link": "dedicated",
-                 "tunnelAddresses": [f"198.19.15.{point.number}", f"fd00:198::f:{point.number}"]} for point in self.points.values()],
+                 "tunnelAddresses": point.tunnel_addresses()} for point in self.points.values()],
             "gateways": [
                 {"name": node.gateway, "node": node.name, "podAddresses": node.core_addresses,
                  "publicKeys": [node.public_key], "priority": 300 - 100 * node.number, "tunnel": node.number - 1,

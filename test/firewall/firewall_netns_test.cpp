@@ -53,6 +53,13 @@ RuleSet every_kind(IpFamily family) {
                     .connection = ConnectionMatch::kReply,
                     .counted = true},
                    {.destination = own, .target = Target::kRefuse, .in_link = tunnels, .counted = true},
+                   {.destination = pods,
+                    .target = Target::kAccept,
+                    .in_link = tunnels,
+                    .out_link = edge,
+                    .icmp_type = icmp_error_types(family)[0],
+                    .counted = true},
+                   {.target = Target::kAccept, .icmp_type = icmp_error_types(family)[2]},
                    {.target = Target::kDrop, .counted = true}};
   Chain nat{Hook::kPostrouting, true, {}, "TRY-NAT", "try nat", "nat", ""};
   nat.rules = {{.source = own,
@@ -108,7 +115,7 @@ TEST_CASE_METHOD(Host, "Every kind of rule is put, read back, changed and remove
       CHECK_FALSE(firewall->is_whole(less).value());
       REQUIRE(firewall->put(less).has_value());
       CHECK(firewall->is_whole(less).value());
-      CHECK(firewall->read_counts(less).value()[3].size() == 2);
+      CHECK(firewall->read_counts(less).value()[3].size() == 4);
       CHECK(firewall->read_counts(set).error().code == Code::kAborted);
 
       REQUIRE(firewall->clean(set).has_value());

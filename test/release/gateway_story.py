@@ -163,6 +163,23 @@ def lose_both(world):
     world.wait_until(lambda: reaches_both_ways(world), "pod and VPC do not reach each other")
 
 
+def hear_errors(world):
+    """Of the access point, whose own address is in no range, and beside kube-proxy's rule that drops what is invalid."""
+    point = world.points["one"]
+    calls = [("Time to live exceeded", ("-t", "4", gateway_site.HOST)), ("Time exceeded", ("-t", "4", gateway_site.HOST6)),
+             ("Frag needed", ("-M", "do", "-s", "1300", gateway_site.HOST)),
+             ("Packet too big", ("-M", "do", "-s", "1300", gateway_site.HOST6))]
+    point.run("ip", "link", "set", "eth1", "mtu", "1280")
+    try:
+        for words, ping in calls:
+            said = world.nodes[2].spawn("ip", "netns", "exec", gateway_site.POD, "ping", "-n", "-c", "1", "-W", "20", *ping,
+                                        stdout=subprocess.PIPE, text=True).communicate(timeout=60)[0]
+            if f"From {point.tunnel_addresses()[':' in ping[-1]]}" not in said or words not in said:
+                raise RuntimeError(f"ping {' '.join(ping)}: {said}")
+    finally:
+        point.run("ip", "link", "set", "eth1", "mtu", "1500")
+
+
 def switch_as_planned(world):
     """Errors: something is lost in each of several tries, or comes twice in one."""
     lost = []
@@ -217,6 +234,7 @@ def boot_offline(world):
 def tell_recovery(world):
     yield "all agree on gateway a and access point one, and pod and VPC reach each other", lambda: begin(world)
     yield "exactly who may reaches whom, as whom he is to be seen, in IPv4 and IPv6", gateway_matrix.Matrix(world).rows
+    yield "pods hear what an access point says of their packets, in IPv4 and IPv6", lambda: hear_errors(world)
     yield "a planned switch and the way back lose nothing, in IPv4 and IPv6", lambda: switch_as_planned(world)
     yield "with both gateways forwarding at once nothing is lost, and nothing comes twice", lambda: forward_by_both(world)
     yield "an uplink that is down every other second costs one switch", lambda: flap(world)
@@ -226,7 +244,7 @@ def tell_recovery(world):
 
 
 # How many checks, and who tells them: (sentence, check), of which each is made before the next is asked for.
-STORIES = {"faults": (8, tell_faults), "recovery": (8, tell_recovery)}
+STORIES = {"faults": (8, tell_faults), "recovery": (9, tell_recovery)}
 
 
 def tell(story, folder):

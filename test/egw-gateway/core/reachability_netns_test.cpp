@@ -1,5 +1,7 @@
 // Who reaches whom through a gateway, in network namespaces, by both back ends and both families.
 
+#include <unistd.h>
+
 #include <memory>
 
 #include "common/firewall/iptables_firewall.h"
@@ -224,6 +226,62 @@ TEST_CASE("What both sides of a connection may send fits the tunnel", "[egw-core
       REQUIRE(core.clean().has_value());
       CHECK(test::told_mss(world.edge, address("10.244.1.20"), world.cloud, address("172.16.0.5")).server ==
             1460);
+    }
+  }
+}
+
+/// A part of the VPC behind a link of 1280 bytes, which a router with addresses of no range leads to.
+class NarrowPart {
+ public:
+  explicit NarrowPart(const GatewayWorld& world) {
+    const std::string netns = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(far_.netns());
+    static_cast<void>(
+        world.cloud.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 && "
+                        "ip link add narrow mtu 1280 type veth peer eth0 mtu 1280 netns " +
+                        netns +
+                        " && ip link set narrow up && ip addr add 172.17.0.1/24 dev narrow && "
+                        "ip addr add fd00:172:9::1/64 dev narrow nodad"));
+    static_cast<void>(far_.run(
+        "ip link set eth0 up && ip addr add 172.17.0.5/24 dev eth0 && ip addr add fd00:172:9::5/64 dev eth0 "
+        "nodad && ip route add default via 172.17.0.1 && ip route add default via fd00:172:9::1"));
+    // what the router says is sent by its tunnel, with the address that it has there
+    static_cast<void>(world.edge.run("ip route add 10.99.0.0/16 via 192.168.77.101"));
+  }
+
+ private:
+  Place far_;
+};
+
+TEST_CASE("Pods are told by routers beyond the tunnel that a packet is too big, or was too long on its way",
+          "[egw-core]") {
+  struct Ping {
+    const char* words;
+    const char* answer;
+  };
+  const Ping pings[] = {
+      {"-s 100 -I 10.244.1.20 172.17.0.5", " 0% packet loss"},
+      {"-M do -s 1300 -I 10.244.1.20 172.17.0.5", "From 10.99.1.2 icmp_seq=1 Frag needed"},
+      {"-t 2 -I 10.244.2.20 172.17.0.5", "From 10.99.1.2 icmp_seq=1 Time to live exceeded"},
+      {"-I 10.244.1.20 172.17.77.5", "From 10.99.1.2 icmp_seq=1 Destination"},
+      {"-s 100 -I fd00:244:0:1::20 fd00:172:9::5", " 0% packet loss"},
+      {"-M do -s 1300 -I fd00:244:0:1::20 fd00:172:9::5",
+       "From fd00:99:1::2 icmp_seq=1 Packet too big: mtu=1280"},
+      {"-t 2 -I fd00:244:0:2::20 fd00:172:9::5", "From fd00:99:1::2 icmp_seq=1 Time exceeded"},
+  };
+  for (const bool iptables : {true, false}) {
+    DYNAMIC_SECTION((iptables ? "iptables" : "nftables")) {
+      const GatewayWorld world;
+      const NarrowPart narrow(world);
+      static_cast<void>(world.cloud.run("ip route add unreachable 172.17.77.0/24"));
+      Core core(world.a, iptables);
+      REQUIRE(core.look().done.has_value());
+      for (const Ping& ping : pings) {
+        const std::string said =
+            world.edge.run(std::string("ping -n -c 1 -W 20 ") + ping.words + " 2>&1 || true");
+        CHECK_THAT(said, Catch::Contains(ping.answer));
+      }
+      CHECK(core.packets(Passage::kErrorToPod) == 5);
+      CHECK(core.packets(Passage::kDropped) == 0);
     }
   }
 }

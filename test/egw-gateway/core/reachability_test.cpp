@@ -26,6 +26,7 @@ struct Packet {
   IpAddress destination;
   std::optional<ConnectionMatch> connection = std::nullopt;
   std::optional<std::uint16_t> udp_port = std::nullopt;
+  std::optional<std::uint8_t> icmp_type = std::nullopt;
 };
 
 bool matches(const std::optional<LinkMatch>& match, const std::string& link) {
@@ -54,7 +55,8 @@ std::pair<Target, std::size_t> walk(const firewall::Chain& chain, const Packet& 
     if (!matches(rule.in_link, packet.in) || !matches(rule.out_link, packet.out) ||
         !matches(rule.source, packet.source) || !matches(rule.destination, packet.destination) ||
         (rule.connection && rule.connection != packet.connection) ||
-        (rule.udp_port && rule.udp_port != packet.udp_port)) {
+        (rule.udp_port && rule.udp_port != packet.udp_port) ||
+        (rule.icmp_type && rule.icmp_type != packet.icmp_type)) {
       continue;
     }
     if (rule.target == Target::kUntrack) {
@@ -174,6 +176,45 @@ TEST_CASE("Every cell of the matrix has its passage", "[egw-core]") {
       CHECK(fate.untracked == of_pods);
       const bool of_node = cell.passage == Passage::kNodeToVpc || cell.passage == Passage::kNodeToCloudPod;
       if (fate.target == Target::kAccept) CHECK(fate.translated == of_node);
+    }
+  }
+}
+
+TEST_CASE("Pods hear what routers of any address beyond the tunnels say of their packets, and no more",
+          "[egw-core]") {
+  struct Said {
+    const char* name;
+    const char* in;
+    const char* from;
+    const char* to;
+    std::uint8_t type;
+    Passage passage;
+  };
+  const Said said[] = {
+      {"destination unreachable", "wg0", "100.64.0.9", "10.244.1.9", 3, Passage::kErrorToPod},
+      {"source quench", "wg0", "100.64.0.9", "10.244.1.9", 4, Passage::kErrorToPod},
+      {"time exceeded", "wg1", "198.19.15.1", "10.244.1.9", 11, Passage::kErrorToPod},
+      {"parameter problem", "wg0", "100.64.0.9", "10.244.1.9", 12, Passage::kErrorToPod},
+      {"IPv6 destination unreachable", "wg0", "fd00:99::9", "fd00:244:0:1::9", 1, Passage::kErrorToPod},
+      {"IPv6 packet too big", "wg0", "fd00:99::9", "fd00:244:0:1::9", 2, Passage::kErrorToPod},
+      {"IPv6 time exceeded", "wg0", "fd00:99::9", "fd00:244:0:1::9", 3, Passage::kErrorToPod},
+      {"IPv6 parameter problem", "wg0", "fd00:99::9", "fd00:244:0:1::9", 4, Passage::kErrorToPod},
+      {"of the VPC's router", "wg0", "172.16.0.1", "10.244.1.9", 3, Passage::kVpcToPod},
+      {"redirect", "wg0", "100.64.0.9", "10.244.1.9", 5, Passage::kDropped},
+      {"echo", "wg0", "100.64.0.9", "10.244.1.9", 8, Passage::kDropped},
+      {"IPv6 echo", "wg0", "fd00:99::9", "fd00:244:0:1::9", 128, Passage::kDropped},
+      {"IPv6 router advertisement", "wg0", "fd00:99::9", "fd00:244:0:1::9", 134, Passage::kDropped},
+      {"to a node's bridge", "wg0", "100.64.0.9", "10.244.1.1", 3, Passage::kRefusedToNode},
+      {"to elsewhere", "wg0", "100.64.0.9", "192.168.77.9", 3, Passage::kDropped},
+      {"from the edge", "eth0", "100.64.0.9", "10.244.1.9", 3, Passage::kDropped},
+  };
+  for (const Said& one : said) {
+    DYNAMIC_SECTION(one.name) {
+      const IpAddress from = address(one.from);
+      Packet packet{one.in, "eth0", from, address(one.to)};
+      packet.icmp_type = one.type;
+      const Fate fate = fate_of(reachability_rules(pool(), from.family()), packet);
+      CHECK(to_string(fate.passage) == to_string(one.passage));
     }
   }
 }

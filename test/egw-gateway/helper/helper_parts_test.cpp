@@ -111,14 +111,16 @@ TEST_CASE("Others' pods and the VPC are not tracked where a gateway runs, nor is
   for (const firewall::Rule& rule : raw.rules) {
     shown.push_back((rule.source ? rule.source->range.to_string() : "any") + " -> " +
                     (rule.destination ? rule.destination->range.to_string() : "any") +
+                    (rule.icmp_type ? " ICMP " + std::to_string(*rule.icmp_type) : "") +
                     (rule.target == firewall::Target::kUntrack ? ": untracked" : ": as ever"));
   }
-  CHECK(shown == std::vector<std::string>{"10.244.1.1/32 -> any: as ever", "any -> 10.244.1.1/32: as ever",
-                                          "10.244.1.7/32 -> 10.244.0.0/16: untracked",
-                                          "10.244.0.0/16 -> 10.244.1.7/32: untracked",
-                                          "10.244.1.0/24 -> any: as ever", "any -> 10.244.1.0/24: as ever",
-                                          "10.244.0.0/16 -> 172.16.0.0/12: untracked",
-                                          "172.16.0.0/12 -> 10.244.0.0/16: untracked"});
+  CHECK(shown == std::vector<std::string>{
+                     "10.244.1.1/32 -> any: as ever", "any -> 10.244.1.1/32: as ever",
+                     "10.244.1.7/32 -> 10.244.0.0/16: untracked", "10.244.0.0/16 -> 10.244.1.7/32: untracked",
+                     "10.244.1.0/24 -> any: as ever", "any -> 10.244.1.0/24: as ever",
+                     "10.244.0.0/16 -> 172.16.0.0/12: untracked", "172.16.0.0/12 -> 10.244.0.0/16: untracked",
+                     "any -> 10.244.0.0/16 ICMP 3: untracked", "any -> 10.244.0.0/16 ICMP 4: untracked",
+                     "any -> 10.244.0.0/16 ICMP 11: untracked", "any -> 10.244.0.0/16 ICMP 12: untracked"});
   rules.gateway.clear();
   CHECK_FALSE(node_rule_set(IpFamily::kV4, rules).chains[0].wanted);
 }
