@@ -7,6 +7,7 @@
 #include "common/base/host_addresses.h"
 #include "egw-gateway/helper/concerns.h"
 #include "egw-gateway/helper/kernel_routes.h"
+#include "egw-gateway/helper/removal.h"
 #include "egw-gateway/helper/server_addresses.h"
 
 namespace holdfast::gateway {
@@ -23,6 +24,8 @@ constexpr auto kServersMissed = 5s;
 // Time alone may change the choice.
 constexpr auto kUndecided = 250ms;
 constexpr auto kRetry = 500ms;
+// What ends the pod of a node that was taken out of the pool is faster than who tells of it.
+constexpr auto kLastWord = 3s;
 
 /// Of two objects whether all that counts here is the same.
 bool is_same(EdgeGateway a, EdgeGateway b) {
@@ -31,6 +34,10 @@ bool is_same(EdgeGateway a, EdgeGateway b) {
     one->generation = 0;
   }
   return a == b;
+}
+
+bool lists(const EdgeGateway& gateway, const std::string& node) {
+  return std::ranges::find(gateway.nodes, node, &PoolMember::name) != gateway.nodes.end();
 }
 
 std::string shown(const std::string& gateway) { return gateway.empty() ? "none" : gateway; }
@@ -73,6 +80,7 @@ void Agent::take(std::optional<HelperState> state) {
   stored_ = std::move(state);
   if (!stored_) return;
   known_ = stored_->gateway;
+  listed_ = lists(*known_, options_.node_name);
   servers_ = stored_->servers;
 }
 
@@ -171,7 +179,14 @@ void Agent::look_again() {
   if (source_ != nullptr) source_->look_again();
 }
 
+bool Agent::is_left_out(const EdgeGateway& gateway) const {
+  // an object without any node says nothing
+  return listed_ && !gateway.nodes.empty() && !lists(gateway, options_.node_name);
+}
+
 void Agent::told(EdgeGateway gateway) {
+  if (is_left_out(gateway)) return leave("this node is none of the pool's any more");
+  listed_ = listed_ || lists(gateway, options_.node_name);
   removal_.end();
   removed_ = false;
   if (!known_ || !is_same(*known_, gateway)) {
@@ -184,21 +199,44 @@ void Agent::told(EdgeGateway gateway) {
   if (!is_stored()) save();
 }
 
-void Agent::gone() {
+void Agent::gone() { leave("the pool's EdgeGateway is gone"); }
+
+void Agent::leave(const std::string& why) {
   if (removed_ || removal_.pending()) return;
-  tools_.log.warning("the pool's EdgeGateway is gone", {{"removal_in_s", options_.removal_delay.count()}});
-  removal_ = tools_.loop.after(options_.removal_delay, [this] { remove(); });
+  const std::chrono::seconds delay = ending_ ? 0s : options_.removal_delay;
+  tools_.log.warning(why, {{"removal_in_s", delay.count()}});
+  removal_ = tools_.loop.after(delay, [this] { remove(); });
 }
 
 void Agent::remove() {
-  tools_.log.info("the pool is not enhanced: routes and rules are taken away");
+  tools_.log.info("routes, rules and store are taken away");
+  removal_.end();
   removed_ = true;
+  removing_ = true;
   known_.reset();
+  stored_.reset();
   choice_ = {};
   history_ = {};
   round();
-  tools_.worker.run([&store = tools_.store] { static_cast<void>(store.forget()); }, [] {});
-  stored_.reset();
+  const auto done = std::make_shared<Status>();  // shared as in save()
+  tools_.worker.run([tools = RemovalTools{tools_.files, tools_.store, tools_.firewall}, options = options_,
+                     done] { *done = remove_all(tools, options); },
+                    [this, done] { removal_tried(*done); });
+}
+
+void Agent::removal_tried(const Status& done) {
+  removing_ = !done;
+  if (!done) tools_.log.error("something of ours is left", {{"error", done.error().message}});
+  if (ending_) return tools_.loop.stop();
+  if (!done && removed_) removal_ = tools_.loop.after(options_.resync, [this] { remove(); });
+}
+
+void Agent::end() {
+  const bool at_once = std::exchange(ending_, true);
+  if (removal_.pending()) return remove();
+  if (at_once || removing_) return tools_.loop.stop();
+  if (!heard_ || options_.source.kind != SourceKind::kCrd) return tools_.loop.stop();
+  end_ = tools_.loop.after(kLastWord, [this] { tools_.loop.stop(); });
 }
 
 void Agent::exempt_servers(std::vector<std::string> hosts) {
@@ -226,7 +264,10 @@ void Agent::servers_found(const std::vector<Result<std::vector<IpAddress>>>& fou
   if (known_ && !is_stored()) save();
 }
 
-void Agent::health(const std::string& trouble) { tools_.health.set(kSourceHeard, trouble); }
+void Agent::health(const std::string& trouble) {
+  heard_ = trouble.empty();
+  tools_.health.set(kSourceHeard, trouble);
+}
 
 void Agent::gateway_told(const std::string& name, bool up, const std::string& why) {
   tools_.log.info(up ? "gateway is up" : "gateway is down", {{"gateway", name}, {"why", why}});

@@ -55,7 +55,8 @@ struct HelperMetrics {
 /// kFirstWord.
 ///
 /// What is not known is left as it is: without a stored or told object no route of ours is touched. Clean
-/// removal needs the source's authority, and waits --removal-delay.
+/// removal needs the source's authority, and waits --removal-delay: the object is gone, or it listed this
+/// node among the pool's and does not any more. A node that it has never listed is new, and served.
 ///
 /// Lives on the event loop; what may block runs on the worker.
 class Agent final : public GatewayConsumer {
@@ -95,6 +96,12 @@ class Agent final : public GatewayConsumer {
   void keys(const std::string& trouble);
   /// A look at everything, and at the source.
   void look_again();
+  /// This program is to end: the loop is stopped. Who ends it may have taken the node out of its pool, which
+  /// is told by another way and may come later: where an API server is heard it has kLastWord for that. What
+  /// was to be taken away in a while is taken away before the end. A second call stops at once.
+  void end();
+  /// Nothing of ours is on the node.
+  [[nodiscard]] bool removed() const { return removed_ && !removing_; }
 
   void told(EdgeGateway gateway) override;
   void gone() override;
@@ -130,7 +137,11 @@ class Agent final : public GatewayConsumer {
   [[nodiscard]] bool is_stored() const;
   void save();
   void saved(const Status& done);
+  void leave(const std::string& why);
   void remove();
+  void removal_tried(const Status& done);
+  /// Whether an object says that this node, which it listed before, is none of the pool's.
+  [[nodiscard]] bool is_left_out(const EdgeGateway& gateway) const;
 
   [[nodiscard]] RoutedRanges ranges(const NodeFacts& facts) const;
   [[nodiscard]] NextHops local_ways(const NodeFacts& facts) const;
@@ -142,8 +153,12 @@ class Agent final : public GatewayConsumer {
   GatewaySource* source_ = nullptr;
 
   std::optional<EdgeGateway> known_;
+  bool listed_ = false;   // an object, told or stored, has this node among the pool's
   bool removed_ = false;  // known to be gone: nothing of ours is to stay
-  bool closed_ = false;   // the first routes were put
+  bool removing_ = false;
+  bool heard_ = false;  // the source is
+  bool ending_ = false;
+  bool closed_ = false;  // the first routes were put
   std::string keys_trouble_;
   std::vector<IpAddress> servers_;
   std::vector<std::string> server_hosts_;
@@ -167,6 +182,7 @@ class Agent final : public GatewayConsumer {
   EventLoop::Timer round_timer_;
   EventLoop::Timer rules_timer_;
   EventLoop::Timer removal_;
+  EventLoop::Timer end_;
   EventLoop::Timer servers_timer_;
 };
 

@@ -20,6 +20,7 @@
 #include "egw-gateway/helper/bfd_liveness.h"
 #include "egw-gateway/helper/concerns.h"
 #include "egw-gateway/helper/key_reader.h"
+#include "egw-gateway/helper/removal.h"
 #include "egw-gateway/source/open_source.h"
 
 namespace holdfast::gateway {
@@ -34,8 +35,7 @@ Result<Fd> claim_sole_run(Files& files, const std::filesystem::path& state_dir) 
   static_cast<void>(files.make_folders(state_dir, 0700));
   Result<Fd> lock = files.lock(path, std::chrono::milliseconds(0));
   if (!lock && lock.error().code == Code::kUnavailable) {
-    return fail(Code::kFailedPrecondition, "another egw-helper holds " + path.native() +
-                                               "; stop it, or give this one a --state-dir of its own");
+    return fail(Code::kFailedPrecondition, "another egw-helper holds " + path.native() + "; stop it first");
   }
   return lock ? std::move(lock) : Result<Fd>(Fd());
 }
@@ -73,10 +73,11 @@ Status run_helper(const HelperOptions& options, Logger& log) {
   HelperStore store(files, options.state_dir, {options.pool, options.node_name, machine_id(files)});
   BfdLiveness liveness(*loop, keys.value_or(std::nullopt));
   firewall::RuleKeeper firewall(options.firewall, executor);
+  if (options.remove) return remove_all({files, store, firewall}, options);
   Agent* running = nullptr;
   HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
-    if (number != SIGHUP) return loop->stop();
-    if (running != nullptr) running->look_again();
+    if (running == nullptr) return number == SIGHUP ? void() : loop->stop();
+    number == SIGHUP ? running->look_again() : running->end();
   }));
   Worker worker(*loop);  // after the signals: its thread takes none
   Worker resolver(*loop);
@@ -115,7 +116,8 @@ Status run_helper(const HelperOptions& options, Logger& log) {
   manager.ready();
   HOLDFAST_CHECK(loop->run());
   manager.stopping();
-  log.info("egw-helper ends; routes and rules stay as they are");
+  log.info(agent.removed() ? "egw-helper ends, and has left nothing"
+                           : "egw-helper ends; routes and rules stay as they are");
   return {};
 }
 

@@ -56,6 +56,9 @@ void add_flags(Flags& flags, HelperOptions& out) {
               Flags::to_path(out.no_masq_dir));
   flags.boolean("once", "make the ranges unreachable by what is stored, and end: for the host's boot",
                 out.once);
+  flags.boolean("remove",
+                "take away all that it has put on the node, with its store, and end: for a node of no pool",
+                out.remove);
   flags.heading("Other");
   flags.value("healthz", "ADDRESS:PORT",
               "where /healthz, /readyz and /metrics are served; port 0: nowhere [:0]",
@@ -80,9 +83,11 @@ Result<HelperOptions> parse_helper_options(std::span<const std::string> argument
   if (out.help || out.version) return out;
   HOLDFAST_CHECK(flags.parse_environment("EGW_HELPER_", environment));
   if (out.node_name.empty()) out.node_name = environment("NODE_NAME").value_or("");
-  if (!out.once && out.pool.empty())
-    return fail(Code::kInvalidArgument, "--pool tells no pool; it is needed");
-  if (!out.once && out.node_name.empty()) {
+  if (out.once && out.remove)
+    return fail(Code::kInvalidArgument, "--once and --remove exclude each other; tell one");
+  const bool follows = !out.once && !out.remove;
+  if (follows && out.pool.empty()) return fail(Code::kInvalidArgument, "--pool tells no pool; it is needed");
+  if (follows && out.node_name.empty()) {
     return fail(Code::kInvalidArgument, "--node-name tells no name, nor does NODE_NAME; one is needed");
   }
   const Result<IpAddress> server = IpAddress::parse(environment("KUBERNETES_SERVICE_HOST").value_or(""));

@@ -19,7 +19,7 @@ namespace holdfast::gateway {
 
 /// What egw-helper is told at its start. The defaults are those of the flags.
 struct HelperOptions {
-  std::string pool;       ///< must be told, but for `once`
+  std::string pool;       ///< must be told, but for `once` and `remove`
   std::string node_name;  ///< the same: NODE_NAME in the environment
   SourceOptions source;
   std::filesystem::path state_dir = "/var/lib/egw";
@@ -32,7 +32,8 @@ struct HelperOptions {
   std::chrono::seconds removal_delay{60};  ///< from the pool's object being gone to the end of its routes
   http::ListenAddress healthz;             ///< port 0: not served
   LogLevel log_level = LogLevel::kInfo;
-  bool once = false;  ///< put by the store what keeps packets from leaving in clear, and end
+  bool once = false;    ///< put by the store what keeps packets from leaving in clear, and end
+  bool remove = false;  ///< take away what earlier runs have left on the node, and end
   bool help = false;
   bool version = false;
 };

@@ -482,23 +482,104 @@ TEST_CASE_METHOD(GatewayScene, "A gateway's node sends nothing of others by a ne
   CHECK_THAT(node(1).run("ip route get 172.16.5.9"), Catch::Contains("dev site"));
 }
 
-TEST_CASE_METHOD(GatewayScene, "A pool that is no longer enhanced leaves nothing of ours", "[gateway]") {
-  const auto picture = [&] {
-    return node(3).run("ip route show table all | grep -c 'proto 157' || true") +
-           node(3).run("ip -6 route show table all | grep -c 'proto 157' || true") +
-           node(3).run("ip rule | grep -c 2015 || true") +
-           node(3).run("nft list ruleset 2>/dev/null | grep -c egw || true");
-  };
+/// How many routes of each family, policy rules and lines of packet filters of ours node 3 has.
+std::string picture(GatewayScene& scene) {
+  return scene.node(3).run("ip route show table all | grep -c 'proto 157' || true") +
+         scene.node(3).run("ip -6 route show table all | grep -c 'proto 157' || true") +
+         scene.node(3).run("ip rule | grep -c 2015 || true") +
+         scene.node(3).run("nft list ruleset 2>/dev/null | grep -c egw || true") +
+         scene.node(3).run("(iptables -w -S; iptables -w -t mangle -S) 2>/dev/null | grep -c EGW- || true");
+}
+constexpr const char* kNothing = "0\n0\n0\n0\n0\n";
+
+/// Whether node 3 has neither store nor word to flanneld.
+bool has_forgotten(GatewayScene& scene) {
+  return !std::filesystem::exists(scene.node(3).path("egw/helper.json")) &&
+         !std::filesystem::exists(scene.node(3).path("egw/closed-ranges")) &&
+         !std::filesystem::exists(scene.node(3).path("run/no-masq.d/egw-helper"));
+}
+
+/// The pool's nodes as egw-controller lists them: those of these numbers.
+std::string listing(const std::vector<int>& numbers) {
+  std::string out = "  nodes:\n";
+  for (const int number : numbers) {
+    const std::string n = std::to_string(number);
+    out +=
+        "    - {name: node" + n + ", podCIDRs: [10.244." + n + ".0/24], addresses: [192.168.77." + n + "]}\n";
+  }
+  return out;
+}
+
+TEST_CASE_METHOD(GatewayScene,
+                 "What egw-helper leaves on a node is taken away by hand, and only when it does not run",
+                 "[gateway]") {
+  for (const char* firewall : {"--firewall=nftables", "--firewall=iptables"}) {
+    DYNAMIC_SECTION(firewall) {
+      helper_flags = {firewall};
+      start_all();
+      const auto remove = [&] {
+        test::Program program;
+        program.start(node(3).netns(),
+                      {EGW_HELPER_PROGRAM, "--remove", "--state-dir=" + node(3).path("egw").native(),
+                       "--no-masq-dir=" + node(3).path("run/no-masq.d").native()},
+                      node(3).path("remove.log"));
+        return program.wait();
+      };
+      CHECK(remove() == 1);
+      CHECK_FALSE(has_forgotten(*this));
+      CHECK(helper(3).stop(SIGTERM) == 0);
+      CHECK(picture(*this) != kNothing);
+      CHECK(remove() == 0);
+      CHECK(picture(*this) == kNothing);
+      CHECK(has_forgotten(*this));
+      CHECK(remove() == 0);
+    }
+  }
+}
+
+TEST_CASE_METHOD(GatewayScene, "A node that its pool has let go keeps nothing, a node that is new is served",
+                 "[gateway]") {
+  publish(listing({1, 2}));
+  start_all();  // and node 3 with them, which nobody has listed
+  publish(listing({1, 2, 3}));
+  until([&] { return helper_log(3).find("pool told") != helper_log(3).rfind("pool told"); }, kPatience);
+  publish();  // lists nobody, which says nothing
+  std::this_thread::sleep_for(100ms);
+  CHECK(routes_to(3, 'a'));
+  publish(listing({1, 2}));
+  until([&] { return picture(*this) == kNothing && has_forgotten(*this); }, kPatience);
+  CHECK(routes_to(2, 'a'));
+  // what is told again is no reason to come back
+  publish(listing({1, 2}) + "  exemptCIDRs: [172.16.200.0/24]\n");
+  std::this_thread::sleep_for(100ms);
+  CHECK(picture(*this) == kNothing);
+  publish(listing({1, 2, 3}));
+  until([&] { return routes_to(3, 'a'); }, kPatience);
+}
+
+TEST_CASE_METHOD(GatewayScene,
+                 "A helper that is ended while its node leaves the pool does not wait to take all away",
+                 "[gateway]") {
+  publish(listing({1, 2, 3}));
+  helper_flags = {"--removal-delay=3600"};
   start_all();
-  CHECK(picture() != "0\n0\n0\n0\n");
+  publish(listing({1, 2}));
+  until([&] { return helper_log(3).find("none of the pool's") != std::string::npos; }, kPatience);
+  CHECK(routes_to(3, 'a'));  // it may be told otherwise in time
+  CHECK(helper(3).stop(SIGTERM) == 0);
+  CHECK(picture(*this) == kNothing);
+  CHECK(has_forgotten(*this));
+}
+
+TEST_CASE_METHOD(GatewayScene, "A pool that is no longer enhanced leaves nothing of ours", "[gateway]") {
+  start_all();
+  CHECK(picture(*this) != kNothing);
   std::filesystem::rename(home / "gateways", home / "away");  // says nothing
   std::this_thread::sleep_for(100ms);
   CHECK(routes_to(3, 'a'));
   std::filesystem::rename(home / "away", home / "gateways");
   unpublish();
-  until([&] { return picture() == "0\n0\n0\n0\n"; }, kPatience);
-  CHECK_FALSE(std::filesystem::exists(node(3).path("run/no-masq.d/egw-helper")));
-  until([&] { return !std::filesystem::exists(node(3).path("egw/helper.json")); }, kPatience);
+  until([&] { return picture(*this) == kNothing && has_forgotten(*this); }, kPatience);
 }
 
 }  // namespace
