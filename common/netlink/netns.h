@@ -10,7 +10,9 @@ namespace holdfast::nl {
 
 /// Opens a network namespace (O_RDONLY | O_CLOEXEC, never blocking) and makes sure that it is one: a file of
 /// nsfs whose type is CLONE_NEWNET. Errors: errno of open(2), kNotFound when nothing is there;
-/// kInvalidArgument "'<path>' is not a network namespace". Source: namespaces(7), ioctl_ns(2).
+/// kInvalidArgument "'<path>' is not a network namespace". Where the kernel cannot be asked (ioctl(2) that an
+/// emulator does not hand on) it is joined and left again: then also errno of setns(2). Source:
+/// namespaces(7), ioctl_ns(2).
 Result<Fd> open_netns(const std::string& path);
 
 /// A new network namespace with nothing but lo, which is down. It ends with the last that refers to it. Needs

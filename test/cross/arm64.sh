@@ -1,7 +1,7 @@
 #!/bin/bash
 # The programs for arm64 on a machine that is none: qemu's user mode runs them, in the Debian where they were built. Links,
 # addresses, routes and namespaces are this kernel's. What qemu does not hand on are netfilter's messages and those of neighbours and
-# FDB entries, and the question what kind a namespace is: no guard of peers here, no peer, and no pod.
+# FDB entries, and the question what kind a namespace is, for which the plugin has another way: no guard of peers here, and no peer.
 source "$(dirname "$0")/../tap.sh"
 
 bin=$(cd "$(dirname "$0")/../.." && pwd)/build/arm64/bin
@@ -75,10 +75,26 @@ END
     grep -qxF FLANNEL_SUBNET=10.244.1.1/24 /run/flannel/subnet.env
 }
 
+has_address() { [[ $(ip -n "$1" -4 -o address show dev eth0) == *" 10.244.1."*/24* ]]; }
+has_no_interface() { ! ip -n "$1" link show dev eth0 && ! ip -o link show type veth | grep -q 'master cni0'; } 2>/dev/null
+
+pod_comes_and_goes() {
+  ip netns add web || return
+  cni ADD web >/run/added || { cat /run/added; return 1; }
+  has_address web && ip netns exec web ping -q -c 1 -W 10 10.244.1.1 || return
+  cni DEL web && has_no_interface web && cni DEL web
+}
+refuses_another_namespace() {
+  touch /run/netns/other && mount --bind /proc/self/ns/uts /run/netns/other || return
+  ! cni ADD other >/run/refused && grep -q "is not a network namespace" /run/refused
+}
+
 boot
-plan 5
+plan 7
 check "they are programs of arm64" are_of_arm64
 check "the plugin needs no library and no loader of the node" plugin_is_static
 check "the plugin answers VERSION" answers_version
 check "flanneld and egw-helper tell what they are" tell_what_they_are
 check "flanneld makes its device, its rules and subnet.env" overlay_comes_up
+check "the plugin adds a pod that reaches its node, and removes it, also when it is gone" pod_comes_and_goes
+check "the plugin refuses a namespace of another kind" refuses_another_namespace

@@ -1,10 +1,19 @@
 #include "common/netlink/netns.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <thread>
 
 #include "test/catch.h"
 #include "test/netlink/fresh_netns.h"
@@ -29,6 +38,41 @@ TEST_CASE("Only a network namespace is opened as one", "[netlink]") {
   CHECK(missing.error().code == Code::kNotFound);
   CHECK(missing.error().message ==
         "open network namespace '/run/netns/no-such-namespace': No such file or directory");
+}
+
+// What an emulator does that does not know the question; on the calling thread, for good.
+bool refuse_ioctl() {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOTTY),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{static_cast<unsigned short>(std::size(filter)), filter};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST_CASE("Where the kernel cannot be asked what a namespace is, it is joined and left", "[netlink]") {
+  const test::FreshNetns here;
+  const Fd other = test::new_netns();
+  const std::string path = "/proc/self/fd/" + std::to_string(other.get());
+  std::optional<Result<Fd>> opened;
+  std::optional<Result<Fd>> mounts;
+  bool refused = false;
+  bool at_home = false;
+  std::thread([&] {
+    refused = refuse_ioctl();
+    opened = open_netns(path);
+    mounts = open_netns("/proc/self/ns/mnt");
+    at_home = same_netns(here.fd()).value_or(false);
+  }).join();
+  REQUIRE(refused);
+  INFO((opened->has_value() ? "" : opened->error().message));
+  CHECK(opened->has_value());
+  CHECK(at_home);
+  REQUIRE_FALSE(mounts->has_value());
+  CHECK(mounts->error().message == "'/proc/self/ns/mnt' is not a network namespace");
 }
 
 TEST_CASE("The thread's own namespace is told from others", "[netlink]") {
