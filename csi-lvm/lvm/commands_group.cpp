@@ -3,6 +3,7 @@
 #include "common/base/files.h"
 #include "csi-lvm/lvm/commands_lvm.h"
 #include "csi-lvm/lvm/devices_file.h"
+#include "csi-lvm/lvm/known_disks.h"
 #include "csi-lvm/lvm/lvm_command.h"
 #include "csi-lvm/lvm/lvm_environment.h"
 #include "csi-lvm/lvm/lvm_faults.h"
@@ -88,16 +89,44 @@ Status CommandsLvm::regain(const GroupDisks& group, Patience patience) {
                                         ") by lvm lvmdevices --devicesfile " + devices_file_ +
                                         " --adddev: " + taken.error().message);
   }
-  warn(file + " was empty, damaged or lacked a line: disks of the volume group " + group.group + " (" +
+  warn(file + " was gone, empty, damaged or lacked a line: disks of the volume group " + group.group + " (" +
        disks + "), which is ours, were added again");
   return {};
 }
 
-Result<bool> CommandsLvm::regain_groups(const Inventory& seen, Patience patience) {
+std::set<std::string> CommandsLvm::known_disks() {
+  if (known_disks_file_.empty()) return {};
+  const std::scoped_lock lock(mutex_);
+  if (known_disks_) return *known_disks_;
+  PosixFiles files;
+  auto kept = load_known_disks(files, known_disks_file_);
+  if (!kept) {
+    warnings_.push_back("which disks were ours cannot be told: " + kept.error().message);
+    return {};
+  }
+  known_disks_ = *std::move(kept);
+  return *known_disks_;
+}
+
+void CommandsLvm::keep_known_disks(const std::set<std::string>& named) {
+  if (known_disks_file_.empty()) return;
+  const std::scoped_lock lock(mutex_);
+  if (known_disks_ == named) return;
+  PosixFiles files;
+  const Status kept = save_known_disks(files, known_disks_file_, named);
+  // What is not on the disk counts while this process lives, and is not tried again with every look.
+  known_disks_ = named;
+  if (!kept) warnings_.push_back("which disks are ours cannot be kept: " + kept.error().message);
+}
+
+Result<bool> CommandsLvm::regain_groups(const Inventory& seen, const std::set<std::string>& known,
+                                        Patience patience) {
   PosixFiles files;
   HOLDFAST_TRY(const Inventory host, look_around(patience));
   HOLDFAST_TRY(const auto claimed, disks_of_others(files, devices_folder(), devices_file_));
-  const std::vector<GroupDisks> lost = lost_groups(seen, host, claimed, is_ours_);
+  const std::vector<GroupDisks> lost = lost_groups(
+      seen, host, claimed,
+      [this, &known](const VolumeGroup& group) { return is_ours_(group) || is_of(group, known); });
   for (const GroupDisks& group : lost) HOLDFAST_CHECK(regain(group, patience));
   return !lost.empty();
 }

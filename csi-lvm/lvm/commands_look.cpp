@@ -43,18 +43,27 @@ bool has_unsettled(const Inventory& inventory) {
 
 Result<Inventory> CommandsLvm::look(Patience patience) {
   HOLDFAST_TRY(Inventory seen, look_once(patience));
-  if (!is_ours_) return seen;
-  HOLDFAST_TRY(const bool names_disks, has_disks(devices_file_));
-  if (names_disks && !seen.groups.empty()) return is_to_search(seen) ? search(seen, patience) : seen;
+  HOLDFAST_TRY(const auto file, disks_of(devices_file_));
   // Without a file LVM looks at all disks, until somebody makes one, which names new disks alone.
-  HOLDFAST_TRY(const bool more, regain_groups(names_disks ? seen : Inventory{}, patience));
-  return more ? look_once(patience) : std::move(seen);
+  if (!file) seen = {};
+  if (!is_ours_) return seen;
+  const std::set<std::string> named = file.value_or(std::set<std::string>());
+  const std::set<std::string> known = known_disks();
+  if (!is_another(named, known) && !seen.groups.empty()) {
+    const bool fewer = !std::ranges::includes(named, known);
+    if (!fewer) keep_known_disks(named);
+    return is_to_search(seen, fewer) ? search(seen, named, patience) : seen;
+  }
+  HOLDFAST_TRY(const bool more, regain_groups(seen, known, patience));
+  if (more) return look_once(patience);
+  if (!named.empty()) keep_known_disks(named);
+  return seen;
 }
 
-bool CommandsLvm::is_to_search(const Inventory& seen) {
+bool CommandsLvm::is_to_search(const Inventory& seen, bool fewer) {
   const bool lacks_some =
       std::ranges::any_of(seen.groups, [](const VolumeGroup& group) { return group.missing_disks > 0; });
-  if (!lacks_some) return false;
+  if (!fewer && !lacks_some) return false;
   const auto now = SteadyClock::now();
   const std::scoped_lock lock(mutex_);
   if (searched_ && now - *searched_ < kBetweenSearches) return false;
@@ -62,12 +71,20 @@ bool CommandsLvm::is_to_search(const Inventory& seen) {
   return true;
 }
 
-// Where they do not come back, what is seen is served without them.
-Result<Inventory> CommandsLvm::search(const Inventory& seen, Patience patience) {
-  const auto more = regain_groups(seen, patience);
-  if (more) return *more ? look_once(patience) : seen;
-  warn("a volume group lacks disks, and those of the host could not be searched for them: " +
-       more.error().message);
+// Where they do not come back, what is seen is served without them. An empty group whose disks somebody took
+// out of our file, with others left in it, is not searched for: he may want it for himself.
+Result<Inventory> CommandsLvm::search(const Inventory& seen, const std::set<std::string>& named,
+                                      Patience patience) {
+  const auto more = regain_groups(seen, {}, patience);
+  if (!more) {
+    warn(
+        "a volume group lacks disks, or our devices file lines, and the host's disks could not be "
+        "searched: " +
+        more.error().message);
+    return seen;
+  }
+  if (*more) return look_once(patience);
+  keep_known_disks(named);
   return seen;
 }
 

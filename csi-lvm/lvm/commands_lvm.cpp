@@ -32,6 +32,7 @@ CommandsLvm::CommandsLvm(LvmQueue& queue, LvmSettings settings)
       archive_folder_(settings.archive_folder),
       between_archives_(settings.between_archives),
       is_ours_(settings.is_ours),
+      known_disks_file_(settings.known_disks),
       devices_(settings.devices) {
   settings.archive_folder.clear();
   settings_ = settings_text(settings);

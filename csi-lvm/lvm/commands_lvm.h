@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,9 +33,12 @@ struct LvmSettings {
   /// Where LVM keeps the metadata of each group as it is after each change, a file a group; "": they are not
   /// kept.
   std::string backup_folder;
-  /// Which groups of the host become ours again when our devices file names none: it was emptied or damaged.
-  /// Null: none.
+  /// Which groups of the host become ours again when our devices file does not name them: it was emptied or
+  /// damaged. Null: none, nor those of `known_disks`.
   std::function<bool(const VolumeGroup& group)> is_ours;
+  /// A file to keep the disks in that our devices file names, so that groups become ours again also that are
+  /// empty; "" for none.
+  std::string known_disks;
   /// The devices that volumes have; tests tell others.
   std::function<Result<std::vector<MappedDevice>>()> devices = mapped_devices;
 };
@@ -58,9 +62,11 @@ class CommandsLvm final : public Lvm {
   /// be kept, that groups were lost from our devices file.
   [[nodiscard]] std::vector<std::string> take_warnings();
 
-  /// When our devices file names no disk, or no group is seen, groups that are ours by LvmSettings::is_ours
-  /// are taken back; and when a group that it names in part lacks disks, those that the host has, looked for
-  /// every half minute at most. Errors: also kUnavailable when groups cannot be taken back.
+  /// When our devices file names no disk, or none that it named before, or no group is seen, groups that are
+  /// ours by LvmSettings::is_ours or by the disks that it named are taken back; when it names some of these
+  /// only, those of is_ours; and when a group that it names in part lacks disks, those that the host has,
+  /// looked for every half minute at most. Without a file nothing is ours, although LVM tells of all that the
+  /// host has. Errors: also kUnavailable when groups cannot be taken back.
   Result<Inventory> look(Patience patience) override;
   Result<LogicalVolume> look_at(const VolumeName& name, Patience patience) override;
   Status create(const NewVolume& wanted, Patience patience) override;
@@ -92,14 +98,17 @@ class CommandsLvm final : public Lvm {
   /// What LVM has written down, and what the devices say. Nothing where only LVM can tell all: volumes are
   /// not plain, or a device is unsettled, or devices cannot be looked at.
   Result<std::optional<Inventory>> look_at_plain(Patience patience);
-  /// Whether a group that our devices file names lacks a disk, and the host's were not searched for it in
-  /// kBetweenSearches.
-  [[nodiscard]] bool is_to_search(const Inventory& seen);
-  /// Adds what is there of such disks to our devices file.
-  Result<Inventory> search(const Inventory& seen, Patience patience);
-  /// False when there was none.
-  Result<bool> regain_groups(const Inventory& seen, Patience patience);
+  /// Whether a group that our devices file names lacks a disk, or the file names fewer disks than it did, and
+  /// the host's were not searched for these in kBetweenSearches.
+  [[nodiscard]] bool is_to_search(const Inventory& seen, bool fewer);
+  /// Adds what is there of such disks to our devices file, which names these.
+  Result<Inventory> search(const Inventory& seen, const std::set<std::string>& named, Patience patience);
+  /// False when there was none. `known`: all groups on these disks are ours too.
+  Result<bool> regain_groups(const Inventory& seen, const std::set<std::string>& known, Patience patience);
   Status regain(const GroupDisks& group, Patience patience);
+  /// What our devices file named last; none where that cannot be told, of which people hear.
+  std::set<std::string> known_disks();
+  void keep_known_disks(const std::set<std::string>& named);
   void warn(std::string what);
   [[nodiscard]] LvmCommand command(Effect effect, std::vector<std::string> words,
                                    const std::string& settings) const;
@@ -132,11 +141,13 @@ class CommandsLvm final : public Lvm {
   std::string archive_folder_;
   std::chrono::milliseconds between_archives_;
   std::function<bool(const VolumeGroup& group)> is_ours_;
+  std::string known_disks_file_;
   std::function<Result<std::vector<MappedDevice>>()> devices_;
   std::atomic<bool> plain_{true};                            // what was seen last
   std::mutex mutex_;                                         // guards what follows
   std::map<std::string, SteadyClock::time_point> archived_;  // when, by group
   std::optional<SteadyClock::time_point> searched_;          // when the host's disks were, for missing ones
+  std::optional<std::set<std::string>> known_disks_;         // what the file has, once it was read
   std::vector<std::string> warnings_;
 };
 

@@ -36,11 +36,24 @@ std::set<std::string> disks_named_by(std::string_view text) {
   return ids;
 }
 
-Result<bool> has_disks(const std::string& devices_file) {
+Result<std::optional<std::set<std::string>>> disks_of(const std::string& devices_file) {
   PosixFiles files;
   HOLDFAST_TRY(const std::optional<std::string> text,
                files.read(devices_folder() / devices_file, kMostBytes));
-  return text && !disks_named_by(*text).empty();
+  if (!text) return std::nullopt;
+  return disks_named_by(*text);
+}
+
+bool is_another(const std::set<std::string>& named, const std::set<std::string>& known) {
+  const auto is_known = [&known](const std::string& id) { return known.contains(id); };
+  return named.empty() || (!known.empty() && std::ranges::none_of(named, is_known));
+}
+
+bool is_of(const VolumeGroup& group, const std::set<std::string>& known) {
+  return std::ranges::any_of(group.disks, [](const PhysicalVolume& disk) { return !disk.missing; }) &&
+         std::ranges::all_of(group.disks, [&known](const PhysicalVolume& disk) {
+           return disk.missing || known.contains(plain_id(disk.uuid));
+         });
 }
 
 Result<std::set<std::string>> disks_of_others(Files& files, const std::filesystem::path& folder,

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -15,8 +16,8 @@
 /// lvmdevices(8).
 namespace holdfast::lvm {
 
-/// Whether a devices file of LVM's names any; one that is not there does not. Errors: errno of reading it.
-Result<bool> has_disks(const std::string& devices_file);
+/// The disks that a devices file of LVM's names; nullopt when it is not there. Errors: errno of reading it.
+Result<std::optional<std::set<std::string>>> disks_of(const std::string& devices_file);
 
 /// The ids of the physical volumes that a devices file names, without hyphens. Shape: words KEY=VALUE, of
 /// which PVID=... counts; any other text names none.
@@ -26,6 +27,13 @@ Result<bool> has_disks(const std::string& devices_file);
 /// Errors: errno of reading the folder.
 Result<std::set<std::string>> disks_of_others(Files& files, const std::filesystem::path& folder,
                                               const std::string& ours);
+
+/// Whether a file that names these disks now is another than the one that named `known`: it names none, or of
+/// these none. Who takes groups away from us leaves others in it.
+[[nodiscard]] bool is_another(const std::set<std::string>& named, const std::set<std::string>& known);
+
+/// Whether all disks of the group that are there are of `known`.
+[[nodiscard]] bool is_of(const VolumeGroup& group, const std::set<std::string>& known);
 
 /// Groups that we do not see, although they are ours, with those of their disks that are there; and of those
 /// that we see without some of their disks, whatever is in them, those disks. Pure.

@@ -55,7 +55,8 @@ LocalVolumes::Places places_in(mount::Mounter& mounter) {
 struct Ground {
   Fd lock;
   fs::path archive;
-  fs::path backup;      // empty without a cluster
+  fs::path backup;  // empty without a cluster
+  fs::path known_disks;
   std::string cluster;  // its uid, as far as it is known
   std::unique_ptr<LvmRunner> runner;
   std::unique_ptr<mount::Mounter> mounter;
@@ -68,6 +69,7 @@ LvmSettings settings_of(const Configuration& configuration, const Ground& ground
   settings.archive_folder = ground.archive.native();
   settings.backup_folder = ground.backup.native();
   settings.is_ours = has_volumes_of_ours;
+  settings.known_disks = ground.known_disks.native();
   return settings;
 }
 
@@ -79,6 +81,7 @@ Result<Ground> make_ground(const csi::HostContext& context, const PluginOptions&
   Ground ground;
   const fs::path folder = state_folder(options);
   ground.archive = folder / "archive";
+  ground.known_disks = folder / "disks";
   HOLDFAST_TRY(ground.lock, take_state_folder(context.files, folder, "csi-lvm"));
   HOLDFAST_CHECK(make_state_folder(context.files, ground.archive));
   if (options.cluster) {

@@ -29,6 +29,7 @@ struct PluginOptions {
 ///
 ///     <state_dir>/<driver>/lock       taken while it runs
 ///     <state_dir>/<driver>/archive    LVM's metadata from before changes, at most every ten minutes
+///     <state_dir>/<driver>/disks      those that our devices file names, should it be lost
 ///     <state_dir>/<driver>/cluster, backup    of a node in a cluster (node_cluster.h)
 ///
 /// Calls are answered from the start, whether the cluster's API server can be reached or not.

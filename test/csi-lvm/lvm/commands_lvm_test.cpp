@@ -3,12 +3,14 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/base/files.h"
 #include "csi-lvm/lvm/exec_runner.h"
+#include "csi-lvm/lvm/known_disks.h"
 #include "csi-lvm/volumes/local_volume.h"
 #include "csi-lvm/volumes/volume_request.h"
 #include "test/catch.h"
@@ -139,6 +141,10 @@ TEST_CASE_METHOD(Fixture, "a command has room for all tags that a volume can hav
   CHECK(lvm.lines.size() == 1);
 }
 
+// Of the group's two disks.
+constexpr const char* kOne = "33LZGucRGA2dvqAVSig10TYOFuDbmC5v";
+constexpr const char* kTwo = "xc552f8NyTdAIrq3x8GrrLQ08c3wvw3y";
+
 // A host with one group, pvc-lin in it, whose disks our devices file names or not.
 struct Host : Fixture {
   Host() {
@@ -146,7 +152,7 @@ struct Host : Fixture {
     std::filesystem::create_directories(folder / "devices");
     lvm.answer = [this](const std::string& line) {
       if (has(line, "lvmdevices --config") && refused) return ended(5, "", "Failed to write the file.");
-      if (has(line, "lvmdevices --config") && ++named == 2) write("holdfast.devices", "PVID=abc PVID=def");
+      if (has(line, "lvmdevices --config") && ++named == 2) write("holdfast.devices", both());
       if (has(line, "fullreport") && (named == 2 || has(line, "use_devicesfile=0"))) return ended(0, full);
       return ended(0, has(line, "fullreport") ? kNothing : "");
     };
@@ -156,6 +162,8 @@ struct Host : Fixture {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
   ~Host() { ::unsetenv("LVM_SYSTEM_DIR"); }
+
+  static std::string both() { return std::string("PVID=") + kOne + "\nPVID=" + kTwo + "\n"; }
 
   void write(const char* name, const std::string& text) {
     REQUIRE(PosixFiles().overwrite(folder / "devices" / name, text, 0600).has_value());
@@ -257,7 +265,7 @@ TEST_CASE_METHOD(PlainHost, "LVM is asked for all of what it alone can tell", "[
 // The line of the group's second disk was lost.
 struct HostOfPart : Host {
   HostOfPart() {
-    write("holdfast.devices", "PVID=33LZGucRGA2dvqAVSig10TYOFuDbmC5v\n");
+    write("holdfast.devices", std::string("PVID=") + kOne + "\n");
     std::string part = full;
     const auto change = [&part](const std::string& from, const std::string& to) {
       REQUIRE(has(part, from));
@@ -347,6 +355,103 @@ TEST_CASE_METHOD(HostOfPart,
   CHECK(named == 0);
   CHECK(searched == 1);
   CHECK(commands.take_warnings().size() == (refused ? 1U : 0U));
+}
+
+// One whose group has no volume of ours, and whose disks our file named once.
+struct EmptyHost : Host {
+  EmptyHost() {
+    settings.is_ours = [](const VolumeGroup&) { return false; };
+    settings.known_disks = folder / "disks";
+  }
+  void know(const std::set<std::string>& ids) {
+    REQUIRE(save_known_disks(files, settings.known_disks, ids).has_value());
+  }
+  PosixFiles files;
+};
+
+TEST_CASE_METHOD(EmptyHost, "a group without volumes that our devices file named becomes ours again",
+                 "[lvm]") {
+  named = 2;
+  write("holdfast.devices", both());
+  CHECK(make(settings).look(kAmple)->groups.size() == 1);
+  named = 0;
+  SECTION("it was emptied") { write("holdfast.devices", ""); }
+  SECTION("it is gone") { std::filesystem::remove(folder / "devices/holdfast.devices"); }
+  SECTION("it was made anew, with a disk that was not in it") { write("holdfast.devices", "PVID=abc\n"); }
+  auto commands = make(settings);
+  CHECK(commands.look(kAmple)->group("volumegroup1") != nullptr);
+  CHECK(named == 2);
+  CHECK(commands.take_warnings().size() == 1);
+  CHECK(commands.look(kAmple)->groups.size() == 1);
+  CHECK(named == 2);
+  CHECK(commands.take_warnings().empty());
+}
+
+TEST_CASE_METHOD(EmptyHost, "a group of which our devices file did not name every disk stays its owner's",
+                 "[lvm]") {
+  SECTION("some of them") { know({kOne}); }
+  SECTION("none") { know({"abc"}); }
+  SECTION("what was kept is damaged") {
+    know({kOne, kTwo});
+    REQUIRE(files.overwrite(settings.known_disks, std::string(kOne) + "\n" + kTwo, 0600).has_value());
+  }
+  auto commands = make(settings);
+  CHECK(commands.look(kAmple)->groups.empty());
+  CHECK(named == 0);
+}
+
+TEST_CASE_METHOD(EmptyHost, "where what our devices file names cannot be kept, groups are told all the same",
+                 "[lvm]") {
+  named = 2;
+  write("holdfast.devices", both());
+  settings.known_disks = folder / "absent/disks";
+  auto commands = make(settings);
+  for (int again = 0; again < 3; ++again) CHECK(commands.look(kAmple)->groups.size() == 1);
+  CHECK(commands.take_warnings().size() == 1);
+}
+
+TEST_CASE_METHOD(Host, "without a devices file none of the host's groups is ours", "[lvm]") {
+  SECTION("somebody tells ours from others'") {
+    settings.is_ours = [](const VolumeGroup&) { return false; };
+  }
+  SECTION("nobody does") { settings.is_ours = nullptr; }
+  lvm.answer = [this](const std::string&) { return ended(0, full); };  // LVM looks at all disks then
+  auto commands = make(settings);
+  CHECK(commands.look(kAmple)->groups.empty());
+  write("holdfast.devices", both());
+  CHECK(commands.look(kAmple)->groups.size() == 1);
+}
+
+// Our file names a disk of another group, and no more those of volumegroup1.
+struct HostWithout : PlainHost {
+  HostWithout() {
+    settings.known_disks = folder / "disks";
+    REQUIRE(save_known_disks(files, settings.known_disks, {kOne, kTwo, "abc"}).has_value());
+    write("holdfast.devices", "PVID=abc\n");
+    const auto plain = lvm.answer;
+    lvm.answer = [this, plain](const std::string& line) {
+      if (has(line, "use_devicesfile=0")) return ended(0, full);
+      if (!has(line, "lvmdevices --config")) return named == 2 ? ended(0, full) : plain(line);
+      ++named;
+      return ended(0, "");
+    };
+  }
+  PosixFiles files;
+};
+
+TEST_CASE_METHOD(HostWithout, "a group that our devices file lost beside others becomes ours by its volumes",
+                 "[lvm]") {
+  auto commands = make(settings);
+  CHECK(commands.look(kAmple)->group("volumegroup1") != nullptr);
+  CHECK(named == 2);
+}
+
+TEST_CASE_METHOD(HostWithout, "a group without volumes that was taken out of our devices file is let go",
+                 "[lvm]") {
+  settings.is_ours = [](const VolumeGroup&) { return false; };
+  CHECK(make(settings).look(kAmple)->group("vg") != nullptr);
+  CHECK(named == 0);
+  CHECK(load_known_disks(files, settings.known_disks).value() == std::set<std::string>{"abc"});
 }
 
 TEST_CASE_METHOD(Host, "groups of others are left to them", "[lvm]") {

@@ -1,3 +1,5 @@
+#include <filesystem>
+#include <memory>
 #include <string>
 
 #include "common/base/exec.h"
@@ -10,6 +12,7 @@
 #include "test/catch.h"
 #include "test/csi-lvm/lvm/lvm_contract.h"
 #include "test/csi-lvm/lvm/real_group.h"
+#include "test/fakes/temporary_folder.h"
 
 // What LVM itself makes of a devices file that was harmed.
 namespace holdfast::lvm {
@@ -51,6 +54,40 @@ TEST_CASE("an emptied or damaged devices file hides no volume of ours", "[lvm le
     CHECK(lvm.take_warnings().empty());
   }
   CHECK(lvm.remove(wanted.name, kAmple).has_value());
+}
+
+TEST_CASE("a group without volumes comes back when our devices file was emptied or is gone, and only ours",
+          "[lvm leftovers]") {
+  SystemExecutor executor;
+  LvmQueue queue(std::make_unique<ExecRunner>(executor, find_system_program("lvm")));
+  const holdfast::test::TemporaryFolder folder;
+  LvmSettings settings = test::guest_settings();
+  settings.is_ours = has_volumes_of_ours;
+  PosixFiles files;
+  const auto path = devices_folder() / settings.devices_file;
+  const std::string whole = files.read(path, 1 << 20).value().value();
+  {
+    CommandsLvm lvm(queue, settings);
+    test::empty_group(lvm);
+  }
+  const bool kept = GENERATE(true, false);
+  const bool gone = GENERATE(true, false);
+  CAPTURE(kept, gone);
+  if (kept) settings.known_disks = folder / "disks";
+  REQUIRE(CommandsLvm(queue, settings).look(kAmple)->groups.size() == 1);
+  if (gone) {
+    REQUIRE(std::filesystem::remove(path));
+  } else {
+    REQUIRE(files.overwrite(path, "", 0600).has_value());
+  }
+  CommandsLvm lvm(queue, settings);
+  const auto seen = lvm.look(kAmple);
+  INFO((seen ? "" : seen.error().message));
+  REQUIRE(seen.has_value());
+  REQUIRE((seen->group(test::kContractGroup) != nullptr) == kept);
+  if (kept) CHECK(seen->group(test::kContractGroup)->missing_disks == 0);
+  CHECK(lvm.take_warnings().size() == (kept ? 1U : 0U));
+  REQUIRE(files.overwrite(path, whole, 0600).has_value());
 }
 
 }  // namespace
