@@ -14,6 +14,8 @@ namespace {
 
 using Capability = csi::v1::ControllerServiceCapability::RPC;
 
+constexpr const char* kConflictingZone = "ConflictingZone";
+
 // As the backend can do it.
 std::vector<Capability::Type> capabilities_of(const Abilities& abilities) {
   std::vector<Capability::Type> out{Capability::PUBLISH_UNPUBLISH_VOLUME,
@@ -66,7 +68,17 @@ Status DiskController::create_volume(const csi::Call& call, const csi::v1::Creat
   HOLDFAST_TRY(const NewDisk wanted, read(request, volumes_.settings().cloud));
   const DiskSettings& settings = volumes_.settings();
   const std::string conflict = conflict_of(wanted.reached, settings.keys, wanted.of_class.zones);
-  if (note_ && !conflict.empty()) note_("ConflictingZone", wanted.name, conflict);
+  if (note_ && !conflict.empty()) {
+    const auto told = [&request](const char* key) {
+      const auto found = request.parameters().find(key);
+      return found == request.parameters().end() ? std::string() : found->second;
+    };
+    note_({.event = kConflictingZone,
+           .volume = wanted.name,
+           .words = conflict,
+           .claim = told("csi.storage.k8s.io/pvc/name"),
+           .name_space = told("csi.storage.k8s.io/pvc/namespace")});
+  }
   HOLDFAST_TRY(const Disk made, volumes_.maker().create(wanted, patience_of(call)));
   tell(made, volumes_.settings(), *response.mutable_volume());
   tell_new(wanted, *response.mutable_volume());

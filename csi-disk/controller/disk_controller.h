@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "common/csi/driver.h"
@@ -10,12 +9,19 @@
 
 namespace holdfast::disk {
 
+/// What people are to know that is no error of a call.
+struct DiskNote {
+  std::string event;       ///< one word, "ConflictingZone"
+  std::string volume;      ///< its name
+  std::string words;       ///< with the cure
+  std::string claim;       ///< that the volume is made for, as the provisioner tells; else empty
+  std::string name_space;  ///< of the claim
+};
+
 /// The controller's side of csi-disk. Needs no Kubernetes.
 class DiskController final : public csi::ControllerDriver {
  public:
-  /// What an operator is to know that is no error of a call: `event` as one word, and the volume's name.
-  using Note =
-      std::function<void(std::string_view event, const std::string& volume, const std::string& words)>;
+  using Note = std::function<void(const DiskNote& note)>;
 
   /// `volumes` outlives it. `note` is called on any thread; null: nobody is told.
   explicit DiskController(DiskVolumes& volumes, Note note = nullptr)

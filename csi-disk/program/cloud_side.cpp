@@ -52,6 +52,7 @@ class ControllerPlugin final : public csi::HostedDriver {
 
   Status prepare() override { return {}; }
   void tick() override { side_->tick(); }
+  void end(const std::function<void()>& done) override { side_->end(done); }
 
   [[nodiscard]] csi::ServedDriver served() override {
     csi::ServedDriver out;
@@ -73,17 +74,18 @@ class ControllerPlugin final : public csi::HostedDriver {
 }  // namespace
 
 CloudSide::CloudSide(const csi::HostContext& context, const cloud::CloudOptions& options, Backend backend,
-                     const std::string& driver, std::unique_ptr<CloudBackend> plugin, DiskSettings settings)
-    : http_("csi-disk/" + std::string(version())),
+                     const std::string& driver, std::unique_ptr<CloudBackend> plugin, DiskSettings settings,
+                     std::unique_ptr<ClaimEvents> events)
+    : events_(std::move(events)),
+      conflicts_(context.metrics.counter("holdfast_disk_zone_conflicts_total",
+                                         "Calls to make disks whose class has them where no pod may run",
+                                         {{"driver_name", driver}})),
+      http_("csi-disk/" + std::string(version())),
       credentials_(cloud::make_credentials(options, vendor_of(backend), context.files, http_, context.clock)),
       cloud_(plugin ? std::move(plugin) : make_cloud(backend, http_, *credentials_, context.clock, options)),
       patient_(cloud_->disks(), context.clock),
       volumes_(patient_, std::move(settings), context.clock),
-      controller_(
-          volumes_,
-          [&log = context.log](std::string_view event, const std::string& volume, const std::string& words) {
-            log.warning(words, {{"event", event}, {"volume", volume}});
-          }),
+      controller_(volumes_, [this](const DiskNote& note) { tell(note); }),
       context_(context),
       unfinished_(volumes_, context.clock),
       unfinished_count_(
@@ -93,7 +95,7 @@ CloudSide::CloudSide(const csi::HostContext& context, const cloud::CloudOptions&
 
 Result<std::unique_ptr<CloudSide>> CloudSide::make(const csi::HostContext& context, const Options& options,
                                                    const csi::Profile& profile, Backend backend,
-                                                   std::string cluster) {
+                                                   std::string cluster, std::unique_ptr<ClaimEvents> events) {
   std::unique_ptr<CloudBackend> plugin;
   if (backend == Backend::kPlugin) {
     HOLDFAST_TRY(plugin, connect_plugin(options.plugin));
@@ -108,7 +110,18 @@ Result<std::unique_ptr<CloudSide>> CloudSide::make(const csi::HostContext& conte
                         .place = options.node.zone,
                         .cluster = std::move(cluster)};
   return std::unique_ptr<CloudSide>(new CloudSide(context, options.cloud, backend, profile.driver_name,
-                                                  std::move(plugin), std::move(settings)));
+                                                  std::move(plugin), std::move(settings), std::move(events)));
+}
+
+void CloudSide::tell(const DiskNote& note) {
+  conflicts_.add();
+  context_.log.warning(note.words, {{"event", note.event}, {"volume", note.volume}});
+  if (events_) events_->tell(note);
+}
+
+void CloudSide::end(const std::function<void()>& done) {
+  if (!events_) return done();
+  events_->end(done);
 }
 
 Result<std::optional<std::uint32_t>> CloudSide::attach_limit_of(const std::string& instance_id) {

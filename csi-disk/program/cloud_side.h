@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -15,6 +16,7 @@
 #include "csi-disk/backend/patient_disks.h"
 #include "csi-disk/controller/disk_controller.h"
 #include "csi-disk/controller/unfinished_disks.h"
+#include "csi-disk/program/claim_events.h"
 #include "csi-disk/program/options.h"
 
 namespace holdfast::disk {
@@ -22,12 +24,15 @@ namespace holdfast::disk {
 /// The cloud whose disks are volumes, what calls it, and the controller that asks it.
 class CloudSide {
  public:
-  /// `backend` is not kStatic; `cluster` as in DiskSettings. `context` outlives it. Errors: kInvalidArgument
+  /// `backend` is not kStatic; `cluster` as in DiskSettings. `events` null: notes of the controller are
+  /// told in the log alone; with driver_name they are counted, in holdfast_disk_zone_conflicts_total, in any
+  /// case. `context` outlives it. Errors: kInvalidArgument
   /// for a profile whose cloud is not known, when no region of a cloud or no socket of a plugin is told;
   /// kUnavailable when no plugin answers there.
   static Result<std::unique_ptr<CloudSide>> make(const csi::HostContext& context, const Options& options,
                                                  const csi::Profile& profile, Backend backend,
-                                                 std::string cluster);
+                                                 std::string cluster,
+                                                 std::unique_ptr<ClaimEvents> events = nullptr);
   CloudSide(const CloudSide&) = delete;
   CloudSide& operator=(const CloudSide&) = delete;
   ~CloudSide() = default;
@@ -41,6 +46,8 @@ class CloudSide {
   /// once, so that a cloud that does not answer, or not with these credentials, is told in the log from the
   /// start, once until it answers or the reason is another.
   void tick();
+  /// Calls `done` when what is to be told is, or after a moment.
+  void end(const std::function<void()>& done);
 
  private:
   static constexpr std::chrono::minutes kBetweenLooks{10};
@@ -52,8 +59,12 @@ class CloudSide {
   void tell_no_answer(const Error& error);
   /// `plugin` null: the backend's API is called.
   CloudSide(const csi::HostContext& context, const cloud::CloudOptions& options, Backend backend,
-            const std::string& driver, std::unique_ptr<CloudBackend> plugin, DiskSettings settings);
+            const std::string& driver, std::unique_ptr<CloudBackend> plugin, DiskSettings settings,
+            std::unique_ptr<ClaimEvents> events);
+  void tell(const DiskNote& note);
 
+  std::unique_ptr<ClaimEvents> events_;
+  Counter& conflicts_;
   cloud::CurlClient http_;
   std::unique_ptr<cloud::CredentialSource> credentials_;
   std::unique_ptr<CloudBackend> cloud_;

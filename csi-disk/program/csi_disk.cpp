@@ -38,13 +38,27 @@ Status check_mode(Mode mode, Backend backend) {
       "attachRequired: false, and run --mode node alone");
 }
 
+using Cluster = std::optional<kube::Config>;
+
+// That a controller serves; none of a node.
+Result<Cluster> find_cluster(const csi::HostContext& context, const Options& options,
+                             const Flags::Lookup& environment) {
+  if (options.mode != Mode::kController) return Cluster();
+  return kube::find_cluster(context.files, options.cluster.kubeconfig, environment);
+}
+
+Result<std::unique_ptr<ClaimEvents>> events_in(const Cluster& cluster, const csi::HostContext& context,
+                                               const Options& options) {
+  if (!cluster) return nullptr;
+  HOLDFAST_TRY(auto link, kube::ClusterLink::connect(context.loop, context.files, context.metrics, *cluster,
+                                                     "csi-disk"));
+  return std::make_unique<ClaimEvents>(context.loop, std::move(link), options.host.node_id);
+}
+
 // Whose disks a controller makes; empty without a cluster.
-Result<std::string> cluster_of(const csi::HostContext& context, const Options& options,
-                               const csi::Profile& profile, const Flags::Lookup& environment) {
-  if (!options.cluster.id.empty() || options.mode != Mode::kController) return options.cluster.id;
-  HOLDFAST_TRY(const auto cluster,
-               kube::find_cluster(context.files, options.cluster.kubeconfig, environment));
-  if (!cluster) return std::string();
+Result<std::string> uid_of(const Cluster& cluster, const csi::HostContext& context, const Options& options,
+                           const csi::Profile& profile) {
+  if (!options.cluster.id.empty() || !cluster) return options.cluster.id;
   const std::filesystem::path folder = options.host.state_dir / profile.driver_name;
   HOLDFAST_CHECK(context.files.make_folders(folder, 0700));
   return kube::learn_cluster_uid(*cluster, {.clock = context.clock,
@@ -62,8 +76,11 @@ Result<std::unique_ptr<csi::HostedDriver>> make_driver(const csi::HostContext& c
   // A node calls the cloud for its limit of disks alone, and where that is asked for.
   const bool calls = options.mode != Mode::kNode || !options.cloud.region.empty() || !options.plugin.empty();
   if (!calls || backend == Backend::kStatic) return make_disk_plugin(context, node);
-  HOLDFAST_TRY(std::string cluster, cluster_of(context, options, profile, environment));
-  HOLDFAST_TRY(auto made, CloudSide::make(context, options, profile, backend, std::move(cluster)));
+  HOLDFAST_TRY(const Cluster cluster, find_cluster(context, options, environment));
+  HOLDFAST_TRY(std::string uid, uid_of(cluster, context, options, profile));
+  HOLDFAST_TRY(auto events, events_in(cluster, context, options));
+  HOLDFAST_TRY(auto made,
+               CloudSide::make(context, options, profile, backend, std::move(uid), std::move(events)));
   std::shared_ptr<CloudSide> side = std::move(made);  // shared with who holds its driver
   std::shared_ptr<csi::ControllerDriver> controller(side, &side->driver());
   if (options.mode == Mode::kController) {

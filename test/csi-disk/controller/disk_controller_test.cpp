@@ -70,19 +70,22 @@ TEST_CASE_METHOD(ControllerScene, "it tells what it can do, as far as its cloud 
 TEST_CASE_METHOD(ControllerScene, "a class's zones that no pod reaches are told of, and fail nothing",
                  "[disk controller]") {
   std::vector<std::string> notes;
-  DiskController noting(
-      *volumes, [&notes](std::string_view event, const std::string& volume, const std::string& words) {
-        notes.push_back(std::string(event) + " " + volume + ": " + words);
-      });
+  DiskController noting(*volumes, [&notes](const DiskNote& note) {
+    notes.push_back(note.name_space + "/" + note.claim + " " + note.event + " " + note.volume + ": " +
+                    note.words);
+  });
   csi::v1::CreateVolumeRequest wanted = request("pvc-1");
   (*wanted.mutable_parameters())["zoneId"] = "a";
+  (*wanted.mutable_parameters())["csi.storage.k8s.io/pvc/name"] = "data";
+  (*wanted.mutable_parameters())["csi.storage.k8s.io/pvc/namespace"] = "shop";
   auto& segments = *wanted.mutable_accessibility_requirements()->add_requisite()->mutable_segments();
   segments["test/zone"] = "b";
   csi::v1::CreateVolumeResponse response;
   REQUIRE(noting.create_volume(call, wanted, response));
   CHECK(response.volume().accessible_topology(0).segments().at("test/zone") == "b");
   REQUIRE(notes.size() == 1);
-  CHECK_THAT(notes.front(), Catch::Contains("ConflictingZone pvc-1: the StorageClass has its disks in a"));
+  CHECK_THAT(notes.front(),
+             Catch::Contains("shop/data ConflictingZone pvc-1: the StorageClass has its disks in a"));
 }
 
 TEST_CASE_METHOD(ControllerScene, "a new volume tells where it is, how large, and what its node has to know",

@@ -37,8 +37,8 @@ struct AccountScene : DiskRegion {
     return CloudSide::make(host, options, disk_profile("sim").value(), Backend::kAlibaba, cluster).value();
   }
   static constexpr std::chrono::milliseconds kPatient = std::chrono::seconds(20);
-  std::string create(CloudSide& controller, const std::string& name) {
-    csi::v1::CreateVolumeRequest request;
+  std::string create(CloudSide& controller, const std::string& name,
+                     csi::v1::CreateVolumeRequest request = {}) {
     request.set_name(name);
     request.mutable_capacity_range()->set_required_bytes(std::int64_t{20} << 30);
     request.add_volume_capabilities()->mutable_mount();
@@ -60,6 +60,25 @@ TEST_CASE_METHOD(AccountScene, "clusters that have volumes of the same name in o
   CHECK(create(*two, "pvc-1") != first);
   CHECK(create(*controller_of("one"), "pvc-1") == first);
   CHECK(test::metrics_not_in(metrics.render(), "holdfast_disks_").empty());
+}
+
+TEST_CASE_METHOD(AccountScene, "a disk that is not where its class has disks is told in the log, and counted",
+                 "[disk]") {
+  const auto side = controller_of("one");
+  const csi::Profile profile = disk_profile("sim").value();
+  csi::v1::CreateVolumeRequest request;
+  (*request.mutable_parameters())["zoneId"] = "elsewhere";
+  auto& reached = *request.mutable_accessibility_requirements()->add_requisite()->mutable_segments();
+  for (const std::string& key : profile.topology_keys) reached[key] = "sim-1a";
+  const Counter& conflicts =
+      metrics.counter("holdfast_disk_zone_conflicts_total", "", {{"driver_name", profile.driver_name}});
+  CHECK(conflicts.value() == 0);
+  create(*side, "pvc-1", request);
+  CHECK(conflicts.value() == 1);
+  CHECK(log.count("the StorageClass has its disks in elsewhere") == 1);
+  bool ended = false;
+  side->end([&ended] { ended = true; });
+  CHECK(ended);
 }
 
 TEST_CASE_METHOD(AccountScene, "a plugin makes the disks of a cloud that nobody knows", "[disk]") {
