@@ -104,9 +104,12 @@ Status run_access(const AccessOptions& options, Logger& log) {
   std::optional<PoolStatusWriter> status;
   if (link) status.emplace(*loop, *link, log, options.access_point);
   AccessAgent* running = nullptr;
+  bool leaving = false;
   HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
-    if (number != SIGHUP) return loop->stop();
-    if (running != nullptr) running->look_again();
+    if (number == SIGHUP && running != nullptr) return running->look_again();
+    if (number == SIGHUP) return;
+    if (running == nullptr || std::exchange(leaving, true)) return loop->stop();
+    running->leave([&] { loop->stop(); });
   }));
   Worker worker(*loop);  // after the signals: their threads take none
   Worker disk(*loop);

@@ -19,6 +19,10 @@ constexpr auto kRetry = 500ms;
 constexpr auto kKeysLook = 250ms;  // while a gateway changes over to another key
 constexpr auto kKernelPatience = 2s;
 constexpr auto kCloudPatience = 60s;
+// Of a farewell: it is asked so often whether all have heard it; longer than this nobody waits for us to end.
+constexpr auto kFarewellLook = 20ms;
+constexpr auto kLongestFarewell = 7s;
+constexpr auto kUnderWay = 500ms;  // what was sent before all had heard it is here by then
 
 /// Of two objects whether all that counts here is the same.
 bool is_same(EdgeGateway a, EdgeGateway b) {
@@ -124,6 +128,30 @@ void AccessAgent::kernel_told() {
 void AccessAgent::look_again() {
   look();
   if (source_ != nullptr) source_->look_again();
+}
+
+/// A pool that has no other access point is told nothing: it would have none from now on, and not from our
+/// end on, and a restart may be faster than liveness.
+void AccessAgent::leave(EventLoop::Callback left) {
+  std::set<WayName> ways;
+  for (const ServedPool& pool : plan_.pools) {
+    for (const GatewayWay& way : pool.ways) {
+      if (!pool.sole) ways.insert(way.name);
+    }
+  }
+  if (ways.empty()) return left();
+  tools_.log.info("all are told to send by another access point", {{"gateways", ways.size()}});
+  liveness_.leave(std::move(ways));
+  wait_for_others(now() + kLongestFarewell, std::move(left));
+}
+
+void AccessAgent::wait_for_others(std::chrono::nanoseconds until, EventLoop::Callback left) {
+  if (liveness_.is_left() || now() >= until) {
+    leaving_timer_ = tools_.loop.after(kUnderWay, std::move(left));
+    return;
+  }
+  leaving_timer_ = tools_.loop.after(kFarewellLook,
+                                     [this, until, left = std::move(left)] { wait_for_others(until, left); });
 }
 
 void AccessAgent::told(EdgeGateway gateway) {

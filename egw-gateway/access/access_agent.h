@@ -99,6 +99,9 @@ class AccessAgent final : public PoolConsumer {
   Status start(PoolSource& source);
   /// A look at everything, and at the source.
   void look_again();
+  /// Tells gateways and routers to send by another access point, and calls `left`, which is to end the loop,
+  /// when they do: what is under way is forwarded until then. At once when nobody has another one.
+  void leave(EventLoop::Callback left);
 
   void told(EdgeGateway gateway) override;
   void gone(const std::string& pool) override;
@@ -130,6 +133,7 @@ class AccessAgent final : public PoolConsumer {
   void look();
   void looked(const Look& look);
   void look_after(std::chrono::nanoseconds delay);
+  void wait_for_others(std::chrono::nanoseconds until, EventLoop::Callback left);
   void show_look(const Look& look);
   [[nodiscard]] bool learn_keys();
   [[nodiscard]] bool changes_keys() const;
@@ -192,6 +196,7 @@ class AccessAgent final : public PoolConsumer {
   EventLoop::Timer choice_timer_;
   EventLoop::Timer retry_;
   EventLoop::Timer routers_again_;
+  EventLoop::Timer leaving_timer_;
 };
 
 }  // namespace holdfast::gateway

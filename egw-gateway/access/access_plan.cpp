@@ -122,6 +122,7 @@ ServedPool pool_of(const EdgeGateway& object, const AccessPoint& point, std::str
   out.preferred = std::ranges::none_of(object.access_points, [&](const AccessPoint& other) {
     return other.priority > point.priority || (other.priority == point.priority && other.name < point.name);
   });
+  out.sole = object.access_points.size() == 1;
   for (const Gateway& gateway : object.gateways) {
     if (auto way = way_of(object.pool, point, gateway, trouble)) out.ways.push_back(*std::move(way));
   }

@@ -50,6 +50,7 @@ struct GatewayWay {
 struct ServedPool {
   std::string name{};
   bool preferred = true;  ///< no other access point of the pool has a higher priority
+  bool sole = true;       ///< it has no other access point
   std::vector<Cidr> pods{};
   std::vector<Cidr> cloud{};         ///< what its pods and nodes may reach
   std::vector<IpAddress> addresses;  ///< this access point's inside its tunnels

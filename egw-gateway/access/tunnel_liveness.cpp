@@ -60,6 +60,7 @@ Status TunnelLiveness::put(const TunnelTarget& target) {
   bfd::SessionConfig config;
   config.path = path_of(target);
   config.timers = timers_of(target);
+  config.admin_down = left_.contains(target.way);
   HOLDFAST_TRY(const bfd::SessionId id, engine_.add(config));
   sessions_[target.way] = {target, id};
   return {};
@@ -69,16 +70,39 @@ Status TunnelLiveness::add_router(const IpAddress& local, const IpAddress& route
   if (routers_.contains(router)) return {};
   bfd::SessionConfig config;
   config.path = {bfd::Hops::kSingle, local, router};
-  config.admin_down = !alive_;
+  config.admin_down = leaving_ || !alive_;
   HOLDFAST_TRY(routers_[router], engine_.add(config));
   return {};
 }
 
 void TunnelLiveness::tell_routers(bool alive) {
-  if (std::exchange(alive_, alive) == alive) return;
+  if (leaving_ || std::exchange(alive_, alive) == alive) return;
   for (const auto& [router, id] : routers_) {
     static_cast<void>(engine_.set_admin_down(id, !alive));  // it is there
   }
+}
+
+void TunnelLiveness::leave(std::set<WayName> ways) {
+  leaving_ = true;
+  left_ = std::move(ways);
+  for (const auto& [way, session] : sessions_) {
+    if (left_.contains(way)) static_cast<void>(engine_.set_admin_down(session.id, true));  // it is there
+  }
+  for (const auto& [router, id] : routers_) static_cast<void>(engine_.set_admin_down(id, true));
+}
+
+bool TunnelLiveness::is_believed_by(bfd::SessionId id) const {
+  const auto view = engine_.find(id);
+  return view &&
+         (view->state.remote_state == bfd::State::kUp || view->state.remote_state == bfd::State::kInit);
+}
+
+bool TunnelLiveness::is_left() const {
+  return std::ranges::none_of(sessions_,
+                              [&](const auto& entry) {
+                                return left_.contains(entry.first) && is_believed_by(entry.second.id);
+                              }) &&
+         std::ranges::none_of(routers_, [&](const auto& entry) { return is_believed_by(entry.second); });
 }
 
 void TunnelLiveness::changed(bfd::SessionId id, const bfd::StateChange& change) {
@@ -87,6 +111,7 @@ void TunnelLiveness::changed(bfd::SessionId id, const bfd::StateChange& change) 
   const bool up = change.to == bfd::State::kUp;
   if (found == sessions_.end() || up == (change.from == bfd::State::kUp)) return;
   const WayName way = found->first;  // the callee may change what is wanted
+  if (left_.contains(way)) return;   // our own doing
   told_(way, up, why_of(change));
 }
 

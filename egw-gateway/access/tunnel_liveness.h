@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,18 +48,27 @@ class TunnelLiveness {
   /// Whether packets for pods may be sent here.
   void tell_routers(bool alive);
 
+  /// Tells these gateways, and all routers, that they are to send by another access point, for good: their
+  /// sessions are administratively down from now on. Nothing more is told of these gateways.
+  void leave(std::set<WayName> ways);
+  /// Whether all whom leave() told have heard it, or are not heard themselves.
+  [[nodiscard]] bool is_left() const;
+
  private:
   struct Session {
     TunnelTarget target;
     bfd::SessionId id = 0;
   };
   Status put(const TunnelTarget& target);
+  [[nodiscard]] bool is_believed_by(bfd::SessionId id) const;
   void changed(bfd::SessionId id, const bfd::StateChange& change);
 
   Told told_;
   std::map<WayName, Session> sessions_;
   std::map<IpAddress, bfd::SessionId> routers_;
   bool alive_ = false;  // as routers were told
+  bool leaving_ = false;
+  std::set<WayName> left_;  // told by leave()
   bfd::UdpTransport transport_;
   bfd::Engine engine_;
 };

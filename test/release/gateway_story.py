@@ -88,6 +88,22 @@ def begin(world):
     world.wait_until(lambda: reaches_both_ways(world), "pod and VPC do not reach each other")
 
 
+def end_access_point(world):
+    """It ends in order, and comes back; the stream goes on until all is as it was."""
+    name = gateway_site.PREFERRED["access point"]
+    world.wait_settled()
+    stream = gateway_site.Stream(world)
+    time.sleep(gateway_faults.BEFORE_SECONDS)
+    world.points[name].program.terminate()
+    world.wait_until(lambda: name not in {world.router_uses(), *map(world.core_uses, gateway_site.GATEWAYS)},
+                     f"access point {name} is still sent to")
+    world.points[name].start_program()
+    world.wait_settled()
+    for direction, arrivals in stream.stop().items():
+        if arrivals.lost() or arrivals.twice():
+            raise RuntimeError(f"{direction}: {arrivals.lost()} lost, {arrivals.twice()} came twice")
+
+
 def tell_faults(world):
     yield "all agree on gateway a and access point one, and pod and VPC reach each other", lambda: begin(world)
     survival = Survival(world)
@@ -95,6 +111,7 @@ def tell_faults(world):
     for fault in (kill_core, kill_access_point, *others):
         yield f"both directions come back, and nothing comes twice: {fault.name}", lambda: survival.survive(fault)
     yield "all is as it was, with no one's help", world.wait_settled
+    yield "nothing is lost when access point one ends in order, and comes back", lambda: end_access_point(world)
     yield "the pod's TCP connection lived through all of it", survival.end
 
 
@@ -244,7 +261,7 @@ def tell_recovery(world):
 
 
 # How many checks, and who tells them: (sentence, check), of which each is made before the next is asked for.
-STORIES = {"faults": (8, tell_faults), "recovery": (9, tell_recovery)}
+STORIES = {"faults": (9, tell_faults), "recovery": (9, tell_recovery)}
 
 
 def tell(story, folder):

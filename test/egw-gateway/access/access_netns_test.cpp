@@ -90,6 +90,32 @@ TEST_CASE_METHOD(Scene,
   wait_for("egw-hz-b");
 }
 
+TEST_CASE_METHOD(
+    Scene, "an access point that ends in order says so to gateways that have another, and forwards meanwhile",
+    "[access]") {
+  other_points =
+      "    - {name: two, address: 192.0.2.3, port: 51820, priority: 50, tunnelAddresses: [198.18.0.2], "
+      "publicKey: \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}\n";
+  run();
+  const auto both_have_seen = [&](const std::string& what) {
+    return a.seen().ends_with(what + "\n") && b.seen().ends_with(what + "\n");
+  };
+  until([&] { return both_have_seen("up"); }, kPatience);
+  program.send(SIGTERM);
+  until([&] { return both_have_seen("down: administratively down"); }, kPatience);
+  CHECK(way() == "egw-hz-a");
+  CHECK(reaches());
+  CHECK(program.wait() == 0);
+}
+
+TEST_CASE_METHOD(Scene, "an access point that is the only one ends at once, and tells gateways nothing",
+                 "[access]") {
+  run();
+  CHECK(program.stop(SIGTERM) == 0);
+  CHECK(reaches());
+  until([&] { return a.seen().ends_with("down: none\n"); }, kPatience);
+}
+
 TEST_CASE_METHOD(Scene, "Pods are reached by an access point of whose pods others tell the VPC", "[access]") {
   run({"--routes=none"});
   CHECK(reaches());

@@ -22,6 +22,12 @@ std::filesystem::path made(const std::filesystem::path& folder) {
   return folder;
 }
 
+std::string text_of(const std::filesystem::path& path) {
+  std::ostringstream out;
+  out << std::ifstream(path).rdbuf();
+  return out.str();
+}
+
 void link(const Machine& one, const std::string& name, const Machine& other, const std::string& other_name) {
   nl::Socket socket = nl::Socket::open_in(one.netns.get()).value();
   nl::VethSpec veth;
@@ -67,6 +73,8 @@ void FakeGateway::live() {
                  run / "liveness.log");
 }
 
+std::string FakeGateway::seen() const { return text_of(run / "liveness.log"); }
+
 AccessScene::AccessScene() {
   access.run("ip link add br0 type bridge && ip addr add 192.0.2.2/24 dev br0 && ip link set br0 up");
   for (const FakeGateway* each : {&a, &b}) {
@@ -102,8 +110,8 @@ spec:
   vpcCIDRs: [172.16.0.0/16]
   accessPoints:
     - {name: one, address: 192.0.2.2, port: 51820, priority: 100, tunnelAddresses: [198.18.0.1], publicKey: ")" +
-                       public_key + R"("}
-  gateways:
+                       public_key + "\"}\n" + other_points +
+                       R"(  gateways:
     - {name: a, node: n1, podAddresses: [10.244.1.7], priority: 200, tunnel: 1, tunnelAddresses: [198.18.0.11], publicKeys: [")" +
                        a.public_key() + "\"" + (more_keys.empty() ? "" : ", \"" + more_keys + "\"") +
                        R"(]}
@@ -129,11 +137,7 @@ void AccessScene::start(const std::vector<std::string>& more) {
                 home / "access.log");
 }
 
-std::string AccessScene::log() const {
-  std::ostringstream out;
-  out << std::ifstream(home / "access.log").rdbuf();
-  return out.str();
-}
+std::string AccessScene::log() const { return text_of(home / "access.log"); }
 
 std::string AccessScene::page(const std::string& path) const {
   return access.run("curl -s -m 5 http://127.0.0.1:" + std::string(kPort) + path + " || true");

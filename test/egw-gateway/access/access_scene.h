@@ -27,6 +27,8 @@ struct FakeGateway {
   void live();
   /// SIGKILL: it is missed. SIGTERM: it says so.
   void die(int signal) { static_cast<void>(liveness.stop(signal)); }
+  /// What its liveness has seen of the access point: lines "up" and "down: WHAT IT TOLD".
+  [[nodiscard]] std::string seen() const;
   [[nodiscard]] std::string public_key() const { return wireguard::public_key_of(key).value().to_string(); }
 
   std::string name;
@@ -71,6 +73,7 @@ class AccessScene {
   Machine access;
   Machine vpc;
   wireguard::SecretKey key = wireguard::SecretKey::generate().value();
+  std::string other_points;  ///< of the pool, as entries of its accessPoints
   FakeGateway a{"a", 1, folder};
   FakeGateway b{"b", 2, folder};
   Program program;

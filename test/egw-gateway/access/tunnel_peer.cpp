@@ -1,10 +1,12 @@
 // tunnel_peer LOCAL PEER LINK: what the other end of a tunnel does about liveness: a BFD session over a
-// single hop, 3 x 100 ms. Ends with SIGTERM, telling the peer. For tests of egw-access.
+// single hop, 3 x 100 ms. Prints "up" or "down: WHAT THE PEER TOLD" with each change. Ends with SIGTERM,
+// telling the peer. For tests of egw-access.
 
 #include <net/if.h>
 
 #include <csignal>
 #include <cstdio>
+#include <string>
 
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
@@ -18,7 +20,13 @@ int main(int argc, char** argv) {
   const auto loop = EventLoop::create(clock).value();
   const auto signals = loop->on_signals({SIGTERM}, [&](int) { loop->stop(); }).value();
   bfd::UdpTransport transport(*loop);
-  bfd::Engine engine(*loop, transport, bfd::system_random(), [](bfd::SessionId, const bfd::StateChange&) {});
+  bfd::Engine engine(*loop, transport, bfd::system_random(),
+                     [](bfd::SessionId, const bfd::StateChange& change) {
+                       if (change.to == bfd::State::kUp) std::puts("up");
+                       if (change.from == bfd::State::kUp)
+                         std::printf("down: %s\n", std::string(to_string(change.remote_diagnostic)).c_str());
+                       std::fflush(stdout);
+                     });
   bfd::SessionConfig config;
   config.path = {bfd::Hops::kSingle, IpAddress::parse(argv[1]).value(), IpAddress::parse(argv[2]).value(),
                  static_cast<int>(::if_nametoindex(argv[3]))};
