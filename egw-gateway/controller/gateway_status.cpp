@@ -10,8 +10,8 @@ namespace holdfast::gateway {
 namespace {
 
 constexpr std::array kTypes{kEnhanced,     kAnnotationsUsable, kConnectionKnown, kRangesDisjoint,
-                            kNodesSuffice, kNodesInPlace,      kObjectsOwned,    kKeysUsable,
-                            kTunnelsGiven, kGatewaysReady};
+                            kNodesSuffice, kNodesInPlace,      kObjectsOwned,    kObjectUsable,
+                            kKeysUsable,   kTunnelsGiven,      kGatewaysReady};
 constexpr const char* kGood = "AsWanted";
 constexpr std::size_t kLongestMessage = 1024;
 

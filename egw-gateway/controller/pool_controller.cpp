@@ -109,6 +109,8 @@ void PoolController::look_at(const ClusterSight& cluster, const std::string& poo
 void PoolController::remember(const ClusterSight& cluster, const std::string& pool, Work& work) const {
   const auto gateway = cluster.gateways.find(pool);
   count(work.absent_since, gateway == cluster.gateways.end(), now());
+  if (gateway != cluster.gateways.end() && gateway->second.trouble.empty())
+    work.memory.spec = gateway->second.spec;
   work.memory.gone_for = work.gone_since ? now() - *work.gone_since : nanoseconds{};
   work.memory.gateway_absent_for = work.absent_since ? now() - *work.absent_since : nanoseconds{};
 }
@@ -236,7 +238,7 @@ void PoolController::show() {
     for (const Finding& each : work.findings) findings[each.type] += 1;
   }
   for (const char* type : {kEnhanced, kAnnotationsUsable, kConnectionKnown, kRangesDisjoint, kNodesSuffice,
-                           kNodesInPlace, kObjectsOwned, kKeysUsable, kTunnelsGiven, kGatewaysReady}) {
+                           kNodesInPlace, kObjectsOwned, kObjectUsable, kKeysUsable, kTunnelsGiven, kGatewaysReady}) {
     context_.metrics
         .gauge("holdfast_egw_findings", "What is wrong with pools, by condition", {{"condition", type}})
         .set(findings[type]);

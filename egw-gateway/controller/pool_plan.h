@@ -56,6 +56,7 @@ struct PoolMemory {
   std::map<ObjectKey, std::int64_t> applied{};  ///< their generations then: another is somebody's change
   std::chrono::nanoseconds gone_for{};          ///< the pool is not enhanced any more
   std::chrono::nanoseconds gateway_absent_for{};
+  std::optional<EdgeGateway> spec{};  ///< of the EdgeGateway, when it could last be read
 };
 
 /// Within it every node that runs has the new key of its pool's liveness: a kubelet that the cloud hears

@@ -52,9 +52,14 @@ bool PoolPlanner::started() const {
   return std::ranges::any_of(cores_, [](const auto& core) { return core.second != nullptr; });
 }
 
+bool PoolPlanner::is_bare() const {
+  if (started() || helper_ != nullptr) return false;
+  return gateway_ == nullptr || (gateway_->trouble.empty() && gateway_->spec.gateways.empty());
+}
+
 Text PoolPlanner::kept_annotations() const {
   Text out;
-  if (gateway_ == nullptr) return out;
+  if (gateway_ == nullptr || is_bare()) return out;
   for (const char* key : kEnhancedAnnotations) {
     const std::string value = value_in(gateway_->annotations, key);
     if (!value.empty()) out[key] = value;
@@ -76,17 +81,28 @@ void PoolPlanner::keep_up() {
     find(kObjectsOwned, "ForeignObject",
          std::string(to_string(kind)) + " " + name + " is not ours, and is left alone: rename or delete it");
   }
+  if (gateway_ != nullptr && !gateway_->trouble.empty()) {
+    find(kObjectUsable, "SpecUnreadable",
+         "the EdgeGateway cannot be read (" + gateway_->trouble +
+             "), and others go on with what they know: what of it is ours is put back; take out what is not, "
+             "or delete it, and it is made anew");
+  }
   look_for_tunnels();
-  const bool sound = request_.usable && connection != nullptr && disjoint_ && out_.tunnels;
+  look_at_tunnels(connection);
+  const bool sound = request_.usable && connection != nullptr && disjoint_ && out_.tunnels && !unusable_;
   if (started() || (sound && enough && gateway_ != nullptr)) keep_up_objects();
   keep_up_gateway(sound ? connection : nullptr);
   look_at_gateways();
   tell(gateways());
 }
 
+std::optional<EdgeGateway> PoolPlanner::last_spec() const {
+  if (gateway_ == nullptr) return EdgeGateway{};
+  return gateway_->trouble.empty() ? gateway_->spec : memory_.spec;
+}
+
 std::vector<Gateway> PoolPlanner::gateways() const {
-  return gateways_of(pool_, cluster_.pods,
-                     gateway_ == nullptr ? std::vector<Gateway>{} : gateway_->spec.gateways);
+  return gateways_of(pool_, cluster_.pods, last_spec().value_or(EdgeGateway{}).gateways);
 }
 
 void PoolPlanner::tell(const std::vector<Gateway>& gateways) {

@@ -47,7 +47,11 @@ class PoolPlanner {
   [[nodiscard]] bool has_anything() const;
   /// Packets may go by what stands.
   [[nodiscard]] bool started() const;
+  /// Nobody goes by what stands: it may become another, or be another pool's.
+  [[nodiscard]] bool is_bare() const;
   [[nodiscard]] Text kept_annotations() const;
+  /// Of the EdgeGateway as it is, or as it was while it could be read; nullopt: it could not.
+  [[nodiscard]] std::optional<EdgeGateway> last_spec() const;
   void find(const char* type, const char* reason, std::string message) {
     out_.findings.push_back({type, reason, std::move(message)});
   }
@@ -58,6 +62,10 @@ class PoolPlanner {
   [[nodiscard]] TakenTunnels taken_tunnels() const;
   const Connection* look_for_connection();
   void look_for_overlaps(const Connection* connection);
+  [[nodiscard]] std::vector<OtherRange> ranges_of_others() const;
+  [[nodiscard]] bool yields_to_us(const std::string& other) const;
+  // That the gateways to come can have what they are given.
+  void look_at_tunnels(const Connection* connection);
   bool look_at_nodes();
   bool look_at_labels(const PoolNode& node);
   void look_for_moved_gateways();
@@ -112,6 +120,7 @@ class PoolPlanner {
   std::map<std::string, const SeenDeployment*> cores_;
   PoolRequest request_;
   bool disjoint_ = false;
+  bool unusable_ = false;  // the connection, for this pool
   std::optional<PoolKeys> keys_;
   std::vector<std::string> ready_;
   PoolPlan out_;

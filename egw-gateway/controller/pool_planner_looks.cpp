@@ -29,6 +29,32 @@ void PoolPlanner::look_for_tunnels() {
   out_.tunnels = *std::move(given);
 }
 
+void PoolPlanner::look_at_tunnels(const Connection* connection) {
+  if (!out_.tunnels) return;
+  for (const auto& [gateway, addresses] : out_.tunnels->addresses) {
+    for (const IpAddress& address : addresses) {
+      const auto pods =
+          std::ranges::find_if(request_.pod_cidrs, [&](const Cidr& range) { return range.contains(address); });
+      if (pods == request_.pod_cidrs.end()) continue;
+      disjoint_ = false;
+      find(kRangesDisjoint, "RangesOverlap",
+           "the pool's range " + pods->to_string() + " holds " + address.to_string() +
+               ", the address of its gateway " + gateway +
+               " inside tunnels: give the pool another range, or tell another --tunnel-range");
+    }
+  }
+  if (connection == nullptr) return;
+  const std::uint16_t last = out_.tunnels->number_of(kGateways.back());
+  for (const AccessPoint& point : connection->gateway.access_points) {
+    if (port_of(point, last)) continue;
+    find(kConnectionKnown, "PortsExhausted",
+         "ConfigMap egw-controller: access point " + point.name + " counts from port " +
+             std::to_string(point.port) + ", and has none for tunnel " + std::to_string(last) +
+             ": tell a lower port");
+    unusable_ = true;
+  }
+}
+
 TakenTunnels PoolPlanner::taken_tunnels() const {
   TakenTunnels out;
   const auto add = [&](const Text& annotations) {
@@ -74,23 +100,37 @@ const Connection* PoolPlanner::look_for_connection() {
   return found;
 }
 
-void PoolPlanner::look_for_overlaps(const Connection* connection) {
-  std::vector<Cidr> cloud;
-  if (connection != nullptr) {
-    cloud = connection->gateway.vpc_cidrs;
-    const std::vector<Cidr>& pods = connection->gateway.cloud_pod_cidrs;
-    cloud.insert(cloud.end(), pods.begin(), pods.end());
-  }
-  std::vector<OtherRange> others;
+/// Of one whose spec cannot be read its annotations tell.
+std::vector<OtherRange> PoolPlanner::ranges_of_others() const {
+  std::vector<OtherRange> out;
   for (const auto& [name, other] : cluster_.gateways) {
-    if (name == pool_) continue;
-    for (const Cidr& range : other.spec.pod_cidrs) others.push_back({name, range});
+    if (name == pool_ || yields_to_us(name)) continue;
+    std::vector<Cidr> ranges = other.spec.pod_cidrs;
+    if (!other.trouble.empty()) {
+      ranges = kube::parse_pod_cidrs(value_in(other.annotations, kPodCidrsAnnotation))
+                   .value_or(std::vector<Cidr>{});
+    }
+    for (const Cidr& range : ranges) out.push_back({name, range});
   }
+  return out;
+}
+
+/// Of two that are to have one range, as they came at the same time, the one that has gateways keeps it, else the
+/// first by name has it.
+bool PoolPlanner::yields_to_us(const std::string& other) const {
+  const bool theirs = std::ranges::any_of(
+      cluster_.deployments, [&](const auto& deployment) { return deployment.second.pool == other; });
+  return !theirs && (started() || pool_ < other);
+}
+
+void PoolPlanner::look_for_overlaps(const Connection* connection) {
   std::vector<const PoolNode*> nodes;
   for (const auto& [name, node] : cluster_.nodes) {
     if (node.pool == pool_) nodes.push_back(&node);
   }
-  std::vector<Finding> found = find_overlaps(request_.pod_cidrs, cloud, others, nodes);
+  std::vector<Finding> found =
+      find_overlaps(request_.pod_cidrs, connection == nullptr ? EdgeGateway{} : connection->gateway,
+                    ranges_of_others(), nodes);
   disjoint_ = found.empty();
   out_.findings.insert(out_.findings.end(), found.begin(), found.end());
 }
@@ -133,8 +173,7 @@ bool PoolPlanner::look_at_labels(const PoolNode& node) {
 }
 
 void PoolPlanner::look_for_moved_gateways() {
-  if (gateway_ == nullptr) return;
-  for (const Gateway& each : gateway_->spec.gateways) {
+  for (const Gateway& each : last_spec().value_or(EdgeGateway{}).gateways) {
     const PoolNode* node = find_in(cluster_.nodes, each.node);
     if (node != nullptr && node->pool == pool_) continue;
     find(kNodesInPlace, "NodeMoved",

@@ -16,7 +16,9 @@ using nlohmann::json;
 
 void PoolPlanner::keep_up_gateway(const Connection* connection) {
   if (is_foreign(Kind::kEdgeGateway, pool_) || (gateway_ != nullptr && gateway_->leaving)) return;
-  EdgeGateway spec = gateway_ == nullptr ? EdgeGateway{} : gateway_->spec;
+  const std::optional<EdgeGateway> last = last_spec();
+  if (!last && connection == nullptr) return;  // nothing is known that could be put back
+  EdgeGateway spec = is_bare() ? EdgeGateway{} : last.value_or(EdgeGateway{});
   Text annotations = kept_annotations();
   if (connection != nullptr) {
     spec = connection->gateway;
@@ -30,6 +32,11 @@ void PoolPlanner::keep_up_gateway(const Connection* connection) {
   tell_key_number(annotations);
   if (out_.tunnels) annotations[kTunnelsAnnotation] = encode_tunnels(*out_.tunnels);
   json object = edge_gateway_object(pool_, spec, annotations);
+  if (const auto read = decode_edge_gateway(JsonObject(&object, "")); !read) {
+    return find(kObjectUsable, "WouldBeUnreadable",
+                "the EdgeGateway is not written, as nobody could read it: " + read.error().message +
+                    "; it stays as it is until the pool or the ConfigMap egw-controller tells otherwise");
+  }
   bool same = gateway_ != nullptr && is_applied(Kind::kEdgeGateway, *gateway_, object);
   for (const auto& [key, value] : annotations)
     same = same && value_in(gateway_->annotations, key.c_str()) == value;
@@ -44,10 +51,9 @@ void PoolPlanner::complete(Gateway& gateway) const {
   }
   if (keys_) {
     gateway.public_keys = keys_->public_keys(gateway.name);
-  } else if (gateway_ != nullptr) {
-    const auto& last = gateway_->spec.gateways;
-    const auto was = std::ranges::find(last, gateway.name, &Gateway::name);
-    if (was != last.end()) gateway.public_keys = was->public_keys;
+  } else if (const std::optional<EdgeGateway> last = last_spec()) {
+    const auto was = std::ranges::find(last->gateways, gateway.name, &Gateway::name);
+    if (was != last->gateways.end()) gateway.public_keys = was->public_keys;
   }
 }
 

@@ -118,37 +118,61 @@ void add_overlap(std::vector<Finding>& out, const std::string& one, const std::s
       {kRangesDisjoint, "RangesOverlap", one + " overlaps " + other + ": give one of them another range"});
 }
 
+std::vector<Cidr> ranges_of(const EdgeGateway& cloud) {
+  std::vector<Cidr> out = cloud.vpc_cidrs;
+  out.insert(out.end(), cloud.cloud_pod_cidrs.begin(), cloud.cloud_pod_cidrs.end());
+  return out;
+}
+
+void look_at_access_points(const Cidr& pods, const EdgeGateway& cloud, std::vector<Finding>& out) {
+  for (const AccessPoint& point : cloud.access_points) {
+    std::vector<IpAddress> addresses = point.tunnel_addresses;
+    addresses.push_back(point.address);
+    for (const IpAddress& address : addresses) {
+      if (!pods.contains(address)) continue;
+      add_overlap(out, "the pool's range " + pods.to_string(),
+                  "access point " + point.name + "'s address " + address.to_string());
+    }
+  }
+}
+
+void look_at_node(const PoolNode& node, const std::vector<Cidr>& pods, const std::vector<Cidr>& cloud,
+                  std::vector<Finding>& out) {
+  for (const IpAddress& address : node.addresses) {
+    const std::string name = "node " + node.id.name + "'s address " + address.to_string();
+    for (const Cidr& range : cloud) {
+      if (range.contains(address)) add_overlap(out, name, "the cloud's " + range.to_string());
+    }
+    for (const Cidr& range : pods) {
+      if (range.contains(address)) add_overlap(out, name, "the pool's range " + range.to_string());
+    }
+  }
+}
+
 }  // namespace
 
 PoolRequest read_request(const NodePool& pool, const Text& kept) { return Reader(pool, kept).read(); }
 
-std::vector<Finding> find_overlaps(const std::vector<Cidr>& pods, const std::vector<Cidr>& cloud,
+std::vector<Finding> find_overlaps(const std::vector<Cidr>& pods, const EdgeGateway& cloud,
                                    const std::vector<OtherRange>& others,
                                    const std::vector<const PoolNode*>& nodes) {
   std::vector<Finding> out;
+  const std::vector<Cidr> reached = ranges_of(cloud);
   for (auto pod = pods.begin(); pod != pods.end(); ++pod) {
     const std::string name = "the pool's range " + pod->to_string();
     for (auto next = pod + 1; next != pods.end(); ++next) {
       if (pod->overlaps(*next)) add_overlap(out, name, "its range " + next->to_string());
     }
-    for (const Cidr& range : cloud) {
+    for (const Cidr& range : reached) {
       if (pod->overlaps(range)) add_overlap(out, name, "the cloud's " + range.to_string());
     }
+    look_at_access_points(*pod, cloud, out);
     for (const OtherRange& other : others) {
       if (pod->overlaps(other.range))
         add_overlap(out, name, "pool " + other.pool + "'s " + other.range.to_string());
     }
   }
-  for (const PoolNode* node : nodes) {
-    for (const IpAddress& address : node->addresses) {
-      for (const Cidr& range : cloud) {
-        if (range.contains(address)) {
-          add_overlap(out, "node " + node->id.name + "'s address " + address.to_string(),
-                      "the cloud's " + range.to_string());
-        }
-      }
-    }
-  }
+  for (const PoolNode* node : nodes) look_at_node(*node, pods, reached, out);
   return out;
 }
 

@@ -181,8 +181,10 @@ Result<SeenGateway> decode_seen_gateway(const JsonObject& object) {
   HOLDFAST_CHECK(read_owned(object, out));
   HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object());
   HOLDFAST_TRY(out.annotations, decode_text(metadata["annotations"]));
-  HOLDFAST_TRY(out.spec, decode_edge_gateway(object));
-  HOLDFAST_TRY(out.status, decode_edge_gateway_status(object));
+  Result<EdgeGateway> spec = decode_edge_gateway(object);
+  if (!spec) out.trouble = spec.error().message;
+  if (spec) out.spec = *std::move(spec);
+  out.status = decode_edge_gateway_status(object).value_or(EdgeGatewayStatus{});
   return out;
 }
 

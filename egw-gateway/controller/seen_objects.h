@@ -53,7 +53,8 @@ struct SeenSecret : OwnedObject {
 
 struct SeenGateway : OwnedObject {
   Text annotations{};
-  EdgeGateway spec{};
+  EdgeGateway spec{};     ///< empty when it cannot be read
+  std::string trouble{};  ///< why it cannot; empty: it can
   EdgeGatewayStatus status{};
 };
 
@@ -76,7 +77,8 @@ struct CorePod {
 [[nodiscard]] kube::KeptFields secret_fields();
 [[nodiscard]] kube::KeptFields pod_fields();
 
-/// Errors: kInvalidArgument or kDataLoss, for members of another type than the API's.
+/// Errors: kInvalidArgument or kDataLoss, for members of another type than the API's. An EdgeGateway whose spec
+/// cannot be read is there all the same.
 [[nodiscard]] Result<PoolNode> decode_pool_node(const JsonObject& object);
 [[nodiscard]] Result<OwnedObject> decode_owned(const JsonObject& object);
 [[nodiscard]] Result<SeenDeployment> decode_deployment(const JsonObject& object);

@@ -169,6 +169,32 @@ TEST_CASE("What is wrong is told as an Event of the NodePool, once", "[egw contr
   CHECK(scene.reason(kNodesSuffice) == "AsWanted");
 }
 
+TEST_CASE("An EdgeGateway that somebody makes unreadable is told, and put right", "[egw controller]") {
+  ControllerScene scene;
+  scene.start();
+  scene.turn_until_settled();
+  const std::string path = std::string(kEdgeGateways) + "site";
+  const auto events = [&] {
+    return std::ranges::count_if(scene.server.store().list("/events", "default"), [](const auto& event) {
+      return (*event)["reason"] == "SpecUnreadable";
+    });
+  };
+  scene.server.put(path, {{"spec", {{"vpcCIDRs", {"172.16.0/12"}}}}});
+  scene.turn_until([&] {
+    return scene.at(path)["spec"]["vpcCIDRs"] == json::array({"172.16.0.0/12"}) && events() == 1;
+  });
+  scene.turn_until_settled();
+  SECTION("what is not its own it leaves, and says so") {
+    scene.server.put(path, {{"spec", {{"exemptCIDRs", {"nonsense"}}}}});
+    scene.turn_until([&] { return scene.reason(kObjectUsable) == "SpecUnreadable"; });
+    scene.turn_for(100ms);
+    scene.server.forget_requests();
+    scene.turn_for(200ms);
+    CHECK(scene.count_writes() == 0);
+    CHECK(scene.at(path)["spec"]["exemptCIDRs"] == json::array({"nonsense"}));
+  }
+}
+
 TEST_CASE("The gateways of a pool that is gone are removed after the grace, and not before",
           "[egw controller]") {
   ControllerScene scene;

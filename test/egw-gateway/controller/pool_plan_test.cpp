@@ -150,6 +150,16 @@ TEST_CASE("A pool that cannot have gateways gets none, and is told why", "[egw c
       {"a node in the VPC's range",
        [](PlanScene& s) { s.nodes.at("box-1").addresses = {IpAddress::parse("172.16.0.9").value()}; },
        kRangesDisjoint, "RangesOverlap"},
+      {"a node in the pool's range",
+       [](PlanScene& s) { s.nodes.at("box-1").addresses = {IpAddress::parse("10.244.0.9").value()}; },
+       kRangesDisjoint, "RangesOverlap"},
+      {"pods where tunnels end", [](PlanScene& s) { s.put_pool("site", enhanced("198.19.0.0/16")); },
+       kRangesDisjoint, "RangesOverlap"},
+      {"pods where an access point is", [](PlanScene& s) { s.put_pool("site", enhanced("203.0.113.0/24")); },
+       kRangesDisjoint, "RangesOverlap"},
+      {"an access point without ports",
+       [](PlanScene& s) { s.connections->front().gateway.access_points.front().port = 65535; },
+       kConnectionKnown, "PortsExhausted"},
   };
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.name) {
@@ -178,6 +188,94 @@ TEST_CASE("Two pools with one range: the second gets nothing, and the first stay
   CHECK_FALSE(scene.deployments.contains("late-a"));
   CHECK(scene.gateways.at("late").spec.pod_cidrs.empty());
   CHECK(scene.settle().empty());
+}
+
+TEST_CASE("Two pools that are made with one range at the same time: one gets it, the other may have another",
+          "[egw controller]") {
+  PlanScene scene;
+  scene.put_pool("late", enhanced());
+  scene.put_node("late-1", "late");
+  scene.put_node("late-2", "late");
+  scene.step("site");
+  auto written = std::exchange(scene.gateways, {});  // neither was seen when the other was planned
+  scene.step("late");
+  scene.gateways.merge(written);
+  REQUIRE(scene.gateways.at("site").spec.pod_cidrs == scene.gateways.at("late").spec.pod_cidrs);
+  scene.settle("late");
+  CHECK(scene.deployments.contains("late-a"));
+  scene.settle("site");
+  CHECK_FALSE(scene.deployments.contains("site-a"));
+  CHECK(scene.condition(kRangesDisjoint).reason == "RangesOverlap");
+  CHECK(scene.gateways.at("site").spec.pod_cidrs.empty());  // access points would hold it for the pool's
+  CHECK(scene.settle("late").empty());
+  scene.put_pool("site", enhanced("10.9.0.0/16"));
+  scene.settle("site");
+  CHECK(scene.deployments.contains("site-a"));
+  CHECK(scene.gateways.at("site").spec.pod_cidrs == std::vector{Cidr::parse("10.9.0.0/16").value()});
+}
+
+// What somebody has made of an object, as a watch tells it.
+void change_gateway(PlanScene& scene, const std::function<void(json& spec)>& change) {
+  json object = scene.written.at({Kind::kEdgeGateway, "site"});
+  change(object["spec"]);
+  object["metadata"]["generation"] = object["metadata"]["generation"].get<int>() + 1;
+  scene.gateways["site"] = decode_seen_gateway(JsonObject(&object, "")).value();
+}
+
+TEST_CASE("An EdgeGateway that cannot be read is told, and put right by what is known", "[egw controller]") {
+  Running scene;
+  scene.memory.spec = scene.gateways.at("site").spec;
+  const json before = scene.written.at({Kind::kEdgeGateway, "site"})["spec"];
+  change_gateway(scene, [](json& spec) { spec["vpcCIDRs"] = {"172.16.0/12"}; });
+  const auto told = scene.plan().news;
+  const auto event = std::ranges::find(told, std::string(kObjectUsable), &Finding::type);
+  REQUIRE(event != told.end());
+  CHECK(event->reason == std::string("SpecUnreadable"));
+  CHECK_THAT(event->message, Catch::Contains("172.16.0/12"));
+  SECTION("as it is told") {}
+  SECTION("also with a gateway that does not run") { scene.stop("a"); }
+  SECTION("also when the configuration is lost") { scene.connections = std::vector<Connection>{}; }
+  scene.settle();
+  CHECK(scene.written.at({Kind::kEdgeGateway, "site"})["spec"] == before);
+  CHECK(scene.gateways.at("site").trouble.empty());
+  CHECK(scene.condition(kObjectUsable).status == "True");
+  CHECK(scene.objects() == kAll);
+}
+
+TEST_CASE("An EdgeGateway that cannot be read keeps its pool what it has", "[egw controller]") {
+  Running scene;
+  change_gateway(scene, [](json& spec) { spec["podCIDRs"] = {"nonsense"}; });
+  SECTION("when its pool goes, for as long as any other") {
+    scene.pools.erase("site");
+    for (const char* node : {"box-1", "box-2", "arm-1"}) scene.put_node(node, "");
+    const PoolPlan plan = scene.plan();
+    CHECK(plan.gone);
+    CHECK(plan.again_in == 1h);
+    CHECK(std::ranges::none_of(plan.steps, [](const Step& step) { return step.verb == Verb::kRemove; }));
+  }
+  SECTION("when nothing is known that could be put back") {
+    scene.connections = std::vector<Connection>{};
+    CHECK(std::ranges::none_of(scene.plan().steps, [](const Step& step) {
+      return step.kind == Kind::kEdgeGateway && step.verb == Verb::kApply;
+    }));
+  }
+  SECTION("when another asks for its range") {
+    scene.put_pool("late", enhanced());
+    scene.put_node("late-1", "late");
+    scene.put_node("late-2", "late");
+    scene.settle("late");
+    CHECK_FALSE(scene.deployments.contains("late-a"));
+  }
+}
+
+TEST_CASE("An EdgeGateway is not made one that nobody could read", "[egw controller]") {
+  Running scene;
+  const EdgeGateway before = scene.gateways.at("site").spec;
+  scene.nodes.at("box-2").addresses = {IpAddress::parse("0.0.0.0").value()};
+  scene.settle();
+  CHECK(scene.gateways.at("site").spec == before);
+  CHECK(scene.condition(kObjectUsable).reason == "WouldBeUnreadable");
+  CHECK(scene.objects() == kAll);
 }
 
 TEST_CASE("What works goes on working, whatever becomes of the pool's description", "[egw controller]") {
