@@ -126,7 +126,7 @@ void AccessAgent::kernel_told() {
 }
 
 void AccessAgent::look_again() {
-  look();
+  plan();
   if (source_ != nullptr) source_->look_again();
 }
 
@@ -210,9 +210,23 @@ void AccessAgent::save() {
       });
 }
 
+/// Also where tunnels' packets go: pods there would take them along.
+void AccessAgent::look_at_own() {
+  Result<std::vector<OwnRange>> own = own_ranges(tools_.socket);
+  if (!own) return tools_.log.warning("networks of this machine", {{"error", own.error().message}});
+  own_ = *std::move(own);
+  for (const auto& [way, view] : views_) {
+    for (const wireguard::PeerState& each : view.peers) {
+      if (!each.peer.endpoint) continue;
+      own_.push_back({host_range(each.peer.endpoint->address), "where gateway " + way.to_string() + " is"});
+    }
+  }
+}
+
 /// From what is known to what is to be.
 void AccessAgent::plan() {
-  plan_ = plan_access(pools_, options_.access_point, served_);
+  look_at_own();
+  plan_ = plan_access(pools_, options_.access_point, served_, own_);
   std::set<std::string> served;
   for (const ServedPool& pool : plan_.pools) served.insert(pool.name);
   if (served != served_) {

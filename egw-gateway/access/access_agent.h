@@ -124,6 +124,7 @@ class AccessAgent final : public PoolConsumer {
   };
 
   Status close();
+  void look_at_own();
   Status watch_kernel();
   void kernel_told();
   void speak_to_routers();
@@ -168,6 +169,7 @@ class AccessAgent final : public PoolConsumer {
   bool save_again_ = false;
   std::map<std::string, EventLoop::Timer> removals_;
   AccessPlan plan_;
+  std::vector<OwnRange> own_;       // as they could last be read
   std::vector<TableRoute> before_;  // routes that an earlier start left
 
   std::map<WayName, wireguard::PublicKey> keys_;  // in use

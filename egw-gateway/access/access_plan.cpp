@@ -129,6 +129,23 @@ ServedPool pool_of(const EdgeGateway& object, const AccessPoint& point, std::str
   return out;
 }
 
+/// Where the pool's pods cannot be; empty: nowhere.
+std::string misplaced_pods(const EdgeGateway& object, const std::vector<OwnRange>& own) {
+  std::vector<OwnRange> others = own;
+  for (const Cidr& range : object.vpc_cidrs) others.push_back({range, "what they are to reach in the VPC"});
+  for (const Cidr& range : object.cloud_pod_cidrs) others.push_back({range, "pods of the cloud"});
+  for (const AccessPoint& point : object.access_points) {
+    others.push_back({host_range(point.address), "the address of access point " + point.name});
+  }
+  for (const Cidr& pods : object.pod_cidrs) {
+    const auto there =
+        std::ranges::find_if(others, [&](const OwnRange& other) { return other.range.overlaps(pods); });
+    if (there == others.end()) continue;
+    return "its pods " + pods.to_string() + " overlap " + there->range.to_string() + ", " + there->what;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<const GatewayWay*> AccessPlan::ways() const {
@@ -140,7 +157,7 @@ std::vector<const GatewayWay*> AccessPlan::ways() const {
 }
 
 AccessPlan plan_access(const std::map<std::string, EdgeGateway>& objects, const std::string& point,
-                       const std::set<std::string>& served) {
+                       const std::set<std::string>& served, const std::vector<OwnRange>& own) {
   AccessPlan out;
   Taken taken;
   for (const bool earlier : {true, false}) {
@@ -151,7 +168,9 @@ AccessPlan plan_access(const std::map<std::string, EdgeGateway>& objects, const 
       std::string trouble;
       ServedPool pool = pool_of(object, *ours, trouble);
       if (ours->tunnel_addresses.empty()) trouble = "this access point has no tunnel address in it";
-      const std::string refused = taken.take(pool);
+      const std::string misplaced = misplaced_pods(object, own);
+      if (earlier && !misplaced.empty()) trouble = misplaced + "; it goes on, as it was served before";
+      const std::string refused = earlier || misplaced.empty() ? taken.take(pool) : misplaced;
       if (refused.empty()) out.pools.push_back(std::move(pool));
       if (!refused.empty()) trouble = refused;
       if (!trouble.empty()) out.troubles[name] = trouble;

@@ -33,8 +33,8 @@ void PoolPlanner::look_at_tunnels(const Connection* connection) {
   if (!out_.tunnels) return;
   for (const auto& [gateway, addresses] : out_.tunnels->addresses) {
     for (const IpAddress& address : addresses) {
-      const auto pods =
-          std::ranges::find_if(request_.pod_cidrs, [&](const Cidr& range) { return range.contains(address); });
+      const auto pods = std::ranges::find_if(request_.pod_cidrs,
+                                             [&](const Cidr& range) { return range.contains(address); });
       if (pods == request_.pod_cidrs.end()) continue;
       disjoint_ = false;
       find(kRangesDisjoint, "RangesOverlap",
@@ -115,8 +115,8 @@ std::vector<OtherRange> PoolPlanner::ranges_of_others() const {
   return out;
 }
 
-/// Of two that are to have one range, as they came at the same time, the one that has gateways keeps it, else the
-/// first by name has it.
+/// Of two that are to have one range, as they came at the same time, the one that has gateways keeps it, else
+/// the first by name has it.
 bool PoolPlanner::yields_to_us(const std::string& other) const {
   const bool theirs = std::ranges::any_of(
       cluster_.deployments, [&](const auto& deployment) { return deployment.second.pool == other; });

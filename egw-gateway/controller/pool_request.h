@@ -28,7 +28,8 @@ inline constexpr const char* kNodesSuffice = "NodesSuffice";
 inline constexpr const char* kNodesInPlace = "NodesInPlace";  ///< no node's labels contradict each other
 inline constexpr const char* kObjectsOwned =
     "ObjectsOwned";  ///< nobody else's object has the name of one of ours
-inline constexpr const char* kObjectUsable = "ObjectUsable";  ///< the EdgeGateway can be read by all that need it
+inline constexpr const char* kObjectUsable =
+    "ObjectUsable";  ///< the EdgeGateway can be read by all that need it
 inline constexpr const char* kKeysUsable = "KeysUsable";
 inline constexpr const char* kTunnelsGiven = "TunnelsGiven";  ///< the pool's share of the cluster's tunnels
 inline constexpr const char* kGatewaysReady = "GatewaysReady";
@@ -53,14 +54,13 @@ struct PoolRequest {
 [[nodiscard]] PoolRequest read_request(const NodePool& pool, const Text& kept);
 
 /// Pairs of ranges that overlap, for people: of the pool's with each other, with those of its connection
-/// (`cloud`: the VPC's, cloud pods', and access points' addresses), with those of `others` (pool and range) and
-/// with nodes' own addresses, and of those with the cloud's.
+/// (`cloud`: the VPC's, cloud pods', and access points' addresses), with those of `others` (pool and range)
+/// and with nodes' own addresses, and of those with the cloud's.
 struct OtherRange {
   std::string pool{};
   Cidr range{};
 };
-[[nodiscard]] std::vector<Finding> find_overlaps(const std::vector<Cidr>& pods,
-                                                 const EdgeGateway& cloud,
+[[nodiscard]] std::vector<Finding> find_overlaps(const std::vector<Cidr>& pods, const EdgeGateway& cloud,
                                                  const std::vector<OtherRange>& others,
                                                  const std::vector<const PoolNode*>& nodes);
 

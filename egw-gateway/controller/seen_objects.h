@@ -77,8 +77,8 @@ struct CorePod {
 [[nodiscard]] kube::KeptFields secret_fields();
 [[nodiscard]] kube::KeptFields pod_fields();
 
-/// Errors: kInvalidArgument or kDataLoss, for members of another type than the API's. An EdgeGateway whose spec
-/// cannot be read is there all the same.
+/// Errors: kInvalidArgument or kDataLoss, for members of another type than the API's. An EdgeGateway whose
+/// spec cannot be read is there all the same.
 [[nodiscard]] Result<PoolNode> decode_pool_node(const JsonObject& object);
 [[nodiscard]] Result<OwnedObject> decode_owned(const JsonObject& object);
 [[nodiscard]] Result<SeenDeployment> decode_deployment(const JsonObject& object);

@@ -152,6 +152,27 @@ spec:
   CHECK(reaches());
 }
 
+TEST_CASE_METHOD(Scene, "a pool whose pods are the access point's own machine or router is refused",
+                 "[access]") {
+  run();
+  write("aa.yaml", R"(apiVersion: net.holdfast.dev/v1alpha1
+kind: EdgeGateway
+metadata: {name: aa}
+spec:
+  podCIDRs: [128.0.0.0/1]
+  vpcCIDRs: [10.200.0.0/16]
+  accessPoints: [{name: one, address: 192.0.2.2, port: 51820, priority: 100, tunnelAddresses: [10.1.0.1], publicKey: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]
+)");
+  until(
+      [&] {
+        return page("/readyz?verbose").find("pool aa: its pods 128.0.0.0/1 overlap ") != std::string::npos;
+      },
+      kPatience);
+  CHECK(way() == "egw-hz-a");
+  CHECK(reaches());
+  CHECK(access.run("ip route show 128.0.0.0/1").empty());
+}
+
 TEST_CASE_METHOD(Scene, "a machine that was rebooted without a word from anybody closes its pools' ranges",
                  "[access]") {
   run();

@@ -88,6 +88,42 @@ TEST_CASE("a gateway without number, key or address is left out, and the other i
   CHECK(plan.ways()[0]->name.gateway == "b");
 }
 
+TEST_CASE("a pool whose pods lie where they cannot be is refused, but not when it was served before",
+          "[access]") {
+  EdgeGateway wrong = pool("hz", 1);
+  std::vector<OwnRange> own{{cidr("192.168.7.0/24"), "a network of this machine"},
+                            {cidr("203.0.113.1/32"), "its router"}};
+  std::string why;
+  SECTION("in what they are to reach") {
+    wrong.pod_cidrs = {cidr("172.16.128.0/17")};
+    why = "its pods 172.16.128.0/17 overlap 172.16.0.0/16, what they are to reach in the VPC";
+  }
+  SECTION("in a network of the machine") {
+    wrong.pod_cidrs = {cidr("192.168.0.0/16")};
+    why = "its pods 192.168.0.0/16 overlap 192.168.7.0/24, a network of this machine";
+  }
+  SECTION("half of all addresses") {
+    wrong.pod_cidrs = {cidr("128.0.0.0/1")};
+    wrong.vpc_cidrs = {cidr("10.200.0.0/16")};
+    own.erase(own.begin());
+    why = "its pods 128.0.0.0/1 overlap 203.0.113.1/32, its router";
+  }
+  SECTION("where an access point is") {
+    wrong.pod_cidrs = {cidr("192.0.2.0/24")};
+    why = "its pods 192.0.2.0/24 overlap 192.0.2.2/32, the address of access point one";
+  }
+  EdgeGateway other = pool("other", 2);
+  other.vpc_cidrs = {cidr("10.201.0.0/16")};
+  const Objects all = objects({wrong, other});
+  const AccessPlan plan = plan_access(all, "one", {}, own);
+  REQUIRE(plan.pools.size() == 1);
+  CHECK(plan.pools[0].name == "other");
+  CHECK(plan.troubles == std::map<std::string, std::string>{{"hz", why}});
+  const AccessPlan before = plan_access(all, "one", {"hz", "other"}, own);
+  CHECK(before.pools.size() == 2);
+  CHECK(before.troubles.at("hz") == why + "; it goes on, as it was served before");
+}
+
 TEST_CASE("what another pool has is refused, and whoever had it keeps it", "[access]") {
   EdgeGateway second = pool("b-second", 2);
   std::string why;

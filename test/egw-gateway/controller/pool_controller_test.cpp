@@ -175,14 +175,12 @@ TEST_CASE("An EdgeGateway that somebody makes unreadable is told, and put right"
   scene.turn_until_settled();
   const std::string path = std::string(kEdgeGateways) + "site";
   const auto events = [&] {
-    return std::ranges::count_if(scene.server.store().list("/events", "default"), [](const auto& event) {
-      return (*event)["reason"] == "SpecUnreadable";
-    });
+    return std::ranges::count_if(scene.server.store().list("/events", "default"),
+                                 [](const auto& event) { return (*event)["reason"] == "SpecUnreadable"; });
   };
   scene.server.put(path, {{"spec", {{"vpcCIDRs", {"172.16.0/12"}}}}});
-  scene.turn_until([&] {
-    return scene.at(path)["spec"]["vpcCIDRs"] == json::array({"172.16.0.0/12"}) && events() == 1;
-  });
+  scene.turn_until(
+      [&] { return scene.at(path)["spec"]["vpcCIDRs"] == json::array({"172.16.0.0/12"}) && events() == 1; });
   scene.turn_until_settled();
   SECTION("what is not its own it leaves, and says so") {
     scene.server.put(path, {{"spec", {{"exemptCIDRs", {"nonsense"}}}}});
