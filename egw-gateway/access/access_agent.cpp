@@ -7,6 +7,7 @@
 #include "egw-gateway/access/access_rules.h"
 #include "egw-gateway/access/backstop.h"
 #include "egw-gateway/access/local_address.h"
+#include "egw-gateway/access/pod_table.h"
 
 // What is to be: from the store and the source to tunnels and rules. access_choice.cpp goes on from there.
 namespace holdfast::gateway {
@@ -45,6 +46,8 @@ AccessMetrics::AccessMetrics(Metrics& metrics)
       refused(metrics.gauge(
           "egw_access_refused_packets",
           "Packets of tunnels that were none of their pool's, dropped since the rules were put.")),
+      passed_over(metrics.gauge("egw_access_routes_passed_over",
+                                "Routes and policy rules of others for pods' ranges.")),
       pools(metrics.gauge("egw_access_pools", "Pools that are served.")),
       ready(metrics.gauge("egw_access_ready", "Whether the access point is ready.")) {}
 
@@ -258,6 +261,14 @@ void AccessAgent::close_ranges() {
   }
   const Status closed = keep_backstop(tools_.socket, ranges);
   tools_.health.set(kRangesClosed, closed ? "" : closed.error().message);
+  look_at_own();
+  const Result<std::vector<std::string>> others = keep_pod_table(tools_.socket, ranges, own_);
+  std::string told = others ? "" : others.error().message;
+  for (const std::string& each : others.value_or(std::vector<std::string>{})) {
+    told += (told.empty() ? "" : "; ") + each;
+  }
+  tools_.health.set(kRangesClear, told);
+  if (others) tools_.metrics.passed_over.set(static_cast<double>(others->size()));
 }
 
 void AccessAgent::look() {

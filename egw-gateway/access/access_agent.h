@@ -40,6 +40,7 @@ struct AccessMetrics {
   Counter& outages;
   Counter& rules_mended;
   Gauge& refused;
+  Gauge& passed_over;
   Gauge& pools;
   Gauge& ready;
 };

@@ -11,6 +11,7 @@ inline constexpr Concern kTunnelsInPlace{"TunnelsInPlace"};
 inline constexpr Concern kRulesInPlace{"RulesInPlace"};
 inline constexpr Concern kRoutesInPlace{"RoutesInPlace"};
 inline constexpr Concern kRangesClosed{"RangesClosed"};
+inline constexpr Concern kRangesClear{"RangesClear", false};
 inline constexpr Concern kGatewaysWatched{"GatewaysWatched"};
 inline constexpr Concern kSettingsRight{"SettingsRight"};
 inline constexpr Concern kRoutersTold{"RoutersTold", false};

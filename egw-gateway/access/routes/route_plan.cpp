@@ -38,11 +38,21 @@ void plan_range(const PodRange& wanted, const TableRoute* there, RoutePlan& plan
   }
 }
 
+/// What somebody has the place of leads where it led then, for ever.
+bool is_displaced(const TableRoute& route, const std::vector<TableRoute>& there) {
+  return std::ranges::any_of(there, [&](const TableRoute& other) {
+    return other.range == route.range && other.owner == RouteOwner::kForeign;
+  });
+}
+
 void plan_drops(const std::map<Cidr, PodRange>& wanted, const std::vector<TableRoute>& there,
                 const std::map<Cidr, RouteError>& given_up, RoutePlan& plan) {
   for (const TableRoute& route : there) {
-    if (route.owner != RouteOwner::kOurs || wanted.contains(route.range)) continue;
-    if (given_up.contains(route.range)) continue;
+    if (route.owner != RouteOwner::kOurs || given_up.contains(route.range)) continue;
+    if (wanted.contains(route.range)) {
+      if (is_displaced(route, there)) plan.drops.push_back(route);
+      continue;
+    }
     if (!overlaps_any(route.range, wanted)) {
       plan.drops.push_back(route);
       continue;

@@ -92,6 +92,33 @@ TEST_CASE_METHOD(Router, "A change of the tunnel is one message of the kernel, n
   CHECK(told.find("Deleted 10.244") == std::string::npos);
 }
 
+TEST_CASE_METHOD(Router, "What is told on and what packets go by are put right together", "[egw-access]") {
+  TableRoutes routes(table_, clock_, 1);
+  const Cidr pods = Cidr::parse("10.244.0.0/16").value();
+  const auto shown = [] { return output_of("ip route show table 20159; echo /; ip route show proto 158"); };
+  const std::string both =
+      "10.244.0.0/16 dev wg1 proto 158 scope link metric 37 \n/\n10.244.0.0/16 dev wg1 scope link metric 37 "
+      "\n";
+  REQUIRE(routes.publish({{pods, tunnel(1)}}, kPatience).has_value());
+  REQUIRE(shown() == both);
+  SECTION("one that somebody took away") { output_of("ip route flush table 20159"); }
+  SECTION("the other") { output_of("ip route flush proto 158"); }
+  SECTION("one that leads elsewhere") {
+    output_of("ip route replace 10.244.0.0/16 dev wg0 proto 158 metric 37 table 20159");
+  }
+  REQUIRE(routes.publish({{pods, tunnel(1)}}, kPatience).has_value());
+  CHECK(shown() == both);
+  SECTION("somebody's in the one's place takes the other away, which would lead there for ever") {
+    output_of("ip route replace 10.244.0.0/16 dev wg0 metric 37");
+    const auto done = routes.publish({{pods, tunnel(1)}}, kPatience);
+    CHECK(done->troubles.at(pods).trouble == RouteTrouble::kForeign);
+    CHECK(shown() == "/\n");
+    CHECK(output_of("ip route show 10.244.0.0/16").find("dev wg0") != std::string::npos);
+  }
+  REQUIRE(routes.publish({}, kPatience).has_value());
+  CHECK(shown() == "/\n");
+}
+
 TEST_CASE_METHOD(Router, "A tunnel that is not there is told, and keeps nothing else from being published",
                  "[egw-access]") {
   TableRoutes routes(table_, clock_, 1);
