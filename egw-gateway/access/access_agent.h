@@ -53,6 +53,8 @@ struct PoolReport {
       switched{};  ///< when it became so; nullopt: before our start
   std::string reason{"AsItShouldBe"};
   std::string message{};  ///< what is wrong, and the cure; empty: nothing
+  /// Public keys of its gateways that tunnels take, in order: who changes a key waits for that.
+  std::vector<std::string> keys{};
 
   bool operator==(const PoolReport&) const = default;
 };
@@ -153,6 +155,7 @@ class AccessAgent final : public PoolConsumer {
   void kernel_published(const RouteAnswer<Publication>& answer);
   void vpc_published(const RouteAnswer<Publication>& answer);
   void report(const ServedPool& pool, Sight& sight);
+  [[nodiscard]] std::vector<std::string> keys_taken(const ServedPool& pool) const;
   void report_refused();
   [[nodiscard]] bool is_up(const WayName& way) const;
   [[nodiscard]] int ifindex_of(const WayName& way) const;

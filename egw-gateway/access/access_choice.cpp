@@ -257,9 +257,20 @@ void AccessAgent::report_refused() {
   refused_ = std::move(refused);
 }
 
+std::vector<std::string> AccessAgent::keys_taken(const ServedPool& pool) const {
+  std::set<std::string> out;
+  for (const GatewayWay& way : pool.ways) {
+    const auto view = views_.find(way.name);
+    if (view == views_.end()) continue;
+    for (const wireguard::PeerState& each : view->second.peers) out.insert(each.peer.key.to_string());
+  }
+  return {out.begin(), out.end()};
+}
+
 void AccessAgent::report(const ServedPool& pool, Sight& sight) {
   PoolReport now = sight.report;
   now.active = sight.choice.active;
+  now.keys = keys_taken(pool);
   const auto refused = plan_.troubles.find(pool.name);
   now.reason = "AsItShouldBe";
   now.message.clear();

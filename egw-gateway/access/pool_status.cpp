@@ -22,7 +22,8 @@ nlohmann::json status_of(const PoolReport& report, const std::string& access_poi
   nlohmann::json entry{{"name", access_point},
                        {"active", report.active},
                        {"reason", report.reason},
-                       {"message", report.message}};
+                       {"message", report.message},
+                       {"keys", report.keys}};
   if (report.switched)
     entry["lastSwitch"] = utc_text(std::chrono::floor<std::chrono::seconds>(*report.switched));
   return {{"apiVersion", kEdgeGatewayApiVersion},

@@ -15,7 +15,7 @@ namespace holdfast::gateway {
 
 /// What an access point applies to a pool's object, under a field manager of its own:
 ///
-///     status: {accessPoints: [{name: POINT, active, lastSwitch, reason, message}]}
+///     status: {accessPoints: [{name: POINT, active, lastSwitch, reason, message, keys: [KEY]}]}
 [[nodiscard]] nlohmann::json status_of(const PoolReport& report, const std::string& access_point);
 
 /// Tells pools' objects how they fare at this access point, and those who look at them by an Event when

@@ -14,6 +14,7 @@ constexpr const char* kNamespace = "egw-gateway";
 // Of the block that networks are measured with, which routers of others do not carry. Source: RFC 2544
 constexpr const char* kTunnelRange = "198.19.0.0/20";
 constexpr std::int64_t kMostGraceSeconds = 30 * 86400;
+constexpr std::int64_t kMostLifetimeDays = 3650;
 // Kubelets look at Secrets once a minute, and what they see may be as old.
 constexpr std::int64_t kLeastOverlapSeconds = 300;
 
@@ -46,6 +47,10 @@ void add_flags(Flags& flags, ControllerOptions& out) {
       "for how long a new key of liveness is accepted before it is sent, and an old one after [86400]",
       kLeastOverlapSeconds, kMostGraceSeconds,
       [&out](std::int64_t number) { out.key_overlap = std::chrono::seconds(number); });
+  flags.integer(
+      "key-lifetime", "DAYS",
+      "after which gateways get new keys of tunnels, without a loss; 0: when they are asked for [90]", 0,
+      kMostLifetimeDays, [&out](std::int64_t number) { out.key_lifetime = std::chrono::hours(number * 24); });
   flags.heading("Other");
   flags.value("healthz", "ADDRESS:PORT",
               "where /healthz, /readyz and /metrics are served; port 0: nowhere [:0]",
@@ -69,6 +74,7 @@ PoolController::Options controller_options(const ControllerOptions& options,
   out.plan.tunnel_ranges = options.tunnel_ranges;
   out.plan.removal_grace = options.removal_grace;
   out.plan.key_overlap = options.key_overlap;
+  out.plan.key_lifetime = options.key_lifetime;
   out.host = context.host;
   out.identity = context.identity;
   out.seed = context.seed;

@@ -23,6 +23,7 @@ struct ControllerOptions {
   std::vector<Cidr> tunnel_ranges{};  ///< one a family at most; none told: kTunnelRange
   std::chrono::seconds removal_grace{3600};
   std::chrono::seconds key_overlap = kKeyOverlap;
+  std::chrono::seconds key_lifetime = kKeyLifetime;
   http::ListenAddress healthz{};  ///< port 0: not served
   LogLevel log_level = LogLevel::kInfo;
   bool help = false;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::array kTypes{kEnhanced,     kAnnotationsUsable, kConnectionKnown, kRangesDisjoint,
                             kNodesSuffice, kNodesInPlace,      kObjectsOwned,    kObjectUsable,
-                            kKeysUsable,   kTunnelsGiven,      kGatewaysReady};
+                            kKeysUsable,   kKeysCurrent,       kTunnelsGiven,    kGatewaysReady};
 constexpr const char* kGood = "AsWanted";
 constexpr std::size_t kLongestMessage = 1024;
 

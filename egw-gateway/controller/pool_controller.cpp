@@ -239,7 +239,7 @@ void PoolController::show() {
   }
   for (const char* type :
        {kEnhanced, kAnnotationsUsable, kConnectionKnown, kRangesDisjoint, kNodesSuffice, kNodesInPlace,
-        kObjectsOwned, kObjectUsable, kKeysUsable, kTunnelsGiven, kGatewaysReady}) {
+        kObjectsOwned, kObjectUsable, kKeysUsable, kKeysCurrent, kTunnelsGiven, kGatewaysReady}) {
     context_.metrics
         .gauge("holdfast_egw_findings", "What is wrong with pools, by condition", {{"condition", type}})
         .set(findings[type]);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/base64.h"
+#include "common/base/clock.h"
 #include "egw-gateway/controller/pool_names.h"
 #include "egw-gateway/controller/pool_objects.h"
 
@@ -59,15 +60,20 @@ Result<PoolKeys> read_keys(const SeenSecret& secret) {
   HOLDFAST_CHECK(read_pair(secret, out.number, out));
   out.offered = number_in(secret.annotations, kOfferedAnnotation);
   if (out.offered) HOLDFAST_CHECK(read_pair(secret, *out.offered, out));
+  out.taken = out.offered && number_in(secret.annotations, kTakenAnnotation) == out.offered;
   const auto word = secret.annotations.find(kRotatedAnnotation);
   if (word != secret.annotations.end()) out.rotated_for = word->second;
+  const auto changed = secret.annotations.find(kChangedAnnotation);
+  if (changed != secret.annotations.end()) out.changed = parse_utc(changed->second);
   return out;
 }
 
 Text annotations_of(const PoolKeys& keys) {
   Text out{{kKeyNumberAnnotation, std::to_string(keys.number)}};
   if (keys.offered) out[kOfferedAnnotation] = std::to_string(*keys.offered);
+  if (keys.offered && keys.taken) out[kTakenAnnotation] = std::to_string(*keys.offered);
   if (!keys.rotated_for.empty()) out[kRotatedAnnotation] = keys.rotated_for;
+  if (keys.changed) out[kChangedAnnotation] = utc_text(*keys.changed);
   return out;
 }
 
@@ -77,17 +83,21 @@ Text data_of(const PoolKeys& keys) {
   return out;
 }
 
-PoolKeys first_keys(std::uint64_t number, const FreshKeys& fresh) {
+PoolKeys first_keys(std::uint64_t number, const FreshKeys& fresh, std::chrono::sys_seconds now) {
   PoolKeys out;
   out.number = number;
+  out.changed = now;
   for (const char* gateway : kGateways)
     out.private_keys[key_name(gateway, number)] = fresh.of(gateway).private_key;
   return out;
 }
 
-PoolKeys with_offer(PoolKeys keys, const std::string& word, const FreshKeys& fresh) {
+PoolKeys with_offer(PoolKeys keys, const std::string& word, const FreshKeys& fresh,
+                    std::chrono::sys_seconds now) {
   keys.offered = keys.number + 1;
+  keys.taken = false;
   keys.rotated_for = word;
+  keys.changed = now;
   for (const char* gateway : kGateways) {
     keys.private_keys[key_name(gateway, *keys.offered)] = fresh.of(gateway).private_key;
   }
@@ -98,6 +108,7 @@ PoolKeys with_offer_taken(PoolKeys keys) {
   if (!keys.offered) return keys;
   for (const char* gateway : kGateways) keys.private_keys.erase(key_name(gateway, keys.number));
   keys.number = *std::exchange(keys.offered, std::nullopt);
+  keys.taken = false;
   return keys;
 }
 

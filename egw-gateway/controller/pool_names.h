@@ -45,15 +45,19 @@ inline constexpr const char* kWantedAnnotation = "net.holdfast.dev/wanted";
 inline constexpr const char* kTunnelsAnnotation = "net.holdfast.dev/tunnels";
 /// Of an EdgeGateway, by an operator: another word than at the last change of keys makes new ones.
 inline constexpr const char* kRotateAnnotation = "net.holdfast.dev/rotate-keys";
-/// Of an EdgeGateway, by the cloud end: the number of the newest keys that all access points take.
+/// Of an EdgeGateway, by an operator in place of access points that cannot tell it themselves
+/// (status.accessPoints[].keys): the number of the newest keys that all access points take.
 inline constexpr const char* kAcceptedAnnotation = "net.holdfast.dev/accepted-keys";
 /// Of an EdgeGateway and the Secret with keys: the number of those in use.
 inline constexpr const char* kKeyNumberAnnotation = "net.holdfast.dev/key-number";
 /// Of the Secret with keys: the number of newer ones that are offered.
 inline constexpr const char* kOfferedAnnotation = "net.holdfast.dev/offered-key-number";
+/// Of the Secret with keys: that number, once all access points take them.
+inline constexpr const char* kTakenAnnotation = "net.holdfast.dev/taken-key-number";
 /// Of both Secrets: the word that asked for the newest keys.
 inline constexpr const char* kRotatedAnnotation = "net.holdfast.dev/rotated-for";
-/// Of the Secret with what BFD is signed with: when it became what it is, RFC 3339.
+/// Of both Secrets, RFC 3339: when the newest keys were made; of what BFD is signed with, when it became what
+/// it is.
 inline constexpr const char* kChangedAnnotation = "net.holdfast.dev/keys-changed-at";
 /// Its one member.
 inline constexpr const char* kLivenessMember = "keys";

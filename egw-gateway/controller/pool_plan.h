@@ -63,12 +63,18 @@ struct PoolMemory {
 /// takes a minute or two, one at a site that is cut off has until the site is back.
 inline constexpr std::chrono::seconds kKeyOverlap = std::chrono::hours(24);
 
+/// How old keys of tunnels become: then new ones are made.
+inline constexpr std::chrono::seconds kKeyLifetime = std::chrono::hours(90 * 24);
+/// Within it access points that run take keys that are offered.
+inline constexpr std::chrono::seconds kOfferTime = std::chrono::minutes(10);
+
 struct PlanOptions {
   ObjectOptions objects{};
   /// Of addresses inside tunnels: one a family at most. A family without has no edge nodes in the VPC.
   std::vector<Cidr> tunnel_ranges{};
   std::chrono::nanoseconds removal_grace = std::chrono::hours(1);
-  std::chrono::seconds key_overlap = kKeyOverlap;  ///< liveness_keys.h
+  std::chrono::seconds key_overlap = kKeyOverlap;    ///< liveness_keys.h
+  std::chrono::seconds key_lifetime = kKeyLifetime;  ///< 0: for ever
 };
 
 /// From the end of the EdgeGateway to that of the helpers, which take their routes away meanwhile (egw-helper

@@ -82,6 +82,13 @@ class PoolPlanner {
   void tell_key_number(Text& annotations) const;
   void keep_up_objects();
   void keep_up_keys();
+  void look_at_age(const std::string& word);
+  void look_at_offer();
+  // At the earliest of all that ask for it.
+  void look_again_in(std::optional<std::chrono::nanoseconds> time);
+  [[nodiscard]] std::chrono::sys_seconds clock() const;
+  /// Access points that do not say that they take what is offered.
+  [[nodiscard]] std::vector<std::string> slow_access_points() const;
   void keep_up_liveness();
   void make_keys(const std::string& name);
   void create_secret(const std::string& name, const Text& annotations, const Text& data);

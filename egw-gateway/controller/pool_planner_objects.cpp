@@ -94,12 +94,65 @@ void PoolPlanner::keep_up_keys() {
   if (!keys) return find(kKeysUsable, "KeysDamaged", keys.error().message);
   keys_ = *std::move(keys);
   if (keys_secret_->leaving || gateway_ == nullptr) return;
-  const std::string word = value_in(gateway_->annotations, kRotateAnnotation);
-  if (!keys_->offered && !word.empty() && word != keys_->rotated_for) {
-    replace_keys(with_offer(*keys_, word, fresh_));
-  } else if (keys_->offered && takes_offer() && both_run_with(*keys_->offered)) {
-    replace_keys(with_offer_taken(*keys_));
+  if (!keys_->offered) return look_at_age(value_in(gateway_->annotations, kRotateAnnotation));
+  if (!keys_->taken) return look_at_offer();
+  if (both_run_with(*keys_->offered)) replace_keys(with_offer_taken(*keys_));
+}
+
+void PoolPlanner::look_at_age(const std::string& word) {
+  const bool asked = !word.empty() && word != keys_->rotated_for;
+  if (!keys_->changed && !asked) {  // of a version before: counted from now on
+    PoolKeys counted = *keys_;
+    counted.changed = clock();
+    return replace_keys(counted);
   }
+  const bool ages = options_.key_lifetime.count() != 0;
+  // a clock that was set back waits for a lifetime at most
+  const auto age = std::max(std::chrono::seconds(0), clock() - keys_->changed.value_or(clock()));
+  if (asked || (ages && age >= options_.key_lifetime)) {
+    replace_keys(with_offer(*keys_, asked ? word : keys_->rotated_for, fresh_, clock()));
+  } else if (ages) {
+    look_again_in(options_.key_lifetime - age);
+  }
+}
+
+void PoolPlanner::look_at_offer() {
+  const std::string number = std::to_string(*keys_->offered);
+  const std::vector<std::string> slow = slow_access_points();
+  if (slow.empty() || value_in(gateway_->annotations, kAcceptedAnnotation) == number) {
+    PoolKeys taken = *keys_;
+    taken.taken = true;
+    return replace_keys(taken);
+  }
+  const auto since = clock() - keys_->changed.value_or(clock() - kOfferTime);
+  if (since < kOfferTime) return look_again_in(kOfferTime - std::max(std::chrono::seconds(0), since));
+  std::string names;
+  for (const std::string& each : slow) names += (names.empty() ? "" : ", ") + each;
+  find(kKeysCurrent, "OfferWaits",
+       "keys " + number + " wait for access points that do not say that they take them (" + names +
+           "): they are to run, and to hear the API server; where they cannot, annotate the EdgeGateway "
+           "with " +
+           kAcceptedAnnotation + "=" + number + " when they have its publicKeys");
+}
+
+std::vector<std::string> PoolPlanner::slow_access_points() const {
+  std::vector<std::string> out;
+  for (const AccessPoint& point : last_spec().value_or(EdgeGateway{}).access_points) {
+    const auto* taken = gateway::find_in(gateway_->taken_keys, point.name);
+    const bool all = std::ranges::all_of(kGateways, [&](const char* gateway) {
+      return taken != nullptr && taken->contains(keys_->public_keys(gateway).back());
+    });
+    if (!all) out.push_back(point.name);
+  }
+  return out;
+}
+
+std::chrono::sys_seconds PoolPlanner::clock() const {
+  return parse_utc(now_).value_or(std::chrono::sys_seconds{});
+}
+
+void PoolPlanner::look_again_in(std::optional<std::chrono::nanoseconds> time) {
+  if (time) out_.again_in = std::min(*time, out_.again_in.value_or(*time));
 }
 
 void PoolPlanner::keep_up_liveness() {
@@ -112,11 +165,11 @@ void PoolPlanner::keep_up_liveness() {
   const Result<LivenessKeys> held = read_liveness(*liveness_secret_);
   if (!held) return find(kKeysUsable, "KeysDamaged", held.error().message);
   if (liveness_secret_->leaving || gateway_ == nullptr) return;
-  const std::chrono::sys_seconds now = parse_utc(now_).value_or(std::chrono::sys_seconds{});
+  const std::chrono::sys_seconds now = clock();
   const std::string word = value_in(gateway_->annotations, kRotateAnnotation);
   const auto next = next_liveness(*held, word, fresh_.liveness, now, options_.key_overlap);
   if (next) replace_secret(*liveness_secret_, annotations_of(*next), data_of(*next));
-  out_.again_in = liveness_waits(next.value_or(*held), now, options_.key_overlap);
+  look_again_in(liveness_waits(next.value_or(*held), now, options_.key_overlap));
 }
 
 void PoolPlanner::make_keys(const std::string& name) {
@@ -128,7 +181,7 @@ void PoolPlanner::make_keys(const std::string& name) {
          "Secret " + name +
              " is gone, and new keys are made: nothing passes until the access points have them");
   }
-  const PoolKeys keys = first_keys(number, fresh_);
+  const PoolKeys keys = first_keys(number, fresh_, clock());
   create_secret(name, with_tunnels(annotations_of(keys)), data_of(keys));
 }
 
@@ -159,10 +212,7 @@ void PoolPlanner::replace_secret(const SeenSecret& seen, const Text& annotations
                         .uid = seen.id.uid});
 }
 
-bool PoolPlanner::takes_offer() const {
-  return gateway_ != nullptr && keys_->offered &&
-         value_in(gateway_->annotations, kAcceptedAnnotation) == std::to_string(*keys_->offered);
-}
+bool PoolPlanner::takes_offer() const { return keys_->offered && keys_->taken; }
 
 json PoolPlanner::core_of(const std::string& gateway, std::uint64_t number) const {
   const NodePool* pool = find_in(cluster_.pools, pool_);

@@ -31,6 +31,7 @@ inline constexpr const char* kObjectsOwned =
 inline constexpr const char* kObjectUsable =
     "ObjectUsable";  ///< the EdgeGateway can be read by all that need it
 inline constexpr const char* kKeysUsable = "KeysUsable";
+inline constexpr const char* kKeysCurrent = "KeysCurrent";    ///< no newer keys than those in use wait
 inline constexpr const char* kTunnelsGiven = "TunnelsGiven";  ///< the pool's share of the cluster's tunnels
 inline constexpr const char* kGatewaysReady = "GatewaysReady";
 

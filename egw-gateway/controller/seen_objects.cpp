@@ -86,6 +86,19 @@ Result<std::string> readiness(const JsonObject& status) {
   return std::string();
 }
 
+Result<std::map<std::string, std::set<std::string>>> decode_taken_keys(const JsonObject& object) {
+  std::map<std::string, std::set<std::string>> out;
+  HOLDFAST_TRY(const JsonObject status, object["status"].object_or_empty());
+  HOLDFAST_TRY(const std::vector<JsonField> points, status["accessPoints"].array_or_empty());
+  for (const JsonField& field : points) {
+    HOLDFAST_TRY(const JsonObject point, field.object());
+    HOLDFAST_TRY(const std::string name, point["name"].string());
+    HOLDFAST_TRY(const std::vector<std::string> keys, point["keys"].strings_or_empty());
+    out[name].insert(keys.begin(), keys.end());
+  }
+  return out;
+}
+
 Status read_pod_addresses(const JsonObject& status, CorePod& out) {
   HOLDFAST_TRY(const std::vector<JsonField> addresses, status["podIPs"].array_or_empty());
   for (const JsonField& field : addresses) {
@@ -185,6 +198,7 @@ Result<SeenGateway> decode_seen_gateway(const JsonObject& object) {
   if (!spec) out.trouble = spec.error().message;
   if (spec) out.spec = *std::move(spec);
   out.status = decode_edge_gateway_status(object).value_or(EdgeGatewayStatus{});
+  out.taken_keys = decode_taken_keys(object).value_or(std::map<std::string, std::set<std::string>>{});
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,8 @@ struct SeenGateway : OwnedObject {
   EdgeGateway spec{};     ///< empty when it cannot be read
   std::string trouble{};  ///< why it cannot; empty: it can
   EdgeGatewayStatus status{};
+  /// Public keys of the pool's gateways that each access point says it takes, by its name.
+  std::map<std::string, std::set<std::string>> taken_keys{};
 };
 
 /// Of egw-core.

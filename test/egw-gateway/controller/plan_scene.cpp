@@ -124,6 +124,7 @@ void PlanScene::apply(const Step& step) {
       for (const char* key : {kRotateAnnotation, kAcceptedAnnotation}) {  // others' fields stay
         if (was.annotations.contains(key)) gateway.annotations[key] = was.annotations.at(key);
       }
+      gateway.taken_keys = was.taken_keys;
       break;
     }
     case Kind::kSecret:

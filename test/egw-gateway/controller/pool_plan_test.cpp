@@ -562,8 +562,91 @@ TEST_CASE("Keys change without an end that uses what the other does not know", "
   CHECK(scene.settle().empty());
 }
 
+/// Deployments and the Secret with keys are as they are to be with keys `number` alone.
+bool runs_with(PlanScene& scene, const std::string& number) {
+  const auto item = [&](const char* deployment) {
+    return scene.written.at(
+        {Kind::kDeployment,
+         deployment})["spec"]["template"]["spec"]["volumes"][0]["secret"]["items"][0]["key"];
+  };
+  return item("site-a") == "a-" + number && item("site-b") == "b-" + number &&
+         scene.secrets.at("site-keys").data.size() == 2;
+}
+
+/// All access points say that they take what is published.
+void take_published_keys(PlanScene& scene) {
+  SeenGateway& seen = scene.gateways.at("site");
+  for (const Gateway& gateway : seen.spec.gateways) {
+    seen.taken_keys["one"].insert(gateway.public_keys.begin(), gateway.public_keys.end());
+  }
+}
+
+TEST_CASE("Keys that grow old are exchanged with nobody's help, as access points take them",
+          "[egw controller]") {
+  Running scene;
+  take_published_keys(scene);
+  CHECK(scene.plan().again_in == kKeyLifetime);
+  scene.now = "2026-03-31T23:59:59Z";
+  CHECK(scene.settle().empty());
+  CHECK(scene.plan().again_in == 1s);
+  scene.now = "2026-04-01T00:00:00Z";
+  CHECK(scene.settle() ==
+        Names{"replace Secret site-keys", "apply EdgeGateway site", "status EdgeGateway site"});
+  CHECK(scene.gateways.at("site").spec.gateways.at(0).public_keys.size() == 2);
+  CHECK(scene.plan().again_in == kOfferTime);
+  SECTION("all take them") {
+    take_published_keys(scene);
+    scene.settle();
+    scene.run("b", "box-2", "10.244.2.8");
+    scene.settle();
+    CHECK_FALSE(runs_with(scene, "2"));
+    SECTION("one that comes later holds nothing up") {
+      scene.connections->front().gateway.access_points.push_back(
+          scene.connections->front().gateway.access_points.front());
+      scene.connections->front().gateway.access_points.back().name = "two";
+      scene.settle();
+    }
+    scene.run("a", "box-1", "10.244.1.8");
+    scene.settle();
+    CHECK(runs_with(scene, "2"));
+    CHECK(scene.plan().again_in == kKeyLifetime);
+  }
+  SECTION("none does, and that is told after a while") {
+    scene.now = "2026-04-01T00:10:00Z";
+    scene.settle();
+    CHECK(scene.condition(kKeysCurrent).reason == "OfferWaits");
+    CHECK_THAT(scene.condition(kKeysCurrent).message, Catch::Contains("(one)"));
+    CHECK(runs_with(scene, "1") == false);  // both live
+    CHECK(scene.settle().empty());
+    scene.gateways.at("site").annotations[kAcceptedAnnotation] = "2";
+    scene.settle();
+    CHECK(scene.condition(kKeysCurrent).status == "True");
+  }
+  SECTION("unless it is not wanted") {
+    Running other;
+    other.options.key_lifetime = 0s;
+    other.now = "2036-01-01T00:00:00Z";
+    CHECK(other.settle().empty());
+    CHECK_FALSE(other.plan().again_in.has_value());
+  }
+}
+
+TEST_CASE("Keys of a version before count their age from now on", "[egw controller]") {
+  Running scene;
+  scene.secrets.at("site-keys").annotations.erase(kChangedAnnotation);
+  scene.now = "2036-01-01T00:00:00Z";
+  CHECK(scene.settle() == Names{"replace Secret site-keys"});
+  CHECK(scene.plan().again_in == kKeyLifetime);
+  CHECK(runs_with(scene, "1"));
+}
+
 TEST_CASE("Keys of liveness overlap: accepted, then sent, then alone", "[egw controller]") {
   Running scene;
+  scene.options.key_lifetime = 0s;
+  const auto ask = [&](const char* word) {
+    scene.gateways.at("site").annotations[kRotateAnnotation] = word;
+    scene.secrets.at("site-keys").annotations[kRotatedAnnotation] = word;  // those of tunnels apart
+  };
   const auto held = [&] {
     return bfd::parse_key_file(decode_base64(scene.secrets.at("site-liveness").data.at("keys")).value())
         .value();
@@ -572,7 +655,7 @@ TEST_CASE("Keys of liveness overlap: accepted, then sent, then alone", "[egw con
   CHECK(first.id == 1);
   CHECK(held().also_accepted.empty());
 
-  scene.gateways.at("site").annotations[kRotateAnnotation] = "spring";
+  ask("spring");
   const Names done = scene.settle();
   CHECK(std::ranges::count(done, "replace Secret site-liveness") == 1);
   REQUIRE(held().also_accepted.size() == 1);
@@ -588,7 +671,7 @@ TEST_CASE("Keys of liveness overlap: accepted, then sent, then alone", "[egw con
   scene.now = "2026-01-02T00:00:00Z";
   CHECK(scene.settle() == Names{"replace Secret site-liveness"});
   CHECK(held() == bfd::Keys{second, {first}});
-  scene.gateways.at("site").annotations[kRotateAnnotation] = "summer";  // waits for the end of this one
+  ask("summer");  // waits for the end of this one
   scene.now = "2026-01-03T00:00:00Z";
   CHECK(scene.step());
   CHECK(held() == bfd::Keys{second, {}});
