@@ -18,6 +18,7 @@ Result<ConnectionsText> decode_connections_text(const JsonObject& object) {
   HOLDFAST_TRY(out.id.resource_version, metadata["resourceVersion"].string_or(""));
   HOLDFAST_TRY(const JsonObject data, object["data"].object_or_empty());
   HOLDFAST_TRY(out.text, data["connections"].string_or(""));
+  HOLDFAST_TRY(out.services, data["serviceCIDRs"].string_or(""));
   return out;
 }
 
@@ -94,7 +95,7 @@ void ClusterView::read_connections() {
   if (text == nullptr) {
     connections_ = fail(Code::kNotFound, "does not exist: make it, with the connections of the pools");
   } else {
-    connections_ = parse_connections(text->text);
+    connections_ = parse_connections(text->text, text->services);
   }
 }
 

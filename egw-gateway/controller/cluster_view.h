@@ -21,6 +21,7 @@ namespace holdfast::gateway {
 struct ConnectionsText {
   kube::ObjectId id{};
   std::string text{};
+  std::string services{};
 };
 
 /// The cluster's objects that plans are made of, as watches tell them. NodePools are read in the newest

@@ -1,9 +1,11 @@
 #include "egw-gateway/controller/connections.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "common/base/json.h"
+#include "common/kube/node_pools.h"
 #include "common/yaml/yaml.h"
 
 namespace holdfast::gateway {
@@ -42,9 +44,37 @@ Result<Connection> read_connection(const JsonField& field) {
   return out;
 }
 
+std::vector<Cidr> reached_by(const EdgeGateway& gateway) {
+  std::vector<Cidr> out = gateway.vpc_cidrs;
+  out.insert(out.end(), gateway.cloud_pod_cidrs.begin(), gateway.cloud_pod_cidrs.end());
+  return out;
+}
+
+/// An exemption of a whole range would open it.
+Status exempt_services(const std::vector<Cidr>& services, EdgeGateway& gateway) {
+  for (const Cidr& service : services) {
+    for (const Cidr& range : reached_by(gateway)) {
+      if (service.contains(range)) {
+        return fail(Code::kInvalidArgument, "serviceCIDRs: " + service.to_string() + " holds all of " +
+                                                range.to_string() + ", which pods are to reach in the cloud");
+      }
+      const bool known = std::ranges::find(gateway.exempt_cidrs, service) != gateway.exempt_cidrs.end();
+      if (range.contains(service) && !known) gateway.exempt_cidrs.push_back(service);
+    }
+  }
+  std::ranges::sort(gateway.exempt_cidrs);
+  return {};
+}
+
 }  // namespace
 
-Result<std::vector<Connection>> parse_connections(std::string_view text) {
+Result<std::vector<Connection>> parse_connections(std::string_view text, std::string_view services) {
+  std::vector<Cidr> service_ranges;
+  if (!services.empty()) {
+    Result<std::vector<Cidr>> parsed = kube::parse_pod_cidrs(services);
+    if (!parsed) return tl::unexpected(std::move(parsed).error().within("serviceCIDRs"));
+    service_ranges = *std::move(parsed);
+  }
   HOLDFAST_TRY(const std::vector<json> documents, parse_yaml(text));
   if (documents.size() > 1) return fail(Code::kInvalidArgument, "connections: is more than one document");
   const json none;
@@ -55,12 +85,21 @@ Result<std::vector<Connection>> parse_connections(std::string_view text) {
   std::vector<Connection> out;
   for (const JsonField& entry : entries) {
     HOLDFAST_TRY(Connection connection, read_connection(entry));
+    HOLDFAST_CHECK(exempt_services(service_ranges, connection.gateway));
     if (find_connection(out, connection.cen_id, connection.ccn_id, connection.ccn_region) != nullptr) {
       return fail(Code::kInvalidArgument, entry.path() + ": another entry has the same ids");
     }
     out.push_back(std::move(connection));
   }
   return out;
+}
+
+std::optional<Cidr> range_that_takes(const Connection& connection, const IpAddress& address) {
+  const auto holds = [&](const Cidr& range) { return range.contains(address); };
+  if (std::ranges::any_of(connection.gateway.exempt_cidrs, holds)) return std::nullopt;
+  const std::vector<Cidr> reached = reached_by(connection.gateway);
+  const auto found = std::ranges::find_if(reached, holds);
+  return found == reached.end() ? std::nullopt : std::optional(*found);
 }
 
 const Connection* find_connection(const std::vector<Connection>& connections, const std::string& cen_id,

@@ -26,9 +26,18 @@ struct Connection {
 ///       ccnRegion: cn-shanghai
 ///       vpcCIDRs, cloudPodCIDRs, exemptCIDRs, accessPoints, liveness      as in an EdgeGateway's spec
 ///
+/// `services`: the member "serviceCIDRs", where Services of the cluster have their addresses, with commas
+/// between. A part of a connection's ranges is exempt then: a node's own processes look for the route to a
+/// Service before kube-proxy turns the packet to a pod, and an unreachable range would end it there.
+///
 /// Errors: kInvalidArgument, naming the entry (from 0) and the member: also for an entry without access
-/// points or without VPC ranges, and for two entries of the same ids.
-[[nodiscard]] Result<std::vector<Connection>> parse_connections(std::string_view text);
+/// points or without VPC ranges, for two entries of the same ids, and for Services that hold a whole range.
+[[nodiscard]] Result<std::vector<Connection>> parse_connections(std::string_view text,
+                                                                std::string_view services = {});
+
+/// Of what the connection's pools reach in the cloud the range that holds an address that is not exempt;
+/// nullopt: none does.
+[[nodiscard]] std::optional<Cidr> range_that_takes(const Connection& connection, const IpAddress& address);
 
 /// Null when there is none.
 [[nodiscard]] const Connection* find_connection(const std::vector<Connection>& connections,

@@ -65,7 +65,8 @@ void add_flags(Flags& flags, ControllerOptions& out) {
 }
 
 PoolController::Options controller_options(const ControllerOptions& options,
-                                           const kube::LeadingContext& context) {
+                                           const kube::LeadingContext& context,
+                                           const Flags::Lookup& environment) {
   PoolController::Options out;
   out.plan.objects.name_space = options.name_space;
   if (out.plan.objects.name_space.empty()) out.plan.objects.name_space = context.config.name_space;
@@ -75,6 +76,9 @@ PoolController::Options controller_options(const ControllerOptions& options,
   out.plan.removal_grace = options.removal_grace;
   out.plan.key_overlap = options.key_overlap;
   out.plan.key_lifetime = options.key_lifetime;
+  // the API server's, as pods are told it
+  const Result<IpAddress> service = IpAddress::parse(environment("KUBERNETES_SERVICE_HOST").value_or(""));
+  if (service) out.plan.service = *service;
   out.host = context.host;
   out.identity = context.identity;
   out.seed = context.seed;
@@ -101,13 +105,13 @@ std::string controller_help() {
 }
 
 Status run_egw_controller(const ControllerOptions& options, const Flags::Lookup& environment, Logger& log) {
-  const auto make = [&options](const kube::LeadingContext& context) {
+  const auto make = [&options, &environment](const kube::LeadingContext& context) {
     const PoolController::Context parts{.loop = context.loop,
                                         .http = context.http,
                                         .client = context.client,
                                         .log = context.log,
                                         .metrics = context.metrics};
-    return std::make_unique<PoolController>(parts, controller_options(options, context));
+    return std::make_unique<PoolController>(parts, controller_options(options, context, environment));
   };
   return kube::run_leading(
       {.name = kController, .kubeconfig = options.kubeconfig, .healthz = options.healthz}, make, environment,

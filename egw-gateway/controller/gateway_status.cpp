@@ -9,9 +9,10 @@
 namespace holdfast::gateway {
 namespace {
 
-constexpr std::array kTypes{kEnhanced,     kAnnotationsUsable, kConnectionKnown, kRangesDisjoint,
-                            kNodesSuffice, kNodesInPlace,      kObjectsOwned,    kObjectUsable,
-                            kKeysUsable,   kKeysCurrent,       kTunnelsGiven,    kGatewaysReady};
+constexpr std::array kTypes{kEnhanced,          kAnnotationsUsable, kConnectionKnown, kRangesDisjoint,
+                            kServicesReachable, kNodesSuffice,      kNodesInPlace,    kObjectsOwned,
+                            kObjectUsable,      kKeysUsable,        kKeysCurrent,     kTunnelsGiven,
+                            kGatewaysReady};
 constexpr const char* kGood = "AsWanted";
 constexpr std::size_t kLongestMessage = 1024;
 

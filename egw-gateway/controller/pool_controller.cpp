@@ -237,9 +237,9 @@ void PoolController::show() {
   for (const auto& [pool, work] : works_) {
     for (const Finding& each : work.findings) findings[each.type] += 1;
   }
-  for (const char* type :
-       {kEnhanced, kAnnotationsUsable, kConnectionKnown, kRangesDisjoint, kNodesSuffice, kNodesInPlace,
-        kObjectsOwned, kObjectUsable, kKeysUsable, kKeysCurrent, kTunnelsGiven, kGatewaysReady}) {
+  for (const char* type : {kEnhanced, kAnnotationsUsable, kConnectionKnown, kRangesDisjoint,
+                           kServicesReachable, kNodesSuffice, kNodesInPlace, kObjectsOwned, kObjectUsable,
+                           kKeysUsable, kKeysCurrent, kTunnelsGiven, kGatewaysReady}) {
     context_.metrics
         .gauge("holdfast_egw_findings", "What is wrong with pools, by condition", {{"condition", type}})
         .set(findings[type]);

@@ -73,7 +73,10 @@ struct PlanOptions {
   /// Of addresses inside tunnels: one a family at most. A family without has no edge nodes in the VPC.
   std::vector<Cidr> tunnel_ranges{};
   std::chrono::nanoseconds removal_grace = std::chrono::hours(1);
-  std::chrono::seconds key_overlap = kKeyOverlap;    ///< liveness_keys.h
+  std::chrono::seconds key_overlap = kKeyOverlap;  ///< liveness_keys.h
+  /// Of a Service of the cluster, by which it is seen whether Services are among what is reached in the
+  /// cloud.
+  std::optional<IpAddress> service{};
   std::chrono::seconds key_lifetime = kKeyLifetime;  ///< 0: for ever
 };
 

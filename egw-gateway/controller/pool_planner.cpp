@@ -76,6 +76,7 @@ void PoolPlanner::keep_up() {
   }
   const Connection* connection = look_for_connection();
   look_for_overlaps(connection);
+  if (connection != nullptr) look_at_services(*connection);
   const bool enough = look_at_nodes();
   for (const auto& [kind, name] : foreign_) {
     find(kObjectsOwned, "ForeignObject",

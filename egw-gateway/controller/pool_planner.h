@@ -64,6 +64,7 @@ class PoolPlanner {
   void look_for_overlaps(const Connection* connection);
   [[nodiscard]] std::vector<OtherRange> ranges_of_others() const;
   [[nodiscard]] bool yields_to_us(const std::string& other) const;
+  void look_at_services(const Connection& connection);
   // That the gateways to come can have what they are given.
   void look_at_tunnels(const Connection* connection);
   bool look_at_nodes();

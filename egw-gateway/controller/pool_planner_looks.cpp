@@ -29,6 +29,18 @@ void PoolPlanner::look_for_tunnels() {
   out_.tunnels = *std::move(given);
 }
 
+void PoolPlanner::look_at_services(const Connection& connection) {
+  if (!options_.service) return;
+  const std::optional<Cidr> range = range_that_takes(connection, *options_.service);
+  if (!range) return;
+  find(kServicesReachable, "ServicesInCloud",
+       "the cloud's range " + range->to_string() + " holds Services of this cluster, as " +
+           options_.service->to_string() +
+           ": a node's own processes reach them only while a gateway is alive; tell the Services' range in "
+           "the "
+           "ConfigMap egw-controller, member serviceCIDRs");
+}
+
 void PoolPlanner::look_at_tunnels(const Connection* connection) {
   if (!out_.tunnels) return;
   for (const auto& [gateway, addresses] : out_.tunnels->addresses) {

@@ -24,6 +24,8 @@ inline constexpr const char* kAnnotationsUsable = "AnnotationsUsable";
 inline constexpr const char* kConnectionKnown =
     "ConnectionKnown";  ///< the controller's configuration has the pool's CEN and CCN
 inline constexpr const char* kRangesDisjoint = "RangesDisjoint";
+inline constexpr const char* kServicesReachable =
+    "ServicesReachable";  ///< no Service's address is among what is reached in the cloud
 inline constexpr const char* kNodesSuffice = "NodesSuffice";
 inline constexpr const char* kNodesInPlace = "NodesInPlace";  ///< no node's labels contradict each other
 inline constexpr const char* kObjectsOwned =

@@ -136,12 +136,14 @@ TEST_CASE("a pool's status is an entry of the access point's own", "[access]") {
   PoolReport report{.pool = "hz", .active = "a"};
   report.switched = std::chrono::system_clock::time_point(std::chrono::seconds(0));
   report.reason = "QuotaExceeded";
+  report.keys = {"KEY"};
   report.message = "10.244.0.0/16: the table is full";
   const nlohmann::json entry = status_of(report, "one").at("status").at("accessPoints").at(0);
   CHECK(entry == nlohmann::json{{"name", "one"},
                                 {"active", "a"},
                                 {"lastSwitch", "1970-01-01T00:00:00Z"},
                                 {"reason", "QuotaExceeded"},
+                                {"keys", nlohmann::json::array({"KEY"})},
                                 {"message", "10.244.0.0/16: the table is full"}});
 }
 

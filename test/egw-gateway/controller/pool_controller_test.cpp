@@ -273,6 +273,9 @@ TEST_CASE("Flags that cannot be meant are refused, with what would do", "[egw co
   CHECK_FALSE(parse({"--removal-grace=-1"}).has_value());
   CHECK(parse({"--key-overlap=600"})->key_overlap == 600s);
   CHECK_FALSE(parse({"--key-overlap=10"}).has_value());
+  CHECK(parse({})->key_lifetime == 90 * 24h);
+  CHECK(parse({"--key-lifetime=0"})->key_lifetime == 0s);
+  CHECK_FALSE(parse({"--key-lifetime=-1"}).has_value());
   CHECK_FALSE(parse({"--kubeconfig=relative"}).has_value());
   CHECK_FALSE(parse({"--image="}).has_value());
   CHECK_FALSE(parse({"--nonsense"}).has_value());

@@ -55,6 +55,20 @@ TEST_CASE("Connections that could not be used are refused, with where", "[egw co
   }
 }
 
+TEST_CASE("Services among a connection's ranges are exempt, but never a whole range", "[egw controller]") {
+  const auto exempt = [](const char* services) {
+    return parse_connections(test::kConnections, services)->front().gateway.exempt_cidrs;
+  };
+  CHECK(exempt("").empty());
+  CHECK(exempt("10.64.0.0/16").empty());
+  CHECK(exempt("172.21.0.0/20, fd00:21::/112") == std::vector{Cidr::parse("172.21.0.0/20").value()});
+  for (const char* services : {"172.16.0.0/12", "172.0.0.0/8", "nonsense", "0.0.0.0/0"}) {
+    INFO(services);
+    CHECK_THAT(parse_connections(test::kConnections, services).error().message,
+               Catch::Contains("serviceCIDRs"));
+  }
+}
+
 // RFC 7748 section 6.1: Alice's keys.
 TEST_CASE("Public keys are those of RFC 7748", "[egw controller]") {
   CHECK(public_key_of("dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=").value() ==

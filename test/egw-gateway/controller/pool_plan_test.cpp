@@ -278,6 +278,19 @@ TEST_CASE("An EdgeGateway is not made one that nobody could read", "[egw control
   CHECK(scene.objects() == kAll);
 }
 
+TEST_CASE("Services among what is reached in the cloud are told, and exempt when their range is",
+          "[egw controller]") {
+  Running scene;
+  scene.options.service = IpAddress::parse("172.21.0.1").value();
+  scene.settle();
+  CHECK(scene.condition(kServicesReachable).reason == "ServicesInCloud");
+  CHECK(scene.condition(kGatewaysReady).status == "True");
+  scene.connections = parse_connections(test::kConnections, "172.21.0.0/20");
+  scene.settle();
+  CHECK(scene.condition(kServicesReachable).status == "True");
+  CHECK(scene.gateways.at("site").spec.exempt_cidrs == std::vector{Cidr::parse("172.21.0.0/20").value()});
+}
+
 TEST_CASE("What works goes on working, whatever becomes of the pool's description", "[egw controller]") {
   Running scene;
   const auto change = [&](const char* key, const std::string& value) {
