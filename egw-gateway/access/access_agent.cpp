@@ -4,12 +4,10 @@
 #include <utility>
 #include <variant>
 
-#include "egw-gateway/access/access_rules.h"
 #include "egw-gateway/access/backstop.h"
 #include "egw-gateway/access/local_address.h"
-#include "egw-gateway/access/pod_table.h"
 
-// What is to be: from the store and the source to tunnels and rules. access_choice.cpp goes on from there.
+// What is to be: from the store and the source to a plan. access_look.cpp goes on from there.
 namespace holdfast::gateway {
 namespace {
 
@@ -17,7 +15,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kGather = 2ms;  // events of the kernel come in floods
 constexpr auto kRetry = 500ms;
-constexpr auto kKeysLook = 250ms;  // while a gateway changes over to another key
 constexpr auto kKernelPatience = 2s;
 constexpr auto kCloudPatience = 60s;
 // Of a farewell: it is asked so often whether all have heard it; longer than this nobody waits for us to end.
@@ -213,19 +210,6 @@ void AccessAgent::save() {
       });
 }
 
-/// Also where tunnels' packets go: pods there would take them along.
-void AccessAgent::look_at_own() {
-  Result<std::vector<OwnRange>> own = own_ranges(tools_.socket);
-  if (!own) return tools_.log.warning("networks of this machine", {{"error", own.error().message}});
-  own_ = *std::move(own);
-  for (const auto& [way, view] : views_) {
-    for (const wireguard::PeerState& each : view.peers) {
-      if (!each.peer.endpoint) continue;
-      own_.push_back({host_range(each.peer.endpoint->address), "where gateway " + way.to_string() + " is"});
-    }
-  }
-}
-
 /// From what is known to what is to be.
 void AccessAgent::plan() {
   look_at_own();
@@ -244,123 +228,6 @@ void AccessAgent::plan() {
   report_refused();
   tools_.metrics.pools.set(static_cast<double>(plan_.pools.size()));
   look();
-}
-
-/// Nothing else answers for a range that no gateway is alive for. What is taken away stays closed until the
-/// look after its routes are gone: its tunnel goes before.
-void AccessAgent::close_ranges() {
-  std::vector<Cidr> ranges;
-  for (const PodRange& each : published_.here) ranges.push_back(each.range);
-  for (const ServedPool& pool : plan_.pools) {
-    ranges.insert(ranges.end(), pool.pods.begin(), pool.pods.end());
-    for (const GatewayWay& way : pool.ways) {
-      for (const IpAddress& address : way.addresses) {
-        ranges.push_back(Cidr::make(address, address.bits()).value_or(Cidr()));
-      }
-    }
-  }
-  const Status closed = keep_backstop(tools_.socket, ranges);
-  tools_.health.set(kRangesClosed, closed ? "" : closed.error().message);
-  look_at_own();
-  const Result<std::vector<std::string>> others = keep_pod_table(tools_.socket, ranges, own_);
-  std::string told = others ? "" : others.error().message;
-  for (const std::string& each : others.value_or(std::vector<std::string>{})) {
-    told += (told.empty() ? "" : "; ") + each;
-  }
-  tools_.health.set(kRangesClear, told);
-  if (others) tools_.metrics.passed_over.set(static_cast<double>(others->size()));
-}
-
-void AccessAgent::look() {
-  look_timer_.end();
-  close_ranges();
-  if (looking_) {
-    look_again_ = true;
-    return;
-  }
-  looking_ = true;
-  std::vector<Tunnel> tunnels;
-  for (const ServedPool& pool : plan_.pools) {
-    for (const GatewayWay& way : pool.ways) {
-      const auto known = keys_.find(way.name);
-      const auto before = known == keys_.end() ? std::nullopt : std::optional(known->second);
-      const auto view = views_.find(way.name);
-      const wireguard::PublicKey key = key_in_use(
-          way, view == views_.end() ? std::vector<wireguard::PeerState>{} : view->second.peers, before);
-      keys_[way.name] = key;
-      tunnels.push_back(tunnel_of(pool, way, private_key_, key, options_.mtu));
-    }
-  }
-  std::vector<firewall::RuleSet> rules{access_rules(plan_, IpFamily::kV4),
-                                       access_rules(plan_, IpFamily::kV6)};
-  const auto out = std::make_shared<Look>();  // shared by the job and what comes after it
-  tools_.worker.run(
-      [&keeper = tools_.tunnels, &firewall = tools_.firewall, tunnels = std::move(tunnels),
-       rules = std::move(rules), out] {
-        out->rules = firewall.look(rules);  // before a tunnel carries anything
-        out->tunnels = keeper.look(tunnels);
-      },
-      [this, out] { looked(*out); });
-}
-
-void AccessAgent::looked(const Look& look) {
-  looking_ = false;
-  looked_ = true;
-  const std::vector<const GatewayWay*> ways = plan_.ways();
-  views_.clear();
-  for (const GatewayWay* way : ways) {
-    const auto found = std::ranges::find(look.tunnels.tunnels, way->link, &TunnelView::link);
-    if (found != look.tunnels.tunnels.end()) views_[way->name] = *found;
-  }
-  show_look(look);
-  watch();
-  choose_all();
-  publish();
-  const bool failed = !look.tunnels.done || !look.rules.done;
-  const bool again = std::exchange(look_again_, false) || learn_keys();
-  const std::chrono::nanoseconds resync = options_.resync;
-  look_after(again ? 0ns : failed ? kRetry : changes_keys() ? kKeysLook : resync);
-}
-
-void AccessAgent::look_after(std::chrono::nanoseconds delay) {
-  const auto due = now() + delay;
-  if (look_timer_.pending() && look_due_ <= due) return;
-  look_due_ = due;
-  look_timer_ = tools_.loop.after(delay, [this] { this->look(); });
-}
-
-void AccessAgent::show_look(const Look& look) {
-  for (const std::string& line : look.tunnels.news) tools_.log.info("tunnel", {{"what", line}});
-  tools_.health.set(kTunnelsInPlace, look.tunnels.done ? "" : look.tunnels.done.error().message);
-  tools_.health.set(kRulesInPlace, look.rules.done ? "" : look.rules.done.error().message);
-  tools_.metrics.rules_mended.add(static_cast<double>(look.rules.mended));
-  tools_.metrics.refused.set(static_cast<double>(look.rules.refused));
-  tools_.metrics.ready.set(tools_.health.ready() ? 1 : 0);
-}
-
-/// True: a gateway speaks with another of its keys now.
-bool AccessAgent::learn_keys() {
-  bool changed = false;
-  for (const GatewayWay* way : plan_.ways()) {
-    const auto view = views_.find(way->name);
-    const auto known = keys_.find(way->name);
-    if (view == views_.end() || known == keys_.end()) continue;
-    const wireguard::PublicKey key = key_in_use(*way, view->second.peers, known->second);
-    if (key == known->second) continue;
-    tools_.log.info("gateway speaks with another key",
-                    {{"gateway", way->name.to_string()}, {"key", key.to_string()}});
-    changed = true;
-  }
-  return changed;
-}
-
-bool AccessAgent::changes_keys() const {
-  return std::ranges::any_of(plan_.ways(), [](const GatewayWay* way) { return way->keys.size() > 1; });
-}
-
-int AccessAgent::ifindex_of(const WayName& way) const {
-  const auto found = views_.find(way);
-  return found == views_.end() ? 0 : found->second.ifindex;
 }
 
 }  // namespace holdfast::gateway
