@@ -5,12 +5,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 
 #include "common/netlink/netns.h"
 
 namespace holdfast::test {
 namespace {
+
+// Less than ctest's: the test is to fail, and tell what it knows.
+constexpr auto kLongestEnd = std::chrono::seconds(60);
 
 [[noreturn]] void become(const std::vector<std::string>& arguments, const std::string& log) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -44,8 +49,12 @@ int Program::stop(int signal) {
 }
 
 int Program::wait() {
+  const auto end = std::chrono::steady_clock::now() + kLongestEnd;
   int status = 0;
-  ::waitpid(pid_, &status, 0);
+  while (::waitpid(pid_, &status, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > end) ::kill(pid_, SIGKILL);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
   pid_ = -1;
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

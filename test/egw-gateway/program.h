@@ -21,7 +21,7 @@ class Program {
   void start(int netns, const std::vector<std::string>& arguments, const std::filesystem::path& log);
   /// Returns its exit status, or 128 and the signal that ended it; -1 when it did not run.
   int stop(int signal);
-  /// Waits for it to end by itself.
+  /// Waits for it to end by itself; one that has not after a minute is killed.
   int wait();
   void send(int signal) const { ::kill(pid_, signal); }
   [[nodiscard]] bool runs() const { return pid_ > 0; }

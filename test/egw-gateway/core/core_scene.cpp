@@ -228,7 +228,7 @@ std::string CoreScene::page(const std::string& path) const {
   const std::string script =
       "exec 3<>/dev/tcp/127.0.0.1/8082 && printf \"GET " + path + " HTTP/1.0\\r\\n\\r\\n\" >&3 && cat <&3";
   try {
-    return core.run("bash -c '" + script + "' 2>/dev/null");
+    return core.run("timeout 5 bash -c '" + script + "' 2>/dev/null");
   } catch (const std::runtime_error&) {
     return "";
   }

@@ -34,7 +34,7 @@ double GatewayNode::helper_metric(const std::string& name) const {
       "exec 3<>/dev/tcp/127.0.0.1/8083 && printf \"GET /metrics HTTP/1.0\\r\\n\\r\\n\" >&3 && cat <&3";
   std::string all;
   try {
-    all = edge.run("bash -c '" + script + "' 2>/dev/null");
+    all = edge.run("timeout 5 bash -c '" + script + "' 2>/dev/null");
   } catch (const std::runtime_error&) {
     return -1;
   }

@@ -201,7 +201,7 @@ std::string GatewayScene::page(int number, const std::string& path) {
   const std::string script = std::string("exec 3<>/dev/tcp/127.0.0.1/") + kHelperPort + " && printf \"GET " +
                              path + " HTTP/1.0\\r\\n\\r\\n\" >&3 && cat <&3";
   try {
-    return node(number).run("bash -c '" + script + "' 2>/dev/null");
+    return node(number).run("timeout 5 bash -c '" + script + "' 2>/dev/null");
   } catch (const std::runtime_error&) {
     return "";
   }

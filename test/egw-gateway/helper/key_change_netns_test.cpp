@@ -38,7 +38,8 @@ struct KeyChange : GatewayNode {
   }
   [[nodiscard]] double core_metric(const std::string& name) const {
     const std::string all = core.run(
-        "bash -c 'exec 3<>/dev/tcp/127.0.0.1/11264 && printf \"GET /metrics HTTP/1.0\\r\\n\\r\\n\" >&3 && "
+        "timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/11264 && printf \"GET /metrics HTTP/1.0\\r\\n\\r\\n\" "
+        ">&3 && "
         "cat <&3'");
     const std::size_t at = all.find("\n" + name + " ");
     return at == std::string::npos ? -1 : std::stod(all.substr(at + name.size() + 2));
