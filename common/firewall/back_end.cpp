@@ -38,13 +38,17 @@ Result<ChosenFirewall> choose_firewall(BackEnd back_end, Executor& executor,
   const bool nftables =
       back_end == BackEnd::kNftables || (back_end == BackEnd::kAuto && has_nftables(*out.socket, sets));
   out.firewall = std::make_unique<NftablesFirewall>(*out.socket);
-  std::unique_ptr<Firewall> other = std::make_unique<IptablesFirewall>(executor);
-  if (!nftables) std::swap(out.firewall, other);
+  out.other = std::make_unique<IptablesFirewall>(executor);
+  if (!nftables) std::swap(out.firewall, out.other);
+  return out;
+}
+
+Status clean_others(const ChosenFirewall& chosen, Executor& executor, const std::vector<RuleSet>& sets) {
   for (const RuleSet& set : sets) {
-    HOLDFAST_CHECK(other->clean(set));
+    HOLDFAST_CHECK(chosen.other->clean(set));
     HOLDFAST_CHECK(clean_other_iptables(executor, set));
   }
-  return out;
+  return {};
 }
 
 }  // namespace holdfast::firewall

@@ -54,7 +54,9 @@ RuleKeeper::Look RuleKeeper::look(const std::vector<RuleSet>& sets) {
   }
   FirstError first;
   for (const RuleSet& set : sets) first.add(put(set, out));
-  out.done = first.result();
+  if (out.done = first.result(); !out.done || cleaned_) return out;
+  out.done = clean_others(*chosen_, executor_, sets);
+  cleaned_ = out.done.has_value();
   return out;
 }
 

@@ -23,7 +23,7 @@ class RuleKeeper {
     std::uint64_t refused = 0;  ///< packets dropped by rules that count, since the sets were put
   };
   /// Puts the sets where they are not whole. Sets without a wanted chain are removed. With the first ones the
-  /// back end is chosen.
+  /// back end is chosen; what the other one has of them goes when they stand.
   Look look(const std::vector<RuleSet>& sets);
 
  private:
@@ -32,6 +32,7 @@ class RuleKeeper {
   BackEnd back_end_;
   Executor& executor_;
   std::optional<ChosenFirewall> chosen_;
+  bool cleaned_ = false;      // of what the other back end had
   std::vector<RuleSet> put_;  // as they were last put or removed
 };
 

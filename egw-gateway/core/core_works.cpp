@@ -23,12 +23,24 @@ CoreWorks::CoreWorks(firewall::BackEnd back_end, Executor& executor, wireguard::
       families_(kernels_families()),
       tunnels_(wireguard, std::move(socket), kTunnelPrefix) {}
 
+std::vector<firewall::RuleSet> CoreWorks::sets() const {
+  std::vector<firewall::RuleSet> out;
+  for (const IpFamily family : families_) out.push_back(reachability_rules({}, family).set);
+  return out;
+}
+
 Status CoreWorks::choose() {
   if (rules_) return {};
-  std::vector<firewall::RuleSet> sets;
-  for (const IpFamily family : families_) sets.push_back(reachability_rules({}, family).set);
-  HOLDFAST_TRY(firewall_, firewall::choose_firewall(back_end_, executor_, sets));
+  HOLDFAST_TRY(firewall_, firewall::choose_firewall(back_end_, executor_, sets()));
   rules_.emplace(*firewall_->firewall, families_);
+  return {};
+}
+
+/// What stands forwards meanwhile: the other back end's rules go when ours are there.
+Status CoreWorks::clean_others() {
+  if (cleaned_) return {};
+  HOLDFAST_CHECK(firewall::clean_others(*firewall_, executor_, sets()));
+  cleaned_ = true;
   return {};
 }
 
@@ -36,6 +48,7 @@ CoreWorks::Look CoreWorks::look(const Wanted& wanted) {
   Look out;
   out.rules.done = choose();
   if (out.rules.done) out.rules = rules_->look(wanted.reachability);
+  if (out.rules.done) out.rules.done = clean_others();
   ruled_ = ruled_ || out.rules.done.has_value();
   if (ruled_) {
     out.tunnels = tunnels_.look(wanted.tunnels);

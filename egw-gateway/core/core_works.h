@@ -36,14 +36,17 @@ class CoreWorks {
   [[nodiscard]] bool concerned_by(const nl::Link& link) const { return tunnels_.concerned_by(link); }
 
  private:
+  [[nodiscard]] std::vector<firewall::RuleSet> sets() const;
   Status choose();
+  Status clean_others();
 
   firewall::BackEnd back_end_;
   Executor& executor_;
   std::vector<IpFamily> families_;
   std::optional<firewall::ChosenFirewall> firewall_;
   std::optional<ReachabilityKeeper> rules_;
-  bool ruled_ = false;  // rules were put
+  bool ruled_ = false;    // rules were put
+  bool cleaned_ = false;  // of what the other back end had
   TunnelKeeper tunnels_;
 };
 

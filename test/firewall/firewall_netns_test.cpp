@@ -1,11 +1,13 @@
 // Both back ends of the firewall under one test: what a router's rules need. What else they promise is tested
 // with the rules of their first user, in cni-flannel/daemon.
 
+#include <functional>
 #include <memory>
 
 #include "common/firewall/firewall.h"
 #include "common/firewall/iptables_firewall.h"
 #include "common/firewall/nftables_firewall.h"
+#include "common/firewall/rule_keeper.h"
 #include "test/catch.h"
 #include "test/netlink/fresh_netns.h"
 
@@ -181,6 +183,42 @@ TEST_CASE_METHOD(Host, "A set that a table refuses lets nothing through", "[fire
       CHECK_FALSE(there.contains("forward"));
     }
   }
+}
+
+/// Asks a question before each program that it runs.
+struct AskingExecutor final : Executor {
+  std::function<void(const Command&)> before;
+  SystemExecutor system;
+  Result<CommandResult> run(const Command& command) override {
+    if (before) before(command);
+    return system.run(command);
+  }
+};
+
+TEST_CASE_METHOD(Host, "Rules of the other back end go when ours stand, and not before", "[firewall]") {
+  const std::vector<RuleSet> sets{every_kind(IpFamily::kV4)};
+  IptablesFirewall iptables(executor);
+  REQUIRE(iptables.put(sets.front()).has_value());
+  const auto has_nftables = [&] {
+    const auto chains = NftablesFirewall(socket).read_chains(sets.front());
+    return chains && chains->contains("forward");
+  };
+  AskingExecutor asking;
+  bool without = false;
+  asking.before = [&](const Command&) {
+    without = without || (!has_nftables() && !iptables.is_whole(sets.front()).value_or(false));
+  };
+  RuleKeeper keeper(BackEnd::kNftables, asking);
+  std::vector<RuleSet> refused = sets;
+  refused.front().chains[4].rules[0].translation = address("fd99::7");  // of the other family
+  SECTION("what is refused leaves them") {
+    CHECK_FALSE(keeper.look(refused).done.has_value());
+    CHECK(iptables.is_whole(sets.front()).value());
+  }
+  REQUIRE(keeper.look(sets).done.has_value());
+  CHECK_FALSE(without);
+  CHECK(has_nftables());
+  CHECK(output_of("iptables-save").find("TRY-") == std::string::npos);
 }
 
 TEST_CASE_METHOD(Host, "What somebody does to a rule of any hook is seen", "[firewall]") {
