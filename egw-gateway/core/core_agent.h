@@ -34,6 +34,8 @@ struct CoreMetrics {
 
   void show(const PassageCounts& counts);
   void show(const bfd::Keys& keys);
+  /// `peers`: "nodes" or "access points".
+  void show_hindered(const std::string& peers, bool hindered);
   void show(const AccessTarget& target, const TunnelView& view, bool up,
             std::chrono::system_clock::time_point now);
 

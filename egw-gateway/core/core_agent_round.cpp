@@ -134,6 +134,7 @@ void CoreAgent::want_nodes() {
   }
   const Status done = tools_.liveness.want_nodes(std::move(rules));
   tools_.health.set(core_concern::kNodesHeard, done ? trouble : done.error().message);
+  tools_.metrics.show_hindered("nodes", !done);
 }
 
 void CoreAgent::want_works() {
@@ -185,8 +186,9 @@ void CoreAgent::want_access() {
   }
   forget_sessions_but(wanted);
   for (const CoreLiveness::Access& access : wanted) history_.watch(access.target.name, now());
-  const Status done = tools_.liveness.want_access(wanted);
-  if (!done) tools_.log.warning("access points", {{"error", done.error().message}});
+  const std::string trouble = trouble_of(tools_.liveness.want_access(wanted));
+  tools_.health.set(core_concern::kAccessPointsWatched, trouble);
+  tools_.metrics.show_hindered("access points", !trouble.empty());
   watched_ = std::move(wanted);
 }
 

@@ -14,6 +14,7 @@ inline constexpr Concern kTunnelsInPlace{"TunnelsInPlace"};
 inline constexpr Concern kRoutesInPlace{"RoutesInPlace"};
 inline constexpr Concern kCloudReachable{"CloudReachable"};
 inline constexpr Concern kNodesHeard{"NodesHeard"};
+inline constexpr Concern kAccessPointsWatched{"AccessPointsWatched", false};
 inline constexpr Concern kLivenessKeysRead{"LivenessKeysRead", false};
 inline constexpr Concern kKeyKnown{"KeyKnown", false};
 inline constexpr Concern kPoolClear{"PoolClear", false};

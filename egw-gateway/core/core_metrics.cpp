@@ -45,6 +45,13 @@ void CoreMetrics::show(const bfd::Keys& keys) {
       .set(1 + static_cast<double>(keys.also_accepted.size()));
 }
 
+void CoreMetrics::show_hindered(const std::string& peers, bool hindered) {
+  all.gauge("egw_core_bfd_hindered",
+            "Whether liveness is kept from working here: another BFD daemon has the port, say.",
+            {{"peers", peers}})
+      .set(hindered ? 1 : 0);
+}
+
 void CoreMetrics::show(const AccessTarget& target, const TunnelView& view, bool up,
                        std::chrono::system_clock::time_point now) {
   const Labels labels{{"access_point", target.name}};

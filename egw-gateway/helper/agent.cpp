@@ -60,6 +60,9 @@ HelperMetrics::HelperMetrics(Metrics& metrics)
                         "were put.")),
       passed_over(metrics.gauge("egw_helper_routes_passed_over",
                                 "Routes of others for all or a part of a range, which count for nothing.")),
+      bfd_hindered(
+          metrics.gauge("egw_helper_bfd_hindered",
+                        "Whether liveness is kept from working here: another BFD daemon has the port, say.")),
       ranges(metrics.gauge("egw_helper_ranges", "Blocks of addresses that are routed to a gateway.")),
       ready(metrics.gauge("egw_helper_ready", "Whether the node is ready.")) {}
 

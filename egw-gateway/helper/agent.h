@@ -39,6 +39,7 @@ struct HelperMetrics {
   Counter& resyncs;
   Gauge& refused;
   Gauge& passed_over;
+  Gauge& bfd_hindered;
   Gauge& ranges;
   Gauge& ready;
 };

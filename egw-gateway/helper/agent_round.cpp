@@ -118,6 +118,7 @@ void Agent::watch_gateways(const NodeFacts& facts) {
   targets_ = targets;
   const Status done = tools_.liveness.want(targets);
   tools_.health.set(kGatewaysWatched, done ? trouble : done.error().message);
+  tools_.metrics.bfd_hindered.set(done ? 0 : 1);
 }
 
 std::string Agent::trouble_with_keys() const {

@@ -1,8 +1,12 @@
 // egw-core as it is run: wireguard-go, packet-filter rules and BFD, in network namespaces.
 
+#include <sys/socket.h>
+
 #include <fstream>
 #include <thread>
 
+#include "common/base/socket_address.h"
+#include "common/netlink/netns.h"
 #include "test/catch.h"
 #include "test/egw-gateway/core/core_scene.h"
 #include "test/fakes/wanted_metrics.h"
@@ -18,6 +22,19 @@ constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(20);
 constexpr std::chrono::milliseconds kAbsence{300};
 
 IpAddress ip(const char* text) { return IpAddress::parse(text).value(); }
+
+/// Another BFD daemon's socket, as it were.
+Fd take_port(const test::Place& place, std::uint16_t port) {
+  Fd out;
+  const Status done = nl::run_in_netns(place.netns(), [&] {
+    out = Fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const SocketAddress name = to_socket_address(IpAddress::v4({}), port);
+    if (::bind(out.get(), name.get(), name.size) != 0) out.reset();
+  });
+  REQUIRE(done.has_value());
+  REQUIRE(out.valid());
+  return out;
+}
 
 struct Way {
   const char* name;
@@ -120,6 +137,38 @@ TEST_CASE_METHOD(CoreScene, "When an access point dies another is sent to, and w
   CHECK(core.run("ip route show 172.16.0.0/12 metric 37").empty());
   CHECK_THAT(core.run("ip route show 172.16.0.0/12"), Catch::Contains("unreachable"));
   CHECK_THAT(page("/readyz"), Catch::Contains("503") && Catch::Contains("CloudReachable"));
+}
+
+TEST_CASE_METHOD(CoreScene, "A port of liveness that another daemon has is named, and taken when it is free",
+                 "[egw-core]") {
+  struct Taken {
+    std::uint16_t port;
+    const char* concern;
+    const char* metric;
+  };
+  const Taken ports[] = {
+      {3784, "[-]AccessPointsWatched failed: ", "egw_core_bfd_hindered{peers=\"access points\"}"},
+      {4784, "[-]NodesHeard failed: ", "egw_core_bfd_hindered{peers=\"nodes\"}"}};
+  for (const Taken& taken : ports) {
+    DYNAMIC_SECTION(taken.port) {
+      Fd other = take_port(core, taken.port);
+      const auto key = new_key();
+      one.take({key});
+      one.speak();
+      publish();
+      start();
+      until([&] { return metric(taken.metric) == 1; });
+      const std::string verbose = page("/readyz?verbose");
+      const std::size_t line = verbose.find(taken.concern);
+      REQUIRE(line != std::string::npos);
+      CHECK_THAT(verbose.substr(line, verbose.find('\n', line) - line),
+                 Catch::Contains("listen on UDP port " + std::to_string(taken.port) +
+                                 ": another BFD daemon has it"));
+      other.reset();
+      until([&] { return page("/readyz").find(" 200 OK") != std::string::npos; });
+      until([&] { return metric(taken.metric) == 0; });
+    }
+  }
 }
 
 TEST_CASE_METHOD(CoreScene, "An access point whose tunnel was made anew is believed once it is heard by it",

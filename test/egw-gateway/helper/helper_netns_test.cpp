@@ -482,6 +482,34 @@ TEST_CASE_METHOD(GatewayScene, "A gateway's node sends nothing of others by a ne
   CHECK_THAT(node(1).run("ip route get 172.16.5.9"), Catch::Contains("dev site"));
 }
 
+TEST_CASE_METHOD(GatewayScene,
+                 "A helper whose port of liveness another daemon has names it, and waits for it",
+                 "[gateway]") {
+  start_all();
+  CHECK(helper(3).stop(SIGTERM) == 0);
+  test::Program other;
+  other.start(
+      node(3).netns(),
+      {"/usr/bin/python3", "-c",
+       "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 4784)); "
+       "print('taken', flush=True); time.sleep(600)"},
+      node(3).path("other.log"));
+  until(
+      [&] {
+        return std::filesystem::exists(node(3).path("other.log")) &&
+               std::filesystem::file_size(node(3).path("other.log")) != 0;
+      },
+      kPatience);
+  start_helper(3);
+  until([&] { return page(3, "/metrics").find("\negw_helper_bfd_hindered 1\n") != std::string::npos; },
+        kPatience);
+  CHECK_THAT(page(3, "/readyz?verbose"), Catch::Contains("[-]GatewaysWatched failed: ") &&
+                                             Catch::Contains("UDP port 4784: another BFD daemon has it"));
+  other.stop(SIGKILL);
+  until([&] { return metric(3, "egw_helper_bfd_hindered") == 0; }, kPatience);
+  until([&] { return page(3, "/readyz").find(" 200 OK") != std::string::npos; }, kPatience);
+}
+
 /// How many routes of each family, policy rules and lines of packet filters of ours node 3 has.
 std::string picture(GatewayScene& scene) {
   return scene.node(3).run("ip route show table all | grep -c 'proto 157' || true") +
