@@ -54,10 +54,10 @@ HelperMetrics::HelperMetrics(Metrics& metrics)
                                    "Sets of packet-filter rules that others had changed.")),
       resyncs(
           metrics.counter("egw_helper_netlink_resyncs_total", "Times that events of the kernel were lost.")),
-      refused(
-          metrics.gauge("egw_helper_refused_packets",
-                        "First packets of connections from the cloud to this node, dropped since the rules "
-                        "were put.")),
+      refused(metrics.gauge(
+          "egw_helper_refused_packets",
+          "Packets dropped since the rules were put: the first of connections from the cloud to "
+          "this node, and those for the cloud that others send by it.")),
       passed_over(metrics.gauge("egw_helper_routes_passed_over",
                                 "Routes of others for all or a part of a range, which count for nothing.")),
       bfd_hindered(

@@ -56,6 +56,30 @@ std::vector<firewall::Rule> raw_rules(IpFamily family, const NodeRules& rules) {
   return out;
 }
 
+// Of what kube-proxy masquerades, unless it is told another bit: --iptables-masquerade-bit.
+constexpr firewall::MarkMatch kMasqueraded{0x4000, 0x4000};
+
+/// Only what pods send comes by one of the node's ways.
+Chain lan_chain(IpFamily family, const NodeRules& rules) {
+  Chain out{Hook::kForward,
+            false,
+            {},
+            "EGW-LAN",
+            "egw-helper lan",
+            "lan",
+            "no machine of the site reaches the VPC by this node"};
+  for (const std::string& link : rules.ways)
+    out.rules.push_back({.target = Target::kReturn, .in_link = firewall::LinkMatch{link}});
+  out.rules.push_back({.mark = kMasqueraded, .target = Target::kReturn});
+  for (const Cidr& range : rules.ranges) {
+    if (range.family() != family) continue;
+    out.rules.push_back({.destination = in(range), .target = Target::kDrop, .counted = true});
+    out.wanted = true;
+  }
+  if (!out.wanted) out.rules.clear();
+  return out;
+}
+
 Chain leaving_chain(IpFamily family, const NodeRules& rules) {
   Chain out{Hook::kLeaving,
             false,
@@ -101,7 +125,7 @@ firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
   raw.wanted = !rules.gateway.empty() && any;
   if (raw.wanted) raw.rules = raw_rules(family, rules);
   input.wanted = !input.rules.empty();
-  out.chains = {std::move(raw), std::move(input), leaving_chain(family, rules)};
+  out.chains = {std::move(raw), std::move(input), leaving_chain(family, rules), lan_chain(family, rules)};
   return out;
 }
 

@@ -35,6 +35,9 @@ struct NodeRules {
 ///            invalid
 ///            ICMP errors -> pods: the same, whoever sends them: they are about packets of which nothing is kept
 ///     input  new connections from the ranges are dropped: the cloud reaches pods, not nodes
+///     lan    what others send by this node, as if it were their router, and what is for a range, is dropped: of a
+///            site's machines the gateway would take one with a node's address for that node. Not what kube-proxy
+///            sends on with the node's own address
 ///     leaving  what is for a range and leaves by another link than the overlay's or the bridge is dropped.
 ///            The routes see to it that nothing does; this is for the time in which somebody took them, or
 ///            the rules that lead to them, away, or put a rule of his own before them

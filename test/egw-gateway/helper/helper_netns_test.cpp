@@ -510,6 +510,30 @@ TEST_CASE_METHOD(GatewayScene,
   until([&] { return page(3, "/readyz").find(" 200 OK") != std::string::npos; }, kPatience);
 }
 
+TEST_CASE_METHOD(GatewayScene,
+                 "A machine of the site that takes a node for its router does not get into the cloud",
+                 "[gateway]") {
+  start_all();
+  test::Machine stranger;
+  lan.connect(stranger.netns.get(), 9, {"192.168.77.9/24"});
+  stranger.run("ip route add 172.16.0.0/16 via 192.168.77.1");
+  core_a.run(
+      "nft add table ip seen && nft 'add chain ip seen in { type filter hook prerouting priority 0; }' && "
+      "nft add rule ip seen in ip saddr 192.168.77.0/24 ip daddr 172.16.0.0/16 counter");
+  stranger.run("ping -c 3 -i 0.1 -W 1 -q 172.16.0.1 || true");
+  until([&] { return metric(1, "egw_helper_refused_packets") >= 3; }, kPatience);
+  CHECK_THAT(core_a.run("nft list chain ip seen in"), Catch::Contains("counter packets 0 "));
+  // what a Service of the node sends on bears kube-proxy's mark, and goes with the node's own address
+  static_cast<void>(
+      node(1).run("iptables -w -t mangle -A PREROUTING -s 192.168.77.9 -j MARK --set-mark 0x4000"));
+  until(
+      [&] {
+        stranger.run("ping -c 1 -W 0.2 -q 172.16.0.1 || true");
+        return core_a.run("nft list chain ip seen in").find("counter packets 0 ") == std::string::npos;
+      },
+      kPatience);
+}
+
 /// How many routes of each family, policy rules and lines of packet filters of ours node 3 has.
 std::string picture(GatewayScene& scene) {
   return scene.node(3).run("ip route show table all | grep -c 'proto 157' || true") +

@@ -104,7 +104,7 @@ TEST_CASE("Others' pods and the VPC are not tracked where a gateway runs, nor is
                   .node = {ip("10.244.1.1"), ip("fd00:10:0:1::1")},
                   .gateway = {ip("10.244.1.7"), ip("fd00:10:0:1::7")}};
   const firewall::RuleSet set = node_rule_set(IpFamily::kV4, rules);
-  REQUIRE(set.chains.size() == 3);
+  REQUIRE(set.chains.size() == 4);
   const auto& raw = set.chains[0];
   CHECK(raw.hook == firewall::Hook::kRaw);
   std::vector<std::string> shown;
@@ -137,6 +137,25 @@ TEST_CASE("New connections from the cloud to a node are dropped on every node", 
     CHECK(input.rules[0].source->range.family() == family);
   }
   CHECK_FALSE(node_rule_set(IpFamily::kV4, {}).chains[1].wanted);
+}
+
+TEST_CASE("Of what a node forwards only pods' packets, and kube-proxy's, go to the cloud", "[gateway]") {
+  const NodeRules rules{.ranges = {cidr("172.16.0.0/12"), cidr("fd00:20::/48")},
+                        .ways = {"cni0", "flannel.1"}};
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    const firewall::Chain lan = node_rule_set(family, rules).chains.at(3);
+    CHECK(lan.hook == firewall::Hook::kForward);
+    CHECK(lan.wanted);
+    REQUIRE(lan.rules.size() == 4);
+    CHECK(lan.rules[0].in_link == firewall::LinkMatch{"cni0"});
+    CHECK(lan.rules[1].in_link == firewall::LinkMatch{"flannel.1"});
+    CHECK(lan.rules[2].mark == firewall::MarkMatch{0x4000, 0x4000});
+    for (const std::size_t i : {0U, 1U, 2U}) CHECK(lan.rules[i].target == firewall::Target::kReturn);
+    CHECK(lan.rules[3].target == firewall::Target::kDrop);
+    CHECK(lan.rules[3].counted);
+    CHECK(lan.rules[3].destination->range.family() == family);
+  }
+  CHECK_FALSE(node_rule_set(IpFamily::kV4, {}).chains.at(3).wanted);
 }
 
 TEST_CASE("What is for the cloud leaves by the overlay and the bridge alone", "[gateway]") {
