@@ -3,13 +3,14 @@
 #include "common/base/machine_ids.h"
 #include "egw-gateway/inspect/gateway_findings.h"
 #include "egw-gateway/inspect/gateway_report.h"
+#include "egw-gateway/inspect/kernel_ways.h"
 #include "egw-gateway/inspect/way_explanation.h"
 
 namespace holdfast::gateway {
 namespace {
 
-Result<GatewayReport> inspect(Files& files, Clock& clock, const std::filesystem::path& state_dir) {
-  HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
+Result<GatewayReport> inspect(Files& files, Clock& clock, nl::Socket& socket,
+                              const std::filesystem::path& state_dir) {
   return inspect_gateway(files, clock, socket, {state_dir, read_machine_id(files).value_or("")});
 }
 
@@ -20,7 +21,9 @@ void GatewayInspector::add_flags(Flags& flags) {
 }
 
 std::vector<Finding> GatewayInspector::examine() {
-  const Result<GatewayReport> report = inspect(files_, clock_, state_dir_);
+  Result<nl::Socket> socket = nl::Socket::open();
+  if (!socket) return {{Verdict::kWrong, "gateways", socket.error().message}};
+  const Result<GatewayReport> report = inspect(files_, clock_, *socket, state_dir_);
   if (!report) return {{Verdict::kWrong, "gateways", report.error().message}};
   return gateway_findings(*report);
 }
@@ -28,9 +31,11 @@ std::vector<Finding> GatewayInspector::examine() {
 Explanation GatewayInspector::explain(const std::string& subject) {
   const Result<IpAddress> address = IpAddress::parse(subject);
   if (!address) return {};
-  const Result<GatewayReport> report = inspect(files_, clock_, state_dir_);
+  Result<nl::Socket> socket = nl::Socket::open();
+  if (!socket) return {"gateways: " + socket.error().message + "\n", false};
+  const Result<GatewayReport> report = inspect(files_, clock_, *socket, state_dir_);
   if (!report) return {"gateways: " + report.error().message + "\n", false};
-  return explain_way(*report, *address);
+  return explain_way(*report, *address, ask_kernel_ways(*socket, *report, *address));
 }
 
 }  // namespace holdfast::gateway

@@ -25,13 +25,23 @@ const Cidr* find_range(const std::vector<Cidr>& ranges, const IpAddress& address
   return found == ranges.end() ? nullptr : &*found;
 }
 
+bool is_same_way(const nl::Route* meant, const nl::Route* taken) {
+  if (meant == nullptr || taken == nullptr) return meant == taken;
+  if (meant->type != nl::RouteType::kUnicast || taken->type != nl::RouteType::kUnicast) {
+    return meant->type == taken->type;
+  }
+  return meant->multipath || taken->multipath ||
+         (meant->ifindex == taken->ifindex && meant->gateway == taken->gateway);
+}
+
 std::string seconds(double value) { return std::to_string(std::lround(value)) + " s"; }
 
 /// Writes the lines of one address. `pool` is the report's.
 class Way {
  public:
-  Way(const GatewayReport& report, const EdgeGateway& pool, const IpAddress& address)
-      : report_(report), pool_(pool), address_(address) {
+  Way(const GatewayReport& report, const EdgeGateway& pool, const IpAddress& address,
+      const std::vector<KernelWay>& ways)
+      : report_(report), pool_(pool), address_(address), ways_(ways) {
     std::ranges::copy_if(report.facts.routes, std::back_inserter(main_),
                          [](const nl::Route& route) { return route.table == nl::kMainTable; });
     if (!ranges_come_first(report.facts, address.family())) return;
@@ -51,6 +61,7 @@ class Way {
                  (pods ? " of pods in the cloud" : " of the VPC") + ", which pool " + pool_.pool +
                  " reaches by its gateways");
     this_node(*routed);
+    kernel();
     helper();
     gateways();
     cloud();
@@ -68,12 +79,13 @@ class Way {
 
   void stays_here();
   void this_node(const Cidr& range);
+  void kernel();
   void helper();
   void gateways();
   void gateway(const Gateway& one);
   void tunnels(const Gateway& one);
   void cloud();
-  /// Rules of others that lead to another table than main are not read.
+  /// By our tables and main alone; ways_ tell what other rules and tables make of it.
   [[nodiscard]] const nl::Route* kernel_route() const {
     const nl::Route* first = nl::best_route(ranges_, address_);
     return first != nullptr ? first : nl::best_route(main_, address_);
@@ -84,6 +96,7 @@ class Way {
   const GatewayReport& report_;
   const EdgeGateway& pool_;
   const IpAddress& address_;
+  const std::vector<KernelWay>& ways_;
   std::vector<nl::Route> main_;
   std::vector<nl::Route> ranges_;  // that are looked at before
   Explanation out_;
@@ -141,6 +154,22 @@ void Way::lacks(const Cidr& range) {
   for (const nl::Route& route : routes_passed_over({range}, report_.facts)) {
     if (route.dst.contains(address_) && ranges_come_first(report_.facts, range.family()))
       line("    ", "passed over: " + route_text(route, report_.link_names) + ", which is not egw-helper's");
+  }
+}
+
+/// Somebody's policy rule before ours, most likely.
+void Way::kernel() {
+  const nl::Route* meant = kernel_route();
+  for (const KernelWay& way : ways_) {
+    if (!way.silence.empty()) {
+      line("    ", "the kernel does not tell its way for what " + way.sender + " sends: " + way.silence);
+    } else if (!is_same_way(meant, way.route ? &*way.route : nullptr)) {
+      wrong("the kernel has another way for what " + way.sender +
+            " sends: " + (way.route ? route_text(*way.route, report_.link_names) : "no route") +
+            "; a policy rule of somebody else's comes before egw-helper's (ip rule): take it away, or give "
+            "it " +
+            "a number above " + std::to_string(kRangesRulePriority));
+    }
   }
 }
 
@@ -248,9 +277,10 @@ void Way::cloud() {
 
 }  // namespace
 
-Explanation explain_way(const GatewayReport& report, const IpAddress& address) {
+Explanation explain_way(const GatewayReport& report, const IpAddress& address,
+                        const std::vector<KernelWay>& ways) {
   if (!report.in_use()) return {};
-  if (report.state) return Way(report, report.state->gateway, address).run();
+  if (report.state) return Way(report, report.state->gateway, address, ways).run();
   Explanation out{.text = address.to_string() + ": " + report.store.native() +
                           " tells of no EdgeGateway, so no range is known on this node\n",
                   .well = false};

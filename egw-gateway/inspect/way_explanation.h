@@ -3,6 +3,7 @@
 #include "common/base/cidr.h"
 #include "common/inspect/inspector.h"
 #include "egw-gateway/inspect/gateway_report.h"
+#include "egw-gateway/inspect/kernel_ways.h"
 
 namespace holdfast::gateway {
 
@@ -15,7 +16,11 @@ namespace holdfast::gateway {
 ///       tunnel a - one: to 203.0.113.9 port 51821; answers, last handshake 12 s ago
 ///       the VPC: ...
 ///
+/// `ways`: what the kernel says of the same address; where that is not what the routes of egw-helper are to
+/// bring about, it is told.
+///
 /// Empty where no gateway is in use, and for what is the pool's own: the network's part knows it. Pure.
-[[nodiscard]] Explanation explain_way(const GatewayReport& report, const IpAddress& address);
+[[nodiscard]] Explanation explain_way(const GatewayReport& report, const IpAddress& address,
+                                      const std::vector<KernelWay>& ways = {});
 
 }  // namespace holdfast::gateway

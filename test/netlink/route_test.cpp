@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "common/netlink/link.h"
+#include "common/netlink/route_lookup.h"
 #include "test/catch.h"
 #include "test/netlink/fresh_netns.h"
 
@@ -46,6 +47,42 @@ Route route_to(const char* dst) {
   Route route;
   route.dst = cidr(dst);
   return route;
+}
+
+TEST_CASE_METHOD(RoutingKernel, "The kernel tells which route it would take, by all its rules and tables",
+                 "[netlink]") {
+  test::output_of(
+      "ip link set lo up && ip route add 10.42.0.0/16 via 10.0.0.2 && ip route add unreachable 10.43.0.0/16 "
+      "&& "
+      "ip route add 10.42.0.0/16 via 10.0.0.3 table 100 && ip rule add pref 500 fwmark 0x64 lookup 100 && "
+      "ip rule add pref 501 from 10.0.0.77 lookup 100 && ip rule add pref 502 to 10.44.0.0/16 prohibit && "
+      "ip route add 10.0.7.0/24 dev veth1 && sysctl -qw net.ipv4.conf.all.forwarding=1 "
+      "net.ipv4.conf.all.rp_filter=2 && "
+      "ip route add fd42::/64 via fd00::2 && ip route add unreachable fd43::/64 && "
+      "ip route add fd42::/64 via fd00::3 table 100 && ip -6 rule add pref 500 fwmark 0x64 lookup 100");
+  const std::optional<Route> way = find_way(socket, {.to = ip("10.42.7.7")}).value();
+  REQUIRE(way.has_value());
+  CHECK(way->dst == cidr("10.42.0.0/16"));
+  CHECK(way->gateway == ip("10.0.0.2"));
+  CHECK(way->ifindex == link);
+  CHECK(way->table == kMainTable);
+  const std::optional<Route> marked = find_way(socket, {.to = ip("10.42.7.7"), .mark = 0x64}).value();
+  REQUIRE(marked.has_value());
+  CHECK(marked->gateway == ip("10.0.0.3"));
+  CHECK(marked->table == 100);
+  CHECK(find_way(socket, {.to = ip("10.42.7.7"), .from = ip("10.0.0.77"), .in_link = link}).value()->table ==
+        100);
+  CHECK(find_way(socket, {.to = ip("10.42.7.7"), .from = ip("10.0.0.78"), .in_link = link}).value()->table ==
+        kMainTable);
+  CHECK(find_way(socket, {.to = ip("10.43.7.7")}).value()->type == RouteType::kUnreachable);
+  CHECK(find_way(socket, {.to = ip("10.44.7.7")}).value()->type == RouteType::kProhibit);
+  CHECK_FALSE(find_way(socket, {.to = ip("10.45.7.7")}).value().has_value());
+  CHECK(find_way(socket, {.to = ip("10.42.7.7"), .in_link = 4711}).error().sys_errno == ENODEV);
+
+  CHECK(find_way(socket, {.to = ip("fd42::7")}).value()->gateway == ip("fd00::2"));
+  CHECK(find_way(socket, {.to = ip("fd42::7"), .mark = 0x64}).value()->gateway == ip("fd00::3"));
+  CHECK(find_way(socket, {.to = ip("fd43::7")}).value()->type == RouteType::kUnreachable);
+  CHECK_FALSE(find_way(socket, {.to = ip("fd45::7")}).value().has_value());
 }
 
 TEST_CASE_METHOD(RoutingKernel, "A route comes back from the kernel as it was put", "[netlink]") {

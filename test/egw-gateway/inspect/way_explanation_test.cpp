@@ -31,6 +31,35 @@ TEST_CASE("The way to an address of the VPC is told hop by hop", "[gateway]") {
              Catch::Contains("in 10.200.0.0/16 of pods in the cloud"));
 }
 
+TEST_CASE("What the kernel makes of it is told where it differs from what is meant", "[gateway]") {
+  const GatewayReport report = well_report();
+  nl::Route taken;
+  for (const nl::Route& route : report.facts.routes) {
+    if (route.table == kRangesTable && route.priority == kGatewayMetric &&
+        route.dst.contains(ip("172.16.0.5")))
+      taken = route;
+  }
+  REQUIRE(taken.gateway.has_value());
+  const Explanation same =
+      explain_way(report, ip("172.16.0.5"), {{"this node", taken}, {"a pod here", taken}});
+  INFO(same.text);
+  CHECK(same.well);
+  CHECK(same.text == explain_way(report, ip("172.16.0.5")).text);
+
+  nl::Route other = foreign_route("0.0.0.0/0", "192.168.77.9");
+  other.table = 100;
+  nl::Route refused;
+  refused.type = nl::RouteType::kUnreachable;
+  for (const KernelWay& way :
+       {KernelWay{"a pod here", other}, KernelWay{"a pod here", refused}, KernelWay{"a pod here"}}) {
+    const Explanation told = explain_way(report, ip("172.16.0.5"), {{"this node", taken}, way});
+    CHECK_FALSE(told.well);
+    CHECK_THAT(told.text, Catch::Contains("WRONG: the kernel has another way for what a pod here sends: ") &&
+                              !Catch::Contains("what this node sends"));
+  }
+  CHECK(explain_way(report, ip("172.16.0.5"), {{"a pod here", std::nullopt, "EXDEV"}}).well);
+}
+
 /// One thing that is broken, and how it is told.
 struct Ailment {
   const char* name;
