@@ -220,10 +220,12 @@ void NetworkController::write_statuses(const NetworkSight& sight) {
     const std::vector<NodeFinding> none;
     const std::vector<NodeFinding>& findings = found == findings_.end() ? none : found->second;
     const std::vector<Condition> wanted = conditions_of(findings, object.told, time);
-    if (wanted == object.told || !may_write(name)) continue;
+    const std::vector<Cidr> allotted = allotment(sight, name);
+    const bool is_told = wanted == object.told && allotted == object.allotted;
+    if (is_told || !may_write(name)) continue;
     ++under_way_;
     work_of(name).call = context_.client.merge(
-        objects_resource(), name, told_patch(object, wanted),
+        objects_resource(), name, told_patch(object, allotted, wanted),
         [this, name = name](const Result<json>& outcome) {
           done(name, "tells conditions", outcome, [this](const json& told) { objects_.told(told); });
         },
@@ -328,7 +330,7 @@ void NetworkController::show(nanoseconds pass) {
   for (const auto& [node, found] : findings_) {
     for (const NodeFinding& each : found) counts[each.type] += 1;
   }
-  for (const char* type : {kCidrsGiven, kCidrsUnique, kCidrsOfPool, kMacUnique, kNameUnique,
+  for (const char* type : {kCidrsGiven, kCidrsUnique, kCidrsOfNode, kCidrsOfPool, kMacUnique, kNameUnique,
                            kAnnotationsUsable, kReadable, kPoolClear}) {
     metrics
         .gauge("holdfast_flannel_findings", "What is wrong with nodes, by condition", {{"condition", type}})

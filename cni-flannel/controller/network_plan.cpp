@@ -154,6 +154,15 @@ class Planner {
     }
   }
 
+  // What it was allotted last is the Node's of an earlier life: flanneld has not told the new one.
+  void check_claim(const std::string& name, const SeenNode& node, const SeenObject& object) {
+    const std::vector<Cidr>& claimed = object.object.network.pod_cidrs;
+    if (object.mirrored || claimed.empty() || claimed == node.pod_cidrs || claimed == object.allotted) return;
+    find(name, kCidrsOfNode, "NotOfNode",
+         "its NodeNetworkConfiguration claims " + names_of(claimed) + ", its Node has " +
+             names_of(node.pod_cidrs) + ": find out who wrote it, and restart flanneld there");
+  }
+
   void plan_cidrs(const std::string& name, const SeenNode& node) {
     if (node.leaving || node.contradicts) return;
     if (!node.promised.empty()) return give(name, node, node.promised);
@@ -224,6 +233,7 @@ class Planner {
                             .resource_version = object->object.identity.resource_version});
       return;
     }
+    if (object != nullptr) check_claim(name, node, *object);
     if (*told) return mirror(name, node, **told, object);
     if (object != nullptr) annotate(name, node, *object);
   }
@@ -280,6 +290,15 @@ class Planner {
 };
 
 }  // namespace
+
+std::vector<Cidr> allotment(const NetworkSight& sight, const std::string& name) {
+  const auto node = sight.nodes.find(name);
+  const bool known = node != sight.nodes.end() && node->second.fault.empty() &&
+                     node->second.contested_for == seconds::zero() && !node->second.pod_cidrs.empty();
+  if (known) return node->second.pod_cidrs;
+  const auto object = sight.objects.find(name);
+  return object == sight.objects.end() ? std::vector<Cidr>{} : object->second.allotted;
+}
 
 NetworkPlan plan_networks(const NetworkSight& sight, const NetworkPlanOptions& options, sys_seconds now) {
   return Planner(sight, options, now).plan();

@@ -47,6 +47,8 @@ struct SeenObject {
   std::string fault{};     ///< why it cannot be read, but for its identity
   std::string node_uid{};  ///< of the Node that it was made for; empty: not told
   bool mirrored = false;   ///< made by this controller, for a node that runs upstream
+  /// What its Node had when this controller looked last; a node may publish nothing else (admission policy).
+  std::vector<Cidr> allotted{};
   std::vector<Condition> told{};
 };
 
@@ -88,6 +90,7 @@ struct NodeFinding {
 inline constexpr const char* kCidrsGiven = "PodCIDRsGiven";
 inline constexpr const char* kCidrsUnique =
     "PodCIDRsUnique";  ///< no other node has, or is quarantined with, part of them
+inline constexpr const char* kCidrsOfNode = "PodCIDRsOfNode";  ///< the object claims what its Node has
 inline constexpr const char* kCidrsOfPool = "PodCIDRsOfPool";
 inline constexpr const char* kMacUnique = "VtepMACUnique";
 inline constexpr const char* kNameUnique = "NodeNameUnique";  ///< one machine runs as this node
@@ -121,6 +124,10 @@ struct NetworkPlan {
   std::map<std::string, std::vector<NodeFinding>> findings{};  ///< by node; of one that is all right none
   std::optional<std::chrono::seconds> again_in{};              ///< when time alone changes the plan
 };
+
+/// What the object of node `name` is to have as `allotted`: the pod CIDRs of its Node; what it had, while
+/// these are not known.
+[[nodiscard]] std::vector<Cidr> allotment(const NetworkSight& sight, const std::string& name);
 
 /// `sight` is whole: what is not in it does not exist. Of two nodes that have the same, the one whose object
 /// or Node was there first keeps it, and the other has the finding. Pure.

@@ -61,12 +61,19 @@ Status read_node(const JsonObject& object, SeenNode& out) {
 Status read_told(const JsonObject& object, SeenObject& out) {
   HOLDFAST_TRY(const JsonObject status, object["status"].object_or_empty());
   HOLDFAST_TRY(const JsonObject cluster, status["cluster"].object_or_empty());
+  HOLDFAST_TRY(out.allotted, decode_pod_cidrs(cluster, "podCIDR"));
   HOLDFAST_TRY(const std::vector<JsonField> conditions, cluster["conditions"].array_or_empty());
   for (const JsonField& field : conditions) {
     HOLDFAST_TRY(Condition condition, decode_condition(field));
     out.told.push_back(std::move(condition));
   }
   return {};
+}
+
+json texts_of(const std::vector<Cidr>& cidrs) {
+  json out = json::array();
+  for (const Cidr& cidr : cidrs) out.push_back(cidr.to_string());
+  return out;
 }
 
 json metadata_of(const NetworkStep& step) {
@@ -117,6 +124,7 @@ Result<SeenObject> decode_seen_object(const JsonObject& object) {
             .name_space = "",
             .uid = out.object.identity.uid,
             .resource_version = out.object.identity.resource_version};
+  if (const Status told = read_told(object, out); !told) out.told.clear();
   Result<NodeNetworkObject> decoded = decode_node_network(object);
   if (!decoded) {
     out.fault = decoded.error().message;
@@ -128,7 +136,6 @@ Result<SeenObject> decode_seen_object(const JsonObject& object) {
   out.node_uid = leased_uid_of(object);
   out.mirrored = out.node_uid.empty() && !mirrored.empty();
   if (out.mirrored) out.node_uid = mirrored;
-  if (const Status told = read_told(object, out); !told) out.told.clear();
   return out;
 }
 
@@ -143,8 +150,7 @@ json mirrored_object(const NetworkStep& step, const std::string& node_uid) {
 }
 
 json cidrs_patch(const NetworkStep& step) {
-  json cidrs = json::array();
-  for (const Cidr& cidr : step.cidrs) cidrs.push_back(cidr.to_string());
+  const json cidrs = texts_of(step.cidrs);
   return {{"metadata", metadata_of(step)}, {"spec", {{"podCIDR", cidrs.at(0)}, {"podCIDRs", cidrs}}}};
 }
 
@@ -161,10 +167,12 @@ json tombstone_patch(const NetworkStep& step, const std::string& removed_at) {
           {"spec", {{"removedAt", removed_at.empty() ? json() : json(removed_at)}}}};
 }
 
-json told_patch(const SeenObject& object, const std::vector<Condition>& conditions) {
-  const json encoded = encode_node_network_status(
+json told_patch(const SeenObject& object, const std::vector<Cidr>& allotted,
+                const std::vector<Condition>& conditions) {
+  json encoded = encode_node_network_status(
       {.observed_generation = object.object.identity.generation, .conditions = conditions});
-  return {{"metadata", {{"uid", object.id.uid}}}, {"status", {{"cluster", encoded}}}};
+  if (!allotted.empty()) encoded["podCIDRs"] = texts_of(allotted);
+  return {{"metadata", {{"uid", object.id.uid}}}, {"status", {{"cluster", std::move(encoded)}}}};
 }
 
 std::vector<Condition> conditions_of(const std::vector<NodeFinding>& findings,

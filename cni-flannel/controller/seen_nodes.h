@@ -32,7 +32,8 @@ inline constexpr const char* kMirroredAnnotation = "net.holdfast.dev/mirrored-no
 /// Of the whole object: `removed_at` empty takes the tombstone off. Also with the resourceVersion.
 [[nodiscard]] nlohmann::json tombstone_patch(const NetworkStep& step, const std::string& removed_at);
 /// Of the object's status.
-[[nodiscard]] nlohmann::json told_patch(const SeenObject& object, const std::vector<Condition>& conditions);
+[[nodiscard]] nlohmann::json told_patch(const SeenObject& object, const std::vector<Cidr>& allotted,
+                                        const std::vector<Condition>& conditions);
 
 /// The conditions that `findings` make of those told last: False for what was found, True for what was and is
 /// not any more. What stays keeps its time. Nothing found and nothing told: none.

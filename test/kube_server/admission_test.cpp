@@ -50,6 +50,13 @@ json event(const std::string& name, const std::string& node) {
   return {{"metadata", {{"name", name}}}, {"involvedObject", {{"kind", "Node"}, {"name", node}}}};
 }
 json status_of(const char* member, const json& value) { return {{"status", {{member, value}}}}; }
+// What flannel-controller tells of a node, and a node that publishes these pod CIDRs.
+json allotted(const std::string& cidr) {
+  return {{"status", {{"cluster", {{"podCIDRs", json::array({cidr})}}}}}};
+}
+json claim_of(const std::string& cidr, const std::string& single) {
+  return {{"spec", {{"flannel", {{"podCidr", single}, {"podCIDRs", json::array({cidr})}}}}}};
+}
 json network_of(const std::string& address) { return {{"spec", {{"flannel", {{"publicIP", address}}}}}}; }
 
 struct Scene {
@@ -64,6 +71,7 @@ struct Scene {
     for (const std::string node : {"a", "b"}) {
       server.put("/api/v1/nodes/" + node, json::object());
       server.put(kNetworks + "/" + node, network_of("192.0.2.1"));
+      server.put(kNetworks + "/" + node, allotted(node == "a" ? "10.244.0.0/24" : "10.244.1.0/24"));
       server.put(kVolumes + "/of-" + node, volume(node));
       server.put(kStorages + "/" + node, json::object());
       server.put(kTasks + "/of-" + node, task(node));
@@ -107,6 +115,7 @@ TEST_CASE("A node writes what is of its own and is refused what is another's", "
   const Write allowed[] = {
       {kFlannel, "PATCH", "/api/v1/nodes/a/status", {{"metadata", {{"annotations", {{"k", "v"}}}}}}},
       {kFlannel, "PATCH", kNetworks + "/a", network_of("192.0.2.2"), true},
+      {kFlannel, "PATCH", kNetworks + "/a", claim_of("10.244.0.0/24", "10.244.0.0/24"), true},
       {kFlannel, "PATCH", kNetworks + "/a/status", status_of("observedGeneration", 2)},
       {kFlannel, "POST", kEvents, event("new", "a")},
       {kFlannel, "PATCH", kEvents + "/of-a", {{"count", 2}}},
@@ -150,6 +159,11 @@ TEST_CASE("A node is refused what would be its own only afterwards", "[kube]") {
       {kFlannel, "PATCH", kNetworks + "/b", network_of("192.0.2.2"), true},
       {kFlannel, "PATCH", kNetworks + "/c", network_of("192.0.2.2"), true},  // makes it
       {kFlannel, "PATCH", kNetworks + "/b/status", status_of("observedGeneration", 2)},
+      {kFlannel, "PATCH", kNetworks + "/a", claim_of("10.244.1.0/24", "10.244.1.0/24"), true},
+      {kFlannel, "PATCH", kNetworks + "/a", claim_of("10.244.0.0/24", "10.244.1.0/24")},
+      {kFlannel, "PATCH", kNetworks + "/a", claim_of("10.244.0.0/16", "10.244.0.0/24")},
+      {kFlannel, "PATCH", kNetworks + "/a/status", allotted("10.244.1.0/24")},
+      {kFlannel, "PATCH", kNetworks + "/a/status", status_of("cluster", nullptr)},
       {kFlannel, "POST", kEvents, event("new", "b")},
       {kFlannel, "PATCH", kEvents + "/of-b", event("of-b", "a")},
       {kResources, "PATCH", kEvents + "/of-b", event("of-b", "a")},

@@ -5,6 +5,7 @@
 
 #include "cni-flannel/controller/controller_program.h"
 #include "cni-flannel/controller/seen_nodes.h"
+#include "cni-flannel/daemon/node_network_names.h"
 #include "test/catch.h"
 #include "test/cni-flannel/controller/controller_scene.h"
 #include "test/fakes/wanted_metrics.h"
@@ -74,6 +75,7 @@ TEST_CASE("An upstream node's object follows its annotations until flanneld keep
   scene.run_upstream("a", "02:00:00:00:00:02");
   scene.turn_until(
       [&] { return scene.at(path)["spec"]["flannel"]["backendData"]["VtepMAC"] == "02:00:00:00:00:02"; });
+  scene.turn_until([&] { return scene.at(path)["status"]["cluster"].contains("podCIDRs"); });
   scene.server.put(path, {{"metadata", {{"annotations", {{"net.holdfast.dev/node-uid", "x"}}}}}});
   scene.server.forget_requests();
   scene.run_upstream("a", "02:00:00:00:00:03");
@@ -148,6 +150,35 @@ TEST_CASE("What is wrong with a node stands in its object's status, and comes ri
   scene.run_upstream("b", "02:00:00:00:00:02");
   scene.turn_until([&] { return scene.told_of("b").empty(); });
   CHECK(scene.at(std::string(kObjects) + "b")["status"]["cluster"]["conditions"][0]["status"] == "True");
+}
+
+TEST_CASE("What its Node has is allotted to a node's object, whatever that claims", "[flannel controller]") {
+  ControllerScene scene;
+  scene.put_node("a");
+  scene.start();
+  scene.turn_until([&] { return !scene.cidr_of("a").empty(); });
+  const std::string path = std::string(kObjects) + "a";
+  scene.server.put(path, {{"apiVersion", kNodeNetworkApiVersion},
+                          {"kind", kNodeNetworkKind},
+                          {"metadata", {{"annotations", {{"net.holdfast.dev/node-uid", "x"}}}}},
+                          {"spec", {{"flannel", {{"podCIDRs", json::array({"10.244.7.0/24"})}}}}}});
+  scene.turn_until([&] { return scene.told_of("a") == "PodCIDRsOfNode/NotOfNode"; });
+  CHECK(scene.at(path)["status"]["cluster"]["podCIDRs"] == json::array({"10.244.0.0/24"}));
+}
+
+TEST_CASE("An object that cannot be read is told so once", "[flannel controller]") {
+  ControllerScene scene;
+  scene.put_node("a");
+  scene.start();
+  scene.turn_until([&] { return !scene.cidr_of("a").empty(); });
+  scene.server.put(std::string(kObjects) + "a", {{"apiVersion", kNodeNetworkApiVersion},
+                                                 {"kind", kNodeNetworkKind},
+                                                 {"spec", {{"flannel", {{"publicIP", "nowhere"}}}}}});
+  scene.turn_until([&] { return scene.told_of("a") == "Readable/ObjectUnreadable"; });
+  scene.turn_for(200ms);
+  scene.server.forget_requests();
+  scene.turn_for(300ms);
+  CHECK(scene.count_writes() == 0);
 }
 
 TEST_CASE("Whatever write is lost, no two nodes are given the same", "[flannel controller]") {

@@ -239,6 +239,32 @@ TEST_CASE("who came first keeps what two nodes have", "[controller]") {
       plan.findings.at("a").front().message.starts_with("10.244.0.0/24 overlaps with 10.244.0.0/23 of b: "));
 }
 
+TEST_CASE("a node that claims what its Node does not have is told", "[controller]") {
+  Scene scene;
+  scene.node("a", "10.244.0.0/24");
+  scene.node("b", "10.244.1.0/24");
+  scene.object("b", "10.244.0.0/24");
+  CHECK(reasons(scene.plan(), "b") == "PodCIDRsOfNode/NotOfNode");
+  CHECK(reasons(scene.plan(), "a").empty());
+  // Of an earlier life of the Node, which flanneld replaces.
+  scene.sight.objects.at("b").allotted = {Cidr::parse("10.244.0.0/24").value()};
+  CHECK(reasons(scene.plan(), "b").empty());
+}
+
+TEST_CASE("a node is allotted what its Node has, and keeps it while that is not known", "[controller]") {
+  Scene scene;
+  const std::vector<Cidr> had{Cidr::parse("10.244.7.0/24").value()};
+  scene.object("a", "10.244.0.0/24").allotted = had;
+  CHECK(allotment(scene.sight, "a") == had);
+  CHECK(allotment(scene.sight, "b").empty());
+  SeenNode& node = scene.node("a");
+  CHECK(allotment(scene.sight, "a") == had);
+  node.pod_cidrs = {Cidr::parse("10.244.0.0/24").value()};
+  CHECK(allotment(scene.sight, "a") == node.pod_cidrs);
+  node.contested_for = std::chrono::seconds(1);
+  CHECK(allotment(scene.sight, "a") == had);
+}
+
 TEST_CASE("a copied disk's VTEP MAC is not told to peers a second time", "[controller]") {
   Scene scene;
   scene.node("a", "10.244.0.0/24");
