@@ -1,5 +1,6 @@
 #include "egw-gateway/access/access_rules.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -88,6 +89,7 @@ class RulesWriter {
       const std::vector<AddressMatch> cloud = matches(pool.cloud, family_);
       for (const GatewayWay& way : pool.ways) {
         write_way(way.link, pods, cloud);
+        write_errors(way.link, pods);
         write_way(way.link, matches(way.addresses, family_), cloud);
       }
     }
@@ -100,6 +102,15 @@ class RulesWriter {
       for (const AddressMatch& far : cloud) {
         add({.source = near, .destination = far, .target = Target::kAccept, .in_link = LinkMatch{link}});
         add({.source = far, .destination = near, .target = Target::kAccept, .out_link = LinkMatch{link}});
+      }
+    }
+  }
+
+  /// Pods' packets are not kept track of, so nothing else knows what an error is about.
+  void write_errors(const std::string& link, const std::vector<AddressMatch>& pods) {
+    for (const AddressMatch& near : pods) {
+      for (const std::uint8_t type : firewall::icmp_error_types(family_)) {
+        add({.destination = near, .target = Target::kAccept, .out_link = LinkMatch{link}, .icmp_type = type});
       }
     }
   }

@@ -17,6 +17,7 @@ namespace holdfast::gateway {
 ///               TUNNEL from its gateway to cloud           accept     edge nodes, translated
 ///               cloud to its pool's pods, by TUNNEL        accept
 ///               cloud to its gateway, by TUNNEL            accept     answers to edge nodes
+///               ICMP errors to its pool's pods, by TUNNEL  accept     of whatever router they are
 ///               by any tunnel, in or out                   drop, counted
 ///
 /// So who has a gateway's key reaches what its pool may reach, with addresses of its pool, and nothing of

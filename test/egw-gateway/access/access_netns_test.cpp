@@ -245,6 +245,23 @@ spec:
   until([&] { return metric("egw_access_refused_packets") >= 2; }, kPatience);
 }
 
+TEST_CASE_METHOD(Scene, "what a router beyond the access point says of a pod's packet reaches the pod",
+                 "[access]") {
+  run();
+  vpc.run(
+      "ip addr add 192.168.9.1/32 dev lo; ip route add unreachable 172.16.200.0/24; "
+      "ip route add 10.244.0.0/16 via 172.16.0.2 src 192.168.9.1");
+  access.run("ip route add 172.16.200.0/24 via 172.16.0.1");
+  a.machine.run("ip route add 192.168.9.1/32 dev wg-one");  // or its rp_filter would not let it in
+  until(
+      [&] {
+        return a.machine.run("ping -c 1 -W 1 -I 10.244.3.9 172.16.200.5 || true").find("From 192.168.9.1") !=
+               std::string::npos;
+      },
+      kPatience);
+  CHECK_FALSE(vpc.can("ping -c 1 -W 1 -I 192.168.9.1 10.244.3.9"));  // and nothing else of it
+}
+
 TEST_CASE_METHOD(Scene, "a gateway changes over to another key, and the access point follows", "[access]") {
   run();
   const wireguard::SecretKey next = wireguard::SecretKey::generate().value();
