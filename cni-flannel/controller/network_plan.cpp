@@ -85,14 +85,49 @@ class Planner {
     }
   }
 
+  static bool was_refused(const SeenObject& object) {
+    const auto told = std::ranges::find(object.told, std::string(kMacUnique), &Condition::type);
+    return told != object.told.end() && told->status == "False";
+  }
+
+  // Of two that have the same, who was refused it stays so; else who was there first has it.
   void hold_macs() {
+    std::vector<const std::string*> first;
     for (const auto& [name, object] : sight_.objects) {
-      if (!object.object.removed_at.empty()) continue;
-      for (const IpFamily family : kFamilies) {
-        const std::optional<BackendData>& backend = object.object.network.backend(family);
-        if (backend) macs_.try_emplace(backend->vtep_mac, name);
+      if (object.object.removed_at.empty()) first.push_back(&name);
+    }
+    std::ranges::stable_sort(first, {}, [&](const std::string* name) {
+      const SeenObject& object = sight_.objects.at(*name);
+      return std::pair<bool, const std::string&>(was_refused(object), object.created);
+    });
+    for (const std::string* name : first) {
+      for (const MacAddress& mac : macs_of(sight_.objects.at(*name).object.network)) {
+        macs_.try_emplace(mac, *name);
       }
     }
+  }
+
+  static std::vector<MacAddress> macs_of(const NodeNetwork& network) {
+    std::vector<MacAddress> out;
+    for (const IpFamily family : kFamilies) {
+      const std::optional<BackendData>& backend = network.backend(family);
+      if (backend) out.push_back(backend->vtep_mac);
+    }
+    return out;
+  }
+
+  // Whether another node has a MAC of `network`, which is told; if not, it is this node's now.
+  bool take_macs(const std::string& name, const NodeNetwork& network) {
+    for (const MacAddress& mac : macs_of(network)) {
+      const auto [holder, is_new] = macs_.try_emplace(mac, name);
+      if (is_new || holder->second == name) continue;
+      find(
+          name, kMacUnique, "Duplicate",
+          mac.to_string() + " is the VTEP MAC of " + holder->second +
+              ": delete flannel.1 on the newer of the two, whose disk was copied, and restart flannel there");
+      return false;
+    }
+    return true;
   }
 
   void plan_grave(const std::string& name, const SeenObject& object) {
@@ -234,6 +269,7 @@ class Planner {
       return;
     }
     if (object != nullptr) check_claim(name, node, *object);
+    if (object != nullptr && !object->mirrored) take_macs(name, object->object.network);
     if (*told) return mirror(name, node, **told, object);
     if (object != nullptr) annotate(name, node, *object);
   }
@@ -243,17 +279,7 @@ class Planner {
               const SeenObject* object) {
     if (object != nullptr && !object->mirrored) return;
     if (refused_.contains(name)) return;
-    for (const IpFamily family : kFamilies) {
-      const std::optional<BackendData>& backend = told.backend(family);
-      if (!backend) continue;
-      const auto [holder, is_new] = macs_.try_emplace(backend->vtep_mac, name);
-      if (!is_new && holder->second != name) {
-        return find(name, kMacUnique, "Duplicate",
-                    backend->vtep_mac.to_string() + " is the VTEP MAC of " + holder->second +
-                        ": delete flannel.1 on the newer of the two, whose disk was copied, and restart "
-                        "flannel there");
-      }
-    }
+    if (!take_macs(name, told)) return;
     NodeNetwork wanted = told;
     if (object != nullptr) wanted.lease_epoch = object->object.network.lease_epoch;
     if (object != nullptr && object->node_uid == node.id.uid && object->object.network == wanted) return;

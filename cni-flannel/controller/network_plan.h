@@ -46,6 +46,7 @@ struct SeenObject {
   NodeNetworkObject object{};
   std::string fault{};     ///< why it cannot be read, but for its identity
   std::string node_uid{};  ///< of the Node that it was made for; empty: not told
+  std::string created{};   ///< RFC 3339, as the API server writes it
   bool mirrored = false;   ///< made by this controller, for a node that runs upstream
   /// What its Node had when this controller looked last; a node may publish nothing else (admission policy).
   std::vector<Cidr> allotted{};

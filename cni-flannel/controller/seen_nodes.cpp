@@ -103,7 +103,8 @@ kube::KeptFields seen_node_fields() {
 }
 
 kube::KeptFields seen_object_fields() {
-  return {"apiVersion", "kind", "metadata.annotations", "spec", "status.cluster"};
+  return {"apiVersion", "kind",          "metadata.annotations", "metadata.creationTimestamp",
+          "spec",       "status.cluster"};
 }
 
 Result<SeenNode> decode_seen_node(const JsonObject& object) {
@@ -125,6 +126,8 @@ Result<SeenObject> decode_seen_object(const JsonObject& object) {
             .uid = out.object.identity.uid,
             .resource_version = out.object.identity.resource_version};
   if (const Status told = read_told(object, out); !told) out.told.clear();
+  HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object());
+  HOLDFAST_TRY(out.created, metadata["creationTimestamp"].string_or(""));
   Result<NodeNetworkObject> decoded = decode_node_network(object);
   if (!decoded) {
     out.fault = decoded.error().message;

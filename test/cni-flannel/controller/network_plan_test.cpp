@@ -277,6 +277,30 @@ TEST_CASE("a copied disk's VTEP MAC is not told to peers a second time", "[contr
   CHECK(reasons(plan, "a") == "VtepMACUnique/Duplicate");
 }
 
+TEST_CASE("one VTEP MAC of two nodes is told of the one that came later", "[controller]") {
+  Scene scene;
+  for (const char* name : {"a", "b"}) {
+    scene.node(name, name[0] == 'a' ? "10.244.0.0/24" : "10.244.1.0/24");
+    scene.run_upstream(name, kMac);
+  }
+  SeenObject& a = scene.object("a", "10.244.0.0/24");
+  SeenObject& b = scene.object("b", "10.244.1.0/24");
+  a.created = "2026-11-22T10:00:00Z";
+  b.created = "2026-11-21T10:00:00Z";
+  CHECK(reasons(scene.plan(), "a") == "VtepMACUnique/Duplicate");
+  CHECK(reasons(scene.plan(), "b").empty());
+  // A node that was refused the MAC does not get it by being older.
+  b.told = {{.type = kMacUnique,
+             .status = "False",
+             .reason = "Duplicate",
+             .message = "",
+             .last_transition_time = ""}};
+  CHECK(reasons(scene.plan(), "a").empty());
+  CHECK(reasons(scene.plan(), "b") == "VtepMACUnique/Duplicate");
+  a.object.removed_at = utc_text(kNow);
+  CHECK(reasons(scene.plan(), "b").empty());
+}
+
 TEST_CASE("annotations and labels that cannot be used are told, and others go on", "[controller]") {
   Scene scene;
   scene.node("a", "10.244.0.0/24");
