@@ -24,7 +24,7 @@ bool is_empty(const RuleSet& set) {
 /// Both kinds of firewall; a kernel may lack either.
 class RulesKeeper::Backends {
  public:
-  explicit Backends(Executor& executor) : executor_(executor), iptables_(executor) {}
+  explicit Backends(Executor& executor) : iptables_(executor) {}
 
   /// `whole`: all of it, else the guard only.
   Outcome put_right(const RulesWanted& wanted, bool whole) {
@@ -94,7 +94,7 @@ class RulesKeeper::Backends {
     if (others_cleaned_[set.family]) return {};
     const Result<Firewall*> other = firewall(!nftables);
     if (other) HOLDFAST_CHECK((*other)->clean(set));
-    HOLDFAST_CHECK(firewall::clean_other_iptables(executor_, set));
+    HOLDFAST_CHECK(iptables_.clean_other(set));
     others_cleaned_[set.family] = true;
     return {};
   }
@@ -108,7 +108,6 @@ class RulesKeeper::Backends {
     return &*nftables_;
   }
 
-  Executor& executor_;
   firewall::IptablesFirewall iptables_;
   std::unique_ptr<nl::Socket> socket_;
   std::optional<firewall::NftablesFirewall> nftables_;

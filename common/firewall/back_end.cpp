@@ -9,10 +9,20 @@
 namespace holdfast::firewall {
 namespace {
 
-/// Whether the kernel takes nf_tables' messages at all.
+/// Whether the kernel takes tables of these families: one that has nf_tables may answer questions about
+/// families that it does not have. What is made is put right by the first put, or goes.
 bool has_nftables(nl::Socket& socket, const std::vector<RuleSet>& sets) {
   NftablesFirewall nftables(socket);
-  return std::ranges::all_of(sets, [&](const RuleSet& set) { return nftables.read_chains(set).has_value(); });
+  return std::ranges::all_of(sets, [&](const RuleSet& set) { return nftables.make_table(set).has_value(); });
+}
+
+/// Without nf_tables in the kernel iptables-nft is of no use, even where it can list its tables.
+std::unique_ptr<IptablesFirewall> make_iptables(Executor& executor, bool kernel_has_nftables) {
+  IptablesPrograms legacy(executor, "-legacy");
+  if (kernel_has_nftables || !legacy.is_installed(IpFamily::kV4)) {
+    return std::make_unique<IptablesFirewall>(executor);
+  }
+  return std::make_unique<IptablesFirewall>(executor, std::move(legacy));
 }
 
 }  // namespace
@@ -35,18 +45,20 @@ Result<ChosenFirewall> choose_firewall(BackEnd back_end, Executor& executor,
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open(nl::Protocol::kNetfilter));
   ChosenFirewall out;
   out.socket = std::make_unique<nl::Socket>(std::move(socket));
-  const bool nftables =
-      back_end == BackEnd::kNftables || (back_end == BackEnd::kAuto && has_nftables(*out.socket, sets));
+  const bool possible = has_nftables(*out.socket, sets);
+  const bool nftables = back_end == BackEnd::kNftables || (back_end == BackEnd::kAuto && possible);
   out.firewall = std::make_unique<NftablesFirewall>(*out.socket);
-  out.other = std::make_unique<IptablesFirewall>(executor);
+  std::unique_ptr<IptablesFirewall> iptables = make_iptables(executor, possible);
+  out.iptables = iptables.get();
+  out.other = std::move(iptables);
   if (!nftables) std::swap(out.firewall, out.other);
   return out;
 }
 
-Status clean_others(const ChosenFirewall& chosen, Executor& executor, const std::vector<RuleSet>& sets) {
+Status clean_others(const ChosenFirewall& chosen, const std::vector<RuleSet>& sets) {
   for (const RuleSet& set : sets) {
     HOLDFAST_CHECK(chosen.other->clean(set));
-    HOLDFAST_CHECK(clean_other_iptables(executor, set));
+    HOLDFAST_CHECK(chosen.iptables->clean_other(set));
   }
   return {};
 }

@@ -12,6 +12,8 @@
 
 namespace holdfast::firewall {
 
+class IptablesFirewall;
+
 /// Where a program's rules go to.
 enum class BackEnd : std::uint8_t {
   kAuto,  ///< nftables where the kernel has it: there a drop counts whatever others accept
@@ -26,15 +28,16 @@ enum class BackEnd : std::uint8_t {
 struct ChosenFirewall {
   std::unique_ptr<nl::Socket> socket;
   std::unique_ptr<Firewall> firewall;
-  std::unique_ptr<Firewall> other;  ///< the back end that was not chosen
+  std::unique_ptr<Firewall> other;       ///< the back end that was not chosen
+  IptablesFirewall* iptables = nullptr;  ///< which of the two it is
 };
 /// In the calling thread's network namespace, for these sets. `executor` outlives it. Errors: no netfilter
 /// socket.
 [[nodiscard]] Result<ChosenFirewall> choose_firewall(BackEnd back_end, Executor& executor,
                                                      const std::vector<RuleSet>& sets);
-/// Removes what an earlier start left of these sets with the other back end. To be called when they stand
-/// with this one: in between nothing would refuse. Errors: what the other back end would not let go.
-[[nodiscard]] Status clean_others(const ChosenFirewall& chosen, Executor& executor,
-                                  const std::vector<RuleSet>& sets);
+/// Removes what an earlier start left of these sets with the other back end, or the other iptables. To be
+/// called when they stand with this one: in between nothing would refuse. Errors: what the other back end
+/// would not let go.
+[[nodiscard]] Status clean_others(const ChosenFirewall& chosen, const std::vector<RuleSet>& sets);
 
 }  // namespace holdfast::firewall

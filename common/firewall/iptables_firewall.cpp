@@ -1,25 +1,14 @@
 #include "common/firewall/iptables_firewall.h"
 
 #include <algorithm>
-#include <chrono>
-#include <filesystem>
 #include <string_view>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "common/firewall/iptables_rules.h"
 
 namespace holdfast::firewall {
 namespace {
-
-constexpr auto kDeadline = std::chrono::seconds(10);
-constexpr const char* kLockSeconds = "5";
-// kube-proxy may have tens of thousands of rules in the tables
-constexpr std::size_t kMaxTableBytes = std::size_t{64} << 20;
-// Exit statuses of iptables(8).
-constexpr int kLockHeld = 4;
-
-std::string_view prefix_of(IpFamily family) { return family == IpFamily::kV4 ? "iptables" : "ip6tables"; }
 
 /// Those of the set, in the order in which they are put. Each is committed by itself: what lets packets
 /// through comes last, so that one that is refused leaves nothing open, and no packet passes untranslated.
@@ -137,69 +126,28 @@ RuleSet without_chains(RuleSet set) {
   return set;
 }
 
-/// Whether there is an iptables of this variant, and iptables itself is not it by another name.
-bool is_another_iptables(IpFamily family, std::string_view variant) {
-  const std::string prefix(prefix_of(family));
-  const std::string path = find_system_program(prefix + std::string(variant) + "-save");
-  const std::string itself = find_system_program(prefix + "-save");
-  std::error_code none;
-  return !path.empty() && (itself.empty() || !std::filesystem::equivalent(path, itself, none));
-}
-
-bool is_installed(IpFamily family) {
-  return !find_system_program(std::string(prefix_of(family)) + "-restore").empty();
-}
-
-Result<std::string> run_program(Executor& executor, IpFamily family, const std::string& suffix,
-                                std::vector<std::string> arguments, std::string input) {
-  const std::string name = std::string(prefix_of(family)) + suffix;
-  const std::string path = find_system_program(name);
-  if (path.empty()) {
-    return fail(Code::kNotFound,
-                name + " is not installed; install iptables or use nftables mode (EnableNFTables)");
-  }
-  Command command;
-  command.argv = {path};
-  command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-  command.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"};
-  command.input = std::move(input);
-  command.deadline = kDeadline;
-  command.max_output_bytes = kMaxTableBytes;
-  HOLDFAST_TRY(CommandResult ended, executor.run(command));
-  if (!ended.succeeded()) {
-    std::string words = ended.errors.substr(0, ended.errors.find('\n'));
-    if (words.empty()) words = "exit status " + std::to_string(ended.exit_status);
-    return fail(ended.exit_status == kLockHeld ? Code::kUnavailable : Code::kInternal, name + ": " + words);
-  }
-  if (ended.truncated) return fail(Code::kResourceExhausted, name + " printed more than 64 MiB");
-  return std::move(ended.output);
-}
-
-/// The tables of these names; one that the kernel does not have is absent.
-Result<SavedTables> save_tables(Executor& executor, IpFamily family,
-                                const std::vector<std::string_view>& names, bool with_counts = false) {
-  SavedTables out;
-  for (const std::string_view name : names) {
-    std::vector<std::string> arguments{"-t", std::string(name)};
-    if (with_counts) arguments.emplace_back("-c");
-    HOLDFAST_TRY(const std::string text, run_program(executor, family, "-save", std::move(arguments), {}));
-    out.merge(parse_iptables_save(text));
-  }
-  return out;
-}
-
 }  // namespace
 
-Result<SavedTables> IptablesFirewall::read(const RuleSet& set) {
-  return save_tables(executor_, set.family, tables_of(set));
+IptablesFirewall::IptablesFirewall(Executor& executor, IptablesPrograms programs)
+    : executor_(executor), found_(std::move(programs)) {}
+
+Result<IptablesPrograms> IptablesFirewall::programs() {
+  if (!found_) {
+    HOLDFAST_TRY(found_, find_iptables(executor_));
+  }
+  return *found_;
+}
+
+Result<SavedTables> IptablesFirewall::read(const RuleSet& set, bool with_counts) {
+  HOLDFAST_TRY(const IptablesPrograms iptables, programs());
+  return iptables.save(set.family, tables_of(set), with_counts);
 }
 
 Status IptablesFirewall::restore(const RuleSet& set, const SavedTables& there, bool with_random) {
   const std::string text = restore_text(set, there, with_random);
   if (text.empty()) return {};
-  HOLDFAST_TRY([[maybe_unused]] const std::string output,
-               run_program(executor_, set.family, "-restore", {"--noflush", "-w", kLockSeconds}, text));
-  return {};
+  HOLDFAST_TRY(const IptablesPrograms iptables, programs());
+  return iptables.restore(set.family, text);
 }
 
 Status IptablesFirewall::put(const RuleSet& set) {
@@ -243,7 +191,7 @@ Result<ChainRules> IptablesFirewall::read_chains(const RuleSet& set) {
 }
 
 Result<std::vector<std::vector<RuleCount>>> IptablesFirewall::read_counts(const RuleSet& set) {
-  HOLDFAST_TRY(const SavedTables there, save_tables(executor_, set.family, tables_of(set), true));
+  HOLDFAST_TRY(const SavedTables there, read(set, /*with_counts=*/true));
   std::vector<std::vector<RuleCount>> out;
   for (const Chain& chain : set.chains) {
     std::vector<RuleCount>& counts = out.emplace_back();
@@ -263,37 +211,34 @@ Result<std::vector<std::vector<RuleCount>>> IptablesFirewall::read_counts(const 
 
 Status IptablesFirewall::clean(const RuleSet& set) {
   left_.erase(set.family);
-  if (!is_installed(set.family)) return {};
+  HOLDFAST_TRY(const IptablesPrograms iptables, programs());
+  if (!iptables.is_installed(set.family)) return {};
   const RuleSet nothing = without_chains(set);
   HOLDFAST_TRY(const SavedTables there, read(nothing));
   return restore(nothing, there, false);
 }
 
-Status clean_other_iptables(Executor& executor, const RuleSet& set) {
-  for (const char* variant : {"-legacy", "-nft"}) {
-    if (!is_another_iptables(set.family, variant)) continue;
-    // without a table's name it makes none
-    const auto saved = run_program(executor, set.family, std::string(variant) + "-save", {}, {});
+Status IptablesFirewall::clean_other(const RuleSet& set) {
+  HOLDFAST_TRY(const IptablesPrograms iptables, programs());
+  for (const IptablesPrograms& other : other_iptables(executor_, iptables, set.family)) {
+    const Result<SavedTables> there = other.save_all(set.family);
     // a kernel that does not have this kind
-    if (!saved && saved.error().code == Code::kInternal) continue;
-    if (!saved) return tl::unexpected(saved.error());
-    const SavedTables there = parse_iptables_save(*saved);
+    if (!there && there.error().code == Code::kInternal) continue;
+    if (!there) return tl::unexpected(there.error());
     RuleSet nothing = without_chains(set);
-    if (!forwards_by_default(find_table(there, "filter"))) {
+    if (!forwards_by_default(find_table(*there, "filter"))) {
       std::erase_if(nothing.chains, [](const Chain& chain) { return chain.hook == Hook::kForward; });
     }
-    const std::string text = restore_text(nothing, there, false);
-    if (text.empty()) continue;
-    HOLDFAST_TRY([[maybe_unused]] const std::string output,
-                 run_program(executor, set.family, std::string(variant) + "-restore",
-                             {"--noflush", "-w", kLockSeconds}, text));
+    const std::string text = restore_text(nothing, *there, false);
+    if (!text.empty()) HOLDFAST_CHECK(other.restore(set.family, text));
   }
   return {};
 }
 
 Result<SavedTable> iptables_filter_table(Executor& executor, IpFamily family) {
-  if (!is_installed(family)) return SavedTable{};
-  HOLDFAST_TRY(const auto tables, save_tables(executor, family, {"filter"}));
+  HOLDFAST_TRY(const IptablesPrograms iptables, find_iptables(executor));
+  if (!iptables.is_installed(family)) return SavedTable{};
+  HOLDFAST_TRY(const auto tables, iptables.save(family, {"filter"}));
   return find_table(tables, "filter");
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "common/base/exec.h"
 #include "common/base/result.h"
 #include "common/firewall/firewall.h"
+#include "common/firewall/iptables_programs.h"
 #include "common/firewall/iptables_save.h"
 
 namespace holdfast::firewall {
@@ -21,36 +23,39 @@ namespace holdfast::firewall {
 ///       <iptables_name>            the rules
 ///
 /// Of a put each table is made whole by itself, raw and nat first and filter last; of a removal filter first.
-/// A put is one run of each program a family (about 5 ms); is_whole is one of iptables-save a table.
+/// Of the two iptables that machines have it is the one that find_iptables() finds at the first use, for
+/// good. A put is one run of each program a family (about 5 ms); is_whole is one of iptables-save a table.
 /// Errors beside Firewall's: kNotFound when iptables is not installed.
 class IptablesFirewall final : public Firewall {
  public:
   /// `executor` outlives it.
   explicit IptablesFirewall(Executor& executor) : executor_(executor) {}
+  /// By these, which run by the same executor.
+  IptablesFirewall(Executor& executor, IptablesPrograms programs);
 
   Status put(const RuleSet& set) override;
   Result<bool> is_whole(const RuleSet& set) override;
   Result<ChainRules> read_chains(const RuleSet& set) override;
   Result<std::vector<std::vector<RuleCount>>> read_counts(const RuleSet& set) override;
   Status clean(const RuleSet& set) override;
+  /// Removes the set's chains, and the ways into them, from the iptables that this is not: what was put there
+  /// counts beside ours. Accepts in FORWARD stay where its policy there is no accept: no other rule undoes
+  /// that. Succeeds where there is nothing, or one of the two alone. Errors: as the others.
+  Status clean_other(const RuleSet& set);
 
  private:
   /// Of the set's chains and jumps, as iptables-save spelled it; by family.
   using Picture = std::vector<std::string>;
 
-  Result<SavedTables> read(const RuleSet& set);
+  Result<IptablesPrograms> programs();
+  Result<SavedTables> read(const RuleSet& set, bool with_counts = false);
   Status restore(const RuleSet& set, const SavedTables& there, bool with_random);
 
   Executor& executor_;
+  std::optional<IptablesPrograms> found_;
   bool random_known_missing_ = false;                     // this iptables does not have --random-fully
   std::map<IpFamily, std::pair<RuleSet, Picture>> left_;  // by the last put, and what then stood there
 };
-
-/// Removes the set's chains, and the ways into them, of which iptables itself knows nothing: what was put by
-/// iptables-legacy counts beside what iptables-nft puts, and neither shows the other's. Accepts in FORWARD
-/// stay where its policy there is no accept: no other rule undoes that. Succeeds where there is nothing, or
-/// one of the two alone. Errors: as IptablesFirewall.
-Status clean_other_iptables(Executor& executor, const RuleSet& set);
 
 /// The table `filter`; an empty one when there is no iptables, or no such table. Errors: as IptablesFirewall.
 Result<SavedTable> iptables_filter_table(Executor& executor, IpFamily family);

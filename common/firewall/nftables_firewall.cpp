@@ -150,6 +150,12 @@ Result<NftablesFirewall::Picture> NftablesFirewall::read(const RuleSet& set) {
   return out;
 }
 
+Status NftablesFirewall::make_table(const RuleSet& set) {
+  nft::Transaction transaction(table_of(set));
+  transaction.put_table();
+  return nft::commit(socket_, std::move(transaction));
+}
+
 Result<bool> NftablesFirewall::is_whole(const RuleSet& set) {
   const auto left = left_.find(set.family);
   if (left == left_.end() || left->second.first != set) return false;

@@ -30,6 +30,9 @@ class NftablesFirewall final : public Firewall {
   Result<ChainRules> read_chains(const RuleSet& set) override;
   Result<std::vector<std::vector<RuleCount>>> read_counts(const RuleSet& set) override;
   Status clean(const RuleSet& set) override;
+  /// The set's table, empty where it was not there. Errors: kUnimplemented when the kernel lacks nf_tables,
+  /// or the family in it.
+  Status make_table(const RuleSet& set);
 
  private:
   /// The rules of each chain in turn.

@@ -55,7 +55,7 @@ RuleKeeper::Look RuleKeeper::look(const std::vector<RuleSet>& sets) {
   FirstError first;
   for (const RuleSet& set : sets) first.add(put(set, out));
   if (out.done = first.result(); !out.done || cleaned_) return out;
-  out.done = clean_others(*chosen_, executor_, sets);
+  out.done = clean_others(*chosen_, sets);
   cleaned_ = out.done.has_value();
   return out;
 }

@@ -124,6 +124,7 @@ void add_needs(json& container, const char* cpu, const char* memory) {
   container["resources"] = {{"requests", {{"cpu", cpu}, {"memory", memory}}}};
 }
 
+// NET_RAW for kernels without nf_tables: iptables-legacy asks the kernel by a raw socket.
 json core_container(const ObjectOptions& options, const std::string& pool, const std::string& gateway) {
   json out{
       {"name", kCore},
@@ -140,7 +141,7 @@ json core_container(const ObjectOptions& options, const std::string& pool, const
       {"readinessProbe", probe_of("/readyz")},
       {"securityContext",
        {{"allowPrivilegeEscalation", false},
-        {"capabilities", {{"drop", json::array({"ALL"})}, {"add", json::array({"NET_ADMIN"})}}}}},
+        {"capabilities", {{"drop", json::array({"ALL"})}, {"add", json::array({"NET_ADMIN", "NET_RAW"})}}}}},
       {"volumeMounts",
        json::array({mount_of("keys", kKeysPath, true), mount_of("liveness", kLivenessPath, true),
                     mount_of("state", kCoreState), mount_of("tun", "/dev/net")})}};

@@ -39,7 +39,7 @@ Status CoreWorks::choose() {
 /// What stands forwards meanwhile: the other back end's rules go when ours are there.
 Status CoreWorks::clean_others() {
   if (cleaned_) return {};
-  HOLDFAST_CHECK(firewall::clean_others(*firewall_, executor_, sets()));
+  HOLDFAST_CHECK(firewall::clean_others(*firewall_, sets()));
   cleaned_ = true;
   return {};
 }

@@ -3,7 +3,11 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "common/firewall/back_end.h"
 #include "common/firewall/firewall.h"
 #include "common/firewall/iptables_firewall.h"
 #include "common/firewall/nftables_firewall.h"
@@ -249,6 +253,58 @@ TEST_CASE_METHOD(Host, "What somebody does to a rule of any hook is seen", "[fir
       CHECK(firewall->is_whole(set).value());
     }
   }
+}
+
+/// As kubelet makes them at its start.
+void start_kubelet(const std::string& variant) {
+  for (const char* family : {"iptables", "ip6tables"}) {
+    for (const char* chain : {"KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY"}) {
+      output_of(family + variant + " -w -t mangle -N " + chain);
+    }
+  }
+}
+
+RuleSet one_chain(IpFamily family) {
+  RuleSet set;
+  set.family = family;
+  set.nft_table = "try";
+  set.chains = {
+      {Hook::kForward, true, {{.target = Target::kAccept}}, "TRY-FWD", "try forward", "forward", ""}};
+  return set;
+}
+
+bool has_ours(const std::string& program) { return output_of(program).find("TRY-FWD") != std::string::npos; }
+
+TEST_CASE_METHOD(Host, "Rules of iptables land where kubelet's chains are, and go from where they are not",
+                 "[firewall]") {
+  for (const auto& [kubelets, other] : {std::pair<std::string, std::string>{"-nft", "-legacy"},
+                                        std::pair<std::string, std::string>{"-legacy", "-nft"}}) {
+    DYNAMIC_SECTION("kubelet has iptables" << kubelets) {
+      const std::vector<RuleSet> sets{one_chain(IpFamily::kV4), one_chain(IpFamily::kV6)};
+      // an earlier start's, when kubelet had not run
+      IptablesFirewall before(executor, IptablesPrograms(executor, other));
+      for (const RuleSet& set : sets) REQUIRE(before.put(set).has_value());
+      start_kubelet(kubelets);
+      const ChosenFirewall chosen = choose_firewall(BackEnd::kIptables, executor, sets).value();
+      for (const RuleSet& set : sets) REQUIRE(chosen.firewall->put(set).has_value());
+      REQUIRE(clean_others(chosen, sets).has_value());
+      for (const RuleSet& set : sets) {
+        const std::string family = set.family == IpFamily::kV4 ? "iptables" : "ip6tables";
+        CHECK(chosen.firewall->is_whole(set).value());
+        CHECK(has_ours(family + kubelets + "-save"));
+        CHECK_FALSE(has_ours(family + other + "-save"));
+        REQUIRE(chosen.firewall->clean(set).has_value());
+        CHECK_FALSE(has_ours(family + kubelets + "-save"));
+        CHECK(output_of(family + kubelets + "-save").find("KUBE-KUBELET-CANARY") != std::string::npos);
+      }
+    }
+  }
+}
+
+TEST_CASE_METHOD(Host, "Looking for kubelet's chains makes nothing", "[firewall]") {
+  REQUIRE(find_iptables(executor).has_value());
+  CHECK(output_of("nft list ruleset").empty());
+  CHECK(output_of("cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null || true").empty());
 }
 
 }  // namespace

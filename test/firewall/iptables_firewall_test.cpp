@@ -2,7 +2,10 @@
 
 #include "common/firewall/iptables_firewall.h"
 
+#include <filesystem>
 #include <functional>
+#include <map>
+#include <set>
 
 #include "test/catch.h"
 
@@ -11,7 +14,9 @@ namespace {
 
 class FakeExecutor final : public Executor {
  public:
-  std::function<CommandResult(const Command&)> answer = [](const Command&) { return CommandResult{}; };
+  std::function<Result<CommandResult>(const Command&)> answer = [](const Command&) {
+    return CommandResult{};
+  };
   std::vector<Command> commands;
 
   Result<CommandResult> run(const Command& command) override {
@@ -55,7 +60,7 @@ TEST_CASE("An iptables that cannot choose ports at random masquerades without", 
     is_put = true;
     return CommandResult{};
   };
-  IptablesFirewall firewall(executor);
+  IptablesFirewall firewall(executor, IptablesPrograms(executor));
   REQUIRE(firewall.put(one_rule()).has_value());
   REQUIRE(executor.commands.size() == 4);  // look, try, try without, look
   CHECK(executor.commands[2].input ==
@@ -67,7 +72,7 @@ TEST_CASE("An iptables that cannot choose ports at random masquerades without", 
 
 TEST_CASE("A lock that is held and a refusal are told in iptables' words", "[firewall]") {
   FakeExecutor executor;
-  IptablesFirewall firewall(executor);
+  IptablesFirewall firewall(executor, IptablesPrograms(executor));
   executor.answer = [](const Command&) {
     return failed(4, "Another app is currently holding the xtables lock.\nmore");
   };
@@ -81,7 +86,7 @@ TEST_CASE("A lock that is held and a refusal are told in iptables' words", "[fir
 
 TEST_CASE("A put whose chain is gone when looked at again is told", "[firewall]") {
   FakeExecutor executor;  // its tables stay empty
-  IptablesFirewall firewall(executor);
+  IptablesFirewall firewall(executor, IptablesPrograms(executor));
   const Status put = firewall.put(one_rule());
   REQUIRE_FALSE(put.has_value());
   CHECK(put.error().code == changed_meanwhile().value().code);
@@ -92,7 +97,7 @@ TEST_CASE("Every run of iptables has a deadline and waits for the lock by itself
   executor.answer = [](const Command& command) {
     return is_save(command) ? saved("MASQUERADE --random-fully") : CommandResult{};
   };
-  IptablesFirewall firewall(executor);
+  IptablesFirewall firewall(executor, IptablesPrograms(executor));
   REQUIRE(firewall.put(one_rule()).has_value());
   for (const Command& command : executor.commands) CHECK(command.deadline.count() > 0);
   CHECK(executor.commands[1].argv[1] == "--noflush");
@@ -104,13 +109,75 @@ TEST_CASE("An iptables that spells rules in its own way is not fought", "[firewa
   executor.answer = [](const Command& command) {
     return is_save(command) ? saved("MASQUERADE --random-fully") : CommandResult{};
   };
-  IptablesFirewall firewall(executor);
+  IptablesFirewall firewall(executor, IptablesPrograms(executor));
   CHECK_FALSE(firewall.is_whole(one_rule()).value());
   REQUIRE(firewall.put(one_rule()).has_value());
   CHECK(firewall.is_whole(one_rule()).value());
   RuleSet other = one_rule();
   other.chains[0].rules.clear();
   CHECK_FALSE(firewall.is_whole(other).value());
+}
+
+/// Which of the two kinds a run was of.
+std::string kind_of(const Command& command) { return std::filesystem::canonical(command.argv[0]).filename(); }
+
+TEST_CASE("Of two iptables that is taken which has kubelet's chains, else what the kernel takes",
+          "[firewall]") {
+  const std::string nft = "xtables-nft-multi";
+  const std::string legacy = "xtables-legacy-multi";
+  const std::string called = std::filesystem::canonical("/usr/sbin/iptables").filename();
+  struct Case {
+    const char* name;
+    std::map<std::string, std::string> mangle;  // lines of a kind's table
+    std::set<std::string> refused;              // by the kernel
+    std::string taken;
+  };
+  const Case cases[] = {
+      {"hint in nft", {{nft, ":KUBE-IPTABLES-HINT - [0:0]\n"}}, {}, nft},
+      {"canary in nft", {{nft, ":KUBE-KUBELET-CANARY - [0:0]\n"}}, {}, nft},
+      {"hint in legacy", {{legacy, ":KUBE-IPTABLES-HINT - [0:0]\n"}}, {}, legacy},
+      {"canary in legacy, nft refused", {{legacy, ":KUBE-KUBELET-CANARY - [0:0]\n"}}, {nft}, legacy},
+      {"in both",
+       {{nft, ":KUBE-KUBELET-CANARY - [0:0]\n"}, {legacy, ":KUBE-IPTABLES-HINT - [0:0]\n"}},
+       {},
+       nft},
+      {"in neither", {{nft, ":OTHER - [0:0]\n"}, {legacy, ":OTHER - [0:0]\n"}}, {}, called},
+      {"another's chain that begins like it", {{legacy, ":KUBE-KUBELET-CANARY-2 - [0:0]\n"}}, {}, called},
+      {"nft refused", {}, {nft}, legacy},
+      {"legacy refused", {}, {legacy}, nft},
+      {"both refused", {}, {nft, legacy}, called},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      FakeExecutor executor;
+      executor.answer = [&c](const Command& command) {
+        if (c.refused.contains(kind_of(command)))
+          return failed(1, "Could not fetch rule set generation id\n");
+        CommandResult out;
+        const auto lines = c.mangle.find(kind_of(command));
+        if (lines != c.mangle.end()) out.output = "*mangle\n" + lines->second + "COMMIT\n";
+        return out;
+      };
+      const auto found = find_iptables(executor);
+      REQUIRE(found.has_value());
+      executor.answer = [](const Command&) { return CommandResult{}; };
+      REQUIRE(found->save_all(IpFamily::kV6).has_value());
+      CHECK(kind_of(executor.commands.back()) == c.taken);
+      // its table would be made by asking for it by name
+      for (const Command& command : executor.commands) {
+        CHECK((kind_of(command) == nft || command.argv.size() == 1));
+      }
+    }
+  }
+}
+
+TEST_CASE("An iptables that does not end is not taken for one without kubelet's chains", "[firewall]") {
+  FakeExecutor executor;
+  executor.answer = [](const Command&) -> Result<CommandResult> {
+    return fail(Code::kDeadlineExceeded, "it did not end");
+  };
+  CHECK(find_iptables(executor).error().code == Code::kDeadlineExceeded);
+  CHECK(IptablesFirewall(executor).is_whole(one_rule()).error().code == Code::kDeadlineExceeded);
 }
 
 TEST_CASE("The policy of FORWARD is told", "[firewall]") {

@@ -266,14 +266,14 @@ TEST_CASE_METHOD(Host,
   const std::string other = output_of("iptables --version").find("nf_tables") != std::string::npos
                                 ? "iptables-legacy"
                                 : "iptables-nft";
-  REQUIRE(clean_other_iptables(executor, set).has_value());
+  REQUIRE(firewall.clean_other(set).has_value());
   CHECK(output_of(other + "-save").empty());  // nothing was there, and nothing is made
   for (const bool drops : {false, true}) {
     DYNAMIC_SECTION((drops ? "FORWARD drops" : "FORWARD accepts")) {
       output_of(other + "-restore < " HOLDFAST_FIXTURES "/golden-flannel/ipt/nodea.iptables-save.txt");
       put_rules_of_old_flannel(other);
       if (drops) output_of(other + " -w -P FORWARD DROP");
-      REQUIRE(clean_other_iptables(executor, set).has_value());
+      REQUIRE(firewall.clean_other(set).has_value());
       const std::string left = output_of(other + "-save");
       CHECK(left.find("flanneld masq") == std::string::npos);
       CHECK(left.find("FLANNEL-POSTRTG") == std::string::npos);
