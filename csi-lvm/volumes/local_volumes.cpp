@@ -74,6 +74,7 @@ Status LocalVolumes::make_in_room(const NewVolume& volume, std::uint64_t pool_by
                                   const std::function<Status()>& make) {
   const VolumeName pool{volume.name.group, volume.pool};
   if (pool_bytes > 0) HOLDFAST_CHECK(pools_.drop_half(pool, patience));
+  if (!volume.pool.empty()) HOLDFAST_CHECK(pools_.wake(pool, patience));
   HOLDFAST_TRY(const CapacityBook::Promise promised, promise({.group = volume.name.group,
                                                               .size_bytes = volume.size_bytes,
                                                               .stripes = volume.stripes,

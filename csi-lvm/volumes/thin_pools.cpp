@@ -70,6 +70,15 @@ Result<ThinPools::Turn> ThinPools::begin(const VolumeName& pool, Lvm::Patience p
   return Turn(*this, name);
 }
 
+Status ThinPools::wake(const VolumeName& pool, Lvm::Patience patience) {
+  const auto group = book_.group(pool.group);
+  const LogicalVolume* there = group ? group->volume(pool.volume) : nullptr;
+  if (there == nullptr || there->layout != Layout::kThinPool || there->active || is_half(*there)) return {};
+  HOLDFAST_CHECK(lvm_.activate(pool, patience));
+  const auto seen = look(lvm_, book_, patience);
+  return seen ? Status() : Status(tl::unexpected(seen.error()));
+}
+
 Result<bool> ThinPools::ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience) {
   HOLDFAST_TRY(const VolumeGroup known, book_.group(pool.group));
   const LogicalVolume* there = known.volume(pool.volume);

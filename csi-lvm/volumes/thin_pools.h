@@ -38,6 +38,10 @@ class ThinPools {
   /// kResourceExhausted, nothing was made; kAborted when something may be left; those of Lvm.
   Result<bool> ensure(const VolumeName& pool, std::uint64_t size_bytes, Lvm::Patience patience);
 
+  /// Activates the pool when by the book it is whole and not active: how full it is, it does not tell before.
+  /// Errors: those of Lvm::activate().
+  Status wake(const VolumeName& pool, Lvm::Patience patience);
+
   /// Removes what was left of the pool when its making was cut off. Costs nothing when by the book there is
   /// nothing. Errors: those of Lvm::remove().
   Status drop_half(const VolumeName& pool, Lvm::Patience patience);

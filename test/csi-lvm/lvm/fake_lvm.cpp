@@ -276,6 +276,11 @@ Status FakeLvm::switch_to(const VolumeName& name, bool active) {
   const bool refused = found == nullptr || (active ? found->partial : found->open);
   if (refused) return why_not_switched(state_, name, active, kRefused);
   found->active = active;
+  // How full it is the kernel tells, while it has the pool.
+  if (active && found->layout == Layout::kThinPool && !found->data_percent) {
+    found->data_percent = 0.0;
+    found->metadata_percent = 10.0;
+  }
   return {};
 }
 

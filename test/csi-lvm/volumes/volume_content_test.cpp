@@ -665,5 +665,20 @@ TEST_CASE_METHOD(ThinSource, "a pool that is not active is activated, as it tell
   CHECK(volume("pool0")->active);
 }
 
+// As one is left when LVM's worker is killed while it activates the pool for its first volume.
+TEST_CASE_METHOD(ThinSource, "a volume is made in a pool that is not active, and tells nothing",
+                 "[lvm pools]") {
+  lvm.change({"vg", "pool0"}, [](LogicalVolume& pool) {
+    pool.active = false;
+    pool.data_percent.reset();
+    pool.metadata_percent.reset();
+  });
+  REQUIRE(volumes.recover(kNow).has_value());
+  VolumeRequest wanted = request("pvc-2", 20 * kMiB);
+  wanted.parameters = parameters({{"thinPool", "pool0"}});
+  REQUIRE(volumes.create(wanted, kNow).has_value());
+  CHECK(volume("pool0")->active);
+}
+
 }  // namespace
 }  // namespace holdfast::lvm
