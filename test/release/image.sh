@@ -40,7 +40,7 @@ END
 
 says_version() { [[ $(in_container "$1" --version 2>&1) == *"$(sed -n 's/^project(holdfast VERSION \([0-9.]*\).*/\1/p' "$tree/CMakeLists.txt")"* ]]; }
 
-plan 8
+plan 9
 check "the same programs make the same image" written_alike
 check "it can be unpacked as it says" image unpack "$work/one" "$work/root"
 check "it has what the manifests run" image manifests "$work/root"
@@ -49,4 +49,6 @@ check "flanneld runs in it" says_version flanneld
 check "the plugin runs in it" eval '[[ $(in_container /opt/cni/bin/flannel --version 2>&1) == *flannel* ]]'
 check "csi-node runs in it, and each of its drivers" eval \
   'in_container sh -ec "for each in csi-node csi-lvm csi-nas csi-disk; do \$each --help >/tmp/said; grep -q mode /tmp/said || grep -q profile /tmp/said; done"'
+check "every container of a cluster starts in it, with the rights and folders that its manifest asks for, and lives" \
+  /usr/bin/python3 -B "$tree/test/release/containers.py" "$work/root" "$work/containers"
 check "simulations are left out" eval '[[ -e $work/root/usr/bin/flanneld ]] && ! ls "$work/root/usr/bin" | grep -- "-sim$"'
