@@ -92,7 +92,7 @@ def end_access_point(world):
     """It ends in order, and comes back; the stream goes on until all is as it was."""
     name = gateway_site.PREFERRED["access point"]
     world.wait_settled()
-    stream = gateway_site.Stream(world)
+    stream = gateway_stream.Stream(world)
     time.sleep(gateway_faults.BEFORE_SECONDS)
     world.points[name].program.terminate()
     world.wait_until(lambda: name not in {world.router_uses(), *map(world.core_uses, gateway_site.GATEWAYS)},
