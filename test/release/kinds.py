@@ -46,7 +46,7 @@ KINDS = {
     ("v1", "ConfigMap"): {"data": MAP},
     ("apps/v1", "DaemonSet"): {"spec": {"selector": SELECTOR, "template": POD,
                                         "updateStrategy": {"rollingUpdate": {"maxUnavailable": ...}}}},
-    ("apps/v1", "Deployment"): {"spec": {"selector": SELECTOR, "template": POD, "replicas": ..., "strategy": {"type": ...}}},
+    ("apps/v1", "Deployment"): {"spec": {"selector": SELECTOR, "template": POD, "replicas": ..., "strategy": {"type": ..., "rollingUpdate": {"maxUnavailable": ..., "maxSurge": ...}}}},
     ("policy/v1", "PodDisruptionBudget"): {"spec": {"maxUnavailable": ..., "selector": SELECTOR}},
     ("rbac.authorization.k8s.io/v1", "Role"): {"rules": RULES},
     ("rbac.authorization.k8s.io/v1", "ClusterRole"): {"rules": RULES},

@@ -118,6 +118,18 @@ def wrong_budgets():
                 yield f"{folder.name}: {each['metadata']['name']}: its pods bear other labels than it selects"
             if (its in labels) != (each["spec"]["replicas"] > 1):
                 yield f"{folder.name}: {each['metadata']['name']}: a PodDisruptionBudget goes with several replicas"
+            if not may_roll(each["spec"]):
+                yield f"{folder.name}: {each['metadata']['name']}: where no node is free its next version never comes"
+
+
+def may_roll(deployment):
+    """Whether a new pod finds a node when there are no more nodes than pods that keep apart: one must go before."""
+    pod = deployment["template"]["spec"]
+    apart = pod.get("affinity", {}).get("podAntiAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution")
+    strategy = deployment.get("strategy", {})
+    rolling = strategy.get("rollingUpdate", {})
+    return not (apart or pod.get("hostNetwork")) or strategy.get("type") == "Recreate" or \
+        (rolling.get("maxSurge") == 0 and rolling.get("maxUnavailable", 0) != 0)
 
 
 def wrong_of_overlays():
