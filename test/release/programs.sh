@@ -16,6 +16,18 @@ each() {
   return "$status"
 }
 
-plan 2
+# flanneld.md names settings of its unit, which has them.
+promised() {
+  local doc=$bin/../../docs/flanneld.md unit=$bin/../../packaging/node/flanneld.service setting
+  for setting in RestartPreventExitStatus=3 NotifyAccess=main; do
+    grep -qF "\`$setting\`" "$doc" && grep -qxF "$setting" "$unit" && continue
+    echo "$setting"
+    return 1
+  done
+  ! grep -qx 'Type=notify' "$unit" || ! grep -qx 'Before=kubelet.service' "$unit"
+}
+
+plan 3
+check "flanneld's unit is as its page says, and lets kubelet start" promised
 check "every program tells its version" each --version '[0-9]+\.[0-9]+\.[0-9]+'
 check "every program tells what it is, and its flags" each --help '--version'
