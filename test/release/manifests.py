@@ -13,6 +13,7 @@ import yaml
 TREE = pathlib.Path(__file__).resolve().parents[2]
 OURS = "holdfast"  # the image of our programs
 UPSTREAM = re.compile(r"registry\.k8s\.io/sig-storage/[a-z-]+:v\d+\.\d+\.\d+")
+WHOLE = ("/", "/run", "/var", "/var/run", "/etc")  # with sockets or files that give the node to whoever has them
 WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
 
 # What a sidecar asks the API server for, by its image and a flag of it ("": always): resources, verbs. Source: the file
@@ -93,6 +94,10 @@ def wrong_volumes():
             yield f"{where}: no volume {name}"
         for name in sorted(made - mounted):
             yield f"{where}: nobody mounts volume {name}"
+        yield from (f"{where}: {container['name']}: mounts the node's {paths[mount['name']]}, but is not privileged"
+                    for paths in [{each["name"]: each.get("hostPath", {}).get("path") for each in pod.get("volumes", [])}]
+                    for container in containers_of(pod) if not container.get("securityContext", {}).get("privileged")
+                    for mount in container.get("volumeMounts", []) if paths.get(mount["name"]) in WHOLE)
 
 
 def wrong_accounts():
