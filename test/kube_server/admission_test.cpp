@@ -44,7 +44,10 @@ json task(const std::string& holder) {
            {{"site", "s"},
             {"attributes", json::object()},
             {"order", {{"verb", "make"}, {"directory", "d"}, {"owner", "o"}}}}},
-          {"status", {{"holder", holder}}}};
+          {"status", {{"holder", holder}, {"epoch", 2}}}};
+}
+json taken_by(const std::string& node, int epoch) {
+  return {{"status", {{"holder", node}, {"epoch", epoch}}}};
 }
 json event(const std::string& name, const std::string& node) {
   return {{"metadata", {{"name", name}}}, {"involvedObject", {{"kind", "Node"}, {"name", node}}}};
@@ -125,10 +128,11 @@ TEST_CASE("A node writes what is of its own and is refused what is another's", "
       {kLvm, "PATCH", kVolumes + "/of-a/status", status_of("state", "ready")},
       {kLvm, "PATCH", kStorages + "/a", json::object(), true},
       {kLvm, "PATCH", kStorages + "/a/status", status_of("lvmVersion", "2.03")},
-      {kNas, "PATCH", kTasks + "/open/status", status_of("holder", "a")},
+      {kNas, "PATCH", kTasks + "/open/status", taken_by("a", 3)},
       {kNas, "PATCH", kTasks + "/of-a/status", status_of("progress", "half")},
       {kNas, "PATCH", kTasks + "/of-a/status", status_of("holder", "")},
-      {kNas, "PATCH", kTasks + "/of-b/status", status_of("holder", "a")},  // after a lease that ended
+      {kNas, "PATCH", kTasks + "/of-a/status", status_of("state", "done")},
+      {kNas, "PATCH", kTasks + "/of-b/status", taken_by("a", 3)},  // after a lease that ended
   };
   for (const Write& each : allowed) {
     Scene scene;
@@ -175,6 +179,12 @@ TEST_CASE("A node is refused what would be its own only afterwards", "[kube]") {
       {kLvm, "PATCH", kStorages + "/c", json::object(), true},
       {kNas, "PATCH", kTasks + "/open/status", status_of("holder", "b")},
       {kNas, "PATCH", kTasks + "/of-b/status", status_of("state", "done")},
+      {kNas, "PATCH", kTasks + "/of-b/status", taken_by("a", 2)},
+      {kNas, "PATCH", kTasks + "/of-b/status", status_of("holder", "a")},
+      {kNas,
+       "PATCH",
+       kTasks + "/of-b/status",
+       {{"status", {{"holder", "a"}, {"epoch", 3}, {"state", "done"}}}}},
       {kNas, "PATCH", kTasks + "/of-b/status", status_of("holder", "")},
       {kNas, "PATCH", kTasks + "/of-a/status", status_of("holder", "b")},
   };
