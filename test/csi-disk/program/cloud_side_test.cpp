@@ -59,7 +59,7 @@ TEST_CASE_METHOD(AccountScene, "clusters that have volumes of the same name in o
   const std::string first = create(*one, "pvc-1");
   CHECK(create(*two, "pvc-1") != first);
   CHECK(create(*controller_of("one"), "pvc-1") == first);
-  CHECK(test::metrics_not_in(metrics.render(), "holdfast_disks_").empty());
+  CHECK(test::metrics_not_in(metrics.render(), "holdfast_disk").empty());
 }
 
 TEST_CASE_METHOD(AccountScene, "a disk that is not where its class has disks is told in the log, and counted",

@@ -16,7 +16,7 @@ make_cloud() {
 
 start_site() { start_nfs_server && make_cloud; }
 
-plan 7
+plan 8
 check "an NFS server of a site is started" start_site
 mkdir -p /var/lib/kubelet/{pods,plugins_registry}
 in_node /usr/bin/python3 -B "$tree/test/kernel/nas/site_story.py"

@@ -19,12 +19,16 @@ import urllib.request
 sys.dont_write_bytecode = True
 from nas_node import DRIVER, KUBELET, ROOT, Node, Packets, Story, Volume, mounts_below, require, within  # noqa: E402
 
+sys.path.insert(0, str(ROOT / "test/release"))
+import monitoring  # noqa: E402
+
 SERVER, SITE, POOL = "10.9.0.1", "hangzhou-1", "apps.openyurt.io/nodepool"
 EXPORT = pathlib.Path("/srv/share")
 CLOUD_STATE = pathlib.Path("/var/lib/holdfast/cloud")
 CLASS = {"server": f"{SERVER}:/srv/share", "site": SITE, "onDelete": "delete"}
 MANY = [{"accessMode": {"mode": "MULTI_NODE_MULTI_WRITER"}, "mount": {}}]
 FILES = 8000  # seconds of work
+METRICS = ("holdfast_nas_", "holdfast_nfs_")
 TASKS = "/apis/storage.holdfast.dev/v1alpha1/nastasks"
 IN_CLOUD = ("nsenter", "--net=/run/netns/cloud")
 KUBECONFIG = """current-context: a
@@ -69,8 +73,10 @@ class Site:
         pathlib.Path("/run/csi.json").write_text(json.dumps({"profiles": [profile]}))
         cluster = ("--kubeconfig=/run/kubeconfig", "--config=/run/csi.json")
         socket = KUBELET / "csi-plugins" / DRIVER / "csi.sock"
-        self.node = Node("node", f"--profile={DRIVER}", *cluster, program="csi-node", endpoint=str(socket))
-        self.controller = Node("controller", f"--state-dir={CLOUD_STATE}", *cluster, via=IN_CLOUD)
+        self.node = Node("node", f"--profile={DRIVER}", *cluster, "--metrics-address=127.0.0.1:11262", program="csi-node",
+                         endpoint=str(socket))
+        self.controller = Node("controller", f"--state-dir={CLOUD_STATE}", *cluster, "--metrics-address=127.0.0.1:11263",
+                               via=IN_CLOUD)
         self.volume = None
 
     def tasks(self):
@@ -100,6 +106,13 @@ class Site:
         self.controller.in_the_end(delete(clone["volume"]))
         require(not (EXPORT / "pvc-2").exists(), "the clone is there")
         self.node.ok(volume.unpublish(), volume.unstage())
+
+    def measured(self):
+        pages = [subprocess.run([*where, "busybox", "wget", "-q", "-O", "-", f"http://127.0.0.1:{port}/metrics"], check=True,
+                                capture_output=True, text=True, timeout=20).stdout for where, port in (((), 11262), (IN_CLOUD, 11263))]
+        wanted = {name for name in monitoring.named() if name.startswith(METRICS)}
+        absent = [name for name in wanted if f"# TYPE {name} " not in "".join(pages)]
+        require(wanted and not absent, f"no program shows {absent}")
 
     def plant(self):
         for number in range(FILES):
@@ -152,6 +165,7 @@ def main():
     check("the controller has no way to the server, and the node tells its pool", site.far)
     check("a volume is made by a node, and is told to be of its site", site.made)
     check("it is used, copied within its site, and the copy deleted", site.used)
+    check("the programs show all metrics of theirs that rules, boards and docs name", site.measured)
     check("a node that dies while it removes a volume leaves nothing that works, and goes on when it is back", site.node_dies)
     check("while the server is dead a call ends in time, and is done when it is back", site.server_dies)
     check("nothing is left of all that", site.end)
