@@ -54,6 +54,8 @@ const char* name_of(NetworkVerb verb) {
       return "gives pod CIDRs";
     case NetworkVerb::kMirror:
       return "mirrors annotations";
+    case NetworkVerb::kAdopt:
+      return "follows annotations";
     case NetworkVerb::kAnnotate:
       return "annotates the Node";
     case NetworkVerb::kBury:
@@ -160,6 +162,7 @@ void NetworkController::look() {
 NetworkSight NetworkController::sight() {
   NetworkSight out{.nodes = nodes_.all(), .objects = objects_.all(), .pools = ranges()};
   keep_promises(out);
+  see_strays(out);
   machines_.look_at(out.nodes, now());
   return out;
 }
@@ -188,6 +191,18 @@ void NetworkController::keep_promises(NetworkSight& sight) {
     return work.second.call == nullptr && !sight.nodes.contains(work.first) &&
            !sight.objects.contains(work.first);
   });
+}
+
+void NetworkController::see_strays(NetworkSight& sight) {
+  std::map<std::string, nanoseconds> seen;
+  for (const auto& [name, object] : sight.objects) {
+    const auto node = sight.nodes.find(name);
+    if (node == sight.nodes.end() || !is_astray(node->second, object, options_.plan.keys)) continue;
+    const auto first = astray_since_.find(name);
+    seen[name] = first == astray_since_.end() ? now() : first->second;
+    node->second.astray_for = std::chrono::floor<std::chrono::seconds>(now() - seen[name]);
+  }
+  astray_since_ = std::move(seen);
 }
 
 // An Event and a line of the log for each that the last look did not have.
@@ -275,6 +290,11 @@ void NetworkController::begin(const NetworkSight& sight, const NetworkStep& step
     case NetworkVerb::kMirror:
       work.call = client.apply(objects_resource(), mirrored_object(step, sight.nodes.at(step.node).id.uid),
                                to_object, object_call);
+      break;
+    case NetworkVerb::kAdopt:
+      work.call =
+          client.merge(objects_resource(), step.node, adopting_patch(step, sight.nodes.at(step.node).id.uid),
+                       to_object, object_call);
       break;
     case NetworkVerb::kBury:
       work.call =

@@ -92,6 +92,7 @@ class NetworkController final : public kube::LeadingController {
   [[nodiscard]] NetworkSight sight();
   [[nodiscard]] std::map<std::string, PodRanges> ranges();
   void keep_promises(NetworkSight& sight);
+  void see_strays(NetworkSight& sight);
   void tell(const NetworkSight& sight, const Findings& findings);
   void write_statuses(const NetworkSight& sight);
 
@@ -112,7 +113,8 @@ class NetworkController final : public kube::LeadingController {
   kube::WatchGroup watches_;
   kube::EventRecorder recorder_;
   kube::LeaderElection election_;
-  std::map<std::string, std::chrono::nanoseconds> first_seen_;  // of nodes, by uid
+  std::map<std::string, std::chrono::nanoseconds> first_seen_;    // of nodes, by uid
+  std::map<std::string, std::chrono::nanoseconds> astray_since_;  // by node
   MachineSights machines_;
   std::map<std::string, Work> works_;  // by node
   std::size_t under_way_ = 0;

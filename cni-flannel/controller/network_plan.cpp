@@ -277,7 +277,7 @@ class Planner {
   // An upstream node's data become its object. An object that flanneld keeps is left to it.
   void mirror(const std::string& name, const SeenNode& node, const NodeNetwork& told,
               const SeenObject* object) {
-    if (object != nullptr && !object->mirrored) return;
+    if (object != nullptr && !object->mirrored) return adopt(name, node, *object);
     if (refused_.contains(name)) return;
     if (!take_macs(name, told)) return;
     NodeNetwork wanted = told;
@@ -289,6 +289,16 @@ class Planner {
          .uid = object == nullptr ? "" : object->object.identity.uid,
          .resource_version = object == nullptr ? "" : object->object.identity.resource_version,
          .network = std::move(wanted)});
+  }
+
+  // The node went back to upstream's flannel, which knows no object.
+  void adopt(const std::string& name, const SeenNode& node, const SeenObject& object) {
+    if (object.node_uid != node.id.uid || !is_astray(node, object, options_.keys)) return;
+    if (node.astray_for < options_.adopt_after) return again_in(options_.adopt_after - node.astray_for);
+    out_.steps.push_back({.verb = NetworkVerb::kAdopt,
+                          .node = name,
+                          .uid = object.object.identity.uid,
+                          .resource_version = object.object.identity.resource_version});
   }
 
   // What flanneld told by its object alone becomes its Node's annotations.
@@ -316,6 +326,19 @@ class Planner {
 };
 
 }  // namespace
+
+bool is_astray(const SeenNode& node, const SeenObject& object, const AnnotationKeys& keys) {
+  if (object.mirrored || !object.fault.empty()) return false;
+  const auto told = decode_annotations(node.id.name, node.annotations, node.pod_cidrs, keys);
+  if (!told || !*told) return false;
+  const NodeNetwork& kept = object.object.network;
+  return std::ranges::any_of(kFamilies, [&](IpFamily family) {
+    const std::optional<BackendData>& now = (*told)->backend(family);
+    const std::optional<BackendData>& before = kept.backend(family);
+    return (*told)->public_address(family) != kept.public_address(family) ||
+           now.has_value() != before.has_value() || (now && now->vtep_mac != before->vtep_mac);
+  });
+}
 
 std::vector<Cidr> allotment(const NetworkSight& sight, const std::string& name) {
   const auto node = sight.nodes.find(name);

@@ -17,6 +17,8 @@
 ///
 ///     Node without pod CIDRs          gets those that it had, else free ones of its pool or the cluster
 ///     Node with annotations           its object gets the same (it runs upstream)
+///     Node whose annotations have long said other than the object that flanneld kept
+///                                   the object is this controller's: the node went back to upstream
 ///     Node without, but with object   gets the same as annotations, for peers that run upstream
 ///     object without a Node           becomes a tombstone: peers forget it, nobody gets its CIDRs
 ///     tombstone, cidr_quarantine old  is deleted
@@ -37,6 +39,7 @@ struct SeenNode {
   Annotations annotations{};
   std::string boot_id{};                 ///< of the machine that told its state last; empty: not told
   std::chrono::seconds known_for{};      ///< since this process saw it first
+  std::chrono::seconds astray_for{};     ///< since its annotations were seen to say other than its object
   std::chrono::seconds contested_for{};  ///< so long its name counts as two machines'; 0: it does not
 };
 
@@ -75,6 +78,9 @@ struct NetworkPlanOptions {
   std::chrono::seconds cidr_quarantine{7 * 86'400};
   /// A Node is not given the cluster's CIDRs before that: its pool may not be told so soon.
   std::chrono::seconds pool_wait{30};
+  /// flanneld writes its object and its annotations together. Whose annotations go on to differ for so long
+  /// are upstream's.
+  std::chrono::seconds adopt_after{600};
   AnnotationKeys keys{};
 };
 
@@ -101,6 +107,7 @@ inline constexpr const char* kPoolClear = "PoolClear";  ///< no two labels name 
 
 enum class NetworkVerb : std::uint8_t {
   kGiveCidrs,  ///< to the Node, which has none
+  kAdopt,      ///< makes flanneld's object ours, to be mirrored
   kMirror,     ///< applies the object, with what the Node's annotations tell
   kAnnotate,   ///< patches the Node's annotations, with what the object tells
   kBury,       ///< sets removedAt
@@ -129,6 +136,9 @@ struct NetworkPlan {
 /// What the object of node `name` is to have as `allotted`: the pod CIDRs of its Node; what it had, while
 /// these are not known.
 [[nodiscard]] std::vector<Cidr> allotment(const NetworkSight& sight, const std::string& name);
+
+/// Whether the node's annotations tell peers to send elsewhere than its object, which flanneld keeps, does.
+[[nodiscard]] bool is_astray(const SeenNode& node, const SeenObject& object, const AnnotationKeys& keys);
 
 /// `sight` is whole: what is not in it does not exist. Of two nodes that have the same, the one whose object
 /// or Node was there first keeps it, and the other has the finding. Pure.

@@ -163,6 +163,13 @@ json annotations_patch(const NetworkStep& step) {
   return {{"metadata", std::move(metadata)}};
 }
 
+json adopting_patch(const NetworkStep& step, const std::string& node_uid) {
+  json metadata = metadata_of(step);
+  metadata["resourceVersion"] = step.resource_version;
+  metadata["annotations"] = {{kNodeUidAnnotation, nullptr}, {kMirroredAnnotation, node_uid}};
+  return {{"metadata", std::move(metadata)}};
+}
+
 json tombstone_patch(const NetworkStep& step, const std::string& removed_at) {
   json metadata = metadata_of(step);
   metadata["resourceVersion"] = step.resource_version;

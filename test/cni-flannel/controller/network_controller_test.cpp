@@ -83,6 +83,24 @@ TEST_CASE("An upstream node's object follows its annotations until flanneld keep
   CHECK(scene.count_writes() == 0);
 }
 
+TEST_CASE("A node that went back to upstream's flannel is followed again", "[flannel controller]") {
+  ControllerScene scene;
+  scene.options.plan.adopt_after = 1s;
+  scene.put_node("a");
+  scene.run_upstream("a", kMac);
+  scene.start();
+  const std::string path = std::string(kObjects) + "a";
+  scene.turn_until([&] { return scene.at(path)["status"]["cluster"].contains("podCIDRs"); });
+  const json uid = scene.at(std::string(kNodes) + "a")["metadata"]["uid"];
+  scene.server.put(path, {{"metadata", {{"annotations", {{"net.holdfast.dev/node-uid", uid}}}}}});
+  scene.run_upstream("a", "02:00:00:00:00:03");
+  scene.turn_until(
+      [&] { return scene.at(path)["spec"]["flannel"]["backendData"]["VtepMAC"] == "02:00:00:00:00:03"; });
+  const json annotations = scene.at(path)["metadata"]["annotations"];
+  CHECK(annotations[kMirroredAnnotation] == uid);
+  CHECK_FALSE(annotations.contains("net.holdfast.dev/node-uid"));
+}
+
 TEST_CASE("A removed node leaves a tombstone, which keeps its pod CIDRs for it", "[flannel controller]") {
   ControllerScene scene;
   scene.put_node("a");

@@ -57,7 +57,7 @@ struct Scene {
 
 // "give a 10.244.0.0/24", one a step.
 std::vector<std::string> lines(const NetworkPlan& plan) {
-  static constexpr std::array kVerbs{"give", "mirror", "annotate", "bury", "revive", "forget"};
+  static constexpr std::array kVerbs{"give", "adopt", "mirror", "annotate", "bury", "revive", "forget"};
   std::vector<std::string> out;
   for (const NetworkStep& step : plan.steps) {
     std::string line = std::string(kVerbs.at(static_cast<std::size_t>(step.verb))) + " " + step.node;
@@ -212,6 +212,23 @@ TEST_CASE("a node that runs upstream gets an object, which follows its annotatio
   CHECK(lines(scene.plan()) == Lines{"mirror a"});
   object.mirrored = false;  // flanneld keeps it now
   CHECK(scene.plan().steps.empty());
+}
+
+TEST_CASE("an object that flanneld kept follows annotations that have long said other", "[controller]") {
+  Scene scene;
+  scene.node("a", "10.244.0.0/24");
+  scene.run_upstream("a", kMac);
+  scene.object("a", "10.244.0.0/24");
+  CHECK_FALSE(is_astray(scene.sight.nodes.at("a"), scene.sight.objects.at("a"), scene.options.keys));
+  scene.sight.nodes.at("a").annotations[scene.options.keys.public_ip] = "192.0.2.9";
+  CHECK(is_astray(scene.sight.nodes.at("a"), scene.sight.objects.at("a"), scene.options.keys));
+  scene.sight.nodes.at("a").astray_for = std::chrono::seconds(1);
+  CHECK(scene.plan().steps.empty());
+  CHECK(scene.plan().again_in == std::chrono::seconds(599));
+  scene.sight.nodes.at("a").astray_for = scene.options.adopt_after;
+  CHECK(lines(scene.plan()) == Lines{"adopt a"});
+  scene.sight.objects.at("a").mirrored = true;
+  CHECK(lines(scene.plan()) == Lines{"mirror a"});
 }
 
 TEST_CASE("what flanneld told by its object becomes annotations that its Node lacks", "[controller]") {
