@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -22,6 +23,19 @@ Status CommandsLvm::activate(const VolumeName& name, Patience patience) {
 
 Status CommandsLvm::activate_all(const std::vector<VolumeName>& names, Patience patience) {
   for (const VolumeName& name : names) HOLDFAST_CHECK(check(name));
+  HOLDFAST_TRY(std::string said, switch_on(names, patience));
+  if (said.empty()) return {};
+  HOLDFAST_TRY(const bool freed, drop_loose_parts(names, patience));
+  if (freed) {
+    HOLDFAST_TRY(said, switch_on(names, patience));
+  }
+  HOLDFAST_TRY(const Inventory after, look(patience));
+  FirstError first;
+  for (const VolumeName& name : names) first.add(why_not_switched(after, name, true, said));
+  return first.result();
+}
+
+Result<std::string> CommandsLvm::switch_on(std::span<const VolumeName> names, Patience patience) {
   std::string said;
   for (std::span<const VolumeName> rest = names; !rest.empty();) {
     std::vector<std::string> words{"lvchange", "--activate", "y", "--ignoreactivationskip"};
@@ -31,11 +45,20 @@ Status CommandsLvm::activate_all(const std::vector<VolumeName>& names, Patience 
     said += more;
     rest = rest.subspan(part.size());
   }
-  if (said.empty()) return {};
-  HOLDFAST_TRY(const Inventory after, look(patience));
-  FirstError first;
-  for (const VolumeName& name : names) first.add(why_not_switched(after, name, true, said));
-  return first.result();
+  return said;
+}
+
+Result<bool> CommandsLvm::drop_loose_parts(const std::vector<VolumeName>& names, Patience patience) {
+  HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
+  HOLDFAST_TRY(const Inventory now, look(patience));
+  std::vector<MappedDevice> loose;
+  for (const VolumeGroup& group : now.groups) {
+    if (std::ranges::find(names, group.name, &VolumeName::group) == names.end()) continue;
+    std::ranges::copy_if(parts_of(devices, group), std::back_inserter(loose),
+                         [](const MappedDevice& device) { return !device.open; });
+  }
+  HOLDFAST_CHECK(remove_unused(loose));
+  return !loose.empty();
 }
 
 Status CommandsLvm::deactivate(const VolumeName& name, Patience patience) {

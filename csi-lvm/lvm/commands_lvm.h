@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,6 +93,11 @@ class CommandsLvm final : public Lvm {
 
  private:
   Status change_group(std::vector<std::string> words, const GroupDisks& wanted, Patience patience);
+  // What LVM said of them.
+  Result<std::string> switch_on(std::span<const VolumeName> names, Patience patience);
+  // Of a pool whose activation was cut off the parts stay active, by which LVM activates it no more. Whether
+  // there were any in the groups of these volumes.
+  Result<bool> drop_loose_parts(const std::vector<VolumeName>& names, Patience patience);
   Result<std::vector<VolumeSegment>> segments_of(const VolumeName& name, Patience patience);
   Result<Inventory> report(LvmCommand command, Patience patience);
   Result<Inventory> look_once(Patience patience);

@@ -97,6 +97,25 @@ TEST_CASE_METHOD(Node, "a device that was left without a link in /dev gets it ag
   }
 }
 
+// As it is when the command that activates the pool is killed.
+TEST_CASE_METHOD(Node, "a pool of which a part is active is activated all the same", "[lvm leftovers]") {
+  const VolumeName pool{test::kContractGroup, "cut"};
+  REQUIRE(lvm.create_pool({.name = pool, .size_bytes = 16 * kMiB, .tags = {}}, kAmple).has_value());
+  REQUIRE(lvm.deactivate(pool, kAmple).has_value());
+  // Which of the pool's parts has which name LVM alone knows: one of these is its metadata's.
+  const Inventory seen = lvm.look(kAmple).value();
+  std::vector<std::string> left;
+  for (std::string part : seen.group(pool.group)->parts) {
+    std::erase(part, '-');
+    left.push_back("left-" + part);
+    dmsetup(
+        {"create", left.back(), "--uuid", "LVM-" + group_id() + part + "-tmeta", "--table", "0 2048 zero"});
+  }
+  REQUIRE(lvm.activate(pool, kAmple).has_value());
+  CHECK(lvm.look(kAmple)->group(pool.group)->volume("cut")->data_percent.has_value());
+  CHECK(std::ranges::none_of(left, &Node::there));
+}
+
 TEST_CASE_METHOD(Node, "devices of volumes that are none are removed, unless they are in use",
                  "[lvm leftovers]") {
   const std::string gone = std::string(test::kContractGroup) + "-gone";
