@@ -44,6 +44,9 @@ go_on() { ((refusals == 0)) || exit 1; }
 
 is_ours() { [[ -x $1 && $("$1" </dev/null 2>&1) == *Holdfast* ]]; }
 
+# Whether flannel's own plugin was kept.
+has_kept() { [[ -e $kept ]] && ! is_ours "$kept"; }
+
 is_a_package() { command -v dpkg-query >/dev/null && dpkg-query --show --showformat '${db:Status-Abbrev}' holdfast-cni 2>/dev/null | grep -q '^ii'; }
 
 # The list that container runtimes take: the first by name.
@@ -95,9 +98,9 @@ take() {
 
 back() {
   common_checks
-  [[ -e $kept ]] || ! is_ours "$plugin" || refuse "there is no $kept: install flannel's own plugin at $plugin"
+  has_kept || ! is_ours "$plugin" || refuse "there is no $kept of flannel's: install its own plugin at $plugin"
   go_on
-  [[ ! -e $kept ]] || do_it "put flannel's own plugin at $plugin" mv "$kept" "$plugin"
+  ! has_kept || do_it "put flannel's own plugin at $plugin" mv "$kept" "$plugin"
   drop_table "inet flanneld-peers"
   remove_drop_ins
   echo "pods keep running, and their addresses. /var/lib/cni/flannel-state may stay: ours finds it again"
@@ -201,11 +204,11 @@ remove() {
   for each in "${memory[@]}"; do
     [[ ! -e $each ]] || do_it "remove $each" rm -rf "$each"
   done
-  if [[ -e $kept ]]; then
+  if has_kept; then
     do_it "put flannel's own plugin at $plugin" mv "$kept" "$plugin"
   elif is_ours "$plugin"; then
     remove_lists
-    do_it "remove $plugin" rm -f "$plugin"
+    do_it "remove $plugin" rm -f "$plugin" "$kept"
   fi
   keep_volumes
 }

@@ -210,6 +210,29 @@ nothing_is_left() {
   node remove && rm -rf /opt/cni /etc/cni /var/lib/cni && diff <(echo "$fresh") <(picture)
 }
 
+# The DaemonSet's first container, with this node's folders where its mounts of them are.
+first_container() {
+  local script
+  script=$(/usr/bin/python3 -c '
+import sys, yaml
+workload = next(each for each in yaml.safe_load_all(open(sys.argv[1])) if each["kind"] == "DaemonSet")
+print(workload["spec"]["template"]["spec"]["initContainers"][0]["args"][0])' "$tree/manifests/base/flannel/daemonset.yaml") || return
+  script=$(sed "s#/opt/cni/bin/flannel#$bin/flannel#; s#/host/bin#/opt/cni/bin#g; s#/host/net.d#/etc/cni/net.d#g; s#/etc/kube-flannel#/run#" <<<"$script")
+  sh -ec "$script"
+}
+
+never_had_flannel() {
+  mkdir -p /opt/cni/bin /etc/cni/net.d
+  echo '{"name": "cbr0", "cniVersion": "1.0.0", "plugins": [{"type": "flannel"}]}' >/run/cni-conf.json
+  first_container && first_container && [[ -e /etc/cni/net.d/10-flannel.conflist && ! -e /opt/cni/bin/flannel.upstream ]] || return
+  # As it was left by one that kept ours.
+  cp /opt/cni/bin/flannel /opt/cni/bin/flannel.upstream
+  node remove
+  ls -A /opt/cni/bin /etc/cni/net.d
+  [[ -z $(ls -A /opt/cni/bin) && ! -e /etc/cni/net.d/10-flannel.conflist ]] || return
+  rm -rf /opt/cni /run/cni-conf.json
+}
+
 # As edgectl does: processes, links, routes and /var/lib/cni are gone, rules and /run are not; and a flannel was there before.
 clear_as_edgectl() {
   stop_flanneld
@@ -238,7 +261,7 @@ log=${1:-/dev/null}/programs.log
 boot
 fresh=$(picture)
 
-plan 18
+plan 19
 check "a node without flannel is refused, with the reasons" no_flannel_here
 check "flannel is installed, and has a lease" eval 'install_flannel && start_flanneld 244'
 check "a node whose pods another network connects is refused" other_network
@@ -254,6 +277,7 @@ check "removal is refused while programs and pods run, with the reasons" remove_
 check "the node is emptied" empty_the_node
 check "removal leaves nothing" nothing_is_left
 check "removal from an empty node is done" node remove
+check "a node that never had flannel keeps no plugin for flannel's, and removal leaves none" never_had_flannel
 check "a node of one cluster is cleared as edgectl does" eval \
   'install_flannel && start_flanneld 244 && node take "$bin/flannel" && add_pod a && clear_as_edgectl'
 check "it joins another cluster" joins_another
