@@ -149,7 +149,7 @@ def wrong_of_overlays():
         gives = any("--cluster-cidr" in argument for where, _, pod in pods() if where.startswith(f"{folder.name}: ")
                     for container in ours_of(pod) for argument in container.get("args", []))
         has_own = any(each["kind"] == "ConfigMap" and each["metadata"]["name"] == "kube-flannel-cfg" for each in kustomize.render(folder))
-        if folder.name in ("ack", "eck", "tke") and (gives or has_own):
+        if folder.name in ("ack", "eck", "tke", "take-over") and (gives or has_own):
             yield f"{folder.name}: the cluster gives pod CIDRs itself, and has its kube-flannel-cfg"
 
 
