@@ -154,8 +154,9 @@ Status CommandsLvm::remove(const VolumeName& name, Patience patience) {
   const VolumeGroup& group = *before.group(name.group);
   const LogicalVolume* found = group.volume(name.volume);
   if (found == nullptr) return {};
-  if (found->layout == Layout::kThinPool && !found->active) {
-    // LVM, killed while it made the pool: with a part of it active LVM does nothing to a pool.
+  const LogicalVolume* pool = found->layout == Layout::kThinPool ? found : group.volume(found->pool);
+  if (pool != nullptr && !pool->active) {
+    // LVM, killed while it made or activated the pool: with a part of it active LVM does nothing to a pool.
     HOLDFAST_TRY(const std::vector<MappedDevice> devices, mapped_devices());
     HOLDFAST_CHECK(remove_unused(parts_of(devices, group)));
   }
