@@ -11,6 +11,7 @@ Result<std::vector<OwnRange>> own_ranges(nl::Socket& socket) {
   HOLDFAST_TRY(const std::vector<nl::Address> addresses, nl::list_addresses(socket));
   HOLDFAST_TRY(const std::vector<nl::Route> routes, nl::list_routes(socket));
   std::vector<OwnRange> out;
+  out.reserve(addresses.size() + routes.size());
   for (const nl::Address& address : addresses) {
     out.push_back({address.cidr.network(), "a network of this machine"});
   }
