@@ -44,6 +44,19 @@ Result<std::vector<JsonField>> decode_list(const JsonField& field, std::size_t m
   return elements;
 }
 
+template <class T>
+Result<std::vector<T>> decode_each(const JsonField& field, std::size_t most,
+                                   Result<T> (*decode)(const JsonField&)) {
+  HOLDFAST_TRY(const std::vector<JsonField> elements, decode_list(field, most));
+  std::vector<T> out;
+  out.reserve(elements.size());
+  for (const JsonField& element : elements) {
+    HOLDFAST_TRY(T one, decode(element));
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 Result<std::vector<Cidr>> decode_ranges(const JsonField& field) {
   HOLDFAST_TRY(const std::vector<JsonField> elements, decode_list(field, kMostRanges));
   std::vector<Cidr> out;
@@ -160,24 +173,14 @@ Status check_unique(const JsonField& field, const std::vector<T>& elements, Key 
 }
 
 Result<std::vector<AccessPoint>> decode_access_points(const JsonField& field) {
-  HOLDFAST_TRY(const std::vector<JsonField> elements, decode_list(field, kMostAccessPoints));
-  std::vector<AccessPoint> out;
-  for (const JsonField& element : elements) {
-    HOLDFAST_TRY(AccessPoint point, decode_access_point(element));
-    out.push_back(std::move(point));
-  }
+  HOLDFAST_TRY(std::vector<AccessPoint> out, decode_each(field, kMostAccessPoints, decode_access_point));
   HOLDFAST_CHECK(check_unique(
       field, out, [](const AccessPoint& point) { return point.name; }, "name"));
   return out;
 }
 
 Result<std::vector<Gateway>> decode_gateways(const JsonField& field) {
-  HOLDFAST_TRY(const std::vector<JsonField> elements, decode_list(field, kMostGateways));
-  std::vector<Gateway> out;
-  for (const JsonField& element : elements) {
-    HOLDFAST_TRY(Gateway gateway, decode_gateway(element));
-    out.push_back(std::move(gateway));
-  }
+  HOLDFAST_TRY(std::vector<Gateway> out, decode_each(field, kMostGateways, decode_gateway));
   HOLDFAST_CHECK(check_unique(
       field, out, [](const Gateway& one) { return one.name; }, "name"));
   // by which one failure would take both
@@ -189,12 +192,7 @@ Result<std::vector<Gateway>> decode_gateways(const JsonField& field) {
 }
 
 Result<std::vector<PoolMember>> decode_nodes(const JsonField& field) {
-  HOLDFAST_TRY(const std::vector<JsonField> elements, decode_list(field, kMostNodes));
-  std::vector<PoolMember> out;
-  for (const JsonField& element : elements) {
-    HOLDFAST_TRY(PoolMember node, decode_node(element));
-    out.push_back(std::move(node));
-  }
+  HOLDFAST_TRY(std::vector<PoolMember> out, decode_each(field, kMostNodes, decode_node));
   HOLDFAST_CHECK(check_unique(
       field, out, [](const PoolMember& one) { return one.name; }, "name"));
   return out;
