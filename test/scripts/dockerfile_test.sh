@@ -33,7 +33,7 @@ wrong_in() {
       fi
     done
   done <<<"$all"
-  for each in $(behind "$all" '[.] '); do
+  for each in $(behind "$all" '\. '); do
     [[ -e $root/scripts/${each##*scripts/} ]] || echo "no script $each"
   done
   for each in $(behind "$all" '&& '); do
