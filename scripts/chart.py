@@ -14,15 +14,16 @@ import sys
 import yaml
 
 import kustomize
+from image_name import image_name
 
 OVERLAYS = pathlib.Path(__file__).resolve().parents[1] / "manifests/overlays"
-OURS = "holdfast"  # the image of our programs
+OURS = image_name()
 IMAGE = "{{ .Values.image }}"
 POLICY = "{{ .Values.imagePullPolicy }}"
 VALUES = """# What kind of cluster it is: {names}
 overlay: vanilla
 # The image with our programs, and when it is pulled.
-image: holdfast
+image: {image}
 imagePullPolicy: IfNotPresent
 """
 
@@ -57,7 +58,7 @@ def main(folder, version):
     chart = {"apiVersion": "v2", "name": "holdfast", "type": "application", "version": version, "appVersion": version,
              "description": "Networking and storage for the edge of Kubernetes", "kubeVersion": ">=1.25.0-0"}
     (folder / "Chart.yaml").write_text(yaml.safe_dump(chart, sort_keys=False))
-    (folder / "values.yaml").write_text(VALUES.format(names=", ".join(names)))
+    (folder / "values.yaml").write_text(VALUES.format(names=", ".join(names), image=OURS))
     for name in names:
         documents = "---\n".join(text_of(each) for each in kustomize.render(OVERLAYS / name))
         (folder / f"templates/{name}.yaml").write_text(f'{{{{- if eq .Values.overlay "{name}" }}}}\n{documents}{{{{- end }}}}\n')

@@ -15,13 +15,11 @@ write_image() {
   local tree=$HOLDFAST_ROOT/out/image_tree digest
   rm -rf "$tree"
   "$HOLDFAST_ROOT/scripts/image_tree.sh" "$HOLDFAST_ROOT/build/bin" "$tree"
-  digest=$("$HOLDFAST_ROOT/scripts/oci_image.py" "$2" --base "$1" --tree "$tree" --version "$(project_version)" \
+  digest=$("$HOLDFAST_ROOT/scripts/oci_image.py" "$2" --base "$1" --tree "$tree" \
     --architecture "$(dpkg --print-architecture)" --epoch "$(source_time)" "${@:3}")
   rm -rf "$tree"
-  say "image holdfast:$(project_version) in ${2#"$HOLDFAST_ROOT"/}: $digest, $(du -sh "$2" | cut -f1)"
+  say "image $("$HOLDFAST_ROOT/scripts/image_name.py") in ${2#"$HOLDFAST_ROOT"/}: $digest, $(du -sh "$2" | cut -f1)"
 }
-
-project_version() { sed -n 's/^project(holdfast VERSION \([0-9.]*\).*/\1/p' "$HOLDFAST_ROOT/CMakeLists.txt"; }
 
 # When the source was last changed, in seconds since 1970; what is made of the same source bears the same time.
 source_time() { echo "${SOURCE_DATE_EPOCH:-$(git -C "$HOLDFAST_ROOT" log -1 --format=%ct 2>/dev/null || echo 0)}"; }

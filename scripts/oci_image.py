@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """Writes an image as an OCI layout: what container runtimes and registries take, made with none of them.
 
-    oci_image.py OUT --base TAR --tree FOLDER --version VERSION --architecture ARCH --epoch SECONDS [--compression 1..9]
+    oci_image.py OUT --base TAR --tree FOLDER --architecture ARCH --epoch SECONDS [--compression 1..9]
 
 Two layers: the root file system in TAR without what differs from day to day, and the programs in FOLDER. The same input makes
 the same bytes: entries are sorted and owned by numbers, and each bears the time SECONDS since 1970.
@@ -21,6 +21,8 @@ import pathlib
 import shutil
 import stat
 import tarfile
+
+import image_name
 
 # Of the base: what a container has no use for, or that tells when and where it was made. A pattern ends with "/" when all
 # below a folder goes and the folder stays.
@@ -134,13 +136,14 @@ class Counted:
 
 
 def write_image(options):
+    version = image_name.version()
     layout = Layout(options.out, options.epoch, options.compression)
     layers = [layout.add_layer(base_entries(options.base)), layout.add_layer(tree_entries(options.tree))]
     made = datetime.datetime.fromtimestamp(options.epoch, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     config = layout.add_json("application/vnd.oci.image.config.v1+json", {
         "architecture": options.architecture, "os": "linux", "created": made,
         "config": {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-                   "Labels": {"org.opencontainers.image.title": "holdfast", "org.opencontainers.image.version": options.version,
+                   "Labels": {"org.opencontainers.image.title": "holdfast", "org.opencontainers.image.version": version,
                               "org.opencontainers.image.licenses": "Apache-2.0"}},
         "rootfs": {"type": "layers", "diff_ids": [inside for _, inside in layers]},
         "history": [{"created": made, "created_by": what} for what in ("Debian 12", "holdfast")],
@@ -149,9 +152,9 @@ def write_image(options):
         "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config,
         "layers": [descriptor for descriptor, _ in layers]})
     manifest["platform"] = {"architecture": options.architecture, "os": "linux"}
-    # the tag; and the whole name, by which containerd imports it
-    manifest["annotations"] = {"org.opencontainers.image.ref.name": options.version,
-                               "io.containerd.image.name": f"docker.io/library/holdfast:{options.version}"}
+    # the tag; and the whole name, by which containerd imports it and manifests ask for it
+    manifest["annotations"] = {"org.opencontainers.image.ref.name": version,
+                               "io.containerd.image.name": image_name.image_name()}
     layout.finish(manifest)
     return manifest["digest"]
 
@@ -161,7 +164,6 @@ def main():
     arguments.add_argument("out", type=pathlib.Path)
     arguments.add_argument("--base", type=pathlib.Path, required=True)
     arguments.add_argument("--tree", type=pathlib.Path, required=True)
-    arguments.add_argument("--version", required=True)
     arguments.add_argument("--architecture", required=True, help="as Go calls it, and Debian: amd64, arm64")
     arguments.add_argument("--epoch", type=int, required=True)
     arguments.add_argument("--compression", type=int, default=6)

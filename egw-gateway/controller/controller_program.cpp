@@ -34,7 +34,7 @@ void add_flags(Flags& flags, ControllerOptions& out) {
   flags.value("kubeconfig", "FILE", "in place of the pod's own access", Flags::to_path(out.kubeconfig));
   flags.text("namespace", "NAME", "where gateways are made, and nothing else is [the pod's own]",
              out.name_space);
-  flags.text("image", "IMAGE", "of egw-core and egw-helper [holdfast]", out.image);
+  flags.text("image", "IMAGE", "of egw-core and egw-helper [" + out.image + "]", out.image);
   flags.value("tunnel-range", "CIDR",
               "where gateways' addresses inside tunnels are from; once a family [198.19.0.0/20]",
               [&out](const std::string& value) { return add_tunnel_range(value, out); });

@@ -10,6 +10,7 @@
 #include "common/base/flags.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
+#include "common/base/version.h"
 #include "common/http/listen_address.h"
 #include "egw-gateway/controller/pool_plan.h"
 
@@ -19,7 +20,8 @@ namespace holdfast::gateway {
 struct ControllerOptions {
   std::filesystem::path kubeconfig{};  ///< empty: as a pod
   std::string name_space{};            ///< of what it makes, and of its lease; empty: the pod's own
-  std::string image = "holdfast";
+  /// Of gateways; as scripts/image_name.py has it.
+  std::string image = "holdfast.invalid/holdfast:" + std::string(holdfast::version());
   std::vector<Cidr> tunnel_ranges{};  ///< one a family at most; none told: kTunnelRange
   std::chrono::seconds removal_grace{3600};
   std::chrono::seconds key_overlap = kKeyOverlap;

@@ -82,7 +82,7 @@ class Cloud(edge_site.Machine):
         began = time.monotonic()
         self._start_network_controllers()
         for number, port in GATEWAY_PORTS.items():
-            self._start(f"egw-controller-{number}", "egw-controller", "--namespace=egw-gateway", "--image=holdfast",
+            self._start(f"egw-controller-{number}", "egw-controller", "--namespace=egw-gateway",
                         f"--healthz=127.0.0.1:{port}")
         self._start("csi-lvm-controller", "csi-lvm", "--mode=controller", f"--endpoint=unix://{self.volumes_socket}",
                     "--namespace=kube-system", f"--metrics-address=127.0.0.1:{VOLUMES_PORT}")

@@ -13,8 +13,10 @@ import tempfile
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE / "scripts"))
 import kustomize  # noqa: E402
+from image_name import image_name  # noqa: E402
 
 yaml = kustomize.yaml
+OURS = image_name()
 BORDER = re.compile(r'\{\{- if eq \.Values\.overlay "([a-z-]+)" \}\}\n(.*)\{\{- end \}\}\n', re.DOTALL)
 
 
@@ -47,18 +49,18 @@ def wrong_with(folder, name, image):
     values = yaml.safe_load((folder / "values.yaml").read_text()) | {"overlay": name, "image": image}
     made = keyed(unkept(each) for each in helm(folder, values))
     wanted = keyed(kustomize.render(TREE / "manifests/overlays" / name))
-    ours = yaml.safe_dump(list(wanted.values())).count("image: holdfast\n")
+    ours = yaml.safe_dump(list(wanted.values())).count(f"image: {OURS}\n")
     for each in wanted.values():
         pod = each.get("spec", {}).get("template", {}).get("spec", {})
         for container in pod.get("initContainers", []) + pod.get("containers", []):
-            if container["image"] == "holdfast":
+            if container["image"] == OURS:
                 container["image"] = image
-                container["args"] = [f"--image={image}" if part == "--image=holdfast" else part for part in container.get("args", [])]
+                container["args"] = [f"--image={image}" if part == f"--image={OURS}" else part for part in container.get("args", [])]
                 if not container["args"]:
                     del container["args"]
     yield from (f"{name}: {key[1]} {key[3]} is not in both" for key in sorted(set(made) ^ set(wanted), key=str))
     yield from (f"{name}: {key[1]} {key[3]} is not the same" for key in made if key in wanted and made[key] != wanted[key])
-    if image != "holdfast" and (ours == 0 or yaml.safe_dump(list(made.values())).count(f"image: {image}\n") != ours):
+    if image != OURS and (ours == 0 or yaml.safe_dump(list(made.values())).count(f"image: {image}\n") != ours):
         yield f"{name}: not all containers of ours have the image"
 
 
@@ -66,8 +68,10 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch) / "chart"
         subprocess.run([sys.executable, "-B", TREE / "scripts/chart.py", folder, "1.2.3"], check=True, timeout=60)
-        found = [wrong for path in sorted((TREE / "manifests/overlays").iterdir()) for image in ("holdfast", "registry.example.com/h:1")
+        found = [wrong for path in sorted((TREE / "manifests/overlays").iterdir()) for image in (OURS, "registry.example.com/h:1")
                  for wrong in wrong_with(folder, path.name, image)]
+        if yaml.safe_load((folder / "values.yaml").read_text())["image"] != OURS:
+            found.append(f"the image is not {OURS} when none is asked for")
         if yaml.safe_load((folder / "Chart.yaml").read_text())["version"] != "1.2.3":
             found.append("the version is another")
     print("\n".join(found))

@@ -28,11 +28,14 @@ def blob(layout, descriptor):
 
 
 def unpack(layout, folder):
-    """The layers one above the other, and where programs are looked for. Whiteouts are of no use in a new image."""
+    """The layers one above the other, its name, and where programs are looked for. Whiteouts are of no use in a new image."""
     if json.loads((layout / "oci-layout").read_text()) != {"imageLayoutVersion": "1.0.0"}:
         yield "oci-layout tells another version"
     index = json.loads((layout / "index.json").read_text())
     manifest = json.loads(blob(layout, index["manifests"][0]).read_text())
+    name = index["manifests"][0]["annotations"]["io.containerd.image.name"]
+    if name != manifests.OURS:
+        yield f"it is called {name}, and not {manifests.OURS}"
     config = json.loads(blob(layout, manifest["config"]).read_text())
     if len(config["rootfs"]["diff_ids"]) != len(manifest["layers"]):
         yield "the configuration does not tell of each layer"

@@ -40,9 +40,35 @@ END
 
 says_version() { [[ $(in_container "$1" --version 2>&1) == *"$(sed -n 's/^project(holdfast VERSION \([0-9.]*\).*/\1/p' "$tree/CMakeLists.txt")"* ]]; }
 
-plan 9
+# By a containerd of this test's own, which unpacks nothing.
+imported_by_its_name() {
+  local folder=$work/containerd status=0 containerd
+  mkdir -p "$folder"
+  cat >"$folder/config.toml" <<END
+version = 2
+root = "$folder/root"
+state = "$folder/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt", "io.containerd.internal.v1.tracing",
+                    "io.containerd.tracing.processor.v1.otlp"]
+[grpc]
+  address = "$folder/socket"
+END
+  setpriv --pdeathsig KILL containerd --config "$folder/config.toml" >"$folder/log" 2>&1 &
+  containerd=$!
+  images() { ctr --address "$folder/socket" --namespace k8s.io images "$@"; }
+  { within 30 eval 'images ls >/dev/null 2>&1' &&
+    tar --create --directory="$work/one" . | images import --no-unpack - &&
+    [[ $(images ls --quiet) == "$("$tree/scripts/image_name.py")" ]]; } || status=1
+  kill "$containerd"
+  wait "$containerd"
+  ((status == 0)) || tail -n 5 "$folder/log"
+  return "$status"
+}
+
+plan 10
 check "the same programs make the same image" written_alike
 check "it can be unpacked as it says" image unpack "$work/one" "$work/root"
+check "a node has it by the name that manifests ask for once it was imported" imported_by_its_name
 check "it has what the manifests run" image manifests "$work/root"
 check "its programs find their libraries" image libraries "$work/root"
 check "flanneld runs in it" says_version flanneld

@@ -1,4 +1,4 @@
-"""Checks of the manifests that need no cluster: python3 manifests.py containers|volumes|accounts|sidecars|bounds.
+"""Checks of the manifests that need no cluster: python3 manifests.py containers|names|volumes|accounts|sidecars|bounds.
 
 Prints what is wrong, a line each, and fails when there is something.
 """
@@ -11,7 +11,10 @@ import sys
 import yaml
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
-OURS = "holdfast"  # the image of our programs
+sys.path.insert(0, str(TREE / "scripts"))
+import image_name  # noqa: E402
+
+OURS = image_name.image_name()
 UPSTREAM = re.compile(r"registry\.k8s\.io/sig-storage/[a-z-]+:v\d+\.\d+\.\d+")
 WHOLE = ("/", "/run", "/var", "/var/run", "/etc")  # with sockets or files that give the node to whoever has them
 WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
@@ -84,6 +87,16 @@ def wrong_containers():
                 flag = re.match(r"--([a-z0-9-]+)", argument)
                 if not flag or flag[1] not in flags:
                     yield f"{name}: {program} --help does not tell of {argument}"
+
+
+def wrong_names():
+    """One name of our image in all that names it: nodes look for what manifests say, and what containerd imported is all that is there."""
+    for file in (*sorted((TREE / "manifests").rglob("*.yaml")), *sorted((TREE / "docs").glob("*.md")), TREE / "README.md"):
+        yield from (f"{file.relative_to(TREE)}: {said} is not {OURS}"
+                    for said in re.findall(re.escape(image_name.REPOSITORY) + r":[0-9a-z.]+", file.read_text()) if said != OURS)
+    said = subprocess.run([TREE / "build/bin/egw-controller", "--help"], capture_output=True, text=True, timeout=20, check=True)
+    if f"[{OURS}]" not in said.stdout + said.stderr:
+        yield f"egw-controller makes gateways of another image than {OURS} when it is told none"
 
 
 def wrong_volumes():
@@ -199,7 +212,7 @@ def wrong_bounds():
 
 
 def main():
-    checks = {"containers": wrong_containers, "volumes": wrong_volumes, "accounts": wrong_accounts, "sidecars": wrong_sidecars,
+    checks = {"containers": wrong_containers, "names": wrong_names, "volumes": wrong_volumes, "accounts": wrong_accounts, "sidecars": wrong_sidecars,
               "bounds": wrong_bounds}
     if not any(True for _ in pods()):
         sys.exit("there are no manifests")

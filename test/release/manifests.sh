@@ -4,8 +4,9 @@ source "$(dirname "$0")/../tap.sh"
 
 checks=$(dirname "$0")/manifests.py
 
-plan 5
+plan 6
 check "every container starts a program of ours with flags that it has, or one of upstream's images" /usr/bin/python3 -B "$checks" containers
+check "our image has one name, with the version that is built" /usr/bin/python3 -B "$checks" names
 check "every volume that is mounted is there, and the other way round" /usr/bin/python3 -B "$checks" volumes
 check "every account that a pod has is made, and every role is bound, and has no wildcard" /usr/bin/python3 -B "$checks" accounts
 check "what a node may write is held to its own objects by a policy" /usr/bin/python3 -B "$checks" bounds

@@ -12,10 +12,11 @@ import kinds
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE / "scripts"))
 import kustomize  # noqa: E402
+from image_name import image_name  # noqa: E402
 
 BASE = TREE / "manifests/base"
+OURS = image_name()
 OVERLAYS = sorted(path for path in (TREE / "manifests/overlays").iterdir() if path.is_dir())
-OURS = "holdfast"  # the image of our programs
 # Made for each place anew, or in the place of something else: no overlay has them.
 ALONE = {"csi-lvm/node.yaml", "csi-nas/node.yaml", "egw-gateway/access.yaml"}
 ANYWHERE = {"operator": "Exists"}

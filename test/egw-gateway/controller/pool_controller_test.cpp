@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/version.h"
 #include "egw-gateway/controller/controller_program.h"
 #include "egw-gateway/controller/pool_names.h"
 #include "test/catch.h"
@@ -270,6 +271,7 @@ TEST_CASE("Flags that cannot be meant are refused, with what would do", "[egw co
   const auto parse = [](std::vector<std::string> arguments) { return parse_controller_options(arguments); };
   CHECK(parse({"--namespace=x", "--image", "registry/holdfast:1", "--removal-grace=60", "--healthz=:11265"})
             ->image == "registry/holdfast:1");
+  CHECK(parse({})->image == "holdfast.invalid/holdfast:" + std::string(version()));
   CHECK_FALSE(parse({"--removal-grace=-1"}).has_value());
   CHECK(parse({"--key-overlap=600"})->key_overlap == 600s);
   CHECK_FALSE(parse({"--key-overlap=10"}).has_value());
