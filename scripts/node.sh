@@ -22,8 +22,9 @@ chains=(FLANNEL-POSTRTG FLANNEL-FWD EGW-RAW EGW-INPUT EGW-LEAVING EGW-LAN)
 nft_tables=("inet flanneld-peers" "ip flannel-ipv4" "ip6 flannel-ipv6" "ip egw-ipv4" "ip6 egw-ipv6")
 drop_ins=(/run/systemd/network/10-flanneld.link /run/systemd/network/10-flanneld.network /run/NetworkManager/conf.d/10-flanneld.conf)
 mark='# Written by flanneld'
-memory=(/run/flannel /var/lib/cni/flannel-state /var/lib/cni/flannel /var/lib/cni/networks /var/lib/egw /var/lib/egw-core /var/lib/holdfast)
-daemons=(flanneld egw-helper csi-node csi-lvm csi-nas csi-disk node-resource-manager)
+cni_memory=/var/lib/cni
+memory=(/run/flannel "$cni_memory/flannel-state" /var/lib/egw /var/lib/egw-core /var/lib/holdfast)
+daemons=(flanneld egw-helper egw-core egw-access csi-node csi-lvm csi-nas csi-disk node-resource-manager)
 
 dry=false
 refusals=0
@@ -66,7 +67,7 @@ check_take() {
   list=$(first_list)
   if [[ -z $list ]]; then
     refuse "$lists has no configuration list: is flannel's DaemonSet done on this node?"
-  elif ! grep -q '"type": *"flannel"' "$list"; then
+  elif ! grep -qE '"type": *"flannel"' "$list"; then
     refuse "pods are connected by $list, which does not name flannel: take it away, or leave this node as it is"
   fi
   [[ -e /run/flannel/subnet.env ]] || refuse "/run/flannel/subnet.env is not there: flanneld has no lease; look at its messages"
@@ -121,11 +122,13 @@ remove_drop_ins() {
   done
 }
 
-# The processes of a program, by its file: names are cut off, and containers have other paths.
+# The processes of a program, by its file: names are cut off, and containers have other paths. A file that was exchanged since is
+# told as "FILE (deleted)".
 processes_of() {
-  local each
+  local each file
   for each in /proc/[0-9]*; do
-    [[ $(readlink "$each/exe" 2>/dev/null) != */"$1" ]] || echo "${each#/proc/}"
+    file=$(readlink "$each/exe" 2>/dev/null) || continue
+    [[ ${file% (deleted)} != */"$1" ]] || echo "${each#/proc/}"
   done
 }
 
@@ -138,8 +141,8 @@ check_remove() {
   done
   found=$({ ip -o link show master cni0 2>/dev/null || true; } | wc -l)
   ((found == 0)) || refuse "$found pods are connected to cni0: drain the node, or stop them"
-  found=$(grep -cE ' /var/lib/kubelet/.*/(plugins/kubernetes.io/csi|volumes/kubernetes.io~csi)/| /var/lib/kubelet/plugins/kubernetes.io/csi/' \
-    /proc/self/mountinfo || true)
+  # below whichever folder kubelet has: /var/lib/kubelet, /var/lib/k0s/kubelet, /var/snap/microk8s/common/var/lib/kubelet
+  found=$(grep -cE '/(plugins/kubernetes\.io/csi|volumes/kubernetes\.io~csi)/' /proc/self/mountinfo || true)
   ((found == 0)) || refuse "$found volumes of CSI drivers are mounted: drain the node, or stop their pods"
 }
 
@@ -201,6 +204,7 @@ remove() {
   remove_routes
   remove_rules
   remove_drop_ins
+  forget_addresses
   for each in "${memory[@]}"; do
     [[ ! -e $each ]] || do_it "remove $each" rm -rf "$each"
   done
@@ -210,14 +214,49 @@ remove() {
     remove_lists
     do_it "remove $plugin" rm -f "$plugin" "$kept"
   fi
+  remove_empty
   keep_volumes
+}
+
+# The lists that connect pods by flannel.
+flannel_lists() { { grep -lsE '"type": *"flannel"' "$lists"/*.conf* || true; }; }
+
+# The networks that flannel's plugin or ours had: of lists that are there, of what ours remembers, and upstream's own name.
+networks() {
+  local list file
+  {
+    echo cbr0
+    while read -r list; do
+      grep -oE '"name": *"[A-Za-z0-9][A-Za-z0-9_.-]*"' "$list" | head -n 1 | sed 's/.*"\(.*\)"/\1/' || true
+    done < <(flannel_lists)
+    for file in "$cni_memory"/flannel-state/*.bindings; do
+      [[ ! -e $file ]] || basename "$file" .bindings
+    done
+  } | sort -u
+}
+
+# Which addresses pods have, and what each was made with. Folders are those of other networks too, whose containers may run.
+forget_addresses() {
+  local name file
+  while read -r name; do
+    file=$cni_memory/networks/$name
+    [[ ! -e $file ]] || do_it "remove $file" rm -rf "$file"
+    { grep -lsrE "\"name\": *\"$name\"" "$cni_memory/flannel" || true; } | while read -r file; do
+      do_it "remove $file" rm -f "$file"
+    done
+  done < <(networks)
 }
 
 # A list that names a plugin that is gone would have the runtime take the node for ready.
 remove_lists() {
   local list
-  for list in "$lists"/*.conf*; do
-    if [[ -e $list ]] && grep -q '"type": *"flannel"' "$list"; then do_it "remove $list" rm -f "$list"; fi
+  flannel_lists | while read -r list; do do_it "remove $list" rm -f "$list"; done
+}
+
+remove_empty() {
+  local folder
+  for folder in "$cni_memory/networks" "$cni_memory/flannel" "$cni_memory"; do
+    if [[ -d $folder && -z $(ls -A "$folder") ]]; then do_it "remove $folder" rmdir "$folder"; fi
   done
 }
 

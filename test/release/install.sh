@@ -205,9 +205,55 @@ empty_the_node() {
   remove_pod a && remove_pod b && stop_flanneld && end KILL helper && leave_old_rules
 }
 
-# What flannel's manifest left is flannel's: it was there before.
-nothing_is_left() {
-  node remove && rm -rf /opt/cni /etc/cni /var/lib/cni && diff <(echo "$fresh") <(picture)
+# What flannel's manifest left is flannel's, and stays: it was there before.
+nothing_is_left() { node remove && diff /run/cluster-installed <(picture; sha256sum /opt/cni/bin/*); }
+
+# Containers of another network, and of another plugin that flannel's was called for, have their addresses.
+others_addresses_stay() {
+  local file
+  mkdir -p /var/lib/cni/{networks,flannel}
+  for file in /var/lib/cni/{networks/podman/10.88.0.2,networks/shop/10.244.1.7,networks/cbr0/10.244.1.6,flannel/ours}; do
+    mkdir -p "${file%/*}"
+    echo '{"name": "cbr0"}' >"$file"
+  done
+  echo '{"cniVersion":"1.0.0","name":"podman"}' >/var/lib/cni/flannel/others
+  mkdir -p /var/lib/cni/flannel-state
+  touch /var/lib/cni/flannel-state/shop.bindings
+  node remove || return
+  file=$(find /var/lib/cni -type f | sort | paste -sd ' ')
+  echo "there is $file"
+  rm -rf /var/lib/cni
+  [[ $file == "/var/lib/cni/flannel/others /var/lib/cni/networks/podman/10.88.0.2" ]]
+}
+
+# Its file was exchanged by an upgrade since it began.
+old_programs_are_seen() {
+  local said status=0 each
+  local -a ids=()
+  for each in flanneld egw-core egw-access; do
+    cp /bin/sleep "/run/$each"
+    "/run/$each" 600 &
+    ids+=("$!")
+    within 10 eval '[[ $(readlink "/proc/$!/exe") == "/run/$each" ]]' || return
+    rm "/run/$each"
+  done
+  said=$(node remove 2>&1) || status=$?
+  kill "${ids[@]}"
+  echo "$said"
+  [[ $status -eq 1 && $said == *"flanneld runs (process ${ids[0]})"* && $said == *"egw-core runs (process ${ids[1]})"* &&
+    $said == *"egw-access runs (process ${ids[2]})"* ]]
+}
+
+# Wherever kubelet is told to keep its pods.
+volumes_are_seen() {
+  local said status=0 folder=/run/k0s/kubelet/pods/uid/volumes/kubernetes.io~csi/pvc-1/mount
+  mkdir -p "$folder"
+  mount -t tmpfs volume "$folder"
+  said=$(node remove 2>&1) || status=$?
+  umount "$folder"
+  rm -rf /run/k0s
+  echo "$said"
+  [[ $status -eq 1 && $said == *"1 volumes of CSI drivers are mounted"* ]]
 }
 
 # The DaemonSet's first container, with this node's folders where its mounts of them are.
@@ -221,16 +267,18 @@ print(workload["spec"]["template"]["spec"]["initContainers"][0]["args"][0])' "$t
   sh -ec "$script"
 }
 
+# Without the folders that every node has.
+bare() { grep -vxE '/(opt|etc)/cni(/bin|/net\.d)?'; }
+
 never_had_flannel() {
+  rm -rf /opt/cni /etc/cni
   mkdir -p /opt/cni/bin /etc/cni/net.d
   echo '{"name": "cbr0", "cniVersion": "1.0.0", "plugins": [{"type": "flannel"}]}' >/run/cni-conf.json
   first_container && first_container && [[ -e /etc/cni/net.d/10-flannel.conflist && ! -e /opt/cni/bin/flannel.upstream ]] || return
+  start_flanneld 244 && add_pod a && remove_pod a && stop_flanneld || return
   # As it was left by one that kept ours.
   cp /opt/cni/bin/flannel /opt/cni/bin/flannel.upstream
-  node remove
-  ls -A /opt/cni/bin /etc/cni/net.d
-  [[ -z $(ls -A /opt/cni/bin) && ! -e /etc/cni/net.d/10-flannel.conflist ]] || return
-  rm -rf /opt/cni /run/cni-conf.json
+  node remove && rm /run/cni-conf.json && diff <(bare <<<"$fresh") <(picture | bare) && rm -rf /opt/cni
 }
 
 # As edgectl does: processes, links, routes and /var/lib/cni are gone, rules and /run are not; and a flannel was there before.
@@ -261,9 +309,9 @@ log=${1:-/dev/null}/programs.log
 boot
 fresh=$(picture)
 
-plan 19
+plan 22
 check "a node without flannel is refused, with the reasons" no_flannel_here
-check "flannel is installed, and has a lease" eval 'install_flannel && start_flanneld 244'
+check "flannel is installed, and has a lease" eval 'install_flannel && { picture; sha256sum /opt/cni/bin/*; } >/run/cluster-installed && start_flanneld 244'
 check "a node whose pods another network connects is refused" other_network
 check "two pods run" eval 'add_pod a && add_pod b && reaches a b && start_pings'
 check "a dry run tells what it would do, and does nothing" dry_run
@@ -275,8 +323,11 @@ check "no ping between the first two was lost" no_ping_lost
 check "it is taken over once more, with a gateway's helper" eval 'node take "$bin/flannel" && run_helper'
 check "removal is refused while programs and pods run, with the reasons" remove_is_refused
 check "the node is emptied" empty_the_node
-check "removal leaves nothing" nothing_is_left
+check "removal leaves nothing but flannel's own plugin and list" nothing_is_left
 check "removal from an empty node is done" node remove
+check "other networks keep the addresses that their containers have" others_addresses_stay
+check "programs that run are seen, also when their files were exchanged" old_programs_are_seen
+check "volumes are seen, wherever kubelet keeps its pods" volumes_are_seen
 check "a node that never had flannel keeps no plugin for flannel's, and removal leaves none" never_had_flannel
 check "a node of one cluster is cleared as edgectl does" eval \
   'install_flannel && start_flanneld 244 && node take "$bin/flannel" && add_pod a && clear_as_edgectl'
