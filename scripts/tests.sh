@@ -59,7 +59,9 @@ tier_release() {
   build_preset release
   build_preset guest kube_server
   make_packages
-  tap_tier release "$(job_count)" bash "$HOLDFAST_ROOT"/test/release/*.sh
+  local -a scripts
+  mapfile -t scripts < <(with_first "packages demo gateway_faults gateway_recovery cluster" "$HOLDFAST_ROOT"/test/release/*.sh)
+  tap_tier release "$(job_count)" bash "${scripts[@]}"
 }
 
 # Guests with kernels of their own: features that this kernel may lack, and power loss.
@@ -68,7 +70,19 @@ tier_kernel() {
   unpack_packages guest
   build_preset release
   build_preset guest syscall_killer guest_tests
-  tap_tier kernel "$(job_count)" "$HOLDFAST_ROOT/test/kernel/run_test.sh" "$HOLDFAST_ROOT"/test/kernel/{guest,lab}/*.sh
+  local -a scripts
+  mapfile -t scripts < <(with_first "csi_nas_outages lvm csi_disk_node csi_lvm" "$HOLDFAST_ROOT"/test/kernel/{guest,lab}/*.sh)
+  tap_tier kernel "$(job_count)" "$HOLDFAST_ROOT/test/kernel/run_test.sh" "${scripts[@]}"
+}
+
+# with_first NAMES SCRIPT...: the scripts, a line each, those of NAMES before all others: what takes longest begins first, so that at the
+# end no core waits for it.
+with_first() {
+  printf '%s\n' "${@:2}" | awk -v names="$1" '
+    BEGIN { count = split(names, order, " ") }
+    { name = $0; sub(/.*\//, "", name); sub(/\.sh$/, "", name); script[name] = $0; rest[NR] = name }
+    END { for (i = 1; i <= count; i++) if (order[i] in script) { print script[order[i]]; delete script[order[i]] }
+          for (i = 1; i <= NR; i++) if (rest[i] in script) print script[rest[i]] }'
 }
 
 # ctest_tier TIER PRESET LABEL [as_root]: runs what ctest has under LABEL.

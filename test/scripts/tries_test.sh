@@ -1,5 +1,5 @@
 #!/bin/bash
-# A tier of scripts of which some fail: which are tried again, and what counts then.
+# A tier of scripts: in which order they begin; and of which some fail, which are tried again, and what counts then.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -49,5 +49,8 @@ expect "always bad" "pass bad: a fail bad: b " bad
 expect "too much of it" "pass four: a fail four: b pass one: a fail one: b pass three: a fail three: b pass two: a fail two: b " \
   one two three four
 [[ $(cat "$tree/said") != *"once more"* ]] || { echo "four were tried again"; failures=1; }
+
+order=$(with_first "c a gone" x/a.sh x/b.sh y/c.sh y/d.sh | paste -sd' ')
+[[ $order == "y/c.sh x/a.sh x/b.sh y/d.sh" ]] || { echo "begun in the order: $order"; failures=1; }
 
 exit "$((failures > 0))"
