@@ -24,6 +24,30 @@ all_files() {
   find / -xdev \( "${beside[@]}" \) -prune -o ! -name .updated -print | sort
 }
 
+# purged_leaves WHAT: what is in the folder of plugins when holdfast-cni was installed and has gone.
+purged_leaves() {
+  local plugins=/opt/cni/bin
+  dpkg --install ./holdfast-cni_*.deb &&
+    $plugins/flannel --help 2>&1 | grep -q 'CNI flannel plugin' &&
+    dpkg --purge holdfast-cni || return
+  ls -A "$plugins"
+  if [[ $1 == nothing ]]; then
+    [[ ! -e $plugins || -z $(ls -A "$plugins") ]]
+  else
+    [[ $(ls -A "$plugins") == flannel && $(cat "$plugins/flannel") == "$1" ]]
+  fi
+}
+
+# Nodes to which `node.sh take` was done, where flannel's DaemonSet has put its own there after that, and where there never was any.
+installs_over_ours() {
+  local ours=/test/ours/opt/cni/bin/flannel plugins=/opt/cni/bin
+  mkdir -p "$plugins" && dpkg-deb --extract ./holdfast-cni_*.deb /test/ours || return
+  cp "$ours" "$plugins/flannel" && echo "flannel's own" >"$plugins/flannel.upstream" && purged_leaves "flannel's own" || return
+  echo newer >"$plugins/flannel" && echo older >"$plugins/flannel.upstream" && purged_leaves newer || return
+  rm "$plugins/flannel" && cp "$ours" "$plugins/flannel" && purged_leaves nothing || return
+  mkdir -p "$plugins" && cp "$ours" "$plugins/flannel" && cp "$ours" "$plugins/flannel.upstream" && purged_leaves nothing && rm -rf /opt/cni
+}
+
 installs() {
   mkdir -p /opt/cni/bin &&
     echo "flannel's own" >/opt/cni/bin/flannel &&
@@ -60,6 +84,20 @@ overlay_is_whole() {
     [[ $(holdfast status) == *"edge-2 "*programmed* ]]
 }
 has_overlay_route() { [[ $(ip -4 route show 10.244.2.0/24) == *"dev flannel.1"* ]]; }
+
+# cni VERB: as a container runtime calls the plugin, for one pod.
+cni() {
+  CNI_COMMAND=$1 CNI_CONTAINERID=a CNI_NETNS=/run/netns/a CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+    CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=a;K8S_POD_UID=a" /opt/cni/bin/flannel \
+    <<<'{"cniVersion": "1.0.0", "name": "cbr0", "type": "flannel", "delegate": {"hairpinMode": true, "isDefaultGateway": true}}'
+}
+pod_starts() { modprobe -a bridge veth && ip netns add a && cni ADD && pod_reaches_node; }
+# Who refuses a connection was reached.
+pod_reaches_node() {
+  local gateway
+  gateway=$(ip -n a -4 route show default | cut -d ' ' -f 3)
+  [[ $(ip netns exec a bash -c "exec 3<>/dev/tcp/$gateway/9" 2>&1) == *refused* ]]
+}
 
 group_from_disks() {
   modprobe -a dm-mod &&
@@ -119,6 +157,7 @@ removal_keeps_what_pods_need() {
     grep -q "flannel's own" /opt/cni/bin/flannel &&
     [[ ! -e /opt/cni/bin/flannel.upstream ]] &&
     has_overlay_route &&
+    pod_reaches_node &&
     has_group &&
     vpc_is_unreachable &&
     [[ -s /var/lib/cni/flannel-state/overlay.json ]]
@@ -134,15 +173,18 @@ comes_back_as_it_was() {
 
 # What an operator, kubelet and LVM wrote stays.
 purge_leaves_nothing() {
-  dpkg --purge "${packages[@]}" &&
+  cni DEL &&
+    dpkg --purge "${packages[@]}" &&
     all_files >/test/after &&
     comm -13 /test/before /test/after | fails grep -vE '^/(etc/(kube-flannel|holdfast|lvm|egw)|var/lib/kubelet)(/|$)'
 }
 
-plan 12
+plan 14
+check "the plugin installs where node.sh or the DaemonSet was before, and what was there before those comes back" installs_over_ours
 check "the packages install beside flannel's own plugin, which steps aside" installs
 check "nothing starts before it is configured" idle_without_configuration
 check "flanneld brings up the overlay, hardened as its unit says" overlay_comes_up
+check "a pod gets its address" pod_starts
 check "blank disks become the volume group of a file" group_from_disks
 check "csi-lvm serves its socket" one_driver_serves
 check "csi-node serves all drivers of its file, in csi-lvm's place" all_drivers_serve
