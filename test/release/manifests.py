@@ -1,4 +1,4 @@
-"""Checks of the manifests that need no cluster: python3 manifests.py containers|names|volumes|accounts|sidecars|bounds.
+"""Checks of the manifests that need no cluster: python3 manifests.py containers|names|volumes|accounts|sidecars|upstream|bounds.
 
 Prints what is wrong, a line each, and fails when there is something.
 """
@@ -37,6 +37,8 @@ SIDECARS = {
                               ("snapshot.storage.k8s.io/volumesnapshotcontents/status", "update patch"), EVENTS],
     ("", "--leader-election"): [("coordination.k8s.io/leases", READ + " create update patch")],
 }
+# What upstream's flanneld asks for: its ClusterRole `flannel`, which ours replaces.
+UPSTREAM_FLANNELD = [("pods", "get"), ("nodes", READ), ("nodes/status", "patch"), ("networking.k8s.io/clustercidrs", "list watch")]
 
 
 def documents():
@@ -181,6 +183,13 @@ def wrong_sidecars():
                         yield f"{where}: container {container['name']} may not {' '.join(missing)} {resource}"
 
 
+def wrong_upstream():
+    """Upstream's flanneld goes on under the account that ours has until it is replaced."""
+    granted = granted_to("flannel", "kube-flannel")
+    yield from (f"upstream's flanneld may not {verb} {resource}, which it asks for" for resource, verbs in UPSTREAM_FLANNELD
+                for verb in verbs.split() if (resource, verb) not in granted)
+
+
 def bounded_for(account, namespace):
     """Resources with their groups whose writes by a service account a ValidatingAdmissionPolicy that is in force judges."""
     policies = [document for _, document in documents() if document["kind"] == "ValidatingAdmissionPolicy"]
@@ -212,7 +221,7 @@ def wrong_bounds():
 
 
 def main():
-    checks = {"containers": wrong_containers, "names": wrong_names, "volumes": wrong_volumes, "accounts": wrong_accounts, "sidecars": wrong_sidecars,
+    checks = {"containers": wrong_containers, "names": wrong_names, "volumes": wrong_volumes, "accounts": wrong_accounts, "sidecars": wrong_sidecars, "upstream": wrong_upstream,
               "bounds": wrong_bounds}
     if not any(True for _ in pods()):
         sys.exit("there are no manifests")

@@ -1,4 +1,4 @@
-"""Checks of what the overlays render, with no cluster: python3 overlays.py render|fields|placement|ports|promises|definitions.
+"""Checks of what the overlays render, with no cluster: python3 overlays.py render|fields|placement|ports|promises|adoption|definitions.
 
 Prints what is wrong, a line each, and fails when there is something.
 """
@@ -20,6 +20,10 @@ OVERLAYS = sorted(path for path in (TREE / "manifests/overlays").iterdir() if pa
 # Made for each place anew, or in the place of something else: no overlay has them.
 ALONE = {"csi-lvm/node.yaml", "csi-nas/node.yaml", "egw-gateway/access.yaml"}
 ANYWHERE = {"operator": "Exists"}
+# DaemonSet kube-flannel-ds of upstream: (selector, labels of its pods). Its released manifest has `commonLabels` since 0.20.2.
+APP = {"app": "flannel"}
+BOTH = APP | {"k8s-app": "flannel"}
+UPSTREAMS = {"0.20.2 and later": (BOTH, BOTH | {"tier": "node"}), "before, and Helm's": (APP, APP | {"tier": "node"})}
 
 
 def objects():
@@ -209,6 +213,21 @@ def wrong_promises():
                     for driver in sorted(served - drivers) if "." in driver)
 
 
+def wrong_adoption():
+    """When a DaemonSet was deleted with its pods left alone, the next one must take them for its own, ours and upstream's."""
+    for folder in OVERLAYS:
+        ours = next(each for each in kustomize.render(folder) if each["metadata"]["name"] == "kube-flannel-ds")
+        selector = ours["spec"]["selector"]["matchLabels"]
+        labels = ours["spec"]["template"]["metadata"]["labels"]
+        for which, (its_selector, its_labels) in UPSTREAMS.items():
+            if not selector.items() <= its_labels.items():
+                yield f"{folder.name}: flanneld of upstream, {which}, would run beside ours"
+            if not its_selector.items() <= labels.items():
+                yield f"{folder.name}: ours would run beside upstream's, {which}, when that is put back"
+    if (TREE / "docs/upgrade.md").read_text().count("delete daemonset kube-flannel-ds --cascade=orphan") != 2:
+        yield "docs/upgrade.md does not say that the DaemonSet is deleted without its pods, there and back"
+
+
 def wrong_definitions():
     for overlay, each in objects():
         if each["kind"] == "CustomResourceDefinition":
@@ -219,7 +238,7 @@ def wrong_definitions():
 
 def main():
     checks = {"render": wrong_render, "fields": wrong_fields, "placement": wrong_placement, "ports": wrong_ports,
-              "promises": wrong_promises, "definitions": wrong_definitions}
+              "promises": wrong_promises, "adoption": wrong_adoption, "definitions": wrong_definitions}
     if len(OVERLAYS) < 5:
         sys.exit("there are overlays missing")
     found = list(checks[sys.argv[1]]())
