@@ -4,17 +4,18 @@
 
 namespace holdfast::flannel {
 
-void MachineSights::look_at(std::map<std::string, SeenNode>& nodes, Time now) {
+std::map<std::string, std::chrono::seconds> MachineSights::look_at(
+    const std::map<std::string, SeenNode>& nodes, Time now) {
+  std::map<std::string, std::chrono::seconds> out;
   std::erase_if(seen_, [&](const auto& each) { return !nodes.contains(each.first); });
-  for (auto& [name, node] : nodes) {
+  for (const auto& [name, node] : nodes) {
     Sight& sight = seen_[name];
     if (sight.uid != node.id.uid) sight = {.uid = node.id.uid, .boots = {}};
     if (!node.boot_id.empty()) take_in(node.boot_id, now, sight);
     const bool contested = sight.returns >= kReturns && now - sight.last_return < kSettles;
-    node.contested_for = contested
-                             ? std::chrono::ceil<std::chrono::seconds>(sight.last_return + kSettles - now)
-                             : std::chrono::seconds::zero();
+    if (contested) out[name] = std::chrono::ceil<std::chrono::seconds>(sight.last_return + kSettles - now);
   }
+  return out;
 }
 
 void MachineSights::take_in(const std::string& boot, Time now, Sight& sight) {

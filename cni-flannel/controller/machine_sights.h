@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cni-flannel/controller/network_plan.h"
+#include "cni-flannel/controller/network_sight.h"
 
 namespace holdfast::flannel {
 
@@ -26,8 +26,10 @@ class MachineSights {
   /// Boot ids that are remembered of a Node.
   static constexpr std::size_t kBoots = 4;
 
-  /// Takes in what all Nodes there are tell now, and sets `contested_for` of each.
-  void look_at(std::map<std::string, SeenNode>& nodes, Time now);
+  /// Takes in what all Nodes there are tell now. For how long each name that two machines have goes on to
+  /// count as contested.
+  [[nodiscard]] std::map<std::string, std::chrono::seconds> look_at(
+      const std::map<std::string, SeenNode>& nodes, Time now);
 
  private:
   struct Sight {

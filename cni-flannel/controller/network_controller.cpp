@@ -72,21 +72,28 @@ const char* name_of(NetworkVerb verb) {
 
 template <class Object>
 kube::ObjectCache<Object> NetworkController::cache(const char* what,
-                                                   Result<Object> (*decode)(const JsonObject&)) {
-  return kube::ObjectCache<Object>(decode, {.changed = [this](const std::string& /*name*/) { changed(); },
-                                            .listed = [this] { watches_.listed(); },
-                                            .trouble =
-                                                [this, what](const Error& error) {
-                                                  context_.log.warning(what, {{"why", error.message}});
-                                                }});
+                                                   typename kube::ObjectCache<Object>::Decode decode,
+                                                   std::function<bool(const Object&, const Object&)> same) {
+  return kube::ObjectCache<Object>(std::move(decode),
+                                   {.changed = [this](const std::string& name) { changed(name); },
+                                    .same = std::move(same),
+                                    .listed = [this] { watches_.listed(); },
+                                    .trouble =
+                                        [this, what](const Error& error) {
+                                          context_.log.warning(what, {{"why", error.message}});
+                                        }});
 }
 
 NetworkController::NetworkController(const Context& context, const Options& options)
     : context_(context),
       options_(options),
-      nodes_(cache<SeenNode>("Nodes", decode_seen_node)),
-      objects_(cache<SeenObject>("NodeNetworkConfigurations", decode_seen_object)),
-      pools_(cache<kube::NodePool>("NodePools", kube::decode_node_pool)),
+      nodes_(cache<SeenNode>(
+          "Nodes",
+          [keys = options.plan.keys](const JsonObject& object) { return decode_seen_node(object, keys); },
+          same_but_version<SeenNode>)),
+      objects_(
+          cache<SeenObject>("NodeNetworkConfigurations", decode_seen_object, same_but_version<SeenObject>)),
+      pools_(cache<kube::NodePool>("NodePools", kube::decode_node_pool, {})),
       watches_({.loop = context.loop, .http = context.http, .client = context.client},
                {.whole = [this] { changed(); },
                 .absent =
@@ -133,8 +140,26 @@ void NetworkController::cease() {
 }
 
 // Not from within a watch's call.
-void NetworkController::changed() {
-  if (!soon_.pending()) soon_ = context_.loop.after(options_.gather, [this] { look(); });
+void NetworkController::changed() { look_soon_in(options_.gather); }
+
+// Whether somebody waits for what a look gives: pod CIDRs, or that they are known to be the node's.
+bool NetworkController::is_awaited(const std::string& name) const {
+  const SeenNode* node = nodes_.find(name);
+  if (node == nullptr || !node->fault.empty()) return false;
+  const SeenObject* object = objects_.find(name);
+  return node->pod_cidrs.empty() || (object != nullptr && object->allotted != node->pod_cidrs);
+}
+
+void NetworkController::changed(const std::string& name) {
+  const nanoseconds rest = last_look_ + options_.between - now();
+  look_soon_in(is_awaited(name) ? options_.gather : std::max<nanoseconds>(options_.gather, rest));
+}
+
+void NetworkController::look_soon_in(nanoseconds time) {
+  const nanoseconds at = now() + time;
+  if (soon_.pending() && soon_at_ <= at) return;
+  soon_at_ = at;
+  soon_ = context_.loop.after(time, [this] { look(); });
 }
 
 void NetworkController::look_again_in(nanoseconds time) {
@@ -147,6 +172,8 @@ void NetworkController::look_again_in(nanoseconds time) {
 void NetworkController::look() {
   if (!ready() || !leads()) return;
   const nanoseconds began = now();
+  last_look_ = began;
+  soon_.end();
   const NetworkSight seen = sight();
   NetworkPlan plan = plan_networks(seen, options_.plan, context_.loop.clock().now());
   tell(seen, plan.findings);
@@ -163,7 +190,7 @@ NetworkSight NetworkController::sight() {
   NetworkSight out{.nodes = nodes_.all(), .objects = objects_.all(), .pools = ranges()};
   keep_promises(out);
   see_strays(out);
-  machines_.look_at(out.nodes, now());
+  see_machines(out);
   return out;
 }
 
@@ -175,16 +202,18 @@ std::map<std::string, PodRanges> NetworkController::ranges() {
 
 void NetworkController::keep_promises(NetworkSight& sight) {
   std::map<std::string, nanoseconds> seen;
-  for (auto& [name, node] : sight.nodes) {
+  for (const auto& [name, node] : sight.nodes) {
+    const auto work = works_.find(name);
+    if (work != works_.end() && (!node.pod_cidrs.empty() || work->second.promised_to != node.id.uid)) {
+      work->second.promised.clear();
+    }
+    if (!node.pod_cidrs.empty()) continue;
     const auto first = first_seen_.find(node.id.uid);
     const nanoseconds since = first == first_seen_.end() ? now() : first->second;
     seen[node.id.uid] = since;
-    node.known_for = std::chrono::floor<std::chrono::seconds>(now() - since);
-    const auto work = works_.find(name);
-    if (work == works_.end()) continue;
-    const bool kept = !node.pod_cidrs.empty() || work->second.promised_to != node.id.uid;
-    if (kept) work->second.promised.clear();
-    node.promised = work->second.promised;
+    NodeMoment& moment = sight.moments[name];
+    moment.known_for = std::chrono::floor<std::chrono::seconds>(now() - since);
+    if (work != works_.end()) moment.promised = work->second.promised;
   }
   first_seen_ = std::move(seen);
   std::erase_if(works_, [&](const auto& work) {
@@ -197,12 +226,18 @@ void NetworkController::see_strays(NetworkSight& sight) {
   std::map<std::string, nanoseconds> seen;
   for (const auto& [name, object] : sight.objects) {
     const auto node = sight.nodes.find(name);
-    if (node == sight.nodes.end() || !is_astray(node->second, object, options_.plan.keys)) continue;
+    if (node == sight.nodes.end() || !is_astray(node->second, object)) continue;
     const auto first = astray_since_.find(name);
     seen[name] = first == astray_since_.end() ? now() : first->second;
-    node->second.astray_for = std::chrono::floor<std::chrono::seconds>(now() - seen[name]);
+    sight.moments[name].astray_for = std::chrono::floor<std::chrono::seconds>(now() - seen[name]);
   }
   astray_since_ = std::move(seen);
+}
+
+void NetworkController::see_machines(NetworkSight& sight) {
+  for (const auto& [name, contested_for] : machines_.look_at(sight.nodes, now())) {
+    sight.moments[name].contested_for = contested_for;
+  }
 }
 
 // An Event and a line of the log for each that the last look did not have.

@@ -47,8 +47,9 @@ class NetworkController final : public kube::LeadingController {
     std::uint64_t seed = 0;                     ///< another for every process
     std::chrono::milliseconds first_wait{500};  ///< bounds of the waits after a write that failed
     std::chrono::milliseconds longest_wait{60'000};
-    std::chrono::milliseconds write{4'000};  ///< for one write; less than a lease goes on behind its leader
-    std::chrono::milliseconds gather{50};    ///< what comes together is looked at together
+    std::chrono::milliseconds write{4'000};   ///< for one write; less than a lease goes on behind its leader
+    std::chrono::milliseconds gather{50};     ///< what comes together is looked at together
+    std::chrono::milliseconds between{1000};  ///< looks for which no node waits are that far apart
     std::chrono::milliseconds ask_again{30'000};  ///< for NodePools, where there are none
     kube::LeaderOptions lease{};                  ///< its name, namespace and identity are ours
   };
@@ -85,14 +86,19 @@ class NetworkController final : public kube::LeadingController {
 
   [[nodiscard]] std::chrono::nanoseconds now() const { return context_.loop.clock().since_boot(); }
   template <class Object>
-  kube::ObjectCache<Object> cache(const char* what, Result<Object> (*decode)(const JsonObject&));
+  kube::ObjectCache<Object> cache(const char* what, typename kube::ObjectCache<Object>::Decode decode,
+                                  std::function<bool(const Object&, const Object&)> same);
   void changed();
+  void changed(const std::string& name);
+  [[nodiscard]] bool is_awaited(const std::string& name) const;
+  void look_soon_in(std::chrono::nanoseconds time);
   void look();
   void look_again_in(std::chrono::nanoseconds time);
   [[nodiscard]] NetworkSight sight();
   [[nodiscard]] std::map<std::string, PodRanges> ranges();
   void keep_promises(NetworkSight& sight);
   void see_strays(NetworkSight& sight);
+  void see_machines(NetworkSight& sight);
   void tell(const NetworkSight& sight, const Findings& findings);
   void write_statuses(const NetworkSight& sight);
 
@@ -113,13 +119,15 @@ class NetworkController final : public kube::LeadingController {
   kube::WatchGroup watches_;
   kube::EventRecorder recorder_;
   kube::LeaderElection election_;
-  std::map<std::string, std::chrono::nanoseconds> first_seen_;    // of nodes, by uid
+  std::map<std::string, std::chrono::nanoseconds> first_seen_;    // of nodes without pod CIDRs, by uid
   std::map<std::string, std::chrono::nanoseconds> astray_since_;  // by node
   MachineSights machines_;
   std::map<std::string, Work> works_;  // by node
   std::size_t under_way_ = 0;
   Findings findings_;
+  std::chrono::nanoseconds last_look_{};
   EventLoop::Timer soon_;
+  std::chrono::nanoseconds soon_at_{};
   EventLoop::Timer later_;
   std::chrono::nanoseconds later_at_{};
 };

@@ -46,10 +46,7 @@ class Planner {
   }
 
  private:
-  [[nodiscard]] const SeenObject* object_of(const std::string& name) const {
-    const auto found = sight_.objects.find(name);
-    return found == sight_.objects.end() ? nullptr : &found->second;
-  }
+  [[nodiscard]] const SeenObject* object_of(const std::string& name) const { return sight_.object_of(name); }
   void find(const std::string& node, std::string type, std::string reason, std::string message) {
     out_.findings[node].push_back({std::move(type), std::move(reason), std::move(message)});
   }
@@ -59,29 +56,29 @@ class Planner {
 
   // Nodes in the order in which they have what they have: those that have an object of this life of theirs
   // first, since their peers know them.
-  [[nodiscard]] std::vector<std::string> elders() const {
-    std::vector<std::string> out;
-    for (const auto& [name, node] : sight_.nodes) out.push_back(name);
-    std::stable_partition(out.begin(), out.end(), [&](const std::string& name) {
-      const SeenObject* object = object_of(name);
-      return object != nullptr && object->object.network.pod_cidrs == sight_.nodes.at(name).pod_cidrs;
+  [[nodiscard]] std::vector<const SeenNode*> elders() const {
+    std::vector<const SeenNode*> out;
+    for (const auto& [name, node] : sight_.nodes) out.push_back(&node);
+    std::stable_partition(out.begin(), out.end(), [&](const SeenNode* node) {
+      const SeenObject* object = object_of(node->id.name);
+      return object != nullptr && object->network.pod_cidrs == node->pod_cidrs;
     });
     return out;
   }
 
   void hold_cidrs() {
-    for (const std::string& name : elders()) {
-      const SeenNode& node = sight_.nodes.at(name);
-      if (!node.pod_cidrs.empty() || !node.promised.empty()) ++members_[node.pool];
-      for (const Cidr& cidr : node.pod_cidrs) {
+    for (const SeenNode* node : elders()) {
+      const std::string& name = node->id.name;
+      if (!node->pod_cidrs.empty() || !sight_.moment_of(name).promised.empty()) ++members_[node->pool];
+      for (const Cidr& cidr : node->pod_cidrs) {
         if (!holders_.add(cidr, name)) refused_.insert(name);
       }
     }
-    for (const auto& [name, node] : sight_.nodes) {
-      for (const Cidr& cidr : node.promised) holders_.add(cidr, name);
+    for (const auto& [name, moment] : sight_.moments) {
+      for (const Cidr& cidr : moment.promised) holders_.add(cidr, name);
     }
     for (const auto& [name, object] : sight_.objects) {
-      for (const Cidr& cidr : object.object.network.pod_cidrs) holders_.add(cidr, name);
+      for (const Cidr& cidr : object.network.pod_cidrs) holders_.add(cidr, name);
     }
   }
 
@@ -94,14 +91,14 @@ class Planner {
   void hold_macs() {
     std::vector<const std::string*> first;
     for (const auto& [name, object] : sight_.objects) {
-      if (object.object.removed_at.empty()) first.push_back(&name);
+      if (object.removed_at.empty()) first.push_back(&name);
     }
     std::ranges::stable_sort(first, {}, [&](const std::string* name) {
       const SeenObject& object = sight_.objects.at(*name);
       return std::pair<bool, const std::string&>(was_refused(object), object.created);
     });
     for (const std::string* name : first) {
-      for (const MacAddress& mac : macs_of(sight_.objects.at(*name).object.network)) {
+      for (const MacAddress& mac : macs_of(sight_.objects.at(*name).network)) {
         macs_.try_emplace(mac, *name);
       }
     }
@@ -123,7 +120,7 @@ class Planner {
       if (is_new || holder->second == name) continue;
       find(
           name, kMacUnique, "Duplicate",
-          mac.to_string() + " is the VTEP MAC of " + holder->second +
+          mac.to_string() + " is the VTEP MAC of " + std::string(holder->second) +
               ": delete flannel.1 on the newer of the two, whose disk was copied, and restart flannel there");
       return false;
     }
@@ -131,15 +128,13 @@ class Planner {
   }
 
   void plan_grave(const std::string& name, const SeenObject& object) {
-    NetworkStep step{.node = name,
-                     .uid = object.object.identity.uid,
-                     .resource_version = object.object.identity.resource_version};
-    if (object.object.removed_at.empty()) {
+    NetworkStep step{.node = name, .uid = object.id.uid, .resource_version = object.id.resource_version};
+    if (object.removed_at.empty()) {
       step.verb = NetworkVerb::kBury;
       out_.steps.push_back(std::move(step));
       return;
     }
-    const std::optional<sys_seconds> removed = parse_utc(object.object.removed_at);
+    const std::optional<sys_seconds> removed = parse_utc(object.removed_at);
     // what cannot be read was not written by us: it counts from now, for ever, until somebody writes it anew
     if (!removed) return;
     const seconds left = *removed + options_.cidr_quarantine - now_;
@@ -150,7 +145,7 @@ class Planner {
 
   void plan_node(const std::string& name, const SeenNode& node) {
     if (!node.fault.empty()) return find(name, kReadable, "NodeUnreadable", "the Node: " + node.fault);
-    if (node.contested_for > seconds::zero()) return plan_contested(name, node);
+    if (sight_.moment_of(name).contested_for > seconds::zero()) return plan_contested(name);
     if (node.contradicts) {
       find(name, kPoolClear, "LabelsContradict",
            "the labels of the Node name more than one pool: leave that which it is in");
@@ -161,11 +156,11 @@ class Planner {
   }
 
   // Whatever is written for one of the two would be the other's as well: peers keep what they know.
-  void plan_contested(const std::string& name, const SeenNode& node) {
+  void plan_contested(const std::string& name) {
     find(name, kNameUnique, "TwoMachines",
          "two machines run as this node, and each overwrites what the other tells: stop kubelet on one, give "
          "it another name (--hostname-override), delete its flannel.1 and let it join again");
-    again_in(node.contested_for);
+    again_in(sight_.moment_of(name).contested_for);
   }
 
   void check_cidrs(const std::string& name, const SeenNode& node) {
@@ -191,7 +186,7 @@ class Planner {
 
   // What it was allotted last is the Node's of an earlier life: flanneld has not told the new one.
   void check_claim(const std::string& name, const SeenNode& node, const SeenObject& object) {
-    const std::vector<Cidr>& claimed = object.object.network.pod_cidrs;
+    const std::vector<Cidr>& claimed = object.network.pod_cidrs;
     if (object.mirrored || claimed.empty() || claimed == node.pod_cidrs || claimed == object.allotted) return;
     find(name, kCidrsOfNode, "NotOfNode",
          "its NodeNetworkConfiguration claims " + names_of(claimed) + ", its Node has " +
@@ -200,13 +195,14 @@ class Planner {
 
   void plan_cidrs(const std::string& name, const SeenNode& node) {
     if (node.leaving || node.contradicts) return;
-    if (!node.promised.empty()) return give(name, node, node.promised);
+    const NodeMoment& moment = sight_.moment_of(name);
+    if (!moment.promised.empty()) return give(name, node, moment.promised);
     const auto pool = sight_.pools.find(node.pool);
     const bool own =
         pool != sight_.pools.end() && (!pool->second.cidrs.empty() || !pool->second.fault.empty());
     if (!own && options_.cluster_cidrs.empty()) return;
-    if (!own && node.pool.empty() && node.known_for < options_.pool_wait) {
-      return again_in(options_.pool_wait - node.known_for);
+    if (!own && node.pool.empty() && moment.known_for < options_.pool_wait) {
+      return again_in(options_.pool_wait - moment.known_for);
     }
     PoolBlocks& blocks = blocks_.of(own ? node.pool : "");
     const std::string whose = own ? "pool " + node.pool : "the cluster";
@@ -246,7 +242,7 @@ class Planner {
     if (object == nullptr) return {};
     std::vector<Cidr> out;
     for (const auto& [family, of_one] : blocks.families) {
-      const std::optional<Cidr> had = of_family(object->object.network.pod_cidrs, family);
+      const std::optional<Cidr> had = of_family(object->network.pod_cidrs, family);
       if (!had || !of_one.holds(*had) || holders_.other(*had, name) != nullptr) return {};
       out.push_back(*had);
     }
@@ -258,60 +254,54 @@ class Planner {
     if (object != nullptr && !object->fault.empty()) {
       return find(name, kReadable, "ObjectUnreadable", "the NodeNetworkConfiguration: " + object->fault);
     }
-    const Result<std::optional<NodeNetwork>> told =
-        decode_annotations(name, node.annotations, node.pod_cidrs, options_.keys);
-    if (!told) return find(name, kAnnotationsUsable, "Unreadable", told.error().message);
-    if (object != nullptr && !object->object.removed_at.empty()) {
+    if (!node.untold.empty()) return find(name, kAnnotationsUsable, "Unreadable", node.untold);
+    if (object != nullptr && !object->removed_at.empty()) {
       out_.steps.push_back({.verb = NetworkVerb::kRevive,
                             .node = name,
-                            .uid = object->object.identity.uid,
-                            .resource_version = object->object.identity.resource_version});
+                            .uid = object->id.uid,
+                            .resource_version = object->id.resource_version});
       return;
     }
     if (object != nullptr) check_claim(name, node, *object);
-    if (object != nullptr && !object->mirrored) take_macs(name, object->object.network);
-    if (*told) return mirror(name, node, **told, object);
+    if (object != nullptr && !object->mirrored) take_macs(name, object->network);
+    if (node.told) return mirror(name, node, object);
     if (object != nullptr) annotate(name, node, *object);
   }
 
   // An upstream node's data become its object. An object that flanneld keeps is left to it.
-  void mirror(const std::string& name, const SeenNode& node, const NodeNetwork& told,
-              const SeenObject* object) {
+  void mirror(const std::string& name, const SeenNode& node, const SeenObject* object) {
     if (object != nullptr && !object->mirrored) return adopt(name, node, *object);
     if (refused_.contains(name)) return;
-    if (!take_macs(name, told)) return;
-    NodeNetwork wanted = told;
-    if (object != nullptr) wanted.lease_epoch = object->object.network.lease_epoch;
-    if (object != nullptr && object->node_uid == node.id.uid && object->object.network == wanted) return;
-    out_.steps.push_back(
-        {.verb = NetworkVerb::kMirror,
-         .node = name,
-         .uid = object == nullptr ? "" : object->object.identity.uid,
-         .resource_version = object == nullptr ? "" : object->object.identity.resource_version,
-         .network = std::move(wanted)});
+    if (!take_macs(name, *node.told)) return;
+    NodeNetwork wanted = *node.told;
+    if (object != nullptr) wanted.lease_epoch = object->network.lease_epoch;
+    if (object != nullptr && object->node_uid == node.id.uid && object->network == wanted) return;
+    out_.steps.push_back({.verb = NetworkVerb::kMirror,
+                          .node = name,
+                          .uid = object == nullptr ? "" : object->id.uid,
+                          .resource_version = object == nullptr ? "" : object->id.resource_version,
+                          .network = std::move(wanted)});
   }
 
   // The node went back to upstream's flannel, which knows no object.
   void adopt(const std::string& name, const SeenNode& node, const SeenObject& object) {
-    if (object.node_uid != node.id.uid || !is_astray(node, object, options_.keys)) return;
-    if (node.astray_for < options_.adopt_after) return again_in(options_.adopt_after - node.astray_for);
+    if (object.node_uid != node.id.uid || !is_astray(node, object)) return;
+    const seconds astray = sight_.moment_of(name).astray_for;
+    if (astray < options_.adopt_after) return again_in(options_.adopt_after - astray);
     out_.steps.push_back({.verb = NetworkVerb::kAdopt,
                           .node = name,
-                          .uid = object.object.identity.uid,
-                          .resource_version = object.object.identity.resource_version});
+                          .uid = object.id.uid,
+                          .resource_version = object.id.resource_version});
   }
 
-  // What flanneld told by its object alone becomes its Node's annotations.
+  // What flanneld told by its object alone becomes its Node's annotations, which do not say that it runs.
   void annotate(const std::string& name, const SeenNode& node, const SeenObject& object) {
-    if (object.mirrored || object.node_uid != node.id.uid || !object.object.network.managed) return;
-    Annotations missing =
-        changed_annotations(encode_annotations(object.object.network, options_.keys), node.annotations);
-    if (missing.empty()) return;
+    if (object.mirrored || object.node_uid != node.id.uid || !object.network.managed) return;
     out_.steps.push_back({.verb = NetworkVerb::kAnnotate,
                           .node = name,
                           .uid = node.id.uid,
                           .resource_version = node.id.resource_version,
-                          .annotations = std::move(missing)});
+                          .annotations = encode_annotations(object.network, options_.keys)});
   }
 
   const NetworkSight& sight_;
@@ -319,35 +309,13 @@ class Planner {
   const sys_seconds now_;
   NetworkPlan out_;
   CidrHolders holders_;
-  std::set<std::string> refused_;           // nodes that have what another has
-  std::map<MacAddress, std::string> macs_;  // the node that has it
+  std::set<std::string> refused_;                // nodes that have what another has
+  std::map<MacAddress, std::string_view> macs_;  // the node that has it
   AllBlocks blocks_;
   std::map<std::string, std::size_t> members_;  // by pool: nodes that have pod CIDRs
 };
 
 }  // namespace
-
-bool is_astray(const SeenNode& node, const SeenObject& object, const AnnotationKeys& keys) {
-  if (object.mirrored || !object.fault.empty()) return false;
-  const auto told = decode_annotations(node.id.name, node.annotations, node.pod_cidrs, keys);
-  if (!told || !*told) return false;
-  const NodeNetwork& kept = object.object.network;
-  return std::ranges::any_of(kFamilies, [&](IpFamily family) {
-    const std::optional<BackendData>& now = (*told)->backend(family);
-    const std::optional<BackendData>& before = kept.backend(family);
-    return (*told)->public_address(family) != kept.public_address(family) ||
-           now.has_value() != before.has_value() || (now && now->vtep_mac != before->vtep_mac);
-  });
-}
-
-std::vector<Cidr> allotment(const NetworkSight& sight, const std::string& name) {
-  const auto node = sight.nodes.find(name);
-  const bool known = node != sight.nodes.end() && node->second.fault.empty() &&
-                     node->second.contested_for == seconds::zero() && !node->second.pod_cidrs.empty();
-  if (known) return node->second.pod_cidrs;
-  const auto object = sight.objects.find(name);
-  return object == sight.objects.end() ? std::vector<Cidr>{} : object->second.allotted;
-}
 
 NetworkPlan plan_networks(const NetworkSight& sight, const NetworkPlanOptions& options, sys_seconds now) {
   return Planner(sight, options, now).plan();

@@ -7,11 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "cni-flannel/controller/network_sight.h"
 #include "cni-flannel/daemon/annotation_keys.h"
 #include "cni-flannel/daemon/node_annotations.h"
-#include "cni-flannel/daemon/node_network_object.h"
 #include "common/base/cidr.h"
-#include "common/kube/object.h"
 
 /// What flannel-controller is to do for each node, of what the cluster has:
 ///
@@ -26,50 +25,6 @@
 ///
 /// Nothing takes a pod CIDR from a node, changes what a node says of itself, or gives what another has.
 namespace holdfast::flannel {
-
-/// A Node, as far as it matters here.
-struct SeenNode {
-  kube::ObjectId id{};
-  std::string pool{};             ///< that it is in or wants to be in; empty: none
-  bool contradicts = false;       ///< its labels name more than one pool
-  bool leaving = false;           ///< it is being deleted
-  std::string fault{};            ///< why it cannot be read; what it has is not known then
-  std::vector<Cidr> pod_cidrs{};  ///< at most one a family
-  std::vector<Cidr> promised{};   ///< what it is being given, by a write whose end is not seen
-  Annotations annotations{};
-  std::string boot_id{};                 ///< of the machine that told its state last; empty: not told
-  std::chrono::seconds known_for{};      ///< since this process saw it first
-  std::chrono::seconds astray_for{};     ///< since its annotations were seen to say other than its object
-  std::chrono::seconds contested_for{};  ///< so long its name counts as two machines'; 0: it does not
-};
-
-/// A NodeNetworkConfiguration.
-struct SeenObject {
-  kube::ObjectId id{};
-  NodeNetworkObject object{};
-  std::string fault{};     ///< why it cannot be read, but for its identity
-  std::string node_uid{};  ///< of the Node that it was made for; empty: not told
-  std::string created{};   ///< RFC 3339, as the API server writes it
-  bool mirrored = false;   ///< made by this controller, for a node that runs upstream
-  /// What its Node had when this controller looked last; a node may publish nothing else (admission policy).
-  std::vector<Cidr> allotted{};
-  std::vector<Condition> told{};
-};
-
-/// A NodePool's, or the cluster's.
-struct PodRanges {
-  std::vector<Cidr> cidrs{};
-  std::optional<std::uint32_t> most_nodes{};  ///< nullopt: as many as there is room for
-  std::string fault{};                        ///< why `cidrs` cannot be used; empty: they can
-
-  bool operator==(const PodRanges&) const = default;
-};
-
-struct NetworkSight {
-  std::map<std::string, SeenNode> nodes{};
-  std::map<std::string, SeenObject> objects{};
-  std::map<std::string, PodRanges> pools{};  ///< by name; those without ranges of their own have none
-};
 
 struct NetworkPlanOptions {
   std::vector<Cidr> cluster_cidrs{};  ///< for nodes of pools without ranges; empty: others give them theirs
@@ -132,13 +87,6 @@ struct NetworkPlan {
   std::map<std::string, std::vector<NodeFinding>> findings{};  ///< by node; of one that is all right none
   std::optional<std::chrono::seconds> again_in{};              ///< when time alone changes the plan
 };
-
-/// What the object of node `name` is to have as `allotted`: the pod CIDRs of its Node; what it had, while
-/// these are not known.
-[[nodiscard]] std::vector<Cidr> allotment(const NetworkSight& sight, const std::string& name);
-
-/// Whether the node's annotations tell peers to send elsewhere than its object, which flanneld keeps, does.
-[[nodiscard]] bool is_astray(const SeenNode& node, const SeenObject& object, const AnnotationKeys& keys);
 
 /// `sight` is whole: what is not in it does not exist. Of two nodes that have the same, the one whose object
 /// or Node was there first keeps it, and the other has the finding. Pure.

@@ -44,14 +44,21 @@ Result<Annotations> texts_of(const JsonField& field) {
   return out;
 }
 
-Status read_node(const JsonObject& object, SeenNode& out) {
+void read_told(const Annotations& annotations, const AnnotationKeys& keys, SeenNode& out) {
+  Result<std::optional<NodeNetwork>> told = decode_annotations(out.id.name, annotations, out.pod_cidrs, keys);
+  if (told) out.told = *std::move(told);
+  if (!told) out.untold = std::move(told).error().message;
+}
+
+Status read_node(const JsonObject& object, const AnnotationKeys& keys, SeenNode& out) {
   HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object());
   HOLDFAST_TRY(const Annotations labels, texts_of(metadata["labels"]));
   read_pool(labels, out);
   out.leaving = metadata["deletionTimestamp"].present();
   HOLDFAST_TRY(const JsonObject spec, object["spec"].object_or_empty());
   HOLDFAST_TRY(out.pod_cidrs, decode_pod_cidrs(spec, "podCIDR"));
-  HOLDFAST_TRY(out.annotations, annotations_of(object));
+  HOLDFAST_TRY(const Annotations annotations, annotations_of(object));
+  read_told(annotations, keys, out);
   HOLDFAST_TRY(const JsonObject status, object["status"].object_or_empty());
   HOLDFAST_TRY(const JsonObject info, status["nodeInfo"].object_or_empty());
   HOLDFAST_TRY(out.boot_id, info["bootID"].string_or(""));
@@ -107,24 +114,25 @@ kube::KeptFields seen_object_fields() {
           "spec",       "status.cluster"};
 }
 
-Result<SeenNode> decode_seen_node(const JsonObject& object) {
+Result<SeenNode> decode_seen_node(const JsonObject& object, const AnnotationKeys& keys) {
   SeenNode out;
   HOLDFAST_TRY(const ObjectIdentity identity, decode_identity(object));
   out.id = {.name = identity.name,
             .name_space = "",
             .uid = identity.uid,
             .resource_version = identity.resource_version};
-  if (const Status read = read_node(object, out); !read) out.fault = read.error().message;
+  if (const Status read = read_node(object, keys, out); !read) out.fault = read.error().message;
   return out;
 }
 
 Result<SeenObject> decode_seen_object(const JsonObject& object) {
   SeenObject out;
-  HOLDFAST_TRY(out.object.identity, decode_identity(object));
-  out.id = {.name = out.object.identity.name,
+  HOLDFAST_TRY(const ObjectIdentity identity, decode_identity(object));
+  out.id = {.name = identity.name,
             .name_space = "",
-            .uid = out.object.identity.uid,
-            .resource_version = out.object.identity.resource_version};
+            .uid = identity.uid,
+            .resource_version = identity.resource_version};
+  out.generation = identity.generation;
   if (const Status told = read_told(object, out); !told) out.told.clear();
   HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object());
   HOLDFAST_TRY(out.created, metadata["creationTimestamp"].string_or(""));
@@ -133,7 +141,8 @@ Result<SeenObject> decode_seen_object(const JsonObject& object) {
     out.fault = decoded.error().message;
     return out;
   }
-  out.object = *std::move(decoded);
+  out.network = std::move(decoded->network);
+  out.removed_at = std::move(decoded->removed_at);
   const Result<Annotations> annotations = annotations_of(object);
   const std::string mirrored = annotations ? value_of(*annotations, kMirroredAnnotation) : "";
   out.node_uid = leased_uid_of(object);
@@ -179,8 +188,8 @@ json tombstone_patch(const NetworkStep& step, const std::string& removed_at) {
 
 json told_patch(const SeenObject& object, const std::vector<Cidr>& allotted,
                 const std::vector<Condition>& conditions) {
-  json encoded = encode_node_network_status(
-      {.observed_generation = object.object.identity.generation, .conditions = conditions});
+  json encoded =
+      encode_node_network_status({.observed_generation = object.generation, .conditions = conditions});
   if (!allotted.empty()) encoded["podCIDRs"] = texts_of(allotted);
   return {{"metadata", {{"uid", object.id.uid}}}, {"status", {{"cluster", std::move(encoded)}}}};
 }

@@ -18,9 +18,10 @@ inline constexpr const char* kMirroredAnnotation = "net.holdfast.dev/mirrored-no
 [[nodiscard]] kube::KeptFields seen_node_fields();
 [[nodiscard]] kube::KeptFields seen_object_fields();
 
-/// A Node, without `known_for`. Pod CIDRs that cannot be read are as none that are told: what is wrong with a
-/// Node's is the API server's to refuse. Errors: kInvalidArgument, naming the member.
-[[nodiscard]] Result<SeenNode> decode_seen_node(const JsonObject& object);
+/// Of its annotations those of flannel, by `keys`, and of its labels the pool's. Pod CIDRs that cannot be
+/// read are as none that are told: what is wrong with a Node's is the API server's to refuse. Errors:
+/// kInvalidArgument, naming the member.
+[[nodiscard]] Result<SeenNode> decode_seen_node(const JsonObject& object, const AnnotationKeys& keys);
 /// Errors: those of decode_node_network().
 [[nodiscard]] Result<SeenObject> decode_seen_object(const JsonObject& object);
 

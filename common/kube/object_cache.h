@@ -27,7 +27,10 @@ class ObjectCache final : public WatchConsumer {
   using Decode = std::function<Result<Object>(const JsonObject&)>;
   struct Callbacks {
     std::function<void(const std::string& name)> changed{};  ///< put, replaced or gone
-    std::function<void()> listed{};                          ///< has_list() or is_whole() has become true
+    /// Whether an object that is put says no more than the one that it replaces: nothing is `changed` then.
+    /// Empty: each is news.
+    std::function<bool(const Object& held, const Object& put)> same{};
+    std::function<void()> listed{};  ///< has_list() or is_whole() has become true
     std::function<void(const Error&)> trouble{};
     std::function<void()>
         heard{};  ///< the server has told something, if only that nothing is new; may be empty
@@ -58,7 +61,10 @@ class ObjectCache final : public WatchConsumer {
     if (is_older(id)) return;
     Result<Object> decoded = decode_(JsonObject(&object, ""));
     if (decoded) {
+      const Object* held = find(id.name);
+      const bool is_news = held == nullptr || !callbacks_.same || !callbacks_.same(*held, *decoded);
       objects_.insert_or_assign(id.name, *std::move(decoded));
+      if (!is_news) return;
     } else {
       objects_.erase(id.name);
       callbacks_.trouble(std::move(decoded).error().within(id.name));

@@ -22,6 +22,7 @@ ControllerScene::ControllerScene() {
   options.longest_wait = 20ms;
   options.write = 5s;
   options.gather = 5ms;
+  options.between = 5ms;
   options.ask_again = 20ms;
   options.lease.lease = 5s;
   options.lease.lead = 4s;

@@ -16,15 +16,14 @@ struct Scene {
   // For how long the node's name counts as two machines' after it told each of these boots, a letter each;
   // '-' is none.
   std::chrono::seconds tells(const std::string& boots, const std::string& uid = "1") {
-    SeenNode node;
+    std::map<std::string, std::chrono::seconds> contested;
     for (const char boot : boots) {
       now += 10s;
-      node = {.id = {.name = "a", .uid = uid}, .boot_id = boot == '-' ? "" : std::string(1, boot)};
-      std::map<std::string, SeenNode> nodes{{"a", node}};
-      machines.look_at(nodes, now);
-      node = nodes.at("a");
+      const SeenNode node{.id = {.name = "a", .uid = uid},
+                          .boot_id = boot == '-' ? "" : std::string(1, boot)};
+      contested = machines.look_at({{"a", node}}, now);
     }
-    return node.contested_for;
+    return contested.empty() ? 0s : contested.at("a");
   }
 };
 
@@ -66,8 +65,7 @@ TEST_CASE("Another Node of the same name begins anew", "[controller]") {
   CHECK(scene.tells("ababa") == 1800s);
   CHECK(scene.tells("b", "2") == 0s);
   CHECK(scene.tells("ab", "2") == 0s);
-  std::map<std::string, SeenNode> none;
-  scene.machines.look_at(none, scene.now);
+  CHECK(scene.machines.look_at({}, scene.now).empty());
   CHECK(scene.tells("abab") == 0s);
 }
 

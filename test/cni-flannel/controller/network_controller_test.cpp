@@ -59,6 +59,58 @@ TEST_CASE("A cluster in which all is right is not written to", "[flannel control
   }
 }
 
+TEST_CASE("A look is had for a node that waits at once, for others now and then, for heartbeats never",
+          "[flannel controller]") {
+  ControllerScene scene;
+  scene.options.between = 1h;
+  scene.put_node("a");
+  scene.start();
+  scene.turn_until([&] { return !scene.cidr_of("a").empty(); });
+  scene.turn_for(100ms);
+  Gauge& pass =
+      scene.metrics.gauge("holdfast_flannel_pass_seconds", "How long the last look at all nodes took");
+  pass.set(-1);
+  scene.server.put(std::string(kNodes) + "a", {{"status", {{"conditions", {{{"type", "Ready"}}}}}}});
+  scene.turn_for(100ms);
+  CHECK(pass.value() == -1);
+  scene.server.put(std::string(kNodes) + "a",
+                   {{"metadata", {{"labels", {{"apps.openyurt.io/nodepool", "other"}}}}}});
+  scene.turn_for(100ms);
+  CHECK(pass.value() == -1);
+  scene.put_node("b");
+  scene.turn_until([&] { return !scene.cidr_of("b").empty(); });
+  CHECK(pass.value() > 0);
+}
+
+TEST_CASE("Of a Node is kept what flannel told, and of its heartbeats nothing", "[flannel controller]") {
+  const AnnotationKeys keys = AnnotationKeys::with_prefix().value();
+  json node{{"metadata",
+             {{"name", "a"},
+              {"uid", "u"},
+              {"resourceVersion", "1"},
+              {"annotations",
+               {{keys.kube_subnet_manager, "true"},
+                {keys.backend_type, "vxlan"},
+                {keys.public_ip, "192.0.2.1"},
+                {"node.alpha.kubernetes.io/ttl", "0"}}}}},
+            {"spec", {{"podCIDRs", json::array({"10.244.0.0/24"})}}}};
+  const Result<SeenNode> seen = decode_seen_node(JsonObject(&node, ""), keys);
+  REQUIRE(seen);
+  REQUIRE(seen->told);
+  CHECK(seen->told->public_ip == IpAddress::parse("192.0.2.1").value());
+  CHECK(seen->told->pod_cidrs == seen->pod_cidrs);
+  node["metadata"]["resourceVersion"] = "2";
+  node["metadata"]["annotations"]["node.alpha.kubernetes.io/ttl"] = "15";
+  CHECK(same_but_version(*seen, decode_seen_node(JsonObject(&node, ""), keys).value()));
+  node["metadata"]["annotations"][keys.public_ip] = "nowhere";
+  const Result<SeenNode> other = decode_seen_node(JsonObject(&node, ""), keys);
+  REQUIRE(other);
+  CHECK_FALSE(same_but_version(*seen, *other));
+  CHECK_FALSE(other->told);
+  CHECK_THAT(other->untold, Catch::Contains("public-ip"));
+  CHECK(other->fault.empty());
+}
+
 TEST_CASE("An upstream node's object follows its annotations until flanneld keeps it",
           "[flannel controller]") {
   ControllerScene scene;
@@ -263,7 +315,8 @@ TEST_CASE("A cache that has lost its content buries nobody", "[flannel controlle
 TEST_CASE("A Node that cannot be read is not taken for one that is gone", "[flannel controller]") {
   const json node{{"metadata", {{"name", "a"}, {"uid", "u"}, {"resourceVersion", "1"}}},
                   {"spec", {{"podCIDRs", json::array({"10.244.0.0/33"})}}}};
-  const Result<SeenNode> seen = decode_seen_node(JsonObject(&node, ""));
+  const Result<SeenNode> seen =
+      decode_seen_node(JsonObject(&node, ""), AnnotationKeys::with_prefix().value());
   REQUIRE(seen);
   CHECK(seen->fault == "spec.podCIDRs[0]: '10.244.0.0/33' is not a CIDR");
   const json object{{"apiVersion", "net.holdfast.dev/v1alpha1"},

@@ -14,7 +14,9 @@ constexpr std::chrono::sys_seconds kNow = std::chrono::sys_days{std::chrono::yea
 constexpr const char* kMac = "02:00:00:00:00:01";
 
 struct Scene {
-  NetworkSight sight;
+  std::map<std::string, SeenNode> nodes;
+  std::map<std::string, SeenObject> objects;
+  NetworkSight sight{.nodes = nodes, .objects = objects};
   NetworkPlanOptions options;
 
   Scene() {
@@ -24,25 +26,24 @@ struct Scene {
 
   SeenNode& node(const std::string& name, const std::string& cidr = "", const std::string& pool = "") {
     SeenNode node{.id = {.name = name, .uid = "uid-" + name, .resource_version = "7"}, .pool = pool};
-    node.known_for = std::chrono::hours(1);
     if (!cidr.empty()) node.pod_cidrs = {Cidr::parse(cidr).value()};
-    return sight.nodes.insert_or_assign(name, std::move(node)).first->second;
+    return nodes.insert_or_assign(name, std::move(node)).first->second;
   }
   // What an upstream flannel writes there.
   void run_upstream(const std::string& name, const std::string& mac) {
-    sight.nodes.at(name).annotations = encode_annotations(network(name, mac), options.keys);
+    nodes.at(name).told = network(name, mac);
   }
   SeenObject& object(const std::string& name, const std::string& cidr, const std::string& mac = kMac) {
     SeenObject object{.node_uid = "uid-" + name};
-    object.object.identity = {.name = name, .uid = "object-" + name, .resource_version = "8"};
-    object.object.network = network(name, mac);
-    object.object.network.pod_cidrs = {Cidr::parse(cidr).value()};
-    return sight.objects.insert_or_assign(name, std::move(object)).first->second;
+    object.id = {.name = name, .uid = "object-" + name, .resource_version = "8"};
+    object.network = network(name, mac);
+    object.network.pod_cidrs = {Cidr::parse(cidr).value()};
+    return objects.insert_or_assign(name, std::move(object)).first->second;
   }
   [[nodiscard]] NodeNetwork network(const std::string& name, const std::string& mac) const {
     NodeNetwork out{.node = name, .backend_type = std::string(kVxlanBackend)};
-    const auto node = sight.nodes.find(name);
-    if (node != sight.nodes.end()) out.pod_cidrs = node->second.pod_cidrs;
+    const auto node = nodes.find(name);
+    if (node != nodes.end()) out.pod_cidrs = node->second.pod_cidrs;
     out.backend_data = BackendData{.vni = 1, .vtep_mac = MacAddress::parse(mac).value()};
     out.public_ip = IpAddress::parse("192.0.2.1").value();
     return out;
@@ -50,6 +51,7 @@ struct Scene {
   void pool(const std::string& name, const std::string& range, std::optional<std::uint32_t> most = {}) {
     sight.pools[name] = {.cidrs = {Cidr::parse(range).value()}, .most_nodes = most, .fault = {}};
   }
+  NodeMoment& moment(const std::string& name) { return sight.moments[name]; }
   [[nodiscard]] NetworkPlan plan(std::chrono::sys_seconds now = kNow) const {
     return plan_networks(sight, options, now);
   }
@@ -80,10 +82,13 @@ using Lines = std::vector<std::string>;
 
 TEST_CASE("nothing is done for a node whose name two machines have, and it is told", "[controller]") {
   Scene scene;
-  scene.node("a").contested_for = std::chrono::seconds(90);
-  scene.node("b", "10.244.1.0/24").contested_for = std::chrono::seconds(60);
+  scene.node("a");
+  scene.moment("a").contested_for = std::chrono::seconds(90);
+  scene.node("b", "10.244.1.0/24");
+  scene.moment("b").contested_for = std::chrono::seconds(60);
   scene.run_upstream("b", kMac);
-  scene.node("c", "10.244.2.0/24").contested_for = std::chrono::seconds(70);
+  scene.node("c", "10.244.2.0/24");
+  scene.moment("c").contested_for = std::chrono::seconds(70);
   scene.object("c", "10.244.2.0/24");
   scene.node("d");
   const NetworkPlan plan = scene.plan();
@@ -128,10 +133,11 @@ TEST_CASE("without ranges the controller gives nothing, as another does", "[cont
 
 TEST_CASE("a node whose pool is not told is waited for", "[controller]") {
   Scene scene;
-  scene.node("a").known_for = std::chrono::seconds(10);
+  scene.node("a");
+  scene.moment("a").known_for = std::chrono::seconds(10);
   CHECK(scene.plan().steps.empty());
   CHECK(scene.plan().again_in == std::chrono::seconds(20));
-  scene.node("a", "", "unranged").known_for = std::chrono::seconds(10);
+  scene.node("a", "", "unranged");
   CHECK(lines(scene.plan()) == Lines{"give a 10.244.0.0/24"});
 }
 
@@ -161,7 +167,7 @@ TEST_CASE("ranges that cannot be used give nothing, and say why", "[controller]"
 
 TEST_CASE("a node that comes back gets what it had, and nobody else does meanwhile", "[controller]") {
   Scene scene;
-  scene.object("a", "10.244.0.0/24").object.removed_at = utc_text(kNow - std::chrono::hours(1));
+  scene.object("a", "10.244.0.0/24").removed_at = utc_text(kNow - std::chrono::hours(1));
   scene.node("b");
   CHECK(lines(scene.plan()) == Lines{"give b 10.244.1.0/24"});
   scene.node("a");
@@ -184,18 +190,18 @@ TEST_CASE("an object without a Node is a tombstone for the time of quarantine", 
   SeenObject& object = scene.object("a", "10.244.0.0/24");
   CHECK(lines(scene.plan()) == Lines{"bury a"});
   CHECK(scene.plan().steps.front().uid == "object-a");
-  object.object.removed_at = utc_text(kNow);
+  object.removed_at = utc_text(kNow);
   CHECK(scene.plan().steps.empty());
   CHECK(scene.plan().again_in == scene.options.cidr_quarantine);
   CHECK(lines(scene.plan(kNow + scene.options.cidr_quarantine)) == Lines{"forget a"});
-  object.object.removed_at = "last week";
+  object.removed_at = "last week";
   CHECK(scene.plan(kNow + 10 * scene.options.cidr_quarantine).steps.empty());
 }
 
 TEST_CASE("a tombstone whose Node is back is taken off first", "[controller]") {
   Scene scene;
   scene.node("a", "10.244.0.0/24");
-  scene.object("a", "10.244.0.0/24").object.removed_at = utc_text(kNow);
+  scene.object("a", "10.244.0.0/24").removed_at = utc_text(kNow);
   CHECK(lines(scene.plan()) == Lines{"revive a"});
 }
 
@@ -219,15 +225,15 @@ TEST_CASE("an object that flanneld kept follows annotations that have long said 
   scene.node("a", "10.244.0.0/24");
   scene.run_upstream("a", kMac);
   scene.object("a", "10.244.0.0/24");
-  CHECK_FALSE(is_astray(scene.sight.nodes.at("a"), scene.sight.objects.at("a"), scene.options.keys));
-  scene.sight.nodes.at("a").annotations[scene.options.keys.public_ip] = "192.0.2.9";
-  CHECK(is_astray(scene.sight.nodes.at("a"), scene.sight.objects.at("a"), scene.options.keys));
-  scene.sight.nodes.at("a").astray_for = std::chrono::seconds(1);
+  CHECK_FALSE(is_astray(scene.nodes.at("a"), scene.objects.at("a")));
+  scene.nodes.at("a").told->public_ip = IpAddress::parse("192.0.2.9").value();
+  CHECK(is_astray(scene.nodes.at("a"), scene.objects.at("a")));
+  scene.moment("a").astray_for = std::chrono::seconds(1);
   CHECK(scene.plan().steps.empty());
   CHECK(scene.plan().again_in == std::chrono::seconds(599));
-  scene.sight.nodes.at("a").astray_for = scene.options.adopt_after;
+  scene.moment("a").astray_for = scene.options.adopt_after;
   CHECK(lines(scene.plan()) == Lines{"adopt a"});
-  scene.sight.objects.at("a").mirrored = true;
+  scene.objects.at("a").mirrored = true;
   CHECK(lines(scene.plan()) == Lines{"mirror a"});
 }
 
@@ -238,7 +244,7 @@ TEST_CASE("what flanneld told by its object becomes annotations that its Node la
   const NetworkPlan plan = scene.plan();
   CHECK(lines(plan) == Lines{"annotate a"});
   CHECK(plan.steps.front().annotations == encode_annotations(scene.network("a", kMac), scene.options.keys));
-  scene.sight.objects.at("a").node_uid = "of an earlier life";
+  scene.objects.at("a").node_uid = "of an earlier life";
   CHECK(scene.plan().steps.empty());
 }
 
@@ -264,7 +270,7 @@ TEST_CASE("a node that claims what its Node does not have is told", "[controller
   CHECK(reasons(scene.plan(), "b") == "PodCIDRsOfNode/NotOfNode");
   CHECK(reasons(scene.plan(), "a").empty());
   // Of an earlier life of the Node, which flanneld replaces.
-  scene.sight.objects.at("b").allotted = {Cidr::parse("10.244.0.0/24").value()};
+  scene.objects.at("b").allotted = {Cidr::parse("10.244.0.0/24").value()};
   CHECK(reasons(scene.plan(), "b").empty());
 }
 
@@ -278,7 +284,7 @@ TEST_CASE("a node is allotted what its Node has, and keeps it while that is not 
   CHECK(allotment(scene.sight, "a") == had);
   node.pod_cidrs = {Cidr::parse("10.244.0.0/24").value()};
   CHECK(allotment(scene.sight, "a") == node.pod_cidrs);
-  node.contested_for = std::chrono::seconds(1);
+  scene.moment("a").contested_for = std::chrono::seconds(1);
   CHECK(allotment(scene.sight, "a") == had);
 }
 
@@ -314,7 +320,7 @@ TEST_CASE("one VTEP MAC of two nodes is told of the one that came later", "[cont
              .last_transition_time = ""}};
   CHECK(reasons(scene.plan(), "a").empty());
   CHECK(reasons(scene.plan(), "b") == "VtepMACUnique/Duplicate");
-  a.object.removed_at = utc_text(kNow);
+  a.removed_at = utc_text(kNow);
   CHECK(reasons(scene.plan(), "b").empty());
 }
 
@@ -322,7 +328,7 @@ TEST_CASE("annotations and labels that cannot be used are told, and others go on
   Scene scene;
   scene.node("a", "10.244.0.0/24");
   scene.run_upstream("a", kMac);
-  scene.sight.nodes.at("a").annotations[scene.options.keys.public_ip] = "nowhere";
+  scene.nodes.at("a").untold = "public-ip: 'nowhere' is not an IP address";
   scene.node("b").contradicts = true;
   scene.node("c");
   const NetworkPlan plan = scene.plan();
@@ -353,7 +359,7 @@ TEST_CASE("a plan of five thousand nodes that is done changes nothing", "[contro
   for (int number = 0; number < 5000; ++number) scene.node("node-" + std::to_string(number));
   const NetworkPlan first = scene.plan();
   REQUIRE(first.steps.size() == 5000);
-  for (const NetworkStep& step : first.steps) scene.sight.nodes.at(step.node).pod_cidrs = step.cidrs;
+  for (const NetworkStep& step : first.steps) scene.nodes.at(step.node).pod_cidrs = step.cidrs;
   const NetworkPlan second = scene.plan();
   CHECK(second.steps.empty());
   CHECK(second.findings.empty());
