@@ -1,4 +1,4 @@
-"""Checks of what the overlays render, with no cluster: python3 overlays.py render|fields|placement|ports|promises|adoption|definitions.
+"""Checks of what the overlays render, with no cluster: python3 overlays.py render|fields|placement|ports|promises|adoption|removal|order|definitions.
 
 Prints what is wrong, a line each, and fails when there is something.
 """
@@ -23,6 +23,9 @@ ANYWHERE = {"operator": "Exists"}
 # DaemonSet kube-flannel-ds of upstream: (selector, labels of its pods). Its released manifest has `commonLabels` since 0.20.2.
 APP = {"app": "flannel"}
 BOTH = APP | {"k8s-app": "flannel"}
+# What upstream's manifest has under the same names.
+SHARED = {("Namespace", None, "kube-flannel"), ("DaemonSet", "kube-flannel", "kube-flannel-ds"), ("ConfigMap", "kube-flannel", "kube-flannel-cfg"),
+          ("ServiceAccount", "kube-flannel", "flannel"), ("ClusterRole", None, "flannel"), ("ClusterRoleBinding", None, "flannel")}
 UPSTREAMS = {"0.20.2 and later": (BOTH, BOTH | {"tier": "node"}), "before, and Helm's": (APP, APP | {"tier": "node"})}
 
 
@@ -228,6 +231,45 @@ def wrong_adoption():
         yield "docs/upgrade.md does not say that the DaemonSet is deleted without its pods, there and back"
 
 
+def removed():
+    """What docs/install.md, "Remove", says goes where a flannel of upstream's is to stay."""
+    text = (TREE / "docs/install.md").read_text().partition("\n## Remove\n")[2]
+    for name in re.search(r"^    for each in (.*); do$", text, re.MULTILINE)[1].split():
+        yield from map(kustomize.identity, kustomize.render(BASE / name))
+    for name in re.findall(r" -f (manifests/\S+)", text):
+        yield from map(kustomize.identity, filter(None, kustomize.yaml.safe_load_all((TREE / name).read_text())))
+    for name in re.findall(r"-n default delete --ignore-not-found role,rolebinding (\S+)", text):
+        yield from (("rbac.authorization.k8s.io", kind, "default", name) for kind in ("Role", "RoleBinding"))
+
+
+def wrong_removal():
+    gone = set(removed())
+    yield from (f"docs/install.md removes {kind} {name}, which may be upstream's" for _, kind, namespace, name in gone
+                if (kind, namespace, name) in SHARED)
+    seen = set()
+    for overlay, each in objects():
+        _, kind, namespace, name = kustomize.identity(each)
+        is_shared = (kind, namespace, name) in SHARED
+        if not is_shared and kustomize.identity(each) not in gone:
+            yield f"{overlay}: {kind} {name}: docs/install.md does not say how it is removed"
+        if is_shared != (each["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == "keep"):
+            yield f"{overlay}: {kind} {name}: what upstream's flannel has too stays when a release of Helm's goes, and nothing else does"
+        seen.add((kind, namespace, name))
+    yield from (f"{kind} {name} is upstream's, and not replaced by ours" for kind, _, name in SHARED - seen)
+
+
+def wrong_order():
+    """`kubectl apply -f FOLDER` takes files by their names: a namespace comes before what is in it."""
+    for folder in sorted(path for path in BASE.iterdir() if path.is_dir()):
+        texts = [file.read_text() for file in sorted(folder.glob("*.yaml"))]
+        there = [each for text in texts for each in kustomize.yaml.safe_load_all(text) if each]
+        made = [each["metadata"]["name"] for each in there if each["kind"] == "Namespace"]
+        for at, each in enumerate(there):
+            before = [one["metadata"]["name"] for one in there[:at] if one["kind"] == "Namespace"]
+            if each["metadata"].get("namespace") in made and each["metadata"]["namespace"] not in before:
+                yield f"{folder.name}: {each['kind']} {each['metadata']['name']} comes before its namespace"
+
+
 def wrong_definitions():
     for overlay, each in objects():
         if each["kind"] == "CustomResourceDefinition":
@@ -238,7 +280,8 @@ def wrong_definitions():
 
 def main():
     checks = {"render": wrong_render, "fields": wrong_fields, "placement": wrong_placement, "ports": wrong_ports,
-              "promises": wrong_promises, "adoption": wrong_adoption, "definitions": wrong_definitions}
+              "promises": wrong_promises, "adoption": wrong_adoption,
+              "removal": wrong_removal, "order": wrong_order, "definitions": wrong_definitions}
     if len(OVERLAYS) < 5:
         sys.exit("there are overlays missing")
     found = list(checks[sys.argv[1]]())
