@@ -1,14 +1,17 @@
 """Makes a Helm chart of manifests/overlays: python3 scripts/chart.py FOLDER VERSION.
 
     FOLDER/Chart.yaml
-    FOLDER/values.yaml              overlay, image, imagePullPolicy
+    FOLDER/values.yaml              what users choose, as the manifests have it
     FOLDER/templates/OVERLAY.yaml   what the overlay renders to, when it is the one that is asked for
+    FOLDER/templates/overlay.yaml   refuses another one
 
-Nothing is said twice: what the chart has is what `kubectl apply -k` applies, but that image and imagePullPolicy are values, and that
-definitions stay when the release is removed, with the records that they define. FOLDER is made, and must not be there.
+Nothing is said twice: what the chart has is what `kubectl apply -k` applies, but for the values, and that definitions stay when the
+release is removed, with the records that they define. FOLDER is made, and must not be there.
 """
 
+import json
 import pathlib
+import re
 import sys
 
 import yaml
@@ -18,37 +21,86 @@ from image_name import image_name
 
 OVERLAYS = pathlib.Path(__file__).resolve().parents[1] / "manifests/overlays"
 OURS = image_name()
-IMAGE = "{{ .Values.image }}"
-POLICY = "{{ .Values.imagePullPolicy }}"
 VALUES = """# What kind of cluster it is: {names}
 overlay: vanilla
 # The image with our programs, and when it is pulled.
 image: {image}
 imagePullPolicy: IfNotPresent
+# Of a new cluster (vanilla, offline-single-node): where nodes' pod CIDRs are from, by flannel-controller and in kube-flannel-cfg.
+clusterCIDR: {clusterCIDR}
+# Where cloud disks are made (ack).
+cloudRegion: {cloudRegion}
+# The NFS server of the class alicloud-nas-subpath, or several.
+nasServer: {nasServer}
+# Which disks of which nodes become volume groups, and folders with quotas: docs/node-resource-manager.md. The ConfigMap
+# node-resource-topo has both as text.
+volumegroup: |-
+  {volumegroup}
+quotapath: |-
+  {quotapath}
+"""
+REFUSAL = """{{{{- if not (has .Values.overlay (list {names})) }}}}
+{{{{- fail (printf "overlay: there is no '%s', but {said}" .Values.overlay) }}}}
+{{{{- end }}}}
 """
 
 
-def templated(document):
-    """The object with values in the place of what users choose."""
-    if document["kind"] == "CustomResourceDefinition":
-        document["metadata"].setdefault("annotations", {})["helm.sh/resource-policy"] = "keep"
-    pod = document.get("spec", {}).get("template", {}).get("spec", {}) if document["kind"] in ("DaemonSet", "Deployment") else {}
-    for container in pod.get("initContainers", []) + pod.get("containers", []):
-        if container["image"] != OURS:
-            continue
-        container.update(image=IMAGE, imagePullPolicy=POLICY)
-        container["args"] = [f"--image={IMAGE}" if each == f"--image={OURS}" else each for each in container.get("args", [])]
-        if not container["args"]:
-            del container["args"]
-    return document
+def value(key):
+    return "{{ .Values." + key + " }}"
 
 
-def text_of(document):
+def is_of(document, kind, name):
+    return document["kind"] == kind and document["metadata"]["name"] == name
+
+
+class Values:
+    """What users choose: taken out of the objects, with what they have there."""
+
+    def __init__(self):
+        self.defaults = {}
+
+    def take(self, key, default):
+        """What is put in the place of `default`, which is the same in all overlays."""
+        if self.defaults.setdefault(key, default) != default:
+            sys.exit(f"{key}: {default} in one overlay, {self.defaults[key]} in another")
+        return value(key)
+
+    def templated(self, document):
+        """The object with values in the place of what users choose."""
+        if document["kind"] == "CustomResourceDefinition":
+            document["metadata"].setdefault("annotations", {})["helm.sh/resource-policy"] = "keep"
+        pod = document.get("spec", {}).get("template", {}).get("spec", {}) if document["kind"] in ("DaemonSet", "Deployment") else {}
+        for container in pod.get("initContainers", []) + pod.get("containers", []):
+            if container["image"] == OURS:
+                container.update(image=value("image"), imagePullPolicy=value("imagePullPolicy"))
+                container["args"] = [self._argument(each) for each in container.get("args", [])]
+                if not container["args"]:
+                    del container["args"]
+        if is_of(document, "ConfigMap", "kube-flannel-cfg"):
+            network = json.loads(document["data"]["net-conf.json"])["Network"]
+            document["data"]["net-conf.json"] = document["data"]["net-conf.json"].replace(network, self.take("clusterCIDR", network))
+        if is_of(document, "ConfigMap", "node-resource-topo"):
+            document["data"] = {key: self.take(key, text).replace(" }}", " | toJson }}") for key, text in document["data"].items()}
+        if is_of(document, "StorageClass", "alicloud-nas-subpath"):
+            document["parameters"]["server"] = self.take("nasServer", document["parameters"]["server"])
+        return document
+
+    def _argument(self, argument):
+        flag, _, said = argument.partition("=")
+        keys = {"--cluster-cidr": "clusterCIDR", "--cloud-region": "cloudRegion"}
+        if flag in keys:
+            return f"{flag}={self.take(keys[flag], said)}"
+        return f"--image={value('image')}" if argument == f"--image={OURS}" else argument
+
+
+def text_of(document, values):
     """As YAML. Braces that are Helm's to read are refused, but for those of ours."""
     raw = yaml.safe_dump(document, sort_keys=False, width=4096, allow_unicode=True)
     if "{{" in raw:
         sys.exit(f"{document['kind']} {document['metadata']['name']}: holds '{{{{', which Helm would read")
-    return yaml.safe_dump(templated(document), sort_keys=False, width=4096, allow_unicode=True)
+    text = yaml.safe_dump(values.templated(document), sort_keys=False, width=4096, allow_unicode=True)
+    # JSON is quoted by itself
+    return re.sub(r"'(\{\{ \S+ \| toJson \}\})'", r"\1", text)
 
 
 def main(folder, version):
@@ -56,12 +108,16 @@ def main(folder, version):
     (folder / "templates").mkdir(parents=True)
     names = sorted(path.name for path in OVERLAYS.iterdir() if path.is_dir())
     chart = {"apiVersion": "v2", "name": "holdfast", "type": "application", "version": version, "appVersion": version,
-             "description": "Networking and storage for the edge of Kubernetes", "kubeVersion": ">=1.25.0-0"}
+             "description": "Networking and storage for the edge of Kubernetes", "kubeVersion": ">=1.30.0-0"}  # ValidatingAdmissionPolicy
     (folder / "Chart.yaml").write_text(yaml.safe_dump(chart, sort_keys=False))
-    (folder / "values.yaml").write_text(VALUES.format(names=", ".join(names), image=OURS))
+    values = Values()
     for name in names:
-        documents = "---\n".join(text_of(each) for each in kustomize.render(OVERLAYS / name))
+        documents = "---\n".join(text_of(each, values) for each in kustomize.render(OVERLAYS / name))
         (folder / f"templates/{name}.yaml").write_text(f'{{{{- if eq .Values.overlay "{name}" }}}}\n{documents}{{{{- end }}}}\n')
+    texts = {key: text.replace("\n", "\n  ") for key, text in values.defaults.items()}
+    (folder / "values.yaml").write_text(VALUES.format(names=", ".join(names), image=OURS, **texts))
+    (folder / "templates/overlay.yaml").write_text(
+        REFUSAL.format(names=" ".join(f'"{name}"' for name in names), said=", ".join(names)))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Compares the Helm chart that scripts/chart.py makes with the overlays: python3 chart.py.
 
-Of Helm's language the chart has two sentences only, which are read here: `if eq .Values.overlay "NAME"` around a file, and the values of
-image and imagePullPolicy. Prints what is wrong, a line each, and fails when there is something.
+Of Helm's language the chart has four sentences only, which are read here: `if eq .Values.overlay "NAME"` around a file, values as they are
+and as JSON, and the refusal of an overlay that is not there. Prints what is wrong, a line each, and fails when there is something.
 """
 
+import json
 import pathlib
 import re
 import subprocess
@@ -17,17 +18,25 @@ from image_name import image_name  # noqa: E402
 
 yaml = kustomize.yaml
 OURS = image_name()
+REFUSAL = re.compile(r'\{\{- if not \(has \.Values\.overlay \(list ([a-z" -]+)\)\) \}\}\n\{\{- fail \(printf "[^"{}]*" \.Values\.overlay\) \}\}\n'
+                     r'\{\{- end \}\}\n')
+CHOSEN = {"clusterCIDR": "10.42.0.0/16", "cloudRegion": "cn-hangzhou", "nasServer": "10.0.0.5:/a", "imagePullPolicy": "Never",
+          "volumegroup": 'volumegroup:\n- {name: "a"}\n', "quotapath": "quotapath: [b]\n"}
 BORDER = re.compile(r'\{\{- if eq \.Values\.overlay "([a-z-]+)" \}\}\n(.*)\{\{- end \}\}\n', re.DOTALL)
 
 
 def helm(folder, values):
     """The objects that the chart makes with these values."""
-    for file in sorted((folder / "templates").iterdir()):
-        name, body = BORDER.fullmatch(file.read_text()).groups()
+    names = [name.strip('"') for name in REFUSAL.fullmatch((folder / "templates/overlay.yaml").read_text())[1].split()]
+    files = {file.stem: file.read_text() for file in (folder / "templates").iterdir() if file.name != "overlay.yaml"}
+    if sorted(files) != sorted(names):
+        raise ValueError(f"refuses what is none of {names}, and has {sorted(files)}")
+    for text in files.values():
+        name, body = BORDER.fullmatch(text).groups()
         if name != values["overlay"]:
             continue
-        for key in ("image", "imagePullPolicy"):
-            body = body.replace("{{ .Values." + key + " }}", values[key])
+        for key, value in values.items():
+            body = body.replace("{{ .Values." + key + " }}", value).replace("{{ .Values." + key + " | toJson }}", json.dumps(value))
         if "{{" in body:
             yield {"kind": "unread", "metadata": {"name": re.search(r"\{\{.*", body)[0]}, "apiVersion": "v1"}
         yield from yaml.safe_load_all(body)
@@ -64,16 +73,37 @@ def wrong_with(folder, name, image):
         yield f"{name}: not all containers of ours have the image"
 
 
+def wrong_choices(folder):
+    """What is chosen by values is where programs look for it, in each overlay, and what the manifests have nowhere."""
+    values = yaml.safe_load((folder / "values.yaml").read_text())
+    if set(CHOSEN) | {"overlay", "image"} != set(values):
+        yield f"values: {sorted(values)}"
+    for path in sorted((TREE / "manifests/overlays").iterdir()):
+        made = list(helm(folder, values | CHOSEN | {"overlay": path.name}))
+        text = yaml.safe_dump(made)
+        yield from (f"{path.name}: {key} is still {values[key]}" for key in ("clusterCIDR", "cloudRegion", "nasServer") if values[key] in text)
+        data = next(each["data"] for each in made if each["metadata"]["name"] == "node-resource-topo")
+        if data != {key: CHOSEN[key] for key in data}:
+            yield f"{path.name}: node-resource-topo has {data}"
+        network = [json.loads(each["data"]["net-conf.json"])["Network"] for each in made if each["metadata"]["name"] == "kube-flannel-cfg"
+                   and each["kind"] == "ConfigMap"]
+        if network not in ([], [CHOSEN["clusterCIDR"]]):
+            yield f"{path.name}: the network is {network}"
+
+
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch) / "chart"
         subprocess.run([sys.executable, "-B", TREE / "scripts/chart.py", folder, "1.2.3"], check=True, timeout=60)
         found = [wrong for path in sorted((TREE / "manifests/overlays").iterdir()) for image in (OURS, "registry.example.com/h:1")
                  for wrong in wrong_with(folder, path.name, image)]
+        found += wrong_choices(folder)
         if yaml.safe_load((folder / "values.yaml").read_text())["image"] != OURS:
             found.append(f"the image is not {OURS} when none is asked for")
         if yaml.safe_load((folder / "Chart.yaml").read_text())["version"] != "1.2.3":
             found.append("the version is another")
+        if yaml.safe_load((folder / "Chart.yaml").read_text())["kubeVersion"] != ">=1.30.0-0":
+            found.append("it is installed where there is no ValidatingAdmissionPolicy")
     print("\n".join(found))
     sys.exit(1 if found else 0)
 

@@ -3,4 +3,4 @@
 source "$(dirname "$0")/../tap.sh"
 
 plan 1
-check "the chart has the objects of each overlay, with the image that is asked for" /usr/bin/python3 -B "$(dirname "$0")/chart.py"
+check "the chart has the objects of each overlay, with what is asked for, and refuses other overlays" /usr/bin/python3 -B "$(dirname "$0")/chart.py"
