@@ -55,7 +55,7 @@ AccessAgent::AccessAgent(const Tools& tools, AccessOptions options, const wiregu
       private_key_(private_key),
       reported_(std::move(reported)),
       liveness_(tools.loop,
-                [this](const WayName& way, bool up, const std::string& why) { way_told(way, up, why); }) {
+                [this](const WayName& way, Word word, const std::string& why) { way_told(way, word, why); }) {
   kernel_ = std::make_unique<RoutePublisher>(
       tools.loop, tools.kernel, kKernelPatience,
       [this](const RouteAnswer<Publication>& answer) { kernel_published(answer); });

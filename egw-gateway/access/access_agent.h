@@ -142,7 +142,7 @@ class AccessAgent final : public PoolConsumer {
   [[nodiscard]] bool learn_keys();
   [[nodiscard]] bool changes_keys() const;
   void watch();
-  void way_told(const WayName& way, bool up, const std::string& why);
+  void way_told(const WayName& way, Word word, const std::string& why);
   void choose_all();
   void choose_for(const ServedPool& pool, std::string& dead);
   Sight& sight_of(const ServedPool& pool);

@@ -34,16 +34,17 @@ void AccessAgent::watch() {
     const auto kept = watched.find(name);
     const bool same = kept != watched.end() && is_same_session(kept->second, before);
     // its session is another one now, or none
-    if (!same && is_up(name)) histories_[name.pool].told(name.gateway, false, now());
+    if (!same && is_up(name)) histories_[name.pool].told(name.gateway, Word::kDown, now());
   }
   watched_ = std::move(watched);
   const Status done = liveness_.want(targets);
   tools_.health.set(kGatewaysWatched, done ? "" : done.error().message);
 }
 
-void AccessAgent::way_told(const WayName& way, bool up, const std::string& why) {
-  tools_.log.info(up ? "gateway is up" : "gateway is down", {{"gateway", way.to_string()}, {"why", why}});
-  histories_[way.pool].told(way.gateway, up, now());
+void AccessAgent::way_told(const WayName& way, Word word, const std::string& why) {
+  tools_.log.info(word == Word::kUp ? "gateway is up" : "gateway is down",
+                  {{"gateway", way.to_string()}, {"why", why}});
+  histories_[way.pool].told(way.gateway, word, now());
   choose_all();
 }
 

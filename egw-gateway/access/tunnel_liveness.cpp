@@ -112,7 +112,7 @@ void TunnelLiveness::changed(bfd::SessionId id, const bfd::StateChange& change) 
   if (found == sessions_.end() || up == (change.from == bfd::State::kUp)) return;
   const WayName way = found->first;  // the callee may change what is wanted
   if (left_.contains(way)) return;   // our own doing
-  told_(way, up, why_of(change));
+  told_(way, up ? Word::kUp : change.is_farewell() ? Word::kLeaving : Word::kDown, why_of(change));
 }
 
 }  // namespace holdfast::gateway

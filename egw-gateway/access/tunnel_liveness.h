@@ -12,6 +12,7 @@
 #include "egw-gateway/access/access_plan.h"
 #include "egw-gateway/bfd/engine.h"
 #include "egw-gateway/bfd/udp_transport.h"
+#include "egw-gateway/choice/gateway_choice.h"
 
 namespace holdfast::gateway {
 
@@ -33,7 +34,7 @@ class TunnelLiveness {
  public:
   static constexpr std::uint8_t kMultiplier = 3;
   /// `why`: for people. Never called from within want().
-  using Told = std::function<void(const WayName& way, bool up, const std::string& why)>;
+  using Told = std::function<void(const WayName& way, Word word, const std::string& why)>;
 
   /// `loop` outlives it.
   TunnelLiveness(EventLoop& loop, Told told);

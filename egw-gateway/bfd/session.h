@@ -42,6 +42,10 @@ struct StateChange {
   Diagnostic diagnostic = Diagnostic::kNone;         ///< why, as this end sees it
   Diagnostic remote_diagnostic = Diagnostic::kNone;  ///< what the peer last told
 
+  /// The peer was there, and says that it goes, as planned.
+  [[nodiscard]] bool is_farewell() const {
+    return from == State::kUp && remote_diagnostic == Diagnostic::kAdministrativelyDown;
+  }
   bool operator==(const StateChange&) const = default;
 };
 

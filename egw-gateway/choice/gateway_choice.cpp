@@ -31,9 +31,10 @@ bool held_down(const Choice& before, nanoseconds now) {
 }
 
 /// Whether it may take over from one that is lost.
-bool may_replace(const Candidate& candidate, const Choice& before, nanoseconds now) {
+bool may_replace(const Candidate& candidate, const Choice& before, bool left, nanoseconds now) {
   if (!is_trusted(candidate, now)) return false;
   if (candidate.name == before.last || !held_down(before, now)) return true;
+  if (left && candidate.downs == 0) return true;
   return candidate.downs <= 1 && is_up_for(candidate, kSettleTime, now);
 }
 
@@ -64,11 +65,12 @@ const Candidate* least_bad(const std::vector<Candidate>& candidates, const Choic
 }
 
 /// Why the active one is lost; empty while it is not.
-std::string loss_of(const Candidate* active, const std::string& name) {
+std::string loss_of(const Candidate* active, const std::string& name, bool other_heard) {
   if (name.empty()) return "none was chosen";
   if (active == nullptr) return name + " is no gateway of the pool any more";
   if (active->state == LivenessState::kDown) return name + " is down";
   if (!active->reachable) return "there is no way to " + name;
+  if (active->state == LivenessState::kUnknown && other_heard) return name + " is not heard";
   return "";
 }
 
@@ -94,16 +96,17 @@ std::string_view to_string(LivenessState state) {
   return "down";
 }
 
-void LivenessHistory::told(const std::string& name, bool up, nanoseconds now) {
+void LivenessHistory::told(const std::string& name, Word word, nanoseconds now) {
   Life& life = lives_[name];
+  const bool up = word == Word::kUp;
   const bool was_up = life.state == LivenessState::kUp;
   if (up == was_up && life.state != LivenessState::kUnknown) return;
   life.state = up ? LivenessState::kUp : LivenessState::kDown;
   if (up) {
     life.up_since = now;
   } else if (was_up) {
-    life.downs.push_back(now);
-    while (now - life.downs.front() >= kFlapMemory) life.downs.pop_front();
+    life.downs.push_back({now, word == Word::kLeaving});
+    while (now - life.downs.front().when >= kFlapMemory) life.downs.pop_front();
   }
 }
 
@@ -120,7 +123,7 @@ LivenessState LivenessHistory::state(const std::string& name) const {
 std::optional<nanoseconds> LivenessHistory::went_down(const std::string& name) const {
   const auto found = lives_.find(name);
   if (found == lives_.end() || found->second.downs.empty()) return std::nullopt;
-  return found->second.downs.back();
+  return found->second.downs.back().when;
 }
 
 void LivenessHistory::describe(Candidate& candidate, nanoseconds now) const {
@@ -131,13 +134,19 @@ void LivenessHistory::describe(Candidate& candidate, nanoseconds now) const {
       life.state == LivenessState::kUnknown && life.watched_since && now - *life.watched_since >= kFirstWord;
   candidate.state = missed ? LivenessState::kDown : life.state;
   candidate.up_since = life.up_since;
-  candidate.downs = static_cast<std::size_t>(
-      std::ranges::count_if(life.downs, [&](nanoseconds when) { return now - when < kFlapMemory; }));
+  candidate.left = life.state == LivenessState::kDown && !life.downs.empty() && life.downs.back().planned;
+  candidate.downs = static_cast<std::size_t>(std::ranges::count_if(
+      life.downs, [&](const Down& down) { return !down.planned && now - down.when < kFlapMemory; }));
 }
 
 Choice choose(const std::vector<Candidate>& candidates, const Choice& before, nanoseconds now) {
   const Candidate* active = find(candidates, before.active);
-  const std::string loss = loss_of(active, before.active);
+  const bool other_heard = std::ranges::any_of(candidates, [&](const Candidate& candidate) {
+    return candidate.name != before.active && is_trusted(candidate, now) &&
+           is_up_for(candidate, kOtherHeard, now);
+  });
+  const std::string loss = loss_of(active, before.active, other_heard);
+  const bool left = active != nullptr && active->left;
   const auto better_than_active = [&](const Candidate& candidate) {
     return active == nullptr || (candidate.name != active->name && is_better(candidate, *active));
   };
@@ -151,8 +160,8 @@ Choice choose(const std::vector<Candidate>& candidates, const Choice& before, na
       out = changed_to(*better, before, better->name + " has a higher priority, and stays up", now);
     }
   } else {
-    const Candidate* next =
-        best(candidates, [&](const Candidate& candidate) { return may_replace(candidate, before, now); });
+    const Candidate* next = best(
+        candidates, [&](const Candidate& candidate) { return may_replace(candidate, before, left, now); });
     if (next == nullptr) next = least_bad(candidates, before, now);
     if (next != nullptr) {
       out = changed_to(*next, before, loss + "; " + next->name + " is up", now);

@@ -23,6 +23,8 @@ inline constexpr std::chrono::seconds kFlapMemory{30};
 /// For a gateway to be heard from when it is watched: a session that was cut off is found dead by its other
 /// end, and made anew at the slow pace of sessions that are down.
 inline constexpr std::chrono::seconds kFirstWord{5};
+/// The same, while another one has been up for as long: who would answer both has answered one.
+inline constexpr std::chrono::seconds kOtherHeard{2};
 
 enum class LivenessState : std::uint8_t {
   kUnknown,  ///< nothing was heard, and it is watched for less than kFirstWord
@@ -31,6 +33,13 @@ enum class LivenessState : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(LivenessState state);
 
+/// What is heard of a gateway.
+enum class Word : std::uint8_t {
+  kUp,
+  kDown,     ///< it is missed, or says that it has no way
+  kLeaving,  ///< it says that it goes, as planned: down, and no stumble
+};
+
 /// A gateway that may be chosen.
 struct Candidate {
   std::string name{};
@@ -38,7 +47,8 @@ struct Candidate {
   bool reachable = true;  ///< there is a way to it
   LivenessState state = LivenessState::kUnknown;
   std::chrono::nanoseconds up_since{};  ///< while up
-  std::size_t downs = 0;                ///< how often it went down within the last kFlapMemory
+  std::size_t downs = 0;                ///< how often it went down unplanned within the last kFlapMemory
+  bool left = false;                    ///< it is down because it went as planned
 
   bool operator==(const Candidate&) const = default;
 };
@@ -46,7 +56,7 @@ struct Candidate {
 /// What is known of gateways' lives.
 class LivenessHistory {
  public:
-  void told(const std::string& name, bool up, std::chrono::nanoseconds now);
+  void told(const std::string& name, Word word, std::chrono::nanoseconds now);
   /// From `now` on `name` is watched: when nothing is told of it within kFirstWord it counts as down. Does
   /// nothing when it is watched.
   void watch(const std::string& name, std::chrono::nanoseconds now);
@@ -59,11 +69,15 @@ class LivenessHistory {
   void describe(Candidate& candidate, std::chrono::nanoseconds now) const;
 
  private:
+  struct Down {
+    std::chrono::nanoseconds when{};
+    bool planned = false;
+  };
   struct Life {
     LivenessState state = LivenessState::kUnknown;
     std::optional<std::chrono::nanoseconds> watched_since{};
     std::chrono::nanoseconds up_since{};
-    std::deque<std::chrono::nanoseconds> downs;  // lately, the latest last
+    std::deque<Down> downs;  // lately, the latest last
   };
   std::map<std::string, Life> lives_;
 };
@@ -82,12 +96,14 @@ struct Choice {
 
 /// The gateway to use from `now` on:
 ///
-///     the active one while it is reachable and not down (unknown: another program's word counts on),
-///     unless a better one is up for kHoldDown, and the last switch is as old;
+///     the active one while it is reachable and not down (unknown: another program's word counts on, until
+///     another one is up for kOtherHeard), unless a better one is up for kHoldDown, and the last switch is as
+///     old;
 ///     else the best that is up and reachable, at once, but
-///       - one that went down more than once within kFlapMemory must have been up for kHoldDown,
+///       - one that went down more than once within kFlapMemory, unplanned, must have been up for kHoldDown,
 ///       - another than the last active one is taken within kHoldDown of the last switch only when it has
-///         been up for kSettleTime, and went down no more than once within kFlapMemory;
+///         been up for kSettleTime, and went down no more than once within kFlapMemory, or when the active
+///         one has left as planned, and it did not go down unplanned;
 ///     else, when none of them is trusted, the last active one when it has been up for kSettleTime, and while
 ///     it is not up the one that has been up for longest, and for kSettleTime;
 ///     else none.

@@ -37,9 +37,9 @@ bool is_same(EdgeGateway a, EdgeGateway b) {
 
 CoreAgent::CoreAgent(const Tools& tools, CoreOptions options) : tools_(tools), options_(std::move(options)) {
   tools_.liveness.on_access(
-      [this](const std::string& name, bool up, const std::string& why) { access_told(name, up, why); });
-  tools_.liveness.on_node([this](const std::string& node, bool up, const std::string& why) {
-    tools_.log.info(up ? "node sends by this gateway if it likes" : "node is not heard",
+      [this](const std::string& name, Word word, const std::string& why) { access_told(name, word, why); });
+  tools_.liveness.on_node([this](const std::string& node, Word word, const std::string& why) {
+    tools_.log.info(word == Word::kUp ? "node sends by this gateway if it likes" : "node is not heard",
                     {{"node", node}, {"why", why}});
   });
 }
@@ -129,10 +129,11 @@ void CoreAgent::gone() {
 void CoreAgent::health(const std::string& trouble) { tools_.health.set(core_concern::kSourceHeard, trouble); }
 
 /// What is told while all are asked to leave is our own doing.
-void CoreAgent::access_told(const std::string& name, bool up, const std::string& why) {
+void CoreAgent::access_told(const std::string& name, Word word, const std::string& why) {
   if (leaving_) return;
-  tools_.log.info(up ? "access point is up" : "access point is down", {{"access_point", name}, {"why", why}});
-  history_.told(name, up, now());
+  tools_.log.info(word == Word::kUp ? "access point is up" : "access point is down",
+                  {{"access_point", name}, {"why", why}});
+  history_.told(name, word, now());
   look_at_choice();
   const Status put = put_routes();
   tools_.health.set(core_concern::kRoutesInPlace, put ? "" : put.error().message);

@@ -101,7 +101,7 @@ class CoreAgent final : public GatewayConsumer {
   Status watch_kernel();
   void kernel_told();
   [[nodiscard]] bool concerned_by(const nl::Event& event) const;
-  void access_told(const std::string& name, bool up, const std::string& why);
+  void access_told(const std::string& name, Word word, const std::string& why);
 
   void round_after(std::chrono::nanoseconds delay);
   void round();

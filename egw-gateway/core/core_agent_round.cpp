@@ -200,7 +200,7 @@ void CoreAgent::forget_sessions_but(const std::vector<CoreLiveness::Access>& wan
         wanted, [&](const CoreLiveness::Access& access) { return is_same_session(access, before); });
     if (kept) continue;
     const std::string& name = before.target.name;
-    if (history_.state(name) == LivenessState::kUp) history_.told(name, false, now());
+    if (history_.state(name) == LivenessState::kUp) history_.told(name, Word::kDown, now());
     if (history_.state(name) == LivenessState::kUnknown) history_.forget(name);
   }
 }

@@ -21,6 +21,11 @@ std::string reason_of(const bfd::StateChange& change) {
                  : std::string(bfd::to_string(change.diagnostic));
 }
 
+Word word_of(const bfd::StateChange& change) {
+  if (change.to == bfd::State::kUp) return Word::kUp;
+  return change.is_farewell() ? Word::kLeaving : Word::kDown;
+}
+
 bool matters(const bfd::StateChange& change) {
   return (change.to == bfd::State::kUp) != (change.from == bfd::State::kUp);
 }
@@ -150,14 +155,14 @@ void CoreLiveness::changed(bfd::SessionId id, const bfd::StateChange& change) {
   const auto access = std::ranges::find_if(access_, [&](const auto& entry) { return entry.second.id == id; });
   if (access != access_.end()) {
     const std::string name = access->first;  // the callee may change what is wanted
-    if (matters(change) && access_told_) access_told_(name, change.to == bfd::State::kUp, reason_of(change));
+    if (matters(change) && access_told_) access_told_(name, word_of(change), reason_of(change));
     return;
   }
   const auto view = engine_.find(id);
   if (!view) return;
   nodes_.try_emplace(id, Node{view->path.peer});
   if (matters(change) && node_told_)
-    node_told_(view->path.peer.to_string(), change.to == bfd::State::kUp, reason_of(change));
+    node_told_(view->path.peer.to_string(), word_of(change), reason_of(change));
 }
 
 std::chrono::microseconds CoreLiveness::longest_detection() const {

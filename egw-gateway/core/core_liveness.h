@@ -10,6 +10,7 @@
 #include "common/base/event_loop.h"
 #include "egw-gateway/bfd/engine.h"
 #include "egw-gateway/bfd/udp_transport.h"
+#include "egw-gateway/choice/gateway_choice.h"
 #include "egw-gateway/core/core_plan.h"
 
 namespace holdfast::gateway {
@@ -38,7 +39,7 @@ class CoreLiveness {
   Status want_nodes(std::optional<NodeRules> rules);
 
   /// `why`: for people. Never called from within a call.
-  using Told = std::function<void(const std::string& name, bool up, const std::string& why)>;
+  using Told = std::function<void(const std::string& name, Word word, const std::string& why)>;
   void on_access(Told told) { access_told_ = std::move(told); }
   void on_node(Told told) { node_told_ = std::move(told); }
 

@@ -68,7 +68,7 @@ HelperMetrics::HelperMetrics(Metrics& metrics)
 
 Agent::Agent(const Tools& tools, HelperOptions options) : tools_(tools), options_(std::move(options)) {
   tools_.liveness.on_change(
-      [this](const std::string& name, bool up, const std::string& why) { gateway_told(name, up, why); });
+      [this](const std::string& name, Word word, const std::string& why) { gateway_told(name, word, why); });
 }
 
 Result<HelperStore::Loaded> Agent::read_store() {
@@ -272,9 +272,9 @@ void Agent::health(const std::string& trouble) {
   tools_.health.set(kSourceHeard, trouble);
 }
 
-void Agent::gateway_told(const std::string& name, bool up, const std::string& why) {
-  tools_.log.info(up ? "gateway is up" : "gateway is down", {{"gateway", name}, {"why", why}});
-  history_.told(name, up, now());
+void Agent::gateway_told(const std::string& name, Word word, const std::string& why) {
+  tools_.log.info(word == Word::kUp ? "gateway is up" : "gateway is down", {{"gateway", name}, {"why", why}});
+  history_.told(name, word, now());
   round();
 }
 

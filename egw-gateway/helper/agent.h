@@ -114,7 +114,7 @@ class Agent final : public GatewayConsumer {
   Status close_known();
   Status watch_kernel();
   void kernel_told();
-  void gateway_told(const std::string& name, bool up, const std::string& why);
+  void gateway_told(const std::string& name, Word word, const std::string& why);
 
   void round_after(std::chrono::nanoseconds delay);
   void round();

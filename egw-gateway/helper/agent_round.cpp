@@ -106,7 +106,8 @@ void Agent::watch_gateways(const NodeFacts& facts) {
         targets, [&](const LivenessTarget& target) { return is_same_session(target, before); });
     if (kept) continue;
     // its session is another one now, or none
-    if (history_.state(before.gateway) == LivenessState::kUp) history_.told(before.gateway, false, now());
+    if (history_.state(before.gateway) == LivenessState::kUp)
+      history_.told(before.gateway, Word::kDown, now());
     if (history_.state(before.gateway) == LivenessState::kUnknown) history_.forget(before.gateway);
   }
   if (known_) {

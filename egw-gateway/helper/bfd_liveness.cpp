@@ -82,7 +82,7 @@ void BfdLiveness::changed(bfd::SessionId id, const bfd::StateChange& change) {
                           : by_peer ? "it says: " + std::string(bfd::to_string(change.remote_diagnostic))
                                     : std::string(bfd::to_string(change.diagnostic));
   const std::string gateway = found->first;  // the callee may change what is wanted
-  told_(gateway, up, why);
+  told_(gateway, up ? Word::kUp : change.is_farewell() ? Word::kLeaving : Word::kDown, why);
 }
 
 }  // namespace holdfast::gateway

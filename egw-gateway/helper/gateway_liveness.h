@@ -7,6 +7,7 @@
 
 #include "common/base/cidr.h"
 #include "common/base/result.h"
+#include "egw-gateway/choice/gateway_choice.h"
 
 namespace holdfast::gateway {
 
@@ -25,7 +26,7 @@ struct LivenessTarget {
 class GatewayLiveness {
  public:
   /// `why`: for people. Never called from within want().
-  using Told = std::function<void(const std::string& gateway, bool up, const std::string& why)>;
+  using Told = std::function<void(const std::string& gateway, Word word, const std::string& why)>;
 
   GatewayLiveness() = default;
   GatewayLiveness(const GatewayLiveness&) = delete;

@@ -32,8 +32,9 @@ struct Pool {
     if (choice.active != before.active) changes.emplace_back(now, choice.active);
     if (!before.last.empty() && choice.last != before.last) ++switches;
   }
-  void tell(const std::string& name, bool up) {
-    history.told(name, up, now);
+  void tell(const std::string& name, bool up) { tell(name, up ? Word::kUp : Word::kDown); }
+  void tell(const std::string& name, Word word) {
+    history.told(name, word, now);
     look();
   }
   /// As long as the choice is undecided it is asked again now and then.
@@ -111,6 +112,53 @@ TEST_CASE_METHOD(Pool, "With both dead there is none, and the first that is back
   const std::string back = GENERATE("a", "b");
   tell(back, true);
   CHECK(choice.active == back);
+}
+
+TEST_CASE_METHOD(Pool, "Gateways that go as planned, one after the other, are no gateways that flap",
+                 "[gateway]") {
+  settle();
+  for (int i = 0; i < 10; ++i) {
+    for (const std::string name : {"b", "a"}) {
+      tell(name, Word::kLeaving);
+      CHECK(choice.active == (name == "a" ? "b" : "a"));
+      pass(1s);
+      tell(name, true);
+      pass(100ms);
+    }
+  }
+}
+
+TEST_CASE_METHOD(Pool, "A gateway that is lost is one that flaps, also where it goes as planned between",
+                 "[gateway]") {
+  settle();
+  tell("a", false);
+  tell("a", true);
+  tell("b", Word::kLeaving);
+  CHECK(choice.active.empty());  // a came back a moment ago
+  tell("b", true);
+  CHECK(choice.active == "b");
+  tell("b", false);
+  tell("b", true);
+  tell("b", false);
+  pass(kSettleTime);
+  CHECK(choice.active == "a");
+}
+
+TEST_CASE_METHOD(Pool, "An active gateway that is not heard is left for one that is", "[gateway]") {
+  choice.active = choice.last = "a";  // by an earlier run
+  history.watch("a", now);
+  history.watch("b", now);
+  look();
+  CHECK(choice.active == "a");
+  tell("b", true);
+  pass(kOtherHeard - 100ms);
+  CHECK(choice.active == "a");
+  pass(200ms);
+  CHECK(choice.active == "b");
+  CHECK(choice.why == "a is not heard; b is up");
+  tell("a", true);
+  pass(kHoldDown);
+  CHECK(choice.active == "a");
 }
 
 TEST_CASE_METHOD(Pool, "A gateway that flaps causes one switch however long it does", "[gateway]") {
@@ -206,8 +254,9 @@ TEST_CASE_METHOD(Pool, "A program that begins anew goes on with what it finds un
   pass(1h);
   CHECK(choice.active == "a");  // as long as nobody listens nobody is missed
   for (const char* name : {"a", "b"}) history.watch(name, now);
+  pass(kFirstWord - 1s);
   tell("b", true);
-  pass(kFirstWord - 100ms);
+  pass(900ms);
   CHECK(choice.active == "a");
   SECTION("heard") {
     tell("a", true);
@@ -227,7 +276,7 @@ TEST_CASE_METHOD(Pool, "A program that begins anew goes on with what it finds un
   SECTION("another is in its place, and is waited for") {
     history.forget("a");
     history.watch("a", now);
-    pass(kFirstWord - 100ms);
+    pass(kOtherHeard - 1s);
     CHECK(choice.active == "a");
     pass(100ms);
     CHECK(choice.active == "b");
