@@ -26,6 +26,8 @@ constexpr std::size_t kChecksumDigits = 16;
 constexpr const char* kMachineId = "/etc/machine-id";
 constexpr int kSecretMode = 0400;
 constexpr int kStopSeconds = 10;
+// A new pod answers access points at once, and is heard by the nodes when they have been told of its address.
+constexpr int kHeardSeconds = 15;
 
 json labels_of(const std::string& pool) { return {{kManagedByLabel, kController}, {kPoolLabel, pool}}; }
 
@@ -253,6 +255,7 @@ json core_object(const ObjectOptions& options, const std::string& pool, const st
   selector["matchLabels"][kGatewayLabel] = gateway;
   json object = object_of("apps/v1", "Deployment", options, pool, deployment_name(pool, gateway));
   object["spec"] = {{"replicas", 1},
+                    {"minReadySeconds", kHeardSeconds},
                     {"revisionHistoryLimit", 2},
                     {"strategy", {{"type", "Recreate"}}},
                     {"selector", std::move(selector)},
