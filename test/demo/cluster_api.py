@@ -69,6 +69,10 @@ class Api:
     def merge(self, path, body):
         return self._send("PATCH", path, body, "application/merge-patch+json")
 
+    def delete(self, path):
+        """Asks for its end, which waits for its finalizers."""
+        self._send("DELETE", path)
+
     def define_kinds(self):
         definitions = [next(yaml.safe_load_all((MANIFESTS / f"{name}.yaml").read_text())) for name in DEFINITIONS]
         for definition in [*definitions, NODE_POOLS]:

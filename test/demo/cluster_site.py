@@ -171,15 +171,13 @@ class ClusterNode(gateway_site.GatewayNode):
 
     def start_core(self):
         program, *arguments = self._containers["core"]
-        pod = f"gateway-{self.gateway}"
-        if self.core_address is None:
-            self.core_address = self.start_pod(pod)
-            self.run("ip", "netns", "exec", pod, self.programs / program, "--prepare")
+        if not self.core_addresses:
+            self.make_core_pod()
         with open(self.site.folder / f"core-{self.gateway}.log", "ab") as log:
             self.core = self.start(
-                "ip", "netns", "exec", pod, "env", f"NODE_NAME={self.name}", f"POD_IPS={self.core_address}",
-                *edge_site.CONTAINER, self.programs / program, *arguments, f"--kubeconfig={self.cloud.kubeconfig}",
-                stdout=log, stderr=log)
+                "ip", "netns", "exec", self.core_pod, "env", f"NODE_NAME={self.name}",
+                f"POD_IPS={','.join(self.core_addresses)}", *edge_site.CONTAINER, self.programs / program, *arguments,
+                f"--kubeconfig={self.cloud.kubeconfig}", stdout=log, stderr=log)
 
     def keep_programs(self, folder="bin"):
         """Copies of its own, as a machine has: what it shares with other nodes of this demo would not be counted."""
@@ -228,21 +226,28 @@ class Cluster(gateway_site.World):
         self.note_ranges()
         self.pod_address = self.nodes[2].start_pod(gateway_site.POD)
 
-    def _publish_connections(self):
+    def _connection(self):
+        """The way into the VPC, as the pool's annotations name it."""
         points = [{"name": point.point, "address": point.address, "port": 51820, "publicKey": point.public_key,
-                   "priority": 300 - 100 * point.number, "link": "dedicated",
+                   "priority": 300 - 100 * point.number, "link": self.LINK,
                    "tunnelAddresses": [f"198.19.15.{point.number}"]} for point in self.points.values()]
-        connection = {"cenId": "cen-1", "ccnId": "ccn-1", "ccnRegion": "cn-shanghai", "vpcCIDRs": [gateway_site.VPC],
-                      "accessPoints": points}
+        return {"cenId": "cen-1", "ccnId": "ccn-1", "ccnRegion": "cn-shanghai", "vpcCIDRs": [gateway_site.VPC],
+                "accessPoints": points}
+
+    def _publish_connections(self):
         self.cloud.api.create(f"{OWN}/configmaps", {
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "egw-controller", "namespace": "egw-gateway"},
-            "data": {"connections": json.dumps([connection])}})
+            "data": {"connections": json.dumps([self._connection()])}})
+
+    def _annotations(self):
+        """Of the pool."""
+        return ENHANCED
 
     def publish(self):
         """The pool; the EdgeGateway is egw-controller's work."""
         self.cloud.api.create("/apis/apps.openyurt.io/v1beta1/nodepools", {
             "apiVersion": "apps.openyurt.io/v1beta1", "kind": "NodePool",
-            "metadata": {"name": POOL, "annotations": ENHANCED}, "spec": {"type": "Edge"}})
+            "metadata": {"name": POOL, "annotations": self._annotations()}, "spec": {"type": "Edge"}})
 
     def start_programs(self):
         api = self.cloud.api
@@ -268,7 +273,7 @@ class Cluster(gateway_site.World):
             "metadata": {"name": pod, "namespace": "egw-gateway", "labels": template["metadata"]["labels"]},
             "spec": {**template["spec"], "nodeName": node.name}})
         api.merge(f"{OWN}/pods/{pod}/status", {"status": {
-            "podIP": node.core_address, "podIPs": [{"ip": node.core_address}],
+            "podIP": node.core_address, "podIPs": [{"ip": each} for each in node.core_addresses],
             "conditions": [{"type": "Ready", "status": "True"}]}})
         api.merge(f"{APPS}/deployments/{pod}/status", {"status": {
             "observedGeneration": deployment["metadata"]["generation"], "replicas": 1, "updatedReplicas": 1,

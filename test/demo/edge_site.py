@@ -167,6 +167,7 @@ class Node(Machine):
         self.address6 = f"fd00:77::{number}"
         self.programs = BINARIES
         self._daemon = None
+        self._sandboxes = {}  # of pods: what their runtime calls them
 
     def boot(self):
         super().boot()
@@ -211,9 +212,15 @@ class Node(Machine):
     def start_dual_pod(self, name):
         """The same; returns its address of each family."""
         self.run("ip", "netns", "add", name)
+        self._sandboxes[name] = f"{name}-{os.urandom(4).hex()}"
         result = json.loads(self._cni("ADD", name))
         self.run("ip", "netns", "exec", name, "ip", "link", "set", "lo", "up")
         return [each["address"].split("/")[0] for each in result["ips"]]
+
+    def end_pod(self, name):
+        """DEL, and the namespace goes; one of another name has other addresses."""
+        self._cni("DEL", name)
+        self.run("ip", "netns", "delete", name)
 
     def vtep_mac(self):
         return json.loads(self.run("ip", "-j", "link", "show", "flannel.1"))[0]["address"]
@@ -238,7 +245,7 @@ class Node(Machine):
         network = {"cniVersion": "1.0.0", "name": "cbr0", "type": "flannel",
                    "delegate": {"hairpinMode": True, "isDefaultGateway": True}}
         environment = {
-            "CNI_COMMAND": verb, "CNI_CONTAINERID": f"{pod}-{os.urandom(4).hex()}", "CNI_NETNS": f"/run/netns/{pod}",
+            "CNI_COMMAND": verb, "CNI_CONTAINERID": self._sandboxes[pod], "CNI_NETNS": f"/run/netns/{pod}",
             "CNI_IFNAME": "eth0", "CNI_PATH": f"{BINARIES}:/usr/lib/cni", "PATH": os.environ["PATH"],
             "CNI_ARGS": f"K8S_POD_NAMESPACE=shop;K8S_POD_NAME={pod};K8S_POD_UID={pod}",
         }

@@ -49,7 +49,7 @@ def time_what_was_silent():
 class Here:
     """A machine of the scene that is this namespace. `instead`: what it starts in place of what it is asked for."""
 
-    name, gateway = "here", "a"
+    name, gateway, core_pod = "here", "a", "gateway-a"
 
     def __init__(self, *instead):
         self._instead = instead

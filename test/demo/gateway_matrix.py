@@ -76,7 +76,7 @@ class Matrix:
     @contextlib.contextmanager
     def _listening(self):
         gateway = self._world.node_of(gateway_site.PREFERRED["gateway"])
-        places = [*self._places.values(), (gateway, ("ip", "netns", "exec", f"gateway-{gateway.gateway}"))]
+        places = [*self._places.values(), (gateway, ("ip", "netns", "exec", gateway.core_pod))]
         listeners = [machine.spawn(*inside, sys.executable, "-B", PROGRAM, "listen", stdout=subprocess.PIPE)
                      for machine, inside in places]
         try:

@@ -9,6 +9,7 @@ router is BIRD, which finds dead access points by BFD. No API server: all progra
 nodes and the VPC have addresses of both families; what is outside, and so the tunnels' way, is of IPv4.
 """
 
+import itertools
 import json
 import os
 import subprocess
@@ -38,7 +39,7 @@ BIRD_CONFIGURATION = """router id 172.16.0.254;
 protocol device {}
 protocol kernel { ipv4 { export all; }; }
 protocol kernel { ipv6 { export all; }; }
-protocol bfd { interface "eth0" { interval 100 ms; multiplier 3; }; }
+protocol bfd { interface "eth0" { interval INTERVAL; multiplier 3; }; }
 protocol static one { ipv4 { preference 200; }; route 10.244.0.0/16 via 172.16.0.11 bfd; route 198.19.0.0/20 via 172.16.0.11 bfd; }
 protocol static two { ipv4 { preference 100; }; route 10.244.0.0/16 via 172.16.0.12 bfd; route 198.19.0.0/20 via 172.16.0.12 bfd; }
 protocol static one6 { ipv6 { preference 200; }; route fd00:244::/48 via fd00:172::11 bfd; route fd00:198::/64 via fd00:172::11 bfd; }
@@ -90,6 +91,11 @@ class AccessPoint(edge_site.Machine):
     def tunnel_addresses(self):
         return [f"198.19.15.{self.number}", f"fd00:198::f:{self.number}"]
 
+    def allowed_ips(self, gateway):
+        """By public key that its tunnel to a gateway knows: what it takes from it, "(none)" for nothing."""
+        told = self.run("wg", "show", f"egw-{POOL}-{gateway}", "allowed-ips")
+        return dict(line.split("\t") for line in told.splitlines())
+
     def returns_by(self):
         """The gateway that it sends to; empty: none."""
         way = self.run("ip", "route", "show", "match", self.site.pods_at, "proto", "158")
@@ -104,10 +110,14 @@ class GatewayNode(edge_site.Node):
         self.gateway = next((name for name, node in GATEWAYS.items() if node == number), None)
         self.helper = None
         self.core = None
+        self.core_pod = f"gateway-{self.gateway}"
         self.core_address = None  # of IPv4
         self.core_addresses = []
+        self.key = None          # file with that of the gateway
+        self.public_keys = []    # that access points are told of, those in use first
         if self.gateway:
-            self.key, self.public_key = new_key(site.folder, f"core-{self.gateway}")
+            self.key, public_key = new_key(site.folder, f"core-{self.gateway}")
+            self.public_keys = [public_key]
 
     def boot(self):
         super().boot()
@@ -123,15 +133,24 @@ class GatewayNode(edge_site.Node):
                 f"--bfd-keys={self.site.folder}/liveness", "--healthz=127.0.0.1:9810", stdout=log, stderr=log)
 
     def make_core_pod(self):
-        self.core_addresses = self.start_dual_pod(f"gateway-{self.gateway}")
+        self.core_addresses = self.start_dual_pod(self.core_pod)
         self.core_address = self.core_addresses[0]
-        self.run("ip", "netns", "exec", f"gateway-{self.gateway}", BINARIES / "egw-core", "--prepare")
+        self.run("ip", "netns", "exec", self.core_pod, BINARIES / "egw-core", "--prepare")
+
+    def take_gateway(self, node):
+        """That of another node, or of this one, in a pod of its own that has other addresses. The one before has ended."""
+        node.end_pod(node.core_pod)
+        name, self.key, self.public_keys = node.gateway, node.key, node.public_keys
+        node.gateway = None
+        self.gateway = name
+        self.core_pod = f"gateway-{name}-{next(self.site.core_pods)}"
+        self.make_core_pod()
 
     def start_core(self):
-        pod = f"gateway-{self.gateway}"
         with open(self.site.folder / f"core-{self.gateway}.log", "ab") as log:
             self.core = self.start(
-                "ip", "netns", "exec", pod, "env", f"NODE_NAME={self.name}", f"POD_IPS={','.join(self.core_addresses)}",
+                "ip", "netns", "exec", self.core_pod, "env", f"NODE_NAME={self.name}",
+                f"POD_IPS={','.join(self.core_addresses)}",
                 *edge_site.CONTAINER, BINARIES / "egw-core", f"--pool={POOL}", f"--gateway={self.gateway}", f"--private-key={self.key}",
                 f"--bfd-keys={self.site.folder}/liveness", *self.site.gateway_source, f"--state-dir={self.disk}/core",
                 "--healthz=:11264", stdout=log, stderr=log)
@@ -157,19 +176,24 @@ class GatewayNode(edge_site.Node):
 
 def tunnel_addresses(node):
     """Of the gateway on it, one a family; edge nodes are seen as these in the VPC."""
-    return [f"198.19.0.{node.number}", f"fd00:198::{node.number}"]
+    number = GATEWAYS[node.gateway]
+    return [f"198.19.0.{number}", f"fd00:198::{number}"]
 
 
 class World:
     """All of it, running."""
 
     IPV6 = True  # beside IPv4
+    LINK = "dedicated"  # what kind of line tunnels are on: how soon who is dead is missed
+    LIVENESS = {}  # the same between nodes and gateways
+    ROUTER_INTERVAL = "100 ms"  # and between the VPC's router and access points
 
     def __init__(self, folder):
         self.folder = folder
         self.site = edge_site.Site(folder, ipv6=self.IPV6)
         (folder / "gateways").mkdir()
         self.site.gateway_source = ["--source=dir", f"--config-dir={folder}/gateways"]
+        self.site.core_pods = itertools.count(2)
         (folder / "liveness").write_text(f"1 {os.urandom(8).hex()}\n")
         self._build_internet()
         self.nodes = self._make_nodes()
@@ -186,7 +210,7 @@ class World:
     def note_ranges(self):
         """Which pods are whose, so that what routes lead to has a name."""
         self.site.gateway_ranges = {name: self.node_of(name).pod_range() for name in GATEWAYS}
-        self.site.gateway_ranges6 = {name: f"fd00:244:0:{number}::" for name, number in GATEWAYS.items()}
+        self.site.gateway_ranges6 = {name: f"fd00:244:0:{self.node_of(name).number}::" for name in GATEWAYS}
         self.site.pods_at = self.nodes[2].pod_range() + "0"
 
     def _build_internet(self):
@@ -216,7 +240,7 @@ class World:
         self.router.run("ip", "route", "add", CLOUD_PODS, "via", HOST)
         self.router.run("ip", "route", "add", CLOUD_PODS6, "via", HOST6)
         configuration = self.folder / "bird.conf"
-        configuration.write_text(BIRD_CONFIGURATION)
+        configuration.write_text(BIRD_CONFIGURATION.replace("INTERVAL", self.ROUTER_INTERVAL))
         libraries = f"LD_LIBRARY_PATH={BIRD}/usr/lib/x86_64-linux-gnu"
         with open(self.folder / "router.log", "ab") as log:
             self.bird = self.router.start("env", libraries, BIRD / "usr/sbin/bird", "-f", "-c", configuration, "-s",
@@ -242,15 +266,16 @@ class World:
             "podCIDRs": [PODS, PODS6], "vpcCIDRs": [VPC, VPC6], "cloudPodCIDRs": [CLOUD_PODS, CLOUD_PODS6],
             "accessPoints": [
                 {"name": point.point, "address": point.address, "port": 51820, "publicKey": point.public_key,
-                 "priority": 300 - 100 * point.number, "link": "dedicated",
+                 "priority": 300 - 100 * point.number, "link": self.LINK,
                  "tunnelAddresses": point.tunnel_addresses()} for point in self.points.values()],
             "gateways": [
                 {"name": node.gateway, "node": node.name, "podAddresses": node.core_addresses,
-                 "publicKeys": [node.public_key], "priority": 300 - 100 * node.number, "tunnel": node.number - 1,
-                 "tunnelAddresses": tunnel_addresses(node)} for node in self.nodes if node.gateway],
+                 "publicKeys": node.public_keys, "priority": 300 - 100 * GATEWAYS[node.gateway],
+                 "tunnel": GATEWAYS[node.gateway] - 1, "tunnelAddresses": tunnel_addresses(node)}
+                for node in self.nodes if node.gateway],
             "nodes": [{"name": node.name, "podCIDRs": node.pod_cidrs(), "addresses": [node.address, node.address6]}
                       for node in self.nodes] + list(more_nodes),
-            "liveness": {"keySecret": f"{POOL}-liveness"},
+            "liveness": {"keySecret": f"{POOL}-liveness", **self.LIVENESS},
         }
         document = {"apiVersion": "net.holdfast.dev/v1alpha1", "kind": "EdgeGateway", "metadata": {"name": POOL}, "spec": spec}
         new = self.folder / "gateways/.new"
@@ -264,7 +289,7 @@ class World:
             node.start_helper()
 
     def node_of(self, gateway):
-        return self.nodes[GATEWAYS[gateway] - 1]
+        return next(node for node in self.nodes if node.gateway == gateway)
 
     def router_uses(self):
         """The access point that the VPC's router sends to, in both families; empty: none, or two."""
@@ -275,7 +300,8 @@ class World:
     def core_uses(self, gateway):
         """The access point that a gateway sends to; empty: none, or it does not run."""
         try:
-            way = self.node_of(gateway).run("ip", "netns", "exec", f"gateway-{gateway}", "ip", "route", "show", VPC, "metric", "37")
+            node = self.node_of(gateway)
+            way = node.run("ip", "netns", "exec", node.core_pod, "ip", "route", "show", VPC, "metric", "37")
         except RuntimeError:
             return ""
         return next((name for name in ACCESS_POINTS if f"dev wg-{name} " in way), "")

@@ -1,10 +1,10 @@
 """Checks of the gateway's programs in the scene of its demo, as TAP:
 
-    gateway_story.py faults|recovery FOLDER
+    gateway_story.py faults|recovery|changes FOLDER
 
 `faults`: each of the demo's faults once, of whoever is in use. `recovery`: who reaches whom in both families, and what
-lasts longer than a fault: an uplink that flaps, both gateways dead, nodes that boot with no source of anything. What the
-programs say is left in FOLDER.
+lasts longer than a fault: an uplink that flaps, both gateways dead, nodes that boot with no source of anything. `changes`:
+what is planned, other keys and other pods. What the programs say is left in FOLDER.
 """
 
 import pathlib
@@ -15,6 +15,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/demo"))
+import gateway_changes  # noqa: E402
 import gateway_faults  # noqa: E402
 import gateway_matrix  # noqa: E402
 import gateway_site  # noqa: E402
@@ -88,22 +89,6 @@ def begin(world):
     world.wait_until(lambda: reaches_both_ways(world), "pod and VPC do not reach each other")
 
 
-def end_access_point(world):
-    """It ends in order, and comes back; the stream goes on until all is as it was."""
-    name = gateway_site.PREFERRED["access point"]
-    world.wait_settled()
-    stream = gateway_stream.Stream(world)
-    time.sleep(gateway_faults.BEFORE_SECONDS)
-    world.points[name].program.terminate()
-    world.wait_until(lambda: name not in {world.router_uses(), *map(world.core_uses, gateway_site.GATEWAYS)},
-                     f"access point {name} is still sent to")
-    world.points[name].start_program()
-    world.wait_settled()
-    for direction, arrivals in stream.stop().items():
-        if arrivals.lost() or arrivals.twice():
-            raise RuntimeError(f"{direction}: {arrivals.lost()} lost, {arrivals.twice()} came twice")
-
-
 def tell_faults(world):
     yield "all agree on gateway a and access point one, and pod and VPC reach each other", lambda: begin(world)
     survival = Survival(world)
@@ -111,7 +96,6 @@ def tell_faults(world):
     for fault in (kill_core, kill_access_point, *others):
         yield f"both directions come back, and nothing comes twice: {fault.name}", lambda: survival.survive(fault)
     yield "all is as it was, with no one's help", world.wait_settled
-    yield "nothing is lost when access point one ends in order, and comes back", lambda: end_access_point(world)
     yield "the pod's TCP connection lived through all of it", survival.end
 
 
@@ -260,14 +244,26 @@ def tell_recovery(world):
     yield "a gateway's node and another boot with no source of anything: all is as it was", lambda: boot_offline(world)
 
 
-# How many checks, and who tells them: (sentence, check), of which each is made before the next is asked for.
-STORIES = {"faults": (9, tell_faults), "recovery": (9, tell_recovery)}
+def tell_changes(world, changes=gateway_changes.CHANGES):
+    yield "all agree on gateway a and access point one, and pod and VPC reach each other", lambda: begin(world)
+    connection = gateway_faults.Connection(world)
+    for sentence, change in changes.items():
+        yield f"nothing is lost when {sentence}", lambda: gateway_changes.try_lossless(world, change)
+    yield "the pod's TCP connection lived through all of it", connection.end
+
+
+# How many checks, where, and who tells them: (sentence, check), of which each is made before the next is asked for.
+STORIES = {
+    "faults": (8, gateway_site.World, tell_faults),
+    "recovery": (9, gateway_site.World, tell_recovery),
+    "changes": (2 + len(gateway_changes.CHANGES), gateway_changes.World, tell_changes),
+}
 
 
 def tell(story, folder):
-    count, checks = STORIES[story]
+    count, scene, checks = STORIES[story]
     print(f"1..{count}", flush=True)
-    for sentence, check in checks(gateway_site.World(folder)):
+    for sentence, check in checks(scene(folder)):
         try:
             check()
             print(f"ok {sentence}", flush=True)
