@@ -1,12 +1,16 @@
 #include "cni-flannel/controller/cidr_holders.h"
 
+#include <iterator>
+
 namespace holdfast::flannel {
 
 bool CidrHolders::add(const Cidr& cidr, const std::string& node) {
   if (other(cidr, node) != nullptr) return false;
   // a node's own that overlap are one: the larger
-  const auto [at, is_new] = held_.try_emplace(cidr.first(), Holder{cidr, node});
-  if (!is_new && cidr.prefix() < at->second.cidr.prefix()) at->second.cidr = cidr;
+  const auto behind = held_.upper_bound(cidr.last());
+  if (behind != held_.begin() && std::prev(behind)->second.cidr.contains(cidr)) return true;
+  held_.erase(held_.lower_bound(cidr.first()), behind);
+  held_.emplace(cidr.first(), Holder{cidr, node});
   return true;
 }
 

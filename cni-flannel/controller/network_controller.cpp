@@ -270,8 +270,9 @@ void NetworkController::write_statuses(const NetworkSight& sight) {
     const std::vector<NodeFinding> none;
     const std::vector<NodeFinding>& findings = found == findings_.end() ? none : found->second;
     const std::vector<Condition> wanted = conditions_of(findings, object.told, time);
-    const std::vector<Cidr> allotted = allotment(sight, name);
-    const bool is_told = wanted == object.told && allotted == object.allotted;
+    const Allotment allotted =
+        allotment(sight, name, options_.plan.cidr_quarantine, context_.loop.clock().now());
+    const bool is_told = wanted == object.told && allotted == Allotment{object.allotted, object.freed};
     if (is_told || !may_write(name)) continue;
     ++under_way_;
     work_of(name).call = context_.client.merge(

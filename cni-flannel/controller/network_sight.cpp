@@ -16,18 +16,9 @@ const NodeMoment& NetworkSight::moment_of(const std::string& node) const {
   return found == moments.end() ? nothing : found->second;
 }
 
-std::vector<Cidr> allotment(const NetworkSight& sight, const std::string& name) {
-  const auto node = sight.nodes.find(name);
-  const bool known = node != sight.nodes.end() && node->second.fault.empty() &&
-                     sight.moment_of(name).contested_for == std::chrono::seconds::zero() &&
-                     !node->second.pod_cidrs.empty();
-  if (known) return node->second.pod_cidrs;
-  const SeenObject* object = sight.object_of(name);
-  return object == nullptr ? std::vector<Cidr>{} : object->allotted;
-}
-
 bool is_astray(const SeenNode& node, const SeenObject& object) {
-  if (object.mirrored || !object.fault.empty() || !node.told) return false;
+  if (object.mirrored || object.node_uid.empty() || !object.fault.empty() || !node.told) return false;
+  if (object.node_uid != node.id.uid) return true;
   return std::ranges::any_of(std::array{IpFamily::kV4, IpFamily::kV6}, [&](IpFamily family) {
     const std::optional<BackendData>& now = node.told->backend(family);
     const std::optional<BackendData>& before = object.network.backend(family);

@@ -25,10 +25,20 @@ struct SeenNode {
   std::vector<Cidr> pod_cidrs{};  ///< at most one a family
   /// What its annotations tell peers; nullopt: not that flannel runs there.
   std::optional<NodeNetwork> told{};
-  std::string untold{};   ///< why its annotations cannot be read; empty: they can
-  std::string boot_id{};  ///< of the machine that told its state last; empty: not told
+  std::string untold{};                ///< why its annotations cannot be read; empty: they can
+  std::vector<IpAddress> addresses{};  ///< of the machine, as kubelet tells them
+  std::string boot_id{};               ///< of the machine that told its state last; empty: not told
 
   bool operator==(const SeenNode&) const = default;
+};
+
+/// What a node has no more, though others may still send there. It is kept from others until the quarantine
+/// is over.
+struct FreedCidr {
+  Cidr cidr{};
+  std::chrono::sys_seconds since{};
+
+  bool operator==(const FreedCidr&) const = default;
 };
 
 /// A NodeNetworkConfiguration.
@@ -43,6 +53,7 @@ struct SeenObject {
   bool mirrored = false;     ///< made by this controller, for a node that runs upstream
   /// What its Node had when this controller looked last; a node may publish nothing else (admission policy).
   std::vector<Cidr> allotted{};
+  std::vector<FreedCidr> freed{};
   std::vector<Condition> told{};
 
   bool operator==(const SeenObject&) const = default;
@@ -85,11 +96,8 @@ struct NetworkSight {
   [[nodiscard]] const NodeMoment& moment_of(const std::string& node) const;
 };
 
-/// What the object of node `name` is to have as `allotted`: the pod CIDRs of its Node; what it had, while
-/// these are not known.
-[[nodiscard]] std::vector<Cidr> allotment(const NetworkSight& sight, const std::string& name);
-
-/// Whether the node's annotations tell peers to send elsewhere than its object, which flanneld keeps, does.
+/// Whether the node's annotations tell peers to send elsewhere than its object, which flanneld keeps, does;
+/// or that object is of an earlier life of its Node.
 [[nodiscard]] bool is_astray(const SeenNode& node, const SeenObject& object);
 
 }  // namespace holdfast::flannel

@@ -7,6 +7,7 @@
 
 #include "cni-flannel/daemon/node_network_names.h"
 #include "cni-flannel/daemon/own_documents.h"
+#include "common/base/clock.h"
 #include "common/kube/names.h"
 #include "common/kube/node_pools.h"
 
@@ -50,6 +51,17 @@ void read_told(const Annotations& annotations, const AnnotationKeys& keys, SeenN
   if (!told) out.untold = std::move(told).error().message;
 }
 
+// Names, which stand among them, are left out.
+Status read_addresses(const JsonObject& status, SeenNode& out) {
+  HOLDFAST_TRY(const std::vector<JsonField> fields, status["addresses"].array_or_empty());
+  for (const JsonField& field : fields) {
+    HOLDFAST_TRY(const JsonObject each, field.object());
+    const Result<IpAddress> address = each["address"].address();
+    if (address) out.addresses.push_back(*address);
+  }
+  return {};
+}
+
 Status read_node(const JsonObject& object, const AnnotationKeys& keys, SeenNode& out) {
   HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object());
   HOLDFAST_TRY(const Annotations labels, texts_of(metadata["labels"]));
@@ -60,15 +72,29 @@ Status read_node(const JsonObject& object, const AnnotationKeys& keys, SeenNode&
   HOLDFAST_TRY(const Annotations annotations, annotations_of(object));
   read_told(annotations, keys, out);
   HOLDFAST_TRY(const JsonObject status, object["status"].object_or_empty());
+  HOLDFAST_CHECK(read_addresses(status, out));
   HOLDFAST_TRY(const JsonObject info, status["nodeInfo"].object_or_empty());
   HOLDFAST_TRY(out.boot_id, info["bootID"].string_or(""));
   return {};
+}
+
+Result<FreedCidr> read_freed(const JsonField& field) {
+  HOLDFAST_TRY(const JsonObject object, field.object());
+  HOLDFAST_TRY(const Cidr cidr, object["cidr"].cidr());
+  HOLDFAST_TRY(const std::string since, object["since"].string());
+  const auto time = parse_utc(since);
+  if (!time) return object["since"].refuse("is no time");
+  return FreedCidr{.cidr = cidr.network(), .since = *time};
 }
 
 Status read_told(const JsonObject& object, SeenObject& out) {
   HOLDFAST_TRY(const JsonObject status, object["status"].object_or_empty());
   HOLDFAST_TRY(const JsonObject cluster, status["cluster"].object_or_empty());
   HOLDFAST_TRY(out.allotted, decode_pod_cidrs(cluster, "podCIDR"));
+  HOLDFAST_TRY(const std::vector<JsonField> freed, cluster["freed"].array_or_empty());
+  for (const JsonField& field : freed) {
+    HOLDFAST_TRY(out.freed.emplace_back(), read_freed(field));
+  }
   HOLDFAST_TRY(const std::vector<JsonField> conditions, cluster["conditions"].array_or_empty());
   for (const JsonField& field : conditions) {
     HOLDFAST_TRY(Condition condition, decode_condition(field));
@@ -80,6 +106,14 @@ Status read_told(const JsonObject& object, SeenObject& out) {
 json texts_of(const std::vector<Cidr>& cidrs) {
   json out = json::array();
   for (const Cidr& cidr : cidrs) out.push_back(cidr.to_string());
+  return out;
+}
+
+json texts_of(const std::vector<FreedCidr>& freed) {
+  json out = json::array();
+  for (const FreedCidr& each : freed) {
+    out.push_back({{"cidr", each.cidr.to_string()}, {"since", utc_text(each.since)}});
+  }
   return out;
 }
 
@@ -105,8 +139,8 @@ void set(std::vector<Condition>& out, const std::vector<Condition>& last, Condit
 }  // namespace
 
 kube::KeptFields seen_node_fields() {
-  return {"metadata.labels", "metadata.annotations", "metadata.deletionTimestamp",
-          "spec.podCIDR",    "spec.podCIDRs",        "status.nodeInfo.bootID"};
+  return {"metadata.labels", "metadata.annotations", "metadata.deletionTimestamp", "spec.podCIDR",
+          "spec.podCIDRs",   "status.addresses",     "status.nodeInfo.bootID"};
 }
 
 kube::KeptFields seen_object_fields() {
@@ -186,11 +220,12 @@ json tombstone_patch(const NetworkStep& step, const std::string& removed_at) {
           {"spec", {{"removedAt", removed_at.empty() ? json() : json(removed_at)}}}};
 }
 
-json told_patch(const SeenObject& object, const std::vector<Cidr>& allotted,
+json told_patch(const SeenObject& object, const Allotment& allotment,
                 const std::vector<Condition>& conditions) {
   json encoded =
       encode_node_network_status({.observed_generation = object.generation, .conditions = conditions});
-  if (!allotted.empty()) encoded["podCIDRs"] = texts_of(allotted);
+  if (!allotment.cidrs.empty()) encoded["podCIDRs"] = texts_of(allotment.cidrs);
+  if (allotment.freed != object.freed) encoded["freed"] = texts_of(allotment.freed);
   return {{"metadata", {{"uid", object.id.uid}}}, {"status", {{"cluster", std::move(encoded)}}}};
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cni-flannel/controller/allotment.h"
 #include "cni-flannel/controller/network_plan.h"
 #include "common/base/json.h"
 #include "common/base/result.h"
@@ -35,7 +36,7 @@ inline constexpr const char* kMirroredAnnotation = "net.holdfast.dev/mirrored-no
 /// Of the whole object: `removed_at` empty takes the tombstone off. Also with the resourceVersion.
 [[nodiscard]] nlohmann::json tombstone_patch(const NetworkStep& step, const std::string& removed_at);
 /// Of the object's status.
-[[nodiscard]] nlohmann::json told_patch(const SeenObject& object, const std::vector<Cidr>& allotted,
+[[nodiscard]] nlohmann::json told_patch(const SeenObject& object, const Allotment& allotment,
                                         const std::vector<Condition>& conditions);
 
 /// The conditions that `findings` make of those told last: False for what was found, True for what was and is

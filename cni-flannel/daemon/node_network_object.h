@@ -26,7 +26,7 @@
 ///         leaseEpoch          grows with each new lease of the node
 ///       removedAt             set: the node is gone for good, its peers may forget it
 ///     status: {observedGeneration, conditions: [{type, status, reason, message, lastTransitionTime}],
-///              cluster: {observedGeneration, podCIDRs, conditions}}       by flannel-controller
+///              cluster: {observedGeneration, podCIDRs, freed, conditions}}       by flannel-controller
 namespace holdfast::flannel {
 
 /// By what the API server tells one object, and one state of it, from another.

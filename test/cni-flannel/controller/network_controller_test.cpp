@@ -168,12 +168,48 @@ TEST_CASE("A removed node leaves a tombstone, which keeps its pod CIDRs for it",
   scene.put_node("a");
   scene.turn_until([&] { return !scene.cidr_of("a").empty(); });
   CHECK(scene.cidr_of("a") == "10.244.0.0/24");
+  scene.run_upstream("a", "02:00:00:00:00:02");
   scene.turn_until([&] { return !scene.at(path)["spec"].contains("removedAt"); });
+  CHECK(scene.at(path)["spec"]["flannel"]["backendData"]["VtepMAC"] == "02:00:00:00:00:02");
   scene.server.remove(std::string(kNodes) + "a");
   scene.turn_until([&] { return scene.at(path)["spec"].contains("removedAt"); });
   scene.options.plan.cidr_quarantine = 0s;
   scene.start();
   scene.turn_until([&] { return scene.at(path).is_null(); });
+}
+
+TEST_CASE("What a node had stays in quarantine when it registers again in another pool",
+          "[flannel controller]") {
+  ControllerScene scene;
+  scene.serve_pools();
+  scene.put_pool("shop", "10.9.0.0/16");
+  scene.put_pool("default", "");
+  scene.put_node("a");
+  scene.run_upstream("a", kMac);
+  scene.start();
+  const std::string path = std::string(kObjects) + "a";
+  scene.turn_until([&] { return scene.at(path)["status"]["cluster"].contains("podCIDRs"); });
+  CHECK(scene.cidr_of("a") == "10.244.0.0/24");
+  scene.server.remove(std::string(kNodes) + "a");
+  scene.turn_until([&] { return scene.at(path)["spec"].contains("removedAt"); });
+  scene.put_node("a", "shop");
+  scene.turn_until([&] { return scene.at(path)["status"]["cluster"].contains("freed"); });
+  CHECK(scene.cidr_of("a") == "10.9.0.0/24");
+  // Not before it tells what it has now: peers would send to what it had.
+  CHECK(scene.at(path)["spec"].contains("removedAt"));
+  scene.run_upstream("a", kMac);
+  scene.turn_until([&] { return !scene.at(path)["spec"].contains("removedAt"); });
+  CHECK(scene.at(path)["spec"]["flannel"]["podCIDRs"] == json::array({"10.9.0.0/24"}));
+  scene.start();
+  scene.put_node("b");
+  scene.turn_until([&] { return !scene.cidr_of("b").empty(); });
+  CHECK(scene.cidr_of("b") == "10.244.1.0/24");
+  scene.options.plan.cidr_quarantine = 0s;
+  scene.start();
+  scene.turn_until([&] { return scene.at(path)["status"]["cluster"]["freed"].empty(); });
+  scene.put_node("c");
+  scene.turn_until([&] { return !scene.cidr_of("c").empty(); });
+  CHECK(scene.cidr_of("c") == "10.244.0.0/24");
 }
 
 TEST_CASE("Two machines that run as one node are told, and peers keep what they know of it",

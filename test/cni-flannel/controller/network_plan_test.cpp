@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "cni-flannel/controller/allotment.h"
 #include "common/base/clock.h"
 #include "test/catch.h"
 
@@ -198,11 +199,71 @@ TEST_CASE("an object without a Node is a tombstone for the time of quarantine", 
   CHECK(scene.plan(kNow + 10 * scene.options.cidr_quarantine).steps.empty());
 }
 
-TEST_CASE("a tombstone whose Node is back is taken off first", "[controller]") {
+TEST_CASE("a tombstone whose Node is back is taken off when it tells what is true", "[controller]") {
   Scene scene;
-  scene.node("a", "10.244.0.0/24");
-  scene.object("a", "10.244.0.0/24").removed_at = utc_text(kNow);
+  SeenNode& node = scene.node("a", "10.244.0.0/24");
+  SeenObject& object = scene.object("a", "10.244.0.0/24");
+  object.removed_at = utc_text(kNow);
+  CHECK(scene.plan().steps.empty());  // what it had is not recorded
+  object.allotted = node.pod_cidrs;
   CHECK(lines(scene.plan()) == Lines{"revive a"});
+  object.node_uid = "of an earlier life";
+  CHECK(scene.plan().steps.empty());
+  node.addresses = {IpAddress::parse("192.0.2.1").value()};
+  CHECK(lines(scene.plan()) == Lines{"revive a"});
+  object.network.pod_cidrs = {Cidr::parse("10.244.9.0/24").value()};
+  CHECK(scene.plan().steps.empty());
+  object.mirrored = true;
+  scene.run_upstream("a", kMac);
+  CHECK(lines(scene.plan()) == Lines{"mirror a"});
+}
+
+TEST_CASE("what a node had is quarantined also when it registers again with another", "[controller]") {
+  Scene scene;
+  scene.pool("shop", "10.9.0.0/16");
+  SeenObject& object = scene.object("a", "10.244.0.0/24");
+  object.allotted = object.network.pod_cidrs;
+  object.removed_at = utc_text(kNow);
+  SeenNode& node = scene.node("a", "", "shop");
+  scene.node("b");
+  CHECK(lines(scene.plan()) == Lines{"give a 10.9.0.0/24", "give b 10.244.1.0/24"});
+  node.pod_cidrs = {Cidr::parse("10.9.0.0/24").value()};
+  CHECK(lines(scene.plan()) == Lines{"give b 10.244.1.0/24"});
+  const Allotment told = allotment(scene.sight, "a", scene.options.cidr_quarantine, kNow);
+  CHECK(told.cidrs == node.pod_cidrs);
+  CHECK(told.freed == std::vector<FreedCidr>{{.cidr = Cidr::parse("10.244.0.0/24").value(), .since = kNow}});
+  // The node tells the new one, and the controller is another process.
+  object.allotted = told.cidrs;
+  object.freed = told.freed;
+  object.network.pod_cidrs = told.cidrs;
+  object.removed_at.clear();
+  const NetworkPlan plan = scene.plan(kNow + std::chrono::hours(24));
+  CHECK(lines(plan) == Lines{"annotate a", "give b 10.244.1.0/24"});
+  CHECK(plan.again_in == scene.options.cidr_quarantine - std::chrono::hours(24));
+  const auto over = kNow + scene.options.cidr_quarantine;
+  CHECK(lines(scene.plan(over)) == Lines{"annotate a", "give b 10.244.0.0/24"});
+  CHECK(allotment(scene.sight, "a", scene.options.cidr_quarantine, over).freed.empty());
+}
+
+TEST_CASE("an object is not forgotten before what it freed is free", "[controller]") {
+  Scene scene;
+  SeenObject& object = scene.object("a", "10.244.0.0/24");
+  object.allotted = object.network.pod_cidrs;
+  object.removed_at = utc_text(kNow - scene.options.cidr_quarantine);
+  object.freed = {{.cidr = Cidr::parse("10.244.7.0/24").value(), .since = kNow - std::chrono::hours(1)}};
+  CHECK(scene.plan().steps.empty());
+  CHECK(lines(scene.plan(kNow + scene.options.cidr_quarantine)) == Lines{"forget a"});
+}
+
+TEST_CASE("what a node claims beyond what it was given takes nothing from others", "[controller]") {
+  Scene scene;
+  SeenNode& node = scene.node("a", "10.244.1.0/24");
+  scene.object("a", "10.244.0.0/16").allotted = node.pod_cidrs;
+  scene.node("b");
+  const NetworkPlan plan = scene.plan();
+  CHECK(reasons(plan, "a") == "PodCIDRsOfNode/NotOfNode");
+  CHECK(reasons(plan, "b").empty());
+  CHECK(lines(plan).back() == "give b 10.244.0.0/24");
 }
 
 TEST_CASE("a node that runs upstream gets an object, which follows its annotations", "[controller]") {
@@ -277,15 +338,18 @@ TEST_CASE("a node that claims what its Node does not have is told", "[controller
 TEST_CASE("a node is allotted what its Node has, and keeps it while that is not known", "[controller]") {
   Scene scene;
   const std::vector<Cidr> had{Cidr::parse("10.244.7.0/24").value()};
+  const auto of = [&](const char* node) {
+    return allotment(scene.sight, node, scene.options.cidr_quarantine, kNow).cidrs;
+  };
   scene.object("a", "10.244.0.0/24").allotted = had;
-  CHECK(allotment(scene.sight, "a") == had);
-  CHECK(allotment(scene.sight, "b").empty());
+  CHECK(of("a") == had);
+  CHECK(of("b").empty());
   SeenNode& node = scene.node("a");
-  CHECK(allotment(scene.sight, "a") == had);
+  CHECK(of("a") == had);
   node.pod_cidrs = {Cidr::parse("10.244.0.0/24").value()};
-  CHECK(allotment(scene.sight, "a") == node.pod_cidrs);
+  CHECK(of("a") == node.pod_cidrs);
   scene.moment("a").contested_for = std::chrono::seconds(1);
-  CHECK(allotment(scene.sight, "a") == had);
+  CHECK(of("a") == had);
 }
 
 TEST_CASE("a copied disk's VTEP MAC is not told to peers a second time", "[controller]") {
