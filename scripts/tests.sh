@@ -31,11 +31,12 @@ tier_unit() {
   ctest_tier unit asan unit
 }
 
-# The same programs against this machine's kernel, each test in network namespaces of its own. ASan and UBSan.
+# The same programs against this machine's kernel, each test in network namespaces of its own. ASan and UBSan. They wait for
+# timers of protocols more than they work, so one more than there are cores runs at a time.
 tier_netns() {
   unpack_packages peers
   build_preset asan
-  ctest_tier netns asan netns as_root
+  ctest_tier netns asan netns as_root "$(($(job_count) + 1))"
 }
 
 # The same, each test in a mount namespace of its own, on disks of its own (loop devices over files in memory).
@@ -85,12 +86,12 @@ with_first() {
           for (i = 1; i <= NR; i++) if (rest[i] in script) print script[rest[i]] }'
 }
 
-# ctest_tier TIER PRESET LABEL [as_root]: runs what ctest has under LABEL.
+# ctest_tier TIER PRESET LABEL [as_root]|'' [JOBS]: runs what ctest has under LABEL, JOBS at a time or as many as there are cores.
 ctest_tier() {
   local tier=$1 dir
   dir=$(preset_dir "$2")
   say "tier $tier"
-  run_ctest "$tier" "$dir" "${4-}" -L "^($3)\$" -j "$(job_count)"
+  run_ctest "$tier" "$dir" "${4-}" -L "^($3)\$" -j "${5-$(job_count)}"
   if try_again "$(grep -c '^fail' "$RESULTS/$tier.tsv")"; then
     run_ctest "$tier-again" "$dir" "${4-}" --rerun-failed
     take_second_try some "$RESULTS/$tier.tsv" "$RESULTS/$tier-again.tsv"
