@@ -1,4 +1,4 @@
-"""Checks of what the overlays render, with no cluster: python3 overlays.py render|fields|placement|ports|promises|adoption|removal|order|definitions.
+"""Checks of what the overlays render, with no cluster: python3 overlays.py CHECK, one of those in main().
 
 Prints what is wrong, a line each, and fails when there is something.
 """
@@ -27,6 +27,7 @@ BOTH = APP | {"k8s-app": "flannel"}
 SHARED = {("Namespace", None, "kube-flannel"), ("DaemonSet", "kube-flannel", "kube-flannel-ds"), ("ConfigMap", "kube-flannel", "kube-flannel-cfg"),
           ("ServiceAccount", "kube-flannel", "flannel"), ("ClusterRole", None, "flannel"), ("ClusterRoleBinding", None, "flannel")}
 UPSTREAMS = {"0.20.2 and later": (BOTH, BOTH | {"tier": "node"}), "before, and Helm's": (APP, APP | {"tier": "node"})}
+SHARED_STATE = {"/var/lib/kubelet", "/var/lib/cni"}  # of others
 
 
 def objects():
@@ -191,6 +192,20 @@ def wrong_ports():
                     yield f"{where}: {container['name']}: {probe} asks port {port}, where it does not listen"
 
 
+def state_of(pod):
+    """Folders of the node in which its containers keep what they know."""
+    folders = {each["name"]: each["hostPath"]["path"] for each in pod.get("volumes", []) if "hostPath" in each}
+    return {path for path in folders.values() if path.startswith("/var/lib/") and path not in SHARED_STATE}
+
+
+def wrong_folders():
+    for folder in OVERLAYS:
+        its = [(where, pod) for where, _, pod in pods() if where.startswith(f"{folder.name}: ")]
+        for i, (where, pod) in enumerate(its):
+            yield from (f"{where} and {other}: both keep their state in {path} of a node" for other, others in its[:i]
+                        if not apart(pod, others) for path in state_of(pod) & state_of(others))
+
+
 def wrong_promises():
     """What one object says of another."""
     for folder in OVERLAYS:
@@ -280,7 +295,7 @@ def wrong_definitions():
 
 def main():
     checks = {"render": wrong_render, "fields": wrong_fields, "placement": wrong_placement, "ports": wrong_ports,
-              "promises": wrong_promises, "adoption": wrong_adoption,
+              "folders": wrong_folders, "promises": wrong_promises, "adoption": wrong_adoption,
               "removal": wrong_removal, "order": wrong_order, "definitions": wrong_definitions}
     if len(OVERLAYS) < 5:
         sys.exit("there are overlays missing")
