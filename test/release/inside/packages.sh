@@ -114,6 +114,15 @@ one_driver_serves() {
     with_journal csi-lvm within 30 test -S /run/csi-lvm/csi.sock
 }
 
+# At a boot both units are started, in one transaction, and an upgrade starts one after the other.
+one_driver_stays() {
+  systemctl stop csi-lvm &&
+    systemctl start csi-node csi-lvm &&
+    with_journal csi-lvm systemctl is-active csi-lvm &&
+    dpkg --install ./holdfast-csi_*.deb &&
+    with_journal csi-lvm systemctl is-active csi-lvm
+}
+
 all_drivers_serve() {
   cp /usr/share/doc/holdfast-csi/examples/csi-node.json /etc/holdfast &&
     systemctl start csi-node &&
@@ -179,7 +188,7 @@ purge_leaves_nothing() {
     comm -13 /test/before /test/after | fails grep -vE '^/(etc/(kube-flannel|holdfast|lvm|egw)|var/lib/kubelet)(/|$)'
 }
 
-plan 14
+plan 15
 check "the plugin installs where node.sh or the DaemonSet was before, and what was there before those comes back" installs_over_ours
 check "the packages install beside flannel's own plugin, which steps aside" installs
 check "nothing starts before it is configured" idle_without_configuration
@@ -187,6 +196,7 @@ check "flanneld brings up the overlay, hardened as its unit says" overlay_comes_
 check "a pod gets its address" pod_starts
 check "blank disks become the volume group of a file" group_from_disks
 check "csi-lvm serves its socket" one_driver_serves
+check "csi-lvm, configured alone, comes at a boot and stays in an upgrade" one_driver_stays
 check "csi-node serves all drivers of its file, in csi-lvm's place" all_drivers_serve
 check "egw-helper closes the ranges of a pool whose gateways are dead" vpc_is_closed
 check "at a boot they are closed by what is stored, before the daemon runs" vpc_is_closed_at_boot
