@@ -33,7 +33,7 @@ cloudRegion: {cloudRegion}
 # The NFS server of the class alicloud-nas-subpath, or several.
 nasServer: {nasServer}
 # Which disks of which nodes become volume groups, and folders with quotas: docs/node-resource-manager.md. The ConfigMap
-# node-resource-topo has both as text.
+# node-resource-topo has both as text; a cluster of ack has its own.
 volumegroup: |-
   {volumegroup}
 quotapath: |-

@@ -45,6 +45,7 @@ KINDS = {
     ("v1", "ServiceAccount"): {},
     ("v1", "ConfigMap"): {"data": MAP},
     ("apps/v1", "DaemonSet"): {"spec": {"selector": SELECTOR, "template": POD,
+                                        "minReadySeconds": ...,
                                         "updateStrategy": {"rollingUpdate": {"maxUnavailable": ...}}}},
     ("apps/v1", "Deployment"): {"spec": {"selector": SELECTOR, "template": POD, "replicas": ..., "strategy": {"type": ..., "rollingUpdate": {"maxUnavailable": ..., "maxSurge": ...}}}},
     ("policy/v1", "PodDisruptionBudget"): {"spec": {"maxUnavailable": ..., "selector": SELECTOR}},

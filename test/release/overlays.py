@@ -6,6 +6,8 @@ Prints what is wrong, a line each, and fails when there is something.
 import pathlib
 import re
 import sys
+import tempfile
+import textwrap
 
 import kinds
 
@@ -101,13 +103,14 @@ def wrong_placement():
         if on_nodes:
             wanted["every taint tolerated"] = ANYWHERE in pod.get("tolerations", [])
             wanted["a tenth of the nodes at once"] = workload["spec"]["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": "10%"}
+            wanted["no further before it is well"] = workload["spec"].get("minReadySeconds", 0) > 0
         else:
             keys = {each["key"] for each in pod.get("tolerations", [])}
             wanted["nodes for management tolerated"] = "node-role.alibabacloud.com/addon" in keys
         for container in ours_of(pod):
             name = container["name"]
             wanted[f"{name}: requests"] = set(container.get("resources", {}).get("requests", {})) == {"cpu", "memory"}
-            wanted[f"{name}: a liveness probe"] = "livenessProbe" in container
+            wanted[f"{name}: probes"] = {"livenessProbe", "readinessProbe"} <= set(container)
             wanted[f"{name}: the node's own image first"] = container.get("imagePullPolicy") == "IfNotPresent"
         yield from (f"{where}: {what}: no" for what, right in wanted.items() if not right)
     yield from wrong_budgets()
@@ -291,12 +294,30 @@ def wrong_definitions():
             where = f"{overlay}: {each['metadata']['name']}"
             yield from (f"{where}: {wrong}" for wrong in kinds.wrong_definition(each))
 
+def wrong_examples():
+    """A folder that a page shows renders beside ours, and each of its patches meets something."""
+    pages = {page: re.findall(r"^    # site/kustomization\.yaml.*\n(?:    .*\n)+", page.read_text(), re.MULTILINE)
+             for page in (TREE / "docs").glob("*.md")}
+    if not any(pages.values()):
+        yield "no page shows a folder of one's own"
+    for page, examples in pages.items():
+        for example in examples:
+            with tempfile.TemporaryDirectory() as place:
+                site = pathlib.Path(place, "site")
+                site.mkdir()
+                pathlib.Path(place, "holdfast").symlink_to(TREE)
+                (site / "kustomization.yaml").write_text(textwrap.dedent(example))
+                try:
+                    kustomize.render(site)
+                except (kustomize.Refused, kustomize.yaml.YAMLError, OSError, KeyError) as error:
+                    yield f"{page.name}: {error}"
 
 
 def main():
     checks = {"render": wrong_render, "fields": wrong_fields, "placement": wrong_placement, "ports": wrong_ports,
               "folders": wrong_folders, "promises": wrong_promises, "adoption": wrong_adoption,
-              "removal": wrong_removal, "order": wrong_order, "definitions": wrong_definitions}
+              "removal": wrong_removal, "order": wrong_order, "definitions": wrong_definitions,
+              "examples": wrong_examples}
     if len(OVERLAYS) < 5:
         sys.exit("there are overlays missing")
     found = list(checks[sys.argv[1]]())
