@@ -25,7 +25,25 @@ std::unique_ptr<IptablesFirewall> make_iptables(Executor& executor, bool kernel_
   return std::make_unique<IptablesFirewall>(executor, std::move(legacy));
 }
 
+bool accepts_forwarded(const RuleSet& set) {
+  return std::ranges::any_of(set.chains, [](const Chain& chain) {
+    return chain.wanted && chain.hook == Hook::kForward &&
+           std::ranges::find(chain.rules, Target::kAccept, &Rule::target) != chain.rules.end();
+  });
+}
+
+/// Whether accepts have to be where iptables' own are. One that does not answer is no reason for no rules.
+bool needs_iptables(IptablesFirewall& iptables, const std::vector<RuleSet>& sets) {
+  return std::ranges::any_of(sets, [&](const RuleSet& set) {
+    if (!accepts_forwarded(set)) return false;
+    const auto drops = iptables.forward_drops(set.family);
+    return drops && !drops->own.empty();
+  });
+}
+
 }  // namespace
+
+bool ChosenFirewall::is_nftables() const { return firewall.get() != iptables; }
 
 Flags::Set to_back_end(BackEnd& target) {
   return [&target](const std::string& value) -> Status {
@@ -46,13 +64,28 @@ Result<ChosenFirewall> choose_firewall(BackEnd back_end, Executor& executor,
   ChosenFirewall out;
   out.socket = std::make_unique<nl::Socket>(std::move(socket));
   const bool possible = has_nftables(*out.socket, sets);
-  const bool nftables = back_end == BackEnd::kNftables || (back_end == BackEnd::kAuto && possible);
   out.firewall = std::make_unique<NftablesFirewall>(*out.socket);
   std::unique_ptr<IptablesFirewall> iptables = make_iptables(executor, possible);
+  const bool nftables = back_end == BackEnd::kNftables ||
+                        (back_end == BackEnd::kAuto && possible && !needs_iptables(*iptables, sets));
   out.iptables = iptables.get();
   out.other = std::move(iptables);
   if (!nftables) std::swap(out.firewall, out.other);
   return out;
+}
+
+Status check_forwarded(const ChosenFirewall& chosen, const std::vector<RuleSet>& sets) {
+  for (const RuleSet& set : sets) {
+    if (!accepts_forwarded(set)) continue;
+    HOLDFAST_TRY(const IptablesFirewall::ForwardDrops drops, chosen.iptables->forward_drops(set.family));
+    const bool own = chosen.is_nftables() && !drops.own.empty();
+    if (!own && drops.others.empty()) continue;
+    const std::string& name = own ? drops.own.front() : drops.others.front();
+    return fail(Code::kFailedPrecondition,
+                name + "'s FORWARD policy is DROP, which our accepts elsewhere cannot undo: run " + name +
+                    " -P FORWARD ACCEPT" + (own ? ", or let --firewall be auto" : ""));
+  }
+  return {};
 }
 
 Status clean_others(const ChosenFirewall& chosen, const std::vector<RuleSet>& sets) {

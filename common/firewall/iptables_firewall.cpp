@@ -235,6 +235,24 @@ Status IptablesFirewall::clean_other(const RuleSet& set) {
   return {};
 }
 
+Result<IptablesFirewall::ForwardDrops> IptablesFirewall::forward_drops(IpFamily family) {
+  HOLDFAST_TRY(const IptablesPrograms iptables, programs());
+  ForwardDrops out;
+  const auto ask = [family](const IptablesPrograms& one, std::vector<std::string>& drops) -> Status {
+    const Result<SavedTable> filter = one.look_at(family, "filter");
+    // a kernel that does not have this kind
+    if (!filter && filter.error().code == Code::kInternal) return {};
+    if (!filter) return tl::unexpected(filter.error());
+    if (!forwards_by_default(*filter)) drops.push_back(one.name(family));
+    return {};
+  };
+  if (iptables.is_installed(family)) HOLDFAST_CHECK(ask(iptables, out.own));
+  for (const IptablesPrograms& other : other_iptables(executor_, iptables, family)) {
+    HOLDFAST_CHECK(ask(other, out.others));
+  }
+  return out;
+}
+
 Result<SavedTable> iptables_filter_table(Executor& executor, IpFamily family) {
   HOLDFAST_TRY(const IptablesPrograms iptables, find_iptables(executor));
   if (!iptables.is_installed(family)) return SavedTable{};

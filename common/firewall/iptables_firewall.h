@@ -43,6 +43,15 @@ class IptablesFirewall final : public Firewall {
   /// that. Succeeds where there is nothing, or one of the two alone. Errors: as the others.
   Status clean_other(const RuleSet& set);
 
+  /// Those iptables of this machine that drop what is forwarded and none of their rules decides.
+  struct ForwardDrops {
+    std::vector<std::string> own{};  ///< this one, as it is called: "iptables". None: it lets through
+    std::vector<std::string> others{};
+  };
+  /// Makes no table. One that is not installed, or that the kernel does not have, drops nothing. Errors: as
+  /// the others.
+  Result<ForwardDrops> forward_drops(IpFamily family);
+
  private:
   /// Of the set's chains and jumps, as iptables-save spelled it; by family.
   using Picture = std::vector<std::string>;

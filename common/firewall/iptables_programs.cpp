@@ -55,6 +55,8 @@ Result<bool> has_kubelets_chains(Executor& executor, const std::string& variant)
 
 }  // namespace
 
+std::string IptablesPrograms::name(IpFamily family) const { return name_of(family, variant_, ""); }
+
 std::string IptablesPrograms::path_of(IpFamily family, std::string_view suffix) const {
   return find_system_program(name_of(family, variant_, suffix));
 }
@@ -106,6 +108,14 @@ Result<SavedTables> IptablesPrograms::save(IpFamily family, const std::vector<st
 Result<SavedTables> IptablesPrograms::save_all(IpFamily family) const {
   HOLDFAST_TRY(const std::string text, run(family, "-save", {}, {}));
   return parse_iptables_save(text);
+}
+
+Result<SavedTable> IptablesPrograms::look_at(IpFamily family, std::string_view table) const {
+  // legacy makes a table that it is asked for by name
+  const bool legacy = are_those_of(IptablesPrograms(*executor_, kLegacy), family);
+  HOLDFAST_TRY(SavedTables there, legacy ? save_all(family) : save(family, {table}));
+  const auto found = there.find(table);
+  return found == there.end() ? SavedTable{} : std::move(found->second);
 }
 
 Status IptablesPrograms::restore(IpFamily family, const std::string& text) const {

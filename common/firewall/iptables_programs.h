@@ -26,6 +26,8 @@ class IptablesPrograms {
   explicit IptablesPrograms(Executor& executor, std::string variant = {})
       : executor_(&executor), variant_(std::move(variant)) {}
 
+  /// What a user of theirs calls: "iptables", "ip6tables-legacy".
+  [[nodiscard]] std::string name(IpFamily family) const;
   [[nodiscard]] bool is_installed(IpFamily family) const { return !path_of(family, "-restore").empty(); }
   /// Whether these are the same programs as `other`'s, perhaps by another name. None are nobody's.
   [[nodiscard]] bool are_those_of(const IptablesPrograms& other, IpFamily family) const;
@@ -35,6 +37,8 @@ class IptablesPrograms {
                            bool with_counts = false) const;
   /// Those that there are; makes none.
   Result<SavedTables> save_all(IpFamily family) const;
+  /// The table of this name; an empty one where it is not there. Makes none.
+  Result<SavedTable> look_at(IpFamily family, std::string_view table) const;
   /// Does as `text` says, which iptables-restore(8) understands; what it does not name stays.
   Status restore(IpFamily family, const std::string& text) const;
 

@@ -42,21 +42,40 @@ Status RuleKeeper::put(const RuleSet& set, Look& out) {
   return {};
 }
 
-RuleKeeper::Look RuleKeeper::look(const std::vector<RuleSet>& sets) {
-  Look out;
-  if (!chosen_) {
-    Result<ChosenFirewall> chosen = choose_firewall(back_end_, executor_, sets);
-    if (!chosen) {
-      out.done = tl::unexpected(std::move(chosen).error());
-      return out;
-    }
-    chosen_ = *std::move(chosen);
-  }
+Status RuleKeeper::put_all(const std::vector<RuleSet>& sets, Look& out) {
   FirstError first;
   for (const RuleSet& set : sets) first.add(put(set, out));
-  if (out.done = first.result(); !out.done || cleaned_) return out;
-  out.done = clean_others(*chosen_, sets);
-  cleaned_ = out.done.has_value();
+  HOLDFAST_CHECK(first.result());
+  if (cleaned_) return {};
+  HOLDFAST_CHECK(clean_others(*chosen_, sets));
+  cleaned_ = true;
+  return {};
+}
+
+Status RuleKeeper::choose(const std::vector<RuleSet>& sets) {
+  if (chosen_) return {};
+  HOLDFAST_TRY(chosen_, choose_firewall(back_end_, executor_, sets));
+  return {};
+}
+
+/// The policy may have been set since the back end was chosen.
+Status RuleKeeper::see_forwarded(const std::vector<RuleSet>& sets) {
+  Status seen = check_forwarded(*chosen_, sets);
+  if (seen || back_end_ != BackEnd::kAuto || !chosen_->is_nftables()) return seen;
+  HOLDFAST_TRY(ChosenFirewall again, choose_firewall(back_end_, executor_, sets));
+  if (again.is_nftables()) return seen;
+  chosen_ = std::move(again);
+  put_.clear();
+  cleaned_ = false;
+  return check_forwarded(*chosen_, sets);
+}
+
+RuleKeeper::Look RuleKeeper::look(const std::vector<RuleSet>& sets) {
+  Look out;
+  if (out.done = choose(sets); !out.done) return out;
+  Status forwarded = see_forwarded(sets);
+  out.done = put_all(sets, out);
+  if (out.done) out.done = std::move(forwarded);
   return out;
 }
 

@@ -23,10 +23,15 @@ class RuleKeeper {
     std::uint64_t refused = 0;  ///< packets dropped by rules that count, since the sets were put
   };
   /// Puts the sets where they are not whole. Sets without a wanted chain are removed. With the first ones the
-  /// back end is chosen; what the other one has of them goes when they stand.
+  /// back end is chosen; what the other one has of them goes when they stand. At each look it is seen whether
+  /// what they accept is let through (check_forwarded()): with BackEnd::kAuto they go over to iptables where
+  /// that makes it so, and stay there.
   Look look(const std::vector<RuleSet>& sets);
 
  private:
+  Status choose(const std::vector<RuleSet>& sets);
+  Status see_forwarded(const std::vector<RuleSet>& sets);
+  Status put_all(const std::vector<RuleSet>& sets, Look& out);
   Status put(const RuleSet& set, Look& out);
 
   BackEnd back_end_;

@@ -66,7 +66,7 @@ void add_machine(Flags& flags, AccessOptions& out) {
                 return {};
               });
   flags.value("firewall", "auto|iptables|nftables",
-              "where the rules go; auto: nftables where there is [auto]",
+              "where the rules go; auto: nftables, unless iptables' FORWARD policy is DROP [auto]",
               firewall::to_back_end(out.firewall));
   flags.integer("mtu", "BYTES", "of packets inside tunnels [1420]", kLeastMtu, kMostMtu,
                 [&out](std::int64_t bytes) { out.mtu = static_cast<std::uint32_t>(bytes); });

@@ -35,7 +35,7 @@ void add_flags(Flags& flags, CoreOptions& out) {
                 return {};
               });
   flags.value("firewall", "auto|iptables|nftables",
-              "where the rules go; auto: nftables where there is [auto]",
+              "where the rules go; auto: nftables, unless iptables' FORWARD policy is DROP [auto]",
               firewall::to_back_end(out.firewall));
   flags.value("link", "NAME", "the link towards the pool [eth0]",
               [&out](const std::string& value) { return set_link(value, out); });

@@ -301,6 +301,84 @@ TEST_CASE_METHOD(Host, "Rules of iptables land where kubelet's chains are, and g
   }
 }
 
+struct Dropper {
+  const char* program;
+  IpFamily family;
+};
+const Dropper kDroppers[] = {{"iptables", IpFamily::kV4}, {"ip6tables", IpFamily::kV6}};
+
+TEST_CASE_METHOD(Host,
+                 "Accepts are where the FORWARD policy lets them count, also when that is set afterwards",
+                 "[firewall]") {
+  for (const Dropper& dropper : kDroppers) {
+    const std::string policy = std::string(dropper.program) + " -w -P FORWARD ";
+    const std::vector<RuleSet> sets{one_chain(IpFamily::kV4), one_chain(IpFamily::kV6)};
+    const auto by_iptables = [&] { return has_ours(std::string(dropper.program) + "-save"); };
+    const auto by_nftables = [&] { return output_of("nft list tables").find(" try") != std::string::npos; };
+    DYNAMIC_SECTION(dropper.program << ", before") {
+      output_of(policy + "DROP");
+      RuleKeeper keeper(BackEnd::kAuto, executor);
+      REQUIRE(keeper.look(sets).done.has_value());
+      CHECK(by_iptables());
+      CHECK_FALSE(by_nftables());
+    }
+    DYNAMIC_SECTION(dropper.program << ", afterwards, and it stays so") {
+      RuleKeeper keeper(BackEnd::kAuto, executor);
+      REQUIRE(keeper.look(sets).done.has_value());
+      CHECK(by_nftables());
+      for (const char* value : {"DROP", "ACCEPT"}) {
+        output_of(policy + value);
+        const RuleKeeper::Look look = keeper.look(sets);
+        INFO((look.done ? std::string() : look.done.error().message));
+        CHECK(look.done.has_value());
+        CHECK(look.mended == 0);
+        CHECK(by_iptables());
+        CHECK_FALSE(by_nftables());
+      }
+    }
+    DYNAMIC_SECTION(dropper.program << ", who asks for nftables is told") {
+      RuleKeeper keeper(BackEnd::kNftables, executor);
+      output_of(policy + "DROP");
+      const Status told = keeper.look(sets).done;
+      CHECK(by_nftables());
+      REQUIRE_FALSE(told.has_value());
+      CHECK(told.error().message.find(std::string("run ") + dropper.program + " -P FORWARD ACCEPT") !=
+            std::string::npos);
+      output_of(policy + "ACCEPT");
+      CHECK(keeper.look(sets).done.has_value());
+    }
+    DYNAMIC_SECTION(dropper.program << ", who accepts nothing does not mind") {
+      std::vector<RuleSet> drops = sets;
+      for (RuleSet& set : drops) set.chains[0].rules[0].target = Target::kDrop;
+      output_of(policy + "DROP");
+      RuleKeeper keeper(BackEnd::kAuto, executor);
+      CHECK(keeper.look(drops).done.has_value());
+      CHECK(by_nftables());
+    }
+  }
+}
+
+TEST_CASE_METHOD(Host, "The policy of the other iptables, which ours cannot undo, is told", "[firewall]") {
+  const std::vector<RuleSet> sets{one_chain(IpFamily::kV4)};
+  output_of("iptables-legacy -w -P FORWARD DROP");
+  RuleKeeper keeper(BackEnd::kAuto, executor);
+  const Status told = keeper.look(sets).done;
+  REQUIRE_FALSE(told.has_value());
+  CHECK(told.error().message.find("run iptables-legacy -P FORWARD ACCEPT") != std::string::npos);
+  CHECK(NftablesFirewall(socket).read_chains(sets[0]).value().contains("forward"));
+  output_of("iptables-legacy -w -P FORWARD ACCEPT");
+  const RuleKeeper::Look look = keeper.look(sets);
+  CHECK(look.done.has_value());
+  CHECK(look.mended == 0);
+}
+
+TEST_CASE_METHOD(Host, "Looking for a policy makes no table", "[firewall]") {
+  RuleKeeper keeper(BackEnd::kAuto, executor);
+  CHECK(keeper.look({one_chain(IpFamily::kV4), one_chain(IpFamily::kV6)}).done.has_value());
+  CHECK(output_of("nft list tables").find("filter") == std::string::npos);
+  CHECK(output_of("cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null || true").empty());
+}
+
 TEST_CASE_METHOD(Host, "Looking for kubelet's chains makes nothing", "[firewall]") {
   REQUIRE(find_iptables(executor).has_value());
   CHECK(output_of("nft list ruleset").empty());
