@@ -57,6 +57,14 @@ struct Ways : holdfast::test::RouteKernel {
     REQUIRE(answer.has_value());
     return *answer;
   }
+  // Links and neighbours of a family take a moment until they are of use; when packets were lost meanwhile, a
+  // second.
+  void wait_for(const std::string& from, const std::string& to) {
+    int tries = 0;
+    while (ask(from, to, 100).kind != Kind::kAnswered) {
+      REQUIRE(++tries < 100);
+    }
+  }
   Fd router = holdfast::test::new_netns();
   Fd far = holdfast::test::new_netns();
   SystemClock clock;
@@ -67,6 +75,8 @@ TEST_CASE_METHOD(Ways, "An echo request tells what the way takes, in both famili
                  "[flanneld]") {
   const EchoAnswer fits{Kind::kAnswered, 0};
   const EchoAnswer router_says{Kind::kTooBig, 1400};
+  wait_for("10.1.0.1", "10.2.0.2");
+  wait_for("fd01::1", "fd02::2");
   for (int again = 0; again < 2; ++again) {
     // what the kernel has learned the first time does not change the second answer
     CHECK(ask("10.1.0.1", "10.2.0.2", 1400) == fits);
