@@ -22,6 +22,10 @@ OVERLAYS = sorted(path for path in (TREE / "manifests/overlays").iterdir() if pa
 # Made for each place anew, or in the place of something else: no overlay has them.
 ALONE = {"csi-lvm/node.yaml", "csi-nas/node.yaml", "egw-gateway/access.yaml"}
 ANYWHERE = {"operator": "Exists"}
+MANAGEMENT = {"node-role.alibabacloud.com/addon", "node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"}
+# CSIDriver's fields as clusters have them: attachRequired, podInfoOnMount, storageCapacity, fsGroupPolicy.
+DRIVERS = {"diskplugin.csi.alibabacloud.com": (True, True, False, "File"), "nasplugin.csi.alibabacloud.com": (False, True, False, "None"),
+           "localplugin.csi.alibabacloud.com": (False, True, True, "File"), "eck.csi.k8s.io": (False, True, False, "File")}
 # DaemonSet kube-flannel-ds of upstream: (selector, labels of its pods). Its released manifest has `commonLabels` since 0.20.2.
 APP = {"app": "flannel"}
 BOTH = APP | {"k8s-app": "flannel"}
@@ -106,7 +110,7 @@ def wrong_placement():
             wanted["no further before it is well"] = workload["spec"].get("minReadySeconds", 0) > 0
         else:
             keys = {each["key"] for each in pod.get("tolerations", [])}
-            wanted["nodes for management tolerated"] = "node-role.alibabacloud.com/addon" in keys
+            wanted["nodes for management tolerated"] = keys >= MANAGEMENT
         for container in ours_of(pod):
             name = container["name"]
             wanted[f"{name}: requests"] = set(container.get("resources", {}).get("requests", {})) == {"cpu", "memory"}
@@ -227,6 +231,11 @@ def wrong_promises():
                 if container["command"] == ["egw-controller"] and f"--image={OURS}" not in container["args"]:
                     yield f"{where}: --image is not the image that it runs"
         for each in rendered:
+            fields = [each.get("spec", {}).get(key) for key in ("attachRequired", "podInfoOnMount", "storageCapacity", "fsGroupPolicy")]
+            if each["kind"] == "CSIDriver" and fields != list(DRIVERS[each["metadata"]["name"]]):
+                yield f"{folder.name}: CSIDriver {each['metadata']['name']} is not as users have it"
+            if each["metadata"]["name"] == "csi-local-lvm" and each["parameters"]["lvmType"] != "striping":
+                yield f"{folder.name}: csi-local-lvm is not striped, as users have it"
             if each["kind"] == "StorageClass" and each["provisioner"] not in drivers:
                 yield f"{folder.name}: StorageClass {each['metadata']['name']}: no CSIDriver {each['provisioner']}"
         yield from (f"{folder.name}: CSIDriver {driver}: no node serves it" for driver in sorted(drivers - served))
@@ -260,10 +269,19 @@ def removed():
         yield from (("rbac.authorization.k8s.io", kind, "default", name) for kind in ("Role", "RoleBinding"))
 
 
+def finalized():
+    """The plurals of the kinds whose objects our programs give a finalizer, which is named as one of them."""
+    for header in [*TREE.glob("csi-*/**/*.h"), *TREE.glob("common/**/*.h"), *TREE.glob("egw-gateway/**/*.h"), *TREE.glob("cni-flannel/**/*.h")]:
+        for name in re.findall(r'Finalizer = "[a-z.]*holdfast\.dev/([a-z-]+)"', header.read_text()):
+            yield name.replace("-", "") + "s"
+
+
 def wrong_removal():
     gone = set(removed())
     yield from (f"docs/install.md removes {kind} {name}, which may be upstream's" for _, kind, namespace, name in gone
                 if (kind, namespace, name) in SHARED)
+    if f"kubectl get {','.join(sorted(finalized()))} -o name" not in (TREE / "docs/install.md").read_text():
+        yield f"docs/install.md does not let go of {sorted(finalized())}, which have finalizers"
     seen = set()
     for overlay, each in objects():
         _, kind, namespace, name = kustomize.identity(each)
