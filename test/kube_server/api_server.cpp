@@ -200,30 +200,32 @@ std::optional<Reply> ApiServer::refusal_of(const ServerRequest& request, const A
   return fail_with(kUnauthorized, "Unauthorized", "Unauthorized");
 }
 
-void ApiServer::note(const ServerRequest& request, const std::string& what) {
-  const auto agent = request.headers.find("user-agent");
-  requests_.push_back(what);
-  programs_.push_back(agent == request.headers.end() ? "" : agent->second.substr(0, agent->second.find('/')));
+void ApiServer::note(const ServerRequest& request, const std::optional<ApiCall>& call) {
+  requests_.push_back(call ? note_of(*call) : "get " + request.path);
+  asked_.push_back(test::asked_by(request));
+  if (call && is_apply(request, asked_.back()) && store_.find(call->key()) == nullptr) {
+    asked_.push_back(asked_.back());
+    asked_.back().verb = "create";
+  }
 }
 
-std::vector<std::string> ApiServer::requests_of(const std::string& program) const {
-  std::vector<std::string> out;
-  for (std::size_t i = 0; i < requests_.size(); ++i) {
-    if (programs_[i] == program) out.push_back(requests_[i]);
-  }
+std::vector<AskedCall> ApiServer::asked_by(const std::string& program) const {
+  std::vector<AskedCall> out;
+  std::ranges::copy_if(asked_, std::back_inserter(out),
+                       [&](const AskedCall& each) { return each.program == program; });
   return out;
 }
 
 void ApiServer::forget_requests() {
   requests_.clear();
-  programs_.clear();
+  asked_.clear();
 }
 
 void ApiServer::serve(const ServerRequest& request, Responder responder) {
   last_request_ = request;
   const auto call = call_of(request);
   if (!call) {
-    note(request, "get " + request.path);
+    note(request, call);
     const auto fault = faults_.take("get", request.path);
     send(request,
          fault && fault->kind == FaultKind::kStatus ? fail_with(fault->status, "InternalError", "asked for")
@@ -231,7 +233,7 @@ void ApiServer::serve(const ServerRequest& request, Responder responder) {
          std::move(responder), fault);
     return;
   }
-  note(request, note_of(*call));
+  note(request, call);
   if (const auto refused = refusal_of(request, *call)) {
     send(request, *refused, std::move(responder), std::nullopt);
     return;
@@ -301,7 +303,7 @@ void ApiServer::send(const ServerRequest& request, const Reply& reply, Responder
 Reply ApiServer::reply_to(const ServerRequest& request) {
   last_request_ = request;
   const auto call = call_of(request);
-  note(request, call ? note_of(*call) : "get " + request.path);
+  note(request, call);
   return call ? verbs_.serve(*call) : other_page(request);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/event_loop.h"
+#include "test/kube_server/asked_call.h"
 #include "test/kube_server/faults.h"
 #include "test/kube_server/http_server.h"
 #include "test/kube_server/object_store.h"
@@ -66,13 +67,16 @@ class ApiServer {
   /// "patch nodes/a/status", in the order of their coming.
   [[nodiscard]] const std::vector<std::string>& requests() const { return requests_; }
   [[nodiscard]] const ServerRequest& last_request() const { return last_request_; }
-  /// Those of whose User-Agent is this, whatever its version.
-  [[nodiscard]] std::vector<std::string> requests_of(const std::string& program) const;
+  /// What an authorizer would have been asked for them: one each, and one more of an apply that makes its
+  /// object.
+  [[nodiscard]] const std::vector<AskedCall>& asked() const { return asked_; }
+  /// Those of the program whose User-Agent is this, whatever its version.
+  [[nodiscard]] std::vector<AskedCall> asked_by(const std::string& program) const;
   void forget_requests();
 
  private:
   void serve(const ServerRequest& request, Responder responder);
-  void note(const ServerRequest& request, const std::string& what);
+  void note(const ServerRequest& request, const std::optional<ApiCall>& call);
   [[nodiscard]] std::optional<ApiCall> call_of(const ServerRequest& request) const;
   [[nodiscard]] nlohmann::json user_of(const ServerRequest& request) const;
   [[nodiscard]] std::optional<Reply> refusal_of(const ServerRequest& request, const ApiCall& call) const;
@@ -95,7 +99,7 @@ class ApiServer {
   std::string token_;
   std::map<std::string, nlohmann::json> users_;  // by token
   std::vector<std::string> requests_;
-  std::vector<std::string> programs_;  // that asked them
+  std::vector<AskedCall> asked_;
   ServerRequest last_request_;
   std::vector<EventLoop::Timer> delayed_;
   HttpServer http_;

@@ -398,16 +398,16 @@ TEST_CASE("The roles of our manifests allow all that flannel-controller asks for
   scene.options.plan.cidr_quarantine = 0s;
   scene.start();
   scene.turn_until([&] { return scene.count_requests("delete nodenetworkconfigurations") != 0; });
-  const json granted = holdfast::test::rules_of(HOLDFAST_MANIFESTS "/base/flannel-controller/rbac.yaml");
-  for (const std::string& request : scene.server.requests()) {
-    INFO(request);
-    CHECK((request.find(" /") != std::string::npos || holdfast::test::allows(granted, request)));
-  }
-  // server-side apply may make an object; an Event that is repeated is patched
-  const std::vector<std::string> other{"create nodenetworkconfigurations", "patch events"};
-  CHECK(holdfast::test::unasked(granted, scene.server.requests()) == other);
-  for (const char* refused : {"delete nodes/a", "create nodes", "patch nodes/a/status", "patch nodepools/a",
-                              "get secrets/a", "create pods", "delete leases/a"}) {
+  const std::string manifests = HOLDFAST_MANIFESTS "/base/";
+  const auto granted = holdfast::test::Roles::in(manifests).bound_to(
+      holdfast::test::account_in(manifests + "flannel-controller/controller.yaml"));
+  CHECK(holdfast::test::refused(granted, scene.server.asked()) == std::vector<std::string>{});
+  const std::vector<std::string> other{"patch events in default"};  // of one that is repeated
+  CHECK(holdfast::test::unasked(granted, scene.server.asked()) == other);
+  for (const char* refused :
+       {"delete nodes/a", "create nodes", "patch nodes/a/status", "patch nodepools.apps.openyurt.io/a",
+        "get secrets/a in kube-flannel", "create pods in kube-flannel",
+        "delete leases.coordination.k8s.io/a in kube-flannel"}) {
     INFO(refused);
     CHECK_FALSE(holdfast::test::allows(granted, refused));
   }

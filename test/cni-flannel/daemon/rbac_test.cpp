@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 using test::allows;
 using test::ApiCluster;
+using Texts = std::vector<std::string>;
 
 json flannel_on(const std::string& node) {
   return {{"username", "system:serviceaccount:kube-flannel:flannel"},
@@ -41,20 +42,24 @@ TEST_CASE("The role of our manifests allows all that the source asks for, and li
     const json object = cluster.object("a");
     return object.contains("status") && cluster.node("a")["metadata"].contains("annotations");
   });
-  const json granted = test::rules_of(HOLDFAST_MANIFESTS "/base/flannel/rbac.yaml");
-  for (const std::string& request : cluster.server.requests()) {
-    INFO(request);
-    CHECK((request.find(" /") != std::string::npos || allows(granted, request)));
-  }
-  // server-side apply may make an object; a Node is read where all have objects; an Event that is repeated
-  // is patched
-  const std::vector<std::string> other{"create nodenetworkconfigurations", "get nodes", "patch events"};
-  CHECK(holdfast::test::unasked(granted, cluster.server.requests()) == other);
+  const std::string manifests = HOLDFAST_MANIFESTS "/base/";
+  const auto all = test::Roles::in(manifests).bound_to(test::account_in(manifests + "flannel/daemonset.yaml"));
+  const auto granted = test::without(all, {"ClusterRole/flannel-upstream", "Role/flannel-upstream"});
+  CHECK(test::refused(granted, cluster.server.asked()) == Texts{});
+  // a Node is read where all have objects; an Event that is repeated is patched
+  const Texts other{"get nodes", "patch events in default"};
+  CHECK(test::unasked(granted, cluster.server.asked()) == other);
   for (const char* refused : {"patch nodes/b", "delete nodes/b", "get namespaces/default", "list secrets",
-                              "delete nodenetworkconfigurations/a", "patch namespaces/kube-system"}) {
+                              "delete nodenetworkconfigurations.net.holdfast.dev/a",
+                              "patch namespaces/kube-system", "create events in kube-flannel",
+                              "get pods/x in kube-flannel"}) {
     INFO(refused);
     CHECK_FALSE(allows(granted, refused));
   }
+  // upstream's, by the same account, until it is replaced
+  CHECK(allows(all, "get pods/kube-flannel-ds-x in kube-flannel"));
+  CHECK(allows(all, "list clustercidrs.networking.k8s.io"));
+  CHECK_FALSE(allows(all, "get pods/x in default"));
 }
 
 TEST_CASE("The policy of our manifests refuses what another node's token writes in ours", "[flanneld]") {

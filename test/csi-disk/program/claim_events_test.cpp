@@ -6,6 +6,7 @@
 #include "test/catch.h"
 #include "test/fakes/fake_clock.h"
 #include "test/kube_server/direct_http.h"
+#include "test/kube_server/role_rules.h"
 
 namespace holdfast::disk {
 namespace {
@@ -61,6 +62,15 @@ TEST_CASE_METHOD(Scene, "who looks at a claim sees what is to be known of its di
   CHECK(event["type"] == "Warning");
   CHECK(event["reason"] == "ConflictingZone");
   CHECK(event["message"] == conflict().words);
+
+  const std::string manifests = HOLDFAST_MANIFESTS "/base/";
+  const auto granted = holdfast::test::Roles::in(manifests).bound_to(
+      holdfast::test::account_in(manifests + "csi-disk/controller.yaml"));
+  CHECK(holdfast::test::refused(granted, server.asked()) == std::vector<std::string>{});
+  // of the cluster's uid (common/kube/cluster_uid.h), and of an event that is repeated
+  CHECK(holdfast::test::allows(granted, "get namespaces/kube-system"));
+  CHECK(holdfast::test::allows(granted, "patch events/a in shop"));
+  CHECK_FALSE(holdfast::test::allows(granted, "get namespaces/shop"));
 }
 
 TEST_CASE_METHOD(Scene, "what comes for no claim, or too late, is told to nobody", "[disk]") {

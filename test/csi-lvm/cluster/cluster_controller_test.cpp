@@ -190,27 +190,29 @@ TEST_CASE_METHOD(Driver,
   bool stopped = false;
   mode.stop([&stopped] { stopped = true; });
   turn_until([&] { return stopped; });
-  const std::string manifest = HOLDFAST_MANIFESTS "/base/csi-lvm/rbac.yaml";
-  const auto compare = [&](const std::string& role, const std::string& agent,
+  const std::string manifests = HOLDFAST_MANIFESTS "/base/csi-lvm/";
+  const auto compare = [&](const std::string& workload, const std::string& agent,
                            const std::vector<std::string>& other) {
-    const json granted = holdfast::test::rules_of(manifest, role);
-    const std::vector<std::string> asked = server.requests_of(agent);
-    for (const std::string& request : asked) {
-      INFO(role << ": " << request);
-      CHECK((request.find(" /") != std::string::npos || holdfast::test::allows(granted, request)));
-    }
-    INFO(role);
+    INFO(agent);
+    // the sidecars' are theirs
+    const auto granted =
+        holdfast::test::without(holdfast::test::Roles::in(HOLDFAST_MANIFESTS "/base")
+                                    .bound_to(holdfast::test::account_in(manifests + workload)),
+                                {"ClusterRole/csi-lvm-sidecars", "Role/csi-lvm-sidecars"});
+    const auto asked = server.asked_by(agent);
+    CHECK(holdfast::test::refused(granted, asked) == std::vector<std::string>{});
     CHECK(holdfast::test::unasked(granted, asked) == other);
+    for (const char* refused :
+         {"patch nodes/a", "delete nodestorages.storage.holdfast.dev/a", "get namespaces/default",
+          "list secrets", "update logicalvolumes.storage.holdfast.dev/a",
+          "delete leases.coordination.k8s.io/a in kube-system"}) {
+      INFO(refused);
+      CHECK_FALSE(holdfast::test::allows(granted, refused));
+    }
   };
-  compare("csi-lvm-controller", kControllerAgent, {});
-  // server-side apply may make an object; the namespace is read by the program (node_cluster_test.cpp)
-  compare("csi-lvm-node", kNodeAgent, {"create nodestorages", "get namespaces/kube-system"});
-  const json granted = holdfast::test::rules_of(manifest);
-  for (const char* refused : {"patch nodes/a", "delete nodestorages/a", "get namespaces/default",
-                              "list secrets", "update logicalvolumes/a", "delete leases/a"}) {
-    INFO(refused);
-    CHECK_FALSE(holdfast::test::allows(granted, refused));
-  }
+  compare("controller.yaml", kControllerAgent, {});
+  // the namespace is read by the program (node_cluster_test.cpp)
+  compare("node.yaml", kNodeAgent, {"get namespaces/kube-system"});
 }
 
 TEST_CASE_METHOD(Driver,

@@ -99,10 +99,10 @@ void SiteScene::wait_until(const std::function<bool()>& condition) {
   }
 }
 
-std::unique_ptr<kube::Http> SiteScene::another_way() {
+std::unique_ptr<kube::Http> SiteScene::another_way(const std::string& user_agent) {
   kube::Config config;
   config.server = server->url();
-  return kube::CurlHttp::create(*loop, config, files, metrics, "csi-nas").value();
+  return kube::CurlHttp::create(*loop, config, files, metrics, user_agent).value();
 }
 
 std::unique_ptr<kube::ObjectClient> SiteScene::client_of(kube::Http& way) {
@@ -127,8 +127,8 @@ std::vector<json> SiteScene::all(const std::string& path) {
 
 SceneRecords::SceneRecords(SiteScene& of, std::chrono::milliseconds patience) : scene(of) {
   scene.with([&] {
-    watches = scene.another_way();
-    writes = scene.another_way();
+    watches = scene.another_way(kControllerAgent);
+    writes = scene.another_way(kControllerAgent);
     client = scene.client_of(*writes);
     records = std::make_unique<ObjectRecords>(
         ObjectRecords::Context{.loop = *scene.loop, .http = *watches, .client = *client, .log = scene.log},
@@ -157,7 +157,7 @@ void SceneNode::start() {
   cut_at = Cut::kNever;
   scene_.with([this] {
     for (auto* way : {&watches_, &writes_}) {
-      *way = std::make_unique<CuttableHttp>(*scene_.loop, scene_.another_way());
+      *way = std::make_unique<CuttableHttp>(*scene_.loop, scene_.another_way(kNodeAgent));
       (*way)->also_cut = [this] { return powerless.load(); };
     }
     writes_->started = [this](const kube::HttpRequest& request) {
@@ -248,8 +248,8 @@ SceneController::SceneController(SiteScene& of)
       records(of),
       own(of, "controller", ""),
       volumes(*records.records, own, own, of.clock, scene.with([this] {
-        watches = scene.another_way();
-        writes = scene.another_way();
+        watches = scene.another_way(kControllerAgent);
+        writes = scene.another_way(kControllerAgent);
         client = scene.client_of(*writes);
         SiteTasks::Options options;
         options.no_node_after = 400ms;

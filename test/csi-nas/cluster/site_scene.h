@@ -31,6 +31,8 @@ namespace holdfast::nas::test {
 
 inline constexpr const char* kVolumesPath = "/apis/storage.holdfast.dev/v1alpha1/nasvolumes";
 inline constexpr const char* kTasksPath = "/apis/storage.holdfast.dev/v1alpha1/nastasks";
+inline constexpr const char* kControllerAgent = "csi-nas";
+inline constexpr const char* kNodeAgent = "csi-nas-node";  // so that its requests are told apart
 
 /// A way to the API server that can be cut: what is under way ends, and what comes fails. The loop's.
 class CuttableHttp final : public kube::Http {
@@ -73,7 +75,7 @@ class SiteScene {
   void wait_until(const std::function<bool()>& condition);
 
   /// Of the loop's thread, as all of these.
-  [[nodiscard]] std::unique_ptr<kube::Http> another_way();
+  [[nodiscard]] std::unique_ptr<kube::Http> another_way(const std::string& user_agent);
   [[nodiscard]] std::unique_ptr<kube::ObjectClient> client_of(kube::Http& way);
   [[nodiscard]] nlohmann::json at(const std::string& path);
   [[nodiscard]] std::vector<nlohmann::json> all(const std::string& path);

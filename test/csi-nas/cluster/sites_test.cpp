@@ -293,20 +293,31 @@ TEST_CASE_METHOD(Site,
   REQUIRE(controller.snapshot("snap", id));
   REQUIRE(controller.volumes.extend(id, std::uint64_t{2} << 30, 0));
   REQUIRE(controller.remove(id));
-  const nlohmann::json granted = holdfast::test::rules_of(HOLDFAST_MANIFESTS "/base/csi-nas/rbac.yaml");
-  const auto requests = with([this] { return server->requests(); });
-  for (const std::string& request : requests) {
-    INFO(request);
-    CHECK(holdfast::test::allows(granted, request));
-  }
-  // of a task whose end was not seen; of a node that starts
-  const std::vector<std::string> other{"get nastasks", "get nodes"};
-  CHECK(holdfast::test::unasked(granted, requests) == other);
-  for (const char* refused : {"patch nastasks/a", "update nastasks/a", "patch nasvolumes/a/status",
-                              "list nodes", "patch nodes/a", "list secrets", "update nastasks/a/status"}) {
-    INFO(refused);
-    CHECK_FALSE(holdfast::test::allows(granted, refused));
-  }
+  const std::string manifests = HOLDFAST_MANIFESTS "/base/csi-nas/";
+  const auto compare = [&](const std::string& workload, const char* program,
+                           const std::vector<std::string>& other, const std::vector<std::string>& denied) {
+    INFO(program);
+    // the sidecars' are theirs
+    const auto granted =
+        holdfast::test::without(holdfast::test::Roles::in(HOLDFAST_MANIFESTS "/base")
+                                    .bound_to(holdfast::test::account_in(manifests + workload)),
+                                {"ClusterRole/csi-nas-sidecars", "Role/csi-nas-sidecars"});
+    const auto asked = with([&] { return server->asked_by(program); });
+    CHECK(holdfast::test::refused(granted, asked) == std::vector<std::string>{});
+    CHECK(holdfast::test::unasked(granted, asked) == other);
+    for (const std::string& refused : denied) {
+      INFO(refused);
+      CHECK_FALSE(holdfast::test::allows(granted, refused));
+    }
+  };
+  // of a task whose end was not seen
+  compare("controller.yaml", kControllerAgent, {"get nastasks.storage.holdfast.dev"},
+          {"patch nastasks.storage.holdfast.dev/a/status", "update nastasks.storage.holdfast.dev/a",
+           "patch nasvolumes.storage.holdfast.dev/a/status", "list nodes"});
+  // of a node that starts
+  compare("node.yaml", kNodeAgent, {"get nodes"},
+          {"patch nastasks.storage.holdfast.dev/a", "list nasvolumes.storage.holdfast.dev", "list nodes",
+           "patch nodes/a", "list secrets", "update nastasks.storage.holdfast.dev/a/status"});
 }
 
 TEST_CASE("without a cluster a class with a site is refused, with the cure", "[nas site]") {

@@ -152,7 +152,7 @@ TEST_CASE_METHOD(Host, "a node tells its pool where the profile asks for it, and
 TEST_CASE_METHOD(Host, "a node keeps its pool for starts without an API server, and follows a change",
                  "[nas site]") {
   std::vector<std::string> found;
-  const auto way = with([this] { return another_way(); });
+  const auto way = with([this] { return another_way(kNodeAgent); });
   const auto client = with([&] { return client_of(*way); });
   std::unique_ptr<NodePool> pool;
   const auto start = [&] {

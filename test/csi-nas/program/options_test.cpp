@@ -104,9 +104,11 @@ TEST_CASE("what is applied to a cluster has all that volumes with a site need", 
   }
   const nlohmann::json provisioner = manifest("controller.yaml")["spec"]["template"]["spec"]["containers"][1];
   CHECK(std::ranges::count(provisioner["args"], "--feature-gates=Topology=true") == 1);
-  const nlohmann::json rules =
-      holdfast::test::rules_of(HOLDFAST_MANIFESTS "/base/csi-nas/sidecars_rbac.yaml");
-  for (const char* request : {"list nodes", "watch nodes", "list csinodes", "watch csinodes"}) {
+  const std::string manifests = HOLDFAST_MANIFESTS "/base/";
+  const auto rules = holdfast::test::Roles::in(manifests).bound_to(
+      holdfast::test::account_in(manifests + "csi-nas/controller.yaml"));
+  for (const char* request :
+       {"list nodes", "watch nodes", "list csinodes.storage.k8s.io", "watch csinodes.storage.k8s.io"}) {
     INFO(request);
     CHECK(holdfast::test::allows(rules, request));
   }

@@ -1,6 +1,7 @@
 #include "egw-gateway/controller/pool_controller.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/base/version.h"
@@ -228,12 +229,23 @@ TEST_CASE("One of two controllers acts, and the other takes over", "[egw control
   scene.turn_until_settled();
 }
 
+std::set<std::string> accounts_of_workloads(ControllerScene& scene) {
+  std::set<std::string> out;
+  for (const char* kind : {"apps/deployments", "apps/daemonsets"}) {
+    for (const auto& each : scene.server.store().list(kind, "egw-gateway")) {
+      out.insert((*each)["spec"]["template"]["spec"]["serviceAccountName"]);
+    }
+  }
+  return out;
+}
+
 TEST_CASE("The roles of our manifests allow all that the controller asks for, and little else",
           "[egw controller]") {
   ControllerScene scene;
   scene.options.plan.removal_grace = 0s;
   scene.start();
   scene.turn_until_settled();
+  CHECK(accounts_of_workloads(scene) == std::set<std::string>{"egw-core", "egw-helper"});
   scene.server.put(std::string(kEdgeGateways) + "site",
                    {{"metadata", {{"annotations", {{kRotateAnnotation, "now"}}}}}});
   scene.turn_until([&] { return scene.count_requests("update secrets/site-keys") != 0; });
@@ -242,26 +254,27 @@ TEST_CASE("The roles of our manifests allow all that the controller asks for, an
   scene.turn_until([&] { return scene.count_requests("create events") != 0; });
   for (const char* node : {"box-1", "box-2"}) scene.server.remove(std::string("/api/v1/nodes/") + node);
   scene.turn_until([&] { return scene.count_requests("delete edgegateways") != 0; });
-  const json granted =
-      holdfast::test::rules_of(HOLDFAST_MANIFESTS "/base/egw-gateway/rbac.yaml", "egw-controller");
-  for (const std::string& request : scene.server.requests()) {
-    INFO(request);
-    CHECK((request.find(" /") != std::string::npos || holdfast::test::allows(granted, request)));
-  }
-  // server-side apply may make an object; a lost answer is asked for; objects are deleted when a pool has
-  // fewer
-  const std::vector<std::string> other{
-      "create daemonsets", "create deployments", "create edgegateways",         "create poddisruptionbudgets",
-      "delete daemonsets", "delete deployments", "delete poddisruptionbudgets", "delete secrets",
-      "get secrets",       "patch events"};
-  CHECK(std::ranges::includes(other, holdfast::test::unasked(granted, scene.server.requests())));
-  for (const char* kind : {"daemonsets", "deployments", "poddisruptionbudgets", "secrets"}) {
+  const std::string manifests = HOLDFAST_MANIFESTS "/base/";
+  const auto granted = holdfast::test::Roles::in(manifests).bound_to(
+      holdfast::test::account_in(manifests + "egw-gateway/controller.yaml"));
+  CHECK(holdfast::test::refused(granted, scene.server.asked()) == std::vector<std::string>{});
+  // a lost answer is asked for; objects are deleted when a pool has fewer
+  const std::vector<std::string> other{"delete daemonsets.apps in egw-gateway",
+                                       "delete deployments.apps in egw-gateway",
+                                       "delete poddisruptionbudgets.policy in egw-gateway",
+                                       "delete secrets in egw-gateway",
+                                       "get secrets in egw-gateway",
+                                       "patch events"};
+  CHECK(std::ranges::includes(other, holdfast::test::unasked(granted, scene.server.asked())));
+  for (const char* kind : {"daemonsets.apps", "deployments.apps", "poddisruptionbudgets.policy", "secrets"}) {
     INFO(kind);
-    CHECK(holdfast::test::allows(granted, "delete " + std::string(kind) + "/x"));
+    CHECK(holdfast::test::allows(granted, "delete " + std::string(kind) + "/x in egw-gateway"));
+    CHECK_FALSE(holdfast::test::allows(granted, "delete " + std::string(kind) + "/x in kube-system"));
   }
   for (const char* refused :
-       {"patch nodes/a", "delete nodepools/a", "patch nodepools/a", "get namespaces/default", "create pods",
-        "delete pods/a", "update configmaps/a", "delete leases/a"}) {
+       {"patch nodes/a", "delete nodepools.apps.openyurt.io/a", "patch nodepools.apps.openyurt.io/a",
+        "get namespaces/default", "create pods in egw-gateway", "delete pods/a in egw-gateway",
+        "update configmaps/a in egw-gateway", "delete leases.coordination.k8s.io/a in egw-gateway"}) {
     INFO(refused);
     CHECK_FALSE(holdfast::test::allows(granted, refused));
   }
