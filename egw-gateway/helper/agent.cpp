@@ -85,6 +85,7 @@ void Agent::take(std::optional<HelperState> state) {
   known_ = stored_->gateway;
   listed_ = lists(*known_, options_.node_name);
   servers_ = stored_->servers;
+  networks_ = stored_->networks;
 }
 
 Status Agent::close() {
@@ -97,6 +98,7 @@ Status Agent::close_at_boot() {
   HOLDFAST_TRY(HelperStore::Loaded loaded, read_store());
   const bool ours = loaded.state.has_value();
   take(ours ? std::move(loaded.state) : std::move(loaded.foreign));
+  if (!ours) networks_.clear();  // of another node's links
   if (!known_ && !loaded.ranges.empty()) {
     known_ = EdgeGateway{};
     known_->vpc_cidrs = loaded.ranges;
@@ -279,14 +281,15 @@ void Agent::gateway_told(const std::string& name, Word word, const std::string& 
 }
 
 bool Agent::is_stored() const {
-  return stored_ && known_ && is_same(stored_->gateway, *known_) && stored_->servers == servers_;
+  return stored_ && known_ && is_same(stored_->gateway, *known_) && stored_->servers == servers_ &&
+         stored_->networks == networks_;
 }
 
 void Agent::save() {
   if (saving_) return;
   saving_ = true;
   const auto done = std::make_shared<Status>();  // shared by the job and what comes after it
-  stored_ = HelperState{*known_, servers_};
+  stored_ = HelperState{*known_, servers_, networks_};
   tools_.worker.run([&store = tools_.store, state = *stored_, done] { *done = store.save(state); },
                     [this, done] { saved(*done); });
 }
@@ -311,7 +314,7 @@ void Agent::round() {
   tools_.health.set(kRoutesInPlace, done ? "" : done.error().message);
   tools_.metrics.ready.set(tools_.health.ready() ? 1 : 0);
   round_ended_ = now();
-  if (known_ && !stored_) save();
+  if (known_ && !is_stored()) save();
   const std::chrono::nanoseconds resync = options_.resync;
   round_after(!done ? kRetry : choice_.undecided ? kUndecided : resync);
 }

@@ -145,6 +145,7 @@ class Agent final : public GatewayConsumer {
   [[nodiscard]] bool is_left_out(const EdgeGateway& gateway) const;
 
   [[nodiscard]] RoutedRanges ranges(const NodeFacts& facts) const;
+  void note_networks(const NodeFacts& facts);
   [[nodiscard]] NextHops local_ways(const NodeFacts& facts) const;
   [[nodiscard]] const Gateway* gateway(const std::string& name) const;
   [[nodiscard]] std::chrono::nanoseconds now() const { return tools_.loop.clock().since_boot(); }
@@ -161,7 +162,9 @@ class Agent final : public GatewayConsumer {
   bool ending_ = false;
   bool closed_ = false;  // the first routes were put
   std::string keys_trouble_;
+  bool looked_ = false;  // at the links, which are there as far as this node has any
   std::vector<IpAddress> servers_;
+  std::vector<Cidr> networks_;  // as they were last seen, parts of ranges
   std::vector<std::string> server_hosts_;
   std::optional<HelperState> stored_;
   bool saving_ = false;

@@ -30,6 +30,7 @@ Status Agent::put_all_right() {
   tools_.health.set(kPoolKnown, settled ? "" : "the pool's EdgeGateway was neither stored nor told");
   if (!settled) return {};
   HOLDFAST_TRY(facts_, read_facts(tools_.socket, options_.links));
+  note_networks(facts_);
   const RoutedRanges routed = ranges(facts_);
   if (!closed_ && known_) {
     choice_.active = gateway_in_use(known_->gateways, facts_, options_.links);
@@ -79,7 +80,25 @@ Status Agent::put_routes(const RoutesWanted& wanted, const NodeFacts& facts) {
 
 RoutedRanges Agent::ranges(const NodeFacts& facts) const {
   if (!known_) return {};
-  return routed_ranges(*known_, node_exemptions(*known_, options_.exempt, servers_, facts, options_.links));
+  std::vector<Exemption> exempt = node_exemptions(*known_, options_.exempt, servers_, facts, options_.links);
+  for (const Cidr& network : looked_ ? std::vector<Cidr>{} : networks_) {
+    exempt.push_back({.range = network, .what = "a network that this node had", .yields = true});
+  }
+  return routed_ranges(*known_, exempt);
+}
+
+/// A node that has none of them for a while, as its cable is out, has them again after the next boot.
+void Agent::note_networks(const NodeFacts& facts) {
+  looked_ = true;
+  std::vector<Cidr> networks;
+  for (const Exemption& own : own_networks(facts, options_.links)) {
+    const auto overlaps = [&](const Cidr& range) { return range.overlaps(own.range); };
+    if (known_ && (std::ranges::any_of(known_->vpc_cidrs, overlaps) ||
+                   std::ranges::any_of(known_->cloud_pod_cidrs, overlaps))) {
+      networks.push_back(own.range);
+    }
+  }
+  if (!networks.empty()) networks_ = std::move(networks);
 }
 
 NextHops Agent::local_ways(const NodeFacts& facts) const {

@@ -36,6 +36,11 @@ Result<Content> decode(std::string_view text) {
     HOLDFAST_TRY(const IpAddress address, server.address());
     out.state.servers.push_back(address);
   }
+  HOLDFAST_TRY(const std::vector<JsonField> networks, object["networks"].array_or_empty());
+  for (const JsonField& network : networks) {
+    HOLDFAST_TRY(const Cidr range, network.cidr());
+    out.state.networks.push_back(range);
+  }
   return out;
 }
 
@@ -112,6 +117,8 @@ Result<HelperStore::Loaded> HelperStore::load_state() {
 Status HelperStore::save(const HelperState& state) {
   json servers = json::array();
   for (const IpAddress& server : state.servers) servers.push_back(server.to_string());
+  json networks = json::array();
+  for (const Cidr& network : state.networks) networks.push_back(network.to_string());
   HOLDFAST_CHECK(files_.make_folders(path_.parent_path(), kFolderMode));
   HOLDFAST_CHECK(replace_file(files_, ranges_path_, text_of(ranges_of(state))));
   return write_state(files_, path_, kKind,
@@ -119,7 +126,8 @@ Status HelperStore::save(const HelperState& state) {
                                 {"node", owner_.node},
                                 {"machineID", owner_.machine_id},
                                 {"gateway", encode_edge_gateway(state.gateway)},
-                                {"servers", std::move(servers)}}));
+                                {"servers", std::move(servers)},
+                                {"networks", std::move(networks)}}));
 }
 
 Status HelperStore::forget() {

@@ -25,6 +25,7 @@ struct StateOwner {
 struct HelperState {
   EdgeGateway gateway;
   std::vector<IpAddress> servers{};  ///< the API server's addresses, or its proxy's
+  std::vector<Cidr> networks{};      ///< of its own links that lie in ranges: before links have addresses
 
   bool operator==(const HelperState&) const = default;
 };
@@ -32,7 +33,8 @@ struct HelperState {
 /// Keeps the pool's EdgeGateway, as it was last told, at <state_dir>/helper.json, mode 0600, in the envelope
 /// of state_file.h:
 ///
-///     {"pool":..,"node":..,"machineID":..,"gateway": EdgeGateway,"servers":[ADDRESS]}
+///     {"pool":..,"node":..,"machineID":..,"gateway": EdgeGateway,"servers":[ADDRESS],
+///      "networks":[CIDR]}
 ///
 /// and beside it, for the time when that file cannot be read or understood, <state_dir>/closed-ranges: the
 /// ranges alone, less what is exempt, a CIDR a line. No version of this program writes or reads it otherwise.

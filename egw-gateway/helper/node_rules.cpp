@@ -59,6 +59,9 @@ std::vector<firewall::Rule> raw_rules(IpFamily family, const NodeRules& rules) {
 // Of what kube-proxy masquerades, unless it is told another bit: --iptables-masquerade-bit.
 constexpr firewall::MarkMatch kMasqueraded{0x4000, 0x4000};
 
+/// What the node says to an address of its own that lies in a range: one that keepalived holds, say.
+const firewall::LinkMatch kOwn{"lo"};
+
 /// Only what pods send comes by one of the node's ways.
 Chain lan_chain(IpFamily family, const NodeRules& rules) {
   Chain out{Hook::kForward,
@@ -95,6 +98,7 @@ Chain leaving_chain(IpFamily family, const NodeRules& rules) {
   if (!out.wanted) return out;
   for (const std::string& link : rules.ways)
     out.rules.insert(out.rules.begin(), {.target = Target::kReturn, .out_link = firewall::LinkMatch{link}});
+  out.rules.insert(out.rules.begin(), {.target = Target::kReturn, .out_link = kOwn});
   return out;
 }
 
@@ -125,6 +129,7 @@ firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
   raw.wanted = !rules.gateway.empty() && any;
   if (raw.wanted) raw.rules = raw_rules(family, rules);
   input.wanted = !input.rules.empty();
+  if (input.wanted) input.rules.insert(input.rules.begin(), {.target = Target::kReturn, .in_link = kOwn});
   out.chains = {std::move(raw), std::move(input), leaving_chain(family, rules), lan_chain(family, rules)};
   return out;
 }

@@ -165,6 +165,22 @@ TEST_CASE("What the pool's pod has stored the host's boot unit closes by, as it 
     CHECK(host.run_boot_unit() == 0);
     CHECK_FALSE(host.is_open());
   }
+  SECTION("but for the networks that the node had, which may be all that its cluster is reached by") {
+    host.boot();
+    REQUIRE(host.can("ip addr add 172.16.5.2/24 dev up0"));
+    host.start_pod(pod);
+    until([&] { return host.can("grep -q 172.16.5.0/24 " + host.store().native()); });
+    pod.stop(SIGKILL);
+    host.boot();
+    CHECK(host.run_boot_unit() == 0);
+    REQUIRE(host.can("ip addr add 172.16.5.2/24 dev up0"));
+    CHECK(host.can("ip route get 172.16.5.1"));
+    CHECK(host.can("ping -c 1 -W 5 -q 172.16.5.2"));
+    REQUIRE(host.can("ip link set lo up && ip addr add 172.16.9.9/32 dev lo"));
+    CHECK(host.can("ping -c 1 -W 5 -q 172.16.9.9"));
+    CHECK_FALSE(host.can("ip route get 172.16.6.1"));
+    CHECK_FALSE(host.is_open());
+  }
   SECTION("by another machine's, which it tells of by failing, until the pool is heard of") {
     host.change_machine();
     CHECK(host.run_boot_unit() == 1);

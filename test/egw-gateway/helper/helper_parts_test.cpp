@@ -130,11 +130,13 @@ TEST_CASE("New connections from the cloud to a node are dropped on every node", 
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
     const firewall::Chain input = node_rule_set(family, rules).chains.at(1);
     CHECK(input.hook == firewall::Hook::kInput);
-    REQUIRE(input.rules.size() == 1);
-    CHECK(input.rules[0].target == firewall::Target::kDrop);
-    CHECK(input.rules[0].connection == firewall::ConnectionMatch::kNew);
-    CHECK(input.rules[0].counted);
-    CHECK(input.rules[0].source->range.family() == family);
+    REQUIRE(input.rules.size() == 2);
+    CHECK(input.rules[0].in_link == firewall::LinkMatch{"lo"});
+    CHECK(input.rules[0].target == firewall::Target::kReturn);
+    CHECK(input.rules[1].target == firewall::Target::kDrop);
+    CHECK(input.rules[1].connection == firewall::ConnectionMatch::kNew);
+    CHECK(input.rules[1].counted);
+    CHECK(input.rules[1].source->range.family() == family);
   }
   CHECK_FALSE(node_rule_set(IpFamily::kV4, {}).chains[1].wanted);
 }
@@ -164,14 +166,15 @@ TEST_CASE("What is for the cloud leaves by the overlay and the bridge alone", "[
   const firewall::Chain leaving = node_rule_set(IpFamily::kV4, rules).chains.at(2);
   CHECK(leaving.hook == firewall::Hook::kLeaving);
   CHECK(leaving.wanted);
-  REQUIRE(leaving.rules.size() == 3);
-  for (const std::size_t i : {0U, 1U}) {
+  REQUIRE(leaving.rules.size() == 4);
+  CHECK(leaving.rules[0].out_link == firewall::LinkMatch{"lo"});
+  for (const std::size_t i : {0U, 1U, 2U}) {
     CHECK(leaving.rules[i].target == firewall::Target::kReturn);
     CHECK(leaving.rules[i].out_link.has_value());
     CHECK_FALSE(leaving.rules[i].destination.has_value());
   }
-  CHECK(leaving.rules[2].target == firewall::Target::kDrop);
-  CHECK(leaving.rules[2].destination->range == cidr("172.16.0.0/12"));
+  CHECK(leaving.rules[3].target == firewall::Target::kDrop);
+  CHECK(leaving.rules[3].destination->range == cidr("172.16.0.0/12"));
   CHECK_FALSE(node_rule_set(IpFamily::kV4, {}).chains.at(2).wanted);
 }
 
