@@ -27,7 +27,8 @@
 /// what was last right.
 ///
 /// A new template goes to the gateway that is not active first, and to one that works, or may as its node is
-/// not heard, only while the other does: a site that is cut off keeps both as they are.
+/// not heard, only while the other does: a site that is cut off keeps both as they are. The helpers follow
+/// when both gateways run with theirs.
 namespace holdfast::gateway {
 
 /// All of the cluster that matters, by name. Complete: what is not there does not exist.

@@ -81,7 +81,8 @@ void PoolPlanner::keep_up_objects() {
   if (!keys_ || liveness_secret_ == nullptr) return;
   keep_up_cores();
   const bool both = std::ranges::all_of(cores_, [](const auto& core) { return core.second != nullptr; });
-  if (both || helper_ != nullptr) {
+  // a node whose helper is exchanged does not hear that a gateway goes
+  if (helper_ == nullptr ? both : both_run_with(takes_offer() ? *keys_->offered : keys_->number)) {
     keep_up_one(Kind::kDaemonSet, helper_name(pool_), helper_, helper_object(options_.objects, pool_));
   }
 }

@@ -502,17 +502,21 @@ TEST_CASE("All containers are started without a registry, ask for what they need
   }
 }
 
-TEST_CASE("A new template goes to the standby first, and to the active one when that works",
+TEST_CASE("A new template goes to the standby first, to the active one when that works, then to the helpers",
           "[egw controller]") {
   Running scene;
   scene.options.objects.image = "holdfast:2";
-  CHECK(scene.settle() == Names{"apply Deployment site-b", "apply DaemonSet site-helper"});
+  CHECK(scene.settle() == Names{"apply Deployment site-b"});
   CHECK_FALSE(scene.deployments.at("site-b").available);
   SECTION("the new one works") {
     scene.run("b", "box-2", "10.244.2.8");
     const Names done = scene.settle();
     CHECK(done.front() == "apply Deployment site-a");
     CHECK(std::ranges::count(done, "apply Deployment site-b") == 0);
+    CHECK(std::ranges::count(done, "apply DaemonSet site-helper") == 0);
+    scene.run("a", "box-1", "10.244.1.9");
+    const Names last = scene.settle();
+    CHECK(std::ranges::count(last, "apply DaemonSet site-helper") == 1);
   }
   SECTION("the new one never works: the active one is left alone, also for another template") {
     scene.stop("b");
