@@ -55,7 +55,8 @@ Result<wireguard::SecretKey> read_key(Files& files, const std::filesystem::path&
   return key;
 }
 
-/// Null for --source=dir.
+/// Null for --source=dir. Each access point is another owner of fields: what one applies to the list of all
+/// would take the entries of the others away.
 Result<std::unique_ptr<kube::ClusterLink>> connect(const AccessOptions& options, EventLoop& loop,
                                                    Files& files, Metrics& metrics) {
   if (options.source.kind == SourceKind::kDir) return nullptr;
@@ -65,7 +66,8 @@ Result<std::unique_ptr<kube::ClusterLink>> connect(const AccessOptions& options,
     return fail(Code::kFailedPrecondition,
                 "there is no API server: run as a pod, tell --kubeconfig, or use --source=dir");
   }
-  return kube::ClusterLink::connect(loop, files, metrics, *config, kProgram);
+  return kube::ClusterLink::connect(loop, files, metrics, *config,
+                                    std::string(kProgram) + "-" + options.access_point);
 }
 
 /// Where this program may not, a privileged container or the host's administrator has done so.
