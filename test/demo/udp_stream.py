@@ -27,6 +27,10 @@ def end(*_):
     raise End
 
 
+SO_RCVBUFFORCE = 33  # of asm-generic/socket.h
+BUFFER_BYTES = 1 << 22  # of seconds in which this program does not run: what comes then is not lost
+
+
 class Lane:
     """The datagrams to and from one peer."""
 
@@ -35,6 +39,7 @@ class Lane:
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         if family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
         self.socket.bind(("", PORT))
         self.socket.setblocking(False)
         self._peer = (peer, PORT)
