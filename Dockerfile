@@ -15,6 +15,7 @@ COPY . .
 RUN cmake --preset release && cmake --build build && scripts/image_tree.sh build/bin /image
 
 FROM ${BASE}
+LABEL org.opencontainers.image.title="holdfast" org.opencontainers.image.version="0.1.0" org.opencontainers.image.licenses="Apache-2.0"
 COPY packages.txt /tmp/source/
 COPY scripts/ /tmp/source/scripts/
 RUN DEBIAN_FRONTEND=noninteractive bash -ec '. /tmp/source/scripts/common.sh; . /tmp/source/scripts/packages.sh; need_packages image' && \

@@ -45,6 +45,7 @@ wrong_in() {
   for each in $(behind "$all" '--preset '); do
     grep -qF "{\"name\": \"$each\"" "$root/CMakePresets.json" || echo "no preset $each"
   done
+  [[ $all == *"image.version=\"$(python3 -B "$root/scripts/image_name.py" | cut -d: -f2)\""* ]] || echo "its label tells another version"
 }
 
 failures=0
@@ -62,6 +63,7 @@ s/--from=build/--from=built/|no stage built
 s/image_tree.sh/image_three.sh/|no program scripts/image_three.sh
 s/need_packages image/need_packages images/|no packages of step images
 s/--preset release/--preset released/|no preset released
+s/image.version="/image.version="7/|its label tells another version
 s/\/packages.sh; need_packages build/\/package.sh; need_packages build/|no script scripts/package.sh
 END
 exit "$failures"
