@@ -60,6 +60,14 @@ json allotted(const std::string& cidr) {
 json claim_of(const std::string& cidr, const std::string& single) {
   return {{"spec", {{"flannel", {{"podCidr", single}, {"podCIDRs", json::array({cidr})}}}}}};
 }
+json labelled(const std::string& pool) {
+  return {{"metadata", {{"labels", {{"apps.openyurt.io/nodepool", pool}}}}},
+          {"status", {{"observed", true}}}};
+}
+json owned_by(const std::string& node) {
+  return {{"metadata",
+           {{"ownerReferences", {{{"apiVersion", "v1"}, {"kind", "Node"}, {"name", node}, {"uid", "u"}}}}}}};
+}
 json network_of(const std::string& address) { return {{"spec", {{"flannel", {{"publicIP", address}}}}}}; }
 
 struct Scene {
@@ -72,7 +80,8 @@ struct Scene {
       server.admit_by(kBase + name + "/admission.yaml");
     }
     for (const std::string node : {"a", "b"}) {
-      server.put("/api/v1/nodes/" + node, json::object());
+      server.put("/api/v1/nodes/" + node,
+                 {{"metadata", {{"labels", {{"apps.openyurt.io/nodepool", "shop"}}}}}});
       server.put(kNetworks + "/" + node, network_of("192.0.2.1"));
       server.put(kNetworks + "/" + node, allotted(node == "a" ? "10.244.0.0/24" : "10.244.1.0/24"));
       server.put(kVolumes + "/of-" + node, volume(node));
@@ -117,6 +126,7 @@ TEST_CASE("A node writes what is of its own and is refused what is another's", "
   // Of node a.
   const Write allowed[] = {
       {kFlannel, "PATCH", "/api/v1/nodes/a/status", {{"metadata", {{"annotations", {{"k", "v"}}}}}}},
+      {kFlannel, "PATCH", "/api/v1/nodes/a/status", labelled("shop")},
       {kFlannel, "PATCH", kNetworks + "/a", network_of("192.0.2.2"), true},
       {kFlannel, "PATCH", kNetworks + "/a", claim_of("10.244.0.0/24", "10.244.0.0/24"), true},
       {kFlannel, "PATCH", kNetworks + "/a/status", status_of("observedGeneration", 2)},
@@ -168,6 +178,10 @@ TEST_CASE("A node is refused what would be its own only afterwards", "[kube]") {
       {kFlannel, "PATCH", kNetworks + "/a", claim_of("10.244.0.0/16", "10.244.0.0/24")},
       {kFlannel, "PATCH", kNetworks + "/a/status", allotted("10.244.1.0/24")},
       {kFlannel, "PATCH", kNetworks + "/a/status", status_of("cluster", nullptr)},
+      {kFlannel, "PATCH", "/api/v1/nodes/a/status", labelled("bank")},
+      {kFlannel, "PATCH", "/api/v1/nodes/a/status", {{"metadata", {{"labels", nullptr}}}}},
+      {kFlannel, "PATCH", "/api/v1/nodes/a/status", {{"metadata", {{"finalizers", {"example.com/stay"}}}}}},
+      {kFlannel, "PATCH", "/api/v1/nodes/a/status", owned_by("b")},
       {kFlannel, "POST", kEvents, event("new", "b")},
       {kFlannel, "PATCH", kEvents + "/of-b", event("of-b", "a")},
       {kResources, "PATCH", kEvents + "/of-b", event("of-b", "a")},
