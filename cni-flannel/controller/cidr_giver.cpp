@@ -79,8 +79,14 @@ CidrGiver::Given CidrGiver::give(const std::string& name, const SeenNode& node) 
   const auto pool = sight_.pools.find(node.pool);
   const bool own = pool != sight_.pools.end() && (!pool->second.cidrs.empty() || !pool->second.fault.empty());
   if (!own && options_.cluster_cidrs.empty()) return {};
-  if (!own && node.pool.empty() && moment.known_for < options_.pool_wait) {
+  const bool is_missing = !node.pool.empty() && sight_.has_pools && pool == sight_.pools.end();
+  if (!own && (node.pool.empty() || is_missing) && moment.known_for < options_.pool_wait) {
     return {.again_in = options_.pool_wait - moment.known_for};
+  }
+  if (is_missing) {
+    return refused("PoolUnknown", "its labels name pool " + node.pool +
+                                      ", and there is no such NodePool: create it, or correct the label; the "
+                                      "Node keeps for ever what it is given");
   }
   return give_of(own ? node.pool : "", name, node);
 }

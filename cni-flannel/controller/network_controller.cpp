@@ -187,7 +187,8 @@ void NetworkController::look() {
 }
 
 NetworkSight NetworkController::sight() {
-  NetworkSight out{.nodes = nodes_.all(), .objects = objects_.all(), .pools = ranges()};
+  NetworkSight out{
+      .nodes = nodes_.all(), .objects = objects_.all(), .pools = ranges(), .has_pools = pools_.is_whole()};
   keep_promises(out);
   see_strays(out);
   see_machines(out);

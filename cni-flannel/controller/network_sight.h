@@ -89,7 +89,8 @@ struct NodeMoment {
 struct NetworkSight {
   const std::map<std::string, SeenNode>& nodes;
   const std::map<std::string, SeenObject>& objects;
-  std::map<std::string, PodRanges> pools{};     ///< by name; those without ranges of their own have none
+  std::map<std::string, PodRanges> pools{};  ///< by name; those without ranges of their own have none
+  bool has_pools = false;  ///< the cluster has NodePools: who is in one that is not there waits
   std::map<std::string, NodeMoment> moments{};  ///< by node; of one that is in none, nothing is to be said
 
   [[nodiscard]] const SeenObject* object_of(const std::string& node) const;

@@ -29,23 +29,45 @@ ControllerScene::ControllerScene() {
   options.lease.retry = 50ms;
 }
 
-void ControllerScene::start(const std::string& identity) {
-  controller.reset();
-  connect({.server = server.url()}, kNetworkController);
+std::unique_ptr<kube::CurlHttp> ControllerScene::new_watches() {
   kube::Config config;
   config.server = server.url();
-  watches = kube::CurlHttp::create(*loop, config, files, metrics, kNetworkController).value();
-  client = std::make_unique<kube::ObjectClient>(
+  return kube::CurlHttp::create(*loop, config, files, metrics, kNetworkController).value();
+}
+
+std::unique_ptr<kube::ObjectClient> ControllerScene::new_client() {
+  return std::make_unique<kube::ObjectClient>(
       *loop, *http,
       kube::ObjectClientOptions{.field_manager = kNetworkController, .first_wait = 1ms, .longest_wait = 5ms},
       1);
+}
+
+std::unique_ptr<NetworkController> ControllerScene::new_controller(const std::string& identity,
+                                                                   kube::CurlHttp& of_watches,
+                                                                   kube::ObjectClient& of_calls) {
   options.identity = identity;
   options.seed += 100;
-  controller = std::make_unique<NetworkController>(
+  return std::make_unique<NetworkController>(
       NetworkController::Context{
-          .loop = *loop, .http = *watches, .client = *client, .log = log, .metrics = metrics},
+          .loop = *loop, .http = of_watches, .client = of_calls, .log = log, .metrics = metrics},
       options);
+}
+
+void ControllerScene::start(const std::string& identity) {
+  controller.reset();
+  client.reset();
+  connect({.server = server.url()}, kNetworkController);
+  watches = new_watches();
+  client = new_client();
+  controller = new_controller(identity, *watches, *client);
   controller->start();
+}
+
+void ControllerScene::start_rival(const std::string& identity) {
+  rival_watches = new_watches();
+  rival_client = new_client();
+  rival = new_controller(identity, *rival_watches, *rival_client);
+  rival->start();
 }
 
 void ControllerScene::serve_pools() {

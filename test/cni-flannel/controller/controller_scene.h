@@ -22,6 +22,8 @@ struct ControllerScene : holdfast::test::HttpScene {
   /// Another life of the controller; the one before ends as by kill -9.
   void start(const std::string& identity = "one");
   void die() { controller.reset(); }
+  /// A second one beside it.
+  void start_rival(const std::string& identity);
   /// From then on the server has NodePools.
   void serve_pools();
   void put_pool(const std::string& pool, const std::string& pod_cidrs, const std::string& most = "");
@@ -45,6 +47,16 @@ struct ControllerScene : holdfast::test::HttpScene {
   std::unique_ptr<kube::CurlHttp> watches;
   std::unique_ptr<kube::ObjectClient> client;
   std::unique_ptr<NetworkController> controller;
+  std::unique_ptr<kube::CurlHttp> rival_watches;
+  std::unique_ptr<kube::ObjectClient> rival_client;
+  std::unique_ptr<NetworkController> rival;
+
+ private:
+  [[nodiscard]] std::unique_ptr<kube::CurlHttp> new_watches();
+  [[nodiscard]] std::unique_ptr<kube::ObjectClient> new_client();
+  [[nodiscard]] std::unique_ptr<NetworkController> new_controller(const std::string& identity,
+                                                                  kube::CurlHttp& of_watches,
+                                                                  kube::ObjectClient& of_calls);
 };
 
 }  // namespace holdfast::flannel::test

@@ -378,10 +378,53 @@ TEST_CASE("One of two network controllers acts, and the other takes over", "[fla
   scene.turn_until([&] { return !scene.cidr_of("a").empty(); });
 }
 
+TEST_CASE("Of two controllers at once one acts, and one that loses its lease leaves its write to the other",
+          "[flannel controller]") {
+  ControllerScene scene;
+  scene.start("one");
+  scene.turn_until([&] { return scene.controller->leads(); });
+  scene.start_rival("two");
+  scene.turn_until([&] { return scene.rival->ready(); });
+  scene.put_node("a");
+  scene.turn_until([&] { return !scene.cidr_of("a").empty(); });
+  CHECK_FALSE(scene.rival->leads());
+  CHECK(scene.count_requests("patch nodes") == 1);
+  const auto held_by = [&](const char* identity) {
+    scene.server.put("/apis/coordination.k8s.io/v1/namespaces/kube-flannel/leases/flannel-controller",
+                     {{"spec", {{"holderIdentity", identity}}}});
+  };
+  // The leader is writing when its lease is another's.
+  scene.server.fault({.kind = FaultKind::kSilence, .verb = "patch", .plural = "nodes"});
+  scene.put_node("b");
+  scene.turn_until([&] { return scene.count_requests("patch nodes") == 2; });
+  held_by("a third");
+  scene.turn_until([&] { return !scene.controller->leads(); });
+  held_by("two");
+  scene.put_node("aardvark");  // comes before the one that is under way
+  bool both_led = false;
+  scene.turn_until([&] {
+    both_led = both_led || (scene.controller->leads() && scene.rival->leads());
+    return !scene.cidr_of("b").empty() && !scene.cidr_of("aardvark").empty();
+  });
+  CHECK_FALSE(both_led);
+  CHECK(scene.rival->leads());
+  CHECK(std::set{scene.cidr_of("a"), scene.cidr_of("b"), scene.cidr_of("aardvark")}.size() == 3);
+  // What the first began is forgotten with its lead: it does not come back to it.
+  held_by("a third");
+  scene.turn_until([&] { return !scene.rival->leads(); });
+  held_by("one");
+  scene.turn_until([&] { return scene.controller->leads() && !scene.rival->leads(); });
+  scene.put_node("c");
+  scene.turn_until([&] { return !scene.cidr_of("c").empty(); });
+  CHECK(std::set{scene.cidr_of("a"), scene.cidr_of("b"), scene.cidr_of("aardvark"), scene.cidr_of("c")}
+            .size() == 4);
+}
+
 TEST_CASE("The roles of our manifests allow all that flannel-controller asks for, and little else",
           "[flannel controller]") {
   ControllerScene scene;
   scene.serve_pools();
+  scene.put_pool("default", "");
   scene.put_node("a");
   scene.put_node("b");
   scene.run_upstream("a", kMac);

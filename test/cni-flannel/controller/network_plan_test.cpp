@@ -142,6 +142,23 @@ TEST_CASE("a node whose pool is not told is waited for", "[controller]") {
   CHECK(lines(scene.plan()) == Lines{"give a 10.244.0.0/24"});
 }
 
+TEST_CASE("a node whose pool is not there waits for it, where there are NodePools", "[controller]") {
+  Scene scene;
+  scene.sight.has_pools = true;
+  scene.node("a", "", "shop");
+  scene.moment("a").known_for = std::chrono::seconds(10);
+  CHECK(scene.plan().steps.empty());
+  CHECK(scene.plan().findings.empty());
+  CHECK(scene.plan().again_in == std::chrono::seconds(20));
+  scene.moment("a").known_for = std::chrono::hours(1);
+  CHECK(scene.plan().steps.empty());
+  CHECK(reasons(scene.plan(), "a") == "PodCIDRsGiven/PoolUnknown");
+  scene.sight.pools["shop"] = {};
+  CHECK(lines(scene.plan()) == Lines{"give a 10.244.0.0/24"});
+  scene.pool("shop", "10.9.0.0/16");
+  CHECK(lines(scene.plan()) == Lines{"give a 10.9.0.0/24"});
+}
+
 TEST_CASE("a pool takes no more nodes than it says", "[controller]") {
   Scene scene;
   scene.pool("shop", "10.9.0.0/16", 2);
