@@ -87,6 +87,7 @@ Status Agent::read_store() {
   for (const std::string& note : loaded.notes) tools_.log.warning("store", {{"note", note}});
   subnet_env_.recall_mtu(loaded.state.mtu);
   offload_.recall(std::move(loaded.state.checksum_broken_with));
+  overlay_.recall_former(std::move(loaded.state.former_underlay));
   known_.recall(std::move(loaded.state), now());
   tools_.log.info("store read", {{"path", tools_.store.path().native()},
                                  {"nodes", known_.nodes().nodes().size()},
@@ -172,8 +173,10 @@ void Agent::round() {
 }
 
 RoundEnd Agent::put_all_right() {
-  const Status found = overlay_.find_underlay();
+  const Status taken = take_former();
+  const Status found = taken ? overlay_.find_underlay() : taken;
   tools_.conditions.set(kInterfaceFound, "NoInterface", found ? "" : found.error().message);
+  if (!taken) return {.whole = false, .can_try = true};
   const Status joins = joining_ ? conflicts_.may_join(overlay_) : Status{};
   if (!joins) {
     refuse_to_join(joins.error());
@@ -273,6 +276,7 @@ OverlayState Agent::snapshot() const {
   OverlayState out = known_.state(now());
   out.mtu = subnet_env_.mtu();
   out.checksum_broken_with = offload_.remembers();
+  out.former_underlay = overlay_.former();
   return out;
 }
 

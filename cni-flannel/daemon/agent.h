@@ -97,6 +97,7 @@ class Agent final : public LeaseConsumer {
   void round_after(std::chrono::nanoseconds delay);
   void round();
   RoundEnd put_all_right();
+  Status take_former();
   /// Each returns whether all of it is as it should be.
   bool put_overlay_right();
   bool put_subnet_env();

@@ -16,6 +16,12 @@ void Agent::publish() {
   source_->publish(*lease, {told == nullptr ? 0 : told->identity.generation, tools_.conditions.list()});
 }
 
+/// A flannel's interface is taken over before there is a lease by which its device would be made anew.
+Status Agent::take_former() {
+  const NodeNetworkObject* told = known_.told_of_us();
+  return known_.lease() == nullptr && told != nullptr ? overlay_.take_former(told->network) : Status{};
+}
+
 void Agent::follow_up(const KnownCluster::Todo& todo) {
   if (todo.store) state_.changed();
   if (todo.peers && !peers_timer_.pending()) peers_timer_ = tools_.loop.after({}, [this] { put_peers(); });
@@ -40,6 +46,7 @@ void Agent::cluster(const std::string& id) {
   if (todo.store && !was.empty()) {
     tools_.log.warning("this is another cluster: what is known of the last one is forgotten",
                        {{"cluster", id}, {"was", was}});
+    overlay_.recall_former({});
     subnet_env_.leave();
   }
   follow_up(todo);

@@ -48,9 +48,25 @@ const std::optional<AddressPool>& OverlayKeeper::pool(IpFamily family) const {
   return family == IpFamily::kV4 ? conf_.ipv4 : conf_.ipv6;
 }
 
+void OverlayKeeper::recall_former(FormerUnderlay former) {
+  former_ = choice_.is_told() ? FormerUnderlay{} : std::move(former);
+}
+
+Status OverlayKeeper::take_former(const NodeNetwork& published) {
+  if (!former_.interface.empty()) return {};
+  HOLDFAST_TRY(const UnderlayTables tables, read_underlay_tables(tools_.socket));
+  std::optional<FormerUnderlay> found = find_former_underlay(choice_, tables, published, conf_.vxlan.vni);
+  if (!found) return {};
+  former_ = *std::move(found);
+  tools_.log.info("external interface of the flannel that was here is kept",
+                  {{"interface", former_.interface},
+                   {"because", "its device is this node's and sends by that, and no flag tells another"}});
+  return {};
+}
+
 Status OverlayKeeper::find_underlay() {
   HOLDFAST_TRY(tables_, read_underlay_tables(tools_.socket));
-  Result<Underlay> chosen = choose_underlay(choice_, tables_, underlay());
+  Result<Underlay> chosen = choose_underlay(with_former(choice_, former_), tables_, underlay());
   if (!chosen) {
     underlay_.reset();
     return tl::unexpected(std::move(chosen).error());

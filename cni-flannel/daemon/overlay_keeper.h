@@ -10,6 +10,7 @@
 #include "cni-flannel/daemon/conditions.h"
 #include "cni-flannel/daemon/daemon_metrics.h"
 #include "cni-flannel/daemon/family_overlay.h"
+#include "cni-flannel/daemon/former_underlay.h"
 #include "cni-flannel/daemon/net_conf.h"
 #include "cni-flannel/daemon/underlay.h"
 #include "common/base/log.h"
@@ -30,6 +31,13 @@ class OverlayKeeper {
   };
   OverlayKeeper(const Tools& tools, NetConf conf, UnderlayChoice choice, bool blackhole);
 
+  /// What was stored; of no effect where flags decide. Nothing is known: the default route counts again.
+  void recall_former(FormerUnderlay former);
+  /// To be stored.
+  [[nodiscard]] const FormerUnderlay& former() const { return former_; }
+  /// Nothing of ours was here before: goes on by the interface that a flannel's devices send by, if they are
+  /// those of `published`, what the source tells of this node. Errors: the kernel's.
+  Status take_former(const NodeNetwork& published);
   /// Chooses the external interface by the kernel's tables. Errors: as choose_underlay(), the kernel's.
   Status find_underlay();
   /// As found last; nullptr: none.
@@ -84,6 +92,7 @@ class OverlayKeeper {
   Tools tools_;
   NetConf conf_;
   UnderlayChoice choice_;
+  FormerUnderlay former_;
   bool blackhole_;
   std::optional<Underlay> underlay_;
   UnderlayTables tables_;                          // as read last: with DirectRouting the routes decide

@@ -38,6 +38,7 @@ struct Header {
   bool has_own = false;
   std::uint32_t mtu = 0;
   std::string checksum_broken_with;
+  FormerUnderlay former_underlay;
   GoneFor gone;
 };
 
@@ -49,6 +50,26 @@ Result<GoneFor> decode_gone(const JsonField& field) {
     HOLDFAST_TRY(const std::int64_t seconds, object[name].integer_or(0, 0, kLongest));
     out[name] = std::chrono::seconds(seconds);
   }
+  return out;
+}
+
+Result<std::optional<IpAddress>> decode_address(const JsonField& field) {
+  if (!field.present()) return std::nullopt;
+  HOLDFAST_TRY(const IpAddress address, field.address());
+  return address;
+}
+
+Result<FormerUnderlay> decode_former(const JsonField& field) {
+  HOLDFAST_TRY(const JsonObject object, field.object_or_empty());
+  FormerUnderlay out;
+  HOLDFAST_TRY(out.interface, object["interface"].string_or(""));
+  HOLDFAST_TRY(const std::vector<JsonField> addresses, object["addresses"].array_or_empty());
+  for (const JsonField& each : addresses) {
+    HOLDFAST_TRY(const IpAddress address, each.address());
+    out.addresses.push_back(address);
+  }
+  HOLDFAST_TRY(out.public_ip, decode_address(object["publicIP"]));
+  HOLDFAST_TRY(out.public_ipv6, decode_address(object["publicIPv6"]));
   return out;
 }
 
@@ -66,21 +87,34 @@ Result<Header> decode_header(std::string_view line) {
   out.mtu = static_cast<std::uint32_t>(mtu);
   HOLDFAST_TRY(out.checksum_broken_with, object["checksumBrokenWith"].string_or(""));
   HOLDFAST_TRY(out.gone, decode_gone(object["gone"]));
+  HOLDFAST_TRY(out.former_underlay, decode_former(object["formerUnderlay"]));
+  return out;
+}
+
+json encode_former(const FormerUnderlay& former) {
+  json out{{"interface", former.interface}};
+  for (const IpAddress& address : former.addresses) out["addresses"].push_back(address.to_string());
+  if (former.public_ip) out["publicIP"] = former.public_ip->to_string();
+  if (former.public_ipv6) out["publicIPv6"] = former.public_ipv6->to_string();
   return out;
 }
 
 std::string encode_header(const StoreOwner& owner, const OverlayState& state) {
   json gone = json::object();
   for (const auto& [name, time] : state.gone) gone[name] = time.count();
-  return dump_json({{"clusterID", state.cluster_id},
-                    {"nodeName", owner.node_name},
-                    {"machineID", owner.machine_id},
-                    {"resourceVersion", state.resource_version},
-                    {"crdSeen", state.crd_seen},
-                    {"ownLease", state.own.has_value()},
-                    {"mtu", state.mtu},
-                    {"checksumBrokenWith", state.checksum_broken_with},
-                    {"gone", std::move(gone)}});
+  json out{{"clusterID", state.cluster_id},
+           {"nodeName", owner.node_name},
+           {"machineID", owner.machine_id},
+           {"resourceVersion", state.resource_version},
+           {"crdSeen", state.crd_seen},
+           {"ownLease", state.own.has_value()},
+           {"mtu", state.mtu},
+           {"checksumBrokenWith", state.checksum_broken_with},
+           {"gone", std::move(gone)}};
+  if (!state.former_underlay.interface.empty()) {
+    out["formerUnderlay"] = encode_former(state.former_underlay);
+  }
+  return dump_json(out);
 }
 
 Result<NodeNetworkObject> decode_line(std::string_view line) {
@@ -158,6 +192,7 @@ Result<OverlayStore::Loaded> OverlayStore::load() {
   out.state.mtu = header->mtu;
   out.state.checksum_broken_with = header->checksum_broken_with;
   out.state.gone = header->gone;
+  out.state.former_underlay = header->former_underlay;
   decode_objects(rest, header->has_own, out);
   if (out.notes.empty()) saved_digest_ = sha512_hex(*file.content);
   return out;

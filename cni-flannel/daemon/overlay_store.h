@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cni-flannel/daemon/former_underlay.h"
 #include "cni-flannel/daemon/node_network_object.h"
 #include "common/base/files.h"
 #include "common/base/result.h"
@@ -36,6 +37,7 @@ struct OverlayState {
   std::uint32_t mtu = 0;         ///< of the pods, as it was last; 0: not known
   bool crd_seen = false;         ///< the cluster has NodeNetworkConfigurations: never back to annotations
   std::string checksum_broken_with = {};  ///< as OffloadKeeper::remembers()
+  FormerUnderlay former_underlay = {};    ///< where the default route does not tell the interface
   GoneFor gone = {};                      ///< peers that wait for their removal delay to end
 
   bool operator==(const OverlayState&) const = default;
@@ -49,7 +51,8 @@ Result<std::optional<StoreOwner>> stored_owner(Files& files, const std::filesyst
 /// the envelope of state_file.h each line is one JSON text, so that reading holds one peer at a time:
 ///
 ///     {"clusterID":..,"nodeName":..,"machineID":..,"resourceVersion":..,"crdSeen":..,"ownLease":..,
-///      "mtu":..,"checksumBrokenWith":..,"gone":{NAME: SECONDS, ..}}
+///      "mtu":..,"checksumBrokenWith":..,"gone":{NAME: SECONDS, ..},
+///      "formerUnderlay":{"interface":..,"addresses":[..],"publicIP":..,"publicIPv6":..}}
 ///     a NodeNetworkConfiguration                 our own lease, if there is one
 ///     a NodeNetworkConfiguration                 one a peer
 ///

@@ -127,22 +127,38 @@ Result<const nl::Link*> choose_link(const UnderlayChoice& choice, const Underlay
   return found;
 }
 
-Result<IpAddress> choose_address(const UnderlayTables& tables, const nl::Link& link, IpFamily family,
+bool is_named(const UnderlayChoice& choice, const IpAddress& address) {
+  return std::ranges::find(choice.addresses, address) != choice.addresses.end() ||
+         std::ranges::any_of(choice.interfaces, [&](const std::string& named) {
+           const Result<IpAddress> parsed = IpAddress::parse(named);
+           return parsed && *parsed == address;
+         });
+}
+
+Result<IpAddress> choose_address(const UnderlayChoice& choice, const UnderlayTables& tables,
+                                 const nl::Link& link, IpFamily family,
                                  const std::optional<IpAddress>& before) {
+  std::optional<IpAddress> kept;
   std::optional<IpAddress> first;
   for (const nl::Address& address : tables.addresses) {
     const bool fits = address.ifindex == link.index && address.cidr.family() == family &&
                       address.scope == nl::Scope::kUniverse && !address.dad_failed;
     if (!fits) continue;
-    if (address.cidr.address() == before) return *before;
+    if (is_named(choice, address.cidr.address())) return address.cidr.address();
+    if (address.cidr.address() == before) kept = before;
     if (!first) first = address.cidr.address();
   }
+  if (kept) return *kept;
   if (first) return *first;
   return fail(Code::kFailedPrecondition, "interface " + link.name + " has no global " +
                                              (family == IpFamily::kV4 ? "IPv4" : "IPv6") + " address");
 }
 
 }  // namespace
+
+bool UnderlayChoice::is_told() const {
+  return !interfaces.empty() || !patterns.empty() || can_reach || public_ip || public_ipv6;
+}
 
 Result<Underlay> choose_underlay(const UnderlayChoice& choice, const UnderlayTables& tables,
                                  const Underlay* before) {
@@ -151,12 +167,12 @@ Result<Underlay> choose_underlay(const UnderlayChoice& choice, const UnderlayTab
   out.link = *link;
   if (choice.ipv4) {
     HOLDFAST_TRY(out.local,
-                 choose_address(tables, *link, IpFamily::kV4, before ? before->local : std::nullopt));
+                 choose_address(choice, tables, *link, IpFamily::kV4, before ? before->local : std::nullopt));
     out.public_ip = choice.public_ip ? choice.public_ip : out.local;
   }
   if (choice.ipv6) {
-    HOLDFAST_TRY(out.local6,
-                 choose_address(tables, *link, IpFamily::kV6, before ? before->local6 : std::nullopt));
+    HOLDFAST_TRY(out.local6, choose_address(choice, tables, *link, IpFamily::kV6,
+                                            before ? before->local6 : std::nullopt));
     out.public_ipv6 = choice.public_ipv6 ? choice.public_ipv6 : out.local6;
   }
   return out;

@@ -23,10 +23,15 @@ struct UnderlayChoice {
   std::optional<IpAddress> can_reach;  ///< --iface-can-reach
   std::optional<IpAddress> public_ip;  ///< --public-ip: told to the peers in place of the interface's address
   std::optional<IpAddress> public_ipv6;
+  /// Of several addresses on the interface these count first, and those that `interfaces` names.
+  std::vector<IpAddress> addresses = {};
   /// Links that stand on the tunnels themselves: none of them is taken, however it was asked for.
   std::vector<std::string> own_links = {};
   bool ipv4 = true;  ///< families that are in use
   bool ipv6 = false;
+
+  /// Whether a flag tells the interface, or the address that peers are told.
+  [[nodiscard]] bool is_told() const;
 };
 
 /// The external interface and, of the families in use, the address that tunnels send from and the one that
@@ -46,9 +51,10 @@ struct UnderlayTables {
   std::vector<nl::Route> routes;  ///< main table
 };
 
-/// Pure. Of several addresses on the interface `before` (what was used last) is kept while it is there, else
-/// the first of global scope counts, in the kernel's order. Errors: kNotFound, naming what was asked for and
-/// the interfaces that could be; kFailedPrecondition for an interface without an address of a family.
+/// Pure. Of several addresses on the interface those count that are named, else `before` (what was used last)
+/// is kept while it is there, else the first of global scope counts, in the kernel's order. Errors:
+/// kNotFound, naming what was asked for and the interfaces that could be; kFailedPrecondition for an
+/// interface without an address of a family.
 [[nodiscard]] Result<Underlay> choose_underlay(const UnderlayChoice& choice, const UnderlayTables& tables,
                                                const Underlay* before = nullptr);
 

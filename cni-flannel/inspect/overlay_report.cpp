@@ -145,6 +145,7 @@ Result<OverlayReport> inspect_overlay(Files& files, nl::Socket& socket, const Ov
                        .own = std::move(loaded.state.own),
                        .nodes = {},
                        .notes = std::move(loaded.notes),
+                       .former = std::move(loaded.state.former_underlay),
                        .families = {}};
   for (NodeNetworkObject& peer : loaded.state.peers) report.nodes.push_back(std::move(peer.network));
   if (!report.own) return report;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cni-flannel/daemon/former_underlay.h"
 #include "cni-flannel/daemon/net_conf.h"
 #include "cni-flannel/daemon/node_network.h"
 #include "cni-flannel/daemon/wanted_peers.h"
@@ -51,6 +52,7 @@ struct OverlayReport {
   std::optional<NodeNetwork> own;  ///< our lease; without it nothing more is told
   std::vector<NodeNetwork> nodes;  ///< those in the store as they were told, ourselves among them
   std::vector<std::string> notes;  ///< what of the store could not be used
+  FormerUnderlay former;           ///< taken over from the flannel that was here
   std::vector<FamilyReport> families;
 };
 

@@ -23,7 +23,7 @@ Finding choice_of(nl::Socket& socket, const OverlayReport& overlay, const std::o
   choice.ipv4 = overlay.conf.ipv4.has_value();
   choice.ipv6 = overlay.conf.ipv6.has_value();
   choice.own_links = overlay_links(overlay.conf.vxlan.vni);
-  const Result<Underlay> chosen = choose_underlay(choice, *tables);
+  const Result<Underlay> chosen = choose_underlay(with_former(choice, overlay.former), *tables);
   if (!chosen) return {Verdict::kWrong, kWhat, chosen.error().message};
   if (!chosen->link.up) return {Verdict::kWrong, kWhat, chosen->link.name + " is down"};
   return {Verdict::kWell, kWhat, chosen->link.name + ", for the device that is to be made"};

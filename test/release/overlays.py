@@ -314,7 +314,7 @@ def wrong_definitions():
 
 def wrong_examples():
     """A folder that a page shows renders beside ours, and each of its patches meets something."""
-    pages = {page: re.findall(r"^    # site/kustomization\.yaml.*\n(?:    .*\n)+", page.read_text(), re.MULTILINE)
+    pages = {page: [match[0] for match in re.finditer(r"^( {4,})# site/kustomization\.yaml.*\n(?:\1.*\n)+", page.read_text(), re.MULTILINE)]
              for page in (TREE / "docs").glob("*.md")}
     if not any(pages.values()):
         yield "no page shows a folder of one's own"

@@ -42,8 +42,8 @@ struct Migration {
     REQUIRE(traffic.add_way(b.pod(), a.pod(), a.pod_address()));
     traffic.start();
   }
-  void start(UpstreamNode& node) {
-    node.start(api.url());
+  void start(UpstreamNode& node, const std::vector<std::string>& more = {}) {
+    node.start(api.url(), more);
     until([&] { return node.node.ready(); });
   }
   /// The annotations and conditions that the API server has of a node.
@@ -163,6 +163,62 @@ TEST_CASE("What ours makes anew after a reboot is what a real flannel leaves", "
   CHECK(scene.a.differences() == "");
   CHECK(scene.b.differences() == "");
   CHECK(scene.traffic.stop().lost.empty());
+}
+
+/// A second uplink, which the default route leads to: upstream ran with --iface=u0 then.
+void add_second_uplink(const UpstreamNode& node) {
+  static_cast<void>(
+      node.node.run("ip link add w0 type veth peer name w1 && ip link set w1 up && ip addr add "
+                    "198.51.100.7/24 dev w0 && ip link set w0 up && "
+                    "ip route replace default dev w0"));
+}
+
+std::string device(const UpstreamNode& node) { return node.node.run("ip -d link show flannel.1"); }
+
+TEST_CASE("A flannel that was told another interface than the default route's is taken over on it",
+          "[flanneld]") {
+  Migration scene("ipt");
+  for (UpstreamNode* node : scene.nodes) add_second_uplink(*node);
+  // the routes of the second uplink
+  const std::array before{scene.a.differences(), scene.b.differences()};
+  const std::string left = device(scene.a);
+  scene.start_traffic();
+  for (UpstreamNode* node : scene.nodes) scene.start(*node);
+  until([&] {
+    scene.send_bookmarks();
+    return is_guarded(scene.a) && is_guarded(scene.b);
+  });
+  CHECK(device(scene.a) == left);
+  CHECK(std::array{scene.a.differences(), scene.b.differences()} == before);
+  for (const UpstreamNode* node : scene.nodes) {
+    CHECK(scene.published(*node) == Migration::published_by_upstream(*node));
+    CHECK(node->node.log().find("the flannel that was here is kept") != std::string::npos);
+  }
+  CHECK(scene.writes() == 0);
+  const PodTraffic::Count count = scene.traffic.stop();
+  CHECK(count.lost.empty());
+  CHECK(count.answered > 0);
+
+  // what shows it is gone after a boot
+  until([&] { return std::filesystem::exists(scene.a.node.path("state/overlay.json")); });
+  scene.a.node.stop(SIGKILL);
+  scene.a.lose_kernel_state();
+  scene.start(scene.a);
+  until([&] { return scene.a.differences() == before[0]; });
+  CHECK(scene.published(scene.a) == Migration::published_by_upstream(scene.a));
+
+  // flags win
+  scene.a.node.stop(SIGTERM);
+  scene.start(scene.a, {"--iface=w0"});
+  until([&] { return device(scene.a).find("local 198.51.100.7 dev w0") != std::string::npos; });
+}
+
+TEST_CASE("A device with another MAC than the Node's tells no interface", "[flanneld]") {
+  Migration scene("ipt");
+  add_second_uplink(scene.a);
+  static_cast<void>(scene.a.node.run("ip link set flannel.1 address 02:00:00:00:00:09"));
+  scene.start(scene.a);
+  CHECK(device(scene.a).find("local 198.51.100.7 dev w0") != std::string::npos);
 }
 
 }  // namespace

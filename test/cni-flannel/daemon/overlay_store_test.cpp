@@ -37,6 +37,8 @@ OverlayState state_with(int peers) {
   state.resource_version = "77";
   state.crd_seen = true;
   state.gone = {{"peer-1", std::chrono::seconds(90)}};
+  state.former_underlay = {
+      "eth1", {IpAddress::v4({10, 9, 0, 2})}, IpAddress::v4({203, 0, 113, 5}), std::nullopt};
   for (int i = 1; i <= peers; ++i) {
     NodeNetworkObject peer;
     peer.network = network("peer-" + std::to_string(i), i);

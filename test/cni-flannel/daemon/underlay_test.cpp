@@ -65,6 +65,8 @@ TEST_CASE("Interfaces that are named are tried in their order, by name or addres
   UnderlayChoice choice;
   choice.interfaces = {"eth7", "10.9.0.2"};
   CHECK(choose_underlay(choice, machine())->link.name == "wwan0");
+  choice.interfaces = {"192.168.1.200"};
+  CHECK(choose_underlay(choice, machine())->local == ip("192.168.1.200"));
   choice.interfaces = {"eth0", "wwan0"};
   choice.public_ip = ip("203.0.113.5");
   const auto chosen = choose_underlay(choice, machine());

@@ -109,12 +109,15 @@ void UpstreamNode::make_overlay() {
   static_cast<void>(node.run(commands.str() + " && " + rules));
 }
 
-void UpstreamNode::start(const std::string& api) {
+void UpstreamNode::start(const std::string& api, const std::vector<std::string>& more) {
   const std::filesystem::path config = node.path("kubeconfig");
   std::ofstream(config) << "clusters: [{name: c, cluster: {server: '" + api +
                                "'}}]\nusers: [{name: u, user: {}}]\n"
                                "contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n";
-  node.start({"--source=node", "--kube-subnet-mgr", "--ip-masq", "--kubeconfig-file=" + config.native()});
+  std::vector<std::string> flags{"--source=node", "--kube-subnet-mgr", "--ip-masq",
+                                 "--kubeconfig-file=" + config.native()};
+  flags.insert(flags.end(), more.begin(), more.end());
+  node.start(flags);
 }
 
 std::string UpstreamNode::differences() const {

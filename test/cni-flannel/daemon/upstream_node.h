@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "common/base/fd.h"
 #include "test/cni-flannel/daemon/flanneld_node.h"
@@ -17,7 +18,7 @@ class UpstreamNode {
   UpstreamNode(Lan& lan, const std::filesystem::path& home, std::string mode, const std::string& name);
 
   /// Starts our program as flannel's DaemonSet starts upstream's, with the API server at `api`.
-  void start(const std::string& api);
+  void start(const std::string& api, const std::vector<std::string>& more = {});
 
   /// The Node object that upstream left.
   [[nodiscard]] nlohmann::json object() const;
