@@ -7,6 +7,8 @@
 #   node.sh [--dry-run] remove           takes away the network that flanneld, egw-helper and the plugin made, and what they
 #                                        remember. Volumes and volume groups stay
 #
+# --without-nft is for back and remove where nftables' program nft is missing and our tables were taken away otherwise.
+#
 # First all that must hold is looked at: what does not is told with its cure, nothing is changed, and the exit status is 1.
 # --dry-run then prints what would be done. Each verb may be tried again, wherever an earlier one was cut off.
 set -euo pipefail
@@ -27,6 +29,7 @@ memory=(/run/flannel "$cni_memory/flannel-state" /var/lib/egw /var/lib/egw-core 
 daemons=(flanneld egw-helper egw-core egw-access csi-node csi-lvm csi-nas csi-disk node-resource-manager)
 
 dry=false
+without_nft=false
 refusals=0
 
 refuse() {
@@ -97,8 +100,16 @@ take() {
   echo "pods keep running, and their addresses. A DaemonSet that installs flannel's plugin on each start would put it back: take that container out"
 }
 
+# Where the kernel has nf_tables, whose tables only nft takes away: flanneld and egw-helper need none to make them.
+check_nft() {
+  has command -v nft || $without_nft || ! grep -qw nft_do_chain /proc/kallsyms ||
+    refuse "there is no nft to look for our tables with, one of which drops the packets of nodes that join later: install nftables. Or start our" \
+      "flanneld once with --accept-unknown-peers, and egw-helper with --remove, and try again with --without-nft"
+}
+
 back() {
   common_checks
+  check_nft
   has_kept || ! is_ours "$plugin" || refuse "there is no $kept of flannel's: install its own plugin at $plugin"
   go_on
   ! has_kept || do_it "put flannel's own plugin at $plugin" mv "$kept" "$plugin"
@@ -135,6 +146,7 @@ processes_of() {
 check_remove() {
   local name found
   common_checks
+  check_nft
   for name in "${daemons[@]}"; do
     found=$(processes_of "$name" | paste -sd ' ')
     [[ -z $found ]] || refuse "$name runs (process $found): take its DaemonSet off this node, or systemctl stop $name"
@@ -266,10 +278,14 @@ keep_volumes() {
 }
 
 main() {
-  if [[ ${1-} == --dry-run ]]; then
-    dry=true
+  while [[ ${1-} == --* ]]; do
+    case $1 in
+      --dry-run) dry=true ;;
+      --without-nft) without_nft=true ;;
+      *) break ;;
+    esac
     shift
-  fi
+  done
   case ${1-}:$# in
     take:2) take "$2" ;;
     back:1) back ;;
