@@ -3,9 +3,7 @@
 namespace holdfast::test {
 namespace {
 
-using gateway::AccessPoint;
 using gateway::EdgeGateway;
-using gateway::Gateway;
 using gateway::GatewayReport;
 
 constexpr int kEth0 = 2;
