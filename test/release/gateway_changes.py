@@ -52,6 +52,14 @@ def _missed(world):
     return sum(path.read_text(errors="replace").count(MISSED) for path in world.folder.glob("*.log"))
 
 
+def end_gateway(world):
+    """It ends in order, and comes back."""
+    name = gateway_site.PREFERRED["gateway"]
+    gateway_faults.PLANNED.harm(world, name)
+    time.sleep(gateway_faults.AFTER_SECONDS)
+    gateway_faults.PLANNED.repair(world, name)
+
+
 def end_access_point(world):
     """It ends in order, and comes back."""
     name = gateway_site.PREFERRED["access point"]

@@ -183,19 +183,6 @@ def hear_errors(world):
         point.run("ip", "link", "set", "eth1", "mtu", "1500")
 
 
-def switch_as_planned(world):
-    """Errors: something is lost in each of several tries, or comes twice in one."""
-    lost = []
-    while not lost or lost[-1]:
-        if len(lost) == TRIES:
-            raise RuntimeError(f"lost in each try: {', '.join(map(str, lost))}")
-        world.wait_settled()
-        trial = gateway_faults.try_planned(world)
-        if trial.twice:
-            raise RuntimeError(f"{trial.twice} came twice")
-        lost.append(trial.lost)
-
-
 def forward_by_both(world):
     """There by gateway b, back by gateway a: no conntrack sees both directions."""
     node, b = world.nodes[2], world.node_of("b")
@@ -238,7 +225,8 @@ def tell_recovery(world):
     yield "all agree on gateway a and access point one, and pod and VPC reach each other", lambda: begin(world)
     yield "exactly who may reaches whom, as whom he is to be seen, in IPv4 and IPv6", gateway_matrix.Matrix(world).rows
     yield "pods hear what an access point says of their packets, in IPv4 and IPv6", lambda: hear_errors(world)
-    yield "a planned switch and the way back lose nothing, in IPv4 and IPv6", lambda: switch_as_planned(world)
+    yield ("a planned switch and the way back lose nothing, in IPv4 and IPv6",
+           lambda: gateway_changes.try_lossless(world, gateway_changes.end_gateway))
     yield "with both gateways forwarding at once nothing is lost, and nothing comes twice", lambda: forward_by_both(world)
     yield "an uplink that is down every other second costs one switch", lambda: flap(world)
     yield "all is as it was, with no one's help", world.wait_settled
