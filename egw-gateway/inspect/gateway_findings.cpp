@@ -58,8 +58,10 @@ class Findings {
 void Findings::look_at_helper() {
   const std::string what = "egw-helper";
   if (!report_.helper) {
-    return add(Verdict::kWrong, what,
-               "does not run here: no route follows when a gateway dies or comes back; start it");
+    return add(
+        Verdict::kWrong, what,
+        "does not run here: no route follows when a gateway dies or comes back; start it, or where this node "
+        "has left the pool take away what it left: egw-helper --remove");
   }
   const ConditionPage& page = report_.helper->page;
   const std::string process = "runs, process " + std::to_string(report_.helper->pid);

@@ -44,7 +44,7 @@ struct Ailment {
 
 const Ailment kAilments[] = {
     {"helper dead", [](GatewayReport& report) { report.helper.reset(); },
-     "WRONG egw-helper: does not run here"},
+     "where this node has left the pool take away what it left: egw-helper --remove"},
     {"helper not to be asked", [](GatewayReport& report) { report.helper->page.silence = "it is mute"; },
      "?? egw-helper: runs, process 77; it is mute"},
     {"helper not ready",
