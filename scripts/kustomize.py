@@ -1,5 +1,6 @@
-"""Renders the folders of manifests/ as `kubectl kustomize` does, as far as they use it: resources, and patches with a target,
-strategic merge patches ($patch: delete among them) or lists of JSON patches (add, remove, replace, test). Anything else is refused.
+"""Renders the folders of manifests/ as `kubectl kustomize` does, as far as they use it: resources, images, and patches with a
+target, strategic merge patches ($patch: delete among them) or lists of JSON patches (add, remove, replace, test). Anything else is
+refused, and so are absolute paths and files of other folders, as by kustomize.
 
     python3 kustomize.py FOLDER         prints the objects as YAML
 
@@ -12,7 +13,7 @@ import sys
 import yaml
 
 NAMES = ("kustomization.yaml", "Kustomization")
-KNOWN = {"apiVersion", "kind", "resources", "patches"}
+KNOWN = {"apiVersion", "kind", "resources", "images", "patches"}
 MERGE_KEYS = {"containers": "name", "initContainers": "name", "volumes": "name", "env": "name",
               "volumeMounts": "mountPath", "ports": "containerPort"}  # other lists are replaced whole
 
@@ -42,8 +43,12 @@ def render(folder):
     objects = []
     for resource in wanted["resources"]:
         path = folder / resource
+        if pathlib.PurePath(resource).is_absolute():
+            raise Refused(f"{folder}: new root '{resource}' cannot be absolute")
         if path.is_dir():
             objects += render(path)
+        elif ".." in pathlib.PurePath(resource).parts:
+            raise Refused(f"{folder}: {resource} is not in this folder")
         else:
             objects += [each for each in yaml.safe_load_all(path.read_text()) if each]
     seen = set()
@@ -53,7 +58,20 @@ def render(folder):
         seen.add(identity(each))
     for patch in wanted.get("patches", []):
         objects = patched(objects, patch, folder)
+    for each in objects:
+        pod = each.get("spec", {}).get("template", {}).get("spec", {})
+        for container in pod.get("initContainers", []) + pod.get("containers", []):
+            container["image"] = renamed(container["image"], wanted.get("images", []))
     return objects
+
+
+def renamed(image, changes):
+    """An image by the names that it is to have."""
+    name, _, tag = image.partition(":")
+    for change in changes:
+        if change["name"] == name:
+            return f"{change.get('newName', name)}:{change.get('newTag', tag)}"
+    return image
 
 
 def patched(objects, patch, folder):

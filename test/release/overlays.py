@@ -326,9 +326,23 @@ def wrong_examples():
                 pathlib.Path(place, "holdfast").symlink_to(TREE)
                 (site / "kustomization.yaml").write_text(textwrap.dedent(example))
                 try:
-                    kustomize.render(site)
+                    if OURS in kustomize.yaml.safe_dump(kustomize.render(site)) and "images:" in example:
+                        yield f"{page.name}: something is still of the image that no registry has"
                 except (kustomize.Refused, kustomize.yaml.YAMLError, OSError, KeyError) as error:
                     yield f"{page.name}: {error}"
+    yield from wrong_refusals()
+
+
+def wrong_refusals():
+    """What kustomize refuses must not render here, or examples are shown that nobody can apply."""
+    with tempfile.TemporaryDirectory() as place:
+        for wanted in (TREE / "manifests/overlays/tke", "../rbac.yaml"):
+            pathlib.Path(place, "kustomization.yaml").write_text(f"resources: [{wanted}]")
+            try:
+                kustomize.render(place)
+                yield f"resources: {wanted} is taken"
+            except kustomize.Refused:
+                pass
 
 
 def main():
