@@ -1,4 +1,4 @@
-"""Checks of the manifests that need no cluster: python3 manifests.py containers|names|volumes|accounts|sidecars|upstream|bounds.
+"""Checks of the manifests that need no cluster: python3 manifests.py containers|names|volumes|accounts|sidecars|upstream|bounds|units.
 
 Prints what is wrong, a line each, and fails when there is something.
 """
@@ -206,6 +206,22 @@ def bounded_for(account, namespace):
                         if set(rule["operations"]) >= {"CREATE", "UPDATE"})
 
 
+def wrong_units():
+    """What docs/debian-packages.md has for the units of a cluster's node: variables that stand for flags, files that are there."""
+    text = (TREE / "docs/debian-packages.md").read_text().partition("\n## A node of a cluster\n")[2].partition("\n## ")[0]
+    found = re.findall(r"^    # /etc/default/(\S+)\n((?:    [A-Z_]+=.*\n)+)", text, re.MULTILINE)
+    if {program for program, _ in found} != {"flanneld", "csi-node"}:
+        yield "docs/debian-packages.md does not tell what /etc/default holds for flanneld and csi-node"
+    for program, lines in found:
+        prefix = {"flanneld": "FLANNELD_", "csi-node": "CSI_"}[program]
+        flags = flags_of(program) or set()
+        for name in re.findall(r"^    (\w+)=", lines, re.MULTILINE):
+            if not name.startswith(prefix) or name.removeprefix(prefix).lower().replace("_", "-") not in flags:
+                yield f"docs/debian-packages.md: {name}: no flag of {program}"
+    if "net.holdfast.dev/host-units=true" not in text:
+        yield "docs/debian-packages.md does not name the label that keeps DaemonSets off"
+
+
 def wrong_bounds():
     """What every node's pods may write is another node's as well, but for a policy."""
     for file, document in documents():
@@ -222,7 +238,7 @@ def wrong_bounds():
 
 def main():
     checks = {"containers": wrong_containers, "names": wrong_names, "volumes": wrong_volumes, "accounts": wrong_accounts, "sidecars": wrong_sidecars, "upstream": wrong_upstream,
-              "bounds": wrong_bounds}
+              "bounds": wrong_bounds, "units": wrong_units}
     if not any(True for _ in pods()):
         sys.exit("there are no manifests")
     found = list(checks[sys.argv[1]]())

@@ -22,6 +22,7 @@ OVERLAYS = sorted(path for path in (TREE / "manifests/overlays").iterdir() if pa
 # Made for each place anew, or in the place of something else: no overlay has them.
 ALONE = {"csi-lvm/node.yaml", "csi-nas/node.yaml", "egw-gateway/access.yaml"}
 ANYWHERE = {"operator": "Exists"}
+HOST_UNITS = "net.holdfast.dev/host-units"  # of a Node whose programs of ours are the packages' units
 MANAGEMENT = {"node-role.alibabacloud.com/addon", "node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"}
 # CSIDriver's fields as clusters have them: attachRequired, podInfoOnMount, storageCapacity, fsGroupPolicy.
 DRIVERS = {"diskplugin.csi.alibabacloud.com": (True, True, False, "File"), "nasplugin.csi.alibabacloud.com": (False, True, False, "None"),
@@ -105,6 +106,7 @@ def wrong_placement():
                                      ["nodeSelectorTerms"]) == 1,
         }
         if on_nodes:
+            wanted["not beside the packages' units"] = terms.get(HOST_UNITS) == ("DoesNotExist", ())
             wanted["every taint tolerated"] = ANYWHERE in pod.get("tolerations", [])
             wanted["a tenth of the nodes at once"] = workload["spec"]["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": "10%"}
             wanted["no further before it is well"] = workload["spec"].get("minReadySeconds", 0) > 0
