@@ -28,6 +28,10 @@ constexpr int kSecretMode = 0400;
 constexpr int kStopSeconds = 10;
 // A new pod answers access points at once, and is heard by the nodes when they have been told of its address.
 constexpr int kHeardSeconds = 15;
+constexpr int kHelperStopSeconds = 30;
+// Of a pool's nodes some are always off, and each of those counts.
+constexpr const char* kHelpersAtOnce = "10%";
+constexpr int kHelperWellSeconds = 10;  // before the next ones are exchanged
 
 json labels_of(const std::string& pool) { return {{kManagedByLabel, kController}, {kPoolLabel, pool}}; }
 
@@ -58,7 +62,11 @@ json one_of(const char* key, const std::string& value) {
   return {{"key", key}, {"operator", "In"}, {"values", json::array({value})}};
 }
 
+/// Nodes with these that run Linux, and not those that are another cloud's, with no kernel of their own.
 json on_nodes(json expressions) {
+  expressions.push_back(one_of("kubernetes.io/os", "linux"));
+  expressions.push_back(
+      {{"key", "type"}, {"operator", "NotIn"}, {"values", json::array({"virtual-kubelet"})}});
   json term{{"matchExpressions", std::move(expressions)}};
   return {{"requiredDuringSchedulingIgnoredDuringExecution", {{"nodeSelectorTerms", json::array({term})}}}};
 }
@@ -205,10 +213,14 @@ json helper_container(const ObjectOptions& options, const std::string& pool) {
 json helper_pod(const ObjectOptions& options, const std::string& pool) {
   return {{"serviceAccountName", kHelper},
           {"priorityClassName", "system-node-critical"},
+          {"terminationGracePeriodSeconds", kHelperStopSeconds},
           {"hostNetwork", true},
           {"dnsPolicy", "Default"},
           {"tolerations", all_tolerations()},
-          {"affinity", {{"nodeAffinity", on_nodes(json::array({one_of(kube::kNodePoolLabel, pool)}))}}},
+          {"affinity",
+           {{"nodeAffinity",
+             on_nodes(json::array({one_of(kube::kNodePoolLabel, pool),
+                                   {{"key", kube::kHostUnitsLabel}, {"operator", "DoesNotExist"}}}))}}},
           {"containers", json::array({helper_container(options, pool)})},
           {"volumes", json::array({secret_file("liveness", liveness_name(pool), kLivenessFile, kLivenessFile),
                                    host_folder("state", "/var/lib/egw"),
@@ -268,7 +280,9 @@ json core_object(const ObjectOptions& options, const std::string& pool, const st
 json helper_object(const ObjectOptions& options, const std::string& pool) {
   json object = object_of("apps/v1", "DaemonSet", options, pool, helper_name(pool));
   object["spec"] = {
-      {"updateStrategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 1}}}}},
+      {"minReadySeconds", kHelperWellSeconds},
+      {"updateStrategy",
+       {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", kHelpersAtOnce}}}}},
       {"selector", selector_of(pool, kHelper)},
       {"template",
        {{"metadata", {{"labels", pod_labels(pool, kHelper)}}}, {"spec", helper_pod(options, pool)}}}};

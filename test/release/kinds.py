@@ -16,7 +16,7 @@ PROBE = {"httpGet": {"host": ..., "path": ..., "port": ...}}
 CONTAINER = {
     "name": ..., "image": ..., "imagePullPolicy": ..., "command": [...], "args": [...],
     "env": [{"name": ..., "valueFrom": {"fieldRef": {"fieldPath": ...}}}],
-    "ports": [{"name": ..., "containerPort": ...}],
+    "ports": [{"name": ..., "containerPort": ..., "protocol": ...}],
     "livenessProbe": PROBE, "readinessProbe": PROBE,
     "resources": {"requests": {"cpu": ..., "memory": ...}},
     "securityContext": {"privileged": ..., "allowPrivilegeEscalation": ..., "readOnlyRootFilesystem": ...,
@@ -24,7 +24,7 @@ CONTAINER = {
     "volumeMounts": [{"name": ..., "mountPath": ..., "mountPropagation": ..., "readOnly": ...}],
 }
 VOLUME = {"name": ..., "hostPath": {"path": ..., "type": ...}, "emptyDir": {"medium": ...}, "configMap": {"name": ...},
-          "secret": {"secretName": ..., "defaultMode": ...}}
+          "secret": {"secretName": ..., "defaultMode": ..., "items": [{"key": ..., "path": ...}]}}
 POD = {
     "metadata": {"labels": MAP},
     "spec": {
@@ -46,9 +46,9 @@ KINDS = {
     ("v1", "ConfigMap"): {"data": MAP},
     ("apps/v1", "DaemonSet"): {"spec": {"selector": SELECTOR, "template": POD,
                                         "minReadySeconds": ...,
-                                        "updateStrategy": {"rollingUpdate": {"maxUnavailable": ...}}}},
-    ("apps/v1", "Deployment"): {"spec": {"selector": SELECTOR, "template": POD, "replicas": ..., "strategy": {"type": ..., "rollingUpdate": {"maxUnavailable": ..., "maxSurge": ...}}}},
-    ("policy/v1", "PodDisruptionBudget"): {"spec": {"maxUnavailable": ..., "selector": SELECTOR}},
+                                        "updateStrategy": {"type": ..., "rollingUpdate": {"maxUnavailable": ...}}}},
+    ("apps/v1", "Deployment"): {"spec": {"selector": SELECTOR, "template": POD, "replicas": ..., "minReadySeconds": ..., "revisionHistoryLimit": ..., "strategy": {"type": ..., "rollingUpdate": {"maxUnavailable": ..., "maxSurge": ...}}}},
+    ("policy/v1", "PodDisruptionBudget"): {"spec": {"maxUnavailable": ..., "minAvailable": ..., "selector": SELECTOR}},
     ("rbac.authorization.k8s.io/v1", "Role"): {"rules": RULES},
     ("rbac.authorization.k8s.io/v1", "ClusterRole"): {"rules": RULES},
     ("rbac.authorization.k8s.io/v1", "RoleBinding"): BINDING,

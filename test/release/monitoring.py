@@ -17,7 +17,7 @@ from program_metrics import SOURCES, metrics, metrics_of  # noqa: E402
 
 FOLDER = TREE / "manifests/monitoring"
 PAGE = TREE / "docs/monitoring.md"
-GATEWAY = TREE / "egw-gateway"
+MADE = TREE / "test/fixtures/egw-controller/pool.yaml"
 WORKLOADS = ("DaemonSet", "Deployment")
 # of PromQL, beside names of metrics
 WORDS = {"sum", "min", "max", "count", "rate", "increase", "by", "and", "or", "on", "unless", "vector", "absent", "max_over_time",
@@ -116,15 +116,15 @@ def wrong_pages():
 
 def wrong_endpoints():
     pods = [document["spec"]["template"] | {"namespace": document["metadata"]["namespace"]}
-            for overlay in sorted((TREE / "manifests/overlays").iterdir()) for document in kustomize.render(overlay)
-            if document["kind"] in ("DaemonSet", "Deployment")]
+            for rendered in [*map(kustomize.render, sorted((TREE / "manifests/overlays").iterdir())),
+                             yaml.safe_load_all(MADE.read_text())]
+            for document in rendered if document["kind"] in WORKLOADS]
     for monitor in kustomize.render(FOLDER):
         if monitor["kind"] != "PodMonitor":
             continue
         name, namespace = monitor["metadata"]["name"], monitor["metadata"]["namespace"]
         wanted = monitor["spec"]["selector"]["matchLabels"].items()
-        ports = [set(each["names"]) for each in made() if each["namespace"] == namespace and wanted <= each["labels"].items()]
-        ports += [{port["name"] for container in pod["spec"]["containers"] for port in container.get("ports", [])}
+        ports = [{port["name"] for container in pod["spec"]["containers"] for port in container.get("ports", [])}
                  for pod in pods if pod["namespace"] == namespace and wanted <= pod["metadata"]["labels"].items()]
         if not ports:
             yield f"{name}: no overlay has such pods"
@@ -144,14 +144,10 @@ def node_targets():
     return node_job()["static_configs"]
 
 
-def constant(file, name):
-    return re.search(rf'\b{name}(?: =|{{)\s*"?([^";}}]+)', (GATEWAY / file).read_text())[1]
-
-
 def served():
     """What has metrics: who it is, its program, namespace and labels, its named ports, the port and whether only its own machine may
     ask."""
-    files = [file for file in sorted((TREE / "manifests/base").rglob("*.yaml"))]
+    files = [*sorted((TREE / "manifests/base").rglob("*.yaml")), MADE]
     for document in (each for file in files for each in yaml.safe_load_all(file.read_text()) if each and each["kind"] in WORKLOADS):
         meta, pod = document["metadata"], document["spec"]["template"]
         for container in pod["spec"]["containers"]:
@@ -160,19 +156,7 @@ def served():
                 yield {"who": f"{document['kind']} {meta['namespace']}/{meta['name']}", "program": container["command"][0],
                        "namespace": meta["namespace"], "labels": pod["metadata"]["labels"], "port": int(port), "local": bool(host),
                        "names": {each["name"]: each["containerPort"] for each in container.get("ports", [])},
-                       "of_node": document["kind"] == "DaemonSet"}
-    yield from made()
-
-
-def made():
-    """Those that egw-controller makes, in its own namespace."""
-    label = constant("controller/pool_names.h", "kProgramLabel")
-    controller = next(yaml.safe_load_all((TREE / "manifests/base/egw-gateway/controller.yaml").read_text()))
-    namespace = controller["metadata"]["namespace"]
-    for name, number, local in (("kCore", "kCoreHealthPort", False), ("kHelper", "kHelperHealthPort", True)):
-        program, port = constant("controller/pool_objects.cpp", name), int(constant("model/gateway_names.h", number))
-        yield {"who": f"egw-controller's {program}", "program": program, "namespace": namespace, "labels": {label: program},
-               "port": port, "local": local, "names": {} if local else {"health": port}, "of_node": True}
+                       "of_node": document["kind"] == "DaemonSet" or container["command"] == ["egw-core"]}
 
 
 def asked(one):

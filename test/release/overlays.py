@@ -27,6 +27,8 @@ MANAGEMENT = {"node-role.alibabacloud.com/addon", "node-role.kubernetes.io/contr
 # CSIDriver's fields as clusters have them: attachRequired, podInfoOnMount, storageCapacity, fsGroupPolicy.
 DRIVERS = {"diskplugin.csi.alibabacloud.com": (True, True, False, "File"), "nasplugin.csi.alibabacloud.com": (False, True, False, "None"),
            "localplugin.csi.alibabacloud.com": (False, True, True, "File"), "eck.csi.k8s.io": (False, True, False, "File")}
+# What egw-controller makes of a pool.
+MADE = TREE / "test/fixtures/egw-controller/pool.yaml"
 # DaemonSet kube-flannel-ds of upstream: (selector, labels of its pods). Its released manifest has `commonLabels` since 0.20.2.
 APP = {"app": "flannel"}
 BOTH = APP | {"k8s-app": "flannel"}
@@ -44,9 +46,23 @@ def objects():
             yield folder.name, each
 
 
-def pods():
-    """(where, workload, pod spec) of all that is rendered."""
+def objects_in_time():
+    """Likewise, and what egw-controller makes where it is."""
+    made = list(kustomize.yaml.safe_load_all(MADE.read_text().replace("image: holdfast", f"image: {OURS}")))
     for overlay, each in objects():
+        yield overlay, each
+        if each["kind"] == "Deployment" and each["metadata"]["name"] == "egw-controller":
+            yield from ((overlay, one) for one in made)
+
+
+def is_gateway(workload):
+    """Of a pool: a Deployment whose pods are a node's nevertheless."""
+    return workload["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == "egw-controller" and workload["kind"] == "Deployment"
+
+
+def pods():
+    """(where, workload, pod spec) of all of them."""
+    for overlay, each in objects_in_time():
         if each["kind"] in ("DaemonSet", "Deployment"):
             yield f"{overlay}: {each['metadata']['name']}", each, each["spec"]["template"]["spec"]
 
@@ -78,7 +94,7 @@ def wrong_render():
 
 
 def wrong_fields():
-    for overlay, each in objects():
+    for overlay, each in objects_in_time():
         where = f"{overlay}: {each['kind']} {each['metadata']['name']}"
         yield from (f"{where}: {wrong}" for wrong in kinds.wrong_fields(each))
 
@@ -96,7 +112,7 @@ def wrong_placement():
     for where, workload, pod in pods():
         terms = terms_of(pod)
         on_nodes = workload["kind"] == "DaemonSet"
-        priority = "system-node-critical" if on_nodes else "system-cluster-critical"
+        priority = "system-node-critical" if on_nodes or is_gateway(workload) else "system-cluster-critical"
         wanted = {
             "kubernetes.io/os is linux": terms.get("kubernetes.io/os") == ("In", ("linux",)),
             "no virtual-kubelet": terms.get("type") == ("NotIn", ("virtual-kubelet",)),
@@ -110,7 +126,7 @@ def wrong_placement():
             wanted["every taint tolerated"] = ANYWHERE in pod.get("tolerations", [])
             wanted["a tenth of the nodes at once"] = workload["spec"]["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": "10%"}
             wanted["no further before it is well"] = workload["spec"].get("minReadySeconds", 0) > 0
-        else:
+        elif not is_gateway(workload):
             keys = {each["key"] for each in pod.get("tolerations", [])}
             wanted["nodes for management tolerated"] = keys >= MANAGEMENT
         for container in ours_of(pod):
@@ -158,7 +174,7 @@ def wrong_of_overlays():
         terms = terms_of(pod)
         cloud = {"ack": terms.get(edge) == ("In", ("false",)),
                  "eck": terms.get("openyurt.io/is-edge-worker") == ("NotIn", ("true",))}
-        if workload["kind"] == "Deployment" and not cloud.get(overlay, True):
+        if workload["kind"] == "Deployment" and not is_gateway(workload) and not cloud.get(overlay, True):
             yield f"{where}: a controller is for nodes in the cloud"
         if overlay == "ack" and name == "node-resource-manager" and \
                 terms.get("alibabacloud.com/edge-enable-localstorage") != ("In", ("true",)):
