@@ -239,10 +239,10 @@ double figure(const std::string& metric) {
 }
 
 template <class Done>
-double seconds_until(Done done) {
+double seconds_until(const char* what, Done done) {
   const auto begin = Clock::now();
   while (!done()) {
-    if (Clock::now() - begin > kPatience) throw std::runtime_error("the controller did not come to an end");
+    if (Clock::now() - begin > kPatience) throw std::runtime_error(std::string("not in time: ") + what);
     std::this_thread::sleep_for(10ms);
   }
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -254,8 +254,9 @@ double join(ApiServerThread& server, unsigned begin, unsigned end) {
       api.put(kNodePath + name_of(number), new_node(number));
     }
   });
-  return seconds_until(
-      [&] { return server.with([&](ApiServer& api) { return have_cidrs(api, begin, end); }); });
+  return seconds_until("pod CIDRs for nodes that join", [&] {
+    return server.with([&](ApiServer& api) { return have_cidrs(api, begin, end); });
+  });
 }
 
 // Kubelets tell that they are there, and nothing else. Of one core, in hundredths.
@@ -290,7 +291,8 @@ json measure() {
   ApiServerThread server;
   server.with(fill);
   const Controller controller(server.url(), folder);
-  const double ready = seconds_until([] { return figure("holdfast_flannel_pass_seconds") > 0; });
+  const double ready =
+      seconds_until("the first look", [] { return figure("holdfast_flannel_pass_seconds") > 0; });
   std::this_thread::sleep_for(3s);
   json out{{"bench", "controller"},
            {"nodes", kNodes},
