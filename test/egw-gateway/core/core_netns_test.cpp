@@ -134,7 +134,7 @@ TEST_CASE_METHOD(CoreScene, "When an access point dies another is sent to, and w
   CHECK(metric("egw_core_switches_total") >= 1);
   two.die();
   until([&] { return node_log().ends_with("down: concatenated path down\n"); });
-  CHECK(core.run("ip route show 172.16.0.0/12 metric 37").empty());
+  until([&] { return core.run("ip route show 172.16.0.0/12 metric 37").empty(); });
   CHECK_THAT(core.run("ip route show 172.16.0.0/12"), Catch::Contains("unreachable"));
   CHECK_THAT(page("/readyz"), Catch::Contains("503") && Catch::Contains("CloudReachable"));
 }
@@ -185,7 +185,7 @@ TEST_CASE_METHOD(CoreScene, "An access point whose tunnel was made anew is belie
     return_by(2);
     until([&] { return way().find("wg-two") != std::string::npos; });
     until([&] { return reaches(); });
-    CHECK(metric("egw_core_access_point_up{access_point=\"one\"}") == 0);
+    until([&] { return metric("egw_core_access_point_up{access_point=\"one\"}") == 0; });
   }
   SECTION("and where there is no other, nodes are told to send by another gateway") {
     two.die();
