@@ -42,7 +42,7 @@ Result<Fd> claim_sole_run(Files& files, const std::filesystem::path& state_dir) 
   Result<Fd> lock = files.lock(path, std::chrono::milliseconds(0));
   if (!lock && lock.error().code == Code::kUnavailable) {
     return fail(Code::kFailedPrecondition, "another egw-access holds " + path.native() +
-                                               "; stop it, or give this one a --state-dir of its own");
+                                               "; stop it: there is one to a network namespace");
   }
   return lock ? std::move(lock) : Result<Fd>(Fd());
 }

@@ -39,8 +39,8 @@ Result<Fd> claim_sole_run(Files& files, const std::filesystem::path& state_dir) 
   static_cast<void>(files.make_folders(state_dir, 0700));
   Result<Fd> lock = files.lock(path, std::chrono::milliseconds(0));
   if (!lock && lock.error().code == Code::kUnavailable) {
-    return fail(Code::kFailedPrecondition, "another egw-core holds " + path.native() +
-                                               "; stop it, or give this one a --state-dir of its own");
+    return fail(Code::kFailedPrecondition,
+                "another egw-core holds " + path.native() + "; stop it: there is one to a network namespace");
   }
   return lock ? std::move(lock) : Result<Fd>(Fd());
 }
