@@ -23,7 +23,11 @@ std::vector<std::string_view> tables_of(const RuleSet& set) {
 }
 
 /// What others accept before it would not meet it.
-bool goes_first(Hook hook) { return hook == Hook::kInput || hook == Hook::kRaw || hook == Hook::kLeaving; }
+bool goes_first(const Chain& chain) {
+  const Hook hook = chain.hook;
+  return hook == Hook::kInput || hook == Hook::kRaw || hook == Hook::kLeaving ||
+         (hook == Hook::kForward && chain.first);
+}
 
 /// Whether a rule bears the chain's comment, with quotes where iptables-save needs them.
 bool bears_comment(const Chain& chain, const std::string& rule) {
@@ -48,7 +52,7 @@ std::vector<std::string> ways_into(const Chain& chain, const SavedTable& table) 
 /// Whether the jump stands where it is to stand.
 bool is_in_place(const Chain& chain, const SavedTable& table, const std::string& jump) {
   const auto rules = table.rules.find(built_in_chain(chain.hook));
-  return !goes_first(chain.hook) || (rules != table.rules.end() && rules->second.front() == jump);
+  return !goes_first(chain) || (rules != table.rules.end() && rules->second.front() == jump);
 }
 
 const SavedTable& find_table(const SavedTables& tables, std::string_view name) {
@@ -74,7 +78,7 @@ std::string chain_lines(IpFamily family, const Chain& chain, const SavedTable& t
   for (const Rule& rule : chain.rules) {
     out += "-A " + chain.iptables_name + " " + rule_text(family, chain, rule, with_random) + "\n";
   }
-  if (!keep) out += (goes_first(chain.hook) ? "-I " : "-A ") + built_in + " " + jump_text(chain) + "\n";
+  if (!keep) out += (goes_first(chain) ? "-I " : "-A ") + built_in + " " + jump_text(chain) + "\n";
   return out;
 }
 

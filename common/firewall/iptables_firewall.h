@@ -18,6 +18,7 @@ namespace holdfast::firewall {
 ///
 ///     table raw (kRaw), mangle (kMangle, kLeaving), filter (kInput, kForward) or nat (kPostrouting)
 ///       PREROUTING, INPUT, mangle's POSTROUTING     our jump, before the rules of others
+///       FORWARD of a chain that is to be `first`    the same
 ///       FORWARD, nat's POSTROUTING                  our jump, appended behind the rules of others
 ///                                                   rules with our comment that are no jump of ours are removed
 ///       <iptables_name>            the rules

@@ -104,6 +104,11 @@ struct Chain {
   std::string nft_name = {};
   std::string nft_comment = {};
 
+  /// Of iptables in kForward: the jump is kept before the rules of others, as it is in kRaw, kInput and
+  /// kLeaving: what they accept before would not meet this chain. nftables needs no such word: there a drop
+  /// of any chain counts.
+  bool first = false;
+
   bool operator==(const Chain&) const = default;
 };
 

@@ -84,6 +84,7 @@ class RulesWriter {
   }
   void write_forward() {
     begin(Hook::kForward, "EGW-ACCESS-FORWARD", "egw-access forward", "forward");
+    out_.chains.back().first = true;
     for (const ServedPool& pool : plan_.pools) {
       const std::vector<AddressMatch> pods = matches(pool.pods, family_);
       const std::vector<AddressMatch> cloud = matches(pool.cloud, family_);

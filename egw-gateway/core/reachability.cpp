@@ -202,6 +202,7 @@ class RulesWriter {
 
   void write_forward() {
     begin(Hook::kForward, "EGW-FORWARD", "egw-core forward", "forward");
+    out_.set.chains.back().first = true;
     add({.target = Target::kAccept,
          .in_link = tunnels_,
          .out_link = edge_,

@@ -71,6 +71,7 @@ Chain lan_chain(IpFamily family, const NodeRules& rules) {
             "egw-helper lan",
             "lan",
             "no machine of the site reaches the VPC by this node"};
+  out.first = true;  // flanneld's chain accepts whatever says that it is from a pod
   for (const std::string& link : rules.ways)
     out.rules.push_back({.target = Target::kReturn, .in_link = firewall::LinkMatch{link}});
   out.rules.push_back({.mark = kMasqueraded, .target = Target::kReturn});

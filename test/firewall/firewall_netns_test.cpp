@@ -175,6 +175,28 @@ TEST_CASE_METHOD(Host, "What is dropped on its way in is dropped whatever others
   }
 }
 
+TEST_CASE_METHOD(Host,
+                 "A chain of what is forwarded comes before the accepts of others, if it is to be first",
+                 "[firewall]") {
+  const bool first = GENERATE(true, false);
+  RuleSet set;
+  set.nft_table = "try";
+  Chain forward{Hook::kForward, true, {{.target = Target::kDrop}}, "TRY-FWD", "try forward", "forward", ""};
+  forward.first = first;
+  set.chains = {forward};
+  const auto leads = [] { return output_of("iptables -w -S FORWARD | sed -n 2p").find("TRY-FWD"); };
+  IptablesFirewall firewall(executor);
+  output_of("iptables -w -A FORWARD -j ACCEPT");
+  REQUIRE(firewall.put(set).has_value());
+  CHECK((leads() != std::string::npos) == first);
+  output_of("iptables -w -I FORWARD -j ACCEPT");
+  CHECK(firewall.is_whole(set).value() == !first);
+  REQUIRE(firewall.put(set).has_value());
+  CHECK(firewall.is_whole(set).value());
+  CHECK((leads() != std::string::npos) == first);
+  CHECK(output_of("iptables -w -S FORWARD | grep -c TRY-FWD") == "1\n");
+}
+
 TEST_CASE_METHOD(Host, "A set that a table refuses lets nothing through", "[firewall]") {
   for (const bool iptables : {true, false}) {
     DYNAMIC_SECTION((iptables ? "iptables" : "nftables")) {

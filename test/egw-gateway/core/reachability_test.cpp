@@ -92,6 +92,7 @@ Fate fate_of(const ReachabilityRules& rules, const Packet& packet) {
   std::size_t index = 0;
   bool ignored = false;
   const firewall::Chain& forward = chain_of(rules, Hook::kForward, &index);
+  CHECK(forward.first);
   const auto [target, number] = walk(forward, forwarded, ignored);
   out.target = target;
   out.passage = rules.passages[index][number].value();

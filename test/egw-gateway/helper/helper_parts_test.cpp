@@ -147,6 +147,7 @@ TEST_CASE("Of what a node forwards only pods' packets, and kube-proxy's, go to t
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
     const firewall::Chain lan = node_rule_set(family, rules).chains.at(3);
     CHECK(lan.hook == firewall::Hook::kForward);
+    CHECK(lan.first);
     CHECK(lan.wanted);
     REQUIRE(lan.rules.size() == 4);
     CHECK(lan.rules[0].in_link == firewall::LinkMatch{"cni0"});
