@@ -264,7 +264,7 @@ TEST_CASE("a cluster whose role may not read namespaces is served all the same",
 
 TEST_CASE("the status is written when it has settled, by its subresource", "[flannel]") {
   CrdCluster cluster;
-  cluster.options.status_settles = 300ms;
+  cluster.options.status_settles = 1s;
   cluster.start();
   cluster.source->publish(ApiCluster::own(kMacA, "192.0.2.1"), status_of("False"));
   cluster.turn_until([&] { return !cluster.object("a").is_null(); });
