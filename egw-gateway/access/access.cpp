@@ -25,7 +25,6 @@
 #include "egw-gateway/access/cloud_side.h"
 #include "egw-gateway/access/dir_pool_source.h"
 #include "egw-gateway/access/pool_status.h"
-#include "egw-gateway/core/kernel_settings.h"
 #include "egw-gateway/health/health_pages.h"
 
 namespace holdfast::gateway {
@@ -34,7 +33,8 @@ namespace {
 constexpr const char* kProgram = "egw-access";
 constexpr std::size_t kMaxKeyBytes = 4096;
 
-/// Held while the program runs: two would take tunnels and routes from each other. A folder that cannot be
+/// Held while the program runs: two would take tunnels and routes from each other, wherever they keep their
+/// state. A folder that cannot be
 /// written is no reason for pools without a cloud.
 Result<Fd> claim_sole_run(Files& files, const std::filesystem::path& state_dir) {
   const std::filesystem::path path = state_dir / "egw-access.lock";
@@ -68,13 +68,6 @@ Result<std::unique_ptr<kube::ClusterLink>> connect(const AccessOptions& options,
   }
   return kube::ClusterLink::connect(loop, files, metrics, *config,
                                     std::string(kProgram) + "-" + options.access_point);
-}
-
-/// Where this program may not, a privileged container or the host's administrator has done so.
-void put_settings(Health& health) {
-  Status done = prepare_kernel();
-  if (!done) done = check_kernel(std::vector<std::string>{});
-  health.set(kSettingsRight, done ? "" : done.error().message);
 }
 
 }  // namespace
@@ -126,7 +119,6 @@ Status run_access(const AccessOptions& options, Logger& log) {
                                  {"access_point", options.access_point},
                                  {"wireguard", wireguard::to_string(engine)},
                                  {"public_key", public_key.to_string()}});
-  put_settings(health);
   std::unique_ptr<PoolSource> source;
   if (link) {
     source = std::make_unique<ApiPoolSource>(*loop, *link);

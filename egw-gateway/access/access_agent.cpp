@@ -17,10 +17,7 @@ constexpr auto kGather = 2ms;  // events of the kernel come in floods
 constexpr auto kRetry = 500ms;
 constexpr auto kKernelPatience = 2s;
 constexpr auto kCloudPatience = 60s;
-// Of a farewell: it is asked so often whether all have heard it; longer than this nobody waits for us to end.
-constexpr auto kFarewellLook = 20ms;
-constexpr auto kLongestFarewell = 7s;
-constexpr auto kUnderWay = 500ms;  // what was sent before all had heard it is here by then
+constexpr auto kFarewellLook = 20ms;  // it is asked so often whether all have heard it
 
 /// Of two objects whether all that counts here is the same.
 bool is_same(EdgeGateway a, EdgeGateway b) {

@@ -24,6 +24,7 @@
 #include "egw-gateway/access/published_ranges.h"
 #include "egw-gateway/access/route_publisher.h"
 #include "egw-gateway/access/routes/kernel_table.h"
+#include "egw-gateway/access/silent_ways.h"
 #include "egw-gateway/access/tunnel_liveness.h"
 #include "egw-gateway/choice/gateway_choice.h"
 #include "egw-gateway/health/health.h"
@@ -44,6 +45,11 @@ struct AccessMetrics {
   Gauge& pools;
   Gauge& ready;
 };
+
+/// Of a farewell: longer than this nobody waits for others to hear it; and what was sent before they had is
+/// here within kUnderWay more. Who ends the program gives it both.
+inline constexpr std::chrono::milliseconds kLongestFarewell{7000};
+inline constexpr std::chrono::milliseconds kUnderWay{500};
 
 /// How a pool fares here, for whoever looks at its object.
 struct PoolReport {
@@ -133,7 +139,9 @@ class AccessAgent final : public PoolConsumer {
   void speak_to_routers();
   void plan();
   void close_ranges();
+  void put_settings();
   void save();
+  [[nodiscard]] std::vector<Tunnel> tunnels();
   void look();
   void looked(const Look& look);
   void look_after(std::chrono::nanoseconds delay);
@@ -178,6 +186,7 @@ class AccessAgent final : public PoolConsumer {
 
   std::map<WayName, wireguard::PublicKey> keys_;  // in use
   std::map<WayName, TunnelView> views_;           // of the last look
+  SilentWays silent_;
   bool looked_ = false;
   bool looking_ = false;
   bool look_again_ = false;

@@ -5,6 +5,7 @@
 #include "egw-gateway/access/access_rules.h"
 #include "egw-gateway/access/backstop.h"
 #include "egw-gateway/access/pod_table.h"
+#include "egw-gateway/core/kernel_settings.h"
 
 // A look at the kernel: from the plan to tunnels, rules and closed ranges. access_choice.cpp goes on from
 // there.
@@ -56,32 +57,53 @@ void AccessAgent::close_ranges() {
   if (others) tools_.metrics.passed_over.set(static_cast<double>(others->size()));
 }
 
-void AccessAgent::look() {
-  look_timer_.end();
-  close_ranges();
-  if (looking_) {
-    look_again_ = true;
-    return;
-  }
-  looking_ = true;
-  std::vector<Tunnel> tunnels;
+/// Somebody may have set them otherwise since. Where this program may not, a privileged container or the
+/// host's administrator is to.
+void AccessAgent::put_settings() {
+  const Status before = check_kernel(std::vector<std::string>{});
+  Status done = prepare_kernel();
+  if (done) done = check_kernel(std::vector<std::string>{});
+  tools_.health.set(kSettingsRight, done ? "" : done.error().message);
+  if (done && !before) tools_.log.warning("settings put right", {{"what", before.error().message}});
+}
+
+/// As they are wanted now, by what the last look has found of them.
+std::vector<Tunnel> AccessAgent::tunnels() {
+  std::vector<Tunnel> out;
+  std::set<WayName> ways;
   for (const ServedPool& pool : plan_.pools) {
     for (const GatewayWay& way : pool.ways) {
       const auto known = keys_.find(way.name);
       const auto before = known == keys_.end() ? std::nullopt : std::optional(known->second);
       const auto view = views_.find(way.name);
-      const wireguard::PublicKey key = key_in_use(
-          way, view == views_.end() ? std::vector<wireguard::PeerState>{} : view->second.peers, before);
+      const std::vector<wireguard::PeerState> peers =
+          view == views_.end() ? std::vector<wireguard::PeerState>{} : view->second.peers;
+      const wireguard::PublicKey key = key_in_use(way, peers, before);
       keys_[way.name] = key;
-      tunnels.push_back(tunnel_of(pool, way, private_key_, key, options_.mtu));
+      out.push_back(tunnel_of(pool, way, private_key_, key, options_.mtu));
+      out.back().forgotten = silent_.see(way.name, peers, is_up(way.name), now());
+      ways.insert(way.name);
     }
   }
+  silent_.keep(ways);
+  return out;
+}
+
+void AccessAgent::look() {
+  look_timer_.end();
+  close_ranges();
+  put_settings();
+  if (looking_) {
+    look_again_ = true;
+    return;
+  }
+  looking_ = true;
   std::vector<firewall::RuleSet> rules{access_rules(plan_, IpFamily::kV4),
                                        access_rules(plan_, IpFamily::kV6)};
   const auto out = std::make_shared<Look>();  // shared by the job and what comes after it
   tools_.worker.run(
-      [&keeper = tools_.tunnels, &firewall = tools_.firewall, tunnels = std::move(tunnels),
-       rules = std::move(rules), out] {
+      [&keeper = tools_.tunnels, &firewall = tools_.firewall, tunnels = tunnels(), rules = std::move(rules),
+       out] {
         out->rules = firewall.look(rules);  // before a tunnel carries anything
         out->tunnels = keeper.look(tunnels);
       },

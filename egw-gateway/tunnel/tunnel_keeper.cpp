@@ -119,8 +119,27 @@ TunnelKeeper::Look TunnelKeeper::look(const std::vector<Tunnel>& wanted) {
   return out;
 }
 
+Status TunnelKeeper::forget(const Tunnel& wanted, std::vector<std::string>& news) {
+  if (wanted.forgotten.empty()) return {};
+  HOLDFAST_TRY(const wireguard::TunnelState state, wireguard_.read(wanted.link));
+  wireguard::Change change;
+  for (const wireguard::PeerState& each : state.peers) {
+    if (std::ranges::find(wanted.forgotten, each.peer.key) == wanted.forgotten.end()) continue;
+    wireguard::PeerChange removal{.key = each.peer.key};
+    removal.remove = true;
+    change.peers.push_back(std::move(removal));
+    wireguard::PeerChange again{.key = each.peer.key};
+    again.endpoint = each.peer.endpoint;
+    change.peers.push_back(std::move(again));
+  }
+  if (change.peers.empty()) return {};
+  news.push_back(wanted.link + ": nothing comes; earlier handshakes are forgotten");
+  return wireguard_.change(wanted.link, change);
+}
+
 Status TunnelKeeper::put(const Tunnel& wanted, TunnelView& view, std::vector<std::string>& news) {
   HOLDFAST_TRY(const std::optional<nl::Link> before, nl::find_link(socket_, wanted.link));
+  if (before) HOLDFAST_CHECK(forget(wanted, news));
   HOLDFAST_CHECK(wireguard::apply(wireguard_, wanted.link, wanted.wireguard));
   if (!before) news.push_back(wanted.link + ": made");
   HOLDFAST_TRY(const TunnelFacts facts, read_facts(socket_, wanted.link));

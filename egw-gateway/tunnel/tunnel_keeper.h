@@ -28,6 +28,9 @@ struct Tunnel {
   std::vector<IpAddress> addresses;  ///< our own inside, at most one a family
   std::vector<IpAddress> peers;      ///< what is reached by this tunnel alone
   std::uint32_t mtu = 0;             ///< bytes
+  /// Peers that are put anew at this look, so that WireGuard knows nothing of earlier handshakes with them.
+  /// Where they were last heard from stays known; their sessions do not live on.
+  std::vector<wireguard::PublicKey> forgotten{};
 };
 
 /// The bytes that WireGuard adds to a packet. Source: https://www.wireguard.com/papers/wireguard.pdf section
@@ -70,6 +73,7 @@ class TunnelKeeper {
   [[nodiscard]] bool concerned_by(const nl::Link& link) const { return link.name.starts_with(prefix_); }
 
  private:
+  Status forget(const Tunnel& wanted, std::vector<std::string>& news);
   Status put(const Tunnel& wanted, TunnelView& view, std::vector<std::string>& news);
   Status remove_others(const std::vector<Tunnel>& wanted, std::vector<std::string>& news);
 

@@ -70,6 +70,31 @@ TEST_CASE_METHOD(Scene, "an access point sends a pool's pods to the gateway that
   }
 }
 
+TEST_CASE_METHOD(Scene, "a gateway that comes back with its clock behind is heard again", "[access]") {
+  run();
+  const wireguard::PublicKey access_key = wireguard::public_key_of(key).value();
+  // as far as the access point knows, the gateway's clock was a day ahead of where it is now
+  const auto ahead = std::chrono::system_clock::now() + std::chrono::hours(24);
+  until([&] { return a.is_answered(access_key, ahead + std::chrono::seconds(1)); }, kPatience);
+  CHECK_FALSE(a.is_answered(access_key, ahead));
+  a.switch_off();
+  wait_for("egw-hz-b");
+  a.connect(access_key);
+  a.live();
+  until([&] { return way() == "egw-hz-a"; }, 4 * kPatience);
+  CHECK(reaches());
+  CHECK(log().find("egw-hz-a: nothing comes; earlier handshakes are forgotten") != std::string::npos);
+  CHECK(log().find("egw-hz-b: nothing comes") == std::string::npos);
+}
+
+TEST_CASE_METHOD(Scene, "forwarding that somebody switches off is switched on again", "[access]") {
+  run();
+  access.run("sysctl -qw net.ipv4.ip_forward=0");
+  until([&] { return access.can("grep -q 1 /proc/sys/net/ipv4/ip_forward"); }, kPatience);
+  until([&] { return reaches(); }, kPatience);
+  CHECK(log().find("net/ipv4/ip_forward is 0") != std::string::npos);
+}
+
 TEST_CASE_METHOD(Scene,
                  "an access point that is killed leaves the tunnels to their work, and goes on with them",
                  "[access]") {
@@ -172,6 +197,20 @@ TEST_CASE_METHOD(Scene, "no route of others takes pods from their gateway, and e
   wait_for("egw-hz-b");
   access.run("ip route flush table 20159; ip rule del pref 10159");  // somebody's
   until([&] { return access.can("ip rule | grep -q 10159") && way() == "egw-hz-b"; }, kPatience);
+}
+
+TEST_CASE_METHOD(Scene,
+                 "an access point forwards where iptables drops what nobody accepts, before or afterwards",
+                 "[access]") {
+  const auto drop = [&] { access.run("iptables -w -P FORWARD DROP"); };
+  const bool before = GENERATE(true, false);
+  INFO((before ? "before" : "afterwards"));
+  if (before) drop();
+  run();
+  drop();
+  until([&] { return access.can("iptables -w -S FORWARD | grep -q EGW-ACCESS-FORWARD"); }, kPatience);
+  until([&] { return reaches(); }, kPatience);
+  CHECK(page("/readyz").find("is ready") != std::string::npos);
 }
 
 TEST_CASE_METHOD(Scene, "a network of the access point's machine within a range stays its own", "[access]") {

@@ -3,6 +3,7 @@
 
 #include "common/base/files.h"
 #include "common/kube/cluster_link.h"
+#include "egw-gateway/access/access_agent.h"
 #include "egw-gateway/access/access_store.h"
 #include "egw-gateway/access/options.h"
 #include "egw-gateway/access/pool_status.h"
@@ -33,6 +34,16 @@ TEST_CASE("egw-access's flags are read", "[access]") {
   CHECK(options->vpc.peers == std::set<std::string>{"eni-2"});
   CHECK(options->engine == wireguard::Engine::kUserSpace);
   CHECK(options->mtu == 1380);
+}
+
+TEST_CASE("Who ends an access point's pod gives it the time for its farewell", "[access]") {
+  PosixFiles files;
+  const std::string path = std::string(HOLDFAST_MANIFESTS) + "/base/egw-gateway/access.yaml";
+  const std::string text = files.read(path, 1 << 20).value().value();
+  const std::string key = "terminationGracePeriodSeconds: ";
+  REQUIRE(text.find(key) != std::string::npos);
+  const std::chrono::seconds given(std::stoi(text.substr(text.find(key) + key.size(), 4)));
+  CHECK(given > kLongestFarewell + kUnderWay + std::chrono::seconds(1));
 }
 
 TEST_CASE("flags of egw-access that cannot be are refused with their cause", "[access]") {

@@ -1,11 +1,13 @@
 #include "test/egw-gateway/access/access_scene.h"
 
+#include <csignal>
 #include <fstream>
 #include <sstream>
 
 #include "common/netlink/link.h"
 #include "common/netlink/netns.h"
 #include "test/catch.h"
+#include "test/wireguard/handshake.h"
 #include "test/wireguard/own_wireguard_go.h"
 
 namespace holdfast::test {
@@ -48,8 +50,24 @@ FakeGateway::FakeGateway(std::string its_name, int its_number, const TemporaryFo
   machine.run("sysctl -qw net.ipv4.conf.all.rp_filter=2; ip addr add 10.244.3.9/32 dev lo");
 }
 
-FakeGateway::~FakeGateway() {
+FakeGateway::~FakeGateway() { take_tunnel_away(); }
+
+void FakeGateway::take_tunnel_away() {
   static_cast<void>(nl::run_in_netns(machine.netns.get(), [&] { static_cast<void>(keeper.look({})); }));
+}
+
+void FakeGateway::switch_off() {
+  die(SIGKILL);
+  take_tunnel_away();
+}
+
+bool FakeGateway::is_answered(const wireguard::PublicKey& access,
+                              std::chrono::system_clock::time_point when) const {
+  bool answered = false;
+  const wireguard::Endpoint to{ip("192.0.2.2"), static_cast<std::uint16_t>(51820 + number)};
+  static_cast<void>(
+      nl::run_in_netns(machine.netns.get(), [&] { answered = begins_handshake(key, access, to, when); }));
+  return answered;
 }
 
 void FakeGateway::connect(const wireguard::PublicKey& access) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -24,8 +25,14 @@ struct FakeGateway {
 
   /// Its tunnel to the access point, with the key that it has.
   void connect(const wireguard::PublicKey& access);
+  /// Its machine is switched off: its tunnel and its liveness are gone, and nobody is told.
+  void switch_off();
+  /// Begins a handshake with the access point as at that time. True: it is answered.
+  [[nodiscard]] bool is_answered(const wireguard::PublicKey& access,
+                                 std::chrono::system_clock::time_point when) const;
   void live();
   /// SIGKILL: it is missed. SIGTERM: it says so.
+  void take_tunnel_away();
   void die(int signal) { static_cast<void>(liveness.stop(signal)); }
   /// What its liveness has seen of the access point: lines "up" and "down: WHAT IT TOLD".
   [[nodiscard]] std::string seen() const;
