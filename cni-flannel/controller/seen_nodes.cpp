@@ -47,8 +47,11 @@ Result<Annotations> texts_of(const JsonField& field) {
 
 void read_told(const Annotations& annotations, const AnnotationKeys& keys, SeenNode& out) {
   Result<std::optional<NodeNetwork>> told = decode_annotations(out.id.name, annotations, out.pod_cidrs, keys);
-  if (told) out.told = *std::move(told);
-  if (!told) out.untold = std::move(told).error().message;
+  if (!told) {
+    out.untold = std::move(told).error().message;
+    return;
+  }
+  out.told = *std::move(told);
 }
 
 // Names, which stand among them, are left out.

@@ -81,9 +81,10 @@ Status check_forwarded(const ChosenFirewall& chosen, const std::vector<RuleSet>&
     const bool own = chosen.is_nftables() && !drops.own.empty();
     if (!own && drops.others.empty()) continue;
     const std::string& name = own ? drops.own.front() : drops.others.front();
-    return fail(Code::kFailedPrecondition,
-                name + "'s FORWARD policy is DROP, which our accepts elsewhere cannot undo: run " + name +
-                    " -P FORWARD ACCEPT" + (own ? ", or let --firewall be auto" : ""));
+    std::string why = name + "'s FORWARD policy is DROP, which our accepts elsewhere cannot undo: run ";
+    why += name + " -P FORWARD ACCEPT";
+    if (own) why += ", or let --firewall be auto";
+    return fail(Code::kFailedPrecondition, std::move(why));
   }
   return {};
 }

@@ -20,7 +20,7 @@ Status set_link(const std::string& value, CoreOptions& out) {
 void add_flags(Flags& flags, CoreOptions& out) {
   flags.heading("The gateway");
   flags.text("pool", "NAME", "the pool, after which its EdgeGateway is named", out.pool);
-  flags.text("gateway", "NAME", "which of the pool's gateways this is, \"a\" or \"b\"", out.gateway);
+  flags.text("gateway", "NAME", R"(which of the pool's gateways this is, "a" or "b")", out.gateway);
   add_source_flags(flags, out.source);
   flags.value("private-key", "FILE", "of its WireGuard interfaces, in base64; read again when it changes",
               Flags::to_path(out.private_key));
