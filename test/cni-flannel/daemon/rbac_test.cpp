@@ -43,16 +43,17 @@ TEST_CASE("The role of our manifests allows all that the source asks for, and li
     return object.contains("status") && cluster.node("a")["metadata"].contains("annotations");
   });
   const std::string manifests = HOLDFAST_MANIFESTS "/base/";
-  const auto all = test::Roles::in(manifests).bound_to(test::account_in(manifests + "flannel/daemonset.yaml"));
+  const auto all =
+      test::Roles::in(manifests).bound_to(test::account_in(manifests + "flannel/daemonset.yaml"));
   const auto granted = test::without(all, {"ClusterRole/flannel-upstream", "Role/flannel-upstream"});
   CHECK(test::refused(granted, cluster.server.asked()) == Texts{});
   // a Node is read where all have objects; an Event that is repeated is patched
   const Texts other{"get nodes", "patch events in default"};
   CHECK(test::unasked(granted, cluster.server.asked()) == other);
-  for (const char* refused : {"patch nodes/b", "delete nodes/b", "get namespaces/default", "list secrets",
-                              "delete nodenetworkconfigurations.net.holdfast.dev/a",
-                              "patch namespaces/kube-system", "create events in kube-flannel",
-                              "get pods/x in kube-flannel"}) {
+  for (const char* refused :
+       {"patch nodes/b", "delete nodes/b", "get namespaces/default", "list secrets",
+        "delete nodenetworkconfigurations.net.holdfast.dev/a", "patch namespaces/kube-system",
+        "create events in kube-flannel", "get pods/x in kube-flannel"}) {
     INFO(refused);
     CHECK_FALSE(allows(granted, refused));
   }
