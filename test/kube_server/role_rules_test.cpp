@@ -113,12 +113,13 @@ TEST_CASE("A binding to a role that is not there is found, and an account that n
 TEST_CASE("What nobody asks for is told with its group and namespace", "[kube]") {
   const BoundRules rules =
       Roles(text_in("flannel-controller/rbac.yaml")).bound_to("kube-flannel/flannel-controller");
-  const auto left = unasked(rules, {asked_call("get leases.coordination.k8s.io/a in kube-flannel"),
-                                    asked_call("update leases.coordination.k8s.io/a in default"),
-                                    asked_call("list nodes"), asked_call("list nodes.apps.openyurt.io")});
+  const auto left =
+      unasked(rules, {asked_call("get leases.coordination.k8s.io/flannel-controller in kube-flannel"),
+                      asked_call("update leases.coordination.k8s.io/flannel-controller in default"),
+                      asked_call("list nodes"), asked_call("list nodes.apps.openyurt.io")});
   const auto has = [&](const char* text) { return std::ranges::count(left, text) == 1; };
-  CHECK_FALSE(has("get leases.coordination.k8s.io in kube-flannel"));
-  CHECK(has("update leases.coordination.k8s.io in kube-flannel"));
+  CHECK_FALSE(has("get leases.coordination.k8s.io/flannel-controller in kube-flannel"));
+  CHECK(has("update leases.coordination.k8s.io/flannel-controller in kube-flannel"));
   CHECK_FALSE(has("list nodes"));
   CHECK(has("patch nodenetworkconfigurations.net.holdfast.dev/status"));
   CHECK(has("create events in default"));
