@@ -112,9 +112,9 @@ def merged(value, change, key=""):
         return out
     if isinstance(value, list) and isinstance(change, list) and key in MERGE_KEYS:
         by = MERGE_KEYS[key]
-        changes = {each[by]: each for each in change}
-        out = [merged(each, changes.pop(each[by])) if each[by] in changes else each for each in value]
-        return list(changes.values()) + out
+        there = {each[by]: each for each in value}
+        first = [merged(there.pop(each[by]), each) if each[by] in there else each for each in change]
+        return first + list(there.values())
     return change
 
 

@@ -57,6 +57,7 @@ tier_release() {
   unpack_packages guest
   unpack_packages peers
   make_debian root || true  # the test of packages then says that it skips
+  unpack_kube_tools || true  # and so do those of manifests that need kubectl or helm
   build_preset release
   build_preset guest kube_server
   make_packages

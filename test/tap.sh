@@ -17,6 +17,15 @@ check() {
   fi
 }
 
+# check_with FILE NAME COMMAND...: as check; told as skipped where there is no FILE, which not every machine can have.
+check_with() {
+  if [[ -e $1 ]]; then
+    check "${@:2}"
+  else
+    echo "ok $2 # SKIP there is no $1"
+  fi
+}
+
 # The opposite of a command, as a command.
 fails() { ! "$@"; }
 

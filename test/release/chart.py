@@ -1,7 +1,8 @@
-"""Compares the Helm chart that scripts/chart.py makes with the overlays: python3 chart.py.
+"""Compares the Helm chart that scripts/chart.py makes with the overlays: python3 chart.py read|rendered|packed.
 
-Of Helm's language the chart has four sentences only, which are read here: `if eq .Values.overlay "NAME"` around a file, values as they are
-and as JSON, and the refusal of an overlay that is not there. Prints what is wrong, a line each, and fails when there is something.
+Of Helm's language the chart has four sentences only, which are read here (read): `if eq .Values.overlay "NAME"` around a file, values as
+they are and as JSON, and the refusal of an overlay that is not there. Or Helm itself reads it (rendered), also as the archive that it makes
+of it (packed). Prints what is wrong, a line each, and fails when there is something.
 """
 
 import json
@@ -13,6 +14,7 @@ import tempfile
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE / "scripts"))
+import kube_tools  # noqa: E402
 import kustomize  # noqa: E402
 from image_name import image_name  # noqa: E402
 
@@ -26,8 +28,8 @@ WITH_TOPOLOGY = {"ack"}  # clusters that have a node-resource-topo of their own
 BORDER = re.compile(r'\{\{- if eq \.Values\.overlay "([a-z-]+)" \}\}\n(.*)\{\{- end \}\}\n', re.DOTALL)
 
 
-def helm(folder, values):
-    """The objects that the chart makes with these values."""
+def read(folder, values):
+    """The objects that the chart makes with these values, as it is read here."""
     names = [name.strip('"') for name in REFUSAL.fullmatch((folder / "templates/overlay.yaml").read_text())[1].split()]
     files = {file.stem: file.read_text() for file in (folder / "templates").iterdir() if file.name != "overlay.yaml"}
     if sorted(files) != sorted(names):
@@ -43,6 +45,14 @@ def helm(folder, values):
         yield from yaml.safe_load_all(body)
 
 
+def rendered(chart, values, *options):
+    """Likewise, as Helm reads it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(values, file)
+        file.flush()
+        return list(yaml.safe_load_all(kube_tools.output_of("helm", "template", "holdfast", chart, "--values", file.name, *options)))
+
+
 def keyed(objects):
     return {kustomize.identity(each): each for each in objects}
 
@@ -55,7 +65,7 @@ def unkept(document):
     return document
 
 
-def wrong_with(folder, name, image):
+def wrong_with(helm, folder, name, image):
     values = yaml.safe_load((folder / "values.yaml").read_text()) | {"overlay": name, "image": image}
     made = keyed(unkept(each) for each in helm(folder, values))
     wanted = keyed(kustomize.render(TREE / "manifests/overlays" / name))
@@ -74,7 +84,7 @@ def wrong_with(folder, name, image):
         yield f"{name}: not all containers of ours have the image"
 
 
-def wrong_choices(folder):
+def wrong_choices(helm, folder):
     """What is chosen by values is where programs look for it, in each overlay, and what the manifests have nowhere."""
     values = yaml.safe_load((folder / "values.yaml").read_text())
     if set(CHOSEN) | {"overlay", "image"} != set(values):
@@ -92,21 +102,50 @@ def wrong_choices(folder):
             yield f"{path.name}: the network is {network}"
 
 
-def main():
+def wrong_of_helm(chart):
+    """What Helm itself has to say of the chart, and what it must refuse."""
+    for path in sorted((TREE / "manifests/overlays").iterdir()):
+        said = kube_tools.output_of("helm", "lint", "--strict", "--set", f"overlay={path.name}", chart)
+        yield from (f"{path.name}: {line}" for line in said.splitlines() if line.startswith(("[WARNING]", "[ERROR]")))
+    for values, options, words in (({"overlay": "none"}, (), "overlay: there is no 'none', but ack, eck,"),
+                                   ({}, ("--kube-version", "1.29.9"), "requires kubeVersion: >=1.30.0-0")):
+        try:
+            rendered(chart, values, *options)
+            yield f"{values} {options}: is not refused"
+        except kube_tools.Failed as error:
+            if words not in str(error):
+                yield f"{values} {options}: {error}"
+    yield from (f"{options}: is refused: {error}" for options in ("1.30.0", "v1.30.4-eks-123", "1.32.1-aliyun.1")
+                for error in kube_tools.failures_of("helm", "template", "--kube-version", options, chart))
+
+
+def wrong(helm, chart, folder):
+    """`folder` is where the files of `chart` are."""
+    found = [each for path in sorted((TREE / "manifests/overlays").iterdir()) for image in (OURS, "registry.example.com/h:1")
+             for each in wrong_with(lambda _, values: helm(chart, values), folder, path.name, image)]
+    found += wrong_choices(lambda _, values: helm(chart, values), folder)
+    if yaml.safe_load((folder / "values.yaml").read_text())["image"] != OURS:
+        found.append(f"the image is not {OURS} when none is asked for")
+    if yaml.safe_load((folder / "Chart.yaml").read_text())["version"] != "1.2.3":
+        found.append("the version is another")
+    if yaml.safe_load((folder / "Chart.yaml").read_text())["kubeVersion"] != ">=1.30.0-0":
+        found.append("it is installed where there is no ValidatingAdmissionPolicy")
+    return found
+
+
+def main(how):
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch) / "chart"
         subprocess.run([sys.executable, "-B", TREE / "scripts/chart.py", folder, "1.2.3"], check=True, timeout=60)
-        found = [wrong for path in sorted((TREE / "manifests/overlays").iterdir()) for image in (OURS, "registry.example.com/h:1")
-                 for wrong in wrong_with(folder, path.name, image)]
-        found += wrong_choices(folder)
-        if yaml.safe_load((folder / "values.yaml").read_text())["image"] != OURS:
-            found.append(f"the image is not {OURS} when none is asked for")
-        if yaml.safe_load((folder / "Chart.yaml").read_text())["version"] != "1.2.3":
-            found.append("the version is another")
-        if yaml.safe_load((folder / "Chart.yaml").read_text())["kubeVersion"] != ">=1.30.0-0":
-            found.append("it is installed where there is no ValidatingAdmissionPolicy")
+        if how == "packed":
+            kube_tools.output_of("helm", "package", "--destination", scratch, folder)
+            found = wrong(rendered, folder.with_name("holdfast-1.2.3.tgz"), folder)
+        elif how == "rendered":
+            found = wrong(rendered, folder, folder) + list(wrong_of_helm(folder))
+        else:
+            found = wrong(read, folder, folder)
     print("\n".join(found))
     sys.exit(1 if found else 0)
 
 
-main()
+main(sys.argv[1])

@@ -330,37 +330,49 @@ def wrong_definitions():
             where = f"{overlay}: {each['metadata']['name']}"
             yield from (f"{where}: {wrong}" for wrong in kinds.wrong_definition(each))
 
-def wrong_examples():
-    """A folder that a page shows renders beside ours, and each of its patches meets something."""
-    pages = {page: [match[0] for match in re.finditer(r"^( {4,})# site/kustomization\.yaml.*\n(?:\1.*\n)+", page.read_text(), re.MULTILINE)]
-             for page in (TREE / "docs").glob("*.md")}
-    if not any(pages.values()):
-        yield "no page shows a folder of one's own"
-    for page, examples in pages.items():
-        for example in examples:
+def examples():
+    """(page's name, folder) of each folder of one's own that a page shows, beside ours; the folder is there until the next one."""
+    for page in sorted((TREE / "docs").glob("*.md")):
+        for example in re.finditer(r"^( {4,})# site/kustomization\.yaml.*\n(?:\1.*\n)+", page.read_text(), re.MULTILINE):
             with tempfile.TemporaryDirectory() as place:
                 site = pathlib.Path(place, "site")
                 site.mkdir()
                 pathlib.Path(place, "holdfast").symlink_to(TREE)
-                (site / "kustomization.yaml").write_text(textwrap.dedent(example))
-                try:
-                    if OURS in kustomize.yaml.safe_dump(kustomize.render(site)) and "images:" in example:
-                        yield f"{page.name}: something is still of the image that no registry has"
-                except (kustomize.Refused, kustomize.yaml.YAMLError, OSError, KeyError) as error:
-                    yield f"{page.name}: {error}"
+                (site / "kustomization.yaml").write_text(textwrap.dedent(example[0]))
+                yield page.name, site
+
+
+def refused():
+    """Folders that kustomize refuses; each is there until the next one."""
+    with tempfile.TemporaryDirectory() as place:
+        for wanted in (TREE / "manifests/overlays/tke", "../rbac.yaml"):
+            pathlib.Path(place, "kustomization.yaml").write_text(f"resources: [{wanted}]")
+            yield place
+
+
+def wrong_examples():
+    """A folder that a page shows renders beside ours, and each of its patches meets something."""
+    shown = 0
+    for page, site in examples():
+        shown += 1
+        try:
+            if OURS in kustomize.yaml.safe_dump(kustomize.render(site)) and "images:" in (site / "kustomization.yaml").read_text():
+                yield f"{page}: something is still of the image that no registry has"
+        except (kustomize.Refused, kustomize.yaml.YAMLError, OSError, KeyError) as error:
+            yield f"{page}: {error}"
+    if shown == 0:
+        yield "no page shows a folder of one's own"
     yield from wrong_refusals()
 
 
 def wrong_refusals():
     """What kustomize refuses must not render here, or examples are shown that nobody can apply."""
-    with tempfile.TemporaryDirectory() as place:
-        for wanted in (TREE / "manifests/overlays/tke", "../rbac.yaml"):
-            pathlib.Path(place, "kustomization.yaml").write_text(f"resources: [{wanted}]")
-            try:
-                kustomize.render(place)
-                yield f"resources: {wanted} is taken"
-            except kustomize.Refused:
-                pass
+    for folder in refused():
+        try:
+            kustomize.render(folder)
+            yield f"{pathlib.Path(folder, 'kustomization.yaml').read_text()} is taken"
+        except kustomize.Refused:
+            pass
 
 
 def main():
@@ -375,4 +387,5 @@ def main():
     sys.exit(1 if found else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -55,15 +55,6 @@ public_suite() {
   return "$status"
 }
 
-# suite_check NAME COMMAND...: as check, or told as skipped where there is no suite.
-suite_check() {
-  if [[ -x $sanity ]]; then
-    check "$@"
-  else
-    echo "ok $1 # SKIP there is no $sanity"
-  fi
-}
-
 plan 7
 check "a group of two disks is made" make_group suite 512M
 mkdir -p $kubelet/{pods,plugins_registry}
@@ -72,5 +63,5 @@ check "killed at any time, the program goes on where it was" story '[killed]'
 check "staging costs hardly more than mount(8)" cost
 check "three drivers in one process are small" three_drivers_are_small
 grep '^# ' /out/figures
-suite_check "the public suite passes on file systems" public_suite mount
-suite_check "the public suite passes on raw volumes" public_suite block
+check_with "$sanity" "the public suite passes on file systems" public_suite mount
+check_with "$sanity" "the public suite passes on raw volumes" public_suite block
