@@ -2,11 +2,8 @@
 
 #include <malloc.h>
 
-#include <csignal>
-#include <cstdio>
-
 #include "common/base/flags.h"
-#include "common/base/version.h"
+#include "programs/daemon_main.h"
 
 namespace {
 
@@ -20,24 +17,8 @@ constexpr int kBigBlockBytes = 128 * 1024;
 // The daemon's binary. Everything that can be tested is in the library.
 int main(int argc, char** argv) {
   ::mallopt(M_MMAP_THRESHOLD, kBigBlockBytes);
-  std::signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of write(2), not our death
-  holdfast::SystemClock clock;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  auto options = holdfast::flannel::parse_options(arguments, holdfast::environment_variable);
-  if (!options) {
-    std::fprintf(stderr, "flanneld: %s\n", options.error().message.c_str());
-    return 2;
-  }
-  if (options->help) {
-    std::fputs(holdfast::flannel::options_help().c_str(), stdout);
-    return 0;
-  }
-  if (options->version) {
-    std::fprintf(stderr, "%s\n", std::string(holdfast::version()).c_str());
-    return 0;
-  }
-  holdfast::FdLogger log(options->log_level, clock);
-  const holdfast::Status ended = holdfast::flannel::run_flanneld(*std::move(options), log);
-  if (!ended) log.error("flanneld cannot go on", {{"error", ended.error().message}});
-  return holdfast::flannel::exit_status(ended);
+  return holdfast::daemon_main(
+      "flanneld", holdfast::flannel::parse_options(arguments, holdfast::environment_variable),
+      holdfast::flannel::options_help, holdfast::flannel::run_flanneld, holdfast::flannel::exit_status);
 }

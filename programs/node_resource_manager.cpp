@@ -1,30 +1,12 @@
-#include <csignal>
-#include <cstdio>
-
 #include "common/base/flags.h"
-#include "common/base/version.h"
 #include "csi-lvm/nrm/manager_program.h"
+#include "programs/daemon_main.h"
 
 // The manager's binary. Everything that can be tested is in the library.
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of write(2), not our death
-  holdfast::SystemClock clock;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const auto options = holdfast::nrm::parse_manager_options(arguments, holdfast::environment_variable);
-  if (!options) {
-    std::fprintf(stderr, "node-resource-manager: %s\n", options.error().message.c_str());
-    return 2;
-  }
-  if (options->help) {
-    std::fputs(holdfast::nrm::manager_help().c_str(), stdout);
-    return 0;
-  }
-  if (options->version) {
-    std::fprintf(stderr, "%s\n", std::string(holdfast::version()).c_str());
-    return 0;
-  }
-  holdfast::FdLogger log(options->log_level, clock);
-  const holdfast::Status ended = holdfast::nrm::run_node_resource_manager(*options, log);
-  if (!ended) log.error("node-resource-manager cannot go on", {{"error", ended.error().message}});
-  return ended ? 0 : 1;
+  return holdfast::daemon_main(
+      "node-resource-manager",
+      holdfast::nrm::parse_manager_options(arguments, holdfast::environment_variable),
+      holdfast::nrm::manager_help, holdfast::nrm::run_node_resource_manager);
 }

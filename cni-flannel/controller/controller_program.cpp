@@ -40,16 +40,8 @@ void add_flags(Flags& flags, ControllerOptions& out) {
                 kMostQuarantineSeconds,
                 [&out](std::int64_t number) { out.plan.cidr_quarantine = std::chrono::seconds(number); });
   flags.heading("Other");
-  flags.value("healthz", "ADDRESS:PORT",
-              "where /healthz, /readyz and /metrics are served; port 0: nowhere [:0]",
-              [&out](const std::string& value) -> Status {
-                HOLDFAST_TRY(out.healthz, http::parse_listen_address(value));
-                return {};
-              });
-  flags.value("log-level", "LEVEL", "debug, info, warning or error [info]",
-              Flags::to_log_level(out.log_level));
-  flags.boolean("help", "print this, and end", out.help);
-  flags.boolean("version", "print the version, and end", out.version);
+  http::add_healthz_flag(flags, out.healthz);
+  add_program_flags(flags, out);
 }
 
 Status check_ranges(const NetworkPlanOptions& plan) {

@@ -10,20 +10,18 @@
 #include "cni-flannel/daemon/annotation_keys.h"
 #include "common/base/flags.h"
 #include "common/base/log.h"
+#include "common/base/program_options.h"
 #include "common/base/result.h"
 #include "common/http/listen_address.h"
 
 namespace holdfast::flannel {
 
 /// What flannel-controller is told at its start.
-struct ControllerOptions {
+struct ControllerOptions : ProgramOptions {
   std::filesystem::path kubeconfig{};  ///< empty: as a pod
   std::string name_space{};            ///< of its lease; empty: the pod's own
   NetworkPlanOptions plan{};
   http::ListenAddress healthz{};  ///< port 0: not served
-  LogLevel log_level = LogLevel::kInfo;
-  bool help = false;
-  bool version = false;
 };
 
 /// From the arguments behind the program's name. Errors: kInvalidArgument, naming flag, value and what would

@@ -197,8 +197,6 @@ void add_own_flags(Flags& flags, Options& out, JoinInterfaces& join) {
   flags.value("run-dir", "FOLDER", "the host's, for these files [/run]", Flags::to_path(out.run_dir));
   flags.boolean("accept-unknown-peers", "take VXLAN packets from everybody, as upstream does",
                 out.accept_unknown_peers);
-  flags.value("log-level", "LEVEL", "debug, info, warning or error [info]",
-              Flags::to_log_level(out.log_level));
 }
 
 /// What upstream takes and has no meaning here: etcd, and klog's.
@@ -226,8 +224,7 @@ void add_flags(Flags& flags, Options& out, Together& together) {
   add_own_flags(flags, out, together.join);
   add_unserved_flags(flags, together);
   flags.heading("Other");
-  flags.boolean("help", "this text", out.help);
-  flags.boolean("version", "the version, on standard error", out.version);
+  add_program_flags(flags, out);
 }
 
 }  // namespace
@@ -252,7 +249,7 @@ Result<Options> parse_options(std::span<const std::string> arguments, const Flag
   Flags flags;
   add_flags(flags, out, together);
   HOLDFAST_CHECK(flags.parse(arguments));
-  if (out.help || out.version) return out;
+  if (out.only_tells()) return out;
   HOLDFAST_CHECK(flags.parse_environment("FLANNELD_", environment));
   if (out.node_name.empty()) out.node_name = environment("NODE_NAME").value_or("");
   use_join_interfaces(together.join, out.underlay);

@@ -12,7 +12,7 @@
 #include "cni-flannel/daemon/underlay.h"
 #include "common/base/cidr.h"
 #include "common/base/flags.h"
-#include "common/base/log.h"
+#include "common/base/program_options.h"
 #include "common/base/result.h"
 
 namespace holdfast::flannel {
@@ -30,7 +30,7 @@ enum class SourceKind : std::uint8_t {
 
 /// What flanneld is told at its start. Upstream's flags keep their names, meaning and defaults; those of ours
 /// stand under a heading of their own in the help.
-struct Options {
+struct Options : ProgramOptions {
   UnderlayChoice underlay;
   std::string node_name;  ///< --node-name, or NODE_NAME in the environment; empty: the host's name
   std::filesystem::path net_config_path = "/etc/kube-flannel/net-conf.json";
@@ -53,7 +53,6 @@ struct Options {
   IpAddress healthz_ip;              ///< 0.0.0.0
   std::uint16_t healthz_port = 0;    ///< 0: not served
   SourceKind source = SourceKind::kAuto;
-  LogLevel log_level = LogLevel::kInfo;
 
   bool ip_masq = false;
   bool ip_masq_fully_random_disable = false;
@@ -66,8 +65,6 @@ struct Options {
   bool path_mtu_check = true;
   bool kube_subnet_mgr = false;
   bool set_node_network_unavailable = true;
-  bool help = false;
-  bool version = false;
 };
 
 /// From the arguments behind the program's name, and for what they do not tell from the environment

@@ -36,11 +36,8 @@ void add_host_flags(Flags& flags, HostOptions& out) {
                 HOLDFAST_TRY(out.metrics_address, http::parse_listen_address(value));
                 return {};
               });
-  flags.value("log-level", "LEVEL", "debug, info, warning or error [info]",
-              Flags::to_log_level(out.log_level));
   flags.heading("Other");
-  flags.boolean("help", "this text", out.help);
-  flags.boolean("version", "the version", out.version);
+  add_program_flags(flags, out);
 }
 
 Status complete(HostOptions& options, const Flags::Lookup& environment) {
@@ -77,7 +74,7 @@ std::optional<int> answer_before_start(std::string_view program, const Status& p
     error << program << ": " << parsed.error().message << "\n";
     return kWrongUse;
   }
-  if (!options.help && !options.version) return std::nullopt;
+  if (!options.only_tells()) return std::nullopt;
   out << (options.help ? help : std::string(version()) + "\n");
   return 0;
 }

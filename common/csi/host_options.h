@@ -7,22 +7,19 @@
 #include <string_view>
 
 #include "common/base/flags.h"
-#include "common/base/log.h"
+#include "common/base/program_options.h"
 #include "common/base/result.h"
 #include "common/http/listen_address.h"
 
 namespace holdfast::csi {
 
 /// What every program that serves drivers is told.
-struct HostOptions {
+struct HostOptions : ProgramOptions {
   std::string node_id;  ///< this node's name in the cluster
   std::filesystem::path kubelet_dir = "/var/lib/kubelet";
   std::filesystem::path state_dir = "/var/lib/holdfast/csi";
   std::filesystem::path config;  ///< empty: none
   std::optional<http::ListenAddress> metrics_address;
-  LogLevel log_level = LogLevel::kInfo;
-  bool help = false;
-  bool version = false;
 };
 
 /// `out` outlives the flags.

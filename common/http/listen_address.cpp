@@ -30,4 +30,13 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
   return out;
 }
 
+void add_healthz_flag(Flags& flags, ListenAddress& target) {
+  flags.value("healthz", "ADDRESS:PORT",
+              "where /healthz, /readyz and /metrics are served; port 0: nowhere [:0]",
+              [&target](const std::string& value) -> Status {
+                HOLDFAST_TRY(target, parse_listen_address(value));
+                return {};
+              });
+}
+
 }  // namespace holdfast::http

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "common/base/cidr.h"
+#include "common/base/flags.h"
 #include "common/base/result.h"
 
 namespace holdfast::http {
@@ -17,5 +18,8 @@ struct ListenAddress {
 
 /// "127.0.0.1:9808", "[::1]:9808", or ":9808" for all addresses of both families. Errors: kInvalidArgument.
 [[nodiscard]] Result<ListenAddress> parse_listen_address(std::string_view text);
+
+/// --healthz of a program that serves its health and metrics. `target` outlives the flags.
+void add_healthz_flag(Flags& flags, ListenAddress& target);
 
 }  // namespace holdfast::http

@@ -7,39 +7,23 @@ namespace {
 
 constexpr std::int64_t kDaySeconds = 86400;
 
-Flags::Set to_path(std::filesystem::path& target) {
-  return [&target](const std::string& value) -> Status {
-    if (!value.starts_with('/')) return fail(Code::kInvalidArgument, "is not a path that begins with '/'");
-    target = value;
-    return {};
-  };
-}
-
-Status set_log_level(const std::string& value, ManagerOptions& out) {
-  for (const LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
-    if (value != to_string(level)) continue;
-    out.log_level = level;
-    return {};
-  }
-  return fail(Code::kInvalidArgument, "is none of debug, info, warning, error");
-}
-
 void add_config_flags(Flags& flags, ManagerOptions& out) {
   flags.heading("The configuration");
   flags.text("node-id", "NAME", "the node's name [$NODE_ID, $NODE_NAME or $KUBE_NODE_NAME]", out.node_id);
   flags.value("config-file", "FILE|FOLDER",
-              "the ConfigMap as a file, or its keys as files: no cluster is asked", to_path(out.config_file));
+              "the ConfigMap as a file, or its keys as files: no cluster is asked",
+              Flags::to_path(out.config_file));
   flags.value("node-labels", "K=V,...", "labels of the node; count before all others",
               [&out](const std::string& value) -> Status {
                 HOLDFAST_TRY(out.node_labels, parse_labels(value));
                 return {};
               });
   flags.value("node-labels-file", "FILE", "the same in a file, for --config-file",
-              to_path(out.node_labels_file));
+              Flags::to_path(out.node_labels_file));
   flags.text("config-map", "NAME", "in the cluster [node-resource-topo]", out.config_map);
   flags.text("cm-name", "NAME", "the same", out.config_map);
   flags.text("namespace", "NAME", "of the ConfigMap [kube-system]", out.name_space);
-  flags.value("kubeconfig", "FILE", "in place of the pod's own access", to_path(out.kubeconfig));
+  flags.value("kubeconfig", "FILE", "in place of the pod's own access", Flags::to_path(out.kubeconfig));
 }
 
 void add_run_flags(Flags& flags, ManagerOptions& out) {
@@ -49,9 +33,10 @@ void add_run_flags(Flags& flags, ManagerOptions& out) {
   flags.integer("interval", "SECONDS", "between passes that no disk and no change asked for [60]", 1,
                 kDaySeconds, [&out](std::int64_t number) { out.interval = std::chrono::seconds(number); });
   flags.value("state-dir", "FOLDER", "what outlives a reboot [/var/lib/holdfast/node-resources]",
-              to_path(out.state_dir));
+              Flags::to_path(out.state_dir));
   flags.heading("LVM");
-  flags.value("lvmcmd", "FILE", "the program lvmcmd [lvm(8) is run for each command]", to_path(out.lvmcmd));
+  flags.value("lvmcmd", "FILE", "the program lvmcmd [lvm(8) is run for each command]",
+              Flags::to_path(out.lvmcmd));
   flags.text("devices-file", "NAME", "of /etc/lvm/devices, with our disks [holdfast.devices]",
              out.devices_file);
   flags.heading("Other");
@@ -60,10 +45,7 @@ void add_run_flags(Flags& flags, ManagerOptions& out) {
                 HOLDFAST_TRY(out.metrics_address, http::parse_listen_address(value));
                 return {};
               });
-  flags.value("log-level", "LEVEL", "debug, info, warning or error [info]",
-              [&out](const std::string& value) { return set_log_level(value, out); });
-  flags.boolean("help", "this text", out.help);
-  flags.boolean("version", "the version, on standard error", out.version);
+  add_program_flags(flags, out);
 }
 
 }  // namespace
@@ -75,7 +57,7 @@ Result<ManagerOptions> parse_manager_options(std::span<const std::string> argume
   add_config_flags(flags, out);
   add_run_flags(flags, out);
   HOLDFAST_CHECK(flags.parse(arguments));
-  if (out.help || out.version) return out;
+  if (out.only_tells()) return out;
   for (const char* name : {"NODE_ID", "NODE_NAME", "KUBE_NODE_NAME"}) {
     if (out.node_id.empty()) out.node_id = environment(name).value_or("");
   }

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/base/flags.h"
-#include "common/base/log.h"
+#include "common/base/program_options.h"
 #include "common/base/result.h"
 #include "common/http/listen_address.h"
 #include "csi-lvm/nrm/plan_report.h"
@@ -15,7 +15,7 @@
 namespace holdfast::nrm {
 
 /// What node-resource-manager is told at its start.
-struct ManagerOptions {
+struct ManagerOptions : ProgramOptions {
   std::string node_id;                ///< --node-id, or NODE_ID, NODE_NAME, KUBE_NODE_NAME in the environment
   std::filesystem::path config_file;  ///< not empty: it counts, and no cluster is asked
   NodeLabels node_labels;
@@ -28,11 +28,8 @@ struct ManagerOptions {
   std::string devices_file = "holdfast.devices";
   std::chrono::seconds interval{60};
   http::ListenAddress metrics_address;  ///< port 0: not served
-  LogLevel log_level = LogLevel::kInfo;
   bool dry_run = false;
   bool once = false;  ///< one pass; its table is printed
-  bool help = false;
-  bool version = false;
 };
 
 /// From the arguments behind the program's name. Errors: kInvalidArgument, naming flag, value and what would

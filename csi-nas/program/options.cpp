@@ -90,7 +90,7 @@ Status parse_options(std::span<const std::string> arguments, const Flags::Lookup
   Flags flags;
   add_flags(flags, options);
   HOLDFAST_CHECK(flags.parse(arguments));
-  if (options.host.help || options.host.version) return {};
+  if (options.host.only_tells()) return {};
   HOLDFAST_CHECK(flags.parse_environment(kVariables, environment));
   HOLDFAST_CHECK(csi::complete(options.host, environment));
   if (options.mode == Mode::kController && options.socket.empty()) options.socket = kControllerSocket;

@@ -112,16 +112,8 @@ void add_flags(Flags& flags, AccessOptions& out) {
   add_machine(flags, out);
   add_vpc(flags, out);
   flags.heading("Other");
-  flags.value("healthz", "ADDRESS:PORT",
-              "where /healthz, /readyz and /metrics are served; port 0: nowhere [:0]",
-              [&out](const std::string& value) -> Status {
-                HOLDFAST_TRY(out.healthz, http::parse_listen_address(value));
-                return {};
-              });
-  flags.value("log-level", "LEVEL", "debug, info, warning or error [info]",
-              Flags::to_log_level(out.log_level));
-  flags.boolean("help", "this text", out.help);
-  flags.boolean("version", "the version, on standard error", out.version);
+  http::add_healthz_flag(flags, out.healthz);
+  add_program_flags(flags, out);
 }
 
 Status check(const AccessOptions& options) {
@@ -150,7 +142,7 @@ Result<AccessOptions> parse_access_options(std::span<const std::string> argument
   Flags flags;
   add_flags(flags, out);
   HOLDFAST_CHECK(flags.parse(arguments));
-  if (out.help || out.version) return out;
+  if (out.only_tells()) return out;
   HOLDFAST_CHECK(flags.parse_environment("EGW_ACCESS_", environment));
   HOLDFAST_CHECK(check(out));
   out.vpc.region = out.cloud.region;

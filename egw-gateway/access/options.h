@@ -10,7 +10,7 @@
 
 #include "common/base/cidr.h"
 #include "common/base/flags.h"
-#include "common/base/log.h"
+#include "common/base/program_options.h"
 #include "common/base/result.h"
 #include "common/cloud/options.h"
 #include "common/firewall/back_end.h"
@@ -25,7 +25,7 @@ namespace holdfast::gateway {
 enum class RoutesTo : std::uint8_t { kNone, kKernel, kAlibaba };
 
 /// What egw-access is told at its start. The defaults are those of the flags.
-struct AccessOptions {
+struct AccessOptions : ProgramOptions {
   std::string access_point;           ///< must be told
   std::filesystem::path private_key;  ///< must be told
   SourceOptions source;
@@ -43,9 +43,6 @@ struct AccessOptions {
   std::chrono::seconds resync{5};          ///< between looks at all that no event told of
   std::chrono::seconds removal_delay{60};  ///< from a pool's object being gone to the end of its tunnels
   http::ListenAddress healthz;             ///< port 0: not served
-  LogLevel log_level = LogLevel::kInfo;
-  bool help = false;
-  bool version = false;
 };
 
 /// From the arguments behind the program's name, and for what they do not tell from the environment

@@ -9,6 +9,7 @@
 #include "common/base/cidr.h"
 #include "common/base/flags.h"
 #include "common/base/log.h"
+#include "common/base/program_options.h"
 #include "common/base/result.h"
 #include "common/base/version.h"
 #include "common/http/listen_address.h"
@@ -17,7 +18,7 @@
 namespace holdfast::gateway {
 
 /// What egw-controller is told at its start.
-struct ControllerOptions {
+struct ControllerOptions : ProgramOptions {
   std::filesystem::path kubeconfig{};  ///< empty: as a pod
   std::string name_space{};            ///< of what it makes, and of its lease; empty: the pod's own
   /// Of gateways; as scripts/image_name.py has it.
@@ -27,9 +28,6 @@ struct ControllerOptions {
   std::chrono::seconds key_overlap = kKeyOverlap;
   std::chrono::seconds key_lifetime = kKeyLifetime;
   http::ListenAddress healthz{};  ///< port 0: not served
-  LogLevel log_level = LogLevel::kInfo;
-  bool help = false;
-  bool version = false;
 };
 
 /// From the arguments behind the program's name. Errors: kInvalidArgument, naming flag, value and what would

@@ -48,16 +48,8 @@ void add_flags(Flags& flags, CoreOptions& out) {
   flags.boolean("prepare", "set what a gateway needs of the kernel, make /dev/net/tun, and end: privileged",
                 out.prepare);
   flags.heading("Other");
-  flags.value("healthz", "ADDRESS:PORT",
-              "where /healthz, /readyz and /metrics are served; port 0: nowhere [:0]",
-              [&out](const std::string& value) -> Status {
-                HOLDFAST_TRY(out.healthz, http::parse_listen_address(value));
-                return {};
-              });
-  flags.value("log-level", "LEVEL", "debug, info, warning or error [info]",
-              Flags::to_log_level(out.log_level));
-  flags.boolean("help", "this text", out.help);
-  flags.boolean("version", "the version, on standard error", out.version);
+  http::add_healthz_flag(flags, out.healthz);
+  add_program_flags(flags, out);
 }
 
 Status need(const char* flag, bool told) {
@@ -73,7 +65,7 @@ Result<CoreOptions> parse_core_options(std::span<const std::string> arguments,
   Flags flags;
   add_flags(flags, out);
   HOLDFAST_CHECK(flags.parse(arguments));
-  if (out.help || out.version) return out;
+  if (out.only_tells()) return out;
   HOLDFAST_CHECK(flags.parse_environment("EGW_CORE_", environment));
   if (out.prepare) return out;
   HOLDFAST_CHECK(need("pool", !out.pool.empty()));

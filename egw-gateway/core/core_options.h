@@ -7,7 +7,7 @@
 #include <string>
 
 #include "common/base/flags.h"
-#include "common/base/log.h"
+#include "common/base/program_options.h"
 #include "common/base/result.h"
 #include "common/firewall/back_end.h"
 #include "common/http/listen_address.h"
@@ -17,7 +17,7 @@
 namespace holdfast::gateway {
 
 /// What egw-core is told at its start. The defaults are those of the flags.
-struct CoreOptions {
+struct CoreOptions : ProgramOptions {
   std::string pool;     ///< must be told, but for `prepare`
   std::string gateway;  ///< the same: "a"
   SourceOptions source;
@@ -30,10 +30,7 @@ struct CoreOptions {
   std::uint32_t mtu = 0;           ///< of tunnels; 0: what fits the link
   std::chrono::seconds resync{5};  ///< between looks at all that no event told of, key files among it
   http::ListenAddress healthz;     ///< port 0: not served
-  LogLevel log_level = LogLevel::kInfo;
   bool prepare = false;  ///< make the pod ready for a gateway, and end: for a privileged init container
-  bool help = false;
-  bool version = false;
 };
 
 /// From the arguments behind the program's name, and for what they do not tell from the environment

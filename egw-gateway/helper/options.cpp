@@ -60,16 +60,8 @@ void add_flags(Flags& flags, HelperOptions& out) {
                 "take away all that it has put on the node, with its store, and end: for a node of no pool",
                 out.remove);
   flags.heading("Other");
-  flags.value("healthz", "ADDRESS:PORT",
-              "where /healthz, /readyz and /metrics are served; port 0: nowhere [:0]",
-              [&out](const std::string& value) -> Status {
-                HOLDFAST_TRY(out.healthz, http::parse_listen_address(value));
-                return {};
-              });
-  flags.value("log-level", "LEVEL", "debug, info, warning or error [info]",
-              Flags::to_log_level(out.log_level));
-  flags.boolean("help", "this text", out.help);
-  flags.boolean("version", "the version, on standard error", out.version);
+  http::add_healthz_flag(flags, out.healthz);
+  add_program_flags(flags, out);
 }
 
 }  // namespace
@@ -80,7 +72,7 @@ Result<HelperOptions> parse_helper_options(std::span<const std::string> argument
   Flags flags;
   add_flags(flags, out);
   HOLDFAST_CHECK(flags.parse(arguments));
-  if (out.help || out.version) return out;
+  if (out.only_tells()) return out;
   HOLDFAST_CHECK(flags.parse_environment("EGW_HELPER_", environment));
   if (out.node_name.empty()) out.node_name = environment("NODE_NAME").value_or("");
   if (out.once && out.remove)

@@ -8,7 +8,7 @@
 
 #include "common/base/cidr.h"
 #include "common/base/flags.h"
-#include "common/base/log.h"
+#include "common/base/program_options.h"
 #include "common/base/result.h"
 #include "common/firewall/back_end.h"
 #include "common/http/listen_address.h"
@@ -18,7 +18,7 @@
 namespace holdfast::gateway {
 
 /// What egw-helper is told at its start. The defaults are those of the flags.
-struct HelperOptions {
+struct HelperOptions : ProgramOptions {
   std::string pool;       ///< must be told, but for `once` and `remove`
   std::string node_name;  ///< the same: NODE_NAME in the environment
   SourceOptions source;
@@ -31,11 +31,8 @@ struct HelperOptions {
   std::chrono::seconds resync{5};          ///< between looks at all that no event told of
   std::chrono::seconds removal_delay{60};  ///< from the pool's object being gone to the end of its routes
   http::ListenAddress healthz;             ///< port 0: not served
-  LogLevel log_level = LogLevel::kInfo;
   bool once = false;    ///< put by the store what keeps packets from leaving in clear, and end
   bool remove = false;  ///< take away what earlier runs have left on the node, and end
-  bool help = false;
-  bool version = false;
 };
 
 /// From the arguments behind the program's name, and for what they do not tell from the environment

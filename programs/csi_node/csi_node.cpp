@@ -153,7 +153,7 @@ Status parse_csi_node_options(std::span<const std::string> arguments, const Flag
   Flags flags;
   add_flags(flags, options);
   HOLDFAST_CHECK(flags.parse(arguments));
-  if (options.host.help || options.host.version) return {};
+  if (options.host.only_tells()) return {};
   HOLDFAST_CHECK(flags.parse_environment("CSI_", environment));
   HOLDFAST_CHECK(csi::complete(options.host, environment));
   return {};
