@@ -32,7 +32,9 @@ POD = {
         "terminationGracePeriodSeconds": ..., "nodeSelector": MAP,
         "tolerations": [{"key": ..., "operator": ..., "effect": ...}],
         "affinity": {
-            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": EXPRESSIONS}]}},
+            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": EXPRESSIONS}]},
+                             "preferredDuringSchedulingIgnoredDuringExecution": [
+                                 {"weight": ..., "preference": {"matchExpressions": EXPRESSIONS}}]},
             "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [POD_TERM],
                                 "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": ..., "podAffinityTerm": POD_TERM}]}},
         "initContainers": [CONTAINER], "containers": [CONTAINER], "volumes": [VOLUME]},

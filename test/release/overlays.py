@@ -172,9 +172,9 @@ def wrong_of_overlays():
     for where, workload, pod in pods():
         overlay, name = where.split(": ")
         terms = terms_of(pod)
-        cloud = {"ack": terms.get(edge) == ("In", ("false",)),
-                 "eck": terms.get("openyurt.io/is-edge-worker") == ("NotIn", ("true",))}
-        if workload["kind"] == "Deployment" and not is_gateway(workload) and not cloud.get(overlay, True):
+        in_cloud = terms.get(edge) == ("In", ("false",)) if overlay == "ack" else \
+            terms.get("openyurt.io/is-edge-worker") == ("NotIn", ("true",))
+        if workload["kind"] == "Deployment" and not is_gateway(workload) and not in_cloud:
             yield f"{where}: a controller is for nodes in the cloud"
         if overlay == "ack" and name == "node-resource-manager" and \
                 terms.get("alibabacloud.com/edge-enable-localstorage") != ("In", ("true",)):
