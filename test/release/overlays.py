@@ -134,6 +134,13 @@ def wrong_placement():
             wanted[f"{name}: requests"] = set(container.get("resources", {}).get("requests", {})) == {"cpu", "memory"}
             wanted[f"{name}: probes"] = {"livenessProbe", "readinessProbe"} <= set(container)
             wanted[f"{name}: the node's own image first"] = container.get("imagePullPolicy") == "IfNotPresent"
+        for container in pod["containers"]:
+            if container in ours_of(pod):
+                continue
+            name = container["name"]
+            wanted[f"{name}: requests"] = set(container.get("resources", {}).get("requests", {})) == {"cpu", "memory"}
+            wanted[f"{name}: the node's own image first"] = container.get("imagePullPolicy") == "IfNotPresent"
+            wanted[f"{name}: more than five calls a second"] = "--kube-api-qps=50" in container["args"]
         yield from (f"{where}: {what}: no" for what, right in wanted.items() if not right)
     yield from wrong_budgets()
     yield from wrong_of_overlays()
