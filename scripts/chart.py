@@ -2,8 +2,10 @@
 
     FOLDER/Chart.yaml
     FOLDER/values.yaml              what users choose, as the manifests have it
+    FOLDER/values.schema.json       of which types that is
     FOLDER/templates/OVERLAY.yaml   what the overlay renders to, when it is the one that is asked for
     FOLDER/templates/overlay.yaml   refuses another one
+    FOLDER/templates/NOTES.txt      how one sees that it runs
 
 Nothing is said twice: what the chart has is what `kubectl apply -k` applies, but for the values, and that definitions stay when the
 release is removed, with the records that they define. FOLDER is made, and must not be there.
@@ -28,6 +30,13 @@ image: {image}
 imagePullPolicy: IfNotPresent
 # Of a new cluster (vanilla, offline-single-node): where nodes' pod CIDRs are from, by flannel-controller and in kube-flannel-cfg.
 clusterCIDR: {clusterCIDR}
+# How large a node's part of it is (flannel-controller): 26 is 64 addresses.
+nodeCIDRMaskSize: {nodeCIDRMaskSize}
+# Flags and variables of flanneld beside ours: what the cluster's own flannel was told, docs/upgrade.md.
+flannelArgs: []
+flannelEnv: []
+# Of a registry that asks who pulls: [{{name: SECRET}}], Secrets of each namespace.
+imagePullSecrets: []
 # Where cloud disks are made (ack).
 cloudRegion: {cloudRegion}
 # The NFS server of the class alicloud-nas-subpath, or several.
@@ -39,10 +48,27 @@ volumegroup: |-
 quotapath: |-
   {quotapath}
 """
+NOTES = """Nodes get their network one after the other:
+
+    kubectl -n kube-flannel rollout status daemonset kube-flannel-ds
+    kubectl get nodenetworkconfigurations
+
+Definitions, and the records that they define, stay when this release is removed.
+"""
 REFUSAL = """{{{{- if not (has .Values.overlay (list {names})) }}}}
 {{{{- fail (printf "overlay: there is no '%s', but {said}" .Values.overlay) }}}}
 {{{{- end }}}}
 """
+
+
+def schema():
+    """Of values.yaml, by the JSON schema that Helm reads."""
+    text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+    objects = {"type": "array", "items": {"type": "object", "required": ["name"]}}
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "additionalProperties": False, "properties": {
+        "overlay": text, "image": text, "imagePullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]}, "clusterCIDR": text,
+        "nodeCIDRMaskSize": {"type": "integer", "minimum": 1, "maximum": 30}, "flannelArgs": texts, "flannelEnv": objects,
+        "imagePullSecrets": objects, "cloudRegion": text, "nasServer": text, "volumegroup": text, "quotapath": text, "global": {"type": "object"}}}
 
 
 def value(key):
@@ -72,10 +98,17 @@ class Values:
         pod = document.get("spec", {}).get("template", {}).get("spec", {}) if document["kind"] in ("DaemonSet", "Deployment") else {}
         for container in pod.get("initContainers", []) + pod.get("containers", []):
             if container["image"] == OURS:
+                if container["name"] == "kube-flannel":
+                    container["args"].insert(0, "@range flannelArgs")
+                    container["env"].append("@range flannelEnv")
                 container.update(image=value("image"), imagePullPolicy=value("imagePullPolicy"))
                 container["args"] = [self._argument(each) for each in container.get("args", [])]
                 if not container["args"]:
                     del container["args"]
+        if document["kind"] == "ServiceAccount":
+            document["imagePullSecrets"] = "@with imagePullSecrets"
+        elif pod:
+            pod["imagePullSecrets"] = "@with imagePullSecrets"
         if is_of(document, "ConfigMap", "kube-flannel-cfg"):
             network = json.loads(document["data"]["net-conf.json"])["Network"]
             document["data"]["net-conf.json"] = document["data"]["net-conf.json"].replace(network, self.take("clusterCIDR", network))
@@ -87,7 +120,7 @@ class Values:
 
     def _argument(self, argument):
         flag, _, said = argument.partition("=")
-        keys = {"--cluster-cidr": "clusterCIDR", "--cloud-region": "cloudRegion"}
+        keys = {"--cluster-cidr": "clusterCIDR", "--cloud-region": "cloudRegion", "--node-cidr-mask-size": "nodeCIDRMaskSize"}
         if flag in keys:
             return f"{flag}={self.take(keys[flag], said)}"
         return f"--image={value('image')}" if argument == f"--image={OURS}" else argument
@@ -99,6 +132,8 @@ def text_of(document, values):
     if "{{" in raw:
         sys.exit(f"{document['kind']} {document['metadata']['name']}: holds '{{{{', which Helm would read")
     text = yaml.safe_dump(values.templated(document), sort_keys=False, width=4096, allow_unicode=True)
+    text = re.sub(r"^( *)- '@range (\w+)'\n", r"{{- range .Values.\2 }}\n\1- {{ toJson . }}\n{{- end }}\n", text, flags=re.MULTILINE)
+    text = re.sub(r"^( *\w+:) '@with (\w+)'\n", r"{{- with .Values.\2 }}\n\1 {{ toJson . }}\n{{- end }}\n", text, flags=re.MULTILINE)
     # JSON is quoted by itself
     return re.sub(r"'(\{\{ \S+ \| toJson \}\})'", r"\1", text)
 
@@ -116,6 +151,8 @@ def main(folder, version):
         (folder / f"templates/{name}.yaml").write_text(f'{{{{- if eq .Values.overlay "{name}" }}}}\n{documents}{{{{- end }}}}\n')
     texts = {key: text.replace("\n", "\n  ") for key, text in values.defaults.items()}
     (folder / "values.yaml").write_text(VALUES.format(names=", ".join(names), image=OURS, **texts))
+    (folder / "values.schema.json").write_text(json.dumps(schema(), indent=2) + "\n")
+    (folder / "templates/NOTES.txt").write_text(NOTES)
     (folder / "templates/overlay.yaml").write_text(
         REFUSAL.format(names=" ".join(f'"{name}"' for name in names), said=", ".join(names)))
 

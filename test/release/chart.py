@@ -1,7 +1,7 @@
 """Compares the Helm chart that scripts/chart.py makes with the overlays: python3 chart.py read|rendered|packed.
 
-Of Helm's language the chart has four sentences only, which are read here (read): `if eq .Values.overlay "NAME"` around a file, values as
-they are and as JSON, and the refusal of an overlay that is not there. Or Helm itself reads it (rendered), also as the archive that it makes
+Of Helm's language the chart has a few sentences only, which are read here (read): `if eq .Values.overlay "NAME"` around a file, values as
+they are and as JSON, a list's elements behind ours, a member where there is something for it, and the refusal of an overlay that is not there. Or Helm itself reads it (rendered), also as the archive that it makes
 of it (packed). Prints what is wrong, a line each, and fails when there is something.
 """
 
@@ -23,23 +23,28 @@ OURS = image_name()
 REFUSAL = re.compile(r'\{\{- if not \(has \.Values\.overlay \(list ([a-z" -]+)\)\) \}\}\n\{\{- fail \(printf "[^"{}]*" \.Values\.overlay\) \}\}\n'
                      r'\{\{- end \}\}\n')
 CHOSEN = {"clusterCIDR": "10.42.0.0/16", "cloudRegion": "cn-hangzhou", "nasServer": "10.0.0.5:/a", "imagePullPolicy": "Never",
-          "volumegroup": 'volumegroup:\n- {name: "a"}\n', "quotapath": "quotapath: [b]\n"}
+          "nodeCIDRMaskSize": 26, "flannelArgs": ["--iface=eth1", '--iface-regex="a"'], "flannelEnv": [{"name": "A", "value": "b: c"}],
+          "imagePullSecrets": [{"name": "registry"}], "volumegroup": 'volumegroup:\n- {name: "a"}\n', "quotapath": "quotapath: [b]\n"}
 WITH_TOPOLOGY = {"ack"}  # clusters that have a node-resource-topo of their own
+RANGE = re.compile(r"^\{\{- range \.Values\.(\w+) \}\}\n( *- )\{\{ toJson \. \}\}\n\{\{- end \}\}\n", re.MULTILINE)
+WITH = re.compile(r"^\{\{- with \.Values\.(\w+) \}\}\n( *\w+: )\{\{ toJson \. \}\}\n\{\{- end \}\}\n", re.MULTILINE)
 BORDER = re.compile(r'\{\{- if eq \.Values\.overlay "([a-z-]+)" \}\}\n(.*)\{\{- end \}\}\n', re.DOTALL)
 
 
 def read(folder, values):
     """The objects that the chart makes with these values, as it is read here."""
     names = [name.strip('"') for name in REFUSAL.fullmatch((folder / "templates/overlay.yaml").read_text())[1].split()]
-    files = {file.stem: file.read_text() for file in (folder / "templates").iterdir() if file.name != "overlay.yaml"}
+    files = {file.stem: file.read_text() for file in (folder / "templates").iterdir() if file.name not in ("overlay.yaml", "NOTES.txt")}
     if sorted(files) != sorted(names):
         raise ValueError(f"refuses what is none of {names}, and has {sorted(files)}")
     for text in files.values():
         name, body = BORDER.fullmatch(text).groups()
         if name != values["overlay"]:
             continue
+        body = RANGE.sub(lambda match: "".join(f"{match[2]}{json.dumps(each)}\n" for each in values[match[1]]), body)
+        body = WITH.sub(lambda match: f"{match[2]}{json.dumps(values[match[1]])}\n" if values[match[1]] else "", body)
         for key, value in values.items():
-            body = body.replace("{{ .Values." + key + " }}", value).replace("{{ .Values." + key + " | toJson }}", json.dumps(value))
+            body = body.replace("{{ .Values." + key + " }}", str(value)).replace("{{ .Values." + key + " | toJson }}", json.dumps(value))
         if "{{" in body:
             yield {"kind": "unread", "metadata": {"name": re.search(r"\{\{.*", body)[0]}, "apiVersion": "v1"}
         yield from yaml.safe_load_all(body)
@@ -96,6 +101,15 @@ def wrong_choices(helm, folder):
         topologies = [each["data"] for each in made if each["metadata"]["name"] == "node-resource-topo"]
         if len(topologies) != (path.name not in WITH_TOPOLOGY) or any(data != {key: CHOSEN[key] for key in data} for data in topologies):
             yield f"{path.name}: node-resource-topo has {topologies}"
+        pods = [each["spec"]["template"]["spec"] for each in made if each["kind"] in ("DaemonSet", "Deployment")]
+        daemon = next(each for pod in pods for each in pod["containers"] if each["name"] == "kube-flannel")
+        if daemon["args"][:2] != CHOSEN["flannelArgs"] or daemon["env"][-1:] != CHOSEN["flannelEnv"] or len(daemon["args"]) < 4:
+            yield f"{path.name}: flanneld is told {daemon['args']} {daemon['env']}"
+        if any(each.get("imagePullSecrets") != CHOSEN["imagePullSecrets"] for each in
+               pods + [each for each in made if each["kind"] == "ServiceAccount"]):
+            yield f"{path.name}: not everybody has the registry's Secret"
+        if "flannel-controller" in text and f"--node-cidr-mask-size={CHOSEN['nodeCIDRMaskSize']}" not in text:
+            yield f"{path.name}: nodes get parts of another size"
         network = [json.loads(each["data"]["net-conf.json"])["Network"] for each in made if each["metadata"]["name"] == "kube-flannel-cfg"
                    and each["kind"] == "ConfigMap"]
         if network not in ([], [CHOSEN["clusterCIDR"]]):
@@ -108,6 +122,7 @@ def wrong_of_helm(chart):
         said = kube_tools.output_of("helm", "lint", "--strict", "--set", f"overlay={path.name}", chart)
         yield from (f"{path.name}: {line}" for line in said.splitlines() if line.startswith(("[WARNING]", "[ERROR]")))
     for values, options, words in (({"overlay": "none"}, (), "overlay: there is no 'none', but ack, eck,"),
+                                   ({"volumegroup": [{"name": "a"}]}, (), "/volumegroup"), ({"flannelArg": []}, (), "flannelArg"),
                                    ({}, ("--kube-version", "1.29.9"), "requires kubeVersion: >=1.30.0-0")):
         try:
             rendered(chart, values, *options)
