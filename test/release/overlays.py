@@ -305,7 +305,7 @@ def wrong_removal():
     gone = set(removed())
     yield from (f"docs/install.md removes {kind} {name}, which may be upstream's" for _, kind, namespace, name in gone
                 if (kind, namespace, name) in SHARED)
-    if f"kubectl get {','.join(sorted(finalized()))} -o name" not in (TREE / "docs/install.md").read_text():
+    if f"for each in {' '.join(sorted(set(finalized())))}; do\n      kubectl get $each -o name" not in (TREE / "docs/install.md").read_text():
         yield f"docs/install.md does not let go of {sorted(finalized())}, which have finalizers"
     seen = set()
     for overlay, each in objects():
