@@ -183,6 +183,9 @@ def wrong_of_overlays():
             terms.get("openyurt.io/is-edge-worker") == ("NotIn", ("true",))
         if workload["kind"] == "Deployment" and not is_gateway(workload) and not in_cloud:
             yield f"{where}: a controller is for nodes in the cloud"
+        profiles = [argument for each in ours_of(pod) for argument in each.get("args", []) if argument.startswith("--profile=")]
+        if workload["kind"] == "DaemonSet" and profiles and "--profile=nasplugin.csi.alibabacloud.com" not in profiles:
+            yield f"{where}: pods with shares of NFS may come to its nodes, too, and nothing serves them there"
         if overlay == "ack" and name == "node-resource-manager" and \
                 terms.get("alibabacloud.com/edge-enable-localstorage") != ("In", ("true",)):
             yield f"{where}: is for nodes with local storage"
