@@ -1,5 +1,5 @@
-"""Renders the folders of manifests/ as `kubectl kustomize` does, as far as they use it: resources, images, and patches with a
-target, strategic merge patches ($patch: delete among them) or lists of JSON patches (add, remove, replace, test). Anything else is
+"""Renders the folders of manifests/ as `kubectl kustomize` does, as far as they use it: resources, components, images, and
+patches with a target, strategic merge patches ($patch: delete among them) or lists of JSON patches (add, remove, replace, test). Anything else is
 refused, and so are absolute paths and files of other folders, as by kustomize.
 
     python3 kustomize.py FOLDER         prints the objects as YAML
@@ -13,7 +13,7 @@ import sys
 import yaml
 
 NAMES = ("kustomization.yaml", "Kustomization")
-KNOWN = {"apiVersion", "kind", "resources", "images", "patches"}
+KNOWN = {"apiVersion", "kind", "resources", "components", "images", "patches"}
 MERGE_KEYS = {"containers": "name", "initContainers": "name", "volumes": "name", "env": "name",
               "volumeMounts": "mountPath", "ports": "containerPort"}  # other lists are replaced whole
 
@@ -34,12 +34,20 @@ def file_of(folder):
     raise Refused(f"{folder}: there is no {NAMES[0]}")
 
 
-def render(folder):
-    """The objects of a folder, in the order of its resources."""
-    folder = pathlib.Path(folder)
+def wanted_of(folder, kind):
+    """What a folder's file says."""
     wanted = yaml.safe_load(file_of(folder).read_text())
     for key in sorted(set(wanted) - KNOWN):
         raise Refused(f"{folder}: '{key}' is not understood")
+    if wanted.get("kind", "Kustomization") != kind:
+        raise Refused(f"{folder}: is no {kind}")
+    return wanted
+
+
+def render(folder):
+    """The objects of a folder, in the order of its resources."""
+    folder = pathlib.Path(folder)
+    wanted = wanted_of(folder, "Kustomization")
     objects = []
     for resource in wanted["resources"]:
         path = folder / resource
@@ -56,6 +64,9 @@ def render(folder):
         if identity(each) in seen:
             raise Refused(f"{folder}: {each['kind']} {each['metadata']['name']} is there twice")
         seen.add(identity(each))
+    for component in wanted.get("components", []):
+        for patch in wanted_of(folder / component, "Component")["patches"]:
+            objects = patched(objects, patch, component)
     for patch in wanted.get("patches", []):
         objects = patched(objects, patch, folder)
     for each in objects:

@@ -33,7 +33,9 @@ def differences(where, folder):
 
 
 def wrong_folders():
-    folders = [file.parent for name in kustomize.NAMES for file in sorted((TREE / "manifests").rglob(name))]
+    # a component renders beside others only: the docs' examples have it
+    folders = [file.parent for name in kustomize.NAMES for file in sorted((TREE / "manifests").rglob(name))
+               if "components" not in file.parts]
     for folder in (*folders, TREE / "test/fixtures/kustomize"):
         yield from differences(folder.relative_to(TREE), folder)
     if len(folders) < 18:

@@ -370,6 +370,9 @@ def wrong_examples():
                 yield f"{page}: something is still of the image that no registry has"
         except (kustomize.Refused, kustomize.yaml.YAMLError, OSError, KeyError) as error:
             yield f"{page}: {error}"
+        if "no-admission-policies" in (site / "kustomization.yaml").read_text() and \
+                any(each["kind"].startswith("ValidatingAdmissionPolicy") for each in kustomize.render(site)):
+            yield f"{page}: a policy stays"
     if shown == 0:
         yield "no page shows a folder of one's own"
     yield from wrong_refusals()
