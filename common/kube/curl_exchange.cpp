@@ -85,13 +85,18 @@ void CurlExchange::begin() {
 
 void CurlExchange::expect(EventLoop::Timer& timer, milliseconds within, std::string_view what) {
   if (within > milliseconds::zero()) {
-    timer = engine_.loop.after(within, [this, within, what] {
-      std::string message = name() + ": ";
-      message += what;
-      message += " after " + std::to_string(within.count()) + " ms";
-      engine_.finish(id_, fail(Code::kDeadlineExceeded, std::move(message)));
+    timer = engine_.loop.after(within, [this, &timer, within, what] {
+      // what came while the loop was busy with something else is taken in this turn
+      timer = engine_.loop.after({}, [this, within, what] { give_up(within, what); });
     });
   }
+}
+
+void CurlExchange::give_up(milliseconds after, std::string_view what) {
+  std::string message = name() + ": ";
+  message += what;
+  message += " after " + std::to_string(after.count()) + " ms";
+  engine_.finish(id_, fail(Code::kDeadlineExceeded, std::move(message)));
 }
 
 Status CurlExchange::set_options() {

@@ -55,6 +55,7 @@ class CurlExchange {
   bool take_header(std::string_view line);
   void take_head();
   void expect(EventLoop::Timer& timer, std::chrono::milliseconds within, std::string_view what);
+  void give_up(std::chrono::milliseconds after, std::string_view what);
   [[nodiscard]] std::string name() const;
 
   CurlEngine& engine_;

@@ -20,6 +20,8 @@ constexpr const char* kMetadataOnly =
 constexpr int kFirstSuccess = 200;
 constexpr int kAfterSuccess = 300;
 constexpr int kUnauthorized = 401;
+// As long as an API server works on a request.
+constexpr milliseconds kLongestAttempt{60'000};
 constexpr std::size_t kMaxAnswerBytes = std::size_t{2} << 20;  // etcd holds 1.5 MB
 
 bool is_success(int status) { return status >= kFirstSuccess && status < kAfterSuccess; }
@@ -43,6 +45,14 @@ Result<json> object_of(const HttpHead& head, const std::string& body, const std:
   return document;
 }
 
+// For a server that is slow: what was given up was work for it, and asking again makes it slower. Zero, which is
+// for ever, stays.
+void lengthen(HttpDeadlines& deadlines) {
+  for (milliseconds* each : {&deadlines.connect, &deadlines.response, &deadlines.silence, &deadlines.whole}) {
+    *each = std::max(*each, std::min(2 * *each, kLongestAttempt));
+  }
+}
+
 class CallInProgress final : public ObjectClient::Call {
  public:
   struct Plan {
@@ -58,7 +68,7 @@ class CallInProgress final : public ObjectClient::Call {
       : loop_(loop), http_(http), plan_(std::move(plan)), backoff_(backoff) {
     next_ = loop_.after({}, [this] { attempt(); });
     if (plan_.deadline > milliseconds::zero()) {
-      deadline_ = loop_.after(plan_.deadline, [this] { finish(out_of_time()); });
+      deadline_ = loop_.after(plan_.deadline, [this] { is_due(); });
     }
   }
   CallInProgress(const CallInProgress&) = delete;
@@ -66,6 +76,11 @@ class CallInProgress final : public ObjectClient::Call {
   ~CallInProgress() override = default;
 
  private:
+  // An answer that came while the loop was busy with something else is taken in this turn.
+  void is_due() {
+    deadline_ = loop_.after({}, [this] { finish(out_of_time()); });
+  }
+
   void attempt() {
     head_ = {};
     body_.clear();
@@ -89,6 +104,7 @@ class CallInProgress final : public ObjectClient::Call {
       finish(std::move(outcome));
       return;
     }
+    if (outcome.error().code == Code::kDeadlineExceeded) lengthen(plan_.request.deadlines);
     last_error_ = std::move(outcome).error().message;
     const std::chrono::nanoseconds asked_for = head_.retry_after.value_or(seconds::zero());
     next_ = loop_.after(asked_for + backoff_.next(), [this] { attempt(); });

@@ -41,7 +41,8 @@ struct CallOptions {
 /// whole answer, also from a server that cannot be verified, 401 (credentials are read again), 429, 5xx, and
 /// a conflict unless the caller's object names the resourceVersion that it must replace. A write may
 /// therefore have been done by an attempt whose answer was lost: applies and patches end the same, create()
-/// then ends with kAlreadyExists, update() with kAborted and remove() with kNotFound.
+/// then ends with kAlreadyExists, update() with kAborted and remove() with kNotFound. What follows an attempt
+/// that was not answered in time has twice as long, up to a minute.
 ///
 /// Errors: those of error_of_answer; kDeadlineExceeded, with what went wrong last.
 class ObjectClient {

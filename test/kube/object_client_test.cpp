@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "test/kube_server/api_server.h"
@@ -183,6 +184,24 @@ TEST_CASE("a call ends at its deadline, whatever it waits for, and says what wen
     CHECK_FALSE(scene.apply({}, {.once = true}));
     CHECK(scene.server.requests().size() == 1);
   }
+}
+
+TEST_CASE("a server that is slow is waited for longer each time", "[kube]") {
+  Scene scene;
+  scene.server.fault({.kind = FaultKind::kDelay, .verb = "patch", .times = -1, .delay = 1s});
+  REQUIRE(scene.apply({{"x", "1"}}));
+  const std::size_t attempts = scene.server.requests().size();
+  CHECK(attempts > 1);  // of 200 ms, 400 ms ...
+  CHECK(attempts < 6);
+}
+
+TEST_CASE("an answer that came while the loop was busy counts, also after the deadline", "[kube]") {
+  Scene scene;
+  const auto call = scene.client->apply(kNodes, node({}), scene.done(), {.deadline = 2s, .once = true});
+  scene.turn_until([&] { return !scene.server.requests().empty(); });
+  std::this_thread::sleep_for(2s + 100ms);
+  scene.turn_until([&] { return !scene.outcomes.empty(); });
+  CHECK(scene.outcomes.front());
 }
 
 TEST_CASE("a call that is destroyed calls nobody, also when its own end destroys it", "[kube]") {
