@@ -25,7 +25,7 @@ class Planner {
       : sight_(sight), options_(options), now_(now), giver_(sight, options, now), macs_(sight.objects) {}
 
   NetworkPlan plan() {
-    if (giver_.again_in()) again_in(*giver_.again_in());
+    if (giver_.again_in()) look_again_in(*giver_.again_in());
     for (const auto& [name, object] : sight_.objects) {
       if (!sight_.nodes.contains(name)) plan_grave(name, object);
     }
@@ -35,23 +35,22 @@ class Planner {
 
  private:
   [[nodiscard]] const SeenObject* object_of(const std::string& name) const { return sight_.object_of(name); }
-  void find(const std::string& node, std::string type, std::string reason, std::string message) {
+  void add_finding(const std::string& node, std::string type, std::string reason, std::string message) {
     out_.findings[node].push_back({std::move(type), std::move(reason), std::move(message)});
   }
-  void again_in(seconds time) {
+  void look_again_in(seconds time) {
     out_.again_in = std::min(out_.again_in.value_or(time), std::max(time, seconds(1)));
   }
 
-  // Whether another node has a MAC of `network`, which is told; if not, it is this node's now.
+  // False, and told, when another node has a MAC of `network`; else all of them are this node's now.
   bool take_macs(const std::string& name, const NodeNetwork& network) {
     const std::optional<MacHolders::Held> other = macs_.take(name, network);
-    if (other) {
-      find(
-          name, kMacUnique, "Duplicate",
-          other->mac.to_string() + " is the VTEP MAC of " + std::string(other->node) +
-              ": delete flannel.1 on the newer of the two, whose disk was copied, and restart flannel there");
-    }
-    return !other;
+    if (!other) return true;
+    add_finding(
+        name, kMacUnique, "Duplicate",
+        other->mac.to_string() + " is the VTEP MAC of " + std::string(other->node) +
+            ": delete flannel.1 on the newer of the two, whose disk was copied, and restart flannel there");
+    return false;
   }
 
   void plan_grave(const std::string& name, const SeenObject& object) {
@@ -67,17 +66,17 @@ class Planner {
     sys_seconds last = *removed;
     for (const FreedCidr& each : object.freed) last = std::max(last, each.since);
     const seconds left = last + options_.cidr_quarantine - now_;
-    if (left > seconds::zero()) return again_in(left);
+    if (left > seconds::zero()) return look_again_in(left);
     step.verb = NetworkVerb::kForget;
     out_.steps.push_back(std::move(step));
   }
 
   void plan_node(const std::string& name, const SeenNode& node) {
-    if (!node.fault.empty()) return find(name, kReadable, "NodeUnreadable", "the Node: " + node.fault);
+    if (!node.fault.empty()) return add_finding(name, kReadable, "NodeUnreadable", "the Node: " + node.fault);
     if (sight_.moment_of(name).contested_for > seconds::zero()) return plan_contested(name);
     if (node.contradicts) {
-      find(name, kPoolClear, "LabelsContradict",
-           "the labels of the Node name more than one pool: leave that which it is in");
+      add_finding(name, kPoolClear, "LabelsContradict",
+                  "the labels of the Node name more than one pool: leave that which it is in");
     }
     if (node.pod_cidrs.empty()) return plan_cidrs(name, node);
     check_cidrs(name, node);
@@ -86,18 +85,19 @@ class Planner {
 
   // Whatever is written for one of the two would be the other's as well: peers keep what they know.
   void plan_contested(const std::string& name) {
-    find(name, kNameUnique, "TwoMachines",
-         "two machines run as this node, and each overwrites what the other tells: stop kubelet on one, give "
-         "it another name (--hostname-override), delete its flannel.1 and let it join again");
-    again_in(sight_.moment_of(name).contested_for);
+    add_finding(
+        name, kNameUnique, "TwoMachines",
+        "two machines run as this node, and each overwrites what the other tells: stop kubelet on one, give "
+        "it another name (--hostname-override), delete its flannel.1 and let it join again");
+    look_again_in(sight_.moment_of(name).contested_for);
   }
 
   void check_cidrs(const std::string& name, const SeenNode& node) {
     for (const Cidr& cidr : node.pod_cidrs) {
       if (const CidrHolders::Holder* other = giver_.other(cidr, name)) {
-        find(name, kCidrsUnique, "Overlap",
-             cidr.to_string() + " overlaps with " + other->cidr.to_string() + " of " + other->node +
-                 ": drain and delete the Node, and let it register again");
+        add_finding(name, kCidrsUnique, "Overlap",
+                    cidr.to_string() + " overlaps with " + other->cidr.to_string() + " of " + other->node +
+                        ": drain and delete the Node, and let it register again");
       }
     }
     const auto pool = sight_.pools.find(node.pool);
@@ -106,9 +106,9 @@ class Planner {
       const bool in_pool =
           std::ranges::any_of(pool->second.cidrs, [&](const Cidr& range) { return range.contains(cidr); });
       if (!in_pool) {
-        find(name, kCidrsOfPool, "OutsideOfPool",
-             cidr.to_string() + " is in none of the ranges of pool " + node.pool + " (" +
-                 names_of(pool->second.cidrs) + "): its gateways do not route it");
+        add_finding(name, kCidrsOfPool, "OutsideOfPool",
+                    cidr.to_string() + " is in none of the ranges of pool " + node.pool + " (" +
+                        names_of(pool->second.cidrs) + "): its gateways do not route it");
       }
     }
   }
@@ -117,15 +117,15 @@ class Planner {
   void check_claim(const std::string& name, const SeenNode& node, const SeenObject& object) {
     const std::vector<Cidr>& claimed = object.network.pod_cidrs;
     if (object.mirrored || claimed.empty() || claimed == node.pod_cidrs || claimed == object.allotted) return;
-    find(name, kCidrsOfNode, "NotOfNode",
-         "its NodeNetworkConfiguration claims " + names_of(claimed) + ", its Node has " +
-             names_of(node.pod_cidrs) + ": find out who wrote it, and restart flanneld there");
+    add_finding(name, kCidrsOfNode, "NotOfNode",
+                "its NodeNetworkConfiguration claims " + names_of(claimed) + ", its Node has " +
+                    names_of(node.pod_cidrs) + ": find out who wrote it, and restart flanneld there");
   }
 
   void plan_cidrs(const std::string& name, const SeenNode& node) {
     if (node.leaving || node.contradicts) return;
     CidrGiver::Given given = giver_.give(name, node);
-    if (given.again_in) again_in(*given.again_in);
+    if (given.again_in) look_again_in(*given.again_in);
     if (given.finding) out_.findings[name].push_back(*std::move(given.finding));
     if (given.cidrs.empty()) return;
     out_.steps.push_back({.verb = NetworkVerb::kGiveCidrs,
@@ -138,9 +138,10 @@ class Planner {
   void plan_object(const std::string& name, const SeenNode& node) {
     const SeenObject* object = object_of(name);
     if (object != nullptr && !object->fault.empty()) {
-      return find(name, kReadable, "ObjectUnreadable", "the NodeNetworkConfiguration: " + object->fault);
+      return add_finding(name, kReadable, "ObjectUnreadable",
+                         "the NodeNetworkConfiguration: " + object->fault);
     }
-    if (!node.untold.empty()) return find(name, kAnnotationsUsable, "Unreadable", node.untold);
+    if (!node.untold.empty()) return add_finding(name, kAnnotationsUsable, "Unreadable", node.untold);
     if (object != nullptr && !object->removed_at.empty()) return plan_return(name, node, *object);
     if (object != nullptr) check_claim(name, node, *object);
     if (object != nullptr && !object->mirrored) take_macs(name, object->network);
@@ -182,7 +183,7 @@ class Planner {
   void adopt(const std::string& name, const SeenNode& node, const SeenObject& object) {
     if (!is_astray(node, object)) return;
     const seconds astray = sight_.moment_of(name).astray_for;
-    if (astray < options_.adopt_after) return again_in(options_.adopt_after - astray);
+    if (astray < options_.adopt_after) return look_again_in(options_.adopt_after - astray);
     out_.steps.push_back({.verb = NetworkVerb::kAdopt,
                           .node = name,
                           .uid = object.id.uid,
