@@ -1,6 +1,8 @@
 #include "cni-flannel/controller/network_controller.h"
 
 #include <algorithm>
+#include <iterator>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "cni-flannel/controller/seen_nodes.h"
@@ -79,7 +81,8 @@ NetworkController::NetworkController(const Context& context, const Options& opti
                      [&log = context.log](const Error& error) {
                        log.warning("leader election", {{"why", error.message}});
                      }},
-                options.seed + 30) {
+                options.seed + 30),
+      last_seed_(options.seed + 40) {
   watches_.add({.resource = nodes(), .kept = seen_node_fields()}, nodes_);
   watches_.add({.resource = node_networks(), .kept = seen_object_fields()}, objects_);
   watches_.add({.resource = {.group = kube::kNodePoolGroup, .version = "", .plural = kube::kNodePoolPlural},
@@ -105,6 +108,10 @@ void NetworkController::stop(std::function<void()> done) {
 void NetworkController::cease() {
   works_.clear();
   under_way_ = 0;
+  seen_.reset();
+  changed_.clear();
+  steps_.clear();
+  untold_.clear();
   findings_.clear();
   show({});
 }
@@ -121,22 +128,23 @@ bool NetworkController::is_awaited(const std::string& name) const {
 }
 
 void NetworkController::changed(const std::string& name) {
+  if (seen_) changed_.insert(name);
   const nanoseconds rest = last_look_ + options_.between - now();
   look_soon_in(is_awaited(name) ? options_.gather : std::max<nanoseconds>(options_.gather, rest));
 }
 
 void NetworkController::look_soon_in(nanoseconds time) {
-  const nanoseconds at = now() + time;
+  const nanoseconds at = std::max(now() + time, rests_until_);
   if (soon_.pending() && soon_at_ <= at) return;
   soon_at_ = at;
-  soon_ = context_.loop.after(time, [this] { look(); });
+  soon_ = context_.loop.after(at - now(), [this] { look(); });
 }
 
 void NetworkController::look_again_in(nanoseconds time) {
-  const nanoseconds at = now() + time;
+  const nanoseconds at = std::max(now() + time, rests_until_);
   if (later_.pending() && later_at_ <= at) return;
   later_at_ = at;
-  later_ = context_.loop.after(time, [this] { look(); });
+  later_ = context_.loop.after(at - now(), [this] { look(); });
 }
 
 void NetworkController::look() {
@@ -144,16 +152,21 @@ void NetworkController::look() {
   const nanoseconds began = now();
   last_look_ = began;
   soon_.end();
-  const NetworkSight seen = sight();
-  NetworkPlan plan = plan_networks(seen, options_.plan, context_.loop.clock().now());
-  tell(seen, plan.findings);
+  changed_.clear();
+  seen_.emplace(sight());
+  NetworkPlan plan = plan_networks(*seen_, options_.plan, context_.loop.clock().now());
+  tell(*seen_, plan.findings);
   findings_ = std::move(plan.findings);
+  // a node waits for its pod CIDRs, and for nothing else
+  std::stable_partition(plan.steps.begin(), plan.steps.end(),
+                        [](const NetworkStep& step) { return step.verb == NetworkVerb::kGiveCidrs; });
+  steps_.assign(std::make_move_iterator(plan.steps.begin()), std::make_move_iterator(plan.steps.end()));
+  untold_ = untold();
+  const nanoseconds pass = now() - began;
+  rests_until_ = now() + pass;
   if (plan.again_in) look_again_in(*plan.again_in);
-  show(now() - began);
-  for (const NetworkStep& step : plan.steps) {
-    if (may_write(step.node)) begin(seen, step);
-  }
-  write_statuses(seen);
+  show(pass);
+  write_waiting();
 }
 
 NetworkSight NetworkController::sight() {

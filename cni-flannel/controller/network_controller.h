@@ -1,9 +1,14 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,9 +35,13 @@ inline constexpr const char* kNetworkController = "flannel-controller";
 /// flannel-controller: does what plan_networks() says, while it leads and all of the cluster has been read.
 /// One write a node at a time, kMostWrites in all; one that fails waits, and holds up no other node's.
 ///
+/// A look at a large cluster takes long, and nothing else is done meanwhile. So what one look wants written
+/// is written one after the other without another, pod CIDRs first; and between two looks passes as much time
+/// as the first of them took, in which writes are sent and answered.
+///
 /// What a node is being given is promised to it until the Node is seen with its pod CIDRs, so that a write
-/// whose answer is lost cannot give another node the same. A write ends sooner than another controller can
-/// take the lead.
+/// whose answer is lost cannot give another node the same. Writes end with the lead, which is sooner than
+/// another controller can take it.
 ///
 /// Belongs to the event loop.
 class NetworkController final : public kube::LeadingController {
@@ -47,9 +56,10 @@ class NetworkController final : public kube::LeadingController {
     std::uint64_t seed = 0;                     ///< another for every process
     std::chrono::milliseconds first_wait{500};  ///< bounds of the waits after a write that failed
     std::chrono::milliseconds longest_wait{60'000};
-    std::chrono::milliseconds write{4'000};   ///< for one write; less than a lease goes on behind its leader
-    std::chrono::milliseconds gather{50};     ///< what comes together is looked at together
-    std::chrono::milliseconds between{1000};  ///< looks for which no node waits are that far apart
+    /// For one write. Long: what is given up was work for a server that is slow, and comes again.
+    std::chrono::milliseconds write{60'000};
+    std::chrono::milliseconds gather{50};         ///< what comes together is looked at together
+    std::chrono::milliseconds between{1000};      ///< looks for which no node waits are that far apart
     std::chrono::milliseconds ask_again{30'000};  ///< for NodePools, where there are none
     kube::LeaderOptions lease{};                  ///< its name, namespace and identity are ours
   };
@@ -100,11 +110,15 @@ class NetworkController final : public kube::LeadingController {
   void see_strays(NetworkSight& sight);
   void see_machines(NetworkSight& sight);
   void tell(const NetworkSight& sight, const Findings& findings);
-  void write_statuses(const NetworkSight& sight);
 
+  [[nodiscard]] std::deque<std::string> untold();
+  [[nodiscard]] std::optional<nlohmann::json> wanted_status(const SeenObject& object);
   Work& work_of(const std::string& node);
   [[nodiscard]] bool may_write(const std::string& node);
-  void begin(const NetworkSight& sight, const NetworkStep& step);
+  void write_waiting();
+  [[nodiscard]] bool is_still_free(const std::vector<Cidr>& cidrs) const;
+  void begin(const NetworkStep& step);
+  void begin_status(const std::string& node);
   void done(const std::string& node, const std::string& what, const Result<nlohmann::json>& outcome,
             const std::function<void(const nlohmann::json&)>& told);
   void failed(const std::string& node, const std::string& what, const Error& error);
@@ -123,9 +137,15 @@ class NetworkController final : public kube::LeadingController {
   std::map<std::string, std::chrono::nanoseconds> astray_since_;  // by node
   MachineSights machines_;
   std::map<std::string, Work> works_;  // by node
+  std::uint64_t last_seed_;            // of their waits
   std::size_t under_way_ = 0;
+  std::optional<NetworkSight> seen_;  // at the last look
+  std::deque<NetworkStep> steps_;     // that it found and that have not begun
+  std::deque<std::string> untold_;    // objects whose status it found to be another; have not begun either
+  std::set<std::string> changed_;     // nodes of which anything was told since
   Findings findings_;
   std::chrono::nanoseconds last_look_{};
+  std::chrono::nanoseconds rests_until_{};  // no look before that
   EventLoop::Timer soon_;
   std::chrono::nanoseconds soon_at_{};
   EventLoop::Timer later_;

@@ -1,4 +1,5 @@
 // How NetworkController writes what a plan says.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -34,43 +35,78 @@ const char* name_of(NetworkVerb verb) {
 
 }  // namespace
 
-void NetworkController::write_statuses(const NetworkSight& sight) {
-  const std::string time = utc_text(context_.loop.clock().now());
-  for (const auto& [name, object] : sight.objects) {
-    const auto found = findings_.find(name);
-    const std::vector<NodeFinding> none;
-    const std::vector<NodeFinding>& findings = found == findings_.end() ? none : found->second;
-    const std::vector<Condition> wanted = conditions_of(findings, object.told, time);
-    const Allotment allotted =
-        allotment(sight, name, options_.plan.cidr_quarantine, context_.loop.clock().now());
-    const bool is_told = wanted == object.told && allotted == Allotment{object.allotted, object.freed};
-    if (is_told || !may_write(name)) continue;
-    ++under_way_;
-    work_of(name).call = context_.client.merge(
-        node_networks(), name, told_patch(object, allotted, wanted),
-        [this, name = name](const Result<json>& outcome) {
-          done(name, "tells conditions", outcome, [this](const json& told) { objects_.told(told); });
-        },
-        {.kept = seen_object_fields(), .deadline = options_.write}, "status");
+// Nullopt: it tells what it should.
+std::optional<json> NetworkController::wanted_status(const SeenObject& object) {
+  const std::string& name = object.id.name;
+  const auto now = context_.loop.clock().now();
+  const auto found = findings_.find(name);
+  const std::vector<NodeFinding> none;
+  const std::vector<NodeFinding>& findings = found == findings_.end() ? none : found->second;
+  const std::vector<Condition> wanted = conditions_of(findings, object.told, utc_text(now));
+  const Allotment allotted = allotment(*seen_, name, options_.plan.cidr_quarantine, now);
+  const bool is_told = wanted == object.told && allotted == Allotment{object.allotted, object.freed};
+  if (is_told) return std::nullopt;
+  return told_patch(object, allotted, wanted);
+}
+
+std::deque<std::string> NetworkController::untold() {
+  std::deque<std::string> out;
+  for (const auto& [name, object] : objects_.all()) {
+    if (wanted_status(object)) out.push_back(name);
   }
+  return out;
 }
 
 NetworkController::Work& NetworkController::work_of(const std::string& node) {
-  return works_
-      .try_emplace(node,
-                   Work{.backoff = Backoff(options_.first_wait, options_.longest_wait, options_.seed + 40)})
-      .first->second;
+  const auto found = works_.find(node);
+  if (found != works_.end()) return found->second;
+  const Backoff backoff(options_.first_wait, options_.longest_wait, ++last_seed_);
+  return works_.emplace(node, Work{.backoff = backoff}).first->second;
 }
 
+// What is told of a node since the last look is taken in by the next one.
 bool NetworkController::may_write(const std::string& node) {
-  if (under_way_ >= kMostWrites) return false;
   const Work& work = work_of(node);
-  if (work.call != nullptr) return false;
+  if (work.call != nullptr || changed_.contains(node)) return false;
   if (work.not_before > now()) look_again_in(work.not_before - now());
   return work.not_before <= now();
 }
 
-void NetworkController::begin(const NetworkSight& sight, const NetworkStep& step) {
+// What is left out here the next look finds again, where it still is to be written.
+void NetworkController::write_waiting() {
+  while (under_way_ < kMostWrites && !steps_.empty()) {
+    const NetworkStep step = std::move(steps_.front());
+    steps_.pop_front();
+    if (may_write(step.node) && is_still_free(step.cidrs)) begin(step);
+  }
+  while (under_way_ < kMostWrites && !untold_.empty()) {
+    const std::string node = std::move(untold_.front());
+    untold_.pop_front();
+    if (may_write(node)) begin_status(node);
+  }
+}
+
+// Whether no other node was heard of meanwhile that has part of it.
+bool NetworkController::is_still_free(const std::vector<Cidr>& cidrs) const {
+  return std::ranges::none_of(cidrs, [&](const Cidr& cidr) {
+    return std::ranges::any_of(changed_,
+                               [&](const std::string& name) { return seen_->has_part_of(cidr, name); });
+  });
+}
+
+void NetworkController::begin_status(const std::string& node) {
+  const std::optional<json> patch = wanted_status(objects_.all().at(node));
+  if (!patch) return;
+  ++under_way_;
+  work_of(node).call = context_.client.merge(
+      node_networks(), node, *patch,
+      [this, node](const Result<json>& outcome) {
+        done(node, "tells conditions", outcome, [this](const json& told) { objects_.told(told); });
+      },
+      {.kept = seen_object_fields(), .deadline = options_.write}, "status");
+}
+
+void NetworkController::begin(const NetworkStep& step) {
   Work& work = work_of(step.node);
   const std::string what = name_of(step.verb);
   context_.log.info("writes", {{"node", step.node}, {"what", what}});
@@ -95,12 +131,12 @@ void NetworkController::begin(const NetworkSight& sight, const NetworkStep& step
       work.call = client.merge(nodes(), step.node, annotations_patch(step), to_node, node_call);
       break;
     case NetworkVerb::kMirror:
-      work.call = client.apply(node_networks(), mirrored_object(step, sight.nodes.at(step.node).id.uid),
+      work.call = client.apply(node_networks(), mirrored_object(step, seen_->nodes.at(step.node).id.uid),
                                to_object, object_call);
       break;
     case NetworkVerb::kAdopt:
       work.call =
-          client.merge(node_networks(), step.node, adopting_patch(step, sight.nodes.at(step.node).id.uid),
+          client.merge(node_networks(), step.node, adopting_patch(step, seen_->nodes.at(step.node).id.uid),
                        to_object, object_call);
       break;
     case NetworkVerb::kBury:
@@ -130,10 +166,14 @@ void NetworkController::done(const std::string& node, const std::string& what, c
   Work& work = work_of(node);
   const kube::ObjectClient::CallPtr ended = std::exchange(work.call, nullptr);
   --under_way_;
-  if (!outcome) return failed(node, what, outcome.error());
-  work.backoff.reset();
-  told(*outcome);
-  changed();
+  if (outcome) {
+    work.backoff.reset();
+    told(*outcome);
+  } else {
+    failed(node, what, outcome.error());
+  }
+  write_waiting();
+  if (steps_.empty() && untold_.empty()) changed();
 }
 
 void NetworkController::failed(const std::string& node, const std::string& what, const Error& error) {
@@ -142,7 +182,6 @@ void NetworkController::failed(const std::string& node, const std::string& what,
   context_.log.warning("not written", {{"node", node}, {"what", what}, {"why", error.message}});
   Work& work = work_of(node);
   work.not_before = now() + work.backoff.next();
-  changed();
 }
 
 }  // namespace holdfast::flannel

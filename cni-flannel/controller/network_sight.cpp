@@ -16,6 +16,16 @@ const NodeMoment& NetworkSight::moment_of(const std::string& node) const {
   return found == moments.end() ? nothing : found->second;
 }
 
+bool NetworkSight::has_part_of(const Cidr& cidr, const std::string& node) const {
+  const auto overlaps = [&cidr](const Cidr& each) { return each.overlaps(cidr); };
+  const auto found = nodes.find(node);
+  if (found != nodes.end() && std::ranges::any_of(found->second.pod_cidrs, overlaps)) return true;
+  const SeenObject* object = object_of(node);
+  return object != nullptr && (std::ranges::any_of(object->network.pod_cidrs, overlaps) ||
+                               std::ranges::any_of(object->allotted, overlaps) ||
+                               std::ranges::any_of(object->freed, overlaps, &FreedCidr::cidr));
+}
+
 bool is_astray(const SeenNode& node, const SeenObject& object) {
   if (object.mirrored || object.node_uid.empty() || !object.fault.empty() || !node.told) return false;
   if (object.node_uid != node.id.uid) return true;

@@ -95,6 +95,8 @@ struct NetworkSight {
 
   [[nodiscard]] const SeenObject* object_of(const std::string& node) const;
   [[nodiscard]] const NodeMoment& moment_of(const std::string& node) const;
+  /// Whether the node or its object has, claims or had not long ago part of `cidr`.
+  [[nodiscard]] bool has_part_of(const Cidr& cidr, const std::string& node) const;
 };
 
 /// Whether the node's annotations tell peers to send elsewhere than its object, which flanneld keeps, does;

@@ -162,14 +162,6 @@ bool has_cidr(ApiServer& server, unsigned number) {
   return found && (*found)["spec"].contains("podCIDR");
 }
 
-// Asks for those alone that join: the server does nothing else meanwhile.
-bool have_cidrs(ApiServer& server, unsigned begin, unsigned end) {
-  for (unsigned number = begin; number < end; ++number) {
-    if (!has_cidr(server, number)) return false;
-  }
-  return true;
-}
-
 /// The program that is shipped. Ends with the object.
 class Controller {
  public:
@@ -254,8 +246,13 @@ double join(ApiServerThread& server, unsigned begin, unsigned end) {
       api.put(kNodePath + name_of(number), new_node(number));
     }
   });
+  // each is asked for until it has one, and no more: the server has other work
+  unsigned next = begin;
   return seconds_until("pod CIDRs for nodes that join", [&] {
-    return server.with([&](ApiServer& api) { return have_cidrs(api, begin, end); });
+    return server.with([&](ApiServer& api) {
+      while (next != end && has_cidr(api, next)) ++next;
+      return next == end;
+    });
   });
 }
 

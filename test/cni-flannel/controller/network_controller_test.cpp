@@ -287,6 +287,70 @@ TEST_CASE("An object that cannot be read is told so once", "[flannel controller]
   CHECK(scene.count_writes() == 0);
 }
 
+TEST_CASE("Many nodes that join at once are given pod CIDRs after one look", "[flannel controller]") {
+  constexpr int kJoining = 4 * static_cast<int>(NetworkController::kMostWrites);
+  ControllerScene scene;
+  scene.options.gather = 2s;
+  for (int number = 0; number < kJoining; ++number) scene.put_node("node-" + std::to_string(number));
+  scene.start();
+  Gauge& pass =
+      scene.metrics.gauge("holdfast_flannel_pass_seconds", "How long the last look at all nodes took");
+  int looks = 0;
+  std::set<std::string> given;
+  scene.turn_until([&] {
+    if (pass.value() > 0) ++looks;
+    pass.set(0);
+    given.clear();
+    for (int number = 0; number < kJoining; ++number) {
+      given.insert(scene.cidr_of("node-" + std::to_string(number)));
+    }
+    return !given.contains("");
+  });
+  CHECK(given.size() == kJoining);
+  CHECK(looks < 4);  // one, on a machine that has nothing else to do
+}
+
+TEST_CASE("Pod CIDRs are given before all else is written, by a server that is slow",
+          "[flannel controller]") {
+  ControllerScene scene;
+  const auto upstream = [&](int number) { return "upstream-" + std::to_string(number); };
+  for (int number = 0; number < 100; ++number) {
+    scene.put_node(upstream(number));
+    scene.run_upstream(upstream(number),
+                       "02:00:00:00:01:" + std::to_string(number / 10) + std::to_string(number % 10));
+    scene.server.put(kNodes + upstream(number),
+                     {{"spec", {{"podCIDR", "10.245." + std::to_string(number) + ".0/24"}}}});
+  }
+  scene.put_node("zebra");
+  scene.options.write = NetworkController::Options{}.write;
+  scene.server.fault({.kind = FaultKind::kDelay, .verb = "patch", .times = -1, .delay = 5s});
+  scene.start();
+  scene.turn_until([&] { return scene.count_requests("patch nodes") != 0; });
+  CHECK(scene.count_requests("patch") <= NetworkController::kMostWrites);
+  scene.turn_until([&] { return !scene.cidr_of("zebra").empty(); });
+  CHECK(scene.count_requests("patch nodes") == 1);
+}
+
+TEST_CASE("A block that another node is found with meanwhile is not given", "[flannel controller]") {
+  ControllerScene scene;
+  for (std::size_t number = 0; number < NetworkController::kMostWrites; ++number) {
+    scene.put_node("node-" + std::to_string(number));
+  }
+  scene.put_node("zebra");
+  scene.options.gather = 1s;
+  scene.server.fault({.kind = FaultKind::kDelay,
+                      .verb = "patch",
+                      .plural = "nodes",
+                      .times = static_cast<int>(NetworkController::kMostWrites),
+                      .delay = 500ms});
+  scene.start();
+  scene.turn_until([&] { return scene.count_requests("patch nodes") == NetworkController::kMostWrites; });
+  // what was to be zebra's, of a kubelet that knows better
+  scene.server.put(std::string(kNodes) + "aardvark", {{"spec", {{"podCIDR", "10.244.16.0/24"}}}});
+  scene.turn_until([&] { return !scene.cidr_of("zebra").empty(); });
+  CHECK(scene.cidr_of("zebra") == "10.244.17.0/24");
+}
+
 TEST_CASE("Whatever write is lost, no two nodes are given the same", "[flannel controller]") {
   struct Case {
     FaultKind kind;
