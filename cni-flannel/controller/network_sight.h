@@ -47,7 +47,7 @@ struct SeenObject {
   std::int64_t generation = 0;
   NodeNetwork network{};
   std::string removed_at{};  ///< RFC 3339; empty: the node is there
-  std::string fault{};       ///< why it cannot be read, but for its identity
+  std::string fault{};       ///< why it cannot be read, but for its identity and removed_at
   std::string node_uid{};    ///< of the Node that it was made for; empty: not told
   std::string created{};     ///< RFC 3339, as the API server writes it
   bool mirrored = false;     ///< made by this controller, for a node that runs upstream

@@ -176,6 +176,9 @@ Result<SeenObject> decode_seen_object(const JsonObject& object) {
   Result<NodeNetworkObject> decoded = decode_node_network(object);
   if (!decoded) {
     out.fault = decoded.error().message;
+    if (const auto spec = object["spec"].object_or_empty()) {
+      out.removed_at = (*spec)["removedAt"].string_or("").value_or("");
+    }
     return out;
   }
   out.network = std::move(decoded->network);

@@ -287,6 +287,19 @@ TEST_CASE("An object that cannot be read is told so once", "[flannel controller]
   CHECK(scene.count_writes() == 0);
 }
 
+TEST_CASE("An object that cannot be read and whose Node is gone is marked as removed once",
+          "[flannel controller]") {
+  ControllerScene scene;
+  const std::string path = std::string(kObjects) + "a";
+  scene.server.put(path, {{"apiVersion", kNodeNetworkApiVersion},
+                          {"kind", kNodeNetworkKind},
+                          {"spec", {{"flannel", {{"publicIP", "nowhere"}}}}}});
+  scene.start();
+  scene.turn_until([&] { return scene.at(path)["spec"].contains("removedAt"); });
+  scene.turn_for(200ms);
+  CHECK(scene.count_writes() == 1);
+}
+
 TEST_CASE("Many nodes that join at once are given pod CIDRs after one look", "[flannel controller]") {
   constexpr int kJoining = 4 * static_cast<int>(NetworkController::kMostWrites);
   ControllerScene scene;
