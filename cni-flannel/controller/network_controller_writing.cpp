@@ -17,6 +17,8 @@ const char* name_of(NetworkVerb verb) {
   switch (verb) {
     case NetworkVerb::kGiveCidrs:
       return "gives pod CIDRs";
+    case NetworkVerb::kCorrect:
+      return "corrects a claim of another's pod CIDRs";
     case NetworkVerb::kMirror:
       return "mirrors annotations";
     case NetworkVerb::kAdopt:
@@ -129,6 +131,9 @@ void NetworkController::begin(const NetworkStep& step) {
       break;
     case NetworkVerb::kAnnotate:
       work.call = client.merge(nodes(), step.node, annotations_patch(step), to_node, node_call);
+      break;
+    case NetworkVerb::kCorrect:
+      work.call = client.merge(node_networks(), step.node, claim_patch(step), to_object, object_call);
       break;
     case NetworkVerb::kMirror:
       work.call = client.apply(node_networks(), mirrored_object(step, seen_->nodes.at(step.node).id.uid),

@@ -122,6 +122,23 @@ class Planner {
                     names_of(node.pod_cidrs) + ": find out who wrote it, and restart flanneld there");
   }
 
+  bool claims_of_another(const std::string& name, const SeenNode& node, const SeenObject& object) {
+    return !object.mirrored && std::ranges::any_of(object.network.pod_cidrs, [&](const Cidr& claimed) {
+      const bool is_its_own = std::ranges::find(node.pod_cidrs, claimed) != node.pod_cidrs.end();
+      return !is_its_own && giver_.other(claimed, name) != nullptr;
+    });
+  }
+
+  // Peers would send there what is the other's. A node can claim what it likes before its object was seen
+  // here for the first time; from then on it is refused (admission policy).
+  void correct(const std::string& name, const SeenNode& node, const SeenObject& object) {
+    out_.steps.push_back({.verb = NetworkVerb::kCorrect,
+                          .node = name,
+                          .uid = object.id.uid,
+                          .resource_version = object.id.resource_version,
+                          .cidrs = node.pod_cidrs});
+  }
+
   void plan_cidrs(const std::string& name, const SeenNode& node) {
     if (node.leaving || node.contradicts) return;
     CidrGiver::Given given = giver_.give(name, node);
@@ -144,6 +161,7 @@ class Planner {
     if (!node.untold.empty()) return add_finding(name, kAnnotationsUsable, "Unreadable", node.untold);
     if (object != nullptr && !object->removed_at.empty()) return plan_return(name, node, *object);
     if (object != nullptr) check_claim(name, node, *object);
+    if (object != nullptr && claims_of_another(name, node, *object)) return correct(name, node, *object);
     if (object != nullptr && !object->mirrored) take_macs(name, object->network);
     if (node.told) return mirror(name, node, object);
     if (object != nullptr) annotate(name, node, *object);

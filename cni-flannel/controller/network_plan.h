@@ -19,11 +19,13 @@
 ///     Node whose annotations have long said other than the object that flanneld kept
 ///                                   the object is this controller's: the node went back to upstream
 ///     Node without, but with object   gets the same as annotations, for peers that run upstream
+///     object that claims another's pod CIDRs, its Node having others   claims its Node's
 ///     object without a Node           becomes a tombstone: peers forget it, nobody gets its CIDRs
 ///     tombstone, cidr_quarantine old  is deleted
 ///     Node whose name two machines have   nothing, until one of them is gone
 ///
-/// Nothing takes a pod CIDR from a node, changes what a node says of itself, or gives what another has.
+/// Nothing else changes what a node says of itself; nothing takes a pod CIDR from a Node, or gives what
+/// another has.
 namespace holdfast::flannel {
 
 struct NetworkPlanOptions {
@@ -63,6 +65,7 @@ inline constexpr const char* kPoolClear = "PoolClear";  ///< no two labels name 
 enum class NetworkVerb : std::uint8_t {
   kGiveCidrs,  ///< to the Node, which has none
   kAdopt,      ///< makes flanneld's object ours, to be mirrored
+  kCorrect,    ///< sets the pod CIDRs of the object to its Node's
   kMirror,     ///< applies the object, with what the Node's annotations tell
   kAnnotate,   ///< patches the Node's annotations, with what the object tells
   kBury,       ///< sets removedAt
@@ -75,7 +78,7 @@ struct NetworkStep {
   std::string node{};
   std::string uid{};               ///< of what is changed; empty: it is not there
   std::string resource_version{};  ///< that it is changed from
-  std::vector<Cidr> cidrs{};       ///< kGiveCidrs
+  std::vector<Cidr> cidrs{};       ///< kGiveCidrs, kCorrect
   NodeNetwork network{};           ///< kMirror
   Annotations annotations{};       ///< kAnnotate: those to be set
 

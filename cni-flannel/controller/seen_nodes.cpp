@@ -212,6 +212,14 @@ json annotations_patch(const NetworkStep& step) {
   return {{"metadata", std::move(metadata)}};
 }
 
+json claim_patch(const NetworkStep& step) {
+  json metadata = metadata_of(step);
+  metadata["resourceVersion"] = step.resource_version;
+  const json cidrs = texts_of(step.cidrs);
+  return {{"metadata", std::move(metadata)},
+          {"spec", {{"flannel", {{"podCidr", cidrs.at(0)}, {"podCIDRs", cidrs}}}}}};
+}
+
 json adopting_patch(const NetworkStep& step, const std::string& node_uid) {
   json metadata = metadata_of(step);
   metadata["resourceVersion"] = step.resource_version;

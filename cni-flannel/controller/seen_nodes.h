@@ -31,6 +31,8 @@ inline constexpr const char* kMirroredAnnotation = "net.holdfast.dev/mirrored-no
 /// Merge patches; each holds the uid, so that another life of the object refuses it.
 [[nodiscard]] nlohmann::json cidrs_patch(const NetworkStep& step);
 [[nodiscard]] nlohmann::json annotations_patch(const NetworkStep& step);
+/// Of the object's pod CIDRs; with the resourceVersion.
+[[nodiscard]] nlohmann::json claim_patch(const NetworkStep& step);
 /// Takes the mark of flanneld off and sets ours; with the resourceVersion.
 [[nodiscard]] nlohmann::json adopting_patch(const NetworkStep& step, const std::string& node_uid);
 /// Of the whole object: `removed_at` empty takes the tombstone off. Also with the resourceVersion.

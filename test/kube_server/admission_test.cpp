@@ -167,6 +167,36 @@ TEST_CASE("A node writes what is of its own and is refused what is another's", "
   }
 }
 
+TEST_CASE("The first writing of a node's object is of its own, and claims no whole network", "[kube]") {
+  const auto claims = [](const json& cidrs) { return json{{"spec", {{"flannel", {{"podCIDRs", cidrs}}}}}}; };
+  const auto single = [](const char* cidr) { return json{{"spec", {{"flannel", {{"podCidr", cidr}}}}}}; };
+  const json allowed[] = {claims({"10.244.7.0/24", "fd00:7::/64"}), claims({"10.16.0.0/16"}),
+                          single("10.244.7.0/26"), json::object()};
+  const json refused[] = {claims({"10.244.7.0/24", "::/0"}), claims({"0.0.0.0/0"}), claims({"10.0.0.0/9"}),
+                          claims({"10.244.0.0/15"}),         single("10.0.0.0/8"),  claims({"fd00::/31"})};
+  for (const json& each : allowed) {
+    Scene scene;
+    INFO(each);
+    CHECK(scene.write(user_on(kFlannel, "c"), "PATCH", kNetworks + "/c", each, kApply) == 201);
+    // of another node's name, or of none
+    CHECK(scene.write(user_on(kFlannel, "a"), "PATCH", kNetworks + "/d", each, kApply) == 403);
+    json named = each;
+    named["metadata"]["name"] = "d";
+    CHECK(scene.write(user_on(kFlannel, "a"), "POST", kNetworks, named, "application/json") == 403);
+    CHECK(scene.write(user_on(kFlannel, ""), "PATCH", kNetworks + "/d", each, kApply) == 403);
+    CHECK(scene.server.find(kNetworks + "/d") == nullptr);
+  }
+  for (const json& each : refused) {
+    Scene scene;
+    INFO(each);
+    CHECK(scene.write(user_on(kFlannel, "c"), "PATCH", kNetworks + "/c", each, kApply) == 403);
+    CHECK_THAT(scene.last, Catch::Contains("a node publishes the pod CIDRs of one node"));
+    // nor by the next one, while flannel-controller has not told what it has
+    CHECK(scene.write(user_on(kFlannel, "c"), "PATCH", kNetworks + "/c", json::object(), kApply) == 201);
+    CHECK(scene.write(user_on(kFlannel, "c"), "PATCH", kNetworks + "/c", each, kMerge) == 403);
+  }
+}
+
 TEST_CASE("A node is refused what would be its own only afterwards", "[kube]") {
   const Write refused[] = {
       {kFlannel, "PATCH", "/api/v1/nodes/b/status", {{"metadata", {{"annotations", {{"k", "v"}}}}}}},

@@ -272,6 +272,31 @@ TEST_CASE("What its Node has is allotted to a node's object, whatever that claim
   CHECK(scene.at(path)["status"]["cluster"]["podCIDRs"] == json::array({"10.244.0.0/24"}));
 }
 
+TEST_CASE("An object whose first writing claims another's pod CIDRs gets those of its Node",
+          "[flannel controller]") {
+  ControllerScene scene;
+  scene.put_node("a");
+  scene.put_node("b");
+  scene.start();
+  scene.turn_until([&] { return !scene.cidr_of("a").empty() && !scene.cidr_of("b").empty(); });
+  const std::string path = std::string(kObjects) + "b";
+  scene.server.put(path, {{"apiVersion", kNodeNetworkApiVersion},
+                          {"kind", kNodeNetworkKind},
+                          {"metadata", {{"annotations", {{"net.holdfast.dev/node-uid", "x"}}}}},
+                          {"spec",
+                           {{"flannel",
+                             {{"podCidr", scene.cidr_of("a")},
+                              {"podCIDRs", json::array({scene.cidr_of("a")})},
+                              {"publicIP", "192.0.2.2"}}}}}});
+  const json own = json::array({scene.cidr_of("b")});
+  scene.turn_until([&] { return scene.at(path)["spec"]["flannel"]["podCIDRs"] == own; });
+  CHECK(scene.at(path)["spec"]["flannel"]["podCidr"] == scene.cidr_of("b"));
+  CHECK(scene.at(path)["spec"]["flannel"]["publicIP"] == "192.0.2.2");
+  CHECK(scene.at(path)["metadata"]["annotations"]["net.holdfast.dev/node-uid"] == "x");
+  scene.turn_until([&] { return scene.at(path)["status"]["cluster"]["podCIDRs"] == own; });
+  scene.turn_until([&] { return scene.told_of("b").empty(); });
+}
+
 TEST_CASE("An object that cannot be read is told so once", "[flannel controller]") {
   ControllerScene scene;
   scene.put_node("a");

@@ -60,7 +60,8 @@ struct Scene {
 
 // "give a 10.244.0.0/24", one a step.
 std::vector<std::string> lines(const NetworkPlan& plan) {
-  static constexpr std::array kVerbs{"give", "adopt", "mirror", "annotate", "bury", "revive", "forget"};
+  static constexpr std::array kVerbs{"give",     "adopt", "correct", "mirror",
+                                     "annotate", "bury",  "revive",  "forget"};
   std::vector<std::string> out;
   for (const NetworkStep& step : plan.steps) {
     std::string line = std::string(kVerbs.at(static_cast<std::size_t>(step.verb))) + " " + step.node;
@@ -347,6 +348,12 @@ TEST_CASE("a node that claims what its Node does not have is told", "[controller
   scene.object("b", "10.244.0.0/24");
   CHECK(reasons(scene.plan(), "b") == "PodCIDRsOfNode/NotOfNode");
   CHECK(reasons(scene.plan(), "a").empty());
+  // Peers would take its word for what is a's.
+  CHECK(lines(scene.plan()) == Lines{"correct b 10.244.1.0/24"});
+  scene.objects.at("b").network.pod_cidrs = {Cidr::parse("10.244.7.0/24").value()};
+  CHECK(reasons(scene.plan(), "b") == "PodCIDRsOfNode/NotOfNode");
+  CHECK(lines(scene.plan()) == Lines{"annotate b"});
+  scene.object("b", "10.244.0.0/24");
   // Of an earlier life of the Node, which flanneld replaces.
   scene.objects.at("b").allotted = {Cidr::parse("10.244.0.0/24").value()};
   CHECK(reasons(scene.plan(), "b").empty());
