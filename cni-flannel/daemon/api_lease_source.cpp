@@ -113,11 +113,11 @@ void ApiLeaseSource::enter(State state) {
     case State::kAsksForCluster:
       break;
     case State::kNodes:
-      own_.set_watched(true);
+      own_.set_node_told(told_by_watch());
       watch_nodes(/*resumes=*/true);
       break;
     case State::kNodesUntilKind:
-      own_.set_watched(true);
+      own_.set_node_told(told_by_watch());
       watch_nodes(/*resumes=*/true);
       ask_for_kind();
       break;
@@ -128,10 +128,14 @@ void ApiLeaseSource::enter(State state) {
       break;
     case State::kNodeNetworks:
       nodes_.reset();
-      own_.set_watched(false);
+      own_.set_node_told(OwnObjects::NodeTold::kNever);
       if (before != State::kBoth) watch_node_networks(/*resumes=*/true);
       break;
   }
+}
+
+OwnObjects::NodeTold ApiLeaseSource::told_by_watch() const {
+  return memory_.resource_version.empty() ? OwnObjects::NodeTold::kByList : OwnObjects::NodeTold::kByChanges;
 }
 
 void ApiLeaseSource::ask_for_kind() {

@@ -74,6 +74,7 @@ class ApiLeaseSource final : public LeaseSource {
   void take_cluster(const nlohmann::json& name_space);
   [[nodiscard]] State first_state() const;
   void enter(State state);
+  [[nodiscard]] OwnObjects::NodeTold told_by_watch() const;
   void ask_for_kind();
   void kind_read(const Result<nlohmann::json>& discovery);
   void watch_nodes(bool resumes);

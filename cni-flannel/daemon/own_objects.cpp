@@ -38,8 +38,8 @@ void OwnObjects::start(std::chrono::milliseconds settles) {
   step_after({});
 }
 
-void OwnObjects::set_watched(bool watched) {
-  watched_ = watched;
+void OwnObjects::set_node_told(NodeTold how) {
+  node_told_ = how;
   known_->node_read = false;
   step_after({});
 }
@@ -100,8 +100,9 @@ void OwnObjects::step() {
 
 OwnObjects::Step OwnObjects::next_step() const {
   if (uses_object_ && !known_->object_read) return &OwnObjects::read_object;
-  if (!known_->node_read) return watched_ ? nullptr : &OwnObjects::read_node;
+  if (!known_->node_read && node_told_ == NodeTold::kNever) return &OwnObjects::read_node;
   if (!wanted_ || wanted_->pod_cidrs.empty()) return nullptr;
+  if (!known_->node_read) return node_told_ == NodeTold::kByChanges ? &OwnObjects::read_node : nullptr;
   if (uses_object_ && object_differs()) return &OwnObjects::apply_object;
   if (node_differs()) return &OwnObjects::patch_node;
   return uses_object_ && status_differs() ? &OwnObjects::write_status : nullptr;

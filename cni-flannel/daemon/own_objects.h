@@ -48,8 +48,13 @@ class OwnObjects {
 
   /// Before it nothing is read or written. `settles`: before the first write of the status.
   void start(std::chrono::milliseconds settles);
-  /// Nodes are watched, and node_told() tells of ours; else it is read now and then. At first it is read.
-  void set_watched(bool watched);
+  enum class NodeTold : std::uint8_t {
+    kNever,      ///< it is read, now and then
+    kByList,     ///< all Nodes are listed and watched: node_told() comes
+    kByChanges,  ///< a watch goes on from where it was: what is there already is read once
+  };
+  /// How our Node is known. At first it is read.
+  void set_node_told(NodeTold how);
   /// From now on also the NodeNetworkConfiguration.
   void use_object();
   void publish(const NodeNetwork& own, const NodeNetworkStatus& status);
@@ -95,7 +100,7 @@ class OwnObjects {
   Backoff backoff_;
   std::unique_ptr<Known> known_;
   bool started_ = false;
-  bool watched_ = false;
+  NodeTold node_told_ = NodeTold::kNever;
   bool uses_object_ = false;
   std::optional<NodeNetwork> wanted_;
   NodeNetworkStatus wanted_status_;

@@ -34,9 +34,10 @@ void OwnObjects::object_read(Result<json> read) {
   ended({}, "");
 }
 
-/// Of a Node that is the same as when our object was written its metadata is enough: it never gets other pod
-/// CIDRs, and the rest of it is some 10 kB.
+/// Of a Node that is the same as when our object was written, or whose changes are told, its metadata is
+/// enough: it never gets other pod CIDRs, and the rest of it is some 10 kB.
 bool OwnObjects::knows_pod_cidrs() const {
+  if (node_told_ == NodeTold::kByChanges && !uses_object_ && !known_->whole_node_needed) return true;
   return known_->object && !known_->leased_uid.empty() && !known_->whole_node_needed && wanted_ &&
          !wanted_->pod_cidrs.empty() && wanted_->pod_cidrs == known_->object->network.pod_cidrs;
 }
@@ -56,14 +57,15 @@ void OwnObjects::node_metadata_read(const Result<json>& read) {
   if (!read) return ended(tl::unexpected(read.error()), "read our Node's metadata");
   const JsonObject fields(&*read, "");
   const auto identity = decode_identity(fields);
-  if (!identity || identity->uid != known_->leased_uid) {
+  const bool is_the_same = identity && (!uses_object_ || identity->uid == known_->leased_uid);
+  if (!is_the_same) {
     known_->whole_node_needed = true;
     return ended({}, "");
   }
   node_told(fields);
   known_->network_up = true;  // since we wrote our annotations
   known_->pod_cidrs = wanted_->pod_cidrs;
-  callbacks_.told(completed(*known_->object));
+  if (known_->object) callbacks_.told(completed(*known_->object));
   look_at_node_later();
   ended({}, "");
 }
@@ -90,6 +92,7 @@ void OwnObjects::node_read(const Result<json>& read) {
 }
 
 void OwnObjects::look_at_node_later() {
+  if (node_told_ != NodeTold::kNever) return;
   look_ = loop_.after(kLookAtNode, [this] {
     known_->node_read = false;
     step_after({});

@@ -82,6 +82,27 @@ TEST_CASE("our annotations are written as upstream reads them, with the conditio
     cluster.turn_for(50ms);
     CHECK(cluster.count_requests("patch") == 0);
   }
+  SECTION(
+      "again after a restart that lists nothing what has changed is written, though nobody tells of our "
+      "Node") {
+    cluster.source.reset();
+    cluster.diary.stored.resource_version = cluster.diary.last_position;
+    cluster.diary.stored.cluster_id = cluster.diary.cluster_id;
+    cluster.server.forget_requests();
+    cluster.start();
+    const bool changes = GENERATE(true, false);
+    cluster.source->publish(ApiCluster::own(kMacA, changes ? "192.0.2.9" : "192.0.2.1"), {});
+    cluster.turn_until([&] { return cluster.count_requests("get nodes/a") == 1; });
+    if (changes) {
+      wanted["flannel.alpha.coreos.com/public-ip"] = "192.0.2.9";
+      cluster.turn_until([&] { return annotations() == wanted; });
+    }
+    cluster.turn_for(50ms);
+    CHECK(annotations() == wanted);
+    CHECK(cluster.count_requests("patch") == (changes ? 1 : 0));
+    CHECK(cluster.count_requests("get nodes/a") == 1);
+    CHECK(cluster.count_requests("list nodes") == 0);
+  }
   SECTION("what has changed is written, and nothing else") {
     cluster.source->publish(ApiCluster::own(kMacC, "192.0.2.1"), {});
     cluster.turn_until([&] { return cluster.count_requests("patch") == 2; });
