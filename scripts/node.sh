@@ -2,7 +2,10 @@
 # Puts the CNI plugin on a node that runs flannel, with pods running; takes it back; takes all of ours away. It needs nothing
 # of this tree, so that it can be copied to a node.
 #
-#   node.sh [--dry-run] take PROGRAM     PROGRAM is our plugin (build/bin/flannel); flannel's own stays beside it, for the way back
+#   node.sh [--dry-run] take PROGRAM [FLAG...]
+#                                        PROGRAM is our plugin (build/bin/flannel); flannel's own stays beside it, for the way back.
+#                                        FLAGs are those that our flanneld will have beside what our DaemonSet tells it: what the
+#                                        flanneld that runs here is told must be among them
 #   node.sh [--dry-run] back             puts flannel's own in its place again, and takes away what would be in its way
 #   node.sh [--dry-run] remove           takes away the network that flanneld, egw-helper and the plugin made, and what they
 #                                        remember. Volumes and volume groups stay
@@ -26,6 +29,16 @@ drop_ins=(/run/systemd/network/10-flanneld.link /run/systemd/network/10-flanneld
 mark='# Written by flanneld'
 cni_memory=/var/lib/cni
 memory=(/run/flannel "$cni_memory/flannel-state" /var/lib/egw /var/lib/egw-core /var/lib/holdfast)
+# Flags of flanneld, upstream's and ours, and what each is when nobody tells it. Those of etcd and of klog have no effect on ours.
+declare -A flag_defaults=(
+  [iface]='' [iface-regex]='' [iface-can-reach]='' [public-ip]='' [public-ipv6]=''
+  [net-config-path]=/etc/kube-flannel/net-conf.json [subnet-file]=/run/flannel/subnet.env
+  [ip-masq]=false [ip-masq-fully-random-disable]=false [ip-blackhole-route]=false
+  [iptables-forward-rules]=true [iptables-resync]=5 [healthz-ip]=0.0.0.0 [healthz-port]=0
+  [kube-subnet-mgr]=false [kube-api-url]='' [kubeconfig-file]='' [kube-annotation-prefix]=flannel.alpha.coreos.com
+  [set-node-network-unavailable]=true
+)
+daemonset_flags=(--ip-masq --healthz-port=8081)   # of our flanneld: manifests/base/flannel/daemonset.yaml
 daemons=(flanneld egw-helper egw-core egw-access csi-node csi-lvm csi-nas csi-disk node-resource-manager)
 
 dry=false
@@ -39,12 +52,18 @@ refuse() {
 
 # do_it WHAT COMMAND...: says what, and does it unless that is all that is asked for.
 do_it() {
-  echo "$($dry && echo "would ")$1"
-  $dry || "${@:2}"
+  if $dry; then
+    echo "would $1"
+  else
+    echo "$1"
+    "${@:2}"
+  fi
 }
 
 # Ends here when something was refused.
-go_on() { ((refusals == 0)) || exit 1; }
+go_on() {
+  if ((refusals > 0)); then exit 1; fi
+}
 
 is_ours() { [[ -x $1 && $("$1" </dev/null 2>&1) == *Holdfast* ]]; }
 
@@ -58,9 +77,10 @@ first_list() { { find "$lists" -maxdepth 1 -name '*.conf*' 2>/dev/null || true; 
 
 common_checks() {
   [[ $(id -u) -eq 0 ]] || refuse "root is needed: sudo $0"
-  ! is_a_package || refuse "the package holdfast-cni keeps $plugin here: apt install or apt remove it instead"
+  if is_a_package; then refuse "the package holdfast-cni keeps $plugin here: apt install or apt remove it instead"; fi
 }
 
+# check_take PROGRAM [FLAG...]
 check_take() {
   local program=$1 list
   common_checks
@@ -79,6 +99,102 @@ check_take() {
       [[ -x $bin/$program ]] || refuse "$bin/$program is not there, which flannel's own plugin needs: there would be no way back"
     done
   fi
+  check_flanneld "${@:2}"
+}
+
+# check_flanneld FLAG...: whether ours, told these, does what the flanneld that runs here does.
+check_flanneld() {
+  local process
+  for process in $(processes_of flanneld); do
+    # of a container, whose programs do not run here
+    if ! grep -q holdfast "/proc/$process/exe" 2>/dev/null; then compare_flags "$process" "$@"; fi
+  done
+}
+
+# compare_flags PROCESS FLAG...
+compare_flags() {
+  local process=$1 name theirs ours told telling
+  told=$(flags_of "$process")
+  telling=$(read_flags "${daemonset_flags[@]}" "${@:2}")
+  check_leases "$process" "$told" "${@:2}"
+  check_backend "$process" "$(value_of net-config-path "$told")"
+  while read -r name; do
+    theirs=$(value_of "$name" "$told")
+    ours=$(value_of "$name" "$telling")
+    if [[ $theirs == "$ours" || $name == kube-subnet-mgr ]]; then continue; fi
+    # what nobody told it ours has by itself, but for what our DaemonSet tells
+    if [[ $theirs == "${flag_defaults[$name]}" && $name != ip-masq ]]; then continue; fi
+    refuse "flanneld (process $process) has --$name=$theirs, and ours would have --$name=$ours: tell our DaemonSet the same" \
+      "(docs/upgrade.md, 'From flannel, node by node'), and then $0 too, behind PROGRAM"
+  done < <(printf '%s\n' "${!flag_defaults[@]}" | LC_ALL=C sort)
+}
+
+# check_leases PROCESS TOLD FLAG...
+check_leases() {
+  if [[ $(value_of kube-subnet-mgr "$2") == true || " ${*:3}" == *' --source='* ]]; then return; fi
+  refuse "flanneld (process $1) has its leases in etcd, which ours does not serve: let it run with --kube-subnet-mgr first. Or name the" \
+    "source that ours will have behind PROGRAM, as --source=dir"
+}
+
+# check_backend PROCESS FILE: the network's configuration, as that process sees it.
+check_backend() {
+  local type
+  type=$({ grep -ioE '"type" *: *"[^"]*"' "/proc/$1/root$2" 2>/dev/null || true; } | head -n 1 | sed 's/.*"\([^"]*\)"$/\1/')
+  if [[ -n $type && ${type,,} != vxlan ]]; then
+    refuse "flanneld (process $1) has the backend '$type' ($2), and ours has vxlan alone: change all nodes to that first, or leave flannel here"
+  fi
+}
+
+# flags_of PROCESS: a line NAME=VALUE for each flag that it was told. Its arguments count before its environment.
+flags_of() {
+  local each name told
+  local -a arguments environment
+  mapfile -d '' -t arguments <"/proc/$1/cmdline"
+  mapfile -d '' -t environment <"/proc/$1/environ"
+  told=$(read_flags "${arguments[@]:1}")
+  echo "$told"
+  for each in "${environment[@]}"; do
+    [[ $each == FLANNELD_*=* ]] || continue
+    name=${each%%=*}
+    name=${name#FLANNELD_}
+    name=${name,,}
+    name=${name//_/-}
+    if ! grep -q "^$name=" <<<"$told"; then read_flags "--$name=${each#*=}"; fi
+  done
+}
+
+# read_flags ARGUMENT...: the same of arguments, as Go reads them.
+read_flags() {
+  local name value
+  while [[ ${1-} =~ ^--?([a-z][a-z0-9_-]*)(=|$) ]]; do
+    name=${BASH_REMATCH[1]}
+    if [[ $1 == *=* ]]; then
+      value=${1#*=}
+    elif [[ ${flag_defaults[$name]-} =~ ^(true|false)$ || ${2--} == -* ]]; then
+      value=true
+    else
+      value=$2
+      shift
+    fi
+    shift
+    # the names that edge clusters have for it
+    case $name in node-iface | flannel-iface) name=iface ;; esac
+    case ${flag_defaults[$name]-}:$value in
+      true:[1tT]* | false:[1tT]*) value=true ;;
+      true:[0fF]* | false:[0fF]*) value=false ;;
+    esac
+    if [[ -v flag_defaults[$name] ]]; then echo "$name=$value"; fi
+  done
+}
+
+# value_of NAME TOLD: of a flag that may be repeated all values, with spaces between.
+value_of() {
+  local values
+  values=$({ grep "^$1=" <<<"$2" || true; } | cut -d= -f2-)
+  case $1 in
+    iface | iface-regex) paste -sd ' ' <<<"$values" ;;
+    *) tail -n 1 <<<"${values:-${flag_defaults[$1]}}" ;;
+  esac
 }
 
 # replace FROM TO: one rename, so that no pod starts with half a program.
@@ -89,7 +205,7 @@ replace() {
 }
 
 take() {
-  check_take "$1"
+  check_take "$@"
   go_on
   if is_ours "$plugin"; then
     echo "$plugin is ours"
@@ -102,17 +218,19 @@ take() {
 
 # Where the kernel has nf_tables, whose tables only nft takes away: flanneld and egw-helper need none to make them.
 check_nft() {
-  has command -v nft || $without_nft || ! grep -qw nft_do_chain /proc/kallsyms ||
+  if $without_nft || has command -v nft; then return; fi
+  if grep -qw nft_do_chain /proc/kallsyms; then
     refuse "there is no nft to look for our tables with, one of which drops the packets of nodes that join later: install nftables. Or start our" \
       "flanneld once with --accept-unknown-peers, and egw-helper with --remove, and try again with --without-nft"
+  fi
 }
 
 back() {
   common_checks
   check_nft
-  has_kept || ! is_ours "$plugin" || refuse "there is no $kept of flannel's: install its own plugin at $plugin"
+  if is_ours "$plugin" && ! has_kept; then refuse "there is no $kept of flannel's: install its own plugin at $plugin"; fi
   go_on
-  ! has_kept || do_it "put flannel's own plugin at $plugin" mv "$kept" "$plugin"
+  if has_kept; then do_it "put flannel's own plugin at $plugin" mv "$kept" "$plugin"; fi
   drop_table "inet flanneld-peers"
   remove_drop_ins
   echo "pods keep running, and their addresses. /var/lib/cni/flannel-state may stay: ours finds it again"
@@ -123,7 +241,7 @@ has() { "$@" >/dev/null 2>&1; }
 
 drop_table() {
   # shellcheck disable=SC2086 # family and name
-  ! has nft list table $1 || do_it "delete the nftables table $1" nft delete table $1
+  if has nft list table $1; then do_it "delete the nftables table $1" nft delete table $1; fi
 }
 
 remove_drop_ins() {
@@ -139,7 +257,7 @@ processes_of() {
   local each file
   for each in /proc/[0-9]*; do
     file=$(readlink "$each/exe" 2>/dev/null) || continue
-    [[ ${file% (deleted)} != */"$1" ]] || echo "${each#/proc/}"
+    if [[ ${file% (deleted)} == */"$1" ]]; then echo "${each#/proc/}"; fi
   done
 }
 
@@ -159,15 +277,16 @@ check_remove() {
 }
 
 remove_rules() {
-  local save table chain line
+  local save table chain
   for save in iptables-save ip6tables-save iptables-legacy-save ip6tables-legacy-save; do
     command -v "$save" >/dev/null || continue
     for table in nat filter raw mangle; do
       remove_strays "${save%-save}" "$table"
       for chain in "${chains[@]}"; do
         # not grep -q, which ends early: then there seems to be none where rules are many
-        "$save" -t "$table" 2>/dev/null | grep "^:$chain " >/dev/null || continue
-        do_it "remove the chain $chain of ${save%-save}'s table $table" remove_chain "${save%-save}" "$table" "$chain"
+        if "$save" -t "$table" 2>/dev/null | grep "^:$chain " >/dev/null; then
+          do_it "remove the chain $chain of ${save%-save}'s table $table" remove_chain "${save%-save}" "$table" "$chain"
+        fi
       done
     done
   done
@@ -201,8 +320,9 @@ remove_routes() {
         do_it "remove the rule of priority $priority (ip $family)" ip "$family" rule delete priority "$priority" table "$table"
       done < <(ip "$family" rule show table "$table" 2>/dev/null | cut -d: -f1)
     done
-    [[ -z $(ip "$family" route show table all proto "$egw_protocol" 2>/dev/null) ]] ||
+    if [[ -n $(ip "$family" route show table all proto "$egw_protocol" 2>/dev/null) ]]; then
       do_it "remove egw-helper's routes (ip $family)" ip "$family" route flush table all proto "$egw_protocol"
+    fi
   done
 }
 
@@ -211,14 +331,14 @@ remove() {
   check_remove
   go_on
   for each in "${links[@]}"; do
-    ! has ip link show "$each" || do_it "delete the link $each" ip link delete "$each"
+    if has ip link show "$each"; then do_it "delete the link $each" ip link delete "$each"; fi
   done
   remove_routes
   remove_rules
   remove_drop_ins
   forget_addresses
   for each in "${memory[@]}"; do
-    [[ ! -e $each ]] || do_it "remove $each" rm -rf "$each"
+    if [[ -e $each ]]; then do_it "remove $each" rm -rf "$each"; fi
   done
   if has_kept; then
     do_it "put flannel's own plugin at $plugin" mv "$kept" "$plugin"
@@ -242,7 +362,7 @@ networks() {
       grep -oE '"name": *"[A-Za-z0-9][A-Za-z0-9_.-]*"' "$list" | head -n 1 | sed 's/.*"\(.*\)"/\1/' || true
     done < <(flannel_lists)
     for file in "$cni_memory"/flannel-state/*.bindings; do
-      [[ ! -e $file ]] || basename "$file" .bindings
+      if [[ -e $file ]]; then basename "$file" .bindings; fi
     done
   } | sort -u
 }
@@ -252,7 +372,7 @@ forget_addresses() {
   local name file
   while read -r name; do
     file=$cni_memory/networks/$name
-    [[ ! -e $file ]] || do_it "remove $file" rm -rf "$file"
+    if [[ -e $file ]]; then do_it "remove $file" rm -rf "$file"; fi
     { grep -lsrE "\"name\": *\"$name\"" "$cni_memory/flannel" || true; } | while read -r file; do
       do_it "remove $file" rm -f "$file"
     done
@@ -274,7 +394,8 @@ remove_empty() {
 
 keep_volumes() {
   local devices=/etc/lvm/devices/holdfast.devices
-  [[ ! -e $devices ]] || echo "kept: the volume groups of the disks in $devices, with all volumes (vgs --devicesfile ${devices##*/})"
+  [[ -e $devices ]] || return 0
+  echo "kept: the volume groups of the disks in $devices, with all volumes (vgs --devicesfile ${devices##*/})"
 }
 
 main() {
@@ -287,14 +408,17 @@ main() {
     shift
   done
   case ${1-}:$# in
-    take:2) take "$2" ;;
+    take:1) usage ;;
+    take:*) take "${@:2}" ;;
     back:1) back ;;
     remove:1) remove ;;
-    *)
-      sed -n '2,/^set/{s/^# \?//p}' "$0" >&2
-      exit 2
-      ;;
+    *) usage ;;
   esac
+}
+
+usage() {
+  sed -n '2,/^set/{s/^# \?//p}' "$0" >&2
+  exit 2
 }
 
 main "$@"

@@ -155,6 +155,48 @@ dry_run() {
     diff <(echo "$before") <(picture; sha256sum /opt/cni/bin/*)
 }
 
+# start_upstream NETWORK ARGUMENT...: a process of the name and the arguments of upstream's daemon. yes(1) stops where nobody reads.
+start_upstream() {
+  local folder=/run/cluster-upstream
+  mkdir -p "$folder"
+  cp "$(command -v busybox)" "$folder/flanneld"
+  echo "{\"Network\": \"10.244.0.0/16\", \"Backend\": $1}" >"$folder/net-conf.json"
+  [[ -p $folder/nobody ]] || mkfifo "$folder/nobody"
+  (exec -a yes "$folder/flanneld" "${@:2}" "--net-config-path=$folder/net-conf.json" <>"$folder/nobody" 1>&0) &
+  echo $! >/run/cluster-yes
+  within 10 eval '[[ $(readlink "/proc/$!/exe") == */flanneld ]]'
+}
+end_upstream() { kill -KILL "$(cat /run/cluster-yes)"; }
+
+# lost_flags PART...: the take-over is refused, and what is said has all the parts.
+lost_flags() {
+  local said status=0 part
+  said=$(node take "$bin/flannel" 2>&1) || status=$?
+  end_upstream
+  echo "$said"
+  [[ $status -eq 1 && ! -e /opt/cni/bin/flannel.upstream ]] || return 1
+  for part in "$@"; do [[ $said == *"$part"* ]] || { echo "not told: $part"; return 1; }; done
+}
+
+flags_are_kept() {
+  local said status=0 folder=/run/cluster-upstream
+  local -a arguments=(--ip-masq --kube-subnet-mgr=1 -iface lan0 --iface=eth0 -v 4 --iptables-resync=7)
+  FLANNELD_PUBLIC_IP=192.0.2.7 FLANNELD_IFACE=other start_upstream '{"Type": "vxlan"}' "${arguments[@]}" || return 1
+  lost_flags "--iface=lan0 eth0, and ours would have --iface=:" "--iptables-resync=7" "--public-ip=192.0.2.7" \
+    "--net-config-path=$folder/net-conf.json" || return 1
+  FLANNELD_PUBLIC_IP=192.0.2.7 start_upstream '{"Type": "vxlan"}' "${arguments[@]}" || return 1
+  said=$(node --dry-run take "$bin/flannel" --iface=lan0 --iface=eth0 --iptables-resync=7 --public-ip=192.0.2.7 \
+    "--net-config-path=$folder/net-conf.json" 2>&1) || status=$?
+  end_upstream
+  echo "$said"
+  [[ $status -eq 0 && $said == *"would put $bin/flannel"* ]]
+}
+
+other_kinds_of_flannel() {
+  start_upstream '{"type" : "host-gw"}' --kube-subnet-mgr && lost_flags "the backend 'host-gw'" "--ip-masq=false, and ours would have --ip-masq=true" &&
+    start_upstream '{"Type": "vxlan"}' --ip-masq --etcd-endpoints=http://192.0.2.1:2379 && lost_flags "leases in etcd"
+}
+
 start_pings() {
   ip netns exec a ping -n -i 0.02 "$(address b)" >/run/cluster-pings.log 2>&1 &
   echo $! >/run/cluster-pings
@@ -322,10 +364,12 @@ log=${1:-/dev/null}/programs.log
 boot
 fresh=$(picture)
 
-plan 23
+plan 25
 check "a node without flannel is refused, with the reasons" no_flannel_here
 check "flannel is installed, and has a lease" eval 'install_flannel && { picture; sha256sum /opt/cni/bin/*; } >/run/cluster-installed && start_flanneld 244'
 check "a node whose pods another network connects is refused" other_network
+check "a flag of flannel's that ours would not have is refused, and named; told again it is taken over" flags_are_kept
+check "a flannel with another backend, or with its leases in etcd, is refused" other_kinds_of_flannel
 check "two pods run" eval 'add_pod a && add_pod b && reaches a b && start_pings'
 check "a dry run tells what it would do, and does nothing" dry_run
 check "the node is taken over, and a second time" take_twice
