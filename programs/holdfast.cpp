@@ -28,16 +28,18 @@ int main(int argc, char** argv) {
   holdfast::PosixFiles files;
   holdfast::SystemClock clock;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (!arguments.empty() && arguments.front() == "volume")
+  const std::string command = arguments.empty() ? "" : arguments.front();
+  if (command == "volume") {
     return print(holdfast::block::answer_volume_command(holdfast::block::DeviceDirectory(),
                                                         holdfast::mount::places_of, arguments));
-  const bool of_storage = !arguments.empty() && arguments.front() == "node";
-  if (of_storage)
+  }
+  if (command == "node") {
     return print(holdfast::lvm::answer_node_command(files, clock, arguments, holdfast::environment_variable));
+  }
   holdfast::gateway::GatewayInspector gateways(files, clock);
   const std::array<holdfast::Inspector*, 1> others{&gateways};
   auto answer = holdfast::flannel::answer(files, clock, arguments, holdfast::environment_variable, others);
-  if (!arguments.empty() && arguments.front() == "status" && answer.status < 2) {
+  if (command == "status" && answer.status < 2) {
     const auto plan = holdfast::nrm::report_plan(files, holdfast::nrm::kStateFolder);
     if (!plan.text.empty()) answer.out += "\n" + plan.text;
     if (!plan.well) answer.status = 1;

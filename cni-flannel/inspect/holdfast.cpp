@@ -67,7 +67,7 @@ void add_flags(Flags& flags, CommandLine& line) {
 
 /// Words first, then flags. `line` has what holds where no flag tells otherwise.
 Result<CommandLine> parse(std::span<const std::string> arguments, std::span<Inspector* const> others,
-                          CommandLine line = {}) {
+                          CommandLine line) {
   const auto first_flag =
       std::ranges::find_if(arguments, [](const auto& word) { return word.starts_with('-'); });
   const std::vector<std::string> words(arguments.begin(), first_flag);
@@ -260,6 +260,24 @@ Result<Answer> run(Files& files, Clock& clock, CommandLine line, std::span<Inspe
   return explain(tools);
 }
 
+// What stands before the flags.
+constexpr const char* kUsage =
+    R"(holdfast status | doctor | explain NODE|NAMESPACE/POD|ADDRESS | node forget NODE | volume allow-format DEVICE   [flags]
+
+  status    the node's lease, its peers and its pods, and whether the kernel has them as wanted
+  doctor    looks for what keeps pods from reaching each other, and names the cure
+  explain   what is wanted of one peer or pod, what there is, and why they differ; of an address behind a gateway
+            the way to it
+  node      the volumes of a node that will not come back; it has flags of its own: holdfast node --help
+  volume    the device that a volume was not formatted on; likewise: holdfast volume --help
+
+Looks at files and the kernel, so it works with flanneld dead and the cloud away; where flanneld runs, its
+flags are the defaults here, and it is asked for its conditions. Nothing is changed but by
+`node forget NODE --lose-volumes` and `volume allow-format DEVICE --lose-content`.
+Exit status: 0 all is well, 1 something is not, 2 wrong arguments.
+
+)";
+
 /// Names in files may hold anything.
 std::string for_terminal(std::string_view text) {
   constexpr std::size_t kLongestLine = 8192;
@@ -275,33 +293,15 @@ std::string holdfast_help(std::span<Inspector* const> others) {
   Flags flags;
   add_flags(flags, line);
   for (Inspector* other : others) other->add_flags(flags);
-  return "holdfast status | doctor | explain NODE|NAMESPACE/POD|ADDRESS | node forget NODE | volume "
-         "allow-format DEVICE   [flags]\n\n"
-         "  status    the node's lease, its peers and its pods, and whether the kernel has them as wanted\n"
-         "  doctor    looks for what keeps pods from reaching each other, and names the cure\n"
-         "  explain   what is wanted of one peer or pod, what there is, and why they differ; of an address "
-         "behind "
-         "a gateway\n            the way to it\n"
-         "  node      the volumes of a node that will not come back; it has flags of its own: holdfast node "
-         "--help\n"
-         "  volume    the device that a volume was not formatted on; likewise: holdfast volume --help\n\n"
-         "Looks at files and the kernel, so it works with flanneld dead and the cloud away; where flanneld "
-         "runs, its\nflags are the defaults here, and it is asked for its conditions. Nothing is changed but "
-         "by\n"
-         "`node forget NODE --lose-volumes` and `volume allow-format DEVICE --lose-content`.\n"
-         "Exit status: 0 all is well, 1 something is not, 2 wrong arguments.\n\n" +
-         flags.help();
+  return kUsage + flags.help();
 }
 
 Answer answer(Files& files, Clock& clock, std::span<const std::string> arguments,
               const Flags::Lookup& environment, std::span<Inspector* const> others) {
-  Result<CommandLine> line = parse(arguments, others);
-  if (line && !line->help && !line->version) {
-    CommandLine defaults = defaults_of(find_daemon_run());
-    const std::optional<std::string> name = environment("NODE_NAME");
-    if (name && !name->empty()) defaults.places.overlay.node_name = *name;
-    line = parse(arguments, others, std::move(defaults));
-  }
+  CommandLine defaults = defaults_of(find_daemon_run());
+  const std::optional<std::string> name = environment("NODE_NAME");
+  if (name && !name->empty()) defaults.places.overlay.node_name = *name;
+  Result<CommandLine> line = parse(arguments, others, std::move(defaults));
   if (!line) return {2, "", for_terminal("holdfast: " + line.error().message + "; see holdfast --help")};
   if (line->help) return {0, holdfast_help(others), ""};
   if (line->version) return {0, "holdfast " + std::string(version()) + "\n", ""};
