@@ -222,7 +222,10 @@ def wrong_ports():
             heard = set(ports_of({"containers": [container]}))
             named = {each["name"]: each["containerPort"] for each in container.get("ports", [])}
             for probe in ("livenessProbe", "readinessProbe"):
-                port = container.get(probe, {}).get("httpGet", {}).get("port")
+                asked = container.get(probe, {}).get("httpGet", {})
+                port = asked.get("port")
+                if asked and pod.get("hostNetwork") and asked.get("host") != "127.0.0.1":
+                    yield f"{where}: {container['name']}: {probe} asks the pod's address, which stays when the node gets another"
                 if port is not None and named.get(port, port) not in heard:
                     yield f"{where}: {container['name']}: {probe} asks port {port}, where it does not listen"
 

@@ -8,7 +8,7 @@ plan 11
 check "every overlay renders, and what the base has is in one of them" /usr/bin/python3 -B "$checks" render
 check "every object has fields only that its kind has" /usr/bin/python3 -B "$checks" fields
 check "every pod says where it runs, how much it needs, and how its health is seen" /usr/bin/python3 -B "$checks" placement
-check "no two pods of a node want one port, and each is asked where it listens" /usr/bin/python3 -B "$checks" ports
+check "no two pods of a node want one port, and each is asked where it listens, also when its node has another address" /usr/bin/python3 -B "$checks" ports
 check "no two pods of a node keep their state in one folder" /usr/bin/python3 -B "$checks" folders
 check "what one object names of another is there" /usr/bin/python3 -B "$checks" promises
 check "ours and upstream's DaemonSets of flannel take each other's pods" /usr/bin/python3 -B "$checks" adoption
