@@ -53,15 +53,15 @@ std::vector<DropIn> drop_ins(const fs::path& run_dir, const std::vector<std::str
   const std::string mark(kDropInMark);
   const std::string names = joined(links, "", " ");
   const fs::path networkd = run_dir / "systemd/network";
-  return {{run_dir / "udev",
+  return {{run_dir / "udev/control",
            networkd / "10-flanneld.link",
            mark + "[Match]\nOriginalName=" + names + "\n\n[Link]\nNamePolicy=keep\nMACAddressPolicy=none\n",
            {}},
-          {run_dir / "systemd/netif",
+          {run_dir / "systemd/netif/state",
            networkd / "10-flanneld.network",
            mark + "[Match]\nName=" + names + "\n\n[Link]\nUnmanaged=yes\n",
            {"networkctl", "reload"}},
-          {run_dir / "NetworkManager",
+          {run_dir / "NetworkManager/devices",
            run_dir / "NetworkManager/conf.d/10-flanneld.conf",
            mark + "[keyfile]\nunmanaged-devices+=" + joined(links, "interface-name:", ";") + "\n",
            {"nmcli", "general", "reload", "conf"}}};
@@ -71,7 +71,7 @@ DropInNews put_drop_ins(Files& files, const std::vector<DropIn>& wanted) {
   DropInNews out;
   for (const DropIn& drop_in : wanted) {
     std::error_code error;
-    if (!fs::is_directory(drop_in.daemon, error)) continue;
+    if (!fs::exists(drop_in.daemon, error)) continue;
     Found found = look_at(files, drop_in);
     if (found.content == drop_in.content) continue;
     if (found.note.empty()) {

@@ -13,7 +13,8 @@ namespace holdfast::flannel {
 
 /// A file by which a daemon of the host is told to leave links alone that are ours or the CNI plugin's.
 struct DropIn {
-  std::filesystem::path daemon;  ///< is there when the daemon is in use
+  /// Is there when the daemon is in use: what it makes itself, as the folders are also made to be mounted.
+  std::filesystem::path daemon;
   std::filesystem::path file;
   std::string content;              ///< begins with kDropInMark
   std::vector<std::string> reload;  ///< program by name, and arguments; empty: the daemon looks by itself
@@ -24,9 +25,9 @@ inline constexpr std::string_view kDropInMark =
 
 /// Of the links with these names, below `run_dir` (/run), which an operator's own files in /etc outweigh:
 ///
-///     udev            systemd/network/10-flanneld.link       keeps its hands off MAC and name
-///     systemd/netif   systemd/network/10-flanneld.network    networkd does not manage them
-///     NetworkManager  NetworkManager/conf.d/10-flanneld.conf nor does NetworkManager
+///     udev/control            systemd/network/10-flanneld.link       keeps its hands off MAC and name
+///     systemd/netif/state     systemd/network/10-flanneld.network    networkd does not manage them
+///     NetworkManager/devices  NetworkManager/conf.d/10-flanneld.conf nor does NetworkManager
 ///
 /// systemd-udevd gives a link without a MAC of its own another one (MACAddressPolicy=persistent); networkd
 /// and NetworkManager take addresses and routes away that are not theirs. Pure. Source: systemd.link(5),

@@ -25,22 +25,34 @@ struct Host {
   fs::path link = run / "systemd/network/10-flanneld.link";
   fs::path network = run / "systemd/network/10-flanneld.network";
   fs::path manager = run / "NetworkManager/conf.d/10-flanneld.conf";
+
+  void run_daemon(const char* what_it_makes) {
+    fs::create_directories((run / what_it_makes).parent_path());
+    std::ofstream(run / what_it_makes) << "\n";
+  }
 };
 
 TEST_CASE_METHOD(Host, "Each daemon that is in use is told to leave our links alone, and no other",
                  "[flanneld]") {
   CHECK(put_drop_ins(files, wanted).changed.empty());
   CHECK(fs::is_empty(run));
+  // as a DaemonSet's mounts make them
+  for (const char* folder : {"udev", "systemd/netif", "systemd/network", "NetworkManager"}) {
+    fs::create_directories(run / folder);
+  }
+  CHECK(put_drop_ins(files, wanted).changed.empty());
+  CHECK(fs::is_empty(run / "systemd/network"));
+  CHECK(fs::is_empty(run / "NetworkManager"));
 
-  fs::create_directories(run / "udev");
+  run_daemon("udev/control");
   CHECK(put_drop_ins(files, wanted).changed.size() == 1);
   CHECK(content_of(link) == std::string(kDropInMark) +
                                 "[Match]\nOriginalName=flannel.1 flannel-v6.1 cni0\n\n"
                                 "[Link]\nNamePolicy=keep\nMACAddressPolicy=none\n");
   CHECK((fs::status(link).permissions() & fs::perms::others_read) != fs::perms::none);
 
-  fs::create_directories(run / "systemd/netif");
-  fs::create_directories(run / "NetworkManager");
+  run_daemon("systemd/netif/state");
+  run_daemon("NetworkManager/devices");
   CHECK(put_drop_ins(files, wanted).changed.size() == 2);
   CHECK(content_of(network) ==
         std::string(kDropInMark) + "[Match]\nName=flannel.1 flannel-v6.1 cni0\n\n[Link]\nUnmanaged=yes\n");
@@ -55,8 +67,8 @@ TEST_CASE_METHOD(Host, "Each daemon that is in use is told to leave our links al
 }
 
 TEST_CASE_METHOD(Host, "Files of an operator's are neither replaced nor taken away, ours are", "[flanneld]") {
-  fs::create_directories(run / "udev");
-  fs::create_directories(run / "systemd/netif");
+  run_daemon("udev/control");
+  run_daemon("systemd/netif/state");
   fs::create_directories(run / "systemd/network");
   std::ofstream(link) << "# mine\n";
   fs::create_symlink("/dev/null", network);

@@ -88,7 +88,7 @@ TEST_CASE_METHOD(Cluster, "The tunnels run by the interface that nodeIface names
 TEST_CASE_METHOD(
     Cluster, "The files for the host's other daemons are there before the device, until they are not wanted",
     "[flanneld]") {
-  std::filesystem::create_directories(one.path("run/udev"));
+  std::filesystem::create_directories(one.path("run/udev/control"));
   one.start();
   until([&] { return one.ready(); });
   const std::filesystem::path file = one.path("run/systemd/network/10-flanneld.link");
