@@ -17,7 +17,11 @@ std::string settings_text(const LvmSettings& settings, Scope scope) {
       "backup/backup=";
   text += settings.backup_folder.empty() ? "0" : "1 backup/backup_dir=" + settings.backup_folder;
   if (!settings.udev) {
-    text += " activation/udev_sync=0 activation/udev_rules=0 devices/obtain_device_list_from_udev=0";
+    // Links that are not there at once LVM makes; were udevd told to leave them alone, it would take away
+    // those that it made before.
+    text +=
+        " activation/udev_sync=0 activation/udev_rules=1 activation/verify_udev_operations=1 "
+        "devices/obtain_device_list_from_udev=0";
   }
   if (settings.archive_folder.empty()) return text + " backup/archive=0";
   return text + " backup/archive=1 backup/retain_min=20 backup/retain_days=14 backup/archive_dir=" +

@@ -23,8 +23,9 @@ struct LvmSettings {
   /// A file of /etc/lvm/devices with the disks that are ours to look at. Never the host's system.devices,
   /// which pvcreate would make anew and so hide the host's own groups.
   std::string devices_file = "holdfast.devices";
-  /// udevd makes the links below /dev and LVM waits for it; else LVM makes the devices itself.
-  bool udev = true;
+  /// udevd makes the links below /dev, and LVM waits for it, for ever, by a semaphore of its IPC namespace,
+  /// which must be udevd's too. Else LVM makes what is not there at once (docs/decisions/0016).
+  bool udev = false;
   /// Where LVM keeps a group's metadata from before its changes, two weeks and twenty files at least; "" for
   /// nowhere.
   std::string archive_folder;

@@ -39,8 +39,6 @@ std::uint64_t random_seed() {
 lvm::LvmSettings settings_of(const ManagerOptions& options) {
   lvm::LvmSettings settings;
   settings.devices_file = options.devices_file;
-  std::error_code error;
-  settings.udev = fs::exists("/run/udev/control", error);
   settings.archive_folder = (options.state_dir / kArchive).string();
   return settings;
 }

@@ -1,7 +1,5 @@
 #include "csi-lvm/program/lvm_plugin.h"
 
-#include <unistd.h>
-
 #include <system_error>
 #include <utility>
 #include <variant>
@@ -34,7 +32,6 @@ namespace fs = std::filesystem;
 constexpr Lvm::Patience kAtStart{std::chrono::minutes(1)};
 constexpr std::chrono::milliseconds kDisksSettle{500};  // they come in crowds
 constexpr std::chrono::seconds kBetweenTending{10};
-constexpr const char* kUdevControl = "/run/udev/control";
 
 // Beside the program itself.
 fs::path own_worker() {
@@ -65,7 +62,7 @@ struct Ground {
 LvmSettings settings_of(const Configuration& configuration, const Ground& ground) {
   LvmSettings settings;
   settings.devices_file = configuration.devices_file;
-  settings.udev = configuration.udev.value_or(::access(kUdevControl, F_OK) == 0);
+  settings.udev = configuration.udev;
   settings.archive_folder = ground.archive.native();
   settings.backup_folder = ground.backup.native();
   settings.is_ours = has_volumes_of_ours;

@@ -82,9 +82,7 @@ Status read_lvm(const JsonObject& lvm, Configuration& out) {
   if (!check_name(out.devices_file) || out.devices_file == "system.devices") {
     return lvm["devicesFile"].refuse("is not the name of a file of ours in /etc/lvm/devices");
   }
-  if (lvm["udev"].present()) {
-    HOLDFAST_TRY(out.udev, lvm["udev"].boolean());
-  }
+  HOLDFAST_TRY(out.udev, lvm["udev"].boolean_or(out.udev));
   HOLDFAST_TRY(const JsonObject spare, lvm["spare"].object_or_empty());
   for (const std::string& group : spare.keys()) {
     const Status named = check_name(group);

@@ -63,12 +63,12 @@ void add_cluster_flags(Flags& flags, ClusterOptions& target);
 ///
 ///     {"profiles": [...],                            common/csi/profile.h
 ///      "lvm": {"devicesFile": "holdfast.devices",    of /etc/lvm/devices
-///              "udev": true,                         whether udevd runs; left out: looked for
+///              "udev": false,                        LvmSettings::udev
 ///              "spare": {"vg1": "10Gi"}}}            what new volumes leave free of a group
 struct Configuration {
   std::vector<csi::Profile> profiles;
   std::string devices_file = "holdfast.devices";
-  std::optional<bool> udev;
+  bool udev = false;
   std::map<std::string, std::uint64_t> spare_bytes;  ///< by group
 };
 

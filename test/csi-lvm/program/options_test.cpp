@@ -174,15 +174,15 @@ TEST_CASE("a configuration tells of drivers and of LVM", "[lvm program]") {
   const Configuration none = parse_configuration(json::object()).value();
   CHECK(none.profiles.empty());
   CHECK(none.devices_file == "holdfast.devices");
-  CHECK_FALSE(none.udev.has_value());
+  CHECK_FALSE(none.udev);
   const Configuration all =
       parse_configuration(
           {{"profiles", {{{"driverName", "a.b"}, {"kind", "local"}}}},
-           {"lvm", {{"devicesFile", "own.devices"}, {"udev", false}, {"spare", {{"vg", "1Gi"}}}}}})
+           {"lvm", {{"devicesFile", "own.devices"}, {"udev", true}, {"spare", {{"vg", "1Gi"}}}}}})
           .value();
   CHECK(all.profiles.at(0).driver_name == "a.b");
   CHECK(all.devices_file == "own.devices");
-  CHECK(all.udev == false);
+  CHECK(all.udev);
   CHECK(all.spare_bytes.at("vg") == 1U << 30);
 }
 
@@ -228,8 +228,8 @@ TEST_CASE("a configuration is read from its file, also through a link", "[lvm pr
   const holdfast::test::TemporaryFolder folder;
   std::ofstream(folder / "data") << R"({"lvm": {"udev": true}})";
   std::filesystem::create_symlink(folder / "data", folder / "config");
-  CHECK(read_configuration(folder / "config").value().udev == true);
-  CHECK_FALSE(read_configuration("").value().udev.has_value());
+  CHECK(read_configuration(folder / "config").value().udev);
+  CHECK_FALSE(read_configuration("").value().udev);
   CHECK(read_configuration(folder / "none").error().code == Code::kNotFound);
   std::ofstream(folder / "data") << "{";
   CHECK(read_configuration(folder / "config").error().message.find("config") != std::string::npos);

@@ -35,7 +35,10 @@ void check_data() {
 }
 
 std::string mounts_left() { return output_of("grep -c 'pvc-' /proc/self/mountinfo || true"); }
-std::string volumes_left() { return output_of("ls /dev/mapper | grep -c pvc || true"); }
+// Where udevd runs, it has its say first.
+std::string volumes_left() {
+  return output_of("udevadm settle --timeout=30 2>/dev/null; ls /dev/mapper | grep -c pvc || true");
+}
 
 void live(const Volume& volume) {
   CAPTURE(volume.id);
@@ -126,6 +129,19 @@ TEST_CASE("a volume's device appears at the start, and when a disk comes", "[lif
   while (volumes_left() == "0\n" && SteadyClock::now() < late) std::this_thread::sleep_for(milliseconds(20));
   CHECK(volumes_left() == "1\n");
   Caller::expect(caller.remove());
+}
+
+// test/kernel/guest/csi_lvm_udev.sh makes it.
+TEST_CASE("a volume that the host's LVM made keeps its links when it grows", "[host]") {
+  const Program program;
+  Caller caller({"host", "ext4", 16 * kMiB});
+  Caller::expect(caller.stage());
+  Caller::expect(caller.publish());
+  Caller::expect(caller.expand());
+  output_of("udevadm settle --timeout=30");
+  CHECK(output_of("stat -c %N /dev/suite/host /dev/mapper/suite-host | grep -c '../dm-'") == "2\n");
+  Caller::expect(caller.unpublish());
+  Caller::expect(caller.unstage());
 }
 
 constexpr const char* kDevices = "/etc/lvm/devices/holdfast.devices";
