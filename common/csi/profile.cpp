@@ -80,6 +80,7 @@ Result<Profile> parse_profile(const nlohmann::json& document) {
   HOLDFAST_TRY(const std::int64_t limit,
                object["attachLimit"].integer_or(out.attach_limit, 0, kMostAttachments));
   out.attach_limit = static_cast<std::uint32_t>(limit);
+  HOLDFAST_TRY(out.region_in_node_name, object["regionInNodeName"].boolean_or(out.region_in_node_name));
   return out;
 }
 

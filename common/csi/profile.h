@@ -39,6 +39,8 @@ struct Profile {
   bool loop_devices = false;
   /// How many disks may be attached to a node beside the one that it boots from; 0: nobody says.
   std::uint32_t attach_limit = 0;
+  /// Names of nodes are "<region>.<IPv4 address>", "zj-shaoxing-2.10.0.0.3".
+  bool region_in_node_name = false;
   bool operator==(const Profile&) const = default;
 };
 
@@ -52,7 +54,7 @@ struct Profile {
 ///     {"driverName": "disk.example.com", "kind": "disk", "pluginsFolder": "plugins",
 ///      "topologyKeys": ["topology.disk.example.com/zone"], "handlePrefix": "vol-",
 ///      "deviceLinks": ["virtio-{serial}"], "handleSerial": "none" | "whole" | "behindPrefix",
-///      "loopDevices": false, "attachLimit": 16}
+///      "loopDevices": false, "attachLimit": 16, "regionInNodeName": false}
 ///
 /// A key that is not given is as in the known profile of that name, else as in a new Profile; `kind` must be
 /// told for a name that is not known. Errors: kInvalidArgument, naming the key.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/cidr.h"
 #include "common/base/json.h"
 #include "common/base/state_file.h"
 #include "common/base/text.h"
@@ -123,6 +124,15 @@ Result<CloudNode> learn_limit(const NodeQuestion& question, CloudNode node, cons
   kept.attach_limit = node.attach_limit;
   HOLDFAST_CHECK(keep_facts(question, kept));
   return node;
+}
+
+std::string region_in_name(std::string_view node_name) {
+  for (std::size_t dot = node_name.find('.'); dot != std::string_view::npos;
+       dot = node_name.find('.', dot + 1)) {
+    const auto address = IpAddress::parse(node_name.substr(dot + 1));
+    if (address && address->is_v4()) return std::string(node_name.substr(0, dot));
+  }
+  return {};
 }
 
 Result<std::map<std::string, std::string>> topology_of(const std::vector<std::string>& keys,

@@ -53,6 +53,9 @@ using AskAttachLimit = std::function<Result<std::optional<std::uint32_t>>(const 
 /// leaves what was known. May take as long as `ask`. Errors: those of the file.
 Result<CloudNode> learn_limit(const NodeQuestion& question, CloudNode node, const AskAttachLimit& ask);
 
+/// The region in a node's name, "<region>.<IPv4 address>"; "" in another name.
+[[nodiscard]] std::string region_in_name(std::string_view node_name);
+
 /// The topology of a node: of each key what its last word tells: zone, region, ecs-instance-id, hostname. A
 /// key whose value is not known is left out. Errors: kUnavailable when that is the first one.
 Result<std::map<std::string, std::string>> topology_of(const std::vector<std::string>& keys,

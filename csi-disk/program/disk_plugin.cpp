@@ -95,10 +95,9 @@ class DiskPlugin final : public csi::HostedDriver {
   [[nodiscard]] csi::ServedDriver served() override {
     csi::ServedDriver out;
     out.profile = options_.profile;
-    out.capabilities = {
-        .controller = options_.controller != nullptr || usual_backend(options_.profile) != Backend::kStatic,
-        .topology = !options_.profile.topology_keys.empty(),
-        .online_expansion = true};
+    out.capabilities = {.controller = !is_of_others(),
+                        .topology = !options_.profile.topology_keys.empty(),
+                        .online_expansion = true};
     out.socket =
         options_.socket.empty() ? csi::csi_socket(options_.kubelet_dir, options_.profile) : options_.socket;
     out.registration_socket = csi::registration_socket(options_.kubelet_dir, options_.profile);
@@ -136,6 +135,11 @@ class DiskPlugin final : public csi::HostedDriver {
   void refresh_metrics() override { stuck_.set(static_cast<double>(stats_.stuck())); }
 
  private:
+  // Whether nobody of ours makes and attaches its disks.
+  [[nodiscard]] bool is_of_others() const {
+    return options_.controller == nullptr && usual_backend(options_.profile) == Backend::kStatic;
+  }
+
   [[nodiscard]] DeviceRules rules() const {
     return {.links = options_.profile.device_links,
             .by_id = options_.node.by_id,
@@ -168,6 +172,9 @@ class DiskPlugin final : public csi::HostedDriver {
     HOLDFAST_TRY(CloudNode facts, learn_node(question));
     // A cloud that the profile does not know has no other name for it.
     if (!question.vendor && facts.instance_id.empty()) facts.instance_id = options_.node_id;
+    if (options_.profile.region_in_node_name && facts.region.empty()) {
+      facts.region = region_in_name(options_.node_id);
+    }
     const bool wanted = options_.ask_limit != nullptr && !options_.node.attach_limit;
     // At the first start kubelet is to be told the limit; later what is kept will do until it has answered.
     const bool at_once = wanted && !facts.attach_limit;
@@ -211,7 +218,10 @@ class DiskPlugin final : public csi::HostedDriver {
       facts = *facts_;
     }
     NodePlace out{.node_id = facts.instance_id, .topology = {}, .max_volumes = 0};
-    HOLDFAST_TRY(out.topology, topology_of(options_.profile.topology_keys, facts, options_.node_id));
+    auto topology = topology_of(options_.profile.topology_keys, facts, options_.node_id);
+    // Who makes these disks has labelled the node, and kubelet leaves a label that it is not told of.
+    if (!topology && !is_of_others()) return tl::unexpected(std::move(topology).error());
+    if (topology) out.topology = *std::move(topology);
     HOLDFAST_TRY(const std::vector<DiskIdentity> ours, disks_of_volumes());
     const std::uint32_t limit = facts.attach_limit.value_or(options_.profile.attach_limit);
     out.max_volumes = room_for_volumes(options_.node.attach_limit.value_or(limit), attached(), ours);

@@ -62,14 +62,17 @@ TEST_CASE("A profile in a file tells what differs from the known one, or all of 
   CHECK(eck.handle_serial == HandleSerial::kNone);
   CHECK(eck.attach_limit == 100);
   CHECK_FALSE(eck.loop_devices);
+  CHECK(eck.region_in_node_name);
   const Profile told = parse_profile(json{{"driverName", "eck.csi.k8s.io"},
                                           {"handleSerial", "behindPrefix"},
                                           {"loopDevices", true},
-                                          {"attachLimit", 16}})
+                                          {"attachLimit", 16},
+                                          {"regionInNodeName", false}})
                            .value();
   CHECK(told.handle_serial == HandleSerial::kBehindPrefix);
   CHECK(told.loop_devices);
   CHECK(told.attach_limit == 16);
+  CHECK_FALSE(told.region_in_node_name);
 
   const Profile own = parse_profile(json{{"driverName", "nas.example.com"}, {"kind", "nas"}}).value();
   CHECK(own == Profile{.driver_name = "nas.example.com", .kind = DriverKind::kNas});

@@ -111,6 +111,16 @@ TEST_CASE_METHOD(CloudScene, "a page that is no name is no answer", "[disk]") {
   CHECK(ask_metadata(http, cloud::Vendor::kTencent, "http://metadata")->zone == "z-1");
 }
 
+TEST_CASE("a region stands in a node's name before an IPv4 address", "[disk]") {
+  CHECK(region_in_name("zj-shaoxing-2.10.0.0.3") == "zj-shaoxing-2");
+  CHECK(region_in_name("a.b.172.16.0.4") == "a.b");
+  for (const char* other :
+       {"", "edge-1", "10.0.0.3", "edge.10.0.0", "edge.10.0.0.256", "edge.10.0.0.3.", ".", "edge.fe80::1"}) {
+    CAPTURE(other);
+    CHECK(region_in_name(other).empty());
+  }
+}
+
 TEST_CASE("the topology of a node has each key whose value is known, and always the first", "[disk]") {
   using Map = std::map<std::string, std::string>;
   const std::vector<std::string> keys{"topology.x/zone", "topology.kubernetes.io/region", "a/ecs-instance-id",
