@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +18,10 @@
 #include <utility>
 
 #include "common/base/fd.h"
+#include "common/base/files.h"
+#include "common/base/machine_ids.h"
 #include "common/base/spawn.h"
+#include "common/base/state_file.h"
 #include "csi-nas/nfs/rpc_message.h"
 
 namespace holdfast::nas {
@@ -33,6 +38,10 @@ constexpr std::uint32_t kId = 1;
 constexpr timeval kAnswerPatience{.tv_sec = 1, .tv_usec = 0};
 constexpr std::chrono::seconds kStartPatience{2};  // until what was started is known
 constexpr std::chrono::milliseconds kPause{20};
+constexpr const char* kBootFile = "holdfast-boot";
+constexpr std::size_t kMostBootBytes = 64;
+constexpr mode_t kFolderMode = 0700;
+constexpr mode_t kFileMode = 0600;
 
 enum class Known : std::uint8_t { kNoRpcbind, kNoStatd, kStatd };
 
@@ -98,6 +107,36 @@ tl::unexpected<Error> did_not_start(const char* name) {
                                              "or mount with nolock");
 }
 
+// rpc.statd becomes who has its folder, so that of a new one its package's user does.
+Status make_statd_folders(const std::filesystem::path& state) {
+  PosixFiles files;
+  HOLDFAST_CHECK(files.make_folders(state, 0755));
+  const passwd* user = ::getpwnam("statd");  // NOLINT(concurrency-mt-unsafe): one thread
+  for (const char* name : {"sm", "sm.bak"}) {
+    const std::filesystem::path folder = state / name;
+    if (::mkdir(folder.c_str(), kFolderMode) != 0) {
+      if (errno == EEXIST) continue;
+      return fail_errno(errno, "making " + folder.native());
+    }
+    if (user == nullptr) continue;
+    if (::lchown(folder.c_str(), user->pw_uid, user->pw_gid) != 0) {
+      return fail_errno(errno, "giving away " + folder.native());
+    }
+  }
+  return {};
+}
+
+// Before the first lock of a boot: whom rpc.statd's folder names was locked with before it.
+Status notify_once_a_boot(const LockServices& services) {
+  PosixFiles files;
+  const std::filesystem::path file = services.state / kBootFile;
+  HOLDFAST_TRY(const std::string boot, read_boot_id(files));
+  HOLDFAST_TRY(const std::optional<std::string> told, files.read(file, kMostBootBytes));
+  if (told == boot) return {};
+  HOLDFAST_CHECK(run(services.notify, {}));
+  return replace_file(files, file, boot, kFileMode);
+}
+
 }  // namespace
 
 std::string statd_port_call(std::uint32_t id) {
@@ -116,6 +155,11 @@ std::optional<std::uint16_t> read_statd_port(std::string_view bytes, std::uint32
   return static_cast<std::uint16_t>(port);
 }
 
+Status prepare_statd(const LockServices& services) {
+  HOLDFAST_CHECK(make_statd_folders(services.state));
+  return notify_once_a_boot(services);
+}
+
 Status start_lock_services(const LockServices& services) {
   Known known = ask(services.rpcbind_port);
   if (known == Known::kNoRpcbind) {
@@ -124,7 +168,8 @@ Status start_lock_services(const LockServices& services) {
     known = ask(services.rpcbind_port);
   }
   if (known == Known::kStatd) return {};
-  HOLDFAST_CHECK(run(services.statd, {}));
+  HOLDFAST_CHECK(prepare_statd(services));
+  HOLDFAST_CHECK(run(services.statd, {"--no-notify", "--port=662", "--nlm-port=4045"}));
   return wait_for(services.rpcbind_port, Known::kStatd) ? Status{} : Status(did_not_start("rpc.statd"));
 }
 

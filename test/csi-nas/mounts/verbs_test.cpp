@@ -7,6 +7,7 @@
 #include "csi-nas/nascmd/nascmd.h"
 #include "test/catch.h"
 #include "test/fakes/shell.h"
+#include "test/fakes/temporary_folder.h"
 #include "test/mount/fresh_mounts.h"
 
 // nascmd where there is no NFS: what it does beside it. test/kernel/guest/csi_nas.sh has the rest.
@@ -93,6 +94,24 @@ TEST_CASE("without rpcbind or rpc.statd, locks of version 3 are refused with a c
     CHECK(done.error().code == Code::kFailedPrecondition);
     CHECK(done.error().message.find("nolock") != std::string::npos);
   }
+}
+
+TEST_CASE("servers are told once a boot that this machine was started anew", "[nas]") {
+  const holdfast::test::TemporaryFolder folder;
+  const std::string state = (folder / "nfs").native();
+  const std::string notify = (folder / "notify").native();
+  output_of("printf '#!/bin/sh\\ntest -d " + state + "/sm.bak && echo told >>" + (folder / "log").native() +
+            "\\n' >" + notify + " && chmod +x " + notify);
+  const LockServices services{.notify = {notify}, .state = state};
+  // As after a start of the container, and of the machine.
+  for (int container = 0; container < 3; ++container) REQUIRE(prepare_statd(services).has_value());
+  CHECK(output_of("cat " + (folder / "log").native()) == "told\n");
+  output_of("echo another-boot >" + state + "/holdfast-boot && touch " + state + "/sm/10.0.0.5");
+  for (int container = 0; container < 3; ++container) REQUIRE(prepare_statd(services).has_value());
+  CHECK(output_of("cat " + (folder / "log").native()) == "told\ntold\n");
+  CHECK(output_of("ls " + state + "/sm") == "10.0.0.5\n");
+  const LockServices none{.notify = {"/none/sm-notify"}, .state = (folder / "other")};
+  CHECK(prepare_statd(none).error().code == Code::kFailedPrecondition);
 }
 
 TEST_CASE_METHOD(Scene, "what is mounted and is not NFS stays", "[nas]") {
