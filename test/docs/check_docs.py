@@ -3,6 +3,8 @@
 docs/compatibility.md: every test that it names as a proof exists.
 docs/failures.md: every row of `holdfast doctor` that it quotes is one that the program can print: it is put together of whole texts of
 the sources, `…` being what stands between them.
+All pages: where a program is told, or said, to serve its health at a port of 112xx or with --healthz and --metrics-address, it is one
+that the program has in the header of its names or in a manifest.
 """
 
 import pathlib
@@ -14,6 +16,7 @@ LITERALS = re.compile(r'(?:"(?:[^"\\\n]|\\.)*"\s*)+')
 # Put together of pieces of what the program prints: the check must not take them.
 INVENTED = ("flannel.1: is on fire; restart the interface", "cni0: is missing: ip link add cni0 type bridge",
             "clock: is ahead of the time at which the state was written: certificates may seem expired")
+HEALTH = r"--(?:healthz|metrics-address)=[^\s,\]]*:(\d+)"
 BEGIN = 24  # characters by which a test case is known: the end of its name may be said better one day
 
 
@@ -103,9 +106,42 @@ def wrong_rows(tree):
         yield "failures.md: rows of doctor are missing"
 
 
+def ports(tree):
+    """By program, and by folder of manifests, those at which its health is served."""
+    out = {}
+    header = (tree / "egw-gateway/model/gateway_names.h").read_text()
+    for name, port in re.findall(r"k(\w+)HealthPort = (\d+);", header):
+        out.setdefault(f"egw-{name.lower()}", set()).add(port)
+    for file in sorted((tree / "manifests/base").glob("*/*.yaml")):
+        for program, arguments in re.findall(r"command: \[([a-z-]+)\](.*?)(?=image:|\Z)", file.read_text(), re.DOTALL):
+            for port in re.findall(HEALTH, arguments):
+                out.setdefault(program, set()).add(port)
+                out.setdefault(file.parent.name, set()).add(port)
+    return out
+
+
+def told_ports(text):
+    """(program, port) of what a page says."""
+    for program, flags in re.findall(r"^ +([a-z-]+) (--.*)$", text, re.MULTILINE):
+        yield from ((program, port) for port in re.findall(HEALTH, flags))
+    yield from ((program, port) for port, program in re.findall(r"\b(112\d\d)\s\(?([a-z]+-[a-z-]+)", text))
+    yield from ((program, port) for port, program in re.findall(r':(112\d\d)"\].*program: ([a-z-]+)', text))
+
+
+def wrong_ports(tree):
+    known, told = ports(tree), 0
+    for page in sorted((tree / "docs").glob("*.md")):
+        for program, port in told_ports(page.read_text()):
+            told += 1
+            if port not in known.get(program, set()):
+                yield f"{page.name}: {program} at port {port}, which is {', '.join(sorted(known.get(program, ['unknown'])))}"
+    if told < 15 or any(port in known["egw-helper"] for _, port in told_ports("    egw-helper --healthz=127.0.0.1:9810\n")):
+        yield "check_docs.py: ports are not found, or all are taken"
+
+
 def main():
     tree = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
-    found = [*wrong_proofs(tree), *wrong_rows(tree)]
+    found = [*wrong_proofs(tree), *wrong_rows(tree), *wrong_ports(tree)]
     print("\n".join(found))
     sys.exit(1 if found else 0)
 
