@@ -163,8 +163,8 @@ void AccessAgent::told(EdgeGateway gateway) {
       "pool told",
       {{"pool", pool}, {"gateways", gateway.gateways.size()}, {"generation", gateway.generation}});
   pools_[pool] = std::move(gateway);
-  save();
   plan();
+  save();  // with who is served now: a pool that asks for what is another's is not to have it after a kill
 }
 
 void AccessAgent::gone(const std::string& pool) {
@@ -210,7 +210,7 @@ void AccessAgent::save() {
 /// From what is known to what is to be.
 void AccessAgent::plan() {
   look_at_own();
-  plan_ = plan_access(pools_, options_.access_point, served_, own_);
+  plan_ = plan_access(pools_, options_.access_point, served_, own_, plan_.pools);
   std::set<std::string> served;
   for (const ServedPool& pool : plan_.pools) served.insert(pool.name);
   if (served != served_) {

@@ -129,6 +129,15 @@ ServedPool pool_of(const EdgeGateway& object, const AccessPoint& point, std::str
   return out;
 }
 
+/// Whether two plans' pools of one name claim the same of what can be another's.
+bool claims_the_same(const ServedPool& a, const ServedPool& b) {
+  const auto same_way = [](const GatewayWay& x, const GatewayWay& y) {
+    return x.port == y.port && x.link == y.link && x.addresses == y.addresses;
+  };
+  return a.name == b.name && a.pods == b.pods && a.cloud == b.cloud &&
+         std::ranges::equal(a.ways, b.ways, same_way);
+}
+
 /// Where the pool's pods cannot be; empty: nowhere.
 std::string misplaced_pods(const EdgeGateway& object, const std::vector<OwnRange>& own) {
   std::vector<OwnRange> others = own;
@@ -146,6 +155,20 @@ std::string misplaced_pods(const EdgeGateway& object, const std::vector<OwnRange
   return {};
 }
 
+/// A pool that asks to be served.
+struct Candidacy {
+  ServedPool pool;
+  std::string trouble;    // that does not refuse it
+  std::string misplaced;  // where its pods cannot be
+  bool served = false;
+  bool unchanged = false;  // it asks for what it had
+
+  [[nodiscard]] int turn() const {
+    if (!served) return 2;
+    return unchanged ? 0 : 1;
+  }
+};
+
 }  // namespace
 
 std::vector<const GatewayWay*> AccessPlan::ways() const {
@@ -157,24 +180,31 @@ std::vector<const GatewayWay*> AccessPlan::ways() const {
 }
 
 AccessPlan plan_access(const std::map<std::string, EdgeGateway>& objects, const std::string& point,
-                       const std::set<std::string>& served, const std::vector<OwnRange>& own) {
+                       const std::set<std::string>& served, const std::vector<OwnRange>& own,
+                       const std::vector<ServedPool>& before) {
+  std::vector<Candidacy> candidates;
+  for (const auto& [name, object] : objects) {
+    const auto ours = std::ranges::find(object.access_points, point, &AccessPoint::name);
+    if (ours == object.access_points.end()) continue;
+    Candidacy& one = candidates.emplace_back();
+    one.pool = pool_of(object, *ours, one.trouble);
+    if (ours->tunnel_addresses.empty()) one.trouble = "this access point has no tunnel address in it";
+    one.misplaced = misplaced_pods(object, own);
+    one.served = served.contains(name);
+    one.unchanged =
+        std::ranges::any_of(before, [&](const ServedPool& had) { return claims_the_same(had, one.pool); });
+  }
+  std::ranges::stable_sort(candidates, {}, [](const Candidacy& one) { return one.turn(); });
   AccessPlan out;
   Taken taken;
-  for (const bool earlier : {true, false}) {
-    for (const auto& [name, object] : objects) {
-      if (served.contains(name) != earlier) continue;
-      const auto ours = std::ranges::find(object.access_points, point, &AccessPoint::name);
-      if (ours == object.access_points.end()) continue;
-      std::string trouble;
-      ServedPool pool = pool_of(object, *ours, trouble);
-      if (ours->tunnel_addresses.empty()) trouble = "this access point has no tunnel address in it";
-      const std::string misplaced = misplaced_pods(object, own);
-      if (earlier && !misplaced.empty()) trouble = misplaced + "; it goes on, as it was served before";
-      const std::string refused = earlier || misplaced.empty() ? taken.take(pool) : misplaced;
-      if (refused.empty()) out.pools.push_back(std::move(pool));
-      if (!refused.empty()) trouble = refused;
-      if (!trouble.empty()) out.troubles[name] = trouble;
-    }
+  for (Candidacy& one : candidates) {
+    const std::string name = one.pool.name;
+    if (one.served && !one.misplaced.empty())
+      one.trouble = one.misplaced + "; it goes on, as it was served before";
+    const std::string refused = one.served || one.misplaced.empty() ? taken.take(one.pool) : one.misplaced;
+    if (refused.empty()) out.pools.push_back(std::move(one.pool));
+    if (!refused.empty()) one.trouble = refused;
+    if (!one.trouble.empty()) out.troubles[name] = one.trouble;
   }
   std::ranges::sort(out.pools, {}, &ServedPool::name);
   return out;

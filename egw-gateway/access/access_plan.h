@@ -70,13 +70,15 @@ struct AccessPlan {
 
 /// Of `objects` those pools that name the access point `point`. A pool is refused whole when it has something
 /// that is another's already: addresses of pods or of tunnels, the number of a tunnel; and when its pods lie
-/// in a cloud range of another. Those of `served` come first, then the others by name: what works goes on
-/// working. So is one whose pods lie where they cannot be: in its own cloud ranges, at an access point, or in
-/// `own`, this machine's ranges; but one of `served` is told of it alone. A gateway that has no tunnel
-/// number, no key or no address is left out. Pure.
+/// in a cloud range of another. Those that ask for no more than they had in `before`, the last plan, come
+/// first, then the other ones of `served`, then the others by name: what works goes on working, whatever
+/// another pool's object says from now on. So is one whose pods lie where they cannot be: in its own cloud
+/// ranges, at an access point, or in `own`, this machine's ranges; but one of `served` is told of it alone. A
+/// gateway that has no tunnel number, no key or no address is left out. Pure.
 [[nodiscard]] AccessPlan plan_access(const std::map<std::string, EdgeGateway>& objects,
                                      const std::string& point, const std::set<std::string>& served,
-                                     const std::vector<OwnRange>& own = {});
+                                     const std::vector<OwnRange>& own = {},
+                                     const std::vector<ServedPool>& before = {});
 
 /// What of a gateway's keys is to be sent to: the one with the latest handshake, else `before`, else the
 /// first. So traffic follows the gateway's own change to another key. Pure.

@@ -154,6 +154,23 @@ TEST_CASE("what another pool has is refused, and whoever had it keeps it", "[acc
   CHECK(plan.troubles.at("b-second") == why);
 }
 
+TEST_CASE("a pool that asks for what another has from now on takes nothing from it", "[access]") {
+  const Objects first = objects({pool("a-greedy", 1), pool("b-honest", 2)});
+  const AccessPlan before = plan_access(first, "one", {});
+  REQUIRE(before.pools.size() == 2);
+  EdgeGateway greedy = pool("a-greedy", 1);
+  SECTION("pods") { greedy.pod_cidrs.push_back(cidr("10.2.0.0/24")); }
+  SECTION("a tunnel's number") { greedy.gateways[1].tunnel = 4; }
+  SECTION("a tunnel's address") { greedy.gateways[0].tunnel_addresses = {ip("198.18.2.10")}; }
+  SECTION("the other's pods as cloud") { greedy.vpc_cidrs.push_back(cidr("10.2.0.0/16")); }
+  const Objects now = objects({greedy, pool("b-honest", 2)});
+  const AccessPlan plan = plan_access(now, "one", {"a-greedy", "b-honest"}, {}, before.pools);
+  REQUIRE(plan.pools.size() == 1);
+  CHECK(plan.pools[0].name == "b-honest");
+  CHECK_THAT(plan.troubles.at("a-greedy"), Catch::EndsWith("pool b-honest"));
+  CHECK(plan.troubles.size() == 1);
+}
+
 TEST_CASE("one access point of a pool is the preferred one", "[access]") {
   EdgeGateway two = pool("hz", 1);
   AccessPoint other = two.access_points[0];
