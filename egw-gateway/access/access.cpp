@@ -26,26 +26,13 @@
 #include "egw-gateway/access/dir_pool_source.h"
 #include "egw-gateway/access/pool_status.h"
 #include "egw-gateway/health/health_pages.h"
+#include "egw-gateway/sole_run/sole_run.h"
 
 namespace holdfast::gateway {
 namespace {
 
 constexpr const char* kProgram = "egw-access";
 constexpr std::size_t kMaxKeyBytes = 4096;
-
-/// Held while the program runs: two would take tunnels and routes from each other, wherever they keep their
-/// state. A folder that cannot be
-/// written is no reason for pools without a cloud.
-Result<Fd> claim_sole_run(Files& files, const std::filesystem::path& state_dir) {
-  const std::filesystem::path path = state_dir / "egw-access.lock";
-  static_cast<void>(files.make_folders(state_dir, 0700));
-  Result<Fd> lock = files.lock(path, std::chrono::milliseconds(0));
-  if (!lock && lock.error().code == Code::kUnavailable) {
-    return fail(Code::kFailedPrecondition, "another egw-access holds " + path.native() +
-                                               "; stop it: there is one to a network namespace");
-  }
-  return lock ? std::move(lock) : Result<Fd>(Fd());
-}
 
 Result<wireguard::SecretKey> read_key(Files& files, const std::filesystem::path& path) {
   HOLDFAST_TRY(std::string text, read_linked_file(files, path, kMaxKeyBytes));
@@ -76,11 +63,13 @@ Status run_access(const AccessOptions& options, Logger& log) {
   PosixFiles files;
   SystemClock clock;
   SystemExecutor executor;
-  HOLDFAST_TRY(const Fd alone, claim_sole_run(files, options.state_dir));
+  HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
+  HOLDFAST_TRY(const std::optional<SoleRun> alone,
+               wait_for_sole_run(*loop, files, log, {kProgram, options.state_dir}));
+  if (!alone) return {};
   HOLDFAST_TRY(const wireguard::SecretKey key, read_key(files, options.private_key));
   HOLDFAST_TRY(const wireguard::Engine engine, wireguard::choose_engine(options.engine));
   HOLDFAST_TRY(const wireguard::PublicKey public_key, wireguard::public_key_of(key));
-  HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
   HOLDFAST_TRY(nl::Socket tunnel_socket, nl::Socket::open());
   HOLDFAST_TRY(nl::Socket route_socket, nl::Socket::open());

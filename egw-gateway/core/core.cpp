@@ -18,6 +18,7 @@
 #include "egw-gateway/core/kernel_settings.h"
 #include "egw-gateway/core/prepare.h"
 #include "egw-gateway/health/health_pages.h"
+#include "egw-gateway/sole_run/sole_run.h"
 #include "egw-gateway/source/open_source.h"
 
 namespace holdfast::gateway {
@@ -32,19 +33,6 @@ Status prepare() {
   return errors.result();
 }
 
-/// Held while the program runs: two would take the tunnels from each other. A folder that cannot be written
-/// is no reason for a pool without a gateway.
-Result<Fd> claim_sole_run(Files& files, const std::filesystem::path& state_dir) {
-  const std::filesystem::path path = state_dir / "egw-core.lock";
-  static_cast<void>(files.make_folders(state_dir, 0700));
-  Result<Fd> lock = files.lock(path, std::chrono::milliseconds(0));
-  if (!lock && lock.error().code == Code::kUnavailable) {
-    return fail(Code::kFailedPrecondition,
-                "another egw-core holds " + path.native() + "; stop it: there is one to a network namespace");
-  }
-  return lock ? std::move(lock) : Result<Fd>(Fd());
-}
-
 }  // namespace
 
 Status run_core(const CoreOptions& options, Logger& log) {
@@ -53,10 +41,12 @@ Status run_core(const CoreOptions& options, Logger& log) {
   PosixFiles files;
   SystemClock clock;
   SystemExecutor executor;
-  HOLDFAST_TRY(const Fd alone, claim_sole_run(files, options.state_dir));
+  HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
+  HOLDFAST_TRY(const std::optional<SoleRun> alone,
+               wait_for_sole_run(*loop, files, log, {kProgram, options.state_dir}));
+  if (!alone) return {};
   HOLDFAST_TRY(const wireguard::Engine engine, wireguard::choose_engine(options.wireguard));
   const std::unique_ptr<wireguard::WireGuard> wireguard = wireguard::make_wireguard(engine, executor, clock);
-  HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
   HOLDFAST_TRY(nl::Socket works_socket, nl::Socket::open());
   Metrics metrics;

@@ -21,24 +21,13 @@
 #include "egw-gateway/helper/concerns.h"
 #include "egw-gateway/helper/key_reader.h"
 #include "egw-gateway/helper/removal.h"
+#include "egw-gateway/sole_run/sole_run.h"
 #include "egw-gateway/source/open_source.h"
 
 namespace holdfast::gateway {
 namespace {
 
 constexpr const char* kProgram = "egw-helper";
-
-/// Held while the program runs: two would take the routes from each other. A folder that cannot be written is
-/// no reason for a node without routes.
-Result<Fd> claim_sole_run(Files& files, const std::filesystem::path& state_dir) {
-  const std::filesystem::path path = state_dir / "egw-helper.lock";
-  static_cast<void>(files.make_folders(state_dir, 0700));
-  Result<Fd> lock = files.lock(path, std::chrono::milliseconds(0));
-  if (!lock && lock.error().code == Code::kUnavailable) {
-    return fail(Code::kFailedPrecondition, "another egw-helper holds " + path.native() + "; stop it first");
-  }
-  return lock ? std::move(lock) : Result<Fd>(Fd());
-}
 
 Result<std::optional<bfd::Keys>> read_keys(Files& files, const std::filesystem::path& path) {
   if (path.empty()) return std::nullopt;
@@ -63,8 +52,13 @@ Status run_helper(const HelperOptions& options, Logger& log) {
   PosixFiles files;
   SystemClock clock;
   SystemExecutor executor;
-  HOLDFAST_TRY(const Fd alone, claim_sole_run(files, options.state_dir));
   HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
+  // who boots a host, or takes all away, is not to wait for one that goes on
+  const std::chrono::nanoseconds patience =
+      options.once || options.remove ? std::chrono::nanoseconds(0) : kOtherEnds;
+  HOLDFAST_TRY(const std::optional<SoleRun> alone,
+               wait_for_sole_run(*loop, files, log, {kProgram, options.state_dir}, patience));
+  if (!alone) return {};
   const Result<std::optional<bfd::Keys>> keys = read_keys(files, options.bfd_keys);
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
   Metrics metrics;

@@ -2,6 +2,9 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -315,6 +318,27 @@ TEST_CASE_METHOD(Scene, "a gateway changes over to another key, and the access p
   CHECK(log().find("gateway speaks with another key") != std::string::npos);
   publish();
   until([&] { return a.machine.can("ping -c 1 -W 1 -I 10.244.3.9 172.16.0.1"); }, kPatience);
+}
+
+TEST_CASE_METHOD(Scene, "a second egw-access waits, says who runs, and takes over from one that is killed",
+                 "[access]") {
+  run();
+  holdfast::test::Program second;
+  const std::filesystem::path second_log = home / "second.log";
+  start(second, {"8086", home / "state-of-second", second_log});
+  const auto said = [&] {
+    std::ostringstream text;
+    text << std::ifstream(second_log).rdbuf();
+    return text.str();
+  };
+  until([&] { return said().find("waits for another to end") != std::string::npos; }, kPatience);
+  CHECK_THAT(said(), Catch::Contains("another egw-access runs in this network namespace, process "));
+  CHECK(said().find("egw-access begins") == std::string::npos);
+  CHECK(way() == "egw-hz-a");
+  CHECK(reaches());
+  program.stop(SIGKILL);
+  until([&] { return said().find("egw-access begins") != std::string::npos; }, std::chrono::seconds(10));
+  second.stop(SIGKILL);
 }
 
 }  // namespace

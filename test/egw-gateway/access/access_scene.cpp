@@ -144,15 +144,18 @@ void AccessScene::write(const std::string& file, const std::string& text) const 
 }
 
 void AccessScene::start(const std::vector<std::string>& more) {
+  start(program, {kPort, home / "state", home / "access.log"}, more);
+}
+
+void AccessScene::start(Program& one, const Own& own, const std::vector<std::string>& more) const {
   std::string command = "mount --bind " + (home / "run").native() +
                         " /run && exec " EGW_ACCESS_PROGRAM
                         " --access-point=one --source=dir --wireguard=userspace --healthz=127.0.0.1:";
-  command += kPort;
+  command += own.port;
   command += " --private-key=" + (home / "key").native() + " --config-dir=" + (home / "gateways").native() +
-             " --state-dir=" + (home / "state").native();
+             " --state-dir=" + own.state.native();
   for (const std::string& flag : more) command += " " + flag;
-  program.start(access.netns.get(), {"/usr/bin/unshare", "--mount", "/bin/sh", "-c", command},
-                home / "access.log");
+  one.start(access.netns.get(), {"/usr/bin/unshare", "--mount", "/bin/sh", "-c", command}, own.log);
 }
 
 std::string AccessScene::log() const { return text_of(home / "access.log"); }

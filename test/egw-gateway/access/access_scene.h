@@ -67,6 +67,13 @@ class AccessScene {
   /// Another file of the folder.
   void write(const std::string& file, const std::string& text) const;
   void start(const std::vector<std::string>& more = {});
+  /// What a program does not share with another one of its machine.
+  struct Own {
+    std::string port;
+    std::filesystem::path state;
+    std::filesystem::path log;
+  };
+  void start(Program& one, const Own& own, const std::vector<std::string>& more = {}) const;
   [[nodiscard]] std::string log() const;
   [[nodiscard]] std::string page(const std::string& path) const;
   [[nodiscard]] double metric(const std::string& name) const;
