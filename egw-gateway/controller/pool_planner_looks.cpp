@@ -163,6 +163,10 @@ bool PoolPlanner::look_at_nodes() {
     find(kNodesSuffice, "TooManyNodes",
          "the pool has " + std::to_string(all) + " nodes, and " + kMaxNodesAnnotation + " is " +
              std::to_string(request_.max_nodes) + ": take nodes out of it");
+  } else if (all > kMostNodes) {
+    find(kNodesSuffice, "TooManyNodes",
+         "the pool has " + std::to_string(all) + " nodes, and gateways serve " + std::to_string(kMostNodes) +
+             ": those that came last reach nothing by them; make a second pool of them");
   }
   if (fit < kFewestNodes) {
     find(kNodesSuffice, "TooFewNodes",

@@ -1,11 +1,15 @@
 #include <algorithm>
 #include <cstdlib>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/json.h"
 #include "egw-gateway/controller/liveness_keys.h"
 #include "egw-gateway/controller/pool_names.h"
 #include "egw-gateway/controller/pool_planner.h"
+#include "egw-gateway/model/gateway_names.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -57,14 +61,22 @@ void PoolPlanner::complete(Gateway& gateway) const {
   }
 }
 
+/// Those that are listed come first: a node that goes from the list takes its routes to the gateways away.
 std::vector<PoolMember> PoolPlanner::members() const {
-  std::vector<PoolMember> out;
-  for (const auto& [name, node] : cluster_.nodes) {
-    if (node.pool != pool_ || out.size() == kMostNodes) continue;
-    PoolMember member{.name = name, .pod_cidrs = node.pod_cidrs, .addresses = node.addresses};
-    if (member.addresses.size() > kMostNodeAddresses) member.addresses.resize(kMostNodeAddresses);
-    out.push_back(std::move(member));
+  std::set<std::string> listed;
+  if (const std::optional<EdgeGateway> last = last_spec()) {
+    for (const PoolMember& each : last->nodes) listed.insert(each.name);
   }
+  std::vector<PoolMember> out;
+  for (const bool earlier : {true, false}) {
+    for (const auto& [name, node] : cluster_.nodes) {
+      if (node.pool != pool_ || listed.contains(name) != earlier || out.size() == kMostNodes) continue;
+      PoolMember member{.name = name, .pod_cidrs = node.pod_cidrs, .addresses = node.addresses};
+      if (member.addresses.size() > kMostNodeAddresses) member.addresses.resize(kMostNodeAddresses);
+      out.push_back(std::move(member));
+    }
+  }
+  std::ranges::sort(out, {}, &PoolMember::name);
   return out;
 }
 

@@ -796,6 +796,30 @@ TEST_CASE("The pool's nodes are in the EdgeGateway, with their pods' ranges", "[
   CHECK(nodes[1].pod_cidrs == scene.nodes.at("box-1").pod_cidrs);
 }
 
+TEST_CASE("Of a pool with more nodes than gateways serve those stay that came first, and it is told",
+          "[egw controller]") {
+  PlanScene scene;
+  for (std::size_t i = scene.nodes.size(); i < kMostNodes + 1; ++i)
+    scene.put_node("c-" + std::to_string(i), "site", "arm64");
+  scene.put_node("z-last", "site", "arm64");
+  scene.nodes.erase("c-1000");
+  scene.settle();
+  const auto listed = [&](const std::string& name) {
+    const auto& nodes = scene.gateways.at("site").spec.nodes;
+    return std::ranges::find(nodes, name, &PoolMember::name) != nodes.end();
+  };
+  REQUIRE(listed("z-last"));
+  scene.put_node("a-first", "site", "arm64");
+  scene.settle();
+  CHECK(scene.gateways.at("site").spec.nodes.size() == kMostNodes);
+  CHECK(listed("z-last"));
+  CHECK_FALSE(listed("a-first"));
+  CHECK(scene.condition(kNodesSuffice).reason == "TooManyNodes");
+  scene.nodes.erase("c-1001");
+  scene.settle();
+  CHECK(listed("a-first"));
+}
+
 TEST_CASE("A basic pool gets nothing", "[egw controller]") {
   PlanScene scene;
   scene.put_pool("site", {{kMaxNodesAnnotation, "20"}, {kPodCidrsAnnotation, "10.244.0.0/16"}});
