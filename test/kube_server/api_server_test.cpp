@@ -185,6 +185,97 @@ TEST_CASE("fields that are applied belong to who applied them", "[kube]") {
   }
 }
 
+/// A kind whose status has a list of type map, and an object of it.
+struct PointScene : Scene {
+  static constexpr const char* kObject = "/apis/test.holdfast.dev/v1/pools/p";
+
+  PointScene() {
+    server.put("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/pools.test.holdfast.dev",
+               json::parse(R"({"spec": {
+      "group": "test.holdfast.dev", "scope": "Cluster",
+      "names": {"plural": "pools", "singular": "pool", "kind": "Pool"},
+      "versions": [{
+        "name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"status": {"type": "object", "properties": {
+          "points": {
+            "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name", "port"],
+            "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}}}}}}]}})"));
+    server.establish();
+    server.put(kObject, json::object());
+  }
+  Answer tell(const std::string& manager, const json& points, const std::string& more = "") {
+    return ask({.method = "PATCH",
+                .path = std::string(kObject) + "/status?fieldManager=" + manager + more,
+                .content_type = kApply,
+                .body = json{{"status", {{"points", points}}}}.dump()});
+  }
+  [[nodiscard]] json points() const {
+    return (*server.find(kObject)).value("/status/points"_json_pointer, json());
+  }
+  [[nodiscard]] json fields_of(const std::string& manager) const {
+    const json object = *server.find(kObject);
+    for (const json& entry : object["metadata"]["managedFields"]) {
+      if (entry["manager"] == manager) return entry["fieldsV1"];
+    }
+    return {};
+  }
+};
+
+json point(const std::string& name, const json& more) {
+  json out{{"name", name}, {"port", 1}};
+  out.update(more);
+  return out;
+}
+
+template <class... Elements>
+json list(const Elements&... elements) {
+  json out = json::array();
+  (out.push_back(elements), ...);
+  return out;
+}
+
+TEST_CASE_METHOD(PointScene, "elements of a list of type map belong to who applied them", "[kube]") {
+  REQUIRE(tell("a", list(point("one", {{"active", "x"}, {"keys", list("k1", "k2")}}))).status() == 200);
+  REQUIRE(tell("b", list(point("two", {{"active", "y"}}))).status() == 200);
+  const json one = point("one", {{"active", "x"}, {"keys", list("k1", "k2")}});
+  CHECK(points() == list(one, point("two", {{"active", "y"}})));
+  CHECK(fields_of("a") == json::parse(R"({"f:status":{"f:points":{"k:{\"name\":\"one\",\"port\":1}":
+      {".":{},"f:active":{},"f:keys":{},"f:name":{},"f:port":{}}}}})"));
+  SECTION("who tells anew changes his own") {
+    CHECK(tell("b", list(point("two", {{"reason", "z"}}))).status() == 200);
+    CHECK(points() == list(one, point("two", {{"reason", "z"}})));
+  }
+  SECTION("who leaves his out takes it away, and the list with the last") {
+    CHECK(tell("a", list(point("three", json::object()))).status() == 200);
+    CHECK(points() == list(point("two", {{"active", "y"}}), point("three", json::object())));
+    CHECK(ask({.method = "PATCH",
+               .path = std::string(kObject) + "/status?fieldManager=a",
+               .content_type = kApply,
+               .body = "{}"})
+              .status() == 200);
+    CHECK(points() == list(point("two", {{"active", "y"}})));
+  }
+  SECTION("an element of two stays until both leave it out, each with his own members") {
+    CHECK(tell("b", list(point("one", {{"note", "n"}}))).status() == 200);
+    CHECK(points() == list(point("one", {{"active", "x"}, {"keys", list("k1", "k2")}, {"note", "n"}})));
+    CHECK(tell("a", list(point("three", json::object()))).status() == 200);
+    CHECK(points() == list(point("one", {{"note", "n"}}), point("three", json::object())));
+  }
+  SECTION("another value of a member conflicts, and the member is named") {
+    const Answer refused = tell("b", list(point("one", {{"active", "y"}})));
+    CHECK(refused.status() == 409);
+    CHECK_THAT(refused.body, Catch::Contains(R"(.status.points[name=\"one\",port=1].active)"));
+    CHECK(tell("b", list(point("one", {{"active", "y"}})), "&force=true").status() == 200);
+    CHECK(points()[0]["active"] == "y");
+    CHECK(points()[0]["keys"] == list("k1", "k2"));
+  }
+  SECTION("the same again tells nobody") {
+    const auto version = server.store().version();
+    CHECK(tell("b", list(point("two", {{"active", "y"}}))).status() == 200);
+    CHECK(server.store().version() == version);
+  }
+}
+
 TEST_CASE("the status is written by its subresource only, which writes nothing else", "[kube]") {
   Scene scene;
   const auto patch = [&](const std::string& path) {

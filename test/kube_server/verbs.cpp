@@ -42,6 +42,12 @@ json without(json object, const char* path) {
   return object;
 }
 
+// What tells lists of type map from others; null: no list is one.
+const json* schema_of(const ServedKind& kind) {
+  const bool known = kind.custom && kind.definition.contains(json::json_pointer("/schema/openAPIV3Schema"));
+  return known ? &kind.definition["schema"]["openAPIV3Schema"] : nullptr;
+}
+
 bool has_finalizers(const json& object) {
   return !object["metadata"].value("finalizers", json::array()).empty();
 }
@@ -181,7 +187,7 @@ Reply Verbs::create(const ApiCall& call) {
     return *refused;
   }
   metadata["managedFields"] = json::array();
-  record_update(json(), object, writer_of(call, "Update"));
+  record_update(json(), object, writer_of(call, "Update"), schema_of(call.kind));
   return keep_new(call, std::move(object));
 }
 
@@ -261,8 +267,8 @@ void Verbs::apply_patch(const ApiCall& call, const json& patch, json& object,
                         std::optional<Reply>& refused) const {
   const std::string type = call.header("content-type");
   if (type == kApply) {
-    const auto conflict =
-        apply_fields(object, patch, writer_of(call, "Apply"), call.query("force") == "true");
+    const auto conflict = apply_fields(object, patch, writer_of(call, "Apply"), call.query("force") == "true",
+                                       schema_of(call.kind));
     if (conflict) {
       refused = fail_with(
           kConflict, "Conflict",
@@ -297,7 +303,7 @@ Reply Verbs::keep_changed(const ApiCall& call, const json& before, json after) {
   after["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"];
   const bool applied = call.header("content-type") == kApply;
   if (!applied) {
-    record_update(before, after, writer_of(call, "Update"));
+    record_update(before, after, writer_of(call, "Update"), schema_of(call.kind));
   }
   const bool same =
       applied ? after == before

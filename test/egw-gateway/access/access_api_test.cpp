@@ -1,5 +1,6 @@
 // What egw-access asks of the API server, and what its role allows.
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -63,6 +64,27 @@ TEST_CASE_METHOD(Cloud, "An access point's entry in a pool's status is its last 
   CHECK(told_of_point()["name"] == "one");
   server.remove(kPools + std::string("hz"));
   turn_until([this] { return diary.gone_pools.contains("hz"); });
+}
+
+TEST_CASE_METHOD(Cloud,
+                 "Each access point has an entry of its own in a pool's status, and leaves the others'",
+                 "[access]") {
+  const auto other_link =
+      kube::ClusterLink::connect(*loop, files, metrics, {.server = server.url()}, "egw-access-two").value();
+  PoolStatusWriter other{*loop, *other_link, log, "two"};
+  const auto told = [&] {
+    const json object = *server.find(kPools + std::string("hz"));
+    std::map<std::string, json> out;
+    for (const json& each : object.value("/status/accessPoints"_json_pointer, json::array()))
+      out[each["name"]] = each["keys"];
+    return out;
+  };
+  writer.write({.pool = "hz", .active = "a", .keys = {"old"}});
+  other.write({.pool = "hz", .active = "b", .keys = {"old"}});
+  turn_until([&] { return told().size() == 2; });
+  other.write({.pool = "hz", .active = "b", .keys = {"new", "old"}});
+  turn_until([&] { return told()["two"] == json::array({"new", "old"}); });
+  CHECK(told()["one"] == json::array({"old"}));
 }
 
 TEST_CASE_METHOD(Cloud, "The role of our manifests allows what egw-access asks for, and nothing else",
