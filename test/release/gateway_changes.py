@@ -63,10 +63,15 @@ def end_gateway(world):
 def end_access_point(world):
     """It ends in order, and comes back."""
     name = gateway_site.PREFERRED["access point"]
+    end_point(world, name)
+    world.points[name].start_program()
+
+
+def end_point(world, name):
+    """An access point ends in order, and nobody sends to it."""
     world.points[name].program.terminate()
     world.wait_until(lambda: name not in {world.router_uses(), *map(world.core_uses, gateway_site.GATEWAYS)},
                      f"access point {name} is still sent to")
-    world.points[name].start_program()
 
 
 def change_gateway_keys(world):

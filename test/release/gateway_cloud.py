@@ -24,6 +24,7 @@ ROTATE = "net.holdfast.dev/rotate-keys"
 ACCEPTED = "net.holdfast.dev/accepted-keys"
 FINALIZER = "holdfast.dev/kubelet"  # a pod is there until its containers have ended
 CHANGE_SECONDS = 180
+AWAY_SECONDS = 5
 HEALTH_PORT = 11265
 
 
@@ -153,15 +154,36 @@ class World(cluster_site.Cluster):
 
 
 def rotate_keys(world):
-    """A word of an operator's, and another one that access points take the keys: kube_server takes the list in which they
-    say so themselves as one value, and keeps what one of them has said."""
+    """A word of an operator's; the access points say themselves that they take the new keys."""
+    number, before = _ask_for_keys(world)
+    _take_keys(world, number, before)
+
+
+def rotate_keys_without(world):
+    """The same while the access point that is in use is away: nothing is taken into use before it has said that it takes
+    the new keys, too."""
+    name = gateway_site.PREFERRED["access point"]
+    gateway_changes.end_point(world, name)
+    number, before = _ask_for_keys(world)
+    wait_for(lambda: _offered_at(world, "two", before), "access point two does not say that it takes the offered keys")
+    time.sleep(AWAY_SECONDS)
+    if _offered_at(world, name, before) or world.cloud.api.get(SECRET)["metadata"]["annotations"][NUMBER] == str(number):
+        raise RuntimeError(f"gateways change over while access point {name} is away")
+    world.points[name].start_program()
+    _take_keys(world, number, before)
+
+
+def _ask_for_keys(world):
+    """The number of those that are asked for, and the public halves of those that are in use."""
     api = world.cloud.api
     number = int(api.get(EDGE_GATEWAY)["metadata"]["annotations"][NUMBER]) + 1
     before = _public_keys(api)
     api.merge(EDGE_GATEWAY, {"metadata": {"annotations": {ROTATE: f"to-{number}"}}})
+    return number, before
 
-    wait_for(lambda: _access_points_take(world, _public_keys(api) - before), "access points do not take the offered keys")
-    api.merge(EDGE_GATEWAY, {"metadata": {"annotations": {ACCEPTED: str(number)}}})
+
+def _take_keys(world, number, before):
+    api = world.cloud.api
 
     def done():
         keys = api.get(SECRET)["metadata"]["annotations"]
@@ -169,11 +191,15 @@ def rotate_keys(world):
     world.roll_out(done, f"gateways do not get the keys {number}")
     if before & _public_keys(api):
         raise RuntimeError("a gateway has the key that it had before")
+    if ACCEPTED in api.get(EDGE_GATEWAY)["metadata"]["annotations"]:
+        raise RuntimeError("somebody said it for the access points")
 
 
-def _access_points_take(world, keys):
-    taken = [{key for name in gateway_site.GATEWAYS for key in point.allowed_ips(name)} for point in world.points.values()]
-    return len(keys) == len(gateway_site.GATEWAYS) and all(keys <= each for each in taken)
+def _offered_at(world, point, before):
+    """Whether an access point has said that it takes keys of all gateways that were not in use `before`."""
+    told = world.cloud.api.get(EDGE_GATEWAY)["status"].get("accessPoints", [])
+    keys = {key for entry in told if entry["name"] == point for key in entry.get("keys", [])}
+    return len(keys - before) == len(gateway_site.GATEWAYS)
 
 
 def _public_keys(api):
@@ -202,6 +228,7 @@ def drain(world):
 
 CHANGES = {
     "an operator asks for other keys of tunnels": rotate_keys,
+    "he does again, and an access point is away meanwhile": rotate_keys_without,
     "egw-controller rolls out another image": roll_out_image,
     "the node of a gateway is drained, and gets it back": drain,
 }
