@@ -17,9 +17,10 @@ PING_SECONDS = 0.02
 
 class Site:
     """The LAN, which is a bridge in this process' own network namespace, and the documents that all nodes watch.
-    Networks are of IPv4, and with `ipv6` of both families."""
+    Networks are of IPv4, and with `ipv6` of both families. `lan`: False when another Site has made it, whose nodes hear
+    nothing of these."""
 
-    def __init__(self, folder, ipv6=False):
+    def __init__(self, folder, ipv6=False, lan=True):
         self.folder = folder
         self.ipv6 = ipv6
         self.documents = folder / "nodes"
@@ -28,8 +29,9 @@ class Site:
         if ipv6:
             network |= {"EnableIPv6": True, "IPv6Network": "fd00:244::/48"}
         (folder / "net-conf.json").write_text(json.dumps(network))
-        run("ip", "link", "add", "lan", "type", "bridge")
-        run("ip", "link", "set", "lan", "up")
+        if lan:
+            run("ip", "link", "add", "lan", "type", "bridge")
+            run("ip", "link", "set", "lan", "up")
 
     def publish(self, node):
         """The document that tells the others of a node; replaced as a whole."""

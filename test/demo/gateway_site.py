@@ -9,6 +9,7 @@ router is BIRD, which finds dead access points by BFD. No API server: all progra
 nodes and the VPC have addresses of both families; what is outside, and so the tunnels' way, is of IPv4.
 """
 
+import collections
 import itertools
 import json
 import os
@@ -29,6 +30,9 @@ ROUTER, ROUTER6 = "172.16.0.254", "fd00:172::254"
 POD = "till"
 GATEWAYS = {"a": 1, "b": 2}  # by number of the node
 ACCESS_POINTS = {"one": 1, "two": 2}
+# A pool: `pods` of each family, its gateways by number of the node, and the number of the first one's tunnel.
+Pool = collections.namedtuple("Pool", "name pods pods6 gateways tunnel")
+HANGZHOU = Pool(POOL, PODS, PODS6, GATEWAYS, 0)
 PREFERRED = {"gateway": "a", "access point": "one"}
 SETTLE_SECONDS = 120
 FORWARDING = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
@@ -60,6 +64,8 @@ def new_key(folder, name):
 class AccessPoint(edge_site.Machine):
     """The cloud end of the tunnels: egw-access, which is this machine's routing too."""
 
+    REMOVAL_SECONDS = 60  # from the end of a pool to that of its tunnels
+
     def __init__(self, site, name):
         super().__init__(site, f"access-{ACCESS_POINTS[name]}")
         self.point = name
@@ -86,7 +92,8 @@ class AccessPoint(edge_site.Machine):
             self.program = self.start(
                 *edge_site.CONTAINER, BINARIES / "egw-access", f"--access-point={self.point}", f"--private-key={self.key}",
                 *self.site.gateway_source, f"--state-dir={self.disk}/egw", "--routes=kernel",
-                f"--router-bfd={ROUTER}", f"--router-bfd={ROUTER6}", "--healthz=127.0.0.1:8080", stdout=log, stderr=log)
+                f"--router-bfd={ROUTER}", f"--router-bfd={ROUTER6}", "--healthz=127.0.0.1:8080",
+                f"--removal-delay={self.REMOVAL_SECONDS}", stdout=log, stderr=log)
 
     def tunnel_addresses(self):
         return [f"198.19.15.{self.number}", f"fd00:198::f:{self.number}"]
@@ -96,9 +103,9 @@ class AccessPoint(edge_site.Machine):
         told = self.run("wg", "show", f"egw-{POOL}-{gateway}", "allowed-ips")
         return dict(line.split("\t") for line in told.splitlines())
 
-    def returns_by(self):
-        """The gateway that it sends to; empty: none."""
-        way = self.run("ip", "route", "show", "match", self.site.pods_at, "proto", "158")
+    def returns_by(self, site):
+        """The gateway of a site that it sends to; empty: none."""
+        way = self.run("ip", "route", "show", "match", site.pods_at, "proto", "158")
         return next((name for name in GATEWAYS if f"-{name} " in way), "")
 
 
@@ -107,7 +114,7 @@ class GatewayNode(edge_site.Node):
 
     def __init__(self, site, number):
         super().__init__(site, number)
-        self.gateway = next((name for name, node in GATEWAYS.items() if node == number), None)
+        self.gateway = next((name for name, node in site.pool.gateways.items() if node == number), None)
         self.helper = None
         self.core = None
         self.core_pod = f"gateway-{self.gateway}"
@@ -129,7 +136,7 @@ class GatewayNode(edge_site.Node):
     def start_helper(self):
         with open(self.site.folder / f"{self.name}-helper.log", "ab") as log:
             self.helper = self.start(
-                BINARIES / "egw-helper", f"--pool={POOL}", f"--node-name={self.name}", *self.site.gateway_source,
+                BINARIES / "egw-helper", f"--pool={self.site.pool.name}", f"--node-name={self.name}", *self.site.gateway_source,
                 f"--bfd-keys={self.site.folder}/liveness", "--healthz=127.0.0.1:9810", stdout=log, stderr=log)
 
     def make_core_pod(self):
@@ -151,9 +158,9 @@ class GatewayNode(edge_site.Node):
             self.core = self.start(
                 "ip", "netns", "exec", self.core_pod, "env", f"NODE_NAME={self.name}",
                 f"POD_IPS={','.join(self.core_addresses)}",
-                *edge_site.CONTAINER, BINARIES / "egw-core", f"--pool={POOL}", f"--gateway={self.gateway}", f"--private-key={self.key}",
-                f"--bfd-keys={self.site.folder}/liveness", *self.site.gateway_source, f"--state-dir={self.disk}/core",
-                "--healthz=:11264", stdout=log, stderr=log)
+                *edge_site.CONTAINER, BINARIES / "egw-core", f"--pool={self.site.pool.name}",
+                f"--gateway={self.gateway}", f"--private-key={self.key}", f"--bfd-keys={self.site.folder}/liveness",
+                *self.site.gateway_source, f"--state-dir={self.disk}/core", "--healthz=:11264", stdout=log, stderr=log)
 
     def sends_to(self):
         """The gateway that its routes, of both families if the site has both, lead to; empty: none, or two."""
@@ -176,13 +183,19 @@ class GatewayNode(edge_site.Node):
 
 def tunnel_addresses(node):
     """Of the gateway on it, one a family; edge nodes are seen as these in the VPC."""
-    number = GATEWAYS[node.gateway]
+    number = tunnel_number(node) + 1
     return [f"198.19.0.{number}", f"fd00:198::{number}"]
+
+
+def tunnel_number(node):
+    """Of the gateway on it: no other gateway of any pool has it."""
+    return node.site.pool.tunnel + GATEWAYS[node.gateway] - 1
 
 
 class World:
     """All of it, running."""
 
+    POOL = HANGZHOU
     IPV6 = True  # beside IPv4
     LINK = "dedicated"  # what kind of line tunnels are on: how soon who is dead is missed
     LIVENESS = {}  # the same between nodes and gateways
@@ -191,7 +204,9 @@ class World:
     def __init__(self, folder):
         self.folder = folder
         self.site = edge_site.Site(folder, ipv6=self.IPV6)
-        (folder / "gateways").mkdir()
+        self.site.pool = self.POOL
+        self.documents = folder / "gateways"
+        self.documents.mkdir()
         self.site.gateway_source = ["--source=dir", f"--config-dir={folder}/gateways"]
         self.site.core_pods = itertools.count(2)
         (folder / "liveness").write_text(f"1 {os.urandom(8).hex()}\n")
@@ -263,7 +278,7 @@ class World:
     def publish(self, more_nodes=()):
         """The pool's EdgeGateway; `more_nodes`: entries of its spec.nodes that no machine here stands for."""
         spec = {
-            "podCIDRs": [PODS, PODS6], "vpcCIDRs": [VPC, VPC6], "cloudPodCIDRs": [CLOUD_PODS, CLOUD_PODS6],
+            "podCIDRs": [self.POOL.pods, self.POOL.pods6], "vpcCIDRs": [VPC, VPC6], "cloudPodCIDRs": [CLOUD_PODS, CLOUD_PODS6],
             "accessPoints": [
                 {"name": point.point, "address": point.address, "port": 51820, "publicKey": point.public_key,
                  "priority": 300 - 100 * point.number, "link": self.LINK,
@@ -271,16 +286,21 @@ class World:
             "gateways": [
                 {"name": node.gateway, "node": node.name, "podAddresses": node.core_addresses,
                  "publicKeys": node.public_keys, "priority": 300 - 100 * GATEWAYS[node.gateway],
-                 "tunnel": GATEWAYS[node.gateway] - 1, "tunnelAddresses": tunnel_addresses(node)}
+                 "tunnel": tunnel_number(node), "tunnelAddresses": tunnel_addresses(node)}
                 for node in self.nodes if node.gateway],
             "nodes": [{"name": node.name, "podCIDRs": node.pod_cidrs(), "addresses": [node.address, node.address6]}
                       for node in self.nodes] + list(more_nodes),
-            "liveness": {"keySecret": f"{POOL}-liveness", **self.LIVENESS},
+            "liveness": {"keySecret": f"{self.POOL.name}-liveness", **self.LIVENESS},
         }
-        document = {"apiVersion": "net.holdfast.dev/v1alpha1", "kind": "EdgeGateway", "metadata": {"name": POOL}, "spec": spec}
-        new = self.folder / "gateways/.new"
+        document = {"apiVersion": "net.holdfast.dev/v1alpha1", "kind": "EdgeGateway", "metadata": {"name": self.POOL.name},
+                    "spec": spec}
+        new = self.documents / ".new"
         new.write_text(json.dumps(document, indent=2))
-        new.rename(self.folder / f"gateways/{POOL}.json")
+        new.rename(self.document())
+
+    def document(self):
+        """The file of the pool's EdgeGateway."""
+        return self.documents / f"{self.POOL.name}.json"
 
     def start_programs(self):
         for point in self.points.values():
@@ -308,7 +328,7 @@ class World:
 
     def used(self):
         """By role, who is used by all that have the choice while both of the role are alive; None: they do not agree."""
-        gateways = {*(node.sends_to() for node in self.nodes), *(point.returns_by() for point in self.points.values())}
+        gateways = {*(node.sends_to() for node in self.nodes), *(point.returns_by(self.site) for point in self.points.values())}
         points = {self.router_uses(), *(self.core_uses(name) for name in GATEWAYS)}
         agreed = len(gateways) == 1 and len(points) == 1 and "" not in gateways | points
         if not agreed or not all(map(self._sees_gateways, self.nodes)) or not all(map(self._sees_points, GATEWAYS)):
@@ -329,7 +349,7 @@ class World:
     def ways(self):
         """Who sends by whom, for people."""
         return {**{node.name: node.sends_to() for node in self.nodes},
-                **{point.name: point.returns_by() for point in self.points.values()}, "router": self.router_uses()}
+                **{point.name: point.returns_by(self.site) for point in self.points.values()}, "router": self.router_uses()}
 
     @staticmethod
     def _sees_gateways(node):

@@ -1,11 +1,11 @@
 """Checks of the gateway's programs in the scene of its demo, as TAP:
 
-    gateway_story.py faults|recovery|changes|rollout FOLDER
+    gateway_story.py faults|recovery|changes|rollout|pools FOLDER
 
 `faults`: each of the demo's faults once, of whoever is in use. `recovery`: who reaches whom in both families, and what
 lasts longer than a fault: an uplink that flaps, both gateways dead, nodes that boot with no source of anything. `changes`:
-what is planned, other keys and other pods. `rollout`: the same as egw-controller does it. What the programs say is left
-in FOLDER.
+what is planned, other keys and other pods. `rollout`: the same as egw-controller does it. `pools`: two of them
+at one cloud end. What the programs say is left in FOLDER.
 """
 
 import pathlib
@@ -20,6 +20,7 @@ import gateway_changes  # noqa: E402
 import gateway_cloud  # noqa: E402
 import gateway_faults  # noqa: E402
 import gateway_matrix  # noqa: E402
+import gateway_pools  # noqa: E402
 import gateway_site  # noqa: E402
 import gateway_stream  # noqa: E402
 import namespaces  # noqa: E402
@@ -246,11 +247,16 @@ def tell_rollout(world):
     return tell_changes(world, gateway_cloud.CHANGES)
 
 
+def tell_pools(world):
+    return gateway_pools.tell(world, reaches_both_ways)
+
+
 # How many checks, where, and who tells them: (sentence, check), of which each is made before the next is asked for.
 STORIES = {
     "faults": (8, gateway_site.World, tell_faults),
     "recovery": (9, gateway_site.World, tell_recovery),
     "changes": (2 + len(gateway_changes.CHANGES), gateway_changes.World, tell_changes),
+    "pools": (7, gateway_pools.World, tell_pools),
     "rollout": (2 + len(gateway_cloud.CHANGES), gateway_cloud.World, tell_rollout),
 }
 
