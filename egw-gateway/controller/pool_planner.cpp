@@ -98,8 +98,8 @@ void PoolPlanner::keep_up() {
 }
 
 std::optional<EdgeGateway> PoolPlanner::last_spec() const {
-  if (gateway_ == nullptr) return EdgeGateway{};
-  return gateway_->trouble.empty() ? gateway_->spec : memory_.spec;
+  if (gateway_ == nullptr && is_bare()) return EdgeGateway{};
+  return gateway_ != nullptr && gateway_->trouble.empty() ? gateway_->spec : memory_.spec;
 }
 
 std::vector<Gateway> PoolPlanner::gateways() const {

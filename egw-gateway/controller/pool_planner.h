@@ -50,7 +50,8 @@ class PoolPlanner {
   /// Nobody goes by what stands: it may become another, or be another pool's.
   [[nodiscard]] bool is_bare() const;
   [[nodiscard]] Text kept_annotations() const;
-  /// Of the EdgeGateway as it is, or as it was while it could be read; nullopt: it could not.
+  /// Of the EdgeGateway as it is, or as it was while it was there and could be read; nullopt: that is not
+  /// known.
   [[nodiscard]] std::optional<EdgeGateway> last_spec() const;
   void find(const char* type, const char* reason, std::string message) {
     out_.findings.push_back({type, reason, std::move(message)});
@@ -75,8 +76,9 @@ class PoolPlanner {
 
   /// `connection`: none while something is wrong; then ranges stay as they are.
   void keep_up_gateway(const Connection* connection);
-  // What access points need of a gateway. Lost keys stay published until there are others.
+  // What access points need of a gateway. Lost keys stay published until gateways have others.
   void complete(Gateway& gateway) const;
+  [[nodiscard]] std::vector<std::string> public_keys_of(const std::string& gateway) const;
   // By which gateways tell nodes' packets from pods'.
   [[nodiscard]] std::vector<PoolMember> members() const;
   // What is known of lost keys is what tells their successors' number.

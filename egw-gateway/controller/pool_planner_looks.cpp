@@ -140,11 +140,13 @@ void PoolPlanner::look_for_overlaps(const Connection* connection) {
   for (const auto& [name, node] : cluster_.nodes) {
     if (node.pool == pool_) nodes.push_back(&node);
   }
-  std::vector<Finding> found =
-      find_overlaps(request_.pod_cidrs, connection == nullptr ? EdgeGateway{} : connection->gateway,
-                    ranges_of_others(), nodes);
-  disjoint_ = found.empty();
+  const EdgeGateway cloud = connection == nullptr ? EdgeGateway{} : connection->gateway;
+  const std::vector<Finding> found = find_overlaps(request_.pod_cidrs, cloud, ranges_of_others());
+  const std::vector<Finding> misplaced = find_misplaced_nodes(request_.pod_cidrs, cloud, nodes);
+  // one node is no reason to keep a pool that works from the next word about its access points
+  disjoint_ = found.empty() && (misplaced.empty() || started());
   out_.findings.insert(out_.findings.end(), found.begin(), found.end());
+  out_.findings.insert(out_.findings.end(), misplaced.begin(), misplaced.end());
 }
 
 bool PoolPlanner::look_at_nodes() {

@@ -53,12 +53,24 @@ void PoolPlanner::complete(Gateway& gateway) const {
     const auto* addresses = gateway::find_in(out_.tunnels->addresses, gateway.name);
     gateway.tunnel_addresses = addresses == nullptr ? std::vector<IpAddress>{} : *addresses;
   }
-  if (keys_) {
-    gateway.public_keys = keys_->public_keys(gateway.name);
-  } else if (const std::optional<EdgeGateway> last = last_spec()) {
-    const auto was = std::ranges::find(last->gateways, gateway.name, &Gateway::name);
-    if (was != last->gateways.end()) gateway.public_keys = was->public_keys;
+  gateway.public_keys = public_keys_of(gateway.name);
+}
+
+/// The Secret's. When it holds those alone that were made anew, a published one that was lost goes before:
+/// gateways run with it until both have others.
+std::vector<std::string> PoolPlanner::public_keys_of(const std::string& gateway) const {
+  std::vector<std::string> published;
+  if (const std::optional<EdgeGateway> last = last_spec()) {
+    const auto was = std::ranges::find(last->gateways, gateway, &Gateway::name);
+    if (was != last->gateways.end()) published = was->public_keys;
   }
+  if (!keys_) return published;
+  std::vector<std::string> out = keys_->public_keys(gateway);
+  if (out.size() != 1 || !started() || both_run_with(keys_->number)) return out;
+  const auto lost =
+      std::ranges::find_if(published, [&](const std::string& key) { return key != out.front(); });
+  if (lost != published.end()) out.insert(out.begin(), *lost);
+  return out;
 }
 
 /// Those that are listed come first: a node that goes from the list takes its routes to the gateways away.
@@ -192,7 +204,8 @@ void PoolPlanner::make_keys(const std::string& name) {
     number = std::strtoull(last.c_str(), nullptr, 10) + 1;
     find(kKeysUsable, "KeysLost",
          "Secret " + name +
-             " is gone, and new keys are made: nothing passes until the access points have them");
+             " is gone, and new keys are made: packets go on by the lost ones until both gateways have "
+             "others");
   }
   const PoolKeys keys = first_keys(number, fresh_, clock());
   create_secret(name, with_tunnels(annotations_of(keys)), data_of(keys));

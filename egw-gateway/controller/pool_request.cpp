@@ -154,8 +154,7 @@ void look_at_node(const PoolNode& node, const std::vector<Cidr>& pods, const std
 PoolRequest read_request(const NodePool& pool, const Text& kept) { return Reader(pool, kept).read(); }
 
 std::vector<Finding> find_overlaps(const std::vector<Cidr>& pods, const EdgeGateway& cloud,
-                                   const std::vector<OtherRange>& others,
-                                   const std::vector<const PoolNode*>& nodes) {
+                                   const std::vector<OtherRange>& others) {
   std::vector<Finding> out;
   const std::vector<Cidr> reached = ranges_of(cloud);
   for (auto pod = pods.begin(); pod != pods.end(); ++pod) {
@@ -172,6 +171,13 @@ std::vector<Finding> find_overlaps(const std::vector<Cidr>& pods, const EdgeGate
         add_overlap(out, name, "pool " + other.pool + "'s " + other.range.to_string());
     }
   }
+  return out;
+}
+
+std::vector<Finding> find_misplaced_nodes(const std::vector<Cidr>& pods, const EdgeGateway& cloud,
+                                          const std::vector<const PoolNode*>& nodes) {
+  std::vector<Finding> out;
+  const std::vector<Cidr> reached = ranges_of(cloud);
   for (const PoolNode* node : nodes) look_at_node(*node, pods, reached, out);
   return out;
 }

@@ -57,14 +57,17 @@ struct PoolRequest {
 [[nodiscard]] PoolRequest read_request(const NodePool& pool, const Text& kept);
 
 /// Pairs of ranges that overlap, for people: of the pool's with each other, with those of its connection
-/// (`cloud`: the VPC's, cloud pods', and access points' addresses), with those of `others` (pool and range)
-/// and with nodes' own addresses, and of those with the cloud's.
+/// (`cloud`: the VPC's, cloud pods', and access points' addresses) and with those of `others` (pool and
+/// range).
 struct OtherRange {
   std::string pool{};
   Cidr range{};
 };
 [[nodiscard]] std::vector<Finding> find_overlaps(const std::vector<Cidr>& pods, const EdgeGateway& cloud,
-                                                 const std::vector<OtherRange>& others,
-                                                 const std::vector<const PoolNode*>& nodes);
+                                                 const std::vector<OtherRange>& others);
+/// The same of nodes' own addresses with the pool's ranges and the cloud's.
+[[nodiscard]] std::vector<Finding> find_misplaced_nodes(const std::vector<Cidr>& pods,
+                                                        const EdgeGateway& cloud,
+                                                        const std::vector<const PoolNode*>& nodes);
 
 }  // namespace holdfast::gateway

@@ -384,6 +384,45 @@ TEST_CASE("An EdgeGateway that somebody removed is made again, with what was", "
   CHECK(scene.objects() == kAll);
 }
 
+TEST_CASE("An EdgeGateway that is removed while its pool is not sound is never made empty",
+          "[egw controller]") {
+  Running scene;
+  SECTION("the configuration is lost") { scene.connections = std::vector<Connection>{}; }
+  SECTION("the configuration cannot be read") { scene.connections = parse_connections("- {"); }
+  SECTION("the pool is made the default one") {
+    scene.pools.at("site").annotations[kIsDefaultAnnotation] = "true";
+  }
+  scene.settle();
+  const EdgeGateway before = scene.gateways.at("site").spec;
+  REQUIRE(before.vpc_cidrs.size() == 1);
+  const bool remembered = GENERATE(true, false);
+  if (remembered) scene.memory.spec = before;
+  scene.gateways.clear();
+  scene.written.erase({Kind::kEdgeGateway, "site"});
+  scene.settle();
+  CHECK(scene.gateways.contains("site") == remembered);
+  if (!remembered) return;
+  CHECK(scene.gateways.at("site").spec.vpc_cidrs == before.vpc_cidrs);
+  CHECK(scene.gateways.at("site").spec.pod_cidrs == before.pod_cidrs);
+  CHECK(scene.gateways.at("site").spec.access_points == before.access_points);
+  CHECK(scene.gateways.at("site").spec.gateways == before.gateways);
+}
+
+TEST_CASE("A new access point reaches a pool of which one node has an address of the VPC",
+          "[egw controller]") {
+  Running scene;
+  scene.nodes.at("arm-1").addresses = {IpAddress::parse("172.16.9.9").value()};
+  scene.settle();
+  CHECK(scene.condition(kRangesDisjoint).status == "False");
+  scene.connections = parse_connections(std::string(test::kConnections) +
+                                        "    - {name: two, address: 203.0.113.10, port: 51820, publicKey: "
+                                        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=}\n");
+  REQUIRE(scene.connections.has_value());
+  scene.settle();
+  CHECK(scene.gateways.at("site").spec.access_points.size() == 2);
+  CHECK(scene.condition(kRangesDisjoint).status == "False");
+}
+
 TEST_CASE("Objects of others are never touched", "[egw controller]") {
   const OwnedObject foreign{.id = {.name = "x", .uid = "theirs"}};
   PlanScene scene;
@@ -713,6 +752,33 @@ TEST_CASE("Keys that are lost are made anew under another number, and this is to
   CHECK(std::ranges::any_of(told, [](const Finding& one) { return one.reason == std::string("KeysLost"); }));
   scene.settle();
   CHECK(scene.secrets.at("site-keys").data.contains("a-2"));
+}
+
+TEST_CASE("Keys that are lost stay published until both gateways run with others", "[egw controller]") {
+  Running scene;
+  const auto published = [&] { return scene.gateways.at("site").spec.gateways.at(0).public_keys; };
+  const std::string old = published().at(0);
+  SECTION("of a site whose nodes the cloud does not hear, as long as it does not") {
+    for (const char* node : {"box-1", "box-2"}) scene.nodes.at(node).heard = false;
+    for (const char* gateway : {"a", "b"}) scene.stop(gateway);
+    scene.settle();
+    scene.secrets.erase("site-keys");
+    scene.settle();
+    CHECK(published().size() == 2);
+    CHECK(published().at(0) == old);
+  }
+  SECTION("of one that is heard, until the second has changed over") {
+    scene.secrets.erase("site-keys");
+    scene.settle();
+    scene.run("b", "box-2", "10.244.2.8");
+    scene.settle();
+    CHECK(published().size() == 2);
+    CHECK(published().at(0) == old);
+    scene.run("a", "box-1", "10.244.1.8");
+    scene.settle();
+    CHECK(published().size() == 1);
+    CHECK(published().at(0) != old);
+  }
 }
 
 TEST_CASE("A gateway's pod is in the EdgeGateway before it is ready, and a ready one goes first",
