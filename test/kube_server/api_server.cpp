@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "test/kube_server/answers.h"
+#include "test/kube_server/discovery.h"
+#include "test/kube_server/protobuf_body.h"
 
 namespace holdfast::test {
 namespace {
@@ -44,6 +46,17 @@ Reply forbidden(const ApiCall& call) {
   json body = failure(kForbidden, "Forbidden", message);
   body["details"] = {{"group", call.kind.group}, {"kind", call.kind.plural}};
   return reply_with(kForbidden, body);
+}
+
+// Its body as JSON, where it is protobuf that is understood.
+ServerRequest with_json(ServerRequest request) {
+  if (request.headers.contains("content-type") && request.headers["content-type"] == kProtobufType) {
+    if (const auto object = object_of_protobuf(request.body)) {
+      request.body = object->dump();
+      request.headers["content-type"] = "application/json";
+    }
+  }
+  return request;
 }
 
 void establish_definition(json& definition) {
@@ -181,12 +194,8 @@ Reply ApiServer::other_page(const ServerRequest& request) const {
   if (request.path == "/readyz" || request.path == "/healthz") {
     return {.status = 200, .body = "ok", .content_type = "text/plain; charset=utf-8"};
   }
-  const auto path = parse_resource_path(request.path);
-  std::vector<ServedKind> kinds;
-  std::ranges::copy_if(kinds_, std::back_inserter(kinds), [&](const ServedKind& kind) {
-    return path && kind.group == path->group && kind.version == path->version;
-  });
-  return kinds.empty() || !path->plural.empty() ? no_such_page() : reply_with(200, discovery_of(kinds));
+  const auto page = discovery_page(request.path, kinds_);
+  return page ? reply_with(200, *page) : no_such_page();
 }
 
 std::optional<Reply> ApiServer::refusal_of(const ServerRequest& request, const ApiCall& call) const {
@@ -221,7 +230,8 @@ void ApiServer::forget_requests() {
   asked_.clear();
 }
 
-void ApiServer::serve(const ServerRequest& request, Responder responder) {
+void ApiServer::serve(const ServerRequest& sent, Responder responder) {
+  const ServerRequest request = with_json(sent);
   last_request_ = request;
   const auto call = call_of(request);
   if (!call) {

@@ -20,9 +20,10 @@ namespace holdfast::test {
 
 /// A Kubernetes API server in memory, for tests: nodes, namespaces, events, leases and whatever
 /// a CustomResourceDefinition brings; list (pages, selectors, tables), watch (bookmarks, resume, initial
-/// events; a list sends back its Audit-ID), get, create, update, apply, merge and strategic merge patch, the
-/// status subresource, delete and discovery. An object with finalizers that is deleted stays until the last
-/// of them goes. test/kube_server/contract_test.cpp holds it against answers of a real server.
+/// events; a list sends back its Audit-ID), get, create, update, apply, JSON, merge and strategic merge
+/// patch, the status subresource, delete and discovery, as kubectl and Helm ask for them. An object with
+/// finalizers that is deleted stays until the last of them goes; what cannot be changed is refused
+/// (immutable.h). test/kube_server/contract_test.cpp holds it against answers of a real server.
 ///
 /// What goes wrong is asked for by fault(). Belongs to the loop's thread.
 class ApiServer {
@@ -48,6 +49,9 @@ class ApiServer {
   /// From now on what the definitions' schemas bound is refused beyond that, and their defaults are filled
   /// in; by itself only types are looked at.
   void heed_bounds() { verbs_.heed_bounds(); }
+  /// From now on an object's namespace must be there, and what Kubernetes' own controllers do when something
+  /// is deleted is done at once (deletion.h).
+  void be_whole_cluster() { verbs_.be_whole_cluster(); }
   /// History and continue tokens from before are gone: 410 for those who come with them.
   void compact();
   /// Definitions that are created from now on are served only when establish() is called.
@@ -75,7 +79,7 @@ class ApiServer {
   void forget_requests();
 
  private:
-  void serve(const ServerRequest& request, Responder responder);
+  void serve(const ServerRequest& sent, Responder responder);
   void note(const ServerRequest& request, const std::optional<ApiCall>& call);
   [[nodiscard]] std::optional<ApiCall> call_of(const ServerRequest& request) const;
   [[nodiscard]] nlohmann::json user_of(const ServerRequest& request) const;

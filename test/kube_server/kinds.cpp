@@ -1,14 +1,15 @@
 #include "test/kube_server/kinds.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace holdfast::test {
 namespace {
 
 using nlohmann::json;
 
-ServedKind built_in(const char* group, const char* plural, const char* kind, bool namespaced,
-                    bool has_status) {
+ServedKind built_in(const char* group, const char* plural, const char* kind, bool namespaced, bool has_status,
+                    const char* short_name = "") {
   ServedKind out;
   out.group = group;
   out.version = "v1";
@@ -16,7 +17,11 @@ ServedKind built_in(const char* group, const char* plural, const char* kind, boo
   out.kind = kind;
   out.namespaced = namespaced;
   out.has_status = has_status;
-  out.names = json::object();
+  std::string singular = kind;
+  std::ranges::transform(singular, singular.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  out.names = {{"singular", std::move(singular)}};
+  if (*short_name != '\0') out.names["shortNames"] = json::array({short_name});
   return out;
 }
 
@@ -53,20 +58,31 @@ void set_definition_defaults(json& object) {
 }  // namespace
 
 std::vector<ServedKind> built_in_kinds() {
-  return {
-      built_in("", "nodes", "Node", false, true),
-      built_in("", "namespaces", "Namespace", false, true),
-      built_in("", "configmaps", "ConfigMap", true, false),
-      built_in("", "events", "Event", true, false),
-      built_in("", "pods", "Pod", true, true),
-      built_in("", "secrets", "Secret", true, false),
-      built_in("apps", "daemonsets", "DaemonSet", true, true),
-      built_in("apps", "deployments", "Deployment", true, true),
-      built_in("policy", "poddisruptionbudgets", "PodDisruptionBudget", true, true),
-      built_in("coordination.k8s.io", "leases", "Lease", true, false),
-      built_in("storage.k8s.io", "storageclasses", "StorageClass", false, false),
-      built_in("storage.k8s.io", "csistoragecapacities", "CSIStorageCapacity", true, false),
-      built_in("apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition", false, true)};
+  constexpr const char* kAdmission = "admissionregistration.k8s.io";
+  constexpr const char* kRoles = "rbac.authorization.k8s.io";
+  return {built_in("", "nodes", "Node", false, true, "no"),
+          built_in("", "namespaces", "Namespace", false, true, "ns"),
+          built_in("", "configmaps", "ConfigMap", true, false, "cm"),
+          built_in("", "events", "Event", true, false, "ev"),
+          built_in("", "pods", "Pod", true, true, "po"),
+          built_in("", "secrets", "Secret", true, false),
+          built_in("", "serviceaccounts", "ServiceAccount", true, false, "sa"),
+          built_in("apps", "daemonsets", "DaemonSet", true, true, "ds"),
+          built_in("apps", "deployments", "Deployment", true, true, "deploy"),
+          built_in("policy", "poddisruptionbudgets", "PodDisruptionBudget", true, true, "pdb"),
+          built_in("coordination.k8s.io", "leases", "Lease", true, false),
+          built_in("storage.k8s.io", "storageclasses", "StorageClass", false, false, "sc"),
+          built_in("storage.k8s.io", "csidrivers", "CSIDriver", false, false),
+          built_in("storage.k8s.io", "csistoragecapacities", "CSIStorageCapacity", true, false),
+          built_in(kRoles, "roles", "Role", true, false),
+          built_in(kRoles, "rolebindings", "RoleBinding", true, false),
+          built_in(kRoles, "clusterroles", "ClusterRole", false, false),
+          built_in(kRoles, "clusterrolebindings", "ClusterRoleBinding", false, false),
+          built_in(kAdmission, "validatingadmissionpolicies", "ValidatingAdmissionPolicy", false, true),
+          built_in(kAdmission, "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", false,
+                   false),
+          built_in("apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition", false,
+                   true, "crd")};
 }
 
 std::vector<ServedKind> kinds_of_definition(const json& definition) {
@@ -129,37 +145,15 @@ void set_defaults(const ServedKind& kind, json& object) {
     object["eventTime"] = object.value("eventTime", json());
     object["reportingComponent"] = object.value("reportingComponent", "");
     object["reportingInstance"] = object.value("reportingInstance", "");
+  } else if (kind.kind == "DaemonSet") {
+    json& strategy = object["spec"]["updateStrategy"];
+    if (!strategy.contains("type")) strategy["type"] = "RollingUpdate";
   } else if (kind.kind == "CustomResourceDefinition") {
     set_definition_defaults(object);
   }
   if (kind.has_generation() || kind.kind == "CustomResourceDefinition") {
     object["metadata"]["generation"] = 1;
   }
-}
-
-json discovery_of(const std::vector<ServedKind>& kinds) {
-  json resources = json::array();
-  for (const ServedKind& kind : kinds) {
-    resources.push_back(
-        {{"name", kind.plural},
-         {"singularName", kind.names.value("singular", "")},
-         {"namespaced", kind.namespaced},
-         {"kind", kind.kind},
-         {"verbs", {"delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"}},
-         {"shortNames", kind.names.value("shortNames", json::array())},
-         {"storageVersionHash", "nFW8MwFxI2M="}});
-    if (kind.has_status) {
-      resources.push_back({{"name", kind.plural + "/status"},
-                           {"singularName", ""},
-                           {"namespaced", kind.namespaced},
-                           {"kind", kind.kind},
-                           {"verbs", {"get", "patch", "update"}}});
-    }
-  }
-  return {{"kind", "APIResourceList"},
-          {"apiVersion", "v1"},
-          {"groupVersion", kinds.front().api_version()},
-          {"resources", std::move(resources)}};
 }
 
 }  // namespace holdfast::test

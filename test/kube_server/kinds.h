@@ -17,7 +17,7 @@ struct ServedKind {
   bool has_status = false;
   bool custom = false;          ///< defined by a CustomResourceDefinition
   nlohmann::json definition{};  ///< of a custom one: its entry of spec.versions; else null
-  nlohmann::json names{};       ///< of a custom one: spec.names; else an empty object
+  nlohmann::json names{};       ///< as spec.names of a definition has them
 
   /// Whether metadata.generation counts changes of the spec; of nodes and other kinds it is not looked at.
   [[nodiscard]] bool has_generation() const { return custom || group == "apps" || group == "policy"; }
@@ -28,9 +28,7 @@ struct ServedKind {
   [[nodiscard]] std::string qualified() const { return group.empty() ? plural : plural + "." + group; }
 };
 
-/// What is there without any definition: nodes, namespaces, config maps, secrets, pods, daemon sets,
-/// deployments, disruption budgets, events, leases, storage classes, capacities and
-/// CustomResourceDefinitions.
+/// What is there without any definition: what programs of ours ask for, and what our manifests have.
 [[nodiscard]] std::vector<ServedKind> built_in_kinds();
 /// The kinds of a CustomResourceDefinition, one a served version.
 [[nodiscard]] std::vector<ServedKind> kinds_of_definition(const nlohmann::json& definition);
@@ -48,8 +46,5 @@ struct ResourcePath {
 
 /// What a new object of this kind has beside what was sent, as the recordings of a real server show it.
 void set_defaults(const ServedKind& kind, nlohmann::json& object);
-
-/// The discovery document of a group and version. `kinds` are those it has.
-[[nodiscard]] nlohmann::json discovery_of(const std::vector<ServedKind>& kinds);
 
 }  // namespace holdfast::test

@@ -39,7 +39,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   ApiServerThread server;
-  server.with([&](ApiServer& api) { api.require_token(arguments[4]); });
+  server.with([&](ApiServer& api) {
+    api.require_token(arguments[4]);
+    api.be_whole_cluster();
+  });
   const TlsRelay relay(server.url(), {.certificate = arguments[2], .key = arguments[3]}, {}, *at);
   std::cout << relay.url() << std::endl;
   for (;;) ::pause();

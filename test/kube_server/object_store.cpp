@@ -27,6 +27,12 @@ std::vector<StoredObject> ObjectStore::list(const std::string& collection,
   return out;
 }
 
+std::vector<ObjectKey> ObjectStore::keys() const {
+  std::vector<ObjectKey> out;
+  for (const auto& [key, object] : objects_) out.push_back(key);
+  return out;
+}
+
 StoredObject ObjectStore::put(const ObjectKey& key, json object) {
   StoreChange change{.version = ++version_, .key = key, .before = find(key)};
   object["metadata"]["resourceVersion"] = std::to_string(version_);

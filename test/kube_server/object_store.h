@@ -46,6 +46,8 @@ class ObjectStore {
   /// The collection's objects in the order of their keys; of one namespace, when it is not empty.
   [[nodiscard]] std::vector<StoredObject> list(const std::string& collection,
                                                const std::string& name_space) const;
+  /// Of all objects.
+  [[nodiscard]] std::vector<ObjectKey> keys() const;
   /// What changed after `version`.
   [[nodiscard]] const std::deque<StoreChange>& history() const { return history_; }
 

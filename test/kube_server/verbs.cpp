@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "test/kube_server/continue_token.h"
+#include "test/kube_server/immutable.h"
 #include "test/kube_server/patches.h"
 #include "test/kube_server/renditions.h"
 #include "test/kube_server/schema_refusal.h"
@@ -19,10 +20,13 @@ using nlohmann::json;
 
 constexpr int kCreated = 201;
 constexpr int kBadRequest = 400;
+constexpr int kForbidden = 403;
 constexpr int kConflict = 409;
 constexpr int kGone = 410;
 constexpr int kUnsupportedMediaType = 415;
+constexpr int kUnprocessable = 422;
 constexpr const char* kApply = "application/apply-patch+yaml";
+constexpr const char* kJsonPatch = "application/json-patch+json";
 constexpr const char* kMerge = "application/merge-patch+json";
 constexpr const char* kStrategic = "application/strategic-merge-patch+json";
 
@@ -48,8 +52,29 @@ const json* schema_of(const ServedKind& kind) {
   return known ? &kind.definition["schema"]["openAPIV3Schema"] : nullptr;
 }
 
-bool has_finalizers(const json& object) {
-  return !object["metadata"].value("finalizers", json::array()).empty();
+// Nothing is kept of such a call; its answer is the one that it would have had.
+bool is_dry_run(const ApiCall& call) {
+  const json options = json::parse(call.request.body, nullptr, /*allow_exceptions=*/false);
+  return call.query("dryRun") == "All" ||
+         (options.is_object() && options.value("dryRun", json()) == json::array({"All"}));
+}
+
+// What a DELETE says of what is the object's: in its body or its query.
+bool leaves_orphans(const ApiCall& call, const json& options) {
+  const std::string policy = call.query("propagationPolicy");
+  return (options.is_object() ? options.value("propagationPolicy", policy) : policy) == "Orphan";
+}
+
+// By types and, where they are asked for, members that nobody knows.
+std::optional<Reply> refused_by_members(const ApiCall& call, json& object) {
+  const json sent = object;
+  if (auto refused = refused_by_types(call.kind, object)) return refused;
+  if (call.query("fieldValidation") != "Strict" || object == sent) return std::nullopt;
+  std::string field = json::diff(object, sent).front()["path"].get<std::string>().substr(1);
+  std::ranges::replace(field, '/', '.');
+  return fail_with(kBadRequest, "BadRequest",
+                   call.kind.kind + " in version \"" + call.kind.version + "\" cannot be handled as a " +
+                       call.kind.kind + ": strict decoding error: unknown field \"" + field + "\"");
 }
 
 // What a write to the main resource or to its status may not change stays as it was.
@@ -86,6 +111,11 @@ std::string ApiCall::query(const std::string& name) const {
 std::string ApiCall::header(const std::string& name) const {
   const auto found = request.headers.find(name);
   return found == request.headers.end() ? "" : found->second;
+}
+
+void Verbs::be_whole_cluster() {
+  whole_cluster_ = true;
+  deletion_.be_whole_cluster();
 }
 
 Reply Verbs::serve(const ApiCall& call) {
@@ -183,7 +213,7 @@ Reply Verbs::create(const ApiCall& call) {
     return fail_about(call.kind, name, kConflict, "AlreadyExists",
                       call.kind.qualified() + " \"" + name + "\" already exists");
   }
-  if (auto refused = refused_by_types(call.kind, object)) {
+  if (auto refused = refused_by_members(call, object)) {
     return *refused;
   }
   metadata["managedFields"] = json::array();
@@ -204,7 +234,23 @@ std::optional<Reply> Verbs::out_of_bounds(const ApiCall& call, const json& befor
   return heeds_bounds_ ? refused_by_bounds(call.kind, before, object) : std::nullopt;
 }
 
+// Of a new object.
+std::optional<Reply> Verbs::no_place_for(const ApiCall& call) const {
+  if (!whole_cluster_ || !call.kind.namespaced) return std::nullopt;
+  const std::string& name = call.path.name_space;
+  const StoredObject found = store_.find({.collection = "/namespaces", .name_space = "", .name = name});
+  if (found == nullptr)
+    return not_found({.version = "v1", .plural = "namespaces", .kind = "Namespace"}, name);
+  if (!(*found)["metadata"].contains("deletionTimestamp")) return std::nullopt;
+  return fail_with(kForbidden, "Forbidden",
+                   call.kind.qualified() + " is forbidden: unable to create new content in namespace " +
+                       name + " because it is being terminated");
+}
+
 Reply Verbs::keep_new(const ApiCall& call, json object) {
+  if (auto refused = no_place_for(call)) {
+    return *refused;
+  }
   json& metadata = object["metadata"];
   metadata["uid"] = next_uid();
   metadata["creationTimestamp"] = utc_text(clock_.now());
@@ -218,8 +264,14 @@ Reply Verbs::keep_new(const ApiCall& call, json object) {
   if (auto refused = out_of_bounds(call, json(), object)) {
     return *refused;
   }
+  if (auto refused = refused_as_immutable(call.kind, json(), object)) {
+    return *refused;
+  }
   if (auto refused = not_admitted(call, json(), object)) {
     return *refused;
+  }
+  if (is_dry_run(call)) {
+    return reply_with_object(call, kCreated, object);
   }
   ObjectKey key = call.key();
   key.name = metadata["name"];
@@ -241,8 +293,9 @@ Reply Verbs::update(const ApiCall& call) {
 
 Reply Verbs::patch(const ApiCall& call) {
   const json patch = json::parse(call.request.body, nullptr, /*allow_exceptions=*/false);
-  if (!patch.is_object()) {
-    return fail_with(kBadRequest, "BadRequest", "the patch is not a JSON object");
+  const bool steps = call.header("content-type") == kJsonPatch;
+  if (steps ? !patch.is_array() : !patch.is_object()) {
+    return fail_with(kBadRequest, "BadRequest", "the patch is not what its type says");
   }
   const StoredObject before = store_.find(call.key());
   const bool applies = call.header("content-type") == kApply;
@@ -256,7 +309,7 @@ Reply Verbs::patch(const ApiCall& call) {
     return *refused;
   }
   if (!before) {
-    refused = refused_by_types(call.kind, after);
+    refused = refused_by_members(call, after);
     return refused ? *refused : keep_new(call, std::move(after));
   }
   keep_what_is_not_written(call, *before, after);
@@ -276,6 +329,13 @@ void Verbs::apply_patch(const ApiCall& call, const json& patch, json& object,
     }
   } else if (type == kMerge) {
     object.merge_patch(patch);
+  } else if (type == kJsonPatch) {
+    try {
+      object = object.patch(patch);
+    } catch (const json::exception&) {
+      refused = fail_with(kUnprocessable, "Invalid",
+                          "the server rejected our request due to an error in our request");
+    }
   } else if (type == kStrategic && !call.kind.custom) {
     strategic_merge(object, patch);
   } else {
@@ -291,10 +351,13 @@ Reply Verbs::keep_changed(const ApiCall& call, const json& before, json after) {
   if (!given.empty() && given != before["metadata"]["resourceVersion"]) {
     return was_modified(call.kind, call.path.name);
   }
-  if (auto refused = refused_by_types(call.kind, after)) {
+  if (auto refused = refused_by_members(call, after)) {
     return *refused;
   }
   if (auto refused = out_of_bounds(call, before, after)) {
+    return *refused;
+  }
+  if (auto refused = refused_as_immutable(call.kind, before, after)) {
     return *refused;
   }
   if (auto refused = not_admitted(call, before, after)) {
@@ -314,23 +377,13 @@ Reply Verbs::keep_changed(const ApiCall& call, const json& before, json after) {
   if (call.kind.has_generation() && after.value("spec", json()) != before.value("spec", json())) {
     after["metadata"]["generation"] = before["metadata"].value("generation", 0) + 1;
   }
-  if (after["metadata"].contains("deletionTimestamp") && !has_finalizers(after)) {
-    store_.remove(call.key());
+  if (is_dry_run(call)) {
+    return reply_with_object(call, 200, after);
+  }
+  if (after["metadata"].contains("deletionTimestamp") && deletion_.end_when_free(call.key(), after)) {
     return reply_with_object(call, 200, after);
   }
   return reply_with_object(call, 200, *store_.put(call.key(), std::move(after)));
-}
-
-// It stays until its last finalizer goes.
-Reply Verbs::mark_deleted(const ApiCall& call, json object) {
-  json& metadata = object["metadata"];
-  if (metadata.contains("deletionTimestamp")) {
-    return reply_with_object(call, 200, object);
-  }
-  metadata["deletionTimestamp"] = utc_text(clock_.now());
-  metadata["deletionGracePeriodSeconds"] = 0;
-  metadata["generation"] = metadata.value("generation", 0) + 1;
-  return reply_with_object(call, 200, *store_.put(call.key(), std::move(object)));
 }
 
 Reply Verbs::remove(const ApiCall& call) {
@@ -355,10 +408,12 @@ Reply Verbs::remove(const ApiCall& call) {
   if (auto refused = not_admitted(call, *object, json())) {
     return *refused;
   }
-  if (has_finalizers(*object)) {
-    return mark_deleted(call, *object);
+  if (!is_dry_run(call)) {
+    deletion_.begin(call.key(), leaves_orphans(call, options));
   }
-  store_.remove(call.key());
+  if (const StoredObject left = store_.find(call.key()); left != nullptr && !is_dry_run(call)) {
+    return reply_with_object(call, 200, *left);
+  }
   json details{{"name", call.path.name}, {"kind", call.kind.plural}, {"uid", uid}};
   if (!call.kind.group.empty()) {
     details["group"] = call.kind.group;

@@ -10,6 +10,7 @@
 #include "common/base/clock.h"
 #include "test/kube_server/admission.h"
 #include "test/kube_server/answers.h"
+#include "test/kube_server/deletion.h"
 #include "test/kube_server/http_server.h"
 #include "test/kube_server/kinds.h"
 #include "test/kube_server/managed_fields.h"
@@ -35,7 +36,7 @@ struct ApiCall {
 /// The verbs but watch, on an ObjectStore, with the status codes and words of a real API server.
 class Verbs {
  public:
-  Verbs(ObjectStore& store, Clock& clock) : store_(store), clock_(clock) {}
+  Verbs(ObjectStore& store, Clock& clock) : store_(store), clock_(clock), deletion_(store, clock) {}
 
   Reply serve(const ApiCall& call);
   /// Continue tokens given out so far have expired.
@@ -43,6 +44,8 @@ class Verbs {
   [[nodiscard]] Admission& admission() { return admission_; }
   /// From now on.
   void heed_bounds() { heeds_bounds_ = true; }
+  /// Likewise.
+  void be_whole_cluster();
 
  private:
   Reply get(const ApiCall& call) const;
@@ -51,7 +54,7 @@ class Verbs {
   Reply update(const ApiCall& call);
   Reply patch(const ApiCall& call);
   Reply remove(const ApiCall& call);
-  Reply mark_deleted(const ApiCall& call, nlohmann::json object);
+  [[nodiscard]] std::optional<Reply> no_place_for(const ApiCall& call) const;
 
   /// What a patch makes of `object`; nothing when `refused` was set.
   void apply_patch(const ApiCall& call, const nlohmann::json& patch, nlohmann::json& object,
@@ -69,7 +72,9 @@ class Verbs {
 
   ObjectStore& store_;
   Clock& clock_;
+  Deletion deletion_;
   bool heeds_bounds_ = false;
+  bool whole_cluster_ = false;
   Admission admission_;
   std::uint64_t uids_ = 0;
   std::map<std::string, std::vector<StoredObject>> pages_;  // what is to come, by continue token
