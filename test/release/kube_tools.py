@@ -16,7 +16,7 @@ class Failed(Exception):
 
 def environment(home, kubeconfig="/dev/null"):
     """Nothing of this machine's users is read, and nothing is written but in `home`."""
-    return {"PATH": f"{FOLDER}:{os.environ['PATH']}", "HOME": str(home), "KUBECONFIG": str(kubeconfig)}
+    return {"PATH": f"{FOLDER}:{os.environ['PATH']}", "HOME": str(home), "KUBECONFIG": str(kubeconfig), "HELM_QPS": "1000"}
 
 
 def output_of(tool, *arguments, cwd=TREE):
