@@ -89,6 +89,17 @@ Status check_forwarded(const ChosenFirewall& chosen, const std::vector<RuleSet>&
   return {};
 }
 
+Forwarded see_forwarded(BackEnd back_end, Executor& executor, const std::vector<RuleSet>& sets,
+                        ChosenFirewall& chosen) {
+  Forwarded out{.done = check_forwarded(chosen, sets)};
+  if (out.done || back_end != BackEnd::kAuto || !chosen.is_nftables()) return out;
+  Result<ChosenFirewall> again = choose_firewall(back_end, executor, sets);
+  if (!again) return {.done = tl::unexpected(std::move(again).error())};
+  if (again->is_nftables()) return out;
+  chosen = *std::move(again);
+  return {.done = check_forwarded(chosen, sets), .is_another = true};
+}
+
 Status clean_others(const ChosenFirewall& chosen, const std::vector<RuleSet>& sets) {
   for (const RuleSet& set : sets) {
     HOLDFAST_CHECK(chosen.other->clean(set));

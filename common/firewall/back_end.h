@@ -44,6 +44,16 @@ struct ChosenFirewall {
 /// sets without such an accept it runs nothing. Errors: kFailedPrecondition, which names the iptables and the
 /// cure; those of asking it.
 [[nodiscard]] Status check_forwarded(const ChosenFirewall& chosen, const std::vector<RuleSet>& sets);
+
+struct Forwarded {
+  Status done;              ///< as check_forwarded()
+  bool is_another = false;  ///< `chosen` is another one from now on, with which nothing has been put
+};
+/// check_forwarded() of what was chosen a while ago, as the policy may be another one since. With
+/// BackEnd::kAuto iptables takes the place of nftables where that makes it right. Runs a few programs.
+[[nodiscard]] Forwarded see_forwarded(BackEnd back_end, Executor& executor, const std::vector<RuleSet>& sets,
+                                      ChosenFirewall& chosen);
+
 /// Removes what an earlier start left of these sets with the other back end, or the other iptables. To be
 /// called when they stand with this one: in between nothing would refuse. Errors: what the other back end
 /// would not let go.

@@ -58,16 +58,13 @@ Status RuleKeeper::choose(const std::vector<RuleSet>& sets) {
   return {};
 }
 
-/// The policy may have been set since the back end was chosen.
 Status RuleKeeper::see_forwarded(const std::vector<RuleSet>& sets) {
-  Status seen = check_forwarded(*chosen_, sets);
-  if (seen || back_end_ != BackEnd::kAuto || !chosen_->is_nftables()) return seen;
-  HOLDFAST_TRY(ChosenFirewall again, choose_firewall(back_end_, executor_, sets));
-  if (again.is_nftables()) return seen;
-  chosen_ = std::move(again);
-  put_.clear();
-  cleaned_ = false;
-  return check_forwarded(*chosen_, sets);
+  Forwarded seen = firewall::see_forwarded(back_end_, executor_, sets, *chosen_);
+  if (seen.is_another) {
+    put_.clear();
+    cleaned_ = false;
+  }
+  return std::move(seen.done);
 }
 
 RuleKeeper::Look RuleKeeper::look(const std::vector<RuleSet>& sets) {

@@ -60,11 +60,9 @@ void AccessAgent::close_ranges() {
 /// Somebody may have set them otherwise since. Where this program may not, a privileged container or the
 /// host's administrator is to.
 void AccessAgent::put_settings() {
-  const Status before = check_kernel(std::vector<std::string>{});
-  Status done = prepare_kernel();
-  if (done) done = check_kernel(std::vector<std::string>{});
-  tools_.health.set(kSettingsRight, done ? "" : done.error().message);
-  if (done && !before) tools_.log.warning("settings put right", {{"what", before.error().message}});
+  const Result<std::string> before = put_kernel_right({});
+  tools_.health.set(kSettingsRight, before ? "" : before.error().message);
+  if (before && !before->empty()) tools_.log.warning("settings put right", {{"what", *before}});
 }
 
 /// As they are wanted now, by what the last look has found of them.

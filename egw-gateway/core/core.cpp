@@ -56,7 +56,7 @@ Status run_core(const CoreOptions& options, Logger& log) {
   Health health(log, core_concern::kNeeded);
   CoreStore store(files, options.state_dir, options.pool, options.gateway);
   CoreLiveness liveness(*loop);
-  CoreWorks works(options.firewall, executor, *wireguard, std::move(works_socket));
+  CoreWorks works({executor, clock, *wireguard}, options.firewall, options.resync, std::move(works_socket));
   CoreAgent* running = nullptr;
   bool leaving = false;
   HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {

@@ -112,6 +112,8 @@ class CoreAgent final : public GatewayConsumer {
   void key_changed();
   void read_liveness_keys();
   [[nodiscard]] std::string trouble_with_keys() const;
+  void put_settings();
+  [[nodiscard]] bool forwards() const;
   void want_nodes();
   void want_works();
   void works_done(const CoreWorks::Look& look);
@@ -152,6 +154,7 @@ class CoreAgent final : public GatewayConsumer {
   int link_before_ = 0;   // that an earlier run's routes lead to
   bool adopted_ = false;  // the tunnels are known, and which of them that was
   bool leaving_ = false;
+  bool dropped_ = false;           // what our rules let through, by the policy of somebody's FORWARD
   std::vector<nl::Route> routes_;  // as they were last put
 
   bool working_ = false;

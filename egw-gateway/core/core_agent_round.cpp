@@ -7,6 +7,7 @@
 #include "egw-gateway/bfd/key_file.h"
 #include "egw-gateway/core/core_agent.h"
 #include "egw-gateway/core/core_concerns.h"
+#include "egw-gateway/core/kernel_settings.h"
 
 // A round of the agent: from what is known to what the kernel has.
 namespace holdfast::gateway {
@@ -54,6 +55,7 @@ Status CoreAgent::put_all_right() {
     plan_.access.clear();
   }
   if (known_) tools_.health.set(core_concern::kPoolClear, joined(plan_.faults));
+  put_settings();
   want_nodes();
   want_works();
   want_access();
@@ -120,6 +122,26 @@ std::string CoreAgent::trouble_with_keys() const {
   return "the pool's liveness is signed, and --bfd-keys tells no keys; no node is believed";
 }
 
+/// Somebody may have set them otherwise since the start. A pod's /proc/sys is read-only as a rule: then it is
+/// told.
+void CoreAgent::put_settings() {
+  std::vector<std::string> links{options_.link};
+  for (const auto& [name, ifindex] : links_) links.push_back(name);
+  const Result<std::string> before = put_kernel_right(links);
+  tools_.health.set(core_concern::kSettingsRight, before ? "" : before.error().message);
+  if (before && !before->empty()) tools_.log.warning("settings put right", {{"what", *before}});
+}
+
+/// Nodes do better by the other gateway while this one would drop what they send.
+bool CoreAgent::forwards() const {
+  if (dropped_) return false;
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    const bool routed = std::ranges::find(plan_.ranges, family, &Cidr::family) != plan_.ranges.end();
+    if (routed && !check_forwarding(family)) return false;
+  }
+  return true;
+}
+
 void CoreAgent::want_nodes() {
   read_liveness_keys();
   const std::string trouble = trouble_with_keys();
@@ -151,7 +173,10 @@ void CoreAgent::want_works() {
 
 void CoreAgent::works_done(const CoreWorks::Look& look) {
   working_ = false;
-  tools_.health.set(core_concern::kRulesInPlace, trouble_of(look.rules.done));
+  tools_.health.set(core_concern::kRulesInPlace,
+                    trouble_of(look.rules.done ? look.forwarded : look.rules.done));
+  const bool dropped = !look.forwarded && look.forwarded.error().code == Code::kFailedPrecondition;
+  const bool another_word = std::exchange(dropped_, dropped) != dropped;
   tools_.health.set(core_concern::kTunnelsInPlace, trouble_of(look.tunnels.done));
   if (look.rules.mended != 0) {
     tools_.log.warning("rules put right that others had changed", {{"families", look.rules.mended}});
@@ -174,7 +199,7 @@ void CoreAgent::works_done(const CoreWorks::Look& look) {
   const bool again = std::exchange(work_again_, false);
   if (applying_key_ && !again) return key_changed();
   if (again) want_works();
-  if (others) round_after({});
+  if (others || another_word) round_after({});
 }
 
 void CoreAgent::want_access() {
@@ -219,7 +244,7 @@ void CoreAgent::look_at_choice() {
   show_choice(before);
   const bool open = !choice_.active.empty() && history_.state(choice_.active) == LivenessState::kUp;
   tools_.health.set(core_concern::kCloudReachable, open ? "" : "no access point answers through its tunnel");
-  tools_.liveness.open(open);
+  tools_.liveness.open(open && forwards());
 }
 
 void CoreAgent::show_choice(const Choice& before) {

@@ -12,6 +12,7 @@ inline constexpr Concern kKeyUsable{"KeyUsable"};
 inline constexpr Concern kRulesInPlace{"RulesInPlace"};
 inline constexpr Concern kTunnelsInPlace{"TunnelsInPlace"};
 inline constexpr Concern kRoutesInPlace{"RoutesInPlace"};
+inline constexpr Concern kSettingsRight{"SettingsRight"};
 inline constexpr Concern kCloudReachable{"CloudReachable"};
 inline constexpr Concern kNodesHeard{"NodesHeard"};
 inline constexpr Concern kAccessPointsWatched{"AccessPointsWatched", false};
@@ -22,7 +23,7 @@ inline constexpr Concern kStateStored{"StateStored", false};
 inline constexpr Concern kSourceHeard{"SourceHeard", false};
 
 /// What readiness needs.
-inline constexpr std::array kNeeded{kPoolKnown,     kKeyUsable,      kRulesInPlace, kTunnelsInPlace,
-                                    kRoutesInPlace, kCloudReachable, kNodesHeard};
+inline constexpr std::array kNeeded{kPoolKnown,     kKeyUsable,     kRulesInPlace,   kTunnelsInPlace,
+                                    kRoutesInPlace, kSettingsRight, kCloudReachable, kNodesHeard};
 
 }  // namespace holdfast::gateway::core_concern

@@ -16,12 +16,13 @@ std::vector<IpFamily> kernels_families() {
 
 }  // namespace
 
-CoreWorks::CoreWorks(firewall::BackEnd back_end, Executor& executor, wireguard::WireGuard& wireguard,
+CoreWorks::CoreWorks(const Tools& tools, firewall::BackEnd back_end, std::chrono::nanoseconds resync,
                      nl::Socket socket)
-    : back_end_(back_end),
-      executor_(executor),
+    : tools_(tools),
+      back_end_(back_end),
+      resync_(resync),
       families_(kernels_families()),
-      tunnels_(wireguard, std::move(socket), kTunnelPrefix) {}
+      tunnels_(tools_.wireguard, std::move(socket), kTunnelPrefix) {}
 
 std::vector<firewall::RuleSet> CoreWorks::sets() const {
   std::vector<firewall::RuleSet> out;
@@ -31,9 +32,21 @@ std::vector<firewall::RuleSet> CoreWorks::sets() const {
 
 Status CoreWorks::choose() {
   if (rules_) return {};
-  HOLDFAST_TRY(firewall_, firewall::choose_firewall(back_end_, executor_, sets()));
+  HOLDFAST_TRY(firewall_, firewall::choose_firewall(back_end_, tools_.executor, sets()));
   rules_.emplace(*firewall_->firewall, families_);
   return {};
+}
+
+/// Looks at which something happened follow each other quickly.
+void CoreWorks::see_forwarded() {
+  const auto now = tools_.clock.since_boot();
+  if (seen_forwarded_ && now - *seen_forwarded_ < resync_ / 2) return;
+  seen_forwarded_ = now;
+  firewall::Forwarded seen = firewall::see_forwarded(back_end_, tools_.executor, sets(), *firewall_);
+  forwarded_ = std::move(seen.done);
+  if (!seen.is_another) return;
+  rules_->use(*firewall_->firewall);
+  cleaned_ = false;
 }
 
 /// What stands forwards meanwhile: the other back end's rules go when ours are there.
@@ -47,7 +60,11 @@ Status CoreWorks::clean_others() {
 CoreWorks::Look CoreWorks::look(const Wanted& wanted) {
   Look out;
   out.rules.done = choose();
-  if (out.rules.done) out.rules = rules_->look(wanted.reachability);
+  if (out.rules.done) {
+    see_forwarded();
+    out.rules = rules_->look(wanted.reachability);
+  }
+  out.forwarded = forwarded_;
   if (out.rules.done) out.rules.done = clean_others();
   ruled_ = ruled_ || out.rules.done.has_value();
   if (ruled_) {

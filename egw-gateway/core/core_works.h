@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/exec.h"
 #include "common/firewall/back_end.h"
 #include "common/netlink/socket.h"
@@ -17,8 +19,15 @@ namespace holdfast::gateway {
 /// network namespace.
 class CoreWorks {
  public:
-  /// `wireguard` and `executor` outlive it. `socket` is one of Protocol::kRoute.
-  CoreWorks(firewall::BackEnd back_end, Executor& executor, wireguard::WireGuard& wireguard,
+  /// What outlives it.
+  struct Tools {
+    Executor& executor;
+    Clock& clock;
+    wireguard::WireGuard& wireguard;
+  };
+  /// `socket` is one of Protocol::kRoute. `resync`: how often it is looked whether others let through what
+  /// the rules do, which takes a few programs each time.
+  CoreWorks(const Tools& tools, firewall::BackEnd back_end, std::chrono::nanoseconds resync,
             nl::Socket socket);
 
   struct Wanted {
@@ -27,6 +36,9 @@ class CoreWorks {
   };
   struct Look {
     ReachabilityKeeper::Look rules;
+    /// Whether others let through what the rules do, when it was last looked. Errors: those of
+    /// firewall::check_forwarded().
+    Status forwarded;
     TunnelKeeper::Look tunnels;
   };
   /// Looks at all, and puts right what is not. No tunnel is made before rules stand.
@@ -38,13 +50,17 @@ class CoreWorks {
  private:
   [[nodiscard]] std::vector<firewall::RuleSet> sets() const;
   Status choose();
+  void see_forwarded();
   Status clean_others();
 
+  Tools tools_;
   firewall::BackEnd back_end_;
-  Executor& executor_;
+  std::chrono::nanoseconds resync_;
   std::vector<IpFamily> families_;
   std::optional<firewall::ChosenFirewall> firewall_;
   std::optional<ReachabilityKeeper> rules_;
+  std::optional<std::chrono::nanoseconds> seen_forwarded_;  // since boot
+  Status forwarded_;
   bool ruled_ = false;    // rules were put
   bool cleaned_ = false;  // of what the other back end had
   TunnelKeeper tunnels_;

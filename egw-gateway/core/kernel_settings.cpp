@@ -37,7 +37,7 @@ Result<std::uint64_t> number(const ReadSetting& read, std::string_view key) {
   return out;
 }
 
-Status check_forwarding(const ReadSetting& read, const KernelSetting& setting) {
+Status check_forwarding_of(const ReadSetting& read, const KernelSetting& setting) {
   HOLDFAST_TRY(const std::uint64_t value, number(read, setting.key));
   if (value != 0) return {};
   return tl::unexpected(refused(setting.key, "0", setting.why, assignment(setting.key, setting.value)));
@@ -82,7 +82,7 @@ Status check_kernel(const ReadSetting& read, const std::vector<std::string>& lin
   if (!ipv6 && ipv6.error().code != Code::kNotFound) return tl::unexpected(ipv6.error());
   for (const KernelSetting& setting : kernel_settings(ipv6.has_value())) {
     if (setting.key != kSourceFilter) {
-      HOLDFAST_CHECK(check_forwarding(read, setting));
+      HOLDFAST_CHECK(check_forwarding_of(read, setting));
       continue;
     }
     for (const std::string& link : links) HOLDFAST_CHECK(check_source_filter(read, link, setting.why));
@@ -92,12 +92,28 @@ Status check_kernel(const ReadSetting& read, const std::vector<std::string>& lin
 
 Status check_kernel(const std::vector<std::string>& links) { return check_kernel(nl::get_sysctl, links); }
 
+Status check_forwarding(IpFamily family) {
+  const std::string_view key = family == IpFamily::kV4 ? kForward4 : kForward6;
+  for (const KernelSetting& setting : kernel_settings(/*has_ipv6=*/true)) {
+    if (setting.key == key) HOLDFAST_CHECK(check_forwarding_of(nl::get_sysctl, setting));
+  }
+  return {};
+}
+
 Status prepare_kernel() {
   FirstError errors;
   for (const KernelSetting& setting : kernel_settings(nl::get_sysctl(kForward6).has_value())) {
     errors.add(nl::set_sysctl(setting.key, setting.value));
   }
   return errors.result();
+}
+
+Result<std::string> put_kernel_right(const std::vector<std::string>& links) {
+  const Status before = check_kernel(links);
+  const Status prepared = prepare_kernel();
+  HOLDFAST_CHECK(check_kernel(links));
+  HOLDFAST_CHECK(prepared);
+  return before ? std::string() : before.error().message;
 }
 
 }  // namespace holdfast::gateway

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/cidr.h"
 #include "common/base/result.h"
 
 namespace holdfast::gateway {
@@ -41,8 +42,15 @@ using ReadSetting = std::function<Result<std::string>(std::string_view key)>;
 /// Of the calling thread's namespace.
 [[nodiscard]] Status check_kernel(const std::vector<std::string>& links);
 
+/// Whether packets of the family are forwarded. Errors: as check_kernel().
+[[nodiscard]] Status check_forwarding(IpFamily family);
+
 /// Sets kernel_settings() in the calling thread's namespace. Errors: the first; the others are set all the
 /// same.
 [[nodiscard]] Status prepare_kernel();
+
+/// prepare_kernel() where somebody has set them otherwise since. Returns what check_kernel() said before;
+/// empty: it was right. Errors: what is not right now either.
+[[nodiscard]] Result<std::string> put_kernel_right(const std::vector<std::string>& links);
 
 }  // namespace holdfast::gateway

@@ -16,6 +16,15 @@ void add(const PassageCounts& more, PassageCounts& sums) {
 
 }  // namespace
 
+void ReachabilityKeeper::use(firewall::Firewall& firewall) {
+  for (auto& [family, kept] : kept_) {
+    if (kept.put) count(kept);
+    add(std::exchange(kept.now, {}), kept.before);
+    kept.put = false;
+  }
+  firewall_ = &firewall;
+}
+
 ReachabilityKeeper::Look ReachabilityKeeper::look(const Reachability& wanted) {
   Look out;
   FirstError errors;
@@ -32,11 +41,11 @@ ReachabilityKeeper::Look ReachabilityKeeper::look(const Reachability& wanted) {
 Status ReachabilityKeeper::look_at(Kept& kept, ReachabilityRules rules, std::size_t& mended) {
   // of the rules that stand, before others take their place
   if (kept.put) count(kept);
-  HOLDFAST_TRY(const bool whole, firewall_.is_whole(rules.set));
+  HOLDFAST_TRY(const bool whole, firewall_->is_whole(rules.set));
   if (whole && kept.put) return {};
   const bool harmed = !whole && kept.put && kept.rules.set == rules.set;
   Status done;
-  if (!whole) done = firewall_.put(rules.set);
+  if (!whole) done = firewall_->put(rules.set);
   // also after a put that failed: who knows what it has done to the counters
   add(std::exchange(kept.now, {}), kept.before);
   kept.put = done.has_value();
@@ -46,7 +55,7 @@ Status ReachabilityKeeper::look_at(Kept& kept, ReachabilityRules rules, std::siz
 }
 
 void ReachabilityKeeper::count(Kept& kept) {
-  const auto counts = firewall_.read_counts(kept.rules.set);
+  const auto counts = firewall_->read_counts(kept.rules.set);
   if (!counts) return;  // they are not whole then, and the last that was read has to do
   PassageCounts now{};
   add_counts(kept.rules, *counts, now);
@@ -62,7 +71,7 @@ void ReachabilityKeeper::count(Kept& kept) {
 Status ReachabilityKeeper::clean() {
   FirstError errors;
   for (const IpFamily family : families_) {
-    errors.add(firewall_.clean(reachability_rules({}, family).set));
+    errors.add(firewall_->clean(reachability_rules({}, family).set));
     add(std::exchange(kept_[family].now, {}), kept_[family].before);
     kept_[family].put = false;
   }

@@ -16,7 +16,10 @@ class ReachabilityKeeper {
  public:
   /// `families` of those that the kernel has. `firewall` outlives it.
   ReachabilityKeeper(firewall::Firewall& firewall, std::vector<IpFamily> families)
-      : firewall_(firewall), families_(std::move(families)) {}
+      : firewall_(&firewall), families_(std::move(families)) {}
+
+  /// Puts them there from now on, where nothing of theirs stands yet; counts go on. `firewall` outlives it.
+  void use(firewall::Firewall& firewall);
 
   struct Look {
     Status done;             ///< of the first family that failed; the others were put all the same
@@ -40,7 +43,7 @@ class ReachabilityKeeper {
   Status look_at(Kept& kept, ReachabilityRules rules, std::size_t& mended);
   void count(Kept& kept);
 
-  firewall::Firewall& firewall_;
+  firewall::Firewall* firewall_;
   const std::vector<IpFamily> families_;
   std::map<IpFamily, Kept> kept_;
 };

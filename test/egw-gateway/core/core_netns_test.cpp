@@ -274,15 +274,87 @@ TEST_CASE_METHOD(CoreScene, "Keys that cannot be read leave those that were read
 }
 
 TEST_CASE_METHOD(CoreScene, "What others do to rules, routes and tunnels is put right", "[egw-core]") {
-  start_all();
+  std::vector<std::string> flags;
   const char* harm = "";
   SECTION("a route") { harm = "ip route del 172.16.0.0/12 metric 37"; }
   SECTION("a tunnel") { harm = "ip link del wg-one"; }
   SECTION("the rules") { harm = "nft flush ruleset"; }
+  SECTION("the rules of iptables") {
+    flags = {"--firewall=iptables"};
+    harm =
+        "for p in iptables ip6tables; do for t in raw mangle nat filter; do $p -w -t $t -F; $p -w -t $t -X; "
+        "done; done";
+  }
+  start_all(flags);
   static_cast<void>(core.run(harm));
   until([&] { return reaches(); });
-  if (std::string(harm).starts_with("nft")) until([&] { return metric("egw_core_rules_mended_total") >= 1; });
+  const bool rules =
+      std::string(harm).find("nft") == 0 || std::string(harm).find("iptables") != std::string::npos;
+  if (rules) until([&] { return metric("egw_core_rules_mended_total") >= 1; });
   check_ways(*this);
+}
+
+TEST_CASE_METHOD(CoreScene, "Settings that somebody changes while it runs are put right", "[egw-core]") {
+  start_all();
+  const char* setting = "";
+  const char* right = "1\n";
+  SECTION("forwarding") { setting = "net.ipv4.ip_forward"; }
+  SECTION("of IPv6") { setting = "net.ipv6.conf.all.forwarding"; }
+  SECTION("the source filter") {
+    setting = "net.ipv4.conf.all.rp_filter";
+    right = "2\n";
+    static_cast<void>(core.run("sysctl -qw net.ipv4.conf.wg-one.rp_filter=1"));
+  }
+  static_cast<void>(core.run(std::string("sysctl -qw ") + setting + "=0"));
+  until([&] { return core.run(std::string("sysctl -n ") + setting) == right; });
+  until([&] { return page("/readyz").find(" 200 OK") != std::string::npos; });
+  CHECK_THAT(log(), Catch::Contains("settings put right"));
+  check_ways(*this);
+}
+
+TEST_CASE_METHOD(CoreScene, "Where it may not switch forwarding on again nodes send by another gateway",
+                 "[egw-core]") {
+  // as in a pod that has NET_ADMIN alone
+  before_start = "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys";
+  start_all();
+  static_cast<void>(core.run("sysctl -qw net.ipv4.ip_forward=0"));
+  until([&] { return node_log().ends_with("down: concatenated path down\n"); });
+  CHECK_THAT(page("/readyz"), Catch::Contains("503") && Catch::Contains("sysctl -w net/ipv4/ip_forward=1"));
+  CHECK(metric("egw_core_ready") == 0);
+  static_cast<void>(core.run("sysctl -qw net.ipv4.ip_forward=1"));
+  until([&] { return node_log().ends_with("up\n"); });
+  until([&] { return page("/readyz").find(" 200 OK") != std::string::npos; });
+  CHECK(reaches());
+}
+
+TEST_CASE_METHOD(CoreScene, "It forwards where iptables drops what nobody accepts, before or afterwards",
+                 "[egw-core]") {
+  const auto drop = [&] { static_cast<void>(core.run("iptables -w -P FORWARD DROP")); };
+  const bool before = GENERATE(true, false);
+  INFO((before ? "before" : "afterwards"));
+  if (before) drop();
+  start_all();
+  drop();
+  until([&] { return core.run("iptables-save").find("-A FORWARD") != std::string::npos; });
+  until([&] { return reaches(); });
+  check_ways(*this);
+  until([&] { return page("/readyz").find(" 200 OK") != std::string::npos; });
+  // counts go on
+  CHECK(metric("egw_core_packets{passage=\"pod-to-vpc\"}") >= 3);
+  CHECK_THROWS(core.run("nft list table ip egw-core"));
+}
+
+TEST_CASE_METHOD(CoreScene,
+                 "A policy that drops what its rules let through is told, and nodes send elsewhere",
+                 "[egw-core]") {
+  start_all({"--firewall=nftables"});
+  static_cast<void>(core.run("iptables -w -P FORWARD DROP"));
+  until([&] { return node_log().ends_with("down: concatenated path down\n"); });
+  until([&] { return page("/readyz").find("run iptables -P FORWARD ACCEPT") != std::string::npos; });
+  CHECK_THAT(page("/readyz"), Catch::Contains("503") && Catch::Contains("RulesInPlace"));
+  static_cast<void>(core.run("iptables -w -P FORWARD ACCEPT"));
+  until([&] { return node_log().ends_with("up\n"); });
+  until([&] { return reaches(); });
 }
 
 TEST_CASE_METHOD(CoreScene, "Without what it needs of the kernel egw-core does not begin, and names the cure",

@@ -191,7 +191,7 @@ void CoreScene::start(const std::vector<std::string>& more) {
   for (const std::string& flag : more) flags += " " + flag;
   program.start(core.netns(),
                 {"/usr/bin/unshare", "--mount", "sh", "-c",
-                 "mount --bind " + (folder / "run").native() + " /run; exec " + flags},
+                 "mount --bind " + (folder / "run").native() + " /run; " + before_start + "; exec " + flags},
                 folder / "core.log");
 }
 

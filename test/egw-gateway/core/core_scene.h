@@ -88,6 +88,7 @@ class CoreScene {
   Program program;
   Program node;
   std::vector<std::string> public_keys;  ///< of the gateway, as the object tells them
+  std::string before_start = "true";     ///< a command in egw-core's mount namespace, from its next start on
 
  private:
   Place wan_;

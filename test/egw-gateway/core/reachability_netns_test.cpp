@@ -48,6 +48,12 @@ class Core {
     if (!done) throw std::runtime_error(done.error().message);
     return out;
   }
+  void use_iptables() {
+    auto iptables = std::make_unique<firewall::IptablesFirewall>(executor_);
+    const Status done = nl::run_in_netns(place_.netns(), [&] { keeper_->use(*iptables); });
+    if (!done) throw std::runtime_error(done.error().message);
+    firewall_ = std::move(iptables);
+  }
   std::uint64_t packets(Passage passage) {
     return look().counts.at(static_cast<std::size_t>(passage)).packets;
   }
@@ -343,6 +349,40 @@ TEST_CASE("A namespace is made ready for a gateway, and told when it is not", "[
   REQUIRE_FALSE(before.has_value());
   CHECK(before.error().code == Code::kFailedPrecondition);
   CHECK(after.has_value());
+}
+
+TEST_CASE("Settings that somebody has changed since are put right, and what they were is told",
+          "[egw-core]") {
+  const GatewayWorld world;
+  const auto put = [&] {
+    Result<std::string> out;
+    REQUIRE(nl::run_in_netns(world.a.netns(), [&] { out = put_kernel_right({"eth0", "wg0"}); }).has_value());
+    REQUIRE(out.has_value());
+    return *out;
+  };
+  static_cast<void>(put());
+  CHECK(put().empty());
+  static_cast<void>(world.a.run("sysctl -qw net.ipv6.conf.all.forwarding=0"));
+  CHECK_THAT(put(), Catch::Contains("net/ipv6/conf/all/forwarding is 0"));
+  CHECK(put().empty());
+}
+
+TEST_CASE("Rules that go to another back end are no harm, and lose no counts", "[egw-core]") {
+  const GatewayWorld world;
+  Core core(world.a, /*iptables=*/false);
+  const auto once = [&] {
+    Datagram datagram(world.edge, address("10.244.1.20"), world.cloud, address("172.16.0.5"));
+    return datagram.fate(kPatience).seen_as.has_value();
+  };
+  REQUIRE(core.look().done.has_value());
+  CHECK(once());
+  core.use_iptables();
+  static_cast<void>(world.a.run("nft flush ruleset"));  // as the back end that was left is cleaned
+  const auto look = core.look();
+  REQUIRE(look.done.has_value());
+  CHECK(look.mended == 0);
+  CHECK(once());
+  CHECK(core.packets(Passage::kPodToVpc) == 2);
 }
 
 }  // namespace

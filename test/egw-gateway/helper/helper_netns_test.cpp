@@ -430,6 +430,34 @@ TEST_CASE_METHOD(GatewayScene, "With iptables the rules are the same, and are pu
   until([&] { return node(3).can("iptables -S EGW-INPUT | grep -q DROP"); }, kPatience);
 }
 
+TEST_CASE_METHOD(GatewayScene, "Packet-filter rules that somebody flushes are back with the next look",
+                 "[gateway]") {
+  std::string flush = "nft flush ruleset";
+  SECTION("as a reload of nftables does it") {}
+  SECTION("as a firewall's restart does it, which drops what nobody accepts") {
+    helper_flags = {"--firewall=iptables"};
+    flush =
+        "for p in iptables ip6tables; do for t in raw mangle nat filter; do $p -w -t $t -F; $p -w -t $t -X; "
+        "done; $p -w -P FORWARD DROP; done";
+  }
+  helper_flags.emplace_back("--resync=1");
+  start_all();
+  const auto rules = [&] {
+    return node(1).run(
+        "nft -s list table ip egw-ipv4 2>&1; nft -s list table ip6 egw-ipv6 2>&1; "
+        "iptables-save | grep -- 'EGW-'; ip6tables-save | grep -- 'EGW-'; true");
+  };
+  const std::string before = rules();
+  const double mended = metric(1, "egw_helper_rules_mended_total");
+  static_cast<void>(node(1).run(flush));
+  CHECK(rules() != before);
+  print_time("egw-helper's rules are back (a look each second)",
+             until([&] { return rules() == before; }, kPatience));
+  until([&] { return metric(1, "egw_helper_rules_mended_total") >= mended + 2; }, kPatience);
+  return_by('b');  // flanneld's rules too: of the two ways one is not tracked
+  until([&] { return reaches(); }, kPatience);
+}
+
 TEST_CASE_METHOD(GatewayScene, "A gateway that flaps causes one switch", "[gateway]") {
   start_all();
   until([&] { return metric(3, "egw_helper_gateway_up{gateway=\"b\"}") == 1; }, kPatience);
