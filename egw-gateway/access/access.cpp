@@ -10,16 +10,14 @@
 #include "common/base/event_loop.h"
 #include "common/base/exec.h"
 #include "common/base/files.h"
-#include "common/base/linked_file.h"
 #include "common/base/metrics.h"
 #include "common/base/service_manager.h"
-#include "common/base/text.h"
 #include "common/base/version.h"
 #include "common/base/worker.h"
 #include "common/http/patient_page_server.h"
 #include "common/kube/cluster_link.h"
 #include "common/wireguard/engine.h"
-#include "common/wireguard/wiped.h"
+#include "common/wireguard/secret_key_file.h"
 #include "egw-gateway/access/access_agent.h"
 #include "egw-gateway/access/api_pool_source.h"
 #include "egw-gateway/access/cloud_side.h"
@@ -32,15 +30,6 @@ namespace holdfast::gateway {
 namespace {
 
 constexpr const char* kProgram = "egw-access";
-constexpr std::size_t kMaxKeyBytes = 4096;
-
-Result<wireguard::SecretKey> read_key(Files& files, const std::filesystem::path& path) {
-  HOLDFAST_TRY(std::string text, read_linked_file(files, path, kMaxKeyBytes));
-  const wireguard::Wiped wiped(text);
-  Result<wireguard::SecretKey> key = wireguard::SecretKey::parse(trim(text));
-  if (!key) return tl::unexpected(std::move(key).error().within(path.native()));
-  return key;
-}
 
 /// Null for --source=dir. Each access point is another owner of fields: what one applies to the list of all
 /// would take the entries of the others away.
@@ -67,7 +56,7 @@ Status run_access(const AccessOptions& options, Logger& log) {
   HOLDFAST_TRY(const std::optional<SoleRun> alone,
                wait_for_sole_run(*loop, files, log, {kProgram, options.state_dir}));
   if (!alone) return {};
-  HOLDFAST_TRY(const wireguard::SecretKey key, read_key(files, options.private_key));
+  HOLDFAST_TRY(const wireguard::SecretKey key, wireguard::read_secret_key(files, options.private_key));
   HOLDFAST_TRY(const wireguard::Engine engine, wireguard::choose_engine(options.engine));
   HOLDFAST_TRY(const wireguard::PublicKey public_key, wireguard::public_key_of(key));
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());

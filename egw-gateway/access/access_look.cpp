@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/secrecy.h"
 #include "egw-gateway/access/access_agent.h"
 #include "egw-gateway/access/access_rules.h"
 #include "egw-gateway/access/backstop.h"
@@ -91,6 +92,7 @@ void AccessAgent::look() {
   look_timer_.end();
   close_ranges();
   put_settings();
+  tools_.health.set(kKeysGuarded, exposure_of(options_.private_key));
   if (looking_) {
     look_again_ = true;
     return;

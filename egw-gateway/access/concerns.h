@@ -14,6 +14,7 @@ inline constexpr Concern kRangesClosed{"RangesClosed"};
 inline constexpr Concern kRangesClear{"RangesClear", false};
 inline constexpr Concern kGatewaysWatched{"GatewaysWatched"};
 inline constexpr Concern kSettingsRight{"SettingsRight"};
+inline constexpr Concern kKeysGuarded{"KeysGuarded", false};
 inline constexpr Concern kRoutersTold{"RoutersTold", false};
 inline constexpr Concern kPoolsServed{"PoolsServed", false};
 inline constexpr Concern kGatewaysAlive{"GatewaysAlive", false};

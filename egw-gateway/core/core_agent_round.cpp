@@ -2,8 +2,8 @@
 #include <memory>
 #include <utility>
 
-#include "common/base/linked_file.h"
-#include "common/base/text.h"
+#include "common/base/secrecy.h"
+#include "common/wireguard/secret_key_file.h"
 #include "egw-gateway/bfd/key_file.h"
 #include "egw-gateway/core/core_agent.h"
 #include "egw-gateway/core/core_concerns.h"
@@ -12,8 +12,6 @@
 // A round of the agent: from what is known to what the kernel has.
 namespace holdfast::gateway {
 namespace {
-
-constexpr std::size_t kMaxKeyBytes = 256;
 
 std::string joined(const std::vector<std::string>& texts) {
   std::string out;
@@ -29,17 +27,13 @@ bool is_same_session(const CoreLiveness::Access& a, const CoreLiveness::Access& 
 
 std::string trouble_of(const Status& done) { return done ? "" : done.error().message; }
 
-Result<wireguard::SecretKey> read_private_key(Files& files, const std::filesystem::path& path) {
-  HOLDFAST_TRY(const std::string text, read_linked_file(files, path, kMaxKeyBytes));
-  Result<wireguard::SecretKey> key = wireguard::SecretKey::parse(trim(text));
-  if (!key) return tl::unexpected(std::move(key).error().within(path.native()));
-  return key;
-}
-
 }  // namespace
 
 Status CoreAgent::put_all_right() {
   read_key();
+  std::string exposed = exposure_of(options_.private_key);
+  if (exposed.empty()) exposed = exposure_of(options_.bfd_keys);
+  tools_.health.set(core_concern::kKeysGuarded, exposed);
   tools_.health.set(core_concern::kPoolKnown,
                     known_ ? "" : "the pool's EdgeGateway was neither stored nor told");
   HOLDFAST_TRY(edge_, read_edge_link(tools_.socket, options_.link));
@@ -64,7 +58,7 @@ Status CoreAgent::put_all_right() {
 }
 
 void CoreAgent::read_key() {
-  Result<wireguard::SecretKey> key = read_private_key(tools_.files, options_.private_key);
+  Result<wireguard::SecretKey> key = wireguard::read_secret_key(tools_.files, options_.private_key);
   // the one that is in use does as long as it is asked for
   tools_.health.set(core_concern::kKeyUsable, key || key_ ? "" : key.error().message);
   if (key) key_read(*key);

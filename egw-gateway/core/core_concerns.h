@@ -17,6 +17,7 @@ inline constexpr Concern kCloudReachable{"CloudReachable"};
 inline constexpr Concern kNodesHeard{"NodesHeard"};
 inline constexpr Concern kAccessPointsWatched{"AccessPointsWatched", false};
 inline constexpr Concern kLivenessKeysRead{"LivenessKeysRead", false};
+inline constexpr Concern kKeysGuarded{"KeysGuarded", false};
 inline constexpr Concern kKeyKnown{"KeyKnown", false};
 inline constexpr Concern kPoolClear{"PoolClear", false};
 inline constexpr Concern kStateStored{"StateStored", false};

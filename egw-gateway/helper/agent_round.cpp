@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/secrecy.h"
 #include "egw-gateway/helper/agent.h"
 #include "egw-gateway/helper/concerns.h"
 #include "egw-gateway/helper/kernel_routes.h"
@@ -46,6 +47,7 @@ Status Agent::put_all_right() {
   Status done = put_routes(routes_wanted(to_route, ways, local, options_.links), facts_);
   closed_ = true;
   put_settings(!local.empty());
+  tools_.health.set(kKeysGuarded, exposure_of(options_.bfd_keys));
   want_rules(facts_, to_route, local);
   show_ranges(routed);
   return done;

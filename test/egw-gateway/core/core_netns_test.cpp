@@ -273,6 +273,40 @@ TEST_CASE_METHOD(CoreScene, "Keys that cannot be read leave those that were read
   until([&] { return page("/readyz").find("no node is believed") != std::string::npos; });
 }
 
+TEST_CASE_METHOD(CoreScene, "Keys that others get at are told, and taken all the same", "[egw-core]") {
+  start_all();
+  const auto guarded = [&] { return page("/readyz?verbose").find("[+]KeysGuarded") != std::string::npos; };
+  until(guarded);
+  for (const char* name : {"private-key", "bfd"}) {
+    CAPTURE(name);
+    std::filesystem::permissions(folder / "keys" / name, std::filesystem::perms(0644));
+    until([&] {
+      return page("/readyz?verbose").find(std::string("keys/") + name + " has mode 0644") !=
+             std::string::npos;
+    });
+    CHECK_THAT(page("/readyz"), Catch::Contains(" 200 OK"));
+    std::filesystem::permissions(folder / "keys" / name, std::filesystem::perms(0600));
+    until(guarded);
+  }
+  CHECK(reaches());
+}
+
+TEST_CASE_METHOD(CoreScene, "Secrets stand in no log, page or stored file", "[egw-core]") {
+  start_all({"--log-level=debug"});
+  const std::string path = (folder / "keys" / "private-key").native();
+  const std::string hex = core.run("base64 -d " + path + " | od -An -tx1 | tr -d ' \\n'");
+  REQUIRE(hex.size() == 64);
+  const std::string key = core.run("tr -d '\\n' <" + path);
+  const std::string stored = "cat " + (folder / "state").native() + "/*.json 2>/dev/null || true";
+  // the public half is there: it is the file that is meant
+  until([&] { return core.run(stored).find(public_keys.at(0)) != std::string::npos; });
+  std::string all = log() + core.run(stored);
+  for (const char* each : {"/metrics", "/healthz", "/readyz?verbose"}) all += page(each);
+  for (const std::string& secret : {key, hex, std::string("between nodes and us")}) {
+    CHECK(all.find(secret) == std::string::npos);
+  }
+}
+
 TEST_CASE_METHOD(CoreScene, "What others do to rules, routes and tunnels is put right", "[egw-core]") {
   std::vector<std::string> flags;
   const char* harm = "";

@@ -137,6 +137,7 @@ CoreScene::CoreScene() {
   for (const char* name : {"gateways", "keys", "run", "state"})
     std::filesystem::create_directories(folder / name);
   std::ofstream(folder / "keys" / "bfd") << "1 " << kSecret << "\n";
+  std::filesystem::permissions(folder / "keys" / "bfd", std::filesystem::perms(0600));
 }
 
 /// wireguard-go outlives the program that started it, and ends when its socket goes.
@@ -149,6 +150,7 @@ CoreScene::~CoreScene() {
 wireguard::PublicKey CoreScene::new_key() {
   const auto key = wireguard::SecretKey::generate().value();
   std::ofstream(folder / "keys" / "next") << key.reveal() << "\n";
+  std::filesystem::permissions(folder / "keys" / "next", std::filesystem::perms(0600));
   std::filesystem::rename(folder / "keys" / "next", folder / "keys" / "private-key");
   const auto out = public_key_of(key).value();
   public_keys.push_back(out.to_string());
