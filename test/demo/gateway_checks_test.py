@@ -4,6 +4,7 @@ Arrivals are made up; ends of connections and streams are real, in a network nam
 """
 
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -46,6 +47,15 @@ def time_what_was_silent():
     expect("dead at the beginning, timed", 2, round(arrivals(lambda at: at >= 2).longest_gap()))
 
 
+def take_off_what_the_machine_was_held_up():
+    silent = arrivals(lambda at: not 1 <= at < 2)
+    expect("of all of it nothing is left", 0, round(1000 * silent.longest_gap([(0.9, 2.1)])))
+    expect("of half of it the other", 500, round(1000 * silent.longest_gap([(1.5, 3)]), -1))
+    expect("what was at another time counts for nothing", 1000, round(1000 * silent.longest_gap([(0.2, 0.9), (2.1, 3)]), -1))
+    expect("a longer silence may be shorter then", 700, round(1000 * arrivals(
+        lambda at: not (1 <= at < 2 or 2.5 <= at < 3.2)).longest_gap([(1.1, 1.9)]), -1))
+
+
 class Here:
     """A machine of the scene that is this namespace. `instead`: what it starts in place of what it is asked for."""
 
@@ -68,6 +78,32 @@ class Scene:
 
     def node_of(self, _):
         return self.gateway
+
+
+class Alone:
+    """A machine that hears itself alone, in a network namespace of its own."""
+
+    address = "127.0.0.1"
+
+    def spawn(self, *command, **options):
+        self.end = subprocess.Popen(["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *command],
+                                    **options)
+        return self.end
+
+
+def notice_a_machine_that_stands_still():
+    """As far as that can be had: one of its programs does."""
+    scene = Scene()
+    scene.bystanders = one, _ = Alone(), Alone()
+    reference = gateway_stream.Reference(scene)
+    time.sleep(0.5)
+    one.end.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)
+    one.end.send_signal(signal.SIGCONT)
+    time.sleep(0.5)
+    held_up = sum(to - since for since, to in reference.held_up())
+    if not 0.4 < held_up < 1.3:
+        raise RuntimeError(f"held up for {held_up:.2f} s, not 0.5")
 
 
 def say_a_last_line():
@@ -115,6 +151,8 @@ def stream_in_both_families():
 CHECKS = {
     "what was sent and never came is lost, also before the first and after the last that came": count_what_was_sent,
     "a direction that is dead at an end is silent there": time_what_was_silent,
+    "what the machine was held up is no silence of the gateway's": take_off_what_the_machine_was_held_up,
+    "a machine that stands still is noticed by those beside the scene": notice_a_machine_that_stands_still,
     "a connection that is dead and not reset is no connection": say_a_last_line,
     "a listener that does not start fails the matrix": listen_everywhere,
     "datagrams go both ways in IPv4 and IPv6": stream_in_both_families,

@@ -192,6 +192,19 @@ def tunnel_number(node):
     return node.site.pool.tunnel + GATEWAYS[node.gateway] - 1
 
 
+class Bystander(edge_site.Machine):
+    """One of two that only tell whether this machine has time for anything."""
+
+    def __init__(self, site, number):
+        super().__init__(site, f"bystander-{number}")
+        self._number = number
+        self.address = f"192.0.2.{number}"
+
+    def boot(self):
+        super().boot()
+        self.plug("aside", f"aside{self._number}", "eth0", f"{self.address}/24")
+
+
 class World:
     """All of it, running."""
 
@@ -216,6 +229,9 @@ class World:
         self.router = edge_site.Machine(self.site, "router")
         self.host = edge_site.Machine(self.site, "host")
         self._build_vpc()
+        self.bystanders = [Bystander(self.site, number) for number in (1, 2)]
+        for machine in self.bystanders:
+            machine.boot()
         self.pod_address = self.pod_address6 = None
         self._start_site()
 
@@ -229,7 +245,7 @@ class World:
         self.site.pods_at = self.nodes[2].pod_range() + "0"
 
     def _build_internet(self):
-        for bridge in ("inet", "vpc", "rack"):
+        for bridge in ("inet", "vpc", "rack", "aside"):
             run("ip", "link", "add", bridge, "type", "bridge")
             run("ip", "link", "set", bridge, "up")
         run("ip", "address", "add", "192.168.77.254/24", "dev", "lan")

@@ -16,6 +16,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/demo"))
+import edge_site  # noqa: E402
 import gateway_changes  # noqa: E402
 import gateway_cloud  # noqa: E402
 import gateway_faults  # noqa: E402
@@ -25,9 +26,9 @@ import gateway_site  # noqa: E402
 import gateway_stream  # noqa: E402
 import namespaces  # noqa: E402
 
-# How long nothing may come after a fault in one of so many tries, which a machine that is busy for a moment does not
-# decide; ./run bench gateway holds the real bar.
-MOST_SILENT_SECONDS = 2
+# How long nothing may come after a fault, without what this machine was held up for by other work, as two machines
+# beside the scene have noticed. One of so many tries is to keep it, and each is told.
+MOST_SILENT_SECONDS = gateway_faults.BAR_MS / 1000
 TRIES = 3
 MOST_FLAPPING_SECONDS = 10  # and while an uplink goes up and down, which is tried once
 FLAPS = 5
@@ -55,32 +56,34 @@ class Survival:
         self._connection = gateway_faults.Connection(world)
 
     def survive(self, fault):
-        """Errors: nothing came for too long in each of several tries; anything else in one."""
-        silent = []
-        while not silent or silent[-1] > MOST_SILENT_SECONDS:
-            if len(silent) == TRIES:
-                raise RuntimeError("nothing came for " + ", ".join(f"{each:.1f}" for each in silent) + " s")
-            silent.append(self._try(fault))
+        """What came of each try. Errors: nothing came for too long in each of several tries; anything else in one."""
+        told = []
+        for _ in range(TRIES):
+            silent, net = self._try(fault)
+            told.append(f"nothing came for {1000 * silent:.0f} ms, {1000 * net:.0f} without what this machine was held up")
+            if net <= MOST_SILENT_SECONDS:
+                return "; ".join(told)
+        raise RuntimeError("; ".join(told))
 
     def _try(self, fault):
-        """The longest time without a datagram, in any direction."""
+        """The longest time without a datagram, in any direction; and without what the machine was held up."""
         world = self._world
         if fault.role == "gateway":
             world.wait_settled()  # or the other one, which went down before, would have to prove itself first
         world.wait_until(world.used, "not all agree on a gateway and an access point")
         victim = world.used()[fault.role]
-        stream = gateway_stream.Stream(world)
+        stream, reference = gateway_stream.Stream(world), gateway_stream.Reference(world)
         fault.harm(world, victim)
         try:
             world.wait_until(lambda: victim not in world.ways().values(), f"{victim} is still sent to")
             world.wait_until(lambda: reaches_both_ways(world), "pod and VPC do not reach each other")
         finally:
             fault.repair(world, victim)
-        directions = stream.stop()
+        directions, held_up = stream.stop(), reference.held_up()
         for direction, arrivals in directions.items():
             if arrivals.twice():
                 raise RuntimeError(f"{direction}: {arrivals.twice()} came twice")
-        return max(arrivals.longest_gap() for arrivals in directions.values())
+        return tuple(max(arrivals.longest_gap(without) for arrivals in directions.values()) for without in ((), held_up))
 
     def end(self):
         self._connection.end()
@@ -102,39 +105,93 @@ def tell_faults(world):
     yield "the pod's TCP connection lived through all of it", survival.end
 
 
-def count_changes(world, harm):
-    """Changes of routes to the VPC, of both families, on edge-3 while `harm` is done, as the kernel tells them."""
-    node, log = world.nodes[2], world.folder / "routes.log"
-    with open(log, "wb") as said:
-        monitor = node.spawn("stdbuf", "-oL", "ip", "-o", "monitor", "route", stdout=said)
+class RouteLog:
+    """Changes of routes to some networks on a machine, as its kernel tells them. One that takes the place of another is one."""
 
-    def listens():
-        for verb in ("add", "delete"):
-            node.run("ip", "route", verb, "192.0.2.1", "dev", "lo")
-        return "192.0.2.1" in log.read_text()
+    def __init__(self, world, machine, networks):
+        self._networks, self._log = set(networks), world.folder / f"routes-{machine.name}.log"
+        with open(self._log, "wb") as said:
+            self._monitor = machine.spawn("stdbuf", "-oL", "ip", "-o", "monitor", "route", stdout=said)
 
-    world.wait_until(listens, "ip(8) does not tell of routes")
-    harm()
-    monitor.terminate()
-    monitor.wait()
-    return sum(1 for line in log.read_text().splitlines() if {gateway_site.VPC, gateway_site.VPC6} & set(line.split()))
+        def listens():
+            for verb in ("add", "delete"):
+                machine.run("ip", "route", verb, "192.0.2.99", "dev", "lo")
+            return "192.0.2.99" in self._log.read_text()
+
+        world.wait_until(listens, f"ip(8) does not tell of routes on {machine.name}")
+
+    def stop(self):
+        self._monitor.terminate()
+        self._monitor.wait()
+        return sum(1 for line in self._log.read_text().splitlines() if self._networks & set(line.split()))
+
+
+POD_RANGES = (gateway_site.PODS, gateway_site.PODS6)
+
+
+class Flapping:
+    """What is counted while something goes up and down, in all places at once."""
+
+    def __init__(self, world):
+        self._world = world
+        self._switches = self._count()
+        self._stream = gateway_stream.Stream(world)
+        self._node = RouteLog(world, world.nodes[2], (gateway_site.VPC, gateway_site.VPC6))
+        self._router = RouteLog(world, world.router, POD_RANGES)
+
+    def _count(self):
+        world, pages = self._world, {"edge-3": ("egw_helper", helper_page(self._world.nodes[2]))}
+        pages |= {f"gateway {name}": ("egw_core", world.core_page(name, "/metrics")) for name in gateway_site.GATEWAYS}
+        pages |= {point.name: ("egw_access", point.run(*gateway_site.GET, "http://127.0.0.1:8080/metrics"))
+                  for point in world.points.values()}
+        return {name: metric(page, f"{program}_switches_total") for name, (program, page) in pages.items()}
+
+    def go(self, down, up):
+        """Down for a second, up for a second."""
+        for _ in range(FLAPS):
+            down()
+            time.sleep(1)
+            up()
+            time.sleep(1)
+
+    def end(self, most_at_router):
+        """What was counted. Errors: more than a switch anywhere, or too many changes of routes."""
+        node, router = self._node.stop(), self._router.stop()
+        silent = max(each.longest_gap() for each in self._stream.stop().values())
+        switches = {name: count - self._switches[name] for name, count in self._count().items()}
+        told = (f"in {2 * FLAPS} s: switches " + ", ".join(f"{count:.0f} of {name}" for name, count in switches.items()) +
+                f"; changes of routes {node} on edge-3, {router} on the VPC's router; nothing came for {silent:.1f} s")
+        if max(switches.values()) > 1 or node > 2 or router > most_at_router or silent > MOST_FLAPPING_SECONDS:
+            raise RuntimeError(told)
+        return told
+
+
+def metric(page, name):
+    """As the page of a program has it, without labels. Errors: it has not."""
+    found = next((line.split()[1] for line in page.splitlines() if line.startswith(f"{name} ")), None)
+    if found is None:
+        raise RuntimeError(f"nobody tells of {name}")
+    return float(found)
 
 
 def flap(world):
-    """Up for a second, down for a second: a switch changes one route of each family."""
-    def harm():
-        for _ in range(FLAPS):
-            gateway_faults.cut_uplink(world, "a")
-            time.sleep(1)
-            gateway_faults.mend_uplink(world, "a")
-            time.sleep(1)
-    before = switches(world)
-    stream = gateway_stream.Stream(world)
-    changes = count_changes(world, harm)
-    silent = max(each.longest_gap() for each in stream.stop().values())
-    done = switches(world) - before
-    if done > 1 or changes > 2 or silent > MOST_FLAPPING_SECONDS:
-        raise RuntimeError(f"{done} switches, {changes} changes of routes in {2 * FLAPS} s, nothing came for {silent:.1f} s")
+    """Of a gateway: a switch changes one route of each family on a node, and none of the VPC's, as access points are alive."""
+    flapping = Flapping(world)
+    flapping.go(lambda: gateway_faults.cut_uplink(world, "a"), lambda: gateway_faults.mend_uplink(world, "a"))
+    return flapping.end(most_at_router=0)
+
+
+def flap_access_point(world):
+    """Of an access point: the VPC's router leaves it, comes back once, as nobody can know that it goes on, and leaves it for
+    good."""
+    point = world.points["one"]
+
+    def forward(verb):
+        for direction in ("-s", "-d"):
+            edge_site.run("iptables", "-w", verb, "FORWARD", direction, point.address, "-j", "DROP")
+    flapping = Flapping(world)
+    flapping.go(lambda: forward("-I"), lambda: forward("-D"))
+    return flapping.end(most_at_router=3 * len(POD_RANGES))
 
 
 def helper_page(node):
@@ -143,11 +200,6 @@ def helper_page(node):
         return node.run(*gateway_site.GET, "http://127.0.0.1:9810/metrics")
     except RuntimeError:
         return ""
-
-
-def switches(world):
-    page = helper_page(world.nodes[2])
-    return next(int(line.split()[1]) for line in page.splitlines() if line.startswith("egw_helper_switches_total "))
 
 
 def lose_both(world):
@@ -229,8 +281,10 @@ def tell_recovery(world):
     yield ("a planned switch and the way back lose nothing, in IPv4 and IPv6",
            lambda: gateway_changes.try_lossless(world, gateway_changes.end_gateway))
     yield "with both gateways forwarding at once nothing is lost, and nothing comes twice", lambda: forward_by_both(world)
-    yield "an uplink that is down every other second costs one switch", lambda: flap(world)
+    yield "a gateway's uplink that is down every other second costs one switch at either end, and the VPC none", lambda: flap(world)
     yield "all is as it was, with no one's help", world.wait_settled
+    yield "an access point's uplink that is down every other second costs one switch at either end", lambda: flap_access_point(world)
+    yield "all is as it was again, with no one's help", world.wait_settled
     yield "both gateways dead and back, and a helper that began anew meanwhile: all is as it was", lambda: lose_both(world)
     yield "a gateway's node and another boot with no source of anything: all is as it was", lambda: boot_offline(world)
 
@@ -254,7 +308,7 @@ def tell_pools(world):
 # How many checks, where, and who tells them: (sentence, check), of which each is made before the next is asked for.
 STORIES = {
     "faults": (8, gateway_site.World, tell_faults),
-    "recovery": (9, gateway_site.World, tell_recovery),
+    "recovery": (11, gateway_site.World, tell_recovery),
     "changes": (2 + len(gateway_changes.CHANGES), gateway_changes.World, tell_changes),
     "pools": (7, gateway_pools.World, tell_pools),
     "rollout": (2 + len(gateway_cloud.CHANGES), gateway_cloud.World, tell_rollout),
@@ -266,8 +320,8 @@ def tell(story, folder):
     print(f"1..{count}", flush=True)
     for sentence, check in checks(scene(folder)):
         try:
-            check()
-            print(f"ok {sentence}", flush=True)
+            said = check()
+            print(f"ok {sentence}", *([f"#   {said}"] if isinstance(said, str) else []), sep="\n", flush=True)
         except (OSError, RuntimeError, subprocess.SubprocessError) as error:
             print(f"not ok {sentence}\n#   {error}", flush=True)
 
