@@ -1,6 +1,7 @@
 #include <chrono>
 #include <string>
 
+#include "test/wireguard/handshake.h"
 #include "test/wireguard/machine.h"
 
 // What every engine must do: run with wireguard-go, and with the kernel's where a kernel has it.
@@ -76,6 +77,39 @@ TEST_CASE_METHOD(Two, "peers come and go without another one's session noticing"
   CHECK(after.last_handshake == before.last_handshake);
   CHECK(after.sent_bytes >= before.sent_bytes);
   CHECK(after.received_bytes >= before.received_bytes);
+  CHECK(pings());
+}
+
+TEST_CASE_METHOD(Two, "a peer that is removed and put again at once is heard with an earlier clock too",
+                 "[wireguard]") {
+  left.make(at_left());
+  const PublicKey key = public_key_of(right.key).value();
+  const auto is_answered = [&](std::chrono::system_clock::time_point when) {
+    return right.in([&] {
+      return holdfast::test::begins_handshake(right.key, public_key_of(left.key).value(),
+                                              Endpoint::parse("192.0.2.1:51820").value(), when);
+    });
+  };
+  const auto clock = std::chrono::system_clock::now();
+  REQUIRE(is_answered(clock));
+  REQUIRE_FALSE(is_answered(clock - std::chrono::hours(1)));
+  Change change;
+  PeerChange removal{.key = key};
+  removal.remove = true;
+  change.peers.push_back(removal);
+  PeerChange again{.key = key};
+  again.endpoint = Endpoint::parse("192.0.2.2:51821").value();
+  change.peers.push_back(again);
+  REQUIRE(left.in([&] { return left.wireguard->change("wg0", change); }).has_value());
+  const PeerState after = peer_of(left.state(), key);
+  CHECK(left.state().peers.size() == 1);
+  CHECK_FALSE(after.last_handshake.has_value());
+  CHECK(after.received_bytes == 0);
+  CHECK(after.peer.endpoint == again.endpoint);
+  CHECK(is_answered(clock - std::chrono::hours(1)));
+  // and all else is put again as after a start
+  left.make(at_left());
+  right.make(right.facing(left, 51821));
   CHECK(pings());
 }
 
