@@ -27,7 +27,10 @@ constexpr const char* kMachineId = "/etc/machine-id";
 constexpr int kSecretMode = 0400;
 constexpr int kStopSeconds = 10;
 // A new pod answers access points at once, and is heard by the nodes when they have been told of its address.
-constexpr int kHeardSeconds = 15;
+// Before that it is not ready: a disruption budget counts readiness, and knows no minReadySeconds.
+constexpr int kToldSeconds = 15;
+// Once it has a way nodes ask it within a second or two, and take it when it has been up for 3 s.
+constexpr int kHeardSeconds = 5;
 constexpr int kHelperStopSeconds = 30;
 // Of a pool's nodes some are always off, and each of those counts.
 constexpr const char* kHelpersAtOnce = "10%";
@@ -134,6 +137,11 @@ void add_needs(json& container, const char* cpu, const char* memory) {
   container["resources"] = {{"requests", {{"cpu", cpu}, {"memory", memory}}}};
 }
 
+json patient(json probe, int seconds) {
+  probe["initialDelaySeconds"] = seconds;
+  return probe;
+}
+
 // NET_RAW for kernels without nf_tables: iptables-legacy asks the kernel by a raw socket.
 json core_container(const ObjectOptions& options, const std::string& pool, const std::string& gateway) {
   json out{
@@ -148,7 +156,7 @@ json core_container(const ObjectOptions& options, const std::string& pool, const
        json::array({variable_of("NODE_NAME", "spec.nodeName"), variable_of("POD_IPS", "status.podIPs")})},
       {"ports", json::array({{{"name", "health"}, {"containerPort", kCoreHealthPort}, {"protocol", "TCP"}}})},
       {"livenessProbe", probe_of("/healthz")},
-      {"readinessProbe", probe_of("/readyz")},
+      {"readinessProbe", patient(probe_of("/readyz"), kToldSeconds)},
       {"securityContext",
        {{"allowPrivilegeEscalation", false},
         {"capabilities", {{"drop", json::array({"ALL"})}, {"add", json::array({"NET_ADMIN", "NET_RAW"})}}}}},

@@ -12,7 +12,7 @@ META = {"name": ..., "namespace": ..., "labels": MAP, "annotations": MAP}
 SELECTOR = {"matchLabels": MAP}
 EXPRESSIONS = [{"key": ..., "operator": ..., "values": [...]}]
 POD_TERM = {"topologyKey": ..., "labelSelector": SELECTOR}
-PROBE = {"httpGet": {"host": ..., "path": ..., "port": ...}}
+PROBE = {"httpGet": {"host": ..., "path": ..., "port": ...}, "initialDelaySeconds": ...}
 CONTAINER = {
     "name": ..., "image": ..., "imagePullPolicy": ..., "command": [...], "args": [...],
     "env": [{"name": ..., "valueFrom": {"fieldRef": {"fieldPath": ...}}}],

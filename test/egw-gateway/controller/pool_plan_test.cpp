@@ -521,6 +521,23 @@ TEST_CASE("A gateway leaves a node that is emptied, and stays on one that is not
   CHECK(tolerates(helper, "node.kubernetes.io/unschedulable", "NoSchedule"));
 }
 
+TEST_CASE("A gateway counts for a drain of the other's node when nodes have had the time to hear it",
+          "[egw controller]") {
+  Running scene;
+  const json budget = scene.written.at({Kind::kBudget, "site"})["spec"];
+  CHECK(budget["minAvailable"] == 1);
+  for (const char* name : {"site-a", "site-b"}) {
+    CAPTURE(name);
+    const json spec = scene.written.at({Kind::kDeployment, name})["spec"];
+    const json labels = spec["template"]["metadata"]["labels"];
+    for (const auto& [label, value] : budget["selector"]["matchLabels"].items())
+      CHECK(labels[label] == value);
+    // a budget counts pods that are ready, for however short a time
+    CHECK(spec["template"]["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"] == 15);
+    CHECK(spec["minReadySeconds"] == 5);
+  }
+}
+
 TEST_CASE("All containers are started without a registry, ask for what they need, and tell how they fare",
           "[egw controller]") {
   Running scene;
