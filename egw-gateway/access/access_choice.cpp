@@ -16,8 +16,6 @@ bool is_same_session(const TunnelTarget& a, const TunnelTarget& b) {
   return a.local == b.local && a.peer == b.peer && a.ifindex == b.ifindex;
 }
 
-std::string shown(const std::string& gateway) { return gateway.empty() ? "none" : gateway; }
-
 }  // namespace
 
 void AccessAgent::watch() {

@@ -96,6 +96,8 @@ std::string_view to_string(LivenessState state) {
   return "down";
 }
 
+std::string shown(const std::string& name) { return name.empty() ? "none" : name; }
+
 void LivenessHistory::told(const std::string& name, Word word, nanoseconds now) {
   Life& life = lives_[name];
   const bool up = word == Word::kUp;

@@ -33,6 +33,9 @@ enum class LivenessState : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(LivenessState state);
 
+/// A name for people: "none" for none.
+[[nodiscard]] std::string shown(const std::string& name);
+
 /// What is heard of a gateway.
 enum class Word : std::uint8_t {
   kUp,

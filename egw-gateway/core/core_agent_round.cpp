@@ -19,8 +19,6 @@ std::string joined(const std::vector<std::string>& texts) {
   return out;
 }
 
-std::string shown(const std::string& name) { return name.empty() ? "none" : name; }
-
 bool is_same_session(const CoreLiveness::Access& a, const CoreLiveness::Access& b) {
   return a.target.name == b.target.name && CoreLiveness::path_to(a) == CoreLiveness::path_to(b);
 }

@@ -10,7 +10,6 @@
 #include "common/base/event_loop.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
-#include "common/base/metrics.h"
 #include "common/base/worker.h"
 #include "common/firewall/rule_keeper.h"
 #include "common/netlink/monitor.h"
@@ -18,6 +17,7 @@
 #include "egw-gateway/choice/gateway_choice.h"
 #include "egw-gateway/health/health.h"
 #include "egw-gateway/helper/gateway_liveness.h"
+#include "egw-gateway/helper/helper_metrics.h"
 #include "egw-gateway/helper/helper_store.h"
 #include "egw-gateway/helper/node_routes.h"
 #include "egw-gateway/helper/node_rules.h"
@@ -26,23 +26,6 @@
 #include "egw-gateway/source/gateway_source.h"
 
 namespace holdfast::gateway {
-
-/// What egw-helper shows of itself.
-struct HelperMetrics {
-  explicit HelperMetrics(Metrics& metrics);
-
-  Metrics& all;  ///< for those with a gateway's name
-  Counter& switches;
-  Counter& outages;
-  Counter& routes_mended;
-  Counter& rules_mended;
-  Counter& resyncs;
-  Gauge& refused;
-  Gauge& passed_over;
-  Gauge& bfd_hindered;
-  Gauge& ranges;
-  Gauge& ready;
-};
 
 /// egw-helper's work: keeps the node's routes to the pool's live gateway.
 ///
@@ -141,6 +124,7 @@ class Agent final : public GatewayConsumer {
   void leave(const std::string& why);
   void remove();
   void removal_tried(const Status& done);
+  [[nodiscard]] bool is_listed_by(const EdgeGateway& gateway) const;
   /// Whether an object says that this node, which it listed before, is none of the pool's.
   [[nodiscard]] bool is_left_out(const EdgeGateway& gateway) const;
 

@@ -16,8 +16,6 @@ bool is_same_session(const LivenessTarget& a, const LivenessTarget& b) {
   return a.gateway == b.gateway && a.local == b.local && a.peer == b.peer;
 }
 
-std::string shown(const std::string& gateway) { return gateway.empty() ? "none" : gateway; }
-
 std::string fault_of(const nl::Route& passed_over) {
   std::string out = "somebody's route to " + passed_over.dst.to_string();
   if (passed_over.gateway) out += " via " + passed_over.gateway->to_string();
