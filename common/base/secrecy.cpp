@@ -12,7 +12,8 @@ namespace {
 
 std::string octal(mode_t mode) {
   std::array<char, 8> text{};
-  std::snprintf(text.data(), text.size(), "%04o", static_cast<unsigned>(mode) & 07777);
+  const unsigned bits = mode & 07777U;
+  std::snprintf(text.data(), text.size(), "%04o", bits);
   return text.data();
 }
 

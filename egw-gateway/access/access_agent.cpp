@@ -63,10 +63,13 @@ AccessAgent::AccessAgent(const Tools& tools, AccessOptions options, const wiregu
 }
 
 Status AccessAgent::close() {
-  HOLDFAST_TRY(AccessStore::Loaded loaded, tools_.store.load());
+  Result<AccessStore::Loaded> read = tools_.store.load();
+  if (!read) tools_.log.error("store cannot be read", {{"error", read.error().message}});
+  AccessStore::Loaded loaded = read ? *std::move(read) : AccessStore::Loaded{};
   for (const std::string& note : loaded.notes) tools_.log.warning("store", {{"note", note}});
   pools_ = std::move(loaded.pools);
   served_ = std::move(loaded.served);
+  stored_whole_ = loaded.whole;
   KernelTable table(tools_.socket);
   auto before = table.list(kKernelPatience);
   if (!before) return fail(Code::kUnavailable, before.error().message);
@@ -181,7 +184,10 @@ void AccessAgent::gone(const std::string& pool) {
 }
 
 void AccessAgent::only(const std::set<std::string>& pools) {
-  listed_ = true;
+  if (!std::exchange(listed_, true)) {
+    save();
+    look_after({});
+  }
   std::vector<std::string> absent;
   for (const auto& [pool, object] : pools_) {
     if (!pools.contains(pool)) absent.push_back(pool);
@@ -191,7 +197,9 @@ void AccessAgent::only(const std::set<std::string>& pools) {
 
 void AccessAgent::health(const std::string& trouble) { tools_.health.set(kSourceHeard, trouble); }
 
+/// A part of the pools would be taken for all of them at the next start.
 void AccessAgent::save() {
+  if (!listed_ && !stored_whole_) return;
   save_again_ = true;
   if (saving_) return;
   saving_ = true;

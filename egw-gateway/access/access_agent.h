@@ -74,7 +74,9 @@ struct PoolReport {
 /// The store alone makes the pools' ranges unreachable, before anything is asked or heard. Nothing is
 /// withdrawn because this program began anew: tunnels, and routes into them, stand in the kernel, and a
 /// gateway that routes lead to counts until it is heard, or missed for kFirstWord. A pool whose object is
-/// gone on good authority is taken away after --removal-delay. The VPC's table is not written before each
+/// gone on good authority is taken away after --removal-delay. Where the store is lost or damaged, and an
+/// earlier start has left what nobody has told of yet, all stays as it stands until the source has listed the
+/// pools. The VPC's table is not written before each
 /// gateway was heard or missed, nor before it is known which pools there are.
 ///
 /// Lives on the event loop; what may block runs on threads of its own.
@@ -138,6 +140,7 @@ class AccessAgent final : public PoolConsumer {
   void kernel_told();
   void speak_to_routers();
   void plan();
+  [[nodiscard]] bool waits_for_list();
   void close_ranges();
   void put_settings();
   void save();
@@ -198,7 +201,8 @@ class AccessAgent final : public PoolConsumer {
   PublishedRanges published_;
   std::optional<std::vector<PodRange>> in_vpc_;  // as it was last asked for
   std::chrono::nanoseconds cloud_asked_{};
-  bool listed_ = false;  // the source has told which pools there are
+  bool listed_ = false;        // the source has told which pools there are
+  bool stored_whole_ = false;  // or the store has
   bool undecided_ = false;
 
   TunnelLiveness liveness_;

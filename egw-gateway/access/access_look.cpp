@@ -5,6 +5,7 @@
 #include "egw-gateway/access/access_agent.h"
 #include "egw-gateway/access/access_rules.h"
 #include "egw-gateway/access/backstop.h"
+#include "egw-gateway/access/left_behind.h"
 #include "egw-gateway/access/pod_table.h"
 #include "egw-gateway/core/kernel_settings.h"
 
@@ -31,6 +32,18 @@ void AccessAgent::look_at_own() {
       own_.push_back({host_range(each.peer.endpoint->address), "where gateway " + way.to_string() + " is"});
     }
   }
+}
+
+/// Before the first look: what stands may be of pools that nobody has told of yet, and carries traffic.
+bool AccessAgent::waits_for_list() {
+  if (looked_ || looking_ || listed_ || stored_whole_) return false;
+  const Result<bool> left = leaves_behind(tools_.socket, plan_);
+  if (left && !*left) return false;
+  tools_.health.set(kTunnelsInPlace,
+                    left ? "tunnels or ranges stand of pools that nobody has told of, and the store is lost: "
+                           "all stays as it is until the source has told of all EdgeGateways"
+                         : left.error().message);
+  return true;
 }
 
 /// Nothing else answers for a range that no gateway is alive for. What is taken away stays closed until the
@@ -90,6 +103,7 @@ std::vector<Tunnel> AccessAgent::tunnels() {
 
 void AccessAgent::look() {
   look_timer_.end();
+  if (waits_for_list()) return look_after(options_.resync);
   close_ranges();
   put_settings();
   tools_.health.set(kKeysGuarded, exposure_of(options_.private_key));

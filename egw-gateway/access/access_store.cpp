@@ -14,9 +14,10 @@ using nlohmann::json;
 constexpr StateKind kKind{"egw-access", 1};
 constexpr mode_t kFolderMode = 0700;
 constexpr std::size_t kMostBytes = std::size_t{64} << 20;  // hundreds of pools, each with its nodes
+constexpr std::size_t kEnvelopeBytes = 256;                // more than the line before the content has
 
 Status decode(const std::string& text, const std::string& access_point, AccessStore::Loaded& out) {
-  HOLDFAST_TRY(const json document, parse_json(text));
+  HOLDFAST_TRY(const json document, parse_json(text, {.max_bytes = kMostBytes}));
   HOLDFAST_TRY(const JsonObject object, JsonObject::of(document));
   HOLDFAST_TRY(const std::string stored_for, object["accessPoint"].string());
   if (stored_for != access_point) {
@@ -49,16 +50,21 @@ Result<AccessStore::Loaded> AccessStore::load() {
   if (!file.content) return out;
   const Status done = decode(*file.content, access_point_, out);
   if (!done) out.notes.push_back(path_.native() + " is not used: " + done.error().message);
+  out.whole = out.notes.empty();
   return out;
 }
 
 Status AccessStore::save(const Pools& pools, const std::set<std::string>& served) {
   json list = json::array();
   for (const auto& [name, pool] : pools) list.push_back(encode_edge_gateway(pool));
+  const std::string text =
+      dump_json({{"accessPoint", access_point_}, {"pools", std::move(list)}, {"served", served}});
+  if (text.size() > kMostBytes - kEnvelopeBytes) {
+    return fail(Code::kResourceExhausted, path_.native() + " would have " + std::to_string(text.size()) +
+                                              " bytes, and could not be read again");
+  }
   HOLDFAST_CHECK(files_.make_folders(path_.parent_path(), kFolderMode));
-  return write_state(
-      files_, path_, kKind,
-      dump_json({{"accessPoint", access_point_}, {"pools", std::move(list)}, {"served", served}}));
+  return write_state(files_, path_, kKind, text);
 }
 
 }  // namespace holdfast::gateway

@@ -28,6 +28,7 @@ class AccessStore {
     Pools pools{};
     std::set<std::string> served{};
     std::vector<std::string> notes{};  ///< damage, foreign state
+    bool whole = false;                ///< there was a file, and all that it holds is here
   };
 
   /// `files` outlives the store.
@@ -37,7 +38,8 @@ class AccessStore {
   /// A damaged file is moved aside and told in the notes, and so is an entry that cannot be used. Errors:
   /// errno of a read that failed, which says nothing about the content.
   Result<Loaded> load();
-  /// Durable on return; the old state stays when it fails. Errors: errno.
+  /// Durable on return; the old state stays when it fails. Errors: errno; kResourceExhausted for what load()
+  /// would not take.
   Status save(const Pools& pools, const std::set<std::string>& served);
 
  private:

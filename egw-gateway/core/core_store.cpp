@@ -19,7 +19,7 @@ struct Content {
 };
 
 Result<Content> decode(std::string_view text) {
-  HOLDFAST_TRY(const nlohmann::json document, parse_json(text));
+  HOLDFAST_TRY(const nlohmann::json document, parse_json(text, {.max_bytes = kMaxStateBytes}));
   HOLDFAST_TRY(const JsonObject object, JsonObject::of(document));
   Content out;
   HOLDFAST_TRY(out.pool, object["pool"].string());

@@ -23,7 +23,7 @@ struct Content {
 };
 
 Result<Content> decode(std::string_view text) {
-  HOLDFAST_TRY(const json document, parse_json(text));
+  HOLDFAST_TRY(const json document, parse_json(text, {.max_bytes = kMaxStateBytes}));
   HOLDFAST_TRY(const JsonObject object, JsonObject::of(document));
   Content out;
   HOLDFAST_TRY(out.owner.pool, object["pool"].string());

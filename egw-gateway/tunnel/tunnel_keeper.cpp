@@ -50,8 +50,6 @@ bool is_wanted(const std::vector<Tunnel>& wanted, const std::string& name) {
   return std::ranges::any_of(wanted, [&](const Tunnel& tunnel) { return tunnel.link == name; });
 }
 
-bool is_tunnel(const nl::Link& link) { return link.kind == "wireguard" || link.kind == "tun"; }
-
 std::string counted(std::size_t count, const char* what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
@@ -97,6 +95,8 @@ Result<TunnelFacts> read_facts(nl::Socket& socket, const std::string& name) {
 }
 
 }  // namespace
+
+bool is_tunnel(const nl::Link& link) { return link.kind == "wireguard" || link.kind == "tun"; }
 
 std::string tunnel_link(std::string_view prefix, std::string_view name) {
   std::string whole = std::string(prefix) + std::string(name);

@@ -39,6 +39,9 @@ struct Tunnel {
   return outer == IpFamily::kV4 ? 60 : 80;
 }
 
+/// Whether it is of a kind that tunnels are: of the kernel's WireGuard, or of wireguard-go.
+[[nodiscard]] bool is_tunnel(const nl::Link& link);
+
 /// PREFIX and `name` where that is a link's name, else PREFIX and a digest of it.
 [[nodiscard]] std::string tunnel_link(std::string_view prefix, std::string_view name);
 

@@ -85,10 +85,11 @@ TEST_CASE_METHOD(Two, "a peer that is removed and put again at once is heard wit
   left.make(at_left());
   const PublicKey key = public_key_of(right.key).value();
   const auto is_answered = [&](std::chrono::system_clock::time_point when) {
-    return right.in([&] {
+    const auto answered = right.in([&]() -> Result<bool> {
       return holdfast::test::begins_handshake(right.key, public_key_of(left.key).value(),
                                               Endpoint::parse("192.0.2.1:51820").value(), when);
     });
+    return answered.value();
   };
   const auto clock = std::chrono::system_clock::now();
   REQUIRE(is_answered(clock));

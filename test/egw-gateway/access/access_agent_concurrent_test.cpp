@@ -131,6 +131,7 @@ TEST_CASE("An access point follows its pools with all its threads, and ends in t
     REQUIRE(agent.start(machine.source).has_value());
     for (int number = 1; number <= 20; ++number) {
       agent.told(pool(number));
+      agent.only({"hz"});
       REQUIRE(machine.loop->turn(5ms).has_value());
       if (number % 5 == 0) output_of("ip route flush proto 160");  // somebody's
     }

@@ -152,6 +152,34 @@ TEST_CASE_METHOD(Scene, "Pods are reached by an access point of whose pods other
   CHECK(reaches());
 }
 
+TEST_CASE_METHOD(Scene, "an access point that has lost its store takes nothing away before it is told of all",
+                 "[access]") {
+  run();
+  const std::filesystem::path store = home / "state/access.json";
+  until([&] { return access.can("grep -q '\"hz\"' " + store.native()); }, kPatience);
+  program.stop(SIGKILL);
+  SECTION("it is damaged") { access.run("echo x >>" + store.native()); }
+  SECTION("it is gone") { std::filesystem::remove(store); }
+  SECTION("it is of a version that is not known") { access.run("sed -i '1s/ v1 / v2 /' " + store.native()); }
+  std::filesystem::rename(home / "gateways" / "hz.yaml", home / "hz.yaml");  // nobody tells
+  write("broken.yaml", "kind: EdgeGateway\n");                               // nor of all
+  start();
+  until([&] { return page("/readyz?verbose").find("the store is lost") != std::string::npos; }, kPatience);
+  access.can("sleep 3");  // three looks
+  CHECK(reaches());
+  CHECK(way() == "egw-hz-a");
+  CHECK(access.can("ip link show egw-hz-b && ip route show proto 160 | grep -q 10.244.0.0/16"));
+  CHECK(page("/readyz").find("TunnelsInPlace") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(store));  // of a part it would be taken for all
+  // told of what stands there is nothing that could be somebody else's
+  std::filesystem::rename(home / "hz.yaml", home / "gateways" / "hz.yaml");
+  until([&] { return metric("egw_access_gateway_up{gateway=\"a\",pool=\"hz\"}") == 1; }, kPatience);
+  until([&] { return page("/readyz").find("is ready") != std::string::npos; }, kPatience);
+  CHECK(reaches());
+  a.die(SIGKILL);
+  wait_for("egw-hz-b");
+}
+
 TEST_CASE_METHOD(Scene,
                  "the pool that was served goes on before one that asks for the same, after a restart too",
                  "[access]") {

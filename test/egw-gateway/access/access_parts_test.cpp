@@ -77,6 +77,7 @@ TEST_CASE("pools are stored whole, and those of another access point are not use
   PosixFiles files;
   AccessStore store(files, folder.path(), "one");
   CHECK(store.load().value().pools.empty());
+  CHECK_FALSE(store.load().value().whole);
   EdgeGateway pool{.pool = "hz"};
   pool.pod_cidrs = {Cidr::parse("10.244.0.0/16").value()};
   pool.vpc_cidrs = {Cidr::parse("172.16.0.0/16").value()};
@@ -84,11 +85,38 @@ TEST_CASE("pools are stored whole, and those of another access point are not use
   CHECK(store.load().value().pools.at("hz").pod_cidrs == pool.pod_cidrs);
   CHECK(store.load().value().pools.size() == 2);
   CHECK(store.load().value().served == std::set<std::string>{"hz"});
+  CHECK(store.load().value().whole);
 
   const auto foreign = AccessStore(files, folder.path(), "two").load().value();
   CHECK(foreign.pools.empty());
   REQUIRE(foreign.notes.size() == 1);
   CHECK(foreign.notes[0].find("it is of access point 'one'") != std::string::npos);
+  CHECK_FALSE(foreign.whole);
+}
+
+TEST_CASE("as many pools as there are tunnels for are stored and read again", "[access]") {
+  const test::TemporaryFolder folder;
+  PosixFiles files;
+  AccessStore store(files, folder.path(), "one");
+  AccessStore::Pools pools;
+  for (int number = 0; number < 500; ++number) {
+    EdgeGateway pool{.pool = "site-" + std::to_string(number)};
+    const std::string pods = "10." + std::to_string(number % 250) + ".";
+    pool.pod_cidrs = {Cidr::parse(pods + "0.0/16").value()};
+    pool.vpc_cidrs = {Cidr::parse("172.16.0.0/12").value()};
+    for (int node = 0; node < 16; ++node) {
+      const std::string text = std::to_string(node);
+      pool.nodes.push_back({.name = "cn-hangzhou.192.168.100." + text,
+                            .pod_cidrs = {Cidr::parse(pods + text + ".0/24").value()},
+                            .addresses = {IpAddress::parse("192.168.100." + text).value()}});
+    }
+    pools[pool.pool] = std::move(pool);
+  }
+  REQUIRE(store.save(pools, {}).has_value());
+  REQUIRE(std::filesystem::file_size(folder / "access.json") > std::size_t{1} << 20);
+  const auto loaded = store.load().value();
+  CHECK(loaded.whole);
+  CHECK(loaded.pools == pools);
 }
 
 /// What an access point writes, to an API server that time is made to pass for.
