@@ -23,6 +23,7 @@
 #include "egw-gateway/core/core_plan.h"
 #include "egw-gateway/core/core_store.h"
 #include "egw-gateway/core/core_works.h"
+#include "egw-gateway/core/source_ports.h"
 #include "egw-gateway/health/health.h"
 #include "egw-gateway/source/gateway_source.h"
 
@@ -116,6 +117,7 @@ class CoreAgent final : public GatewayConsumer {
   [[nodiscard]] bool forwards() const;
   void want_nodes();
   void want_works();
+  [[nodiscard]] std::vector<Tunnel> tunnels();
   void works_done(const CoreWorks::Look& look);
   void adopt();
   void want_access();
@@ -149,6 +151,7 @@ class CoreAgent final : public GatewayConsumer {
   CorePlan plan_;
   std::map<std::string, int> links_;           // of tunnels, by their names
   std::vector<CoreLiveness::Access> watched_;  // access points, as they were last wanted
+  SourcePorts ports_{bfd::system_random()};
   LivenessHistory history_;
   Choice choice_;
   int link_before_ = 0;   // that an earlier run's routes lead to

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "common/base/secrecy.h"
@@ -151,6 +152,22 @@ void CoreAgent::want_nodes() {
   tools_.metrics.show_hindered("nodes", !done);
 }
 
+/// As they are planned, each from a port that its access point hears, as far as is known.
+std::vector<Tunnel> CoreAgent::tunnels() {
+  std::vector<Tunnel> out = plan_.tunnels;
+  std::set<std::string> links;
+  for (Tunnel& tunnel : out) {
+    const auto target = std::ranges::find(plan_.access, tunnel.link, &AccessTarget::link);
+    // while all are asked to leave nobody is to be heard
+    const bool heard =
+        leaving_ || target == plan_.access.end() || history_.state(target->name) == LivenessState::kUp;
+    tunnel.wireguard.listen_port = ports_.see(tunnel.link, heard, now());
+    links.insert(tunnel.link);
+  }
+  ports_.keep(links);
+  return out;
+}
+
 void CoreAgent::want_works() {
   if (working_) {
     work_again_ = true;
@@ -158,7 +175,7 @@ void CoreAgent::want_works() {
   }
   working_ = true;
   const auto look = std::make_shared<CoreWorks::Look>();  // shared by the job and what comes after it
-  tools_.worker.run([&works = tools_.works, wanted = CoreWorks::Wanted{plan_.reachability, plan_.tunnels},
+  tools_.worker.run([&works = tools_.works, wanted = CoreWorks::Wanted{plan_.reachability, tunnels()},
                      look] { *look = works.look(wanted); },
                     [this, look] { works_done(*look); });
 }

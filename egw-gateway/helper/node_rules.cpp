@@ -62,7 +62,7 @@ constexpr firewall::MarkMatch kMasqueraded{0x4000, 0x4000};
 /// What the node says to an address of its own that lies in a range: one that keepalived holds, say.
 const firewall::LinkMatch kOwn{"lo"};
 
-/// Only what pods send comes by one of the node's ways.
+/// Only what pods send comes by one of the node's ways, and only what gateways bring.
 Chain lan_chain(IpFamily family, const NodeRules& rules) {
   Chain out{Hook::kForward,
             false,
@@ -70,7 +70,7 @@ Chain lan_chain(IpFamily family, const NodeRules& rules) {
             "EGW-LAN",
             "egw-helper lan",
             "lan",
-            "no machine of the site reaches the VPC by this node"};
+            "no machine of the site reaches the VPC by this node, or speaks as it"};
   out.first = true;  // flanneld's chain accepts whatever says that it is from a pod
   for (const std::string& link : rules.ways)
     out.rules.push_back({.target = Target::kReturn, .in_link = firewall::LinkMatch{link}});
@@ -78,6 +78,8 @@ Chain lan_chain(IpFamily family, const NodeRules& rules) {
   for (const Cidr& range : rules.ranges) {
     if (range.family() != family) continue;
     out.rules.push_back({.destination = in(range), .target = Target::kDrop, .counted = true});
+    // pods believe these addresses, as nothing else has them
+    out.rules.push_back({.source = in(range), .target = Target::kDrop, .counted = true});
     out.wanted = true;
   }
   if (!out.wanted) out.rules.clear();

@@ -7,6 +7,7 @@
 
 #include "common/base/socket_address.h"
 #include "common/netlink/netns.h"
+#include "egw-gateway/core/source_ports.h"
 #include "test/catch.h"
 #include "test/egw-gateway/core/core_scene.h"
 #include "test/fakes/wanted_metrics.h"
@@ -271,6 +272,29 @@ TEST_CASE_METHOD(CoreScene, "Keys that cannot be read leave those that were read
   write("");
   start();
   until([&] { return page("/readyz").find("no node is believed") != std::string::npos; });
+}
+
+TEST_CASE_METHOD(CoreScene, "A tunnel is heard again when the site's router has gone over to another line",
+                 "[egw-core]") {
+  // the router translates, and goes on doing so for a flow as it began with it
+  static_cast<void>(edge.run(
+      "nft add table ip line && nft 'add chain ip line out { type nat hook postrouting priority 100; }' && "
+      "nft add rule ip line out oifname uplink ip saddr 10.244.0.0/16 snat to 192.0.2.1"));
+  for (test::AccessEnd* end : {&one, &two})
+    static_cast<void>(end->place.run("ip route del 10.244.1.7 && ip route add blackhole 10.244.1.7"));
+  start_all();
+  static_cast<void>(
+      edge.run("ip addr add 192.0.2.77/24 dev uplink && nft flush chain ip line out && "
+               "nft add rule ip line out oifname uplink ip saddr 10.244.0.0/16 snat to 192.0.2.77"));
+  for (test::AccessEnd* end : {&one, &two}) {
+    static_cast<void>(end->place.run(
+        "nft add table ip old && nft 'add chain ip old in { type filter hook prerouting priority -400; }' && "
+        "nft add rule ip old in ip saddr 192.0.2.1 drop"));
+  }
+  until([&] { return !reaches(); });
+  std::this_thread::sleep_for(SourcePorts::kFirstWait);
+  until([&] { return reaches(); });
+  until([&] { return node_log().ends_with("up\n"); });
 }
 
 TEST_CASE_METHOD(CoreScene, "Keys that others get at are told, and taken all the same", "[egw-core]") {

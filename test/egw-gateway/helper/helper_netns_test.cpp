@@ -562,6 +562,28 @@ TEST_CASE_METHOD(GatewayScene,
       kPatience);
 }
 
+TEST_CASE_METHOD(GatewayScene, "A machine of the site does not speak to pods as the VPC", "[gateway]") {
+  start_all();
+  static_cast<void>(node(3).run("sysctl -qw net.ipv4.conf.all.rp_filter=2"));
+  test::Machine stranger;
+  lan.connect(stranger.netns.get(), 9, {"192.168.77.9/24", "2001:db8::9/64"});
+  stranger.run(
+      "ip addr add 172.16.0.99/32 dev lo && ip addr add fd00:20::99/128 dev lo nodad && "
+      "ip route add 10.244.3.9 via 192.168.77.3 && ip -6 route add fd00:0:0:3::9 via 2001:db8::3");
+  pod.run(
+      "nft add table inet seen && nft 'add chain inet seen in { type filter hook input priority 0; }' && "
+      "nft add rule inet seen in ip saddr 172.16.0.99 counter && "
+      "nft add rule inet seen in ip6 saddr fd00:20::99 counter");
+  const double before = metric(3, "egw_helper_refused_packets");
+  stranger.run("ping -c 3 -i 0.1 -W 0.2 -q -I 172.16.0.99 10.244.3.9 || true");
+  stranger.run("ping -6 -c 3 -i 0.1 -W 0.2 -q -I fd00:20::99 fd00:0:0:3::9 || true");
+  until([&] { return metric(3, "egw_helper_refused_packets") >= before + 6; }, kPatience);
+  const std::string seen = pod.run("nft list chain inet seen in");
+  CHECK_THAT(seen, Catch::Contains("172.16.0.99 counter packets 0 ") &&
+                       Catch::Contains("fd00:20::99 counter packets 0 "));
+  CHECK(reaches());
+}
+
 /// How many routes of each family, policy rules and lines of packet filters of ours node 3 has.
 std::string picture(GatewayScene& scene) {
   return scene.node(3).run("ip route show table all | grep -c 'proto 157' || true") +

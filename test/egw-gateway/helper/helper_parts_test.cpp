@@ -149,14 +149,17 @@ TEST_CASE("Of what a node forwards only pods' packets, and kube-proxy's, go to t
     CHECK(lan.hook == firewall::Hook::kForward);
     CHECK(lan.first);
     CHECK(lan.wanted);
-    REQUIRE(lan.rules.size() == 4);
+    REQUIRE(lan.rules.size() == 5);
     CHECK(lan.rules[0].in_link == firewall::LinkMatch{"cni0"});
     CHECK(lan.rules[1].in_link == firewall::LinkMatch{"flannel.1"});
     CHECK(lan.rules[2].mark == firewall::MarkMatch{0x4000, 0x4000});
     for (const std::size_t i : {0U, 1U, 2U}) CHECK(lan.rules[i].target == firewall::Target::kReturn);
-    CHECK(lan.rules[3].target == firewall::Target::kDrop);
-    CHECK(lan.rules[3].counted);
+    for (const std::size_t i : {3U, 4U}) {
+      CHECK(lan.rules[i].target == firewall::Target::kDrop);
+      CHECK(lan.rules[i].counted);
+    }
     CHECK(lan.rules[3].destination->range.family() == family);
+    CHECK(lan.rules[4].source == lan.rules[3].destination);
   }
   CHECK_FALSE(node_rule_set(IpFamily::kV4, {}).chains.at(3).wanted);
 }
