@@ -43,10 +43,6 @@ Status CoreAgent::put_all_right() {
                       .tunnel_mtu = options_.mtu,
                       .edge_networks = edge_.networks()};
   plan_ = plan_core(known_.value_or(EdgeGateway{}), self);
-  if (!key_) {
-    plan_.tunnels.clear();
-    plan_.access.clear();
-  }
   if (known_) tools_.health.set(core_concern::kPoolClear, joined(plan_.faults));
   put_settings();
   want_nodes();
@@ -168,16 +164,19 @@ std::vector<Tunnel> CoreAgent::tunnels() {
   return out;
 }
 
+/// While nothing is known of the pool, what an earlier run left stays: it may carry traffic.
 void CoreAgent::want_works() {
+  if (!known_ && link_before_ != 0) return;
   if (working_) {
     work_again_ = true;
     return;
   }
   working_ = true;
   const auto look = std::make_shared<CoreWorks::Look>();  // shared by the job and what comes after it
-  tools_.worker.run([&works = tools_.works, wanted = CoreWorks::Wanted{plan_.reachability, tunnels()},
-                     look] { *look = works.look(wanted); },
-                    [this, look] { works_done(*look); });
+  tools_.worker.run(
+      [&works = tools_.works, wanted = CoreWorks::Wanted{plan_.reachability, tunnels(), key_.has_value()},
+       look] { *look = works.look(wanted); },
+      [this, look] { works_done(*look); });
 }
 
 void CoreAgent::works_done(const CoreWorks::Look& look) {

@@ -68,7 +68,7 @@ CoreWorks::Look CoreWorks::look(const Wanted& wanted) {
   if (out.rules.done) out.rules.done = clean_others();
   ruled_ = ruled_ || out.rules.done.has_value();
   if (ruled_) {
-    out.tunnels = tunnels_.look(wanted.tunnels);
+    out.tunnels = wanted.has_key ? tunnels_.look(wanted.tunnels) : tunnels_.see(wanted.tunnels);
   } else {
     out.tunnels.done = fail(Code::kFailedPrecondition, "no tunnel is made before the rules stand");
   }

@@ -33,6 +33,7 @@ class CoreWorks {
   struct Wanted {
     Reachability reachability;
     std::vector<Tunnel> tunnels;
+    bool has_key = true;  ///< false: tunnels stay as they stand
   };
   struct Look {
     ReachabilityKeeper::Look rules;

@@ -119,6 +119,20 @@ TunnelKeeper::Look TunnelKeeper::look(const std::vector<Tunnel>& wanted) {
   return out;
 }
 
+TunnelKeeper::Look TunnelKeeper::see(const std::vector<Tunnel>& wanted) {
+  Look out;
+  for (const Tunnel& tunnel : wanted) {
+    TunnelView view{.link = tunnel.link, .ifindex = 0, .peers = {}};
+    const auto link = nl::find_link(socket_, tunnel.link);
+    if (link && *link && is_tunnel(**link)) view.ifindex = (*link)->index;
+    if (!link) out.done = tl::unexpected(link.error());
+    auto state = view.ifindex == 0 ? Result<wireguard::TunnelState>() : wireguard_.read(tunnel.link);
+    if (state) view.peers = std::move(state->peers);
+    out.tunnels.push_back(std::move(view));
+  }
+  return out;
+}
+
 Status TunnelKeeper::forget(const Tunnel& wanted, std::vector<std::string>& news) {
   if (wanted.forgotten.empty()) return {};
   HOLDFAST_TRY(const wireguard::TunnelState state, wireguard_.read(wanted.link));

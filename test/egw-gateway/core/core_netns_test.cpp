@@ -122,6 +122,35 @@ TEST_CASE_METHOD(CoreScene,
   check_ways(*this);
 }
 
+TEST_CASE_METHOD(CoreScene, "A killed egw-core that has lost what it knew, or its key, takes nothing away",
+                 "[egw-core]") {
+  start_all();
+  program.stop(SIGKILL);
+  const bool has_store = GENERATE(true, false);
+  INFO((has_store ? "no key" : "no store"));
+  if (has_store) {
+    std::filesystem::rename(folder / "keys" / "private-key", folder / "keys" / "away");
+  } else {
+    unpublish();
+    std::filesystem::remove_all(folder / "state");
+  }
+  start();
+  const char* concern = has_store ? "[-]KeyUsable" : "[-]PoolKnown";
+  until([&] { return page("/readyz?verbose").find(concern) != std::string::npos; });
+  std::this_thread::sleep_for(std::chrono::seconds(3));  // looks
+  CHECK(reaches());
+  CHECK(core.run("ip route show 172.16.0.0/12 metric 37").find("wg-one") != std::string::npos);
+  if (has_store) {
+    until([&] { return node_log().ends_with("up\n"); });
+    std::filesystem::rename(folder / "keys" / "away", folder / "keys" / "private-key");
+  } else {
+    publish();
+  }
+  until([&] { return page("/readyz").find(" 200 OK") != std::string::npos; });
+  until([&] { return node_log().ends_with("up\n"); });
+  CHECK(reaches());
+}
+
 TEST_CASE_METHOD(CoreScene, "When an access point dies another is sent to, and with none nodes are told",
                  "[egw-core]") {
   start_all();
