@@ -146,9 +146,20 @@ class RulesWriter {
     }
   }
 
+  /// All sessions of nodes have one queue, which nobody else is to fill: keys are looked at behind it.
+  void write_liveness() {
+    for (const std::vector<AddressMatch>* const nodes : {&sides_.own, &sides_.nodes}) {
+      for (const AddressMatch& node : *nodes) {
+        add({.source = node, .target = Target::kReturn, .in_link = edge_, .udp_port = bfd::kMultihopPort});
+      }
+    }
+    add({.target = Target::kDrop, .in_link = edge_, .udp_port = bfd::kMultihopPort});
+  }
+
   /// Health, metrics and the nodes' sessions are not the cloud's business.
   void write_input() {
     begin(Hook::kInput, "EGW-CORE-INPUT", "egw-core input", "input");
+    write_liveness();
     for (const AddressMatch& point : sides_.access_points) {
       add({.source = point, .target = Target::kAccept, .in_link = tunnels_, .udp_port = bfd::kSingleHopPort});
     }

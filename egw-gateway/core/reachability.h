@@ -64,7 +64,9 @@ struct ReachabilityRules {
 ///                  edge from pods to cloud                untrack    pods' packets are judged one by one:
 ///                  tunnel from cloud to pods              untrack    they may come and go by different gateways
 ///     mangle       SYNs                                   clamp the MSS
-///     input        tunnel, from access points, BFD        accept
+///     input        edge, from own and nodes, their BFD    return
+///                  edge, their BFD                        drop
+///                  tunnel, from access points, BFD        accept
 ///                  tunnel, answers                        accept
 ///                  tunnel                                 drop
 ///     forward      tunnel to edge, answers to nodes       accept

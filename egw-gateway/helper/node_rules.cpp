@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "egw-gateway/model/gateway_names.h"
+
 namespace holdfast::gateway {
 namespace {
 
@@ -128,6 +130,13 @@ firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
                            .connection = firewall::ConnectionMatch::kNew,
                            .counted = true});
   }
+  for (const std::string& link : input.rules.empty() ? std::vector<std::string>{} : rules.ways) {
+    input.rules.push_back(
+        {.target = Target::kReturn, .in_link = firewall::LinkMatch{link}, .udp_port = kBfdMultihopPort});
+  }
+  // gateways' liveness has one queue, which no machine of the site is to fill: keys are looked at behind it
+  if (!input.rules.empty() && !rules.ways.empty())
+    input.rules.push_back({.target = Target::kDrop, .udp_port = kBfdMultihopPort});
   const bool any = std::ranges::find(rules.transit, family, &Cidr::family) != rules.transit.end();
   raw.wanted = !rules.gateway.empty() && any;
   if (raw.wanted) raw.rules = raw_rules(family, rules);

@@ -232,8 +232,9 @@ TEST_CASE("Only answers reach a node", "[egw-core]") {
   }
 }
 
-TEST_CASE("Of the cloud a gateway itself hears access points' liveness and answers, and nothing else",
-          "[egw-core]") {
+TEST_CASE(
+    "Of the cloud a gateway itself hears access points' liveness and answers, and liveness of nodes alone",
+    "[egw-core]") {
   struct Knock {
     const char* name;
     const char* in;
@@ -252,6 +253,10 @@ TEST_CASE("Of the cloud a gateway itself hears access points' liveness and answe
       {"an access point, not by UDP", "wg0", "10.99.9.1", std::nullopt, ConnectionMatch::kNew, Target::kDrop},
       {"IPv6 VPC", "wg1", "fd00:172::5", std::nullopt, ConnectionMatch::kNew, Target::kDrop},
       {"a node", "eth0", "192.168.77.2", 4784, ConnectionMatch::kNew, Target::kReturn},
+      {"a node by its overlay address", "eth0", "10.244.2.0", 4784, ConnectionMatch::kNew, Target::kReturn},
+      {"a pod's session", "eth0", "10.244.2.20", 4784, ConnectionMatch::kNew, Target::kDrop},
+      {"somebody else's session", "eth0", "192.168.77.9", 4784, ConnectionMatch::kNew, Target::kDrop},
+      {"IPv6 pod's session", "eth0", "fd00:244:0:2::20", 4784, ConnectionMatch::kNew, Target::kDrop},
       {"a kubelet", "eth0", "10.244.1.1", std::nullopt, ConnectionMatch::kNew, Target::kReturn},
   };
   for (const Knock& knock : knocks) {

@@ -141,6 +141,19 @@ TEST_CASE("New connections from the cloud to a node are dropped on every node", 
   CHECK_FALSE(node_rule_set(IpFamily::kV4, {}).chains[1].wanted);
 }
 
+TEST_CASE("A node hears liveness by the overlay and the bridge alone", "[gateway]") {
+  const NodeRules rules{.ranges = {cidr("172.16.0.0/12")}, .ways = {"cni0", "flannel.1"}};
+  const std::vector<firewall::Rule> input = node_rule_set(IpFamily::kV4, rules).chains.at(1).rules;
+  REQUIRE(input.size() == 5);  // the first two are as without
+  CHECK(input[2].in_link == firewall::LinkMatch{"cni0"});
+  CHECK(input[3].in_link == firewall::LinkMatch{"flannel.1"});
+  for (const std::size_t i : {2U, 3U, 4U}) {
+    CHECK(input[i].udp_port == 4784);
+    CHECK(input[i].target == (i == 4 ? firewall::Target::kDrop : firewall::Target::kReturn));
+  }
+  CHECK_FALSE(input[4].in_link.has_value());
+}
+
 TEST_CASE("Of what a node forwards only pods' packets, and kube-proxy's, go to the cloud", "[gateway]") {
   const NodeRules rules{.ranges = {cidr("172.16.0.0/12"), cidr("fd00:20::/48")},
                         .ways = {"cni0", "flannel.1"}};
