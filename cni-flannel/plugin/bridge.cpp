@@ -7,6 +7,7 @@
 #include "cni-flannel/plugin/names.h"
 #include "common/base/sha.h"
 #include "common/netlink/address.h"
+#include "common/netlink/ipv6_forwarding.h"
 #include "common/netlink/sysctl.h"
 
 namespace holdfast::flannel {
@@ -146,8 +147,8 @@ Status ensure_gateway_address(nl::Socket& host, const nl::Link& link, const Cidr
   return host.run(nl::change_link(link.index, {.mac = link.mac}));
 }
 
-Status turn_on_forwarding(const Cidr& gateway) {
-  return nl::set_sysctl(gateway.is_v4() ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding", "1");
+Status turn_on_forwarding(nl::Socket& host, const Cidr& gateway) {
+  return gateway.is_v4() ? nl::set_sysctl("net/ipv4/ip_forward", "1") : nl::forward_ipv6(host);
 }
 
 }  // namespace
@@ -164,7 +165,7 @@ Result<BridgeLinks> ensure_bridge(nl::Socket& host, const BridgeConf& conf,
   HOLDFAST_TRY(nl::Link gateway_link, find_or_make_gateway(host, bridge, conf));
   for (const Cidr& gateway : gateways) {
     HOLDFAST_CHECK(ensure_gateway_address(host, gateway_link, gateway, conf.force_address));
-    HOLDFAST_CHECK(turn_on_forwarding(gateway));
+    HOLDFAST_CHECK(turn_on_forwarding(host, gateway));
   }
   return BridgeLinks{std::move(bridge), std::move(gateway_link)};
 }

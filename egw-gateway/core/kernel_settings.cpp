@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "common/base/first_error.h"
+#include "common/netlink/ipv6_forwarding.h"
 #include "common/netlink/sysctl.h"
 
 namespace holdfast::gateway {
@@ -13,7 +14,7 @@ namespace {
 
 constexpr std::string_view kForward4 = "net/ipv4/ip_forward";
 constexpr std::string_view kSourceFilter = "net/ipv4/conf/all/rp_filter";
-constexpr std::string_view kForward6 = "net/ipv6/conf/all/forwarding";
+constexpr std::string_view kForward6 = nl::kIpv6Forwarding;
 constexpr std::string_view kMostConnections = "net/netfilter/nf_conntrack_max";
 constexpr std::uint64_t kStrict = 1;
 
@@ -67,6 +68,11 @@ Status check_connections(const ReadSetting& read) {
                                 assignment(kMostConnections, std::to_string(kLeastConnections))));
 }
 
+Status forward_ipv6() {
+  HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
+  return nl::forward_ipv6(socket);
+}
+
 }  // namespace
 
 std::vector<KernelSetting> kernel_settings(bool has_ipv6) {
@@ -103,7 +109,7 @@ Status check_forwarding(IpFamily family) {
 Status prepare_kernel() {
   FirstError errors;
   for (const KernelSetting& setting : kernel_settings(nl::get_sysctl(kForward6).has_value())) {
-    errors.add(nl::set_sysctl(setting.key, setting.value));
+    errors.add(setting.key == kForward6 ? forward_ipv6() : nl::set_sysctl(setting.key, setting.value));
   }
   return errors.result();
 }

@@ -45,8 +45,8 @@ using ReadSetting = std::function<Result<std::string>(std::string_view key)>;
 /// Whether packets of the family are forwarded. Errors: as check_kernel().
 [[nodiscard]] Status check_forwarding(IpFamily family);
 
-/// Sets kernel_settings() in the calling thread's namespace. Errors: the first; the others are set all the
-/// same.
+/// Sets kernel_settings() in the calling thread's namespace, IPv6's as nl::forward_ipv6() does. Errors: the
+/// first; the others are set all the same.
 [[nodiscard]] Status prepare_kernel();
 
 /// prepare_kernel() where somebody has set them otherwise since. Returns what check_kernel() said before;

@@ -98,6 +98,16 @@ TEST_CASE_METHOD(Scene, "forwarding that somebody switches off is switched on ag
   CHECK(log().find("net/ipv4/ip_forward is 0") != std::string::npos);
 }
 
+TEST_CASE_METHOD(Scene, "forwarding of IPv6 does not cost the machine its router that advertises itself",
+                 "[access]") {
+  access.run(
+      "sysctl -qw net.ipv6.conf.all.forwarding=0 net.ipv6.conf.eth1.accept_ra=1 && "
+      "ip -6 route add default via fe80::1 dev eth1 proto ra");
+  run();
+  until([&] { return access.can("grep -qx 1 /proc/sys/net/ipv6/conf/all/forwarding"); }, kPatience);
+  CHECK(access.run("cat /proc/sys/net/ipv6/conf/eth1/accept_ra") == "2\n");
+}
+
 TEST_CASE_METHOD(Scene,
                  "an access point that is killed leaves the tunnels to their work, and goes on with them",
                  "[access]") {
