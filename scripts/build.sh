@@ -34,30 +34,72 @@ preset_dir() {
   fi
 }
 
+# run_build [--arch=ARCH[,ARCH]]
 run_build() {
-  need_packages build
-  build_preset release
-  say "programs in build/bin/:"
-  find "$HOLDFAST_ROOT/build/bin" -type f -executable -printf '   %f, %k KiB\n' -o -type l -printf '   %f is %l\n' | sort
+  local list arch folder
+  list=$(architectures build "$@")
+  for arch in $list; do
+    build_programs "$arch"
+    folder=$(programs_of "$arch")
+    say "programs for $arch in ${folder#"$HOLDFAST_ROOT"/}/:"
+    find "$folder" -type f -executable -printf '   %f, %k KiB\n' -o -type l -printf '   %f is %l\n' | sort
+  done
 }
 
-# The same as Debian packages.
+# architectures STEP [--arch=ARCH[,ARCH]]: for which the step is to make what it makes, a line each; this machine's when none is named.
+architectures() {
+  local own arch
+  own=$(own_architecture)
+  [[ $# -gt 1 ]] || { echo "$own"; return; }
+  [[ $# -eq 2 && $2 == --arch=?* ]] || die "$1 takes --arch=ARCH[,ARCH] or nothing, got '${*:2}'"
+  for arch in $(tr , ' ' <<<"${2#--arch=}"); do
+    [[ $arch == "$own" || $arch == arm64 ]] || die "on $own nothing is made for '$arch'"
+  done
+  tr , '\n' <<<"${2#--arch=}" | sort -u
+}
+
+# build_programs ARCH: builds all programs, as they are shipped.
+build_programs() {
+  if is_own "$1"; then
+    need_packages build
+    build_preset release
+  else
+    need_cross_debian
+    build_cross "$1"
+  fi
+}
+
+# Where they are then.
+programs_of() { echo "$(preset_dir "$(is_own "$1" && echo release || echo "$1")")/bin"; }
+
+# The same as Debian packages: run_package [--arch=ARCH[,ARCH]].
 run_package() {
-  need_packages build package
-  build_preset release
-  make_packages
-  say "packages in out/packages/:"
-  find "$HOLDFAST_ROOT/out/packages" -name '*.deb' -printf '   %f, %k KiB\n' | sort
+  local list arch
+  list=$(architectures package "$@")
+  for arch in $list; do
+    build_programs "$arch"
+    make_packages "$arch"
+    say "packages for $arch in out/packages/:"
+    find "$HOLDFAST_ROOT/out/packages" -name "*_$arch.deb" -printf '   %f, %k KiB\n' | sort
+  done
 }
 
-# Makes packages of what is in build/bin.
+# make_packages ARCH: makes packages of what is built. Those of the other architecture stay.
 make_packages() {
-  rm -rf "$HOLDFAST_ROOT/out/packages"
-  (cd "$HOLDFAST_ROOT/build" && cpack) >"$HOLDFAST_ROOT/out/packages.log" 2>&1 || {
-    cat "$HOLDFAST_ROOT/out/packages.log"
-    die "the packages cannot be made"
+  local folder=$HOLDFAST_ROOT/out/packages log=$HOLDFAST_ROOT/out/packages.log
+  rm -f "$folder"/*_"$1".deb
+  if is_own "$1"; then
+    need_packages package
+    (cd "$HOLDFAST_ROOT/build" && cpack) >"$log" 2>&1
+  else
+    # by the libraries of the programs, not by those of the machine that makes the packages
+    in_cross_debian env DEB_HOST_ARCH="$1" cpack --config "build/$1/CPackConfig.cmake" >"$log" 2>&1 &&
+      give_back "$folder" "$(preset_dir "$1")"
+  fi || {
+    cat "$log"
+    die "the packages for $1 cannot be made"
   }
-  rm -rf "$HOLDFAST_ROOT/out/packages/_CPack_Packages"
+  rm -rf "$folder/_CPack_Packages"
 }
 
 # run_bench [NAME] [--gate]: builds and runs bench_NAME, or all; each prints one JSON line on standard output. With

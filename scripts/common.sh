@@ -14,6 +14,10 @@ die() {
 # Builds run in half the memory of a small machine: one job a core.
 job_count() { nproc; }
 
+# This machine's, as Debian calls it, and OCI: amd64, arm64.
+own_architecture() { dpkg --print-architecture; }
+is_own() { [[ $1 == "$(own_architecture)" ]]; }
+
 # Runs a command as root: directly, or by sudo. Says what to do where neither works.
 as_root() {
   if [[ $(id -u) -eq 0 ]]; then

@@ -13,4 +13,4 @@ exec setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child=KI
   mount --bind "$1" "$1"  # so that its / is a mount, as ip-netns(8) needs it
   mount --bind "$2" "$1$2"
   mount -t proc proc "$1/proc"
-  exec chroot "$1" env --chdir="$2" PATH=/usr/sbin:/usr/bin "${@:3}"' - "$root" "$tree" "$@"
+  exec chroot "$1" env --chdir="$2" PATH=/usr/sbin:/usr/bin CCACHE_DIR="$2/build/ccache" "${@:3}"' - "$root" "$tree" "$@"

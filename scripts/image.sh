@@ -1,24 +1,45 @@
 # shellcheck shell=bash
 # The container image of all programs, with no container engine. Sourced.
 
-# The image as an OCI layout in out/image: a Debian 12 of debootstrap with the packages of the step "image", and the programs.
+# The image as an OCI layout in out/image: a Debian 12 of debootstrap with the packages of the step "image", and the programs; for
+# several architectures, an index of these.
+#   run_image [--arch=ARCH[,ARCH]]
 run_image() {
-  need_packages build
-  need_packages image-tools
-  make_debian image || die "no image without a base"
-  build_preset release
-  write_image "$HOLDFAST_ROOT/build/debian_image.tar" "$HOLDFAST_ROOT/out/image"
+  local list
+  list=$(architectures image "$@")
+  make_image "$HOLDFAST_ROOT/out/image" "$list"
 }
 
-# write_image BASE_TAR OUT [OPTION...]: OPTIONs are oci_image.py's.
+# make_image OUT ARCHITECTURES [OPTION...]: OPTIONs are oci_image.py's.
+make_image() {
+  local arch
+  local -a bases=()
+  need_packages image-tools
+  for arch in $2; do
+    build_programs "$arch"
+    bases+=("$arch=$(debian_path image "$arch").tar")
+    make_debian image "$arch" || die "no image for $arch without a base"
+  done
+  write_image "$1" "${bases[@]}" "${@:3}"
+}
+
+# write_image OUT ARCH=BASE_TAR... [OPTION...]: OPTIONs are oci_image.py's.
 write_image() {
-  local tree=$HOLDFAST_ROOT/out/image_tree digest
+  local out=$1 tree=$HOLDFAST_ROOT/out/image_tree each digest
+  local -a options=()
+  shift
   rm -rf "$tree"
-  "$HOLDFAST_ROOT/scripts/image_tree.sh" "$HOLDFAST_ROOT/build/bin" "$tree"
-  digest=$("$HOLDFAST_ROOT/scripts/oci_image.py" "$2" --base "$1" --tree "$tree" \
-    --architecture "$(dpkg --print-architecture)" --epoch "$(source_time)" "${@:3}")
+  for each in "$@"; do
+    if [[ $each == --* ]]; then
+      options+=("$each")
+    else
+      "$HOLDFAST_ROOT/scripts/image_tree.sh" "$(programs_of "${each%%=*}")" "$tree/${each%%=*}"
+      options+=(--platform "${each%%=*}" "${each#*=}" "$tree/${each%%=*}")
+    fi
+  done
+  digest=$("$HOLDFAST_ROOT/scripts/oci_image.py" "$out" --epoch "$(source_time)" "${options[@]}")
   rm -rf "$tree"
-  say "image $("$HOLDFAST_ROOT/scripts/image_name.py") in ${2#"$HOLDFAST_ROOT"/}: $digest, $(du -sh "$2" | cut -f1)"
+  say "image $("$HOLDFAST_ROOT/scripts/image_name.py") in ${out#"$HOLDFAST_ROOT"/}: $digest, $(du -sh "$out" | cut -f1)"
 }
 
 # When the source was last changed, in seconds since 1970; what is made of the same source bears the same time.

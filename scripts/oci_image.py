@@ -1,10 +1,11 @@
 #!/usr/bin/python3 -B
 """Writes an image as an OCI layout: what container runtimes and registries take, made with none of them.
 
-    oci_image.py OUT --base TAR --tree FOLDER --architecture ARCH --epoch SECONDS [--compression 1..9]
+    oci_image.py OUT --platform ARCH TAR FOLDER [--platform ...] --epoch SECONDS [--compression 1..9]
 
-Two layers: the root file system in TAR without what differs from day to day, and the programs in FOLDER. The same input makes
-the same bytes: entries are sorted and owned by numbers, and each bears the time SECONDS since 1970.
+ARCH is as Go calls it, and Debian: amd64, arm64. Two layers: the root file system in TAR without what differs from day to day, and
+the programs in FOLDER. The same input makes the same bytes: entries are sorted and owned by numbers, and each bears the time
+SECONDS since 1970. Several platforms are one image, an index by which each machine takes its own.
 
     OUT/oci-layout  OUT/index.json  OUT/blobs/sha256/DIGEST
 
@@ -31,6 +32,7 @@ LEFT_OUT = ("dev/", "proc/", "sys/", "run/", "tmp/", "var/log/", "var/cache/", "
             "etc/resolv.conf", "etc/machine-id", "var/lib/dbus/machine-id", "etc/passwd-", "etc/group-", "etc/shadow-",
             "etc/gshadow-", "etc/.pwd.lock")
 DOCUMENTS = "usr/share/doc/"  # of which licences stay
+INDEX = "application/vnd.oci.image.index.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
@@ -111,16 +113,19 @@ class Layout:
         (self._blobs / digest).write_bytes(data)
         return {"mediaType": kind, "digest": f"sha256:{digest}", "size": len(data)}
 
-    def finish(self, manifest):
+    def finish(self, image):
         (self._folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-        index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [manifest]}
-        (self._folder / "index.json").write_text(json.dumps(index, sort_keys=True))
+        (self._folder / "index.json").write_text(json.dumps(index_of([image]), sort_keys=True))
 
     def _write(self, archive, name, entry, content):
         entry.name, entry.mtime, entry.uname, entry.gname = name, self._epoch, "", ""
         entry.pax_headers = {key: value for key, value in entry.pax_headers.items() if key.startswith("SCHILY.xattr.")}
         entry.size = len(content) if content is not None else 0
         archive.addfile(entry, None if content is None else io.BytesIO(content))
+
+
+def index_of(manifests):
+    return {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
 
 
 class Counted:
@@ -135,15 +140,14 @@ class Counted:
         return self._file.write(data)
 
 
-def write_image(options):
-    version = image_name.version()
-    layout = Layout(options.out, options.epoch, options.compression)
-    layers = [layout.add_layer(base_entries(options.base)), layout.add_layer(tree_entries(options.tree))]
-    made = datetime.datetime.fromtimestamp(options.epoch, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+def write_platform(layout, epoch, architecture, base, tree):
+    """The descriptor of one platform's manifest."""
+    layers = [layout.add_layer(base_entries(base)), layout.add_layer(tree_entries(pathlib.Path(tree)))]
+    made = datetime.datetime.fromtimestamp(epoch, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     config = layout.add_json("application/vnd.oci.image.config.v1+json", {
-        "architecture": options.architecture, "os": "linux", "created": made,
+        "architecture": architecture, "os": "linux", "created": made,
         "config": {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-                   "Labels": {"org.opencontainers.image.title": "holdfast", "org.opencontainers.image.version": version,
+                   "Labels": {"org.opencontainers.image.title": "holdfast", "org.opencontainers.image.version": image_name.version(),
                               "org.opencontainers.image.licenses": "Apache-2.0"}},
         "rootfs": {"type": "layers", "diff_ids": [inside for _, inside in layers]},
         "history": [{"created": made, "created_by": what} for what in ("Debian 12", "holdfast")],
@@ -151,20 +155,25 @@ def write_image(options):
     manifest = layout.add_json("application/vnd.oci.image.manifest.v1+json", {
         "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config,
         "layers": [descriptor for descriptor, _ in layers]})
-    manifest["platform"] = {"architecture": options.architecture, "os": "linux"}
+    manifest["platform"] = {"architecture": architecture, "os": "linux"}
+    return manifest
+
+
+def write_image(options):
+    layout = Layout(options.out, options.epoch, options.compression)
+    platforms = [write_platform(layout, options.epoch, *each) for each in options.platform]
+    image = platforms[0] if len(platforms) == 1 else layout.add_json(INDEX, index_of(platforms))
     # the tag; and the whole name, by which containerd imports it and manifests ask for it
-    manifest["annotations"] = {"org.opencontainers.image.ref.name": version,
-                               "io.containerd.image.name": image_name.image_name()}
-    layout.finish(manifest)
-    return manifest["digest"]
+    image["annotations"] = {"org.opencontainers.image.ref.name": image_name.version(),
+                            "io.containerd.image.name": image_name.image_name()}
+    layout.finish(image)
+    return image["digest"]
 
 
 def main():
     arguments = argparse.ArgumentParser(description="Writes an image as an OCI layout.")
     arguments.add_argument("out", type=pathlib.Path)
-    arguments.add_argument("--base", type=pathlib.Path, required=True)
-    arguments.add_argument("--tree", type=pathlib.Path, required=True)
-    arguments.add_argument("--architecture", required=True, help="as Go calls it, and Debian: amd64, arm64")
+    arguments.add_argument("--platform", nargs=3, metavar=("ARCH", "TAR", "FOLDER"), action="append", required=True)
     arguments.add_argument("--epoch", type=int, required=True)
     arguments.add_argument("--compression", type=int, default=6)
     print(write_image(arguments.parse_args()))

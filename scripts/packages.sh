@@ -63,25 +63,37 @@ unpack_packages() {
   echo "${names[*]}" >"$folder/list"
 }
 
-# unpack_debian STEP: build/debian_STEP, a Debian 12 with the packages of that step and nothing of ours. Fails, and tells why, where
-# its archive cannot be reached.
+# debian_path STEP ARCH: where a Debian 12 for that step and architecture is.
+debian_path() { echo "$HOLDFAST_ROOT/build/debian_$1$(is_own "$2" || echo "_$2")"; }
+
+# unpack_debian STEP ARCH: a Debian 12 with the packages of that step and nothing of ours. Fails, and tells why, where its archive
+# cannot be reached.
 unpack_debian() {
-  local root=$HOLDFAST_ROOT/build/debian_$1 log=out/debian_$1.log
-  say "unpacking a Debian 12 of its own, with: $(packages_of "$1" | cut -d' ' -f1 | paste -sd' ')"
+  local root log
+  root=$(debian_path "$@") log=out/${root##*/}.log
+  local -a made=(debootstrap --variant=minbase --include="$(packages_of "$1" | cut -d' ' -f1 | paste -sd,)" --arch="$2")
+  say "unpacking a Debian 12 of its own for $2, with: $(packages_of "$1" | cut -d' ' -f1 | paste -sd' ')"
   as_root rm -rf "$root"
-  as_root debootstrap --variant=minbase --include="$(packages_of "$1" | cut -d' ' -f1 | paste -sd,)" bookworm "$root" \
-    >"$HOLDFAST_ROOT/$log" 2>&1 || {
+  if is_own "$2"; then
+    as_root "${made[@]}" bookworm "$root"
+  else
+    as_root "${made[@]}" --foreign bookworm "$root" && finish_debian "$root"
+  fi >"$HOLDFAST_ROOT/$log" 2>&1 || {
     tail -n 20 "$HOLDFAST_ROOT/$log"
     warn "run: debootstrap made no Debian (all of what it said: $log)"
     return 1
   }
 }
 
-# make_debian STEP: the same as build/debian_STEP.tar.
+# The word container tells debootstrap that it can make no devices there; the first stage has made them.
+finish_debian() { as_root "$HOLDFAST_ROOT/scripts/arm64_root.sh" "$1" env container=lxc /debootstrap/debootstrap --second-stage; }
+
+# make_debian STEP ARCH: the same as an archive, $(debian_path STEP ARCH).tar.
 make_debian() {
-  local tar=$HOLDFAST_ROOT/build/debian_$1.tar root=$HOLDFAST_ROOT/build/debian_$1
+  local root tar
+  root=$(debian_path "$@") tar=$root.tar
   [[ ! -f $tar ]] || return 0
-  unpack_debian "$1" || return 1
+  unpack_debian "$@" || return 1
   as_root rm -rf "$root"/var/cache/apt/archives "$root"/var/lib/apt/lists
   as_root tar --create --file="$tar.new" --directory="$root" .
   as_root rm -rf "$root"

@@ -56,11 +56,11 @@ tier_release() {
   need_packages demo package
   unpack_packages guest
   unpack_packages peers
-  make_debian root || true  # the test of packages then says that it skips
+  make_debian root "$(own_architecture)" || true  # the test of packages then says that it skips
   unpack_kube_tools || true  # and so do those of manifests that need kubectl or helm
   build_preset release
   build_preset guest kube_server
-  make_packages
+  make_packages "$(own_architecture)"
   local -a scripts
   mapfile -t scripts < <(with_first "packages demo gateway_faults gateway_recovery cluster" "$HOLDFAST_ROOT"/test/release/*.sh)
   tap_tier release "$(job_count)" bash "${scripts[@]}"

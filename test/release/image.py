@@ -1,11 +1,13 @@
-"""Checks of our image: python3 image.py unpack LAYOUT FOLDER | manifests FOLDER | libraries FOLDER.
+"""Checks of our image: python3 image.py unpack LAYOUT FOLDER ARCH | manifests FOLDER | machine FOLDER ARCH | libraries FOLDER COMMAND...
 
-`unpack` writes the root file system of an OCI layout to FOLDER as a container engine does; the others look at it. Prints what is
-wrong, a line each, and fails when there is something.
+`unpack` writes the root file system that an OCI layout has for ARCH, amd64 or arm64, to FOLDER as a container engine does; the others
+look at it. COMMAND, in front of the folder and another command, runs that there. Prints what is wrong, a line each, and fails when there
+is something.
 """
 
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -15,6 +17,9 @@ import tarfile
 import manifests
 
 PATH = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin")
+INDEX = "application/vnd.oci.image.index.v1+json"
+STATIC = ("not a dynamic executable", "statically linked")  # as ldd(1) says it
+MACHINES = {"amd64": 62, "arm64": 183}  # e_machine of elf(5)
 
 
 def blob(layout, descriptor):
@@ -27,16 +32,28 @@ def blob(layout, descriptor):
     return path
 
 
-def unpack(layout, folder):
+def manifest_for(layout, image, architecture):
+    """What the descriptor `image` leads to for a machine of that architecture: an index by its platform."""
+    if image["mediaType"] == INDEX:
+        platforms = json.loads(blob(layout, image).read_text())["manifests"]
+        image = next(each for each in platforms if each["platform"] == {"architecture": architecture, "os": "linux"})
+    return json.loads(blob(layout, image).read_text())
+
+
+def unpack(layout, folder, architecture):
     """The layers one above the other, its name, and where programs are looked for. Whiteouts are of no use in a new image."""
+    layout, folder = pathlib.Path(layout), pathlib.Path(folder)
+    shutil.rmtree(folder, ignore_errors=True)
     if json.loads((layout / "oci-layout").read_text()) != {"imageLayoutVersion": "1.0.0"}:
         yield "oci-layout tells another version"
-    index = json.loads((layout / "index.json").read_text())
-    manifest = json.loads(blob(layout, index["manifests"][0]).read_text())
-    name = index["manifests"][0]["annotations"]["io.containerd.image.name"]
+    image, = json.loads((layout / "index.json").read_text())["manifests"]
+    manifest = manifest_for(layout, image, architecture)
+    name = image["annotations"]["io.containerd.image.name"]
     if name != manifests.OURS:
         yield f"it is called {name}, and not {manifests.OURS}"
     config = json.loads(blob(layout, manifest["config"]).read_text())
+    if config["architecture"] != architecture:
+        yield f"its configuration is of {config['architecture']}, and not of {architecture}"
     if len(config["rootfs"]["diff_ids"]) != len(manifest["layers"]):
         yield "the configuration does not tell of each layer"
     for descriptor in manifest["layers"]:
@@ -52,6 +69,7 @@ def unpack(layout, folder):
 
 def wrong_in_manifests(root):
     """What containers of ours run, and what their scripts copy."""
+    root = pathlib.Path(root)
     for where, pod, _ in manifests.pods():
         for container in manifests.containers_of(pod):
             if container["image"] != manifests.OURS:
@@ -65,13 +83,33 @@ def wrong_in_manifests(root):
                     yield f"{where}: container {container['name']}: the image has no {word}"
 
 
-def wrong_libraries(root):
+def wrong_machine(root, architecture):
+    """Programs and libraries of another processor, by their headers."""
+    seen = set()
+    for folder, _, names in os.walk(root):
+        for path in (pathlib.Path(folder) / name for name in names):
+            if not path.is_file() or path.is_symlink():
+                continue
+            with path.open("rb") as file:
+                header = file.read(20)
+            if header[:4] != b"\x7fELF":
+                continue
+            seen.add(path.name)
+            if int.from_bytes(header[18:20], "little") != MACHINES[architecture]:
+                yield f"{path} is not of {architecture}"
+    yield from (f"there is no program {name}" for name in ("flannel", "flanneld", "csi-node", "lvm") if name not in seen)
+
+
+def wrong_libraries(root, *command):
     """Programs that do not find what they are linked with, in the image itself."""
+    root = pathlib.Path(root)
     for program in sorted((root / "usr/bin").iterdir()) + sorted((root / "opt/cni/bin").iterdir()):
         if program.name not in ours() or program.is_symlink():
             continue
-        said = subprocess.run(["chroot", root, "ldd", f"/{program.relative_to(root)}"], capture_output=True, text=True, timeout=20)
+        said = subprocess.run([*command, root, "ldd", f"/{program.relative_to(root)}"], capture_output=True, text=True, timeout=60)
         yield from (f"{program.name}: {line.strip()}" for line in said.stdout.splitlines() if "not found" in line)
+        if "libc.so" not in said.stdout and not any(each in said.stdout + said.stderr for each in STATIC):
+            yield f"{program.name}: {said.stdout}{said.stderr}"
 
 
 def ours():
@@ -79,10 +117,9 @@ def ours():
 
 
 def main():
-    verb, *paths = sys.argv[1:]
-    if verb == "unpack":
-        shutil.rmtree(paths[1], ignore_errors=True)
-    wrong = list({"unpack": unpack, "manifests": wrong_in_manifests, "libraries": wrong_libraries}[verb](*map(pathlib.Path, paths)))
+    verb, *words = sys.argv[1:]
+    checks = {"unpack": unpack, "manifests": wrong_in_manifests, "machine": wrong_machine, "libraries": wrong_libraries}
+    wrong = list(checks[verb](*words))
     print("\n".join(wrong))
     sys.exit(1 if wrong else 0)
 

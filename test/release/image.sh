@@ -2,6 +2,7 @@
 # Our image: written twice, unpacked as a container engine does, and its programs started by runc. Its base is here the Debian
 # that packages are tested in, as making another takes minutes.
 source "$(dirname "$0")/../tap.sh"
+source "$(dirname "$0")/../containerd.sh"
 
 tree=$(cd "$(dirname "$0")/../.." && pwd)
 work=$tree/out/image_test
@@ -18,8 +19,8 @@ trap 'rm -rf "$work"' EXIT
 
 # write NAME: as ./run image does, with less time for compression.
 write() {
-  bash -ec ". '$tree/scripts/common.sh'; . '$tree/scripts/image.sh'
-    write_image '$tree/build/debian_root.tar' '$work/$1' --compression 1"
+  bash -ec ". '$tree/scripts/common.sh'; . '$tree/scripts/build.sh'; . '$tree/scripts/image.sh'
+    write_image '$work/$1' \"\$(own_architecture)=$tree/build/debian_root.tar\" --compression=1"
 }
 
 written_alike() { write one && write two && diff -r "$work/one" "$work/two"; }
@@ -40,37 +41,18 @@ END
 
 says_version() { [[ $(in_container "$1" --version 2>&1) == *"$(sed -n 's/^project(holdfast VERSION \([0-9.]*\).*/\1/p' "$tree/CMakeLists.txt")"* ]]; }
 
-# By a containerd of this test's own, which unpacks nothing.
+# Unpacks nothing.
 imported_by_its_name() {
-  local folder=$work/containerd status=0 containerd
-  mkdir -p "$folder"
-  cat >"$folder/config.toml" <<END
-version = 2
-root = "$folder/root"
-state = "$folder/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt", "io.containerd.internal.v1.tracing",
-                    "io.containerd.tracing.processor.v1.otlp"]
-[grpc]
-  address = "$folder/socket"
-END
-  setpriv --pdeathsig KILL containerd --config "$folder/config.toml" >"$folder/log" 2>&1 &
-  containerd=$!
-  images() { ctr --address "$folder/socket" --namespace k8s.io images "$@"; }
-  { within 30 eval 'images ls >/dev/null 2>&1' &&
-    tar --create --directory="$work/one" . | images import --no-unpack - &&
-    [[ $(images ls --quiet) == "$("$tree/scripts/image_name.py")" ]]; } || status=1
-  kill "$containerd"
-  wait "$containerd"
-  ((status == 0)) || tail -n 5 "$folder/log"
-  return "$status"
+  tar --create --directory="$work/one" . | images import --no-unpack - && [[ $(images ls --quiet) == "$("$tree/scripts/image_name.py")" ]]
 }
 
 plan 10
 check "the same programs make the same image" written_alike
-check "it can be unpacked as it says" image unpack "$work/one" "$work/root"
-check "a node has it by the name that manifests ask for once it was imported" imported_by_its_name
+check "it can be unpacked as it says" image unpack "$work/one" "$work/root" "$(dpkg --print-architecture)"
+check "a node has it by the name that manifests ask for once it was imported" \
+  with_containerd "$work/containerd" imported_by_its_name
 check "it has what the manifests run" image manifests "$work/root"
-check "its programs find their libraries" image libraries "$work/root"
+check "its programs find their libraries" image libraries "$work/root" chroot
 check "flanneld runs in it" says_version flanneld
 check "the plugin runs in it" eval '[[ $(in_container /opt/cni/bin/flannel --version 2>&1) == *flannel* ]]'
 check "csi-node runs in it, and each of its drivers" eval \

@@ -18,7 +18,7 @@ tar --extract --file="$tree/build/debian_root.tar" --directory="$work/root"
 mkdir -p "$work/root/test"
 # A copy: what is removed with the guest's root must be nothing of this machine's.
 cp -r /usr/lib/uml/modules "$work/root/lib"
-cp "$tree"/out/packages/*.deb "$tree/test/tap.sh" "$tree/test/release/inside/packages.sh" "$work/root/test"
+cp "$tree"/out/packages/*_"$(dpkg --print-architecture)".deb "$tree/test/tap.sh" "$tree/test/release/inside/packages.sh" "$work/root/test"
 echo edge-1 >"$work/root/etc/hostname"
 cat >"$work/root/etc/systemd/system/test.service" <<'END'
 [Unit]

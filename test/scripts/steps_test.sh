@@ -21,7 +21,7 @@ expect() {
   failures=$((failures + 1))
 }
 
-for step in '' demo 'demo pods' test 'test unit' build image cross install bench 'bench first' lint fuzz 'fuzz one 5'; do
+for step in '' demo 'demo pods' test 'test unit' build package image cross install bench 'bench first' lint fuzz 'fuzz one 5'; do
   # shellcheck disable=SC2086 # words of a step
   expect 0 './run demo ' $step --help
 done
@@ -35,7 +35,12 @@ expect 1 "no fuzz target 'nonsense'; there are: one other" fuzz nonsense 5
 expect 1 "fuzz takes a name and seconds" fuzz one 5 6
 expect 1 "lint takes --all or nothing, got '--al'" lint --al
 expect 1 "lint takes --all or nothing, got 'nonsense'" lint nonsense
-expect 1 "image takes no argument, got 'nonsense'" image nonsense
+for step in build package image; do
+  expect 1 "$step takes --arch=ARCH[,ARCH] or nothing, got 'nonsense'" "$step" nonsense
+  expect 1 "$step takes --arch=ARCH[,ARCH] or nothing, got '--arch='" "$step" --arch=
+  expect 1 "$step takes --arch=ARCH[,ARCH] or nothing, got '--arch=arm64 again'" "$step" --arch=arm64 again
+  expect 1 "nothing is made for 'riscv64'" "$step" --arch=arm64,riscv64
+done
 expect 1 "cross takes no argument, got 'nonsense'" cross nonsense
 expect 1 "install takes [--dry-run] [back|remove], got 'again'" install --dry-run again
 expect 1 "no test tier 'nonsense'" test nonsense
