@@ -60,10 +60,12 @@ done <<'END'
 s/^COPY packages.txt .\/$/COPY package.txt .\//|nothing to copy at package.txt
 s/^COPY scripts\/ scripts\/$/COPY build\/ scripts\//|build/ is not given to docker
 s/--from=build/--from=built/|no stage built
-s/image_tree.sh/image_three.sh/|no program scripts/image_three.sh
+s/image_tree.sh build\/bin/image_three.sh build\/bin/|no program scripts/image_three.sh
 s/need_packages image/need_packages images/|no packages of step images
+s/need_packages cross/need_packages crosses/|no packages of step crosses
 s/--preset release/--preset released/|no preset released
+s/--preset arm64/--preset arm/|no preset arm
 s/image.version="/image.version="7/|its label tells another version
-s/\/packages.sh; need_packages build/\/package.sh; need_packages build/|no script scripts/package.sh
+s/\/packages.sh; need_packages image/\/package.sh; need_packages image/|no script /tmp/source/scripts/package.sh
 END
 exit "$failures"
