@@ -96,7 +96,7 @@ TEST_CASE("what cannot be changed is refused, and what does not select its own p
         "field is immutable");
   const json labels{{"spec", {{"template", {{"metadata", {{"labels", {{"app", "b"}}}}}}}}}};
   CHECK(scene.send("PATCH", kDaemon, labels, kStrategic).status() == 422);
-  CHECK(scene.get(kDaemon)["spec"] == daemon_set("a")["spec"]);
+  CHECK(scene.get(kDaemon)["spec"]["template"] == daemon_set("a")["spec"]["template"]);
 
   const std::string classes = "/apis/storage.k8s.io/v1/storageclasses";
   scene.send("POST", classes,
