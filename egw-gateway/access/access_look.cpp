@@ -74,7 +74,11 @@ void AccessAgent::close_ranges() {
 /// Somebody may have set them otherwise since. Where this program may not, a privileged container or the
 /// host's administrator is to.
 void AccessAgent::put_settings() {
-  const Result<std::string> before = put_kernel_right({});
+  std::vector<std::string> links;
+  for (const auto& [way, view] : views_) {
+    if (view.ifindex != 0) links.push_back(view.link);
+  }
+  const Result<std::string> before = put_kernel_right(links);
   tools_.health.set(kSettingsRight, before ? "" : before.error().message);
   if (before && !before->empty()) tools_.log.warning("settings put right", {{"what", *before}});
 }

