@@ -3,6 +3,7 @@
 # root file system.
 source "$(dirname "$0")/../tap.sh"
 source "$(dirname "$0")/../containerd.sh"
+source "$(dirname "$0")/inside/answers.sh"
 
 tree=$(cd "$(dirname "$0")/../.." && pwd)
 layout=$tree/out/cross_image
@@ -17,15 +18,16 @@ arm() { "$tree/scripts/arm64_root.sh" "$work/arm64" "$@"; }
 
 unpacked() { image unpack "$layout" "$work/$1" "$1" && image machine "$work/$1" "$1"; }
 
+# What of ours the image has.
 programs_answer() {
+  local -a programs
+  mapfile -t programs < <(ls "$tree/build/arm64/bin")
   # shellcheck disable=SC2016 # for the shell of the image
-  arm bash -c '
-    for program in $(cd /usr/bin && ls '"$(cd "$tree/build/arm64/bin" && echo -- *)"' 2>/dev/null); do
-      [[ $("$program" --help 2>&1) == *--version* && $("$program" --version 2>&1) =~ [0-9]+\.[0-9]+\.[0-9]+ ]] && continue
-      echo "$program: $("$program" --help 2>&1 | head -n 3) $("$program" --version 2>&1)"
-      wrong=1
+  arm bash -c "$(declare -f answers)"'
+    for program in "$@"; do
+      [[ ! -e /usr/bin/$program ]] || answers "$program" || exit
     done
-    [[ ! -v wrong ]] && /opt/cni/bin/flannel --version 2>&1 | grep -q flannel'
+    answers /opt/cni/bin/flannel' - "${programs[@]}"
 }
 
 # What Debian's packages have done at their installation, and what they start.
