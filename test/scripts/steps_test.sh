@@ -42,7 +42,7 @@ for step in build package image; do
   expect 1 "nothing is made for 'riscv64'" "$step" --arch=arm64,riscv64
 done
 expect 1 "cross takes no argument, got 'nonsense'" cross nonsense
-expect 1 "install takes [--dry-run] [back|remove], got 'again'" install --dry-run again
+expect 1 "install takes [--dry-run] [back|remove|FLAG...], got 'again'" install --dry-run again
 expect 1 "no test tier 'nonsense'" test nonsense
 
 exit "$((failures > 0))"
