@@ -209,10 +209,10 @@ struct PointScene : Scene {
                 .content_type = kApply,
                 .body = json{{"status", {{"points", points}}}}.dump()});
   }
-  [[nodiscard]] json points() const {
+  json points() {
     return (*server.find(kObject)).value("/status/points"_json_pointer, json());
   }
-  [[nodiscard]] json fields_of(const std::string& manager) const {
+  json fields_of(const std::string& manager) {
     const json object = *server.find(kObject);
     for (const json& entry : object["metadata"]["managedFields"]) {
       if (entry["manager"] == manager) return entry["fieldsV1"];
