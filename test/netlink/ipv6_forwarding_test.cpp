@@ -24,22 +24,22 @@ namespace {
 using namespace std::chrono_literals;
 
 /// As a router says it on `link`: that it is one for half an hour. Source: RFC 4861 section 4.2.
-void advertise(const char* link) {
+[[nodiscard]] bool advertise(const char* link) {
   const Fd socket(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6));
-  REQUIRE(socket.valid());
   const int from = static_cast<int>(::if_nametoindex(link));
   const int hops = 255;
-  REQUIRE(::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_MULTICAST_IF, &from, sizeof from) == 0);
-  REQUIRE(::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof hops) == 0);
+  if (::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_MULTICAST_IF, &from, sizeof from) != 0) return false;
+  if (::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof hops) != 0) return false;
   nd_router_advert message{};
   message.nd_ra_type = ND_ROUTER_ADVERT;
   message.nd_ra_router_lifetime = htons(1800);
   sockaddr_in6 all_nodes{};
   all_nodes.sin6_family = AF_INET6;
   all_nodes.sin6_scope_id = static_cast<std::uint32_t>(from);
-  REQUIRE(::inet_pton(AF_INET6, "ff02::1", &all_nodes.sin6_addr) == 1);
-  REQUIRE(::sendto(socket.get(), &message, sizeof message, 0, reinterpret_cast<const sockaddr*>(&all_nodes),
-                   sizeof all_nodes) == sizeof message);
+  if (::inet_pton(AF_INET6, "ff02::1", &all_nodes.sin6_addr) != 1) return false;
+  const ssize_t sent = ::sendto(socket.get(), &message, sizeof message, 0,
+                                reinterpret_cast<const sockaddr*>(&all_nodes), sizeof all_nodes);
+  return sent == static_cast<ssize_t>(sizeof message);
 }
 
 /// A machine that a router advertises itself to by `up0`. `pod0` is another link of it.
@@ -71,7 +71,8 @@ struct AdvertisedTo : test::RouteKernel {
   /// Whether the machine takes the router for one, when that says so again and again.
   [[nodiscard]] bool hears_router() {
     for (int tries = 0; tries < 50 && !has_default(); ++tries) {
-      static_cast<void>(run_in_netns(router.get(), [] { advertise("router0"); }));
+      // not before its link has a carrier
+      static_cast<void>(run_in_netns(router.get(), [] { static_cast<void>(advertise("router0")); }));
       std::this_thread::sleep_for(100ms);
     }
     return has_default();
