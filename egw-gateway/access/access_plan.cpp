@@ -123,6 +123,7 @@ ServedPool pool_of(const EdgeGateway& object, const AccessPoint& point, std::str
     return other.priority > point.priority || (other.priority == point.priority && other.name < point.name);
   });
   out.sole = object.access_points.size() == 1;
+  out.mtu = point.mtu;
   for (const Gateway& gateway : object.gateways) {
     if (auto way = way_of(object.pool, point, gateway, trouble)) out.ways.push_back(*std::move(way));
   }
@@ -228,7 +229,7 @@ Tunnel tunnel_of(const ServedPool& pool, const GatewayWay& way, const wireguard:
              .wireguard = {private_key, way.port, 0, {}},
              .addresses = pool.addresses,
              .peers = way.addresses,
-             .mtu = mtu};
+             .mtu = pool.mtu != 0 ? pool.mtu : mtu};
   for (const wireguard::PublicKey& key : way.keys) {
     wireguard::PeerSpec& peer = out.wireguard.peers.emplace_back();
     peer.key = key;

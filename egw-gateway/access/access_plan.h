@@ -55,6 +55,7 @@ struct ServedPool {
   std::vector<Cidr> pods{};
   std::vector<Cidr> cloud{};         ///< what its pods and nodes may reach
   std::vector<IpAddress> addresses;  ///< this access point's inside its tunnels
+  std::uint32_t mtu = 0;             ///< of its tunnels, bytes; 0: it has none of its own
   std::vector<GatewayWay> ways{};
 
   bool operator==(const ServedPool&) const = default;

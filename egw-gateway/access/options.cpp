@@ -4,12 +4,12 @@
 #include <set>
 #include <utility>
 
+#include "egw-gateway/model/edge_gateway.h"
+
 namespace holdfast::gateway {
 namespace {
 
 constexpr std::int64_t kDaySeconds = 86400;
-constexpr std::int64_t kLeastMtu = 1280;  // RFC 8200 section 5
-constexpr std::int64_t kMostMtu = 65455;
 
 template <class T, std::size_t N>
 Flags::Set one_of(const std::pair<const char*, T> (&choices)[N], T& target) {
@@ -68,7 +68,8 @@ void add_machine(Flags& flags, AccessOptions& out) {
   flags.value("firewall", "auto|iptables|nftables",
               "where the rules go; auto: nftables, unless iptables' FORWARD policy is DROP [auto]",
               firewall::to_back_end(out.firewall));
-  flags.integer("mtu", "BYTES", "of packets inside tunnels [1420]", kLeastMtu, kMostMtu,
+  flags.integer("mtu", "BYTES", "of packets inside tunnels of pools that say nothing of it [1420]",
+                kLeastTunnelMtu, kMostTunnelMtu,
                 [&out](std::int64_t bytes) { out.mtu = static_cast<std::uint32_t>(bytes); });
   add_seconds(flags, "resync", "how often all is looked at that no event told of [5]", 1, out.resync);
   flags.value("state-dir", "FOLDER", "what outlives a reboot [/var/lib/egw]", Flags::to_path(out.state_dir));

@@ -39,7 +39,7 @@ struct AccessOptions : ProgramOptions {
   std::vector<IpAddress> routers;  ///< that are told by BFD whether packets for pods may be sent here
   wireguard::Engine engine = wireguard::Engine::kAuto;
   firewall::BackEnd firewall = firewall::BackEnd::kAuto;
-  std::uint32_t mtu = 1420;                ///< of the tunnels, bytes
+  std::uint32_t mtu = 1420;                ///< of tunnels whose pool has none of its own, bytes
   std::chrono::seconds resync{5};          ///< between looks at all that no event told of
   std::chrono::seconds removal_delay{60};  ///< from a pool's object being gone to the end of its tunnels
   http::ListenAddress healthz;             ///< port 0: not served

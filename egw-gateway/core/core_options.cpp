@@ -1,13 +1,13 @@
 #include "egw-gateway/core/core_options.h"
 
 #include "common/base/link_name.h"
+#include "egw-gateway/model/edge_gateway.h"
 
 namespace holdfast::gateway {
 namespace {
 
 constexpr std::int64_t kDaySeconds = 86'400;
-// IPv6 asks for the smaller one; the larger is the largest of an IP packet.
-constexpr std::uint32_t kLeastMtu = 1280;
+// The largest of an IP packet.
 constexpr std::int64_t kLargestMtu = 65'535;
 
 Status set_link(const std::string& value, CoreOptions& out) {
@@ -39,8 +39,9 @@ void add_flags(Flags& flags, CoreOptions& out) {
               firewall::to_back_end(out.firewall));
   flags.value("link", "NAME", "the link towards the pool [eth0]",
               [&out](const std::string& value) { return set_link(value, out); });
-  flags.integer("mtu", "BYTES", "of tunnels; 0: what fits that link [0]", 0, kLargestMtu,
-                [&out](std::int64_t value) { out.mtu = static_cast<std::uint32_t>(value); });
+  flags.integer("mtu", "BYTES",
+                "of tunnels whose access point has none of its own; 0: what fits that link, and 1500 [0]", 0,
+                kLargestMtu, [&out](std::int64_t value) { out.mtu = static_cast<std::uint32_t>(value); });
   flags.integer("resync", "SECONDS", "how often all is looked at that no event told of [5]", 1, kDaySeconds,
                 [&out](std::int64_t value) { out.resync = std::chrono::seconds(value); });
   flags.value("state-dir", "FOLDER", "what outlives a restart [/var/lib/egw-core]",
@@ -71,9 +72,9 @@ Result<CoreOptions> parse_core_options(std::span<const std::string> arguments,
   HOLDFAST_CHECK(need("pool", !out.pool.empty()));
   HOLDFAST_CHECK(need("gateway", !out.gateway.empty()));
   HOLDFAST_CHECK(need("private-key", !out.private_key.empty()));
-  if (out.mtu != 0 && out.mtu < kLeastMtu) {
+  if (out.mtu != 0 && out.mtu < kLeastTunnelMtu) {
     return fail(Code::kInvalidArgument, "--mtu=" + std::to_string(out.mtu) + " is less than " +
-                                            std::to_string(kLeastMtu) + ", which IPv6 needs");
+                                            std::to_string(kLeastTunnelMtu) + ", which IPv6 needs");
   }
   return out;
 }

@@ -27,7 +27,7 @@ struct CoreOptions : ProgramOptions {
   wireguard::Engine wireguard = wireguard::Engine::kAuto;
   firewall::BackEnd firewall = firewall::BackEnd::kAuto;
   std::string link = "eth0";       ///< towards the pool
-  std::uint32_t mtu = 0;           ///< of tunnels; 0: what fits the link
+  std::uint32_t mtu = 0;           ///< of tunnels; 0: what fits the link, and 1500
   std::chrono::seconds resync{5};  ///< between looks at all that no event told of, key files among it
   http::ListenAddress healthz;     ///< port 0: not served
   bool prepare = false;  ///< make the pod ready for a gateway, and end: for a privileged init container

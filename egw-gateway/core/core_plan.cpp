@@ -14,6 +14,8 @@ using namespace std::chrono_literals;
 
 // What is between us and an access point forgets who spoke to whom after half a minute and more.
 constexpr std::chrono::seconds kKeepalive{25};
+// A site's own network may take more; of the line behind it nobody tells.
+constexpr std::uint32_t kInternetMtu = 1500;
 constexpr bfd::Timers kDedicated{100ms, 100ms, 3};
 constexpr bfd::Timers kMetered{1s, 1s, 3};
 
@@ -22,9 +24,11 @@ std::vector<Cidr> everything() {
 }
 
 std::uint32_t mtu_of(const CoreSelf& self, const AccessPoint& point) {
+  if (point.mtu != 0) return point.mtu;
   if (self.tunnel_mtu != 0) return self.tunnel_mtu;
   const std::uint32_t overhead = tunnel_overhead(point.address.family());
-  return self.edge_mtu > overhead ? self.edge_mtu - overhead : self.edge_mtu;
+  const std::uint32_t outer = std::min(self.edge_mtu, kInternetMtu);
+  return outer > overhead ? outer - overhead : outer;
 }
 
 Result<Tunnel> tunnel_to(const AccessPoint& point, const Gateway& gateway, const CoreSelf& self) {

@@ -22,7 +22,7 @@ struct CoreSelf {
   wireguard::SecretKey private_key;
   std::string edge_link = "eth0";        ///< towards the pool
   std::uint32_t edge_mtu = 0;            ///< of that link, bytes
-  std::uint32_t tunnel_mtu = 0;          ///< bytes; 0: what fits `edge_mtu`
+  std::uint32_t tunnel_mtu = 0;          ///< bytes; 0: what fits `edge_mtu`, and 1500
   std::vector<Cidr> edge_networks = {};  ///< on that link
 };
 

@@ -24,7 +24,7 @@
 ///       cloudPodCIDRs   [CIDR]     and pods that run in it
 ///       exemptCIDRs     [CIDR]     of these ranges what stays on the node's own routes: API servers
 ///       accessPoints    [{name, address, port, publicKey, priority, link: dedicated|metered,
-///                         tunnelAddresses: [ADDRESS]}]
+///                         tunnelAddresses: [ADDRESS], mtu}]
 ///       gateways        [{name: a|b, node, podAddresses: [ADDRESS], publicKeys: [KEY], priority, tunnel,
 ///                         tunnelAddresses: [ADDRESS]}]
 ///       nodes           [{name, podCIDRs: [CIDR], addresses: [ADDRESS]}]     of the pool
@@ -41,6 +41,9 @@ namespace holdfast::gateway {
 enum class LinkKind : std::uint8_t { kDedicated, kMetered };
 [[nodiscard]] std::string_view to_string(LinkKind kind);
 
+inline constexpr std::uint32_t kLeastTunnelMtu = 1280;   ///< RFC 8200 section 5
+inline constexpr std::uint32_t kMostTunnelMtu = 65'455;  ///< with IPv6 and WireGuard's own bytes around it
+
 /// The cloud end of tunnels.
 struct AccessPoint {
   std::string name{};
@@ -51,6 +54,8 @@ struct AccessPoint {
   LinkKind link = LinkKind::kDedicated;
   /// Its own inside all its tunnels, at most one a family: liveness is between it and the gateways'.
   std::vector<IpAddress> tunnel_addresses{};
+  /// Of packets inside its tunnels, at both ends: kLeastTunnelMtu..kMostTunnelMtu bytes; 0: not told.
+  std::uint32_t mtu = 0;
 
   bool operator==(const AccessPoint&) const = default;
 };

@@ -25,6 +25,7 @@ json encode(const AccessPoint& point) {
            {"port", point.port},         {"publicKey", point.public_key},
            {"priority", point.priority}, {"link", to_string(point.link)}};
   put(out, "tunnelAddresses", point.tunnel_addresses);
+  if (point.mtu != 0) out["mtu"] = point.mtu;
   return out;
 }
 

@@ -106,6 +106,12 @@ Result<std::string> decode_public_key(const JsonField& field) {
   return key;
 }
 
+Result<std::uint32_t> decode_mtu(const JsonField& field) {
+  if (!field.present()) return 0U;
+  HOLDFAST_TRY(const std::int64_t bytes, field.integer(kLeastTunnelMtu, kMostTunnelMtu));
+  return static_cast<std::uint32_t>(bytes);
+}
+
 Result<AccessPoint> decode_access_point(const JsonField& field) {
   HOLDFAST_TRY(const JsonObject object, field.object());
   AccessPoint out;
@@ -117,6 +123,7 @@ Result<AccessPoint> decode_access_point(const JsonField& field) {
   HOLDFAST_TRY(out.priority, decode_priority(object["priority"]));
   HOLDFAST_TRY(out.link, decode_link(object["link"]));
   HOLDFAST_TRY(out.tunnel_addresses, decode_addresses(object["tunnelAddresses"]));
+  HOLDFAST_TRY(out.mtu, decode_mtu(object["mtu"]));
   return out;
 }
 

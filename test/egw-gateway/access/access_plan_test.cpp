@@ -211,6 +211,10 @@ TEST_CASE("only the key in use has addresses, and only those of its pool and its
       tunnel_of(plan.pools.at(0), *plan.ways().at(0), SecretKey(key(7).bytes()), key(2), 1380);
   CHECK(tunnel.wireguard.listen_port == 51822);
   CHECK(tunnel.mtu == 1380);
+  rotating.access_points[0].mtu = 1300;
+  const AccessPlan narrow = plan_access(objects({rotating}), "one", {});
+  CHECK(tunnel_of(narrow.pools.at(0), *narrow.ways().at(0), SecretKey(key(7).bytes()), key(2), 1380).mtu ==
+        1300);
   CHECK(tunnel.peers == std::vector{ip("198.18.1.10")});
   REQUIRE(tunnel.wireguard.peers.size() == 2);
   CHECK(tunnel.wireguard.peers[0].allowed.empty());

@@ -66,6 +66,14 @@ TEST_CASE("A gateway has a tunnel to each access point, by its own port there", 
   CoreSelf told = self();
   told.tunnel_mtu = 1300;
   CHECK(plan_core(pool(), told).tunnels[0].mtu == 1300);
+  EdgeGateway narrow = pool();
+  narrow.access_points[0].mtu = 1280;  // as its line has it
+  CHECK(plan_core(narrow, told).tunnels[0].mtu == 1280);
+  CHECK(plan_core(narrow, told).tunnels[1].mtu == 1300);
+  CoreSelf jumbo = self();
+  jumbo.edge_mtu = 8950;  // of the site's network, not of the line
+  CHECK(plan_core(pool(), jumbo).tunnels[0].mtu == 1440);
+  CHECK(plan_core(pool(), jumbo).tunnels[1].mtu == 1420);
 }
 
 TEST_CASE("Access points are watched by the first family that both ends have, and metered ones slowly",

@@ -22,7 +22,7 @@ spec:
   cloudPodCIDRs: [10.100.0.0/16]
   exemptCIDRs: [172.16.9.9/32]
   accessPoints:
-    - {name: one, address: 203.0.113.9, port: 51820, publicKey: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, priority: 20, link: metered, tunnelAddresses: [198.18.0.1, "fd00:99::1"]}
+    - {name: one, address: 203.0.113.9, port: 51820, publicKey: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, priority: 20, link: metered, tunnelAddresses: [198.18.0.1, "fd00:99::1"], mtu: 1360}
     - {name: two, address: "2001:db8::9", port: 51821, publicKey: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=}
   gateways:
     - {name: a, node: box-1, podAddresses: [10.244.1.7, "fd00:10::1:7"], priority: 200, publicKeys: [AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=], tunnel: 7, tunnelAddresses: [198.18.0.7]}
@@ -52,6 +52,8 @@ TEST_CASE("An EdgeGateway is decoded whole", "[gateway]") {
   REQUIRE(gateway.access_points.size() == 2);
   CHECK(gateway.access_points[0].link == LinkKind::kMetered);
   CHECK(gateway.access_points[0].priority == 20);
+  CHECK(gateway.access_points[0].mtu == 1360);
+  CHECK(gateway.access_points[1].mtu == 0);
   CHECK(gateway.access_points[1].address.to_string() == "2001:db8::9");
   REQUIRE(gateway.gateways.size() == 2);
   CHECK(gateway.gateways[0].node == "box-1");
@@ -126,6 +128,8 @@ TEST_CASE("Nonsense in an EdgeGateway is refused by name", "[gateway]") {
        "spec.accessPoints[0].address: '224.0.0.1' is no address of a machine"},
       {"no access point's address", "/spec/accessPoints/0/address", "::", "is no address of a machine"},
       {"a link of another kind", "/spec/accessPoints/0/link", "fast", "is neither dedicated nor metered"},
+      {"packets that are too small", "/spec/accessPoints/0/mtu", 1279, "spec.accessPoints[0].mtu"},
+      {"packets that are too large", "/spec/accessPoints/0/mtu", 65456, "spec.accessPoints[0].mtu"},
       {"two access points of one name", "/spec/accessPoints/1/name", "one",
        "spec.accessPoints: two of them have the name 'one'"},
       {"two gateways of one name", "/spec/gateways/1", again_a,
