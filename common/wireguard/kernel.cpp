@@ -16,8 +16,6 @@
 namespace holdfast::wireguard {
 namespace {
 
-constexpr std::string_view kKind = "wireguard";
-
 /// A socket, and the number by which WireGuard is spoken to on it.
 struct Line {
   nl::Socket socket;
@@ -62,7 +60,7 @@ Status KernelWireGuard::ensure(const std::string& name) {
   }
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
   HOLDFAST_TRY(const std::optional<nl::Link> found, nl::find_link(socket, name));
-  if (found && found->kind == kKind) return {};
+  if (found && found->kind == link_kind()) return {};
   if (found) {
     return fail(Code::kFailedPrecondition,
                 named("make", name) + ": there is a link of that name which is none");
@@ -101,7 +99,7 @@ Status KernelWireGuard::change(const std::string& name, const Change& change) {
 Status KernelWireGuard::remove(const std::string& name) {
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
   HOLDFAST_TRY(const std::optional<nl::Link> found, nl::find_link(socket, name));
-  if (!found || found->kind != kKind) return {};
+  if (!found || found->kind != link_kind()) return {};
   return socket.run(nl::delete_link(found->index));
 }
 

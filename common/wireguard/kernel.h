@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "common/base/result.h"
 #include "common/wireguard/tunnel.h"
@@ -19,6 +20,7 @@ class KernelWireGuard final : public WireGuard {
   /// Whether this kernel has it, the module being loaded for that. Errors: those of netlink.
   [[nodiscard]] static Result<bool> is_there();
 
+  [[nodiscard]] std::string_view link_kind() const override { return "wireguard"; }
   Status ensure(const std::string& name) override;
   [[nodiscard]] Result<TunnelState> read(const std::string& name) override;
   Status change(const std::string& name, const Change& change) override;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/cidr.h"
@@ -88,6 +89,8 @@ class WireGuard {
   WireGuard& operator=(const WireGuard&) = delete;
   virtual ~WireGuard() = default;
 
+  /// What its interfaces are to netlink: "wireguard", or "tun".
+  [[nodiscard]] virtual std::string_view link_kind() const = 0;
   /// Makes the interface, or takes the one that is there. Errors: kInvalidArgument for a name that no link
   /// can have; kFailedPrecondition with the cure when this machine cannot.
   virtual Status ensure(const std::string& name) = 0;

@@ -26,6 +26,7 @@ class UserSpaceWireGuard final : public WireGuard {
   UserSpaceWireGuard(Executor& executor, Clock& clock, std::string program = {},
                      std::filesystem::path sockets = "/var/run/wireguard");
 
+  [[nodiscard]] std::string_view link_kind() const override { return "tun"; }
   Status ensure(const std::string& name) override;
   [[nodiscard]] Result<TunnelState> read(const std::string& name) override;
   Status change(const std::string& name, const Change& change) override;

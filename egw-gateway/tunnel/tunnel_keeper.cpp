@@ -151,8 +151,19 @@ Status TunnelKeeper::forget(const Tunnel& wanted, std::vector<std::string>& news
   return wireguard_.change(wanted.link, change);
 }
 
+/// Whether the link is there, and this engine's. The kernel's links outlive a container: they may be of one
+/// that took the other engine.
+Result<bool> TunnelKeeper::clear_other_engine(const std::string& link, std::vector<std::string>& news) {
+  HOLDFAST_TRY(const std::optional<nl::Link> found, nl::find_link(socket_, link));
+  if (!found) return false;
+  if (!is_tunnel(*found) || found->kind == wireguard_.link_kind()) return true;
+  HOLDFAST_CHECK(socket_.run(nl::delete_link(found->index)));
+  news.push_back(link + ": another engine's, removed");
+  return false;
+}
+
 Status TunnelKeeper::put(const Tunnel& wanted, TunnelView& view, std::vector<std::string>& news) {
-  HOLDFAST_TRY(const std::optional<nl::Link> before, nl::find_link(socket_, wanted.link));
+  HOLDFAST_TRY(const bool before, clear_other_engine(wanted.link, news));
   if (before) HOLDFAST_CHECK(forget(wanted, news));
   HOLDFAST_CHECK(wireguard::apply(wireguard_, wanted.link, wanted.wireguard));
   if (!before) news.push_back(wanted.link + ": made");
@@ -166,14 +177,20 @@ Status TunnelKeeper::put(const Tunnel& wanted, TunnelView& view, std::vector<std
   return socket_.run_whole(requests);
 }
 
+Status TunnelKeeper::remove(const std::string& link, std::vector<std::string>& news) {
+  HOLDFAST_TRY(const bool ours, clear_other_engine(link, news));
+  if (!ours) return {};
+  HOLDFAST_CHECK(wireguard_.remove(link));
+  news.push_back(link + ": removed");
+  return {};
+}
+
 Status TunnelKeeper::remove_others(const std::vector<Tunnel>& wanted, std::vector<std::string>& news) {
   HOLDFAST_TRY(const std::vector<nl::Link> links, nl::list_links(socket_));
   FirstError errors;
   for (const nl::Link& link : links) {
     if (!concerned_by(link) || !is_tunnel(link) || is_wanted(wanted, link.name)) continue;
-    const Status done = wireguard_.remove(link.name);
-    if (done) news.push_back(link.name + ": removed");
-    errors.add(done);
+    errors.add(remove(link.name, news));
   }
   return errors.result();
 }

@@ -53,8 +53,9 @@ struct TunnelView {
 };
 
 /// Keeps tunnels as they are wanted: those and no others among the links whose names begin with `prefix`. A
-/// tunnel that is right is not touched, and its session lives on; one whose engine died is made anew. What is
-/// not wanted any more goes last, so that traffic finds the others first.
+/// tunnel that is right is not touched, and its session lives on; one whose engine died, or that another
+/// engine made (--wireguard, or what the kernel has, was something else before), is made anew. What is not
+/// wanted any more goes last, so that traffic finds the others first.
 ///
 /// Its calls block for as long as an engine takes to begin: for a worker's thread, which is in the network
 /// namespace that `socket` was opened in.
@@ -78,8 +79,10 @@ class TunnelKeeper {
   [[nodiscard]] bool concerned_by(const nl::Link& link) const { return link.name.starts_with(prefix_); }
 
  private:
+  Result<bool> clear_other_engine(const std::string& link, std::vector<std::string>& news);
   Status forget(const Tunnel& wanted, std::vector<std::string>& news);
   Status put(const Tunnel& wanted, TunnelView& view, std::vector<std::string>& news);
+  Status remove(const std::string& link, std::vector<std::string>& news);
   Status remove_others(const std::vector<Tunnel>& wanted, std::vector<std::string>& news);
 
   wireguard::WireGuard& wireguard_;

@@ -26,6 +26,7 @@ using test::output_of;
 /// Links without encryption, as tunnels are made and read by one thread.
 class PlainLinks final : public wireguard::WireGuard {
  public:
+  [[nodiscard]] std::string_view link_kind() const override { return "bridge"; }
   Status ensure(const std::string& name) override {
     if (!states_.contains(name)) output_of("ip link add " + name + " type bridge");
     states_[name];

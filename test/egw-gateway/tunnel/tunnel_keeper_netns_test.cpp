@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/netlink/netns.h"
+#include "common/wireguard/kernel.h"
 #include "common/wireguard/user_space.h"
 #include "egw-gateway/tunnel/tunnel_keeper.h"
 #include "test/catch.h"
@@ -161,6 +162,20 @@ TEST_CASE_METHOD(TwoEnds, "A tunnel that cannot be made keeps no other from bein
   CHECK_THAT(found.done.error().message, Catch::StartsWith("tunnel wg-bad: WireGuard peer"));
   REQUIRE(found.tunnels.size() == 2);
   CHECK(found.tunnels[1].ifindex > 0);
+}
+
+TEST_CASE("A link that another engine made is taken away, and made anew", "[tunnel]") {
+  TwoEnds scene;
+  End& end = scene.gateway;
+  wireguard::KernelWireGuard kernel;
+  TunnelKeeper keeper(kernel, nl::Socket::open_in(end.netns.get()).value(), end.own);
+  static_cast<void>(end.run("ip tuntap add mode tun name wg-one; ip tuntap add mode tun name wg-old"));
+  TunnelKeeper::Look found;
+  static_cast<void>(nl::run_in_netns(end.netns.get(), [&] { found = keeper.look({scene.at_gateway()}); }));
+  CHECK_THAT(found.news, Catch::VectorContains(std::string("wg-one: another engine's, removed")) &&
+                             Catch::VectorContains(std::string("wg-old: another engine's, removed")));
+  CHECK_FALSE(end.can("ip link show type tun | grep -q wg-"));
+  CHECK(end.can("ip link show wg-one") == wireguard::KernelWireGuard::is_there().value());
 }
 
 TEST_CASE("A link's name tells whose tunnel it is as long as it can", "[tunnel]") {
