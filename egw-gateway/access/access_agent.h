@@ -136,6 +136,7 @@ class AccessAgent final : public PoolConsumer {
 
   Status close();
   void look_at_own();
+  [[nodiscard]] std::vector<OwnRange> kept_from_pods() const;
   Status watch_kernel();
   void kernel_told();
   void speak_to_routers();

@@ -21,17 +21,23 @@ constexpr auto kKeysLook = 250ms;  // while a gateway changes over to another ke
 
 }  // namespace
 
-/// Also where tunnels' packets go: pods there would take them along.
 void AccessAgent::look_at_own() {
   Result<std::vector<OwnRange>> own = own_ranges(tools_.socket);
   if (!own) return tools_.log.warning("networks of this machine", {{"error", own.error().message}});
   own_ = *std::move(own);
+}
+
+/// Where tunnels' packets go besides: pods there would take them along. Who has a gateway's key says where
+/// that is, as he likes, so it is no reason to refuse a pool.
+std::vector<OwnRange> AccessAgent::kept_from_pods() const {
+  std::vector<OwnRange> out = own_;
   for (const auto& [way, view] : views_) {
     for (const wireguard::PeerState& each : view.peers) {
       if (!each.peer.endpoint) continue;
-      own_.push_back({host_range(each.peer.endpoint->address), "where gateway " + way.to_string() + " is"});
+      out.push_back({host_range(each.peer.endpoint->address), "where gateway " + way.to_string() + " is"});
     }
   }
+  return out;
 }
 
 /// Before the first look: what stands may be of pools that nobody has told of yet, and carries traffic.
@@ -62,7 +68,7 @@ void AccessAgent::close_ranges() {
   const Status closed = keep_backstop(tools_.socket, ranges);
   tools_.health.set(kRangesClosed, closed ? "" : closed.error().message);
   look_at_own();
-  const Result<std::vector<std::string>> others = keep_pod_table(tools_.socket, ranges, own_);
+  const Result<std::vector<std::string>> others = keep_pod_table(tools_.socket, ranges, kept_from_pods());
   std::string told = others ? "" : others.error().message;
   for (const std::string& each : others.value_or(std::vector<std::string>{})) {
     told += (told.empty() ? "" : "; ") + each;

@@ -218,6 +218,25 @@ spec:
   CHECK(reaches());
 }
 
+TEST_CASE_METHOD(Scene, "a gateway that sends from another pool's addresses does not keep that out",
+                 "[access]") {
+  a.machine.run("ip addr add 203.0.113.77/32 dev lo && ip route add 192.0.2.2 dev eth0 src 203.0.113.77");
+  access.run("ip route add 203.0.113.77 via 192.0.2.11");
+  run();
+  write("aa.yaml", R"(apiVersion: net.holdfast.dev/v1alpha1
+kind: EdgeGateway
+metadata: {name: aa}
+spec:
+  podCIDRs: [203.0.113.0/24]
+  vpcCIDRs: [172.16.0.0/16]
+  accessPoints: [{name: one, address: 192.0.2.2, port: 51820, priority: 100, tunnelAddresses: [198.18.0.1], publicKey: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]
+)");
+  until([&] { return metric("egw_access_pools") == 2; }, kPatience);
+  CHECK(page("/readyz?verbose").find("[+]PoolsServed") != std::string::npos);
+  until([&] { return access.can("ip route show table 20159 | grep -q 'throw 203.0.113.77'"); }, kPatience);
+  until([&] { return reaches(); }, kPatience);
+}
+
 TEST_CASE_METHOD(Scene, "no route of others takes pods from their gateway, and each is told", "[access]") {
   run();
   access.run("ip route add 10.244.0.0/16 via 172.16.0.1 metric 32 proto bird");  // as learned from another
