@@ -1,5 +1,6 @@
 #include "cni-flannel/daemon/drop_ins.h"
 
+#include <array>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -13,6 +14,9 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxBytes = 64 * 1024;
 constexpr std::chrono::seconds kReloadDeadline{2};
+/// A VLAN's gateway, the plugin's host ends of pods' veth pairs (names.h there), and those of flannel's own
+/// plugin.
+constexpr std::array<const char*, 3> kPodLinks{"cni0.*", "veth???????????", "veth????????"};
 
 std::string joined(const std::vector<std::string>& words, std::string_view before, std::string_view between) {
   std::string out;
@@ -49,8 +53,10 @@ Status put(Files& files, const DropIn& drop_in) {
 
 }  // namespace
 
-std::vector<DropIn> drop_ins(const fs::path& run_dir, const std::vector<std::string>& links) {
+std::vector<DropIn> drop_ins(const fs::path& run_dir, const std::vector<std::string>& overlay) {
   const std::string mark(kDropInMark);
+  std::vector<std::string> links = overlay;
+  links.insert(links.end(), kPodLinks.begin(), kPodLinks.end());
   const std::string names = joined(links, "", " ");
   const fs::path networkd = run_dir / "systemd/network";
   return {{run_dir / "udev/control",

@@ -23,17 +23,19 @@ struct DropIn {
 inline constexpr std::string_view kDropInMark =
     "# Written by flanneld, which keeps these links; --network-drop-ins=false takes it away.\n";
 
-/// Of the links with these names, below `run_dir` (/run), which an operator's own files in /etc outweigh:
+/// Of the overlay's links, by their names, and of the pods', below `run_dir` (/run), which an operator's own
+/// files in /etc outweigh:
 ///
 ///     udev/control            systemd/network/10-flanneld.link       keeps its hands off MAC and name
 ///     systemd/netif/state     systemd/network/10-flanneld.network    networkd does not manage them
 ///     NetworkManager/devices  NetworkManager/conf.d/10-flanneld.conf nor does NetworkManager
 ///
 /// systemd-udevd gives a link without a MAC of its own another one (MACAddressPolicy=persistent); networkd
-/// and NetworkManager take addresses and routes away that are not theirs. Pure. Source: systemd.link(5),
-/// systemd.network(5), NetworkManager.conf(5).
+/// and NetworkManager take addresses and routes away that are not theirs, and networkd takes a pod's link out
+/// of the bridge (KeepMaster=). What the package holdfast-node has in /lib (packaging/node) are the same
+/// files, for VNI 1. Pure. Source: systemd.link(5), systemd.network(5), NetworkManager.conf(5).
 [[nodiscard]] std::vector<DropIn> drop_ins(const std::filesystem::path& run_dir,
-                                           const std::vector<std::string>& links);
+                                           const std::vector<std::string>& overlay);
 
 /// What was done, for the log.
 struct DropInNews {

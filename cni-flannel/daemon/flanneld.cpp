@@ -75,7 +75,7 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-/// Those of the links of the overlay and of the CNI plugin's usual bridge. Returns what has changed.
+/// Those of the links of the overlay, of the CNI plugin's usual bridge and of pods. Returns what has changed.
 std::vector<DropIn> settle_drop_ins(Files& files, const Options& options, const NetConf& conf, Logger& log) {
   const std::vector<DropIn> all = drop_ins(options.run_dir, overlay_links(conf.vxlan.vni));
   DropInNews news = options.network_drop_ins ? put_drop_ins(files, all) : remove_drop_ins(files, all);

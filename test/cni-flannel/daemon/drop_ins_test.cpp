@@ -3,6 +3,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "cni-flannel/daemon/vxlan_device.h"
 #include "test/catch.h"
 #include "test/fakes/temporary_folder.h"
 
@@ -47,7 +48,8 @@ TEST_CASE_METHOD(Host, "Each daemon that is in use is told to leave our links al
   run_daemon("udev/control");
   CHECK(put_drop_ins(files, wanted).changed.size() == 1);
   CHECK(content_of(link) == std::string(kDropInMark) +
-                                "[Match]\nOriginalName=flannel.1 flannel-v6.1 cni0\n\n"
+                                "[Match]\nOriginalName=flannel.1 flannel-v6.1 cni0 cni0.* veth??????????? "
+                                "veth????????\n\n"
                                 "[Link]\nNamePolicy=keep\nMACAddressPolicy=none\n");
   CHECK((fs::status(link).permissions() & fs::perms::others_read) != fs::perms::none);
 
@@ -55,11 +57,14 @@ TEST_CASE_METHOD(Host, "Each daemon that is in use is told to leave our links al
   run_daemon("NetworkManager/devices");
   CHECK(put_drop_ins(files, wanted).changed.size() == 2);
   CHECK(content_of(network) ==
-        std::string(kDropInMark) + "[Match]\nName=flannel.1 flannel-v6.1 cni0\n\n[Link]\nUnmanaged=yes\n");
+        std::string(kDropInMark) +
+            "[Match]\nName=flannel.1 flannel-v6.1 cni0 cni0.* veth??????????? veth????????\n\n"
+            "[Link]\nUnmanaged=yes\n");
   CHECK(content_of(manager) ==
         std::string(kDropInMark) +
             "[keyfile]\nunmanaged-devices+=interface-name:flannel.1;interface-name:flannel-v6.1;"
-            "interface-name:cni0\n");
+            "interface-name:cni0;interface-name:cni0.*;interface-name:veth???????????;"
+            "interface-name:veth????????\n");
   // once is enough: the daemons are not disturbed again
   const DropInNews again = put_drop_ins(files, wanted);
   CHECK(again.changed.empty());
@@ -86,10 +91,30 @@ TEST_CASE_METHOD(Host, "Files of an operator's are neither replaced nor taken aw
   CHECK(put_drop_ins(files, wanted).changed.size() == 2);
   // of an earlier version or VNI
   CHECK(put_drop_ins(files, drop_ins(run, {"flannel.7"})).changed.size() == 2);
-  CHECK_THAT(content_of(link), Catch::Contains("OriginalName=flannel.7\n"));
+  CHECK_THAT(content_of(link), Catch::Contains("OriginalName=flannel.7 cni0.* "));
   CHECK(remove_drop_ins(files, wanted).changed.size() == 2);
   CHECK_FALSE(fs::exists(link));
   CHECK(remove_drop_ins(files, wanted).changed.empty());
+}
+
+std::string without_remarks(const std::string& text) {
+  std::istringstream lines(text);
+  std::string out;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("#")) out += line + "\n";
+  }
+  return out;
+}
+
+TEST_CASE("The package's files say of VNI 1 what flanneld writes", "[flanneld]") {
+  const fs::path packaged = HOLDFAST_PACKAGING "/node";
+  const std::vector<DropIn> written = drop_ins("/run", overlay_links(1));
+  const std::vector<std::string> names{"flanneld.link", "flanneld.network", "flanneld.NetworkManager.conf"};
+  REQUIRE(written.size() == names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    INFO(names[i]);
+    CHECK(without_remarks(content_of(packaged / names[i])) == without_remarks(written[i].content));
+  }
 }
 
 /// Tells what was run, and fails.
