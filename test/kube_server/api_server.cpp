@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <tuple>
@@ -39,10 +40,19 @@ std::string note_of(const ApiCall& call) {
          (path.subresource.empty() ? "" : "/" + path.subresource);
 }
 
+/// Empty: none was sent.
+std::string token_of(const ServerRequest& request) {
+  constexpr std::string_view kBearer = "Bearer ";
+  const auto given = request.headers.find("authorization");
+  const bool has_token = given != request.headers.end() && given->second.starts_with(kBearer);
+  return has_token ? given->second.substr(kBearer.size()) : "";
+}
+
 Reply forbidden(const ApiCall& call) {
-  const std::string message = call.kind.qualified() + " is forbidden: User \"system:anonymous\" cannot " +
-                              call.verb + " resource \"" + call.kind.plural + "\" in API group \"" +
-                              call.kind.group + "\" at the cluster scope";
+  const std::string message = call.kind.qualified() + " is forbidden: User \"" +
+                              call.user["username"].get<std::string>() + "\" cannot " + call.verb +
+                              " resource \"" + call.kind.plural + "\" in API group \"" + call.kind.group +
+                              "\" at the cluster scope";
   json body = failure(kForbidden, "Forbidden", message);
   body["details"] = {{"group", call.kind.group}, {"kind", call.kind.plural}};
   return reply_with(kForbidden, body);
@@ -180,10 +190,7 @@ std::optional<ApiCall> ApiServer::call_of(const ServerRequest& request) const {
 void ApiServer::know_user(std::string token, json user) { users_[std::move(token)] = std::move(user); }
 
 json ApiServer::user_of(const ServerRequest& request) const {
-  constexpr std::string_view kBearer = "Bearer ";
-  const auto given = request.headers.find("authorization");
-  const bool has_token = given != request.headers.end() && given->second.starts_with(kBearer);
-  const auto found = users_.find(has_token ? given->second.substr(kBearer.size()) : "");
+  const auto found = users_.find(token_of(request));
   return found == users_.end() ? json{{"username", "system:anonymous"}} : found->second;
 }
 
@@ -199,6 +206,10 @@ Reply ApiServer::other_page(const ServerRequest& request) const {
 }
 
 std::optional<Reply> ApiServer::refusal_of(const ServerRequest& request, const ApiCall& call) const {
+  if (const auto bound = bound_tokens_.find(token_of(request)); bound != bound_tokens_.end()) {
+    const bool allowed = refused(bound->second, asked_in(request, call)).empty();
+    return allowed ? std::nullopt : std::optional(forbidden(call));
+  }
   const auto given = request.headers.find("authorization");
   if (token_.empty() || (given != request.headers.end() && given->second == "Bearer " + token_)) {
     return std::nullopt;
@@ -211,11 +222,17 @@ std::optional<Reply> ApiServer::refusal_of(const ServerRequest& request, const A
 
 void ApiServer::note(const ServerRequest& request, const std::optional<ApiCall>& call) {
   requests_.push_back(call ? note_of(*call) : "get " + request.path);
-  asked_.push_back(test::asked_by(request));
-  if (call && is_apply(request, asked_.back()) && store_.find(call->key()) == nullptr) {
-    asked_.push_back(asked_.back());
-    asked_.back().verb = "create";
+  std::ranges::move(asked_in(request, call), std::back_inserter(asked_));
+}
+
+std::vector<AskedCall> ApiServer::asked_in(const ServerRequest& request,
+                                           const std::optional<ApiCall>& call) const {
+  std::vector<AskedCall> out{test::asked_by(request)};
+  if (call && is_apply(request, out.front()) && store_.find(call->key()) == nullptr) {
+    out.push_back(out.front());
+    out.back().verb = "create";
   }
+  return out;
 }
 
 std::vector<AskedCall> ApiServer::asked_by(const std::string& program) const {

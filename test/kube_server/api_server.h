@@ -13,6 +13,7 @@
 #include "test/kube_server/faults.h"
 #include "test/kube_server/http_server.h"
 #include "test/kube_server/object_store.h"
+#include "test/kube_server/role_rules.h"
 #include "test/kube_server/verbs.h"
 #include "test/kube_server/watch_streams.h"
 
@@ -44,6 +45,9 @@ class ApiServer {
   void require_token(std::string token) { token_ = std::move(token); }
   /// Who sends this token is `user` (a UserInfo of authentication.k8s.io/v1); an empty one: who sends none.
   void know_user(std::string token, nlohmann::json user);
+  /// Who sends this token may do what these rules allow, and else is refused: 403. It counts beside the one
+  /// that is required.
+  void bind_token(std::string token, BoundRules rules) { bound_tokens_[std::move(token)] = std::move(rules); }
   /// The ValidatingAdmissionPolicies of a manifest that are bound there hold from now on.
   void admit_by(const std::string& manifest) { verbs_.admission().add(manifest); }
   /// From now on what the definitions' schemas bound is refused beyond that, and their defaults are filled
@@ -82,6 +86,8 @@ class ApiServer {
   void serve(const ServerRequest& sent, Responder responder);
   void note(const ServerRequest& request, const std::optional<ApiCall>& call);
   [[nodiscard]] std::optional<ApiCall> call_of(const ServerRequest& request) const;
+  [[nodiscard]] std::vector<AskedCall> asked_in(const ServerRequest& request,
+                                                const std::optional<ApiCall>& call) const;
   [[nodiscard]] nlohmann::json user_of(const ServerRequest& request) const;
   [[nodiscard]] std::optional<Reply> refusal_of(const ServerRequest& request, const ApiCall& call) const;
   [[nodiscard]] Reply other_page(const ServerRequest& request) const;
@@ -102,6 +108,7 @@ class ApiServer {
   bool hold_definitions_ = false;
   std::string token_;
   std::map<std::string, nlohmann::json> users_;  // by token
+  std::map<std::string, BoundRules> bound_tokens_;
   std::vector<std::string> requests_;
   std::vector<AskedCall> asked_;
   ServerRequest last_request_;

@@ -9,6 +9,7 @@
 #include "test/catch.h"
 #include "test/fakes/fake_clock.h"
 #include "test/kube_server/api_server.h"
+#include "test/kube_server/http_scene.h"
 
 namespace holdfast::test {
 namespace {
@@ -208,6 +209,22 @@ TEST_CASE("csi-node may do what the nodes' parts of its drivers may, and nothing
                     std::back_inserter(parts));
   std::ranges::sort(parts);
   CHECK(unasked(roles.bound_to(account_in(kBase + "csi-node/daemonset.yaml")), {}) == parts);
+}
+
+TEST_CASE("Who sends a bound token is served what its role allows, and else refused by its name", "[kube]") {
+  HttpScene scene;
+  ApiServer server{*scene.loop};
+  server.put("/api/v1/nodes/a", json::object());
+  server.require_token("admin");
+  server.know_user("token", {{"username", "system:serviceaccount:kube-flannel:flannel"}});
+  server.bind_token("token", Roles::in(kBase + "flannel").bound_to("kube-flannel/flannel"));
+  scene.connect({.server = server.url(), .token = {.bytes = "token"}});
+  CHECK(scene.ask({.path = "/api/v1/nodes/a"}).status() == 200);
+  const HttpScene::Answer answer = scene.ask({.method = "DELETE", .path = "/api/v1/nodes/a"});
+  CHECK(answer.status() == 403);
+  CHECK_THAT(json::parse(answer.body)["message"].get<std::string>(),
+             Contains("User \"system:serviceaccount:kube-flannel:flannel\" cannot delete"));
+  CHECK(server.find("/api/v1/nodes/a") != nullptr);
 }
 
 }  // namespace
