@@ -14,6 +14,8 @@ struct DaemonRun {
   /// can call a program flanneld.
   std::optional<Options> options = std::nullopt;
   bool same_files = false;  ///< it sees the files that we see: paths mean the same
+  /// Where its files begin for us: a container's are below /proc/PID/root. Empty with same_files.
+  std::filesystem::path root{};
 };
 
 /// nullopt when none runs. By /proc: the command line, and the environment as far as it counts there.

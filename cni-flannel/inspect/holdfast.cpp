@@ -145,8 +145,9 @@ CommandLine defaults_of(std::optional<DaemonRun> daemon) {
     const Options& told = *daemon->options;
     line.places.overlay.node_name = told.node_name;
     line.places.service_cidrs = told.service_cidrs;
+    // a pod's is a ConfigMap, which nobody else sees; all else of a pod's is at its usual place on the node
+    line.places.overlay.net_config = daemon->root.native() + told.net_config_path.native();
     if (daemon->same_files) {
-      line.places.overlay.net_config = told.net_config_path;
       line.places.overlay.state_dir = told.state_dir;
       line.places.subnet_file = told.subnet_file;
       line.ipam.state_dir = told.state_dir;

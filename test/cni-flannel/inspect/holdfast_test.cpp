@@ -150,11 +150,14 @@ TEST_CASE("What a running flanneld was told is read from its command line and en
   CHECK(run->options->node_name == "edge-1");
   CHECK(run->options->ip_masq);
   CHECK(run->same_files);
+  CHECK(run->root.empty());
 
   // in a container its paths mean other files
   std::filesystem::remove(proc / "7/ns/mnt");
   std::filesystem::create_symlink("mnt:[2]", proc / "7/ns/mnt");
-  CHECK_FALSE(find_daemon_run(proc.path())->same_files);
+  run = find_daemon_run(proc.path());
+  CHECK_FALSE(run->same_files);
+  CHECK(run->root == proc / "7/root");
   // another program of that name
   proc.write("7/cmdline", {"/bin/flanneld", "--no-such-flag"});
   run = find_daemon_run(proc.path());

@@ -77,6 +77,19 @@ TEST_CASE_METHOD(Site, "status shows the lease and every peer, with flanneld dea
                  Catch::Matches("(.|\n)*node2 [^\n]*NOT programmed(.|\n)*node3 [^\n]*NOT programmed(.|\n)*"));
 }
 
+TEST_CASE_METHOD(Site,
+                 "The network's configuration is read where flanneld has it, if only its container does",
+                 "[inspect]") {
+  const std::string conf = one.path("net-conf.json").native();
+  const std::string outside =
+      one.run("unshare --mount sh -ec 'mount --bind /dev/null " + conf +
+              "; " HOLDFAST_PROGRAM " status --state-dir=" + one.path("state").native() +
+              " --ipam-dir=" + one.path("networks").native() + "'");
+  CHECK_THAT(outside,
+             Catch::Contains("flanneld  ready\n") &&
+                 Catch::Matches("(.|\n)*node2 +10.244.2.0/24 +192.168.77.2 [^\n]*programmed\n(.|\n)*"));
+}
+
 TEST_CASE_METHOD(Site, "explain tells what the kernel lacks of one peer, and is content with the others",
                  "[inspect]") {
   one.stop(SIGKILL);
