@@ -28,7 +28,7 @@ nft_tables=("inet flanneld-peers" "ip flannel-ipv4" "ip6 flannel-ipv6" "ip egw-i
 drop_ins=(/run/systemd/network/10-flanneld.link /run/systemd/network/10-flanneld.network /run/NetworkManager/conf.d/10-flanneld.conf)
 mark='# Written by flanneld'
 cni_memory=/var/lib/cni
-memory=(/run/flannel "$cni_memory/flannel-state" /var/lib/egw /var/lib/egw-core /var/lib/holdfast)
+memory=(/run/flannel "$cni_memory/flannel-state" /var/lib/egw /var/lib/egw-core /var/lib/holdfast /opt/holdfast)
 # Flags of flanneld, upstream's and ours, and what each is when nobody tells it. Those of etcd and of klog have no effect on ours.
 declare -A flag_defaults=(
   [iface]='' [iface-regex]='' [iface-can-reach]='' [public-ip]='' [public-ipv6]=''

@@ -46,7 +46,16 @@ imported_by_its_name() {
   tar --create --directory="$work/one" . | images import --no-unpack - && [[ $(images ls --quiet) == "$("$tree/scripts/image_name.py")" ]]
 }
 
-plan 10
+# Where there is nothing else.
+runs_on_a_node() {
+  local node=$work/node
+  mkdir -p "$node/bin" "$node/opt" &&
+    cp "$(command -v busybox)" "$node/bin" && ln -s busybox "$node/bin/sh" && ln -s busybox "$node/bin/readlink" &&
+    cp -r "$work/containers/flannel-kube-flannel-ds/volumes/holdfast" "$node/opt" &&
+    chroot "$node" /opt/holdfast/bin/holdfast --version
+}
+
+plan 11
 check "the same programs make the same image" written_alike
 check "it can be unpacked as it says" image unpack "$work/one" "$work/root" "$(dpkg --print-architecture)"
 check "a node has it by the name that manifests ask for once it was imported" \
@@ -59,4 +68,5 @@ check "csi-node runs in it, and each of its drivers" eval \
   'in_container sh -ec "for each in csi-node csi-lvm csi-nas csi-disk; do \$each --help >/tmp/said; grep -q mode /tmp/said || grep -q profile /tmp/said; done"'
 check "every container of a cluster starts in it, with the rights and folders that its manifest asks for, and lives" \
   /usr/bin/python3 -B "$tree/test/release/containers.py" "$work/root" "$work/containers"
+check "\`holdfast\`, as flanneld's first container leaves it on a node, runs there by libraries of its own" runs_on_a_node
 check "simulations are left out" eval '[[ -e $work/root/usr/bin/flanneld ]] && ! ls "$work/root/usr/bin" | grep -- "-sim$"'
