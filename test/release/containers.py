@@ -1,8 +1,9 @@
 """Starts every container of ours that a cluster has, under runc, as kubelet does: python3 containers.py ROOT FOLDER
 
-ROOT is the image's root file system. Each has the command, the rights and the folders that its manifest asks for; its namespaces
-are its own, what is the node's there is an empty folder in FOLDER, and the API server is not reached. An init container is to end
-well, and each other to answer its liveness probe. Prints what is wrong, a line each, and fails when there is something.
+ROOT is the image's root file system. Each has the command, the rights and the folders that its manifest asks for, or the object that
+egw-controller makes; its namespaces are its own, the network its pod's, what is the node's there is an empty folder in FOLDER, and the
+API server is not reached. An init container is to end well, and each other to answer its liveness probe. Prints what is wrong, a line
+each, and fails when there is something.
 """
 
 import base64
@@ -11,6 +12,8 @@ import pathlib
 import subprocess
 import sys
 import time
+
+import yaml
 
 import manifests
 
@@ -36,25 +39,21 @@ SYSTEM_MOUNTS = [
     {"destination": "/proc", "type": "proc", "source": "proc"},
     {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
     {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro"]},
-    {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"},
 ]
+# In the place of the layer that a container writes to unless its root is read-only.
+WRITABLE = {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"}
 # What is asked of the API server before all else, and would be waited for.
 TOLD = {"csi-disk": ["--cluster-id=edge"]}
-# A pod's interface, made when the namespaces are there.
-ETH0 = r"""pid=$(sed 's/.*"pid": *\([0-9]*\).*/\1/') && exec nsenter --net=/proc/$pid/ns/net ip link add eth0 type bridge"""
-# As egw-gateway/controller/pool_objects.cpp makes it of a NodePool; settings are there an init container's work.
-EGW_CORE = {
-    "securityContext": {"sysctls": [{"name": "net.ipv4.ip_forward", "value": "1"}, {"name": "net.ipv6.conf.all.forwarding", "value": "1"},
-                                    {"name": "net.ipv4.conf.all.rp_filter", "value": "2"}]},
-    "containers": [{
-        "name": "egw-core", "image": manifests.OURS, "command": ["egw-core"],
-        "args": ["--pool=hz", "--gateway=a", "--private-key=/etc/egw/privateKey", "--healthz=:11264"],
-        "livenessProbe": {"httpGet": {"path": "/healthz", "port": 11264}},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW"]}},
-        "volumeMounts": [{"name": "key", "mountPath": "/etc/egw"}, {"name": "state", "mountPath": "/var/lib/egw"}],
-    }],
-    "volumes": [{"name": "key", "secret": {"secretName": "keys"}}, {"name": "state", "hostPath": {"path": "/var/lib/egw"}}],
-}
+# What egw-controller makes of a NodePool, of an image that is called by this name there.
+MADE = manifests.TREE / "test/fixtures/egw-controller/pool.yaml"
+MADE_OF = "image: holdfast\n"
+# A pod's interfaces; a pod that has the node's network sees no others here.
+NETWORK = "ip link set lo up && ip link add eth0 type bridge && echo made && exec sleep infinity"
+# What is in Secrets, by the names of files.
+SECRETS = {"privateKey": base64.b64encode(bytes(31) + b"1"), "keys": b"1 " + b"0" * 20 + b"\n"}
+SECRETS["private-key"] = SECRETS["privateKey"]
+# What containerd gives only to privileged containers. Source: containerd, oci/spec.go, populateDefaultUnixSpec.
+READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
 def possible():
@@ -78,15 +77,21 @@ def config_maps():
 
 
 class Pod:
-    """Its volumes, as folders."""
+    """Its volumes, as folders, and the network that its containers share."""
 
     def __init__(self, folder, spec, known):
         self._folder = folder
         self._spec = spec
         self._known = known
+        self._holder = subprocess.Popen(["unshare", "--net", "sh", "-c", NETWORK], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, text=True)
+        if self._holder.stdout.readline() != "made\n":
+            raise RuntimeError(f"{folder.name}: its network cannot be made")
+        self.network = f"/proc/{self._holder.pid}/ns/net"
 
-    def sysctls(self):
-        return {each["name"]: each["value"] for each in self._spec.get("securityContext", {}).get("sysctls", [])}
+    def stop(self):
+        self._holder.kill()
+        self._holder.wait()
 
     def source(self, name):
         volume = next(each for each in self._spec["volumes"] if each["name"] == name)
@@ -99,7 +104,8 @@ class Pod:
         for file, content in self._known.get(volume.get("configMap", {}).get("name"), {}).items():
             (path / file).write_text(content)
         if "secret" in volume:
-            (path / "privateKey").write_bytes(base64.b64encode(bytes(31) + b"1"))
+            for item in volume["secret"].get("items", [{"path": "privateKey"}]):
+                (path / item["path"]).write_bytes(SECRETS[item["path"]])
         return path
 
 
@@ -126,20 +132,26 @@ class Container:
                 continue
             binds.append(bind(pod.source(mount["name"]), mount["mountPath"], mount.get("readOnly", False)))
         # as containerd, what lies deeper comes later
-        mounts = [*SYSTEM_MOUNTS, *sorted(binds, key=lambda each: each["destination"].count("/"))]
+        read_only = context.get("readOnlyRootFilesystem", False)
+        mounts = [*SYSTEM_MOUNTS, *([] if read_only else [WRITABLE]), *sorted(binds, key=lambda each: each["destination"].count("/"))]
         return {
             "ociVersion": "1.0.2", "hostname": "edge-1",
-            "root": {"path": str(root), "readonly": context.get("readOnlyRootFilesystem", False)},
+            "root": {"path": str(root), "readonly": read_only},
             "process": {
-                "args": [*self._spec["command"], *self._spec.get("args", []), *TOLD.get(self._spec["command"][0], [])],
+                "args": [word.replace("$(NODE_NAME)", ENVIRONMENT["NODE_NAME"]) for word in self._words()],
                 "cwd": "/", "user": {"uid": 0, "gid": 0},
                 "env": [f"{key}={value}" for key, value in ENVIRONMENT.items()],
                 "noNewPrivileges": not context.get("allowPrivilegeEscalation", True),
                 "capabilities": {kind: rights for kind in ("bounding", "effective", "permitted")}},
             "mounts": mounts,
-            "hooks": {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", ETH0], "env": [f"PATH={ENVIRONMENT['PATH']}"]}]},
-            "linux": {"sysctl": pod.sysctls(), "namespaces": [{"type": kind} for kind in ("pid", "mount", "network", "ipc", "uts")]},
+            "linux": {"readonlyPaths": [] if context.get("privileged") else READ_ONLY,
+                      "namespaces": [{"type": "network", "path": pod.network},
+                                     *({"type": kind} for kind in ("pid", "mount", "ipc", "uts"))]},
         }
+
+    def _words(self):
+        command = self._spec["command"]
+        return [*command, *self._spec.get("args", []), *TOLD.get(command[0], [])]
 
     def complaint(self):
         """What is wrong with it, when that is known; empty when nothing is."""
@@ -191,17 +203,21 @@ def pods():
     for where, spec, _ in manifests.pods():
         file, name = where.split(": ")
         yield f"{pathlib.Path(file).parent.name}-{name}", spec
-    yield "egw-gateway-core", EGW_CORE
+    for document in yaml.safe_load_all(MADE.read_text().replace(MADE_OF, f"image: {manifests.OURS}\n")):
+        if document["kind"] in manifests.WORKLOADS:
+            yield f"egw-controller-{document['metadata']['name']}", document["spec"]["template"]["spec"]
 
 
 def wrong(root, folder):
     account = folder / "account"
     write_account(account)
     known = config_maps()
+    started = []
     waiting = []
     try:
         for name, spec in pods():
             pod = Pod(folder / name, spec, known)
+            started.append(pod)
             # init containers end before others begin
             for kind in ("initContainers", "containers"):
                 begun = [Container(root, account, pod, folder / name / each["name"], each)
@@ -215,8 +231,8 @@ def wrong(root, folder):
             if complaint:
                 yield complaint
     finally:
-        for container in waiting:
-            container.stop()
+        for each in [*waiting, *started]:
+            each.stop()
 
 
 def main():
