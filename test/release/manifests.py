@@ -206,19 +206,29 @@ def bounded_for(account, namespace):
                         if set(rule["operations"]) >= {"CREATE", "UPDATE"})
 
 
+def cluster_node_page():
+    """What docs/debian-packages.md says of a node of a cluster."""
+    return (TREE / "docs/debian-packages.md").read_text().partition("\n## A node of a cluster\n")[2].partition("\n## ")[0]
+
+
+def cluster_node_flags():
+    """What that page has for /etc/default, by program."""
+    found = re.findall(r"^    # /etc/default/(\S+)\n((?:    [A-Z_]+=.*\n)+)", cluster_node_page(), re.MULTILINE)
+    return {program: re.sub("^ +", "", lines, flags=re.MULTILINE) for program, lines in found}
+
+
 def wrong_units():
     """What docs/debian-packages.md has for the units of a cluster's node: variables that stand for flags, files that are there."""
-    text = (TREE / "docs/debian-packages.md").read_text().partition("\n## A node of a cluster\n")[2].partition("\n## ")[0]
-    found = re.findall(r"^    # /etc/default/(\S+)\n((?:    [A-Z_]+=.*\n)+)", text, re.MULTILINE)
-    if {program for program, _ in found} != {"flanneld", "csi-node"}:
+    found = cluster_node_flags()
+    if set(found) != {"flanneld", "csi-node"}:
         yield "docs/debian-packages.md does not tell what /etc/default holds for flanneld and csi-node"
-    for program, lines in found:
+    for program, lines in found.items():
         prefix = {"flanneld": "FLANNELD_", "csi-node": "CSI_"}[program]
         flags = flags_of(program) or set()
-        for name in re.findall(r"^    (\w+)=", lines, re.MULTILINE):
+        for name in re.findall(r"^(\w+)=", lines, re.MULTILINE):
             if not name.startswith(prefix) or name.removeprefix(prefix).lower().replace("_", "-") not in flags:
                 yield f"docs/debian-packages.md: {name}: no flag of {program}"
-    if "net.holdfast.dev/host-units=true" not in text:
+    if "net.holdfast.dev/host-units=true" not in cluster_node_page():
         yield "docs/debian-packages.md does not name the label that keeps DaemonSets off"
 
 

@@ -3,26 +3,12 @@
 # has no nf_tables.
 # shellcheck source=/dev/null
 source "$(dirname "$0")/tap.sh"
+# shellcheck source=/dev/null
+source "$(dirname "$0")/units.sh"
 cd "$(dirname "$0")" || exit
 
 packages=(holdfast-cni holdfast-node holdfast-csi holdfast-gateway)
 units=(flanneld node-resource-manager csi-lvm csi-node egw-helper-boot egw-helper egw-core egw-access)
-
-# with_journal UNIT COMMAND...: shows what the unit said when the command fails.
-with_journal() {
-  "${@:2}" && return
-  systemctl --no-pager --lines=0 status "$1"
-  journalctl --no-pager --output=cat --unit "$1" | tail -n 15
-  return 1
-}
-
-# Every file that a package or a daemon could leave behind: not logs, caches and what dpkg and systemd note.
-all_files() {
-  local -a beside=(-path /test)
-  local folder
-  for folder in lib/dpkg lib/systemd log cache; do beside+=(-o -path "/var/$folder"); done
-  find / -xdev \( "${beside[@]}" \) -prune -o ! -name .updated -print | sort
-}
 
 # purged_leaves WHAT: what is in the folder of plugins when holdfast-cni was installed and has gone.
 purged_leaves() {
