@@ -45,8 +45,8 @@ Result<json> object_of(const HttpHead& head, const std::string& body, const std:
   return document;
 }
 
-// For a server that is slow: what was given up was work for it, and asking again makes it slower. Zero, which is
-// for ever, stays.
+// For a server that is slow: what was given up was work for it, and asking again makes it slower. Zero, which
+// is for ever, stays.
 void lengthen(HttpDeadlines& deadlines) {
   for (milliseconds* each : {&deadlines.connect, &deadlines.response, &deadlines.silence, &deadlines.whole}) {
     *each = std::max(*each, std::min(2 * *each, kLongestAttempt));

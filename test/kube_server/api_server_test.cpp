@@ -209,9 +209,7 @@ struct PointScene : Scene {
                 .content_type = kApply,
                 .body = json{{"status", {{"points", points}}}}.dump()});
   }
-  json points() {
-    return (*server.find(kObject)).value("/status/points"_json_pointer, json());
-  }
+  json points() { return (*server.find(kObject)).value("/status/points"_json_pointer, json()); }
   json fields_of(const std::string& manager) {
     const json object = *server.find(kObject);
     for (const json& entry : object["metadata"]["managedFields"]) {

@@ -175,7 +175,7 @@ TEST_CASE_METHOD(Scene, "an access point that has lost its store takes nothing a
   write("broken.yaml", "kind: EdgeGateway\n");                               // nor of all
   start();
   until([&] { return page("/readyz?verbose").find("the store is lost") != std::string::npos; }, kPatience);
-  access.can("sleep 3");  // three looks
+  access.run("sleep 3");  // three looks
   CHECK(reaches());
   CHECK(way() == "egw-hz-a");
   CHECK(access.can("ip link show egw-hz-b && ip route show proto 160 | grep -q 10.244.0.0/16"));
