@@ -104,7 +104,7 @@ TEST_CASE("as many pools as there are tunnels for are stored and read again", "[
     const std::string pods = "10." + std::to_string(number % 250) + ".";
     pool.pod_cidrs = {Cidr::parse(pods + "0.0/16").value()};
     pool.vpc_cidrs = {Cidr::parse("172.16.0.0/12").value()};
-    for (int node = 0; node < 16; ++node) {
+    for (int node = 0; node < 32; ++node) {
       const std::string text = std::to_string(node);
       pool.nodes.push_back({.name = "cn-hangzhou.192.168.100." + text,
                             .pod_cidrs = {Cidr::parse(pods + text + ".0/24").value()},

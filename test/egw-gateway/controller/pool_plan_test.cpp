@@ -386,6 +386,7 @@ TEST_CASE("An EdgeGateway that somebody removed is made again, with what was", "
 
 TEST_CASE("An EdgeGateway that is removed while its pool is not sound is never made empty",
           "[egw controller]") {
+  const bool remembered = GENERATE(true, false);
   Running scene;
   SECTION("the configuration is lost") { scene.connections = std::vector<Connection>{}; }
   SECTION("the configuration cannot be read") { scene.connections = parse_connections("- {"); }
@@ -395,7 +396,6 @@ TEST_CASE("An EdgeGateway that is removed while its pool is not sound is never m
   scene.settle();
   const EdgeGateway before = scene.gateways.at("site").spec;
   REQUIRE(before.vpc_cidrs.size() == 1);
-  const bool remembered = GENERATE(true, false);
   if (remembered) scene.memory.spec = before;
   scene.gateways.clear();
   scene.written.erase({Kind::kEdgeGateway, "site"});
