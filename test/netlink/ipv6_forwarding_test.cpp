@@ -52,7 +52,7 @@ struct AdvertisedTo : test::RouteKernel {
     REQUIRE(create_veth(socket, veth).has_value());
     test::output_in(router.get(),
                     "ip link set router0 addrgenmode none up && ip addr add fe80::1/64 dev router0 nodad");
-    test::output_of("ip link add pod0 type dummy && ip link set pod0 up && ip link set up0 up");
+    test::output_of("ip link add pod0 type veth peer pod1 && ip link set pod0 up && ip link set up0 up");
     REQUIRE(set_sysctl(kIpv6Forwarding, "0").has_value());
     for (const char* link : {"up0", "pod0"}) REQUIRE(set_sysctl(accept_ra(link), "1").has_value());
   }

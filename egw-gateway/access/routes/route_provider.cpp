@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "egw-gateway/access/routes/route_plan.h"
+#include "egw-gateway/access/routes/table_changes.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -55,7 +55,7 @@ class TableRoutes::Run {
     for (const TableRoute& route : plan_.drops) {
       if (!keep(route.range, of_.table_.drop(route, left()))) return;
     }
-    for (const RoutePlan::Put& put : plan_.puts) {
+    for (const TableChanges::Put& put : plan_.puts) {
       if (!keep(put.range.range, of_.table_.put(put.range, put.there, left()))) return;
     }
     for (const TableRoute& route : plan_.late_drops) {
@@ -112,7 +112,7 @@ class TableRoutes::Run {
     };
     if (plan_.done()) return out;
     for (const TableRoute& route : plan_.drops) unfinished(route.range);
-    for (const RoutePlan::Put& put : plan_.puts) unfinished(put.range.range);
+    for (const TableChanges::Put& put : plan_.puts) unfinished(put.range.range);
     for (const Cidr& range : plan_.settling) unfinished(range);
     for (const TableRoute& route : plan_.late_drops) unfinished(route.range);
     return out;
@@ -123,7 +123,7 @@ class TableRoutes::Run {
   const std::chrono::nanoseconds end_;
   std::map<Cidr, RouteError> given_up_;
   std::map<Cidr, RouteError> passing_;  // the last trouble of those that are tried again
-  RoutePlan plan_;
+  TableChanges plan_;
   std::optional<std::chrono::nanoseconds> wait_;
   int hurried_ = 0;  // looks without a wait
 };

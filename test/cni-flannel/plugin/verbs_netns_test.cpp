@@ -146,7 +146,8 @@ TEST_CASE_METHOD(PluginHost, "ADD turns on forwarding for the families that it s
 TEST_CASE_METHOD(PluginHost, "ADD does not cost the host its router that advertises itself", "[verbs]") {
   write_lease(kLeaseDual);
   output_of(
-      "sysctl -qw net.ipv6.conf.all.forwarding=0 && ip link add up0 type dummy && ip link set up0 up && "
+      "sysctl -qw net.ipv6.conf.all.forwarding=0 && ip link add up0 type veth peer router0 && ip link set "
+      "router0 up && ip link set up0 up && "
       "sysctl -qw net.ipv6.conf.up0.accept_ra=1 && ip -6 route add default via fe80::1 dev up0 proto ra");
   add(start_sandbox("c1"));
   CHECK(output_of("sysctl -n net.ipv6.conf.all.forwarding net.ipv6.conf.up0.accept_ra") == "1\n2\n");

@@ -179,7 +179,7 @@ TEST_CASE_METHOD(Scene, "an access point that has lost its store takes nothing a
   CHECK(reaches());
   CHECK(way() == "egw-hz-a");
   CHECK(access.can("ip link show egw-hz-b && ip route show proto 160 | grep -q 10.244.0.0/16"));
-  CHECK(page("/readyz").find("TunnelsInPlace") != std::string::npos);
+  CHECK(page("/readyz?verbose").find("[-]TunnelsInPlace") != std::string::npos);
   CHECK_FALSE(std::filesystem::exists(store));  // of a part it would be taken for all
   // told of what stands there is nothing that could be somebody else's
   std::filesystem::rename(home / "hz.yaml", home / "gateways" / "hz.yaml");

@@ -1,4 +1,4 @@
-#include "egw-gateway/access/routes/route_plan.h"
+#include "egw-gateway/access/routes/table_changes.h"
 
 #include "egw-gateway/access/routes/route_provider.h"
 #include "test/catch.h"
@@ -24,9 +24,9 @@ TEST_CASE("Ranges of one tunnel are published together, and those without a gate
 TEST_CASE("Halves go when what takes their place stands, and what nobody wants goes first", "[egw-access]") {
   const std::vector<PodRange> wanted = {{cidr("10.0.0.0/23"), 3}};
   std::vector<TableRoute> there = {ours("10.0.0.0/24"), ours("10.0.1.0/24"), ours("10.9.0.0/24")};
-  RoutePlan plan = plan_routes(wanted, there, {});
+  TableChanges plan = plan_routes(wanted, there, {});
   CHECK(plan.drops == std::vector{there[2]});
-  CHECK(plan.puts == std::vector<RoutePlan::Put>{{wanted[0], std::nullopt}});
+  CHECK(plan.puts == std::vector<TableChanges::Put>{{wanted[0], std::nullopt}});
   CHECK(plan.late_drops.empty());
 
   there = {ours("10.0.0.0/24"), ours("10.0.1.0/24"), ours("10.0.0.0/23")};
@@ -48,9 +48,9 @@ TEST_CASE("Halves go when what takes their place stands, and what nobody wants g
 TEST_CASE("What is others' is left alone, and a peer's is taken when it is to be", "[egw-access]") {
   TableRoute peers = ours("10.0.0.0/24");
   peers.owner = RouteOwner::kPeers;
-  const RoutePlan taken = plan_routes({{cidr("10.0.0.0/24"), 0, true}}, {peers}, {});
-  CHECK(taken.puts == std::vector<RoutePlan::Put>{{{cidr("10.0.0.0/24"), 0, true}, peers}});
-  const RoutePlan left = plan_routes({{cidr("10.0.0.0/24"), 0, false}}, {peers}, {});
+  const TableChanges taken = plan_routes({{cidr("10.0.0.0/24"), 0, true}}, {peers}, {});
+  CHECK(taken.puts == std::vector<TableChanges::Put>{{{cidr("10.0.0.0/24"), 0, true}, peers}});
+  const TableChanges left = plan_routes({{cidr("10.0.0.0/24"), 0, false}}, {peers}, {});
   CHECK(left.done());
   CHECK(left.standing.empty());
   CHECK(left.troubles.empty());
@@ -58,7 +58,7 @@ TEST_CASE("What is others' is left alone, and a peer's is taken when it is to be
 
   TableRoute foreign = peers;
   foreign.owner = RouteOwner::kForeign;
-  const RoutePlan refused = plan_routes({{cidr("10.0.0.0/24"), 0, true}}, {foreign}, {});
+  const TableChanges refused = plan_routes({{cidr("10.0.0.0/24"), 0, true}}, {foreign}, {});
   CHECK(refused.done());
   CHECK(refused.troubles.at(cidr("10.0.0.0/24")).trouble == RouteTrouble::kForeign);
   CHECK(plan_routes({}, {foreign}, {}).done());
@@ -67,10 +67,10 @@ TEST_CASE("What is others' is left alone, and a peer's is taken when it is to be
 TEST_CASE("A route that leads into another tunnel, or is half done, is put in its place", "[egw-access]") {
   const PodRange wanted{cidr("10.0.0.0/24"), 4};
   CHECK(plan_routes({wanted}, {ours("10.0.0.0/24", 3)}, {}).puts ==
-        std::vector<RoutePlan::Put>{{wanted, ours("10.0.0.0/24", 3)}});
+        std::vector<TableChanges::Put>{{wanted, ours("10.0.0.0/24", 3)}});
   TableRoute half = ours("10.0.0.0/24", 4);
   half.complete = false;
-  CHECK(plan_routes({wanted}, {half}, {}).puts == std::vector<RoutePlan::Put>{{wanted, half}});
+  CHECK(plan_routes({wanted}, {half}, {}).puts == std::vector<TableChanges::Put>{{wanted, half}});
   CHECK(plan_routes({wanted}, {ours("10.0.0.0/24", 4)}, {}).standing == std::vector{wanted.range});
 }
 

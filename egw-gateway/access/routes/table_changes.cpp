@@ -1,4 +1,4 @@
-#include "egw-gateway/access/routes/route_plan.h"
+#include "egw-gateway/access/routes/table_changes.h"
 
 #include <algorithm>
 #include <array>
@@ -14,7 +14,7 @@ bool overlaps_any(const Cidr& range, const std::map<Cidr, PodRange>& wanted) {
 }
 
 /// What becomes of one wanted range.
-void plan_range(const PodRange& wanted, const TableRoute* there, RoutePlan& plan) {
+void plan_range(const PodRange& wanted, const TableRoute* there, TableChanges& plan) {
   if (there == nullptr) {
     plan.puts.push_back({wanted, std::nullopt});
     return;
@@ -46,7 +46,7 @@ bool is_displaced(const TableRoute& route, const std::vector<TableRoute>& there)
 }
 
 void plan_drops(const std::map<Cidr, PodRange>& wanted, const std::vector<TableRoute>& there,
-                const std::map<Cidr, RouteError>& given_up, RoutePlan& plan) {
+                const std::map<Cidr, RouteError>& given_up, TableChanges& plan) {
   for (const TableRoute& route : there) {
     if (route.owner != RouteOwner::kOurs || given_up.contains(route.range)) continue;
     if (wanted.contains(route.range)) {
@@ -86,9 +86,9 @@ std::vector<PodRange> aggregate(const std::vector<PodRange>& ranges, bool knows_
   return out;
 }
 
-RoutePlan plan_routes(const std::vector<PodRange>& wanted, const std::vector<TableRoute>& there,
-                      const std::map<Cidr, RouteError>& given_up) {
-  RoutePlan out;
+TableChanges plan_routes(const std::vector<PodRange>& wanted, const std::vector<TableRoute>& there,
+                         const std::map<Cidr, RouteError>& given_up) {
+  TableChanges out;
   out.troubles = given_up;
   std::map<Cidr, PodRange> by_range;
   for (const PodRange& range : wanted) by_range.try_emplace(range.range, range);

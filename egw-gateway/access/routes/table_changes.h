@@ -12,7 +12,7 @@ namespace holdfast::gateway {
 /// What is to be done to a table, in this order. A range that is reached stays so at every step: what nobody
 /// wants any more goes first, as it makes room, but what a wanted range is to take the place of (two halves
 /// that become one) goes last.
-struct RoutePlan {
+struct TableChanges {
   struct Put {
     PodRange range;
     std::optional<TableRoute> there;
@@ -36,7 +36,8 @@ struct RoutePlan {
 
 /// What takes `there` to `wanted`, which is aggregated. `given_up` are ranges that nothing more is tried for.
 /// Of a range that is wanted twice the first counts. Pure.
-[[nodiscard]] RoutePlan plan_routes(const std::vector<PodRange>& wanted, const std::vector<TableRoute>& there,
-                                    const std::map<Cidr, RouteError>& given_up);
+[[nodiscard]] TableChanges plan_routes(const std::vector<PodRange>& wanted,
+                                       const std::vector<TableRoute>& there,
+                                       const std::map<Cidr, RouteError>& given_up);
 
 }  // namespace holdfast::gateway
