@@ -1,6 +1,7 @@
 """A cluster for kubectl and helm: test/kube_server on this namespace's loopback, and a shell in which both ask it, as an operator's does."""
 
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +11,6 @@ import kube_tools
 sys.path.insert(0, str(kube_tools.TREE / "test/demo"))
 import cluster_api  # noqa: E402
 
-URL = "https://127.0.0.1:6443"
 SECONDS = 120
 
 
@@ -28,6 +28,13 @@ OTHERS = [kind_of_others("snapshot.storage.k8s.io", "volumesnapshotclasses", "Vo
           kind_of_others("monitoring.coreos.com", "prometheusrules", "PrometheusRule")]
 
 
+def free_address():
+    """Another one each time: of a server that was killed with a client the port is not free for a minute."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return "127.0.0.1:%d" % one.getsockname()[1]
+
+
 class Cluster:
     """Running until close(). `others`: with the kinds of external-snapshotter and of Prometheus' operator."""
 
@@ -35,12 +42,14 @@ class Cluster:
         self.folder = pathlib.Path(folder)
         certificate, key = cluster_api.make_certificate(self.folder, "127.0.0.1")
         self.kubeconfig = self.folder / "kubeconfig"
-        cluster_api.write_kubeconfig(self.kubeconfig, URL, certificate)
-        self._server = subprocess.Popen([cluster_api.SERVER, URL.removeprefix("https://"), certificate, key, cluster_api.TOKEN],
+        address = free_address()
+        url = f"https://{address}"
+        cluster_api.write_kubeconfig(self.kubeconfig, url, certificate)
+        self._server = subprocess.Popen([cluster_api.SERVER, address, certificate, key, cluster_api.TOKEN],
                                         stdout=subprocess.PIPE, text=True)
-        if self._server.stdout.readline().strip() != URL:
+        if self._server.stdout.readline().strip() != url:
             raise RuntimeError("the API server does not start")
-        self.api = cluster_api.Api(URL, certificate)
+        self.api = cluster_api.Api(url, certificate)
         for each in OTHERS if others else []:
             self.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", each)
 
