@@ -450,7 +450,6 @@ TEST_CASE_METHOD(GatewayScene, "Packet-filter rules that somebody flushes are ba
   const std::string before = rules();
   const double mended = metric(1, "egw_helper_rules_mended_total");
   static_cast<void>(node(1).run(flush));
-  CHECK(rules() != before);
   print_time("egw-helper's rules are back (a look each second)",
              until([&] { return rules() == before; }, kPatience));
   until([&] { return metric(1, "egw_helper_rules_mended_total") >= mended + 2; }, kPatience);
@@ -564,7 +563,7 @@ TEST_CASE_METHOD(GatewayScene,
 
 TEST_CASE_METHOD(GatewayScene, "A machine of the site does not speak to pods as the VPC", "[gateway]") {
   start_all();
-  static_cast<void>(node(3).run("sysctl -qw net.ipv4.conf.all.rp_filter=2"));
+  static_cast<void>(node(3).run("sysctl -qw net.ipv4.conf.all.rp_filter=2 net.ipv6.conf.all.forwarding=1"));
   test::Machine stranger;
   lan.connect(stranger.netns.get(), 9, {"192.168.77.9/24", "2001:db8::9/64"});
   stranger.run(
