@@ -18,7 +18,6 @@ void add(const PassageCounts& more, PassageCounts& sums) {
 
 void ReachabilityKeeper::use(firewall::Firewall& firewall) {
   for (auto& [family, kept] : kept_) {
-    if (kept.put) count(kept);
     add(std::exchange(kept.now, {}), kept.before);
     kept.put = false;
   }

@@ -18,7 +18,8 @@ class ReachabilityKeeper {
   ReachabilityKeeper(firewall::Firewall& firewall, std::vector<IpFamily> families)
       : firewall_(&firewall), families_(std::move(families)) {}
 
-  /// Puts them there from now on, where nothing of theirs stands yet; counts go on. `firewall` outlives it.
+  /// Puts them there from now on, where nothing of theirs stands yet; the one before is not asked any more.
+  /// Counts go on from the last look. `firewall` outlives it.
   void use(firewall::Firewall& firewall);
 
   struct Look {
