@@ -59,6 +59,8 @@ REFUSAL = """{{{{- if not (has .Values.overlay (list {names})) }}}}
 {{{{- fail (printf "overlay: there is no '%s', but {said}" .Values.overlay) }}}}
 {{{{- end }}}}
 """
+# Kubernetes before 1.30 has no ValidatingAdmissionPolicy, as manifests/components/no-admission-policies.
+SINCE_POLICIES = '{{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version }}\n'
 
 
 def schema():
@@ -135,7 +137,8 @@ def text_of(document, values):
     text = re.sub(r"^( *)- '@range (\w+)'\n", r"{{- range .Values.\2 }}\n\1- {{ toJson . }}\n{{- end }}\n", text, flags=re.MULTILINE)
     text = re.sub(r"^( *\w+:) '@with (\w+)'\n", r"{{- with .Values.\2 }}\n\1 {{ toJson . }}\n{{- end }}\n", text, flags=re.MULTILINE)
     # JSON is quoted by itself
-    return re.sub(r"'(\{\{ \S+ \| toJson \}\})'", r"\1", text)
+    text = re.sub(r"'(\{\{ \S+ \| toJson \}\})'", r"\1", text)
+    return f"{SINCE_POLICIES}{text}{{{{- end }}}}\n" if document["kind"].startswith("ValidatingAdmissionPolicy") else text
 
 
 def main(folder, version):
@@ -143,7 +146,7 @@ def main(folder, version):
     (folder / "templates").mkdir(parents=True)
     names = sorted(path.name for path in OVERLAYS.iterdir() if path.is_dir())
     chart = {"apiVersion": "v2", "name": "holdfast", "type": "application", "version": version, "appVersion": version,
-             "description": "Networking and storage for the edge of Kubernetes", "kubeVersion": ">=1.30.0-0"}  # ValidatingAdmissionPolicy
+             "description": "Networking and storage for the edge of Kubernetes", "kubeVersion": ">=1.22.0-0"}
     (folder / "Chart.yaml").write_text(yaml.safe_dump(chart, sort_keys=False))
     values = Values()
     for name in names:
