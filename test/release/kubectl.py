@@ -91,8 +91,10 @@ def wrong_commands():
         seen += 1
         # `kubectl apply -k`: of whichever folder
         rest = ["FOLDER"] if command[-1] in ("-k", "-f") else []
+        # what stands behind `--` is another program's
+        own = command[:command.index("--")] if "--" in command else command
         try:
-            said = kube_tools.output_of(*command, *rest, "--help")
+            said = kube_tools.output_of(*own, *rest, "--help")
         except kube_tools.Failed as error:
             yield f"{page}: {error}"
             continue
