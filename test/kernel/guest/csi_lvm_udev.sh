@@ -26,5 +26,5 @@ check "a group of two disks is made" make_group suite 512M
 mkdir -p /var/lib/kubelet/{pods,plugins_registry}
 check "udevd runs, and tells LVM that it is done" start_udevd
 check "who shares its IPC namespace hears it" host_waits_for_udevd
-check "in a container, volumes live their life without waiting for it" story '[life]'
+check "in a container, volumes live their life without waiting for it" story 'a volume of each kind*'
 check "and one that the host made keeps its links when it grows" story '[host]'
