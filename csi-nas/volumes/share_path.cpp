@@ -15,7 +15,10 @@ tl::unexpected<Error> refused(std::string_view path, std::string_view why) {
               "the path '" + printable(path, kMostShownBytes) + "' " + std::string(why));
 }
 
-bool is_control(char c) { return (c >= '\0' && c < ' ') || c == '\x7f'; }
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);  // char has a sign on one processor and none on another
+  return byte < ' ' || byte == '\x7f';
+}
 
 }  // namespace
 
