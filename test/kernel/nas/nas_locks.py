@@ -37,7 +37,7 @@ class Locker:
 
     @staticmethod
     def _install():
-        for name in Locker.SERVICES:
+        for name in (*Locker.SERVICES, "sm-notify"):
             os.symlink(shutil.which(name), f"/usr/sbin/{name}")
         # The driver's children have no environment that could name the folder of their library.
         pathlib.Path("/etc/ld.so.conf.d/guest.conf").write_text(os.environ["LD_LIBRARY_PATH"].replace(":", "\n") + "\n")
