@@ -88,14 +88,17 @@ unpack_debian() {
 # The word container tells debootstrap that it can make no devices there; the first stage has made them.
 finish_debian() { as_root "$HOLDFAST_ROOT/scripts/arm64_root.sh" "$1" env container=lxc /debootstrap/debootstrap --second-stage; }
 
-# make_debian STEP ARCH: the same as an archive, $(debian_path STEP ARCH).tar.
+# make_debian STEP ARCH: the same as an archive, $(debian_path STEP ARCH).tar, with the names of its packages beside it: of other packages
+# it is made anew.
 make_debian() {
-  local root tar
+  local root tar names
   root=$(debian_path "$@") tar=$root.tar
-  [[ ! -f $tar ]] || return 0
+  names=$(packages_of "$1" | cut -d' ' -f1)
+  [[ ! -f $tar || "$(cat "$tar.packages" 2>/dev/null)" != "$names" ]] || return 0
+  rm -f "$tar" "$tar.packages"
   unpack_debian "$@" || return 1
   as_root rm -rf "$root"/var/cache/apt/archives "$root"/var/lib/apt/lists
-  as_root tar --create --file="$tar.new" --directory="$root" .
+  as_root tar --create --file="$tar.new" --directory="$root" . || return 1
   as_root rm -rf "$root"
-  mv "$tar.new" "$tar"
+  mv "$tar.new" "$tar" && echo "$names" >"$tar.packages"
 }
