@@ -12,6 +12,7 @@ import time
 from disks import Disk, Node, Volume, milliseconds_of, require, run, tell, total_mib
 
 PARALLEL = 16
+ROUNDS = 3
 
 
 def new_disk_is_formatted_once(node):
@@ -180,32 +181,50 @@ def killed_driver_goes_on(node):
 
 
 def staging_costs_little(node):
-    """From the disk's being there to its being mounted, less what mount(8) itself takes."""
+    """From the disk's being there to its being mounted, less what mount(8) itself takes of the same disks, one by one and together."""
     disks = [Disk(f"many{n}", 16) for n in range(PARALLEL)]
     for disk in disks:
         run("mkfs.ext4", "-q", disk.image)
         disk.attach()
     volumes = [Volume(f"d-{disk.serial}", disk.serial) for disk in disks]
+    pairs = list(zip(volumes, disks))
     singles, mounts = [], []
-    for disk, volume in zip(disks, volumes):
+    for volume, disk in pairs:
         singles.append(milliseconds_of(lambda: node.stage(volume)))
         node.leave(volume)
-        run("mkdir", "-p", "/tmp/m")
-        mounts.append(milliseconds_of(lambda: run("mount", disk.device, "/tmp/m")))
-        run("umount", "/tmp/m")
-    with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-        begun = time.monotonic()
-        list(pool.map(node.stage, volumes))
-        together = (time.monotonic() - begun) * 1000
-    for volume in volumes:
-        node.leave(volume)
+        mounts.append(milliseconds_of(lambda: mount_by_hand(disk)))
+        unmount_by_hand(disk)
+    rounds = [staged_and_mounted_at_once(node, pairs) for _ in range(ROUNDS)]
     for disk in disks:
         disk.detach()
     single, mount = statistics.median(singles), statistics.median(mounts)
+    # The least of the rounds: what else the machine does meanwhile makes either longer, and nothing makes one shorter.
+    together, by_hand = (min(times) / PARALLEL for times in zip(*rounds))
     print(f"# with {PARALLEL} disks attached NodeStageVolume takes {single:.0f} ms, mount(8) {mount:.0f} ms; "
-          f"{PARALLEL} at once {together:.0f} ms, {together / PARALLEL:.0f} ms each", flush=True)
+          f"{PARALLEL} at once {together:.0f} ms each, mount(8) {by_hand:.0f} ms", flush=True)
     require(single - mount <= 50, f"{single - mount:.0f} ms beyond mount(8)")
-    require(together / PARALLEL - mount <= 50, f"{together / PARALLEL - mount:.0f} ms beyond mount(8), in parallel")
+    require(together - by_hand <= 50, f"{together - by_hand:.0f} ms beyond mount(8), in parallel")
+
+
+def staged_and_mounted_at_once(node, pairs):
+    """Milliseconds until all volumes are staged, and until all disks are mounted by mount(8)."""
+    with concurrent.futures.ThreadPoolExecutor(len(pairs)) as pool:
+        staged = milliseconds_of(lambda: list(pool.map(lambda pair: node.stage(pair[0]), pairs)))
+        for volume, _ in pairs:
+            node.leave(volume)
+        mounted = milliseconds_of(lambda: list(pool.map(lambda pair: mount_by_hand(pair[1]), pairs)))
+        for _, disk in pairs:
+            unmount_by_hand(disk)
+    return staged, mounted
+
+
+def mount_by_hand(disk):
+    os.makedirs(f"/tmp/{disk.serial}", exist_ok=True)
+    run("mount", disk.device, f"/tmp/{disk.serial}")
+
+
+def unmount_by_hand(disk):
+    run("umount", f"/tmp/{disk.serial}")
 
 
 def node_tells_itself(node):
