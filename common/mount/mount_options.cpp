@@ -74,18 +74,39 @@ constexpr std::string_view kVfat =
 struct Known {
   std::string_view fs_type;
   std::string_view names;
+  // What is asked for where no word says what an error does. Without it ext does what the volume's own
+  // superblock says (tune2fs -e), which may be "panic": whoever wrote the volume would end the node.
+  std::string_view on_errors = {};
 };
-constexpr Known kKnown[] = {{"ext4", kExt}, {"ext3", kExt}, {"ext2", kExt}, {"xfs", kXfs}, {"vfat", kVfat}};
+constexpr std::string_view kExtOnErrors = "errors=remount-ro";
+constexpr Known kKnown[] = {{"ext4", kExt, kExtOnErrors},
+                            {"ext3", kExt, kExtOnErrors},
+                            {"ext2", kExt, kExtOnErrors},
+                            {"xfs", kXfs},
+                            {"vfat", kVfat}};
+
+const Known* known_of(std::string_view fs_type) {
+  const auto known = std::ranges::find(kKnown, fs_type, &Known::fs_type);
+  return known != std::end(kKnown) ? known : nullptr;
+}
 
 bool is_known(std::string_view fs_type, std::string_view name) {
-  const auto known = std::ranges::find(kKnown, fs_type, &Known::fs_type);
-  return known != std::end(kKnown) &&
-         known->names.find(" " + std::string(name) + " ") != std::string_view::npos;
+  const Known* known = known_of(fs_type);
+  return known != nullptr && known->names.find(" " + std::string(name) + " ") != std::string_view::npos;
 }
 
 bool is_plain(std::string_view value) {
   return std::ranges::all_of(value,
                              [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; });
+}
+
+void append(std::string& data, std::string_view option) {
+  if (!data.empty()) data += ',';
+  data += option;
+}
+
+bool says_what_errors_do(std::string_view data) {
+  return data.starts_with("errors=") || data.find(",errors=") != std::string_view::npos;
 }
 
 // One option. False when it is not allowed.
@@ -100,8 +121,7 @@ bool take_option(std::string_view fs_type, std::string_view option, MountOptions
   // One bad volume would take down the node, and what all others on it do.
   if (name == "errors" && value == "panic") return false;
   if (name.empty() || !is_plain(name) || !is_plain(value) || !is_known(fs_type, name)) return false;
-  if (!out.data.empty()) out.data += ',';
-  out.data += option;
+  append(out.data, option);
   return true;
 }
 
@@ -119,6 +139,10 @@ Result<MountOptions> parse_mount_options(std::string_view fs_type, const std::ve
       return fail(Code::kInvalidArgument,
                   "mount option '" + std::string(option) + "' is not allowed for " + std::string(fs_type));
     }
+  }
+  const Known* known = known_of(fs_type);
+  if (known != nullptr && !known->on_errors.empty() && !says_what_errors_do(options.data)) {
+    append(options.data, known->on_errors);
   }
   return options;
 }

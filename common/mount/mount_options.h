@@ -21,7 +21,8 @@ struct MountOptions {
 /// ext4, xfs, vfat, btrfs none). Refused is everything else, above all what names a path or a device
 /// (journal_path=, logdev=), what changes what the call does (bind, remount, move, propagation), loop, and
 /// what lets one volume's error end the node (errors=panic). Options for user space alone (defaults, _netdev,
-/// nofail, auto, x-...) are dropped. Errors: kInvalidArgument naming the option.
+/// nofail, auto, x-...) are dropped. For ext2, ext3 and ext4 errors=remount-ro is added where `words` have no
+/// errors=: a volume's superblock cannot end the node either. Errors: kInvalidArgument naming the option.
 [[nodiscard]] Result<MountOptions> parse_mount_options(std::string_view fs_type,
                                                        const std::vector<std::string>& words);
 

@@ -86,11 +86,16 @@ TEST_CASE("Mount options become flags and data", "[mount]") {
     const char* data;
   };
   const Case cases[] = {
-      {"ext4", {}, 0, ""},
-      {"ext4", {"ro", "noatime"}, MS_RDONLY | MS_NOATIME, ""},
-      {"ext4", {"ro,rw", "defaults,_netdev,nofail,x-systemd.automount"}, 0, ""},
-      {"ext4", {"noatime,relatime"}, MS_RELATIME, ""},
-      {"ext4", {"data=ordered,discard", "commit=30"}, 0, "data=ordered,discard,commit=30"},
+      {"xfs", {}, 0, ""},
+      {"xfs", {"ro", "noatime"}, MS_RDONLY | MS_NOATIME, ""},
+      {"xfs", {"ro,rw", "defaults,_netdev,nofail,x-systemd.automount"}, 0, ""},
+      {"xfs", {"noatime,relatime"}, MS_RELATIME, ""},
+      {"ext4", {}, 0, "errors=remount-ro"},
+      {"ext3", {}, 0, "errors=remount-ro"},
+      {"ext2", {"ro"}, MS_RDONLY, "errors=remount-ro"},
+      {"ext4", {"data=ordered,discard", "commit=30"}, 0, "data=ordered,discard,commit=30,errors=remount-ro"},
+      {"ext4", {"data=ordered", "errors=continue"}, 0, "data=ordered,errors=continue"},
+      {"ext4", {"errors=continue,discard"}, 0, "errors=continue,discard"},
       {"xfs",
        {"nouuid", "prjquota", "nosuid,nodev,noexec"},
        MS_NOSUID | MS_NODEV | MS_NOEXEC,

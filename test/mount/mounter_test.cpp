@@ -201,6 +201,17 @@ TEST_CASE("Options that the kernel refuses are told", "[mount]") {
   CHECK(done.error().message.find("its options were 'data=foo'") != std::string::npos);
 }
 
+TEST_CASE("A volume's own superblock does not end the node", "[mount]") {
+  RealWorld world(Beneath::Method::kOpenat2, BindMethod::kAside);
+  output_of("tune2fs -e panic " + world.disk());
+  StageRequest wanted = stage_of(world.disk(), kStage);
+  wanted.options = parse_mount_options("ext4", {}).value();
+  REQUIRE(world.mounter().stage(wanted));
+  // The kernel shows what differs from the superblock.
+  CHECK(output_of(std::string("grep ' ") + kStage + " ' /proc/mounts").find("errors=remount-ro") !=
+        std::string::npos);
+}
+
 TEST_CASE("What is not a block device is neither staged nor published", "[mount]") {
   const auto world = any_world();
   CHECK(world->mounter().stage(stage_of("/dev/null", kStage)).error().code == Code::kInvalidArgument);
