@@ -29,6 +29,11 @@ bool is_same(EdgeGateway a, EdgeGateway b) {
   return a == b;
 }
 
+/// No pool that is enhanced has such an object: somebody emptied it, or it came back without its spec.
+bool tells_no_range(const EdgeGateway& gateway) {
+  return gateway.vpc_cidrs.empty() && gateway.cloud_pod_cidrs.empty();
+}
+
 }  // namespace
 
 Agent::Agent(const Tools& tools, HelperOptions options) : tools_(tools), options_(std::move(options)) {
@@ -94,6 +99,7 @@ bool Agent::is_left_out(const EdgeGateway& gateway) const {
 
 void Agent::told(EdgeGateway gateway) {
   if (is_left_out(gateway)) return leave("this node is none of the pool's any more");
+  if (tells_no_range(gateway)) return leave("the pool's EdgeGateway tells no range");
   listed_ = listed_ || is_listed_by(gateway);
   removal_.end();
   removed_ = false;

@@ -39,8 +39,9 @@ namespace holdfast::gateway {
 /// kFirstWord.
 ///
 /// What is not known is left as it is: without a stored or told object no route of ours is touched. Clean
-/// removal needs the source's authority, and waits --removal-delay: the object is gone, or it listed this
-/// node among the pool's and does not any more. A node that it has never listed is new, and served.
+/// removal needs the source's authority, and waits --removal-delay: the object is gone, or tells no range, or
+/// it listed this node among the pool's and does not any more. A node that it has never listed is new, and
+/// served.
 ///
 /// Lives on the event loop; what may block runs on the worker.
 class Agent final : public GatewayConsumer {

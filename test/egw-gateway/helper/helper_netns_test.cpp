@@ -683,5 +683,34 @@ TEST_CASE_METHOD(GatewayScene, "A pool that is no longer enhanced leaves nothing
   until([&] { return picture(*this) == kNothing && has_forgotten(*this); }, kPatience);
 }
 
+TEST_CASE_METHOD(GatewayScene, "A pool's object that has lost its ranges is gone, and not taken at its word",
+                 "[gateway]") {
+  helper_flags = {"--removal-delay=4"};
+  start_all();
+  const auto empty = [&] {
+    std::ofstream(home / "gateways/.hangzhou.new") << "apiVersion: net.holdfast.dev/v1alpha1\n"
+                                                      "kind: EdgeGateway\nmetadata: {name: hangzhou}\n"
+                                                      "spec: {podCIDRs: [10.244.0.0/16]}\n";
+    std::filesystem::rename(home / "gateways/.hangzhou.new", home / "gateways/hangzhou.yaml");
+  };
+  const auto told = [&] { return helper_log(3).find("tells no range") != std::string::npos; };
+  empty();
+  until(told, kPatience);
+  CHECK((routes_to(3, 'a') && reaches()));
+  publish();  // in time
+  std::this_thread::sleep_for(5s);
+  CHECK((routes_to(3, 'a') && reaches()));
+
+  empty();
+  helper(3).stop(SIGKILL);
+  std::filesystem::remove(node(3).path("helper.log"));
+  start_helper(3);
+  until(told, kPatience);
+  CHECK((routes_to(3, 'a') && reaches()));  // a restart takes no more of it
+  until([&] { return picture(*this) == kNothing && has_forgotten(*this); }, kPatience);
+  publish();
+  until([&] { return routes_to(3, 'a'); }, kPatience);
+}
+
 }  // namespace
 }  // namespace holdfast::gateway
