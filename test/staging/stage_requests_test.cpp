@@ -24,25 +24,31 @@ TEST_CASE("a volume is mounted with its own options, and those of its mode and m
     MountHints hints;
     mount::MountOptions options;
   };
+  constexpr const char* kOnErrors =
+      "errors=remount-ro";  // what ext is mounted with where nothing else is said
   const Case cases[] = {
-      {"as it is", capability(""), "ext4", {}, {}},
+      {"as it is", capability(""), "ext4", {}, {0, kOnErrors}},
       {"flags of the class",
        capability("mount_flags: 'noatime' mount_flags: 'commit=5'"),
        "ext4",
        {},
-       {MS_NOATIME, "commit=5"}},
-      {"for a reader", capability("", "SINGLE_NODE_READER_ONLY"), "ext4", {}, {MS_RDONLY, ""}},
-      {"for readers on many nodes", capability("", "MULTI_NODE_READER_ONLY"), "ext4", {}, {MS_RDONLY, ""}},
-      {"read-only by its class", capability(""), "ext4", {.read_only = true}, {MS_RDONLY, ""}},
+       {MS_NOATIME, std::string("commit=5,") + kOnErrors}},
+      {"for a reader", capability("", "SINGLE_NODE_READER_ONLY"), "ext4", {}, {MS_RDONLY, kOnErrors}},
+      {"for readers on many nodes",
+       capability("", "MULTI_NODE_READER_ONLY"),
+       "ext4",
+       {},
+       {MS_RDONLY, kOnErrors}},
+      {"read-only by its class", capability(""), "ext4", {.read_only = true}, {MS_RDONLY, kOnErrors}},
       {"a group on vfat, which has no owners",
        capability("volume_mount_group: '2000'"),
        "vfat",
        {},
        {0, "gid=2000,umask=0007"}},
-      {"a group elsewhere", capability("volume_mount_group: '2000'"), "ext4", {}, {}},
+      {"a group elsewhere", capability("volume_mount_group: '2000'"), "ext4", {}, {0, kOnErrors}},
       {"an xfs that was made of another", capability(""), "xfs", {.copy = true}, {0, "nouuid"}},
       {"an xfs of its own", capability(""), "xfs", {}, {}},
-      {"an ext4 that was made of another", capability(""), "ext4", {.copy = true}, {}},
+      {"an ext4 that was made of another", capability(""), "ext4", {.copy = true}, {0, kOnErrors}},
   };
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.name) { CHECK(mount_options_of(c.wanted, c.fs_type, c.hints).value() == c.options); }
