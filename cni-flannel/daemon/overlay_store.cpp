@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
@@ -153,28 +154,55 @@ void decode_objects(std::string_view lines, bool has_own, OverlayStore::Loaded& 
 }
 
 std::filesystem::path path_in(const std::filesystem::path& state_dir) { return state_dir / "overlay.json"; }
+std::filesystem::path before_in(const std::filesystem::path& state_dir) {
+  return state_dir / "overlay.json.before";
+}
+
+struct StoredText {
+  std::optional<std::string> content;
+  std::vector<std::string> notes;
+  bool is_newest = true;
+};
+
+/// What is in the store, or was before it, when that is damaged or not there.
+Result<StoredText> read_newest(Files& files, const std::filesystem::path& path,
+                               const std::filesystem::path& before) {
+  HOLDFAST_TRY(StateFile newest, read_state(files, path, kKind, kMaxBytes));
+  StoredText out;
+  const bool is_damaged = !newest.note.empty();
+  if (is_damaged) out.notes.push_back(std::move(newest.note));
+  out.content = std::move(newest.content);
+  if (out.content) return out;
+  HOLDFAST_TRY(StateFile older, read_state(files, before, kKind, kMaxBytes));
+  if (!older.note.empty()) out.notes.push_back(std::move(older.note));
+  out.content = std::move(older.content);
+  out.is_newest = false;
+  if (out.content && is_damaged)
+    out.notes.push_back(before.native() + ", the state before it, is used instead");
+  return out;
+}
 
 }  // namespace
 
 Result<std::optional<StoreOwner>> stored_owner(Files& files, const std::filesystem::path& state_dir) {
   ReadOnlyFiles looked_at(files);
-  HOLDFAST_TRY(const StateFile file, read_state(looked_at, path_in(state_dir), kKind, kMaxBytes));
-  if (!file.content) return std::nullopt;
-  std::string_view rest = *file.content;
+  HOLDFAST_TRY(const StoredText stored, read_newest(looked_at, path_in(state_dir), before_in(state_dir)));
+  if (!stored.content) return std::nullopt;
+  std::string_view rest = *stored.content;
   Result<Header> header = decode_header(take_line(rest));
   return header ? std::optional(std::move(header->owner)) : std::nullopt;
 }
 
 OverlayStore::OverlayStore(Files& files, const std::filesystem::path& state_dir, StoreOwner owner)
-    : files_(files), path_(path_in(state_dir)), owner_(std::move(owner)) {}
+    : files_(files), path_(path_in(state_dir)), before_(before_in(state_dir)), owner_(std::move(owner)) {}
 
 Result<OverlayStore::Loaded> OverlayStore::load() {
-  HOLDFAST_TRY(StateFile file, read_state(files_, path_, kKind, kMaxBytes));
+  HOLDFAST_TRY(StoredText stored, read_newest(files_, path_, before_));
   Loaded out;
-  if (!file.note.empty()) out.notes.push_back(std::move(file.note));
-  if (!file.content) return out;
+  out.notes = std::move(stored.notes);
+  if (!stored.content) return out;
 
-  std::string_view rest = *file.content;
+  std::string_view rest = *stored.content;
   const Result<Header> header = decode_header(take_line(rest));
   if (!header) {
     out.notes.push_back(path_.native() + " is not used: " + header.error().message);
@@ -194,7 +222,7 @@ Result<OverlayStore::Loaded> OverlayStore::load() {
   out.state.gone = header->gone;
   out.state.former_underlay = header->former_underlay;
   decode_objects(rest, header->has_own, out);
-  if (out.notes.empty()) saved_digest_ = sha512_hex(*file.content);
+  if (out.notes.empty() && stored.is_newest) saved_digest_ = sha512_hex(*stored.content);
   return out;
 }
 
@@ -203,10 +231,26 @@ Status OverlayStore::save(const OverlayState& state) {
   std::string digest = sha512_hex(content);
   if (digest == saved_digest_) return {};
   HOLDFAST_CHECK(files_.make_folders(path_.parent_path(), kFolderMode));
+  // What was neither loaded whole nor saved is no better than what was before it.
+  const bool is_whole = !saved_digest_.empty();
   saved_digest_.clear();
+  if (is_whole) HOLDFAST_CHECK(put_aside());
   HOLDFAST_CHECK(write_state(files_, path_, kKind, content));
+  HOLDFAST_CHECK(make_first_before(content));
   saved_digest_ = std::move(digest);
   return {};
+}
+
+Status OverlayStore::put_aside() {
+  Status done = files_.rename(path_, before_);
+  if (!done && done.error().sys_errno == ENOENT) return {};  // somebody has taken it away
+  return done;
+}
+
+// What never changes again after the first save has a second copy, too.
+Status OverlayStore::make_first_before(const std::string& content) {
+  HOLDFAST_TRY(const auto before, files_.read(before_, kMaxBytes));
+  return before ? Status{} : write_state(files_, before_, kKind, content);
 }
 
 }  // namespace holdfast::flannel

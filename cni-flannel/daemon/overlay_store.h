@@ -47,8 +47,10 @@ struct OverlayState {
 /// Errors: errno of a read that failed.
 Result<std::optional<StoreOwner>> stored_owner(Files& files, const std::filesystem::path& state_dir);
 
-/// Keeps an OverlayState at <state_dir>/overlay.json, mode 0600, beside the bindings of the CNI plugin. Below
-/// the envelope of state_file.h each line is one JSON text, so that reading holds one peer at a time:
+/// Keeps an OverlayState at <state_dir>/overlay.json, mode 0600, beside the bindings of the CNI plugin, and
+/// the state before it at overlay.json.before: a node whose disk loses a byte boots with no cloud all the
+/// same. Below the envelope of state_file.h each line is one JSON text, so that reading holds one peer at a
+/// time:
 ///
 ///     {"clusterID":..,"nodeName":..,"machineID":..,"resourceVersion":..,"crdSeen":..,"ownLease":..,
 ///      "mtu":..,"checksumBrokenWith":..,"gone":{NAME: SECONDS, ..},
@@ -69,8 +71,9 @@ class OverlayStore {
   OverlayStore(Files& files, const std::filesystem::path& state_dir, StoreOwner owner);
 
   /// State of another node or machine is no state; the next save replaces it. A damaged file is moved aside,
-  /// one peer that cannot be read is left out, and both are told in the notes. Errors: errno of a read that
-  /// failed, which says nothing about the content.
+  /// and the state before it counts, as it does where a save was cut short between the two; one peer that
+  /// cannot be read is left out, and both are told in the notes. Errors: errno of a read that failed, which
+  /// says nothing about the content.
   Result<Loaded> load();
 
   /// Durable on return; the old state stays when it fails. Does nothing when the state is what was loaded or
@@ -80,8 +83,12 @@ class OverlayStore {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
+  Status put_aside();
+  Status make_first_before(const std::string& content);
+
   Files& files_;
   std::filesystem::path path_;
+  std::filesystem::path before_;
   StoreOwner owner_;
   std::string saved_digest_;  // of the content that is in the file; empty: not known
 };

@@ -91,7 +91,9 @@ TEST_CASE_METHOD(Cluster, "With a damaged store and no source nothing of a runni
   const std::string before =
       picture(one) + one.run("iptables-save | grep -v ^#; cat " + one.path("run/subnet.env").native());
   one.stop(SIGKILL);
-  std::filesystem::resize_file(one.path("state/overlay.json"), 100);
+  for (const char* copy : {"state/overlay.json", "state/overlay.json.before"}) {
+    std::filesystem::resize_file(one.path(copy), 100);
+  }
   std::filesystem::rename(home / "nodes", home / "away");
   one.start({"--ip-masq"});
   until([&] {
@@ -106,6 +108,23 @@ TEST_CASE_METHOD(Cluster, "With a damaged store and no source nothing of a runni
     return one.run("iptables-save | grep -v ^#; cat " + one.path("run/subnet.env").native());
   };
   CHECK(picture(one) + rules() == before);
+}
+
+TEST_CASE_METHOD(Cluster, "A node that boots with a damaged store and no source has its lease all the same",
+                 "[flanneld]") {
+  start_all();
+  until([&] { return std::filesystem::exists(one.path("state/overlay.json.before")); });
+  const std::string mac = one.vtep_mac();
+  const std::string lease = one.run("cat " + one.path("run/subnet.env").native());
+  one.stop(SIGKILL);
+  std::filesystem::resize_file(one.path("state/overlay.json"), 100);
+  std::filesystem::rename(home / "nodes", home / "away");
+  static_cast<void>(one.run("ip link delete flannel.1; rm " + one.path("run/subnet.env").native()));
+  one.start();
+  until([&] { return std::filesystem::exists(one.path("run/subnet.env")); });
+  CHECK(one.run("cat " + one.path("run/subnet.env").native()) == lease);
+  CHECK(one.vtep_mac() == mac);
+  CHECK_THAT(one.log(), Catch::Contains("overlay.json.before, the state before it, is used instead"));
 }
 
 TEST_CASE_METHOD(Cluster, "Rules that somebody takes away or alters are put back", "[flanneld]") {

@@ -128,6 +128,7 @@ TEST_CASE("A store that is torn, rotten, empty or foreign is moved aside and is 
       std::string bytes = files.read(store.path(), 1 << 20).value().value();
       c.damage(bytes);
       REQUIRE(replace_file(files, store.path(), bytes).has_value());
+      REQUIRE(files.remove(store.path().native() + ".before").has_value());
       const auto loaded = store.load();
       REQUIRE(loaded.has_value());
       CHECK(loaded->state == OverlayState{});
@@ -135,6 +136,53 @@ TEST_CASE("A store that is torn, rotten, empty or foreign is moved aside and is 
       CHECK_THAT(loaded->notes.front(), Contains("is damaged") && Contains("overlay.json.damaged-1"));
       CHECK(files.read(store.path().native() + ".damaged-1", 1 << 20).value() == bytes);
     }
+  }
+}
+
+TEST_CASE("Whichever byte of the store rots, the state before it is there", "[flanneld]") {
+  const TemporaryFolder folder;
+  PosixFiles files;
+  OverlayStore store = store_over(files, folder.path());
+  REQUIRE(store.save(state_with(1)).has_value());
+  REQUIRE(store.save(state_with(2)).has_value());
+  const std::string whole = files.read(store.path(), 1 << 20).value().value();
+  constexpr std::size_t kStep = 7;  // each is a write and a move, made durable
+  for (std::size_t byte = 0; byte < whole.size(); byte += kStep) {
+    std::string rotten = whole;
+    rotten[byte] ^= 1;
+    REQUIRE(replace_file(files, store.path(), rotten).has_value());
+    CAPTURE(byte);
+    REQUIRE(stored_owner(files, folder.path() / "flannel-state").value()->node_name == "edge-1");
+    const auto loaded = store_over(files, folder.path()).load();
+    REQUIRE(loaded.has_value());
+    REQUIRE(loaded->state == state_with(1));
+    CHECK_THAT(loaded->notes.back(), Contains("overlay.json.before, the state before it, is used instead"));
+  }
+}
+
+TEST_CASE("A state that never changed has a second copy, too", "[flanneld]") {
+  const TemporaryFolder folder;
+  PosixFiles files;
+  OverlayStore store = store_over(files, folder.path());
+  REQUIRE(store.save(state_with(2)).has_value());
+  REQUIRE(replace_file(files, store.path(), "rotten").has_value());
+  CHECK(store_over(files, folder.path()).load()->state == state_with(2));
+}
+
+TEST_CASE("The state before a damaged one stays until there is a whole one again", "[flanneld]") {
+  const TemporaryFolder folder;
+  PosixFiles files;
+  for (const int peers : {1, 2}) {
+    REQUIRE(store_over(files, folder.path()).save(state_with(peers)).has_value());
+    OverlayStore store = store_over(files, folder.path());
+    REQUIRE(store.load().has_value());
+    REQUIRE(store.save(state_with(peers + 1)).has_value());
+    REQUIRE(replace_file(files, store.path(), "rotten").has_value());
+    OverlayStore again = store_over(files, folder.path());
+    REQUIRE(again.load()->state == state_with(peers));
+    REQUIRE(again.save(state_with(peers)).has_value());  // as it was loaded, and written all the same
+    REQUIRE(replace_file(files, store.path(), "rotten").has_value());
+    CHECK(store_over(files, folder.path()).load()->state == state_with(peers));
   }
 }
 
@@ -158,7 +206,9 @@ TEST_CASE("A peer that a newer version wrote in a way of its own costs that peer
 }
 
 TEST_CASE("A disk that is full or read-only is told and takes nothing away", "[flanneld]") {
-  for (const int sys_errno : {ENOSPC, EROFS}) {
+  // 1 is make_folders; then the state before is put aside, and the new one written.
+  const std::pair<std::size_t, int> failures[] = {{2, ENOSPC}, {2, EROFS}, {3, ENOSPC}, {3, EROFS}};
+  for (const auto& [call, sys_errno] : failures) {
     const TemporaryFolder folder;
     {
       PosixFiles files;
@@ -175,7 +225,7 @@ TEST_CASE("A disk that is full or read-only is told and takes nothing away", "[f
     RecordingFiles files(folder.path());
     OverlayStore store = store_over(files, folder.path());
     REQUIRE(store.load().has_value());
-    files.fail_call(calls + 2, sys_errno);  // 1 is make_folders
+    files.fail_call(calls + call, sys_errno);
     const Status saved = store.save(state_with(2));
     REQUIRE_FALSE(saved.has_value());
     CHECK(saved.error().sys_errno == sys_errno);
