@@ -22,12 +22,15 @@ Result<Owner> AddressOwners::owner_of(const IpAddress& address) {
     HOLDFAST_TRY(const Binding* living, living_binding(address));
     return living == nullptr ? Owner{} : Owner{OwnerState::kAlive, false, living->container_id};
   }
-  HOLDFAST_TRY(std::optional<FileOwner> owner, named_owner(address));
-  if (owner) {
-    HOLDFAST_TRY(const OwnerState state, state_of(*owner, address));
-    return Owner{state, true, owner->container_id};
+  const auto named = named_owner(address);
+  if (!named || left_alone_.contains(address)) {
+    return Owner{OwnerState::kUnknown, true, ""};
   }
-  HOLDFAST_TRY(owner, living_owner(address));
+  if (*named) {
+    HOLDFAST_TRY(const OwnerState state, state_of(**named, address));
+    return Owner{state, true, (*named)->container_id};
+  }
+  HOLDFAST_TRY(const auto owner, living_owner(address));
   return owner ? Owner{OwnerState::kAlive, true, owner->container_id} : Owner{OwnerState::kDead, true, ""};
 }
 

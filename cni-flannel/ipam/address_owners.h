@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "cni-flannel/ipam/address_files.h"
@@ -33,7 +34,10 @@ class AddressOwners final : public Owners {
   };
   explicit AddressOwners(Scene scene);
 
+  /// Of a file that cannot be read, or was left alone: kUnknown.
   Result<Owner> owner_of(const IpAddress& address) override;
+  /// The file can be neither trusted nor mended: nobody takes its address in this operation.
+  void leave_alone(const IpAddress& address) { left_alone_.insert(address); }
 
   /// The owner that the file names; nullopt when the file is empty or torn, or not there.
   Result<std::optional<FileOwner>> named_owner(const IpAddress& address);
@@ -51,6 +55,7 @@ class AddressOwners final : public Owners {
 
   Scene scene_;
   std::map<IpAddress, std::optional<FileOwner>> named_;
+  std::set<IpAddress> left_alone_;
 };
 
 }  // namespace holdfast::flannel

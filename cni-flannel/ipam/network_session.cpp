@@ -83,7 +83,7 @@ const Binding* NetworkSession::binding_of(const Attachment& attachment) const {
 
 Result<Allocation> NetworkSession::allocate(const AllocationRequest& request) {
   const std::optional<PodKey> key = key_of(request);
-  HOLDFAST_TRY(const std::vector<IpAddress> mine, find_and_mend_files_of(request.attachment, key));
+  const std::vector<IpAddress> mine = find_and_mend_files_of(request.attachment, key);
   HOLDFAST_CHECK(refuse_second_add(request, mine));
   HOLDFAST_TRY(const Decision decision, decide(request, mine));
   Allocation allocation;
@@ -147,19 +147,28 @@ Status NetworkSession::mend_file(const IpAddress& address) {
   return {};
 }
 
-// The attachment's own files. On the way, files that are empty or torn are mended.
-Result<std::vector<IpAddress>> NetworkSession::find_and_mend_files_of(const Attachment& attachment,
-                                                                      const std::optional<PodKey>& own) {
+// The attachment's own files. On the way, files that are empty or torn are mended. One that a worn disk does
+// not give or take is told and costs its own address, not every pod's start.
+std::vector<IpAddress> NetworkSession::find_and_mend_files_of(const Attachment& attachment,
+                                                              const std::optional<PodKey>& own) {
   std::vector<IpAddress> mine;
   for (const IpAddress& address : files_of_no_other_pod(own)) {
-    HOLDFAST_TRY(const auto owner, owners_->named_owner(address));
+    const auto owner = owners_->named_owner(address);
     if (!owner) {
-      HOLDFAST_CHECK(mend_file(address));
-    } else if (owner->is(attachment.container_id, attachment.ifname)) {
+      leave_alone(address, owner.error());
+    } else if (!*owner) {
+      const Status mended = mend_file(address);
+      if (!mended) leave_alone(address, mended.error());
+    } else if ((*owner)->is(attachment.container_id, attachment.ifname)) {
       mine.push_back(address);
     }
   }
   return mine;
+}
+
+void NetworkSession::leave_alone(const IpAddress& address, const Error& error) {
+  note("address " + address.to_string() + " is not given away: " + error.message);
+  owners_->leave_alone(address);
 }
 
 // An attachment whose link is up has had its ADD; one without link is an ADD that was killed, and goes on.
@@ -364,23 +373,27 @@ InUse NetworkSession::describe_use(const IpAddress& address, const FileOwner& ow
   return use;
 }
 
-Result<std::vector<InUse>> NetworkSession::in_use_by(const Attachment& attachment) {
+std::vector<InUse> NetworkSession::in_use_by(const Attachment& attachment) {
   std::vector<InUse> uses;
   for (const IpAddress& address : candidate_files_of(attachment)) {
-    HOLDFAST_TRY(const auto owner, owners_->named_owner(address));
-    if (owner && owner->is(attachment.container_id, attachment.ifname)) {
-      uses.push_back(describe_use(address, *owner));
+    const auto owner = owners_->named_owner(address);
+    if (!owner) {
+      note(owner.error().message);
+    } else if (*owner && (*owner)->is(attachment.container_id, attachment.ifname)) {
+      uses.push_back(describe_use(address, **owner));
     }
   }
   return uses;
 }
 
-Result<std::vector<InUse>> NetworkSession::all_in_use() {
+std::vector<InUse> NetworkSession::all_in_use() {
   std::vector<InUse> uses;
   for (const IpAddress& address : listing_.in_use) {
-    HOLDFAST_TRY(const auto owner, owners_->named_owner(address));
-    if (owner) {
-      uses.push_back(describe_use(address, *owner));
+    const auto owner = owners_->named_owner(address);
+    if (!owner) {
+      note(owner.error().message);
+    } else if (*owner) {
+      uses.push_back(describe_use(address, **owner));
     }
   }
   return uses;

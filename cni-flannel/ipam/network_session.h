@@ -58,8 +58,8 @@ class NetworkSession {
   Status release(const Attachment& attachment);
   Status undo(const Attachment& attachment, const std::string& host_link);
   Result<std::vector<InUse>> collect(const std::vector<Attachment>& valid);
-  Result<std::vector<InUse>> in_use_by(const Attachment& attachment);
-  Result<std::vector<InUse>> all_in_use();
+  std::vector<InUse> in_use_by(const Attachment& attachment);
+  std::vector<InUse> all_in_use();
   [[nodiscard]] PoolUsage usage() const;
 
  private:
@@ -71,9 +71,10 @@ class NetworkSession {
   [[nodiscard]] InUse describe_use(const IpAddress& address, const FileOwner& owner) const;
 
   [[nodiscard]] std::vector<IpAddress> files_of_no_other_pod(const std::optional<PodKey>& own) const;
-  Result<std::vector<IpAddress>> find_and_mend_files_of(const Attachment& attachment,
-                                                        const std::optional<PodKey>& own);
+  std::vector<IpAddress> find_and_mend_files_of(const Attachment& attachment,
+                                                const std::optional<PodKey>& own);
   Status mend_file(const IpAddress& address);
+  void leave_alone(const IpAddress& address, const Error& error);
   Status refuse_second_add(const AllocationRequest& request, const std::vector<IpAddress>& mine);
   Result<Decision> decide(const AllocationRequest& request, const std::vector<IpAddress>& mine);
   Result<std::vector<std::string>> stale_links(const Binding* before, const AllocationRequest& request,

@@ -669,6 +669,33 @@ TEST_CASE("an empty or torn address file", "[ipam]") {
   }
 }
 
+TEST_CASE("an address file that can be neither read nor removed costs its own address alone", "[ipam]") {
+  Node node({"10.244.3.0/29"});
+  // What a worn disk leaves: read(2) and unlink(2) of it fail.
+  std::filesystem::create_directories(node.network_folder() / "10.244.3.2/x");
+  CHECK(node.add("c1", pod("p1")) == "10.244.3.3");
+  REQUIRE(node.notices.size() == 1);
+  CHECK_THAT(node.notices.front(),
+             Catch::Contains("address 10.244.3.2 is not given away: ") && Catch::Contains("cbr0/10.244.3.2"));
+  for (const char* more : {"4", "5", "6"}) {
+    CHECK(node.add(std::string("c") + more, pod(std::string("p") + more)) == std::string("10.244.3.") + more);
+  }
+  CHECK(node.add("c7", pod("p7")).starts_with("no IP addresses"));
+  CHECK(node.ipam().all_in_use(kNetwork)->size() == 4);
+  CHECK(node.ipam().addresses_of(attachment_of("c1"))->size() == 1);
+  REQUIRE(node.del("c1"));
+  CHECK(node.add("c8", pod("p1")) == "10.244.3.3");
+}
+
+TEST_CASE("a pod whose own address file cannot be read starts with another address", "[ipam]") {
+  Node node({"10.244.3.0/29"});
+  CHECK(node.add("c1", pod("p1")) == "10.244.3.2");
+  std::filesystem::remove(node.network_folder() / "10.244.3.2");
+  std::filesystem::create_directories(node.network_folder() / "10.244.3.2/x");
+  node.reboot();
+  CHECK(node.add("d1", pod("p1")) == "10.244.3.3");
+}
+
 TEST_CASE("a binding log that is damaged gives what it still has", "[ipam]") {
   Node node;
   CHECK(node.add("c1", pod("p1")) == "10.244.3.2");
