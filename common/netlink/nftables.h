@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +15,10 @@
 #include "common/netlink/mac_address.h"
 #include "common/netlink/request.h"
 #include "common/netlink/socket.h"
+
+namespace holdfast::nl {
+class Writer;
+}  // namespace holdfast::nl
 
 /// nf_tables without libnftables: only what our programs write. A socket for it is opened with
 /// Socket::open(Protocol::kNetfilter).
@@ -99,6 +105,12 @@ struct MatchSet {
   IpFamily family = IpFamily::kV4;
   std::string set = {};
 };
+/// "iifname vmap @links" (source) or "oifname vmap @links" (destination): into the chain that the map has for
+/// the link, if it has one.
+struct JumpByLink {
+  Side side = Side::kSource;
+  std::string map = {};
+};
 /// "udp dport 8472".
 struct MatchUdpPort {
   std::uint16_t port = 0;
@@ -127,15 +139,21 @@ struct Verdict {
   Kind kind = Kind::kAccept;
   std::string chain = {};
 };
-using Statement =
-    std::variant<MatchAddress, MatchMaskedAddress, MatchEtherAddress, MatchLinkName, MatchMark, MatchSet,
-                 MatchUdpPort, MatchIcmpType, MatchConnectionState, MatchReplyDirection, MatchTcpSyn, Counter,
-                 Masquerade, TranslateSource, NoTrack, ClampMss, RejectProhibited, Verdict>;
+using Statement = std::variant<MatchAddress, MatchMaskedAddress, MatchEtherAddress, MatchLinkName, MatchMark,
+                               MatchSet, JumpByLink, MatchUdpPort, MatchIcmpType, MatchConnectionState,
+                               MatchReplyDirection, MatchTcpSyn, Counter, Masquerade, TranslateSource,
+                               NoTrack, ClampMss, RejectProhibited, Verdict>;
 
 /// A set of addresses, which rules look up in one step however many there are.
 struct AddressSet {
   std::string name = {};
   IpFamily family = IpFamily::kV4;
+};
+
+/// The chain into which packets of each link jump: rules look a link up in one step however many there are.
+struct LinkMap {
+  std::string name = {};
+  std::map<std::string, std::string> chains = {};  ///< by the links' names
 };
 
 struct Rule {
@@ -171,6 +189,14 @@ class Transaction {
   /// out.
   Transaction& fill_set(const AddressSet& set, std::span<const IpAddress> addresses);
 
+  /// Makes a set, which is not there, of all addresses in these ranges of its family; they may overlap, or
+  /// join.
+  Transaction& make_range_set(const AddressSet& set, std::span<const Cidr> ranges);
+  /// Makes a map, which is not there. Its chains are.
+  Transaction& make_link_map(const LinkMap& map);
+  /// Of either kind, and maps. Errors (at commit): kNotFound; kUnavailable when rules look it up.
+  Transaction& delete_set(std::string_view set);
+
   [[nodiscard]] bool empty() const { return requests_.size() == 1; }
 
  private:
@@ -178,6 +204,9 @@ class Transaction {
 
   [[nodiscard]] std::string name_of(std::string_view verb, std::string_view object,
                                     std::string_view name) const;
+  /// `put` writes element number i, which takes at most 96 bytes.
+  void put_elements(std::string_view set, std::size_t count,
+                    const std::function<void(Writer&, std::size_t i)>& put);
 
   Table table_;
   std::vector<Request> requests_;  // the first is the opening bracket
@@ -209,6 +238,15 @@ struct ListedRule {
 /// In the order in which packets meet them; empty when the chain or table is not there.
 Result<std::vector<ListedRule>> list_rules(Socket& socket, Family family, std::string_view table,
                                            std::string_view chain);
+/// By the names of their chains, of a whole table; chains without rules are not in it.
+Result<std::map<std::string, std::vector<ListedRule>>> list_all_rules(Socket& socket, Family family,
+                                                                      std::string_view table);
+/// The names of a table's chains, and of its sets and maps.
+Result<std::vector<std::string>> list_chains(Socket& socket, Family family, std::string_view table);
+Result<std::vector<std::string>> list_sets(Socket& socket, Family family, std::string_view table);
+/// What a set of any kind, or a map, holds, as this kernel spells it, sorted: only to be compared.
+Result<std::vector<std::string>> list_elements(Socket& socket, Family family, std::string_view table,
+                                               std::string_view set);
 /// The addresses of a set, in no order; empty when the set or table is not there.
 Result<std::vector<IpAddress>> list_set(Socket& socket, Family family, std::string_view table,
                                         std::string_view set);

@@ -25,6 +25,22 @@ namespace {
 constexpr std::uint32_t kRegister = NFT_REG_1;
 constexpr std::size_t kTcpFlagsOffset = 13;
 
+int code_of(Verdict::Kind kind) {
+  switch (kind) {
+    case Verdict::Kind::kAccept:
+      return NF_ACCEPT;
+    case Verdict::Kind::kDrop:
+      return NF_DROP;
+    case Verdict::Kind::kReturn:
+      return NFT_RETURN;
+    case Verdict::Kind::kJump:
+      return NFT_JUMP;
+    case Verdict::Kind::kGoto:
+      break;
+  }
+  return NFT_GOTO;
+}
+
 class Expressions {
  public:
   Expressions(Writer& writer, Family family) : writer_(writer), family_(family) {}
@@ -55,10 +71,9 @@ class Expressions {
     compare(match.comparison, match.mac.bytes());
   }
   void operator()(const MatchLinkName& match) {
-    load_meta(match.side == Side::kSource ? NFT_META_IIFNAME : NFT_META_OIFNAME);
-    std::array<std::uint8_t, IFNAMSIZ> padded{};
+    load_link(match.side);
+    const std::array<std::uint8_t, IFNAMSIZ> padded = padded_link(match.name);
     const std::size_t size = std::min(match.name.size(), padded.size());
-    std::copy_n(match.name.begin(), size, padded.begin());
     compare(match.comparison, std::span(padded).first(match.prefix ? size : padded.size()));
   }
   void operator()(const MatchMark& match) {
@@ -72,6 +87,14 @@ class Expressions {
       writer_.text(NFTA_LOOKUP_SET, match.set);
       writer_.be32(NFTA_LOOKUP_SREG, kRegister);
       if (match.comparison == Comparison::kNotEqual) writer_.be32(NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+    });
+  }
+  void operator()(const JumpByLink& jump) {
+    load_link(jump.side);
+    expression("lookup", [&] {
+      writer_.text(NFTA_LOOKUP_SET, jump.map);
+      writer_.be32(NFTA_LOOKUP_SREG, kRegister);
+      writer_.be32(NFTA_LOOKUP_DREG, NFT_REG_VERDICT);
     });
   }
   void operator()(const MatchUdpPort& match) {
@@ -164,32 +187,11 @@ class Expressions {
   void operator()(const Verdict& verdict) {
     expression("immediate", [&] {
       writer_.be32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-      writer_.nest(NFTA_IMMEDIATE_DATA, [&] {
-        writer_.nest(NFTA_DATA_VERDICT, [&] {
-          writer_.be32(NFTA_VERDICT_CODE, static_cast<std::uint32_t>(code_of(verdict.kind)));
-          if (!verdict.chain.empty()) writer_.text(NFTA_VERDICT_CHAIN, verdict.chain);
-        });
-      });
+      writer_.nest(NFTA_IMMEDIATE_DATA, [&] { put_verdict(writer_, verdict); });
     });
   }
 
  private:
-  static int code_of(Verdict::Kind kind) {
-    switch (kind) {
-      case Verdict::Kind::kAccept:
-        return NF_ACCEPT;
-      case Verdict::Kind::kDrop:
-        return NF_DROP;
-      case Verdict::Kind::kReturn:
-        return NFT_RETURN;
-      case Verdict::Kind::kJump:
-        return NFT_JUMP;
-      case Verdict::Kind::kGoto:
-        break;
-    }
-    return NFT_GOTO;
-  }
-
   static std::array<std::uint8_t, 4> bytes_of(std::uint32_t value) {
     std::array<std::uint8_t, 4> bytes{};
     std::memcpy(bytes.data(), &value, bytes.size());
@@ -217,6 +219,7 @@ class Expressions {
       writer_.be32(NFTA_META_KEY, key);
     });
   }
+  void load_link(Side side) { load_meta(side == Side::kSource ? NFT_META_IIFNAME : NFT_META_OIFNAME); }
   void load_connection(std::uint32_t key) {
     expression("ct", [&] {
       writer_.be32(NFTA_CT_DREG, kRegister);
@@ -274,6 +277,19 @@ class Expressions {
 };
 
 }  // namespace
+
+std::array<std::uint8_t, IFNAMSIZ> padded_link(std::string_view name) {
+  std::array<std::uint8_t, IFNAMSIZ> padded{};
+  std::copy_n(name.begin(), std::min(name.size(), padded.size()), padded.begin());
+  return padded;
+}
+
+void put_verdict(Writer& writer, const Verdict& verdict) {
+  writer.nest(NFTA_DATA_VERDICT, [&] {
+    writer.be32(NFTA_VERDICT_CODE, static_cast<std::uint32_t>(code_of(verdict.kind)));
+    if (!verdict.chain.empty()) writer.text(NFTA_VERDICT_CHAIN, verdict.chain);
+  });
+}
 
 void put_expressions(Writer& writer, Family family, std::span<const Statement> statements) {
   Expressions expressions(writer, family);

@@ -372,6 +372,90 @@ TEST_CASE_METHOD(Kernel, "A transaction of a thousand rules is one", "[nftables]
   CHECK(rules.back().comment == std::string(128, 'c'));
 }
 
+TEST_CASE_METHOD(Kernel, "Ranges and chains of links are looked up as nft has them looked up", "[nftables]") {
+  struct Case {
+    const char* name;
+    const char* elements;
+    std::vector<Cidr> ranges;
+  };
+  const Case cases[] = {
+      {"apart", "10.1.0.0/16, 10.3.0.0/24", {cidr("10.3.0.0/24"), cidr("10.1.0.0/16")}},
+      {"that overlap",
+       "10.1.0.0/16, 10.3.0.0/24",
+       {cidr("10.1.0.0/16"), cidr("10.1.2.0/24"), cidr("10.3.0.0/24"), cidr("10.1.0.0/16")}},
+      {"that join", "10.0.0.0/15", {cidr("10.1.0.0/16"), cidr("10.0.0.0/16")}},
+      {"that begin at the lowest address", "0.0.0.0/8, 10.0.0.0/8", {cidr("0.0.0.0/8"), cidr("10.0.0.0/8")}},
+      {"of another family", "10.0.0.0/8", {cidr("10.0.0.0/8"), cidr("fd00::/8")}},
+  };
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      Transaction transaction({Family::kIp, "t", {}});
+      transaction.put_table()
+          .put_chain({"of-wg0", std::nullopt, {}})
+          .put_chain({"c", BaseChain{"filter", Hook::kForward, 0}, {}})
+          .make_range_set({"pods", IpFamily::kV4}, c.ranges)
+          .make_link_map({"links", {{"wg0", "of-wg0"}}})
+          .append_rule("c", {{JumpByLink{Side::kSource, "links"}}, {}})
+          .append_rule("c", {{JumpByLink{Side::kDestination, "links"}}, {}})
+          .append_rule("of-wg0",
+                       {{MatchSet{Side::kSource, Comparison::kEqual, IpFamily::kV4, "pods"}, accept()}, {}});
+      const Status done = commit(socket, std::move(transaction));
+      INFO((done ? std::string() : done.error().message));
+      REQUIRE(done.has_value());
+      CHECK(rule_set() ==
+            made_by_nft("add table ip t; add chain ip t of-wg0; "
+                        "add chain ip t c { type filter hook forward priority 0; policy accept; }; "
+                        "add set ip t pods { type ipv4_addr; flags interval; }; "
+                        "add element ip t pods { " +
+                        std::string(c.elements) +
+                        " }; "
+                        "add map ip t links { type ifname : verdict; size 1; }; "
+                        "add element ip t links { wg0 : jump of-wg0 }; "
+                        "add rule ip t c iifname vmap @links; add rule ip t c oifname vmap @links; "
+                        "add rule ip t of-wg0 ip saddr @pods accept"));
+    }
+  }
+}
+
+TEST_CASE_METHOD(Kernel, "A range may go up to the highest address", "[nftables]") {
+  Transaction transaction({Family::kIp, "t", {}});
+  const std::vector<Cidr> ranges{cidr("10.0.0.0/8"), cidr("255.255.255.255/32")};
+  transaction.put_table().make_range_set({"pods", IpFamily::kV4}, ranges);
+  REQUIRE(commit(socket, std::move(transaction)).has_value());
+  CHECK_THAT(rule_set(), Catch::Contains("elements = { 10.0.0.0/8, 255.255.255.255 }"));
+}
+
+TEST_CASE_METHOD(Kernel, "Sets, maps and the chains that they lead to are changed in one step",
+                 "[nftables]") {
+  const auto put = [&](unsigned links) {
+    Transaction transaction({Family::kIp6, "t", {}});
+    transaction.put_table().put_chain({"c", BaseChain{"filter", Hook::kForward, 0}, {}});
+    transaction.flush_chain("c");
+    const std::vector<std::string> sets = list_sets(socket, Family::kIp6, "t").value();
+    for (const std::string& set : sets) transaction.delete_set(set);
+    const std::vector<std::string> chains = list_chains(socket, Family::kIp6, "t").value();
+    for (const std::string& chain : chains) {
+      if (chain != "c") transaction.delete_chain(chain);
+    }
+    LinkMap map{"links", {}};
+    for (unsigned i = 0; i < links; ++i) {
+      const std::string link = "wg" + std::to_string(i);
+      transaction.put_chain({"of-" + link, std::nullopt, {}});
+      map.chains[link] = "of-" + link;
+    }
+    transaction.make_link_map(map).append_rule("c", {{JumpByLink{Side::kSource, "links"}}, {}});
+    const Status done = commit(socket, std::move(transaction));
+    INFO((done ? std::string() : done.error().message));
+    REQUIRE(done.has_value());
+    CHECK(list_chains(socket, Family::kIp6, "t")->size() == links + 1);
+    CHECK(list_elements(socket, Family::kIp6, "t", "links")->size() == links);
+    CHECK(list_all_rules(socket, Family::kIp6, "t")->size() == 1);
+  };
+  put(2);
+  put(1200);
+  put(1);
+}
+
 TEST_CASE_METHOD(Kernel, "A set holds what it was filled with, and a rule looks it up as nft's does",
                  "[nftables]") {
   const Table table{Family::kInet, "t", ""};
