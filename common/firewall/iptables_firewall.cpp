@@ -1,6 +1,7 @@
 #include "common/firewall/iptables_firewall.h"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -61,25 +62,53 @@ const SavedTable& find_table(const SavedTables& tables, std::string_view name) {
   return found == tables.end() ? none : found->second;
 }
 
+/// Links' chains of an earlier put that the set does not have.
+std::vector<std::string> forgotten_chains(const RuleSet& set, const SavedTable& there) {
+  std::vector<std::string> out;
+  if (set.iptables_links.empty()) return out;
+  std::set<std::string_view> known;
+  for (const Chain& chain : set.chains) known.insert(chain.iptables_name);
+  for (const auto& [chain, policy] : there.policies) {
+    if (chain.starts_with(set.iptables_links) && !known.contains(chain)) out.push_back(chain);
+  }
+  return out;
+}
+
+/// All rules of a chain, as iptables-save spells them, from behind the chain's name.
+std::vector<std::string> chain_texts(const RuleSet& set, const Chain& chain, bool with_random) {
+  std::vector<std::string> out = link_jump_texts(set, chain);
+  for (const Rule& rule : chain.rules) {
+    for (std::string& text : rule_texts(set.family, chain, rule, with_random)) out.push_back(std::move(text));
+  }
+  return out;
+}
+
+/// This line makes the chain, or empties one that is there.
+std::string begin_line(const std::string& chain) { return ":" + chain + " - [0:0]\n"; }
+
+std::string delete_lines(const std::string& chain) { return begin_line(chain) + "-X " + chain + "\n"; }
+
 /// The lines that make one chain be as told, in the language of iptables-restore.
-std::string chain_lines(IpFamily family, const Chain& chain, const SavedTable& there, bool with_random) {
+std::string chain_lines(const RuleSet& set, const Chain& chain, const SavedTable& there, bool with_random) {
   const std::string built_in(built_in_chain(chain.hook));
-  const std::vector<std::string> jumps = ways_into(chain, there);
   const bool exists = there.policies.contains(chain.iptables_name);
+  const std::vector<std::string> jumps = chain.link ? std::vector<std::string>() : ways_into(chain, there);
   if (!chain.wanted && !exists && jumps.empty()) return "";
-  // this line makes the chain, or empties one that is there
-  std::string out = ":" + chain.iptables_name + " - [0:0]\n";
+  // that of a link's chain stands with its trunk, which leads there
+  const bool is_begun = chain.wanted && chain.link;
+  std::string out = is_begun ? "" : begin_line(chain.iptables_name);
   const bool keep = chain.wanted && jumps.size() == 1 && jumps.front() == jump_text(chain) &&
                     is_in_place(chain, there, jumps.front());
   for (const std::string& jump : jumps) {
     if (!keep) out.append("-D ").append(built_in).append(" ").append(jump).append("\n");
   }
   if (!chain.wanted) return out + "-X " + chain.iptables_name + "\n";
-  for (const Rule& rule : chain.rules) {
-    out += "-A " + chain.iptables_name + " " + rule_text(family, chain, rule, with_random) + "\n";
+  for (const Chain* of_link : link_chains(set, chain)) out += begin_line(of_link->iptables_name);
+  for (const std::string& text : chain_texts(set, chain, with_random)) {
+    out += "-A " + chain.iptables_name + " " + text + "\n";
   }
-  if (!keep) out += (goes_first(chain) ? "-I " : "-A ") + built_in + " " + jump_text(chain) + "\n";
-  return out;
+  if (chain.link || keep) return out;
+  return out + (goes_first(chain) ? "-I " : "-A ") + built_in + " " + jump_text(chain) + "\n";
 }
 
 std::string restore_text(const RuleSet& set, const SavedTables& there, bool with_random) {
@@ -90,8 +119,11 @@ std::string restore_text(const RuleSet& set, const SavedTables& there, bool with
     std::string lines;
     for (const Chain& chain : set.chains) {
       if (table_of(chain.hook) == table)
-        lines += chain_lines(set.family, chain, find_table(there, table), with_random);
+        lines += chain_lines(set, chain, find_table(there, table), with_random);
     }
+    // nothing leads to them any more
+    for (const std::string& chain : forgotten_chains(set, find_table(there, table)))
+      lines += delete_lines(chain);
     if (!lines.empty()) out += "*" + std::string(table) + "\n" + lines + "COMMIT\n";
   }
   return out;
@@ -102,13 +134,17 @@ std::vector<std::string> picture_of(const RuleSet& set, const SavedTables& table
   std::vector<std::string> out;
   for (const Chain& chain : set.chains) {
     const SavedTable& table = find_table(tables, table_of(chain.hook));
-    for (const std::string& jump : ways_into(chain, table)) {
+    for (const std::string& jump : chain.link ? std::vector<std::string>() : ways_into(chain, table)) {
       out.push_back((is_in_place(chain, table, jump) ? "jump " : "late jump ") + jump);
     }
     if (!table.policies.contains(chain.iptables_name)) continue;
     out.push_back("chain " + chain.iptables_name);
     const auto rules = table.rules.find(chain.iptables_name);
     if (rules != table.rules.end()) out.insert(out.end(), rules->second.begin(), rules->second.end());
+  }
+  for (const std::string_view table : tables_of(set)) {
+    for (const std::string& chain : forgotten_chains(set, find_table(tables, table)))
+      out.push_back("forgotten " + chain);
   }
   return out;
 }
@@ -118,10 +154,27 @@ std::vector<std::string> expected_picture(const RuleSet& set, bool with_random) 
   std::vector<std::string> out;
   for (const Chain& chain : set.chains) {
     if (!chain.wanted) continue;
-    out.push_back("jump " + jump_text(chain));
+    if (!chain.link) out.push_back("jump " + jump_text(chain));
     out.push_back("chain " + chain.iptables_name);
-    for (const Rule& rule : chain.rules) out.push_back(rule_text(set.family, chain, rule, with_random));
+    for (std::string& text : chain_texts(set, chain, with_random)) out.push_back(std::move(text));
   }
+  return out;
+}
+
+/// What each rule of a chain has met, of which `there` is what each of its lines has.
+Result<std::vector<RuleCount>> rule_counts(const RuleSet& set, const Chain& chain,
+                                           const std::vector<SavedTable::Count>& there) {
+  std::vector<RuleCount> out;
+  std::size_t line = link_jump_texts(set, chain).size();
+  for (const Rule& rule : chain.rules) {
+    RuleCount& sum = out.emplace_back();
+    const std::size_t end = line + rule_texts(set.family, chain, rule, false).size();
+    if (end > there.size()) return changed_meanwhile();
+    for (; line < end; ++line) {
+      if (rule.counted) sum = {sum.packets + there[line].packets, sum.bytes + there[line].bytes};
+    }
+  }
+  if (line != there.size()) return changed_meanwhile();
   return out;
 }
 
@@ -185,7 +238,7 @@ Result<ChainRules> IptablesFirewall::read_chains(const RuleSet& set) {
   ChainRules out;
   for (const Chain& chain : set.chains) {
     const SavedTable& table = find_table(there, table_of(chain.hook));
-    std::vector<std::string> jumps = ways_into(chain, table);
+    std::vector<std::string> jumps = chain.link ? std::vector<std::string>() : ways_into(chain, table);
     if (!jumps.empty()) out[std::string(built_in_chain(chain.hook))] = std::move(jumps);
     if (!table.policies.contains(chain.iptables_name)) continue;
     const auto rules = table.rules.find(chain.iptables_name);
@@ -202,13 +255,9 @@ Result<std::vector<std::vector<RuleCount>>> IptablesFirewall::read_counts(const 
     if (!chain.wanted) continue;
     const SavedTable& table = find_table(there, table_of(chain.hook));
     const auto found = table.counts.find(chain.iptables_name);
-    if (found != table.counts.end()) {
-      for (const SavedTable::Count& count : found->second) counts.push_back({count.packets, count.bytes});
-    }
-    if (counts.size() != chain.rules.size()) return changed_meanwhile();
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-      if (!chain.rules[i].counted) counts[i] = {};
-    }
+    HOLDFAST_TRY(counts,
+                 rule_counts(set, chain,
+                             found == table.counts.end() ? std::vector<SavedTable::Count>() : found->second));
   }
   return out;
 }
@@ -232,6 +281,7 @@ Status IptablesFirewall::clean_other(const RuleSet& set) {
     RuleSet nothing = without_chains(set);
     if (!forwards_by_default(find_table(*there, "filter"))) {
       std::erase_if(nothing.chains, [](const Chain& chain) { return chain.hook == Hook::kForward; });
+      nothing.iptables_links.clear();
     }
     const std::string text = restore_text(nothing, *there, false);
     if (!text.empty()) HOLDFAST_CHECK(other.restore(set.family, text));

@@ -21,7 +21,9 @@ namespace holdfast::firewall {
 ///       FORWARD of a chain that is to be `first`    the same
 ///       FORWARD, nat's POSTROUTING                  our jump, appended behind the rules of others
 ///                                                   rules with our comment that are no jump of ours are removed
-///       <iptables_name>            the rules
+///       <iptables_name>            the rules; of a trunk first a jump for each link's chain
+///       <iptables_name>            of a link's chain: the rules. Chains of links that the set does not have
+///                                  are removed, known by what their names begin with
 ///
 /// Of a put each table is made whole by itself, raw and nat first and filter last; of a removal filter first.
 /// Of the two iptables that machines have it is the one that find_iptables() finds at the first use, for

@@ -11,11 +11,14 @@ std::string comment_of(const Chain& chain) {
   return "-m comment --comment \"" + chain.iptables_comment + "\" ";
 }
 
-std::string address_text(char option, const std::optional<AddressMatch>& match) {
-  if (!match) return "";
-  const std::string range = match->mask ? match->range.address().to_string() + "/" + match->mask->to_string()
-                                        : match->range.network().to_string();
-  return std::string(match->inverted ? "! " : "") + "-" + option + " " + range + " ";
+/// One for each range.
+std::vector<std::string> address_texts(char option, const std::optional<AddressMatch>& match) {
+  if (!match) return {""};
+  const std::string begin = std::string(match->inverted ? "! " : "") + "-" + option + " ";
+  if (match->mask) return {begin + match->range.address().to_string() + "/" + match->mask->to_string() + " "};
+  std::vector<std::string> out{begin + match->range.network().to_string() + " "};
+  for (const Cidr& other : match->others) out.push_back(begin + other.network().to_string() + " ");
+  return out;
 }
 
 std::string link_text(char option, const std::optional<LinkMatch>& match) {
@@ -76,6 +79,14 @@ std::string target_text(const Rule& rule, IpFamily family, bool with_random) {
   return "-j MASQUERADE";
 }
 
+std::string rest_text(IpFamily family, const Chain& chain, const Rule& rule, bool with_random) {
+  const std::string_view syn = rule.target == Target::kClampMss ? "-m tcp --tcp-flags SYN,RST SYN " : "";
+  return link_text('i', rule.in_link) + link_text('o', rule.out_link) + protocol_text(rule, family) +
+         udp_text(rule.udp_port) + icmp_text(rule.icmp_type, family) + mark_text(rule.mark) +
+         connection_text(rule.connection) + std::string(syn) + comment_of(chain) +
+         target_text(rule, family, with_random);
+}
+
 }  // namespace
 
 std::string_view table_of(Hook hook) {
@@ -110,12 +121,24 @@ std::string_view built_in_chain(Hook hook) {
   return "POSTROUTING";
 }
 
-std::string rule_text(IpFamily family, const Chain& chain, const Rule& rule, bool with_random) {
-  const std::string_view syn = rule.target == Target::kClampMss ? "-m tcp --tcp-flags SYN,RST SYN " : "";
-  return address_text('s', rule.source) + address_text('d', rule.destination) + link_text('i', rule.in_link) +
-         link_text('o', rule.out_link) + protocol_text(rule, family) + udp_text(rule.udp_port) +
-         icmp_text(rule.icmp_type, family) + mark_text(rule.mark) + connection_text(rule.connection) +
-         std::string(syn) + comment_of(chain) + target_text(rule, family, with_random);
+std::vector<std::string> rule_texts(IpFamily family, const Chain& chain, const Rule& rule, bool with_random) {
+  std::vector<std::string> out;
+  for (const std::string& source : address_texts('s', rule.source)) {
+    for (const std::string& destination : address_texts('d', rule.destination)) {
+      out.push_back(source + destination + rest_text(family, chain, rule, with_random));
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> link_jump_texts(const RuleSet& set, const Chain& trunk) {
+  std::vector<std::string> out;
+  for (const Chain* chain : link_chains(set, trunk)) {
+    const char option = chain->link->side == ChainLink::Side::kIn ? 'i' : 'o';
+    out.push_back(link_text(option, LinkMatch{chain->link->name}) + comment_of(trunk) + "-j " +
+                  chain->iptables_name);
+  }
+  return out;
 }
 
 std::string jump_text(const Chain& chain) { return comment_of(chain) + "-j " + chain.iptables_name; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,7 +17,10 @@ namespace holdfast::firewall {
 ///     table ip|ip6 <nft_table>
 ///       <nft_name>     type filter hook prerouting priority raw (kRaw), hook forward priority mangle
 ///                      (kMangle), hook input or forward priority filter (kInput, kForward), or type nat hook
-///                      postrouting priority srcnat
+///                      postrouting priority srcnat. Begins with a look into the maps of links, if it is a trunk
+///       <nft_name>     of a link's chain: without a hook
+///       map in-<nft_name>, out-<nft_name>    of a trunk: links -> their chains
+///       set ranges-N   where a match has several ranges; matches of the same ranges share one
 ///
 /// A put is one transaction of the kernel. What stands there is compared with what the kernel showed after
 /// it: so is_whole is false before the first put of this object.
@@ -35,10 +39,15 @@ class NftablesFirewall final : public Firewall {
   Status make_table(const RuleSet& set);
 
  private:
-  /// The rules of each chain in turn.
-  using Picture = std::vector<std::vector<nl::nft::ListedRule>>;
+  /// All that is in the set's table.
+  struct Picture {
+    std::map<std::string, std::vector<nl::nft::ListedRule>> chains;
+    std::map<std::string, std::vector<std::string>> sets;  // and maps
 
-  Status write(const RuleSet& set, bool anew);
+    bool operator==(const Picture&) const = default;
+  };
+
+  Status write(const RuleSet& set, const Picture* there);
   Result<Picture> read(const RuleSet& set);
 
   nl::Socket& socket_;

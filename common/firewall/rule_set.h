@@ -18,6 +18,9 @@ struct AddressMatch {
   /// Set: the bits that it selects equal those of the range's address, wherever they stand, and the range's
   /// prefix does not count. Bits of the address that it does not select are 0.
   std::optional<IpAddress> mask = std::nullopt;
+  /// Neither inverted nor masked: or in one of these. nftables looks all of them up in a few steps; iptables
+  /// has a rule for each.
+  std::vector<Cidr> others = {};
 
   bool operator==(const AddressMatch&) const = default;
 };
@@ -93,6 +96,15 @@ enum class Hook : std::uint8_t {
   kPostrouting,  ///< the first packet of each connection on its way out, to have its source translated
 };
 
+/// A link whose packets meet a chain: those that come by it, or those that leave by it.
+struct ChainLink {
+  enum class Side : std::uint8_t { kIn, kOut };
+  Side side = Side::kIn;
+  std::string name = {};  ///< at most 15 bytes
+
+  bool operator==(const ChainLink&) const = default;
+};
+
 /// A chain of our own with all that is in it.
 struct Chain {
   Hook hook = Hook::kForward;
@@ -109,17 +121,38 @@ struct Chain {
   /// of any chain counts.
   bool first = false;
 
+  /// Set: only packets of this link meet the chain, before the rules of its trunk, the first chain of its
+  /// hook, which has no link and bears the comment for iptables; what it does not decide goes on there. A
+  /// packet finds the chains of its two links in one step each, however many links have one; of iptables it
+  /// passes a short rule for each.
+  std::optional<ChainLink> link = std::nullopt;
+
   bool operator==(const Chain&) const = default;
 };
 
-/// All chains of one program in one family.
+/// All chains of one program in one family. At most one without a link for each hook, if any has a link.
 struct RuleSet {
   IpFamily family = IpFamily::kV4;
   std::vector<Chain> chains = {};
   std::string nft_table = {};  ///< holds these chains and nothing else
   std::string nft_table_comment = {};
+  /// What the names of links' chains begin with, and no others; empty: it never has any.
+  std::string iptables_links = {};
 
   bool operator==(const RuleSet&) const = default;
 };
+
+/// The chains of links that have `trunk` for theirs, in order: first those of packets that come by them.
+[[nodiscard]] inline std::vector<const Chain*> link_chains(const RuleSet& set, const Chain& trunk) {
+  std::vector<const Chain*> out;
+  if (trunk.link) return out;
+  for (const ChainLink::Side side : {ChainLink::Side::kIn, ChainLink::Side::kOut}) {
+    for (const Chain& chain : set.chains) {
+      if (chain.wanted && chain.hook == trunk.hook && chain.link && chain.link->side == side)
+        out.push_back(&chain);
+    }
+  }
+  return out;
+}
 
 }  // namespace holdfast::firewall

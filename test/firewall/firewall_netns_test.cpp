@@ -1,6 +1,9 @@
 // Both back ends of the firewall under one test: what a router's rules need. What else they promise is tested
 // with the rules of their first user, in cni-flannel/daemon.
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,6 +21,7 @@
 namespace holdfast::firewall {
 namespace {
 
+using test::output_in;
 using test::output_of;
 
 Cidr cidr(const char* text) { return Cidr::parse(text).value(); }
@@ -273,6 +277,164 @@ TEST_CASE_METHOD(Host, "What somebody does to a rule of any hook is seen", "[fir
       CHECK_FALSE(firewall->is_whole(set).value());
       REQUIRE(firewall->put(set).has_value());
       CHECK(firewall->is_whole(set).value());
+    }
+  }
+}
+
+/// A trunk with the chains of that many links, which come and leave, and matches of several ranges.
+RuleSet with_links(IpFamily family, unsigned links) {
+  const bool v4 = family == IpFamily::kV4;
+  AddressMatch pods = in(v4 ? "10.244.0.0/24" : "fd00::/64");
+  pods.others = {cidr(v4 ? "10.245.0.0/24" : "fd01::/64"), cidr(v4 ? "10.246.0.0/24" : "fd02::/64")};
+  AddressMatch cloud = in(v4 ? "172.16.0.0/24" : "fd10::/64");
+  cloud.others = {cidr(v4 ? "172.17.0.0/24" : "fd11::/64")};
+  RuleSet set;
+  set.family = family;
+  set.nft_table = "try";
+  set.iptables_links = "TRY-LINK-";
+  set.chains.push_back({Hook::kRaw, true, {}, "TRY-RAW", "try raw", "raw", ""});
+  set.chains.back().rules = {{.source = pods, .target = Target::kUntrack}};
+  set.chains.push_back({Hook::kForward, true, {}, "TRY-FWD", "try forward", "forward", ""});
+  set.chains.back().first = true;
+  set.chains.back().rules = {{.target = Target::kDrop, .counted = true}};
+  for (unsigned i = 0; i < links; ++i) {
+    const std::string link = "tun" + std::to_string(i);
+    for (const ChainLink::Side side : {ChainLink::Side::kIn, ChainLink::Side::kOut}) {
+      const bool is_in = side == ChainLink::Side::kIn;
+      Chain chain{Hook::kForward,
+                  true,
+                  {},
+                  (is_in ? "TRY-LINK-IN-" : "TRY-LINK-OUT-") + link,
+                  "try forward",
+                  (is_in ? "in-" : "out-") + link,
+                  ""};
+      chain.link = ChainLink{side, link};
+      chain.rules = {{.source = is_in ? pods : cloud,
+                      .destination = is_in ? cloud : pods,
+                      .target = Target::kAccept,
+                      .counted = true}};
+      set.chains.push_back(chain);
+    }
+  }
+  return set;
+}
+
+TEST_CASE_METHOD(Host, "Chains of links come and go with their trunk", "[firewall]") {
+  for (const Case& c : kCases) {
+    DYNAMIC_SECTION(c.name()) {
+      const std::unique_ptr<Firewall> firewall = make(c.iptables);
+      for (const unsigned links : {2U, 3U, 1U, 0U, 2U}) {
+        const RuleSet set = with_links(c.family, links);
+        const Status put = firewall->put(set);
+        INFO(links << " links" << (put ? std::string() : ": " + put.error().message));
+        REQUIRE(put.has_value());
+        CHECK(firewall->is_whole(set).value());
+        CHECK(make(c.iptables)->is_whole(set).value() == c.iptables);
+        const ChainRules chains = firewall->read_chains(set).value();
+        CHECK(std::ranges::count_if(chains, [](const auto& each) {
+                return each.first.find("tun") != std::string::npos;
+              }) == 2 * links);
+        const auto counts = firewall->read_counts(set).value();
+        REQUIRE(counts.size() == set.chains.size());
+        for (const auto& each : counts) CHECK(each.size() == 1);
+      }
+      REQUIRE(make(c.iptables)->clean(with_links(c.family, 0)).has_value());
+      const std::string left = output_of(!c.iptables                 ? "nft list ruleset"
+                                         : c.family == IpFamily::kV4 ? "iptables-save"
+                                                                     : "ip6tables-save");
+      CHECK(left.find("tun") == std::string::npos);
+      CHECK(left.find("TRY-") == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE_METHOD(Host, "What somebody does to links' chains, and to what leads there, is seen",
+                 "[firewall]") {
+  struct Harm {
+    bool iptables;
+    const char* command;
+  };
+  const Harm harms[] = {
+      {true, "iptables -w -F TRY-LINK-IN-tun0"},
+      {true, "iptables -w -D TRY-FWD 1"},
+      {true, "iptables -w -N TRY-LINK-IN-tun9"},
+      {false, "nft flush chain ip try in-tun0"},
+      {false, "nft delete element ip try in-forward { tun1 }"},
+      {false, "nft add element ip try ranges-1 { 192.0.2.0/24 }"},
+      {false, "nft add chain ip try another"},
+  };
+  for (const Harm& harm : harms) {
+    DYNAMIC_SECTION(harm.command) {
+      const std::unique_ptr<Firewall> firewall = make(harm.iptables);
+      const RuleSet set = with_links(IpFamily::kV4, 2);
+      REQUIRE(firewall->put(set).has_value());
+      output_of(harm.command);
+      CHECK_FALSE(firewall->is_whole(set).value());
+      REQUIRE(firewall->put(set).has_value());
+      CHECK(firewall->is_whole(set).value());
+    }
+  }
+}
+
+/// Routes between three machines, each behind a link of its own: 10.240.0.2 behind tun0, and so on.
+struct Router : Host {
+  std::vector<Fd> machines;
+
+  Router() {
+    output_of("sysctl -qw net.ipv4.ip_forward=1");
+    for (unsigned i = 0; i < 3; ++i) add_machine(std::to_string(i));
+  }
+  void add_machine(const std::string& i) {
+    machines.push_back(holdfast::test::new_netns());
+    const int there = machines.back().get();
+    output_of("ip link add tun" + i + " type veth peer name eth0 netns /proc/" + std::to_string(::getpid()) +
+              "/fd/" + std::to_string(there));
+    output_of("ip link set tun" + i + " up; ip addr add 10.24" + i + ".0.1/24 dev tun" + i);
+    output_in(there, "ip link set eth0 up; ip addr add 10.24" + i +
+                         ".0.2/24 dev eth0; ip route add default via 10.24" + i + ".0.1");
+  }
+  [[nodiscard]] bool reaches(unsigned from, unsigned to) const {
+    const std::string command = "ping -c 1 -W 1 -q 10.24" + std::to_string(to) + ".0.2 || true";
+    return output_in(machines[from].get(), command).find(" 0% packet loss") != std::string::npos;
+  }
+};
+
+TEST_CASE_METHOD(Router, "A packet meets the chains of its own links, and then the trunk", "[firewall]") {
+  for (const bool iptables : {true, false}) {
+    DYNAMIC_SECTION((iptables ? "iptables" : "nftables")) {
+      RuleSet set;
+      set.nft_table = "try";
+      set.iptables_links = "TRY-LINK-";
+      set.chains.push_back({Hook::kForward, true, {}, "TRY-FWD", "try forward", "forward", ""});
+      set.chains.back().rules = {{.target = Target::kDrop, .counted = true}};
+      const AddressMatch first{cidr("10.240.0.0/24"), false, std::nullopt, {cidr("192.0.2.0/24")}};
+      const AddressMatch second{cidr("10.241.0.0/24"), false, std::nullopt, {cidr("198.51.100.0/24")}};
+      for (const ChainLink::Side side : {ChainLink::Side::kIn, ChainLink::Side::kOut}) {
+        const bool is_in = side == ChainLink::Side::kIn;
+        set.chains.push_back({Hook::kForward,
+                              true,
+                              {},
+                              is_in ? "TRY-LINK-IN-tun0" : "TRY-LINK-OUT-tun0",
+                              "try forward",
+                              is_in ? "in-tun0" : "out-tun0",
+                              ""});
+        set.chains.back().link = ChainLink{side, "tun0"};
+        set.chains.back().rules = {{.source = is_in ? first : second,
+                                    .destination = is_in ? second : first,
+                                    .target = Target::kAccept,
+                                    .counted = true}};
+      }
+      const std::unique_ptr<Firewall> firewall = make(iptables);
+      CHECK(reaches(0, 2));
+      REQUIRE(firewall->put(set).has_value());
+      CHECK(reaches(0, 1));
+      CHECK(reaches(1, 0));
+      CHECK_FALSE(reaches(0, 2));
+      CHECK_FALSE(reaches(1, 2));
+      const auto counts = firewall->read_counts(set).value();
+      CHECK(counts[0][0].packets == 2);
+      CHECK(counts[1][0].packets == 2);
+      CHECK(counts[2][0].packets == 2);
     }
   }
 }
