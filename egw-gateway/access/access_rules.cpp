@@ -6,33 +6,52 @@
 #include <utility>
 #include <vector>
 
+#include "egw-gateway/access/own_ranges.h"
 #include "egw-gateway/bfd/transport.h"
 
 namespace holdfast::gateway {
 namespace {
 
 using firewall::AddressMatch;
+using firewall::ChainLink;
 using firewall::Hook;
 using firewall::LinkMatch;
 using firewall::Rule;
 using firewall::Target;
 
-std::vector<AddressMatch> matches(const std::vector<Cidr>& ranges, IpFamily family) {
-  std::vector<AddressMatch> out;
+/// Any of those of the family; nothing when there is none.
+std::optional<AddressMatch> any_of(const std::vector<Cidr>& ranges, IpFamily family) {
+  std::optional<AddressMatch> out;
   for (const Cidr& range : ranges) {
-    if (range.family() == family) out.push_back({range.network()});
+    if (range.family() != family) continue;
+    if (out) {
+      out->others.push_back(range.network());
+    } else {
+      out = AddressMatch{range.network()};
+    }
   }
   return out;
 }
 
-std::vector<AddressMatch> matches(const std::vector<IpAddress>& addresses, IpFamily family) {
-  std::vector<Cidr> ranges;
-  ranges.reserve(addresses.size());
-  for (const IpAddress& address : addresses) {
-    ranges.push_back(Cidr::make(address, address.bits()).value_or(Cidr()));
-  }
-  return matches(ranges, family);
+std::vector<Cidr> host_ranges(const std::vector<IpAddress>& addresses) {
+  std::vector<Cidr> out;
+  out.reserve(addresses.size());
+  for (const IpAddress& address : addresses) out.push_back(host_range(address));
+  return out;
 }
+
+/// The chains that packets of one kind meet: the trunk, and what the names of its links' chains begin with.
+struct ChainNames {
+  Hook hook;
+  const char* iptables;
+  const char* comment;
+  const char* nft;
+};
+constexpr ChainNames kRaw{Hook::kRaw, "EGW-ACCESS-RAW", "egw-access untracked", "untracked"};
+constexpr ChainNames kInput{Hook::kInput, "EGW-ACCESS-INPUT", "egw-access input", "input"};
+constexpr ChainNames kForward{Hook::kForward, "EGW-ACCESS-FORWARD", "egw-access forward", "forward"};
+
+constexpr const char* kLinks = "EGW-LINK-";
 
 class RulesWriter {
  public:
@@ -40,80 +59,92 @@ class RulesWriter {
     out_.family = family;
     out_.nft_table = "egw-access";
     out_.nft_table_comment = "rules of egw-access";
+    out_.iptables_links = kLinks;
   }
 
   firewall::RuleSet run() {
     write_raw();
     write_input();
     write_forward();
+    for (const ServedPool& pool : plan_.pools) {
+      for (const GatewayWay& way : pool.ways) {
+        write_liveness(pool, way);
+        write_from(pool, way);
+        write_to(pool, way);
+      }
+    }
     return std::move(out_);
   }
 
  private:
-  void begin(Hook hook, const char* iptables_name, const char* comment, const char* nft_name) {
-    out_.chains.push_back({hook, true, {}, iptables_name, comment, nft_name, ""});
+  void begin(const ChainNames& names) {
+    out_.chains.push_back({names.hook, true, {}, names.iptables, names.comment, names.nft, ""});
+  }
+  /// `mark` tells the chain apart from the link's others.
+  void begin(const ChainNames& trunk, const GatewayWay& way, ChainLink::Side side, const std::string& mark) {
+    begin(trunk);
+    firewall::Chain& chain = out_.chains.back();
+    chain.iptables_name = kLinks + mark + "-" + way.link;
+    chain.nft_name = mark + "-" + way.link;
+    chain.link = ChainLink{side, way.link};
   }
   void add(Rule rule) { out_.chains.back().rules.push_back(std::move(rule)); }
 
   void write_raw() {
-    begin(Hook::kRaw, "EGW-ACCESS-RAW", "egw-access untracked", "untracked");
-    for (const ServedPool& pool : plan_.pools) {
-      for (const AddressMatch& pods : matches(pool.pods, family_)) {
-        add({.source = pods, .target = Target::kUntrack});
-        add({.destination = pods, .target = Target::kUntrack});
-      }
-    }
+    begin(kRaw);
+    std::vector<Cidr> ranges;
+    for (const ServedPool& pool : plan_.pools)
+      ranges.insert(ranges.end(), pool.pods.begin(), pool.pods.end());
+    const std::optional<AddressMatch> pods = any_of(ranges, family_);
+    if (!pods) return;
+    add({.source = pods, .target = Target::kUntrack});
+    add({.destination = pods, .target = Target::kUntrack});
   }
   void write_input() {
-    begin(Hook::kInput, "EGW-ACCESS-INPUT", "egw-access input", "input");
-    for (const ServedPool& pool : plan_.pools) {
-      for (const GatewayWay& way : pool.ways) {
-        for (const AddressMatch& peer : matches(way.addresses, family_)) {
-          for (const AddressMatch& local : matches(pool.addresses, family_)) {
-            add({.source = peer,
-                 .destination = local,
-                 .target = Target::kAccept,
-                 .in_link = LinkMatch{way.link},
-                 .udp_port = bfd::kSingleHopPort});
-          }
-        }
-      }
-    }
+    begin(kInput);
     add({.target = Target::kAccept, .in_link = any_tunnel_, .connection = firewall::ConnectionMatch::kReply});
     add({.target = Target::kDrop, .in_link = any_tunnel_, .counted = true});
   }
   void write_forward() {
-    begin(Hook::kForward, "EGW-ACCESS-FORWARD", "egw-access forward", "forward");
+    begin(kForward);
     out_.chains.back().first = true;
-    for (const ServedPool& pool : plan_.pools) {
-      const std::vector<AddressMatch> pods = matches(pool.pods, family_);
-      const std::vector<AddressMatch> cloud = matches(pool.cloud, family_);
-      for (const GatewayWay& way : pool.ways) {
-        write_way(way.link, pods, cloud);
-        write_errors(way.link, pods);
-        write_way(way.link, matches(way.addresses, family_), cloud);
-      }
-    }
     add({.target = Target::kDrop, .in_link = any_tunnel_, .counted = true});
     add({.target = Target::kDrop, .out_link = any_tunnel_, .counted = true});
   }
-  void write_way(const std::string& link, const std::vector<AddressMatch>& edge,
-                 const std::vector<AddressMatch>& cloud) {
-    for (const AddressMatch& near : edge) {
-      for (const AddressMatch& far : cloud) {
-        add({.source = near, .destination = far, .target = Target::kAccept, .in_link = LinkMatch{link}});
-        add({.source = far, .destination = near, .target = Target::kAccept, .out_link = LinkMatch{link}});
-      }
+
+  void write_liveness(const ServedPool& pool, const GatewayWay& way) {
+    const std::optional<AddressMatch> peer = any_of(host_ranges(way.addresses), family_);
+    const std::optional<AddressMatch> local = any_of(host_ranges(pool.addresses), family_);
+    if (!peer || !local) return;
+    begin(kInput, way, ChainLink::Side::kIn, "OWN");
+    add({.source = peer, .destination = local, .target = Target::kAccept, .udp_port = bfd::kSingleHopPort});
+  }
+  void write_from(const ServedPool& pool, const GatewayWay& way) {
+    const std::optional<AddressMatch> edge = edge_of(pool, way);
+    const std::optional<AddressMatch> cloud = any_of(pool.cloud, family_);
+    if (!edge || !cloud) return;
+    begin(kForward, way, ChainLink::Side::kIn, "IN");
+    add({.source = edge, .destination = cloud, .target = Target::kAccept});
+  }
+  void write_to(const ServedPool& pool, const GatewayWay& way) {
+    const std::optional<AddressMatch> edge = edge_of(pool, way);
+    if (!edge) return;
+    begin(kForward, way, ChainLink::Side::kOut, "OUT");
+    if (const std::optional<AddressMatch> cloud = any_of(pool.cloud, family_))
+      add({.source = cloud, .destination = edge, .target = Target::kAccept});
+    const std::optional<AddressMatch> pods = any_of(pool.pods, family_);
+    if (!pods) return;
+    // pods' packets are not kept track of, so nothing else knows what an error is about
+    for (const std::uint8_t type : firewall::icmp_error_types(family_)) {
+      add({.destination = pods, .target = Target::kAccept, .icmp_type = type});
     }
   }
 
-  /// Pods' packets are not kept track of, so nothing else knows what an error is about.
-  void write_errors(const std::string& link, const std::vector<AddressMatch>& pods) {
-    for (const AddressMatch& near : pods) {
-      for (const std::uint8_t type : firewall::icmp_error_types(family_)) {
-        add({.destination = near, .target = Target::kAccept, .out_link = LinkMatch{link}, .icmp_type = type});
-      }
-    }
+  /// Where packets of a gateway's tunnel may come from: its pool's pods, and itself.
+  [[nodiscard]] std::optional<AddressMatch> edge_of(const ServedPool& pool, const GatewayWay& way) const {
+    std::vector<Cidr> ranges = host_ranges(way.addresses);
+    ranges.insert(ranges.end(), pool.pods.begin(), pool.pods.end());
+    return any_of(ranges, family_);
   }
 
   const AccessPlan& plan_;

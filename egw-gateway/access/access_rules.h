@@ -7,7 +7,8 @@
 namespace holdfast::gateway {
 
 /// What passes between tunnels and the VPC at an access point, one family's; "cloud" is what the pool may
-/// reach:
+/// reach. What says TUNNEL stands in chains of that link, so that a packet meets the rules of its own
+/// tunnels alone, whatever the number of pools:
 ///
 ///     raw       from pods, to pods                         untrack    they may come and go by different gateways
 ///     input     TUNNEL from its gateway to this end, BFD   accept

@@ -1,5 +1,8 @@
 #include "egw-gateway/access/access_plan.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "egw-gateway/access/access_rules.h"
 #include "test/catch.h"
 
@@ -222,22 +225,71 @@ TEST_CASE("only the key in use has addresses, and only those of its pool and its
         std::vector{cidr("10.1.0.0/16"), cidr("fd00:1::/48"), cidr("198.18.1.10/32")});
 }
 
+using firewall::ChainLink;
+using firewall::Hook;
+
+const firewall::Chain* chain_of(const firewall::RuleSet& set, Hook hook,
+                                const std::optional<ChainLink>& link) {
+  const auto found = std::ranges::find_if(
+      set.chains, [&](const firewall::Chain& chain) { return chain.hook == hook && chain.link == link; });
+  return found == set.chains.end() ? nullptr : &*found;
+}
+
+bool holds(const std::optional<firewall::AddressMatch>& match, const Cidr& range) {
+  return match && (match->range == range || std::ranges::find(match->others, range) != match->others.end());
+}
+
 TEST_CASE("rules let each tunnel's own pool through, and end with a drop", "[access]") {
   const AccessPlan plan = plan_access(objects({pool("hz", 1), pool("sh", 2)}), "one", {});
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
     const firewall::RuleSet set = access_rules(plan, family);
-    REQUIRE(set.chains.size() == 3);
-    for (std::size_t chain = 1; chain < 3; ++chain) {
-      const firewall::Rule& last = set.chains[chain].rules.back();
-      CHECK(last.target == firewall::Target::kDrop);
-      CHECK(last.counted);
+    for (const Hook hook : {Hook::kInput, Hook::kForward}) {
+      const firewall::Chain* trunk = chain_of(set, hook, std::nullopt);
+      REQUIRE(trunk != nullptr);
+      CHECK(trunk->rules.back().target == firewall::Target::kDrop);
+      CHECK(trunk->rules.back().counted);
     }
-    const Cidr own = family == IpFamily::kV4 ? cidr("10.1.0.0/16") : cidr("fd00:1::/48");
-    for (const firewall::Rule& rule : set.chains[2].rules) {
-      if (rule.target != firewall::Target::kAccept || !rule.source || rule.source->range != own) continue;
-      REQUIRE(rule.in_link.has_value());
-      CHECK((rule.in_link->name == "egw-hz-a" || rule.in_link->name == "egw-hz-b"));
-      CHECK_FALSE(rule.in_link->prefix);
+    const bool v4 = family == IpFamily::kV4;
+    const Cidr own = cidr(v4 ? "10.1.0.0/16" : "fd00:1::/48");
+    const Cidr cloud = cidr(v4 ? "172.16.0.0/16" : "fd00:20::/48");
+    for (const ServedPool& served : plan.pools) {
+      for (const GatewayWay& way : served.ways) {
+        const firewall::Chain* in = chain_of(set, Hook::kForward, ChainLink{ChainLink::Side::kIn, way.link});
+        const firewall::Chain* out =
+            chain_of(set, Hook::kForward, ChainLink{ChainLink::Side::kOut, way.link});
+        REQUIRE(in != nullptr);
+        REQUIRE(out != nullptr);
+        REQUIRE(in->rules.size() == 1);
+        CHECK(holds(in->rules[0].source, own) == (served.name == "hz"));
+        CHECK(holds(in->rules[0].destination, cloud));
+        CHECK(holds(out->rules[0].source, cloud));
+        CHECK(holds(out->rules[0].destination, own) == (served.name == "hz"));
+      }
+    }
+  }
+}
+
+TEST_CASE("no packet meets more rules where there are more pools", "[access]") {
+  Objects many;
+  for (int number = 1; number <= 120; ++number) {
+    const std::string name = "p" + std::to_string(number);
+    many[name] = pool(name, number);
+  }
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    const firewall::RuleSet one = access_rules(plan_access(objects({pool("p1", 1)}), "one", {}), family);
+    const AccessPlan plan = plan_access(many, "one", {});
+    REQUIRE(plan.pools.size() == 120);
+    const firewall::RuleSet set = access_rules(plan, family);
+    for (const firewall::Chain& chain : one.chains) {
+      const firewall::Chain* same = chain_of(set, chain.hook, chain.link);
+      REQUIRE(same != nullptr);
+      CHECK(same->rules.size() == chain.rules.size());
+    }
+    for (const firewall::Chain& chain : set.chains) {
+      CHECK(chain.iptables_name.size() <= 28);
+      CHECK(chain.rules.size() <= 5);
+      CHECK((chain.link || chain.hook == Hook::kRaw ||
+             std::ranges::all_of(chain.rules, [](const firewall::Rule& rule) { return !rule.source; })));
     }
   }
 }
