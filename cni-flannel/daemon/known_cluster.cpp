@@ -46,7 +46,8 @@ KnownCluster::Todo KnownCluster::upsert(NodeNetworkObject node, Time now) {
 KnownCluster::Todo KnownCluster::removed(const std::string& name, const std::string& uid, Time now) {
   const std::size_t before = nodes_.gone_count();
   nodes_.gone(name, uid, now);
-  return {.store = nodes_.gone_count() != before};
+  const bool news = nodes_.gone_count() != before;
+  return {.store = news, .peers = news};
 }
 
 KnownCluster::Todo KnownCluster::listed(const NodeNames& names, Time now) {
@@ -57,7 +58,8 @@ KnownCluster::Todo KnownCluster::listed(const NodeNames& names, Time now) {
     listed_at_ = now;
     peers_known_ = true;
   }
-  return {.store = nodes_.gone_count() != before, .all = first};
+  const bool news = nodes_.gone_count() != before;
+  return {.store = news, .peers = news, .all = first};
 }
 
 KnownCluster::Todo KnownCluster::crd_seen() {

@@ -4,17 +4,20 @@
 #include <utility>
 
 namespace holdfast::flannel {
+namespace {
+
+bool has_mac(const NodeNetwork& network, IpFamily family, const MacAddress& mac) {
+  const std::optional<BackendData>& backend = network.backend(family);
+  return backend && backend->vtep_mac == mac;
+}
+
+}  // namespace
 
 KnownPeers::KnownPeers(std::vector<NodeNetworkObject> stored) {
   for (NodeNetworkObject& node : stored) {
-    if (!by_name_.contains(node.identity.name)) append(std::move(node));
+    const std::string name = node.identity.name;
+    if (!by_name_.contains(name)) by_name_[name] = nodes_.insert(nodes_.end(), std::move(node));
   }
-}
-
-void KnownPeers::append(NodeNetworkObject node) {
-  const std::string name = node.identity.name;
-  nodes_.push_back(std::move(node));
-  by_name_[name] = std::prev(nodes_.end());
 }
 
 std::vector<const NodeNetwork*> KnownPeers::networks() const {
@@ -29,34 +32,60 @@ const NodeNetworkObject* KnownPeers::find(std::string_view name) const {
   return found == by_name_.end() ? nullptr : &*found->second;
 }
 
+KnownPeers::Nodes::const_iterator KnownPeers::place_of(const NodeNetwork& network,
+                                                       Nodes::const_iterator known) const {
+  bool was_last = known != nodes_.end();  // of the two, and so had what both have
+  for (auto other = nodes_.begin(); other != nodes_.end(); ++other) {
+    if (other == known) {
+      was_last = false;
+      continue;
+    }
+    for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+      const std::optional<BackendData>& claim = network.backend(family);
+      if (!claim || !has_mac(other->network, family, claim->vtep_mac)) continue;
+      if (was_last && has_mac(known->network, family, claim->vtep_mac)) continue;
+      if (!gone_since_.contains(other->identity.name)) return other;
+    }
+  }
+  return nodes_.end();
+}
+
+bool KnownPeers::leave(Nodes::iterator node, Time since) {
+  if (!gone_since_.try_emplace(node->identity.name, since).second) return false;
+  nodes_.splice(nodes_.begin(), nodes_, node);
+  return true;
+}
+
 bool KnownPeers::put(NodeNetworkObject node, Time now) {
   const auto known = by_name_.find(node.identity.name);
   if (!node.removed_at.empty()) {
     // what is removed and was never known is nothing to us
-    return known != by_name_.end() && gone_since_.try_emplace(known->first, now).second;
+    return known != by_name_.end() && leave(known->second, now);
   }
   const bool was_gone = gone_since_.erase(node.identity.name) != 0;
   if (known == by_name_.end()) {
-    append(std::move(node));
+    const std::string name = node.identity.name;
+    const auto place = place_of(node.network, nodes_.end());
+    by_name_[name] = nodes_.insert(place, std::move(node));
     return true;
   }
-  const bool changed = known->second->network != node.network;
+  const bool news = known->second->network != node.network || was_gone;
+  if (news) nodes_.splice(place_of(node.network, known->second), nodes_, known->second);
   *known->second = std::move(node);
-  if (changed) nodes_.splice(nodes_.end(), nodes_, known->second);
-  return changed || was_gone;
+  return news;
 }
 
 void KnownPeers::gone(std::string_view name, std::string_view uid, Time now) {
-  const NodeNetworkObject* known = find(name);
-  if (known == nullptr || (!uid.empty() && !known->identity.uid.empty() && known->identity.uid != uid))
-    return;
-  gone_since_.try_emplace(std::string(name), now);
+  const auto known = by_name_.find(name);
+  if (known == by_name_.end()) return;
+  const std::string& ours = known->second->identity.uid;
+  if (uid.empty() || ours.empty() || ours == uid) leave(known->second, now);
 }
 
 void KnownPeers::keep_only(const NodeNames& listed, Time now) {
   if (listed.empty()) return;
-  for (const NodeNetworkObject& node : nodes_) {
-    if (!listed.contains(node.identity.name)) gone_since_.try_emplace(node.identity.name, now);
+  for (const auto& [name, node] : by_name_) {
+    if (!listed.contains(name)) leave(node, now);
   }
 }
 
@@ -70,7 +99,8 @@ GoneFor KnownPeers::gone_for(Time now) const {
 
 void KnownPeers::recall_gone(const GoneFor& gone, Time now) {
   for (const auto& [name, time] : gone) {
-    if (by_name_.contains(name)) gone_since_.try_emplace(name, now - time);
+    const auto known = by_name_.find(name);
+    if (known != by_name_.end()) leave(known->second, now - time);
   }
 }
 

@@ -20,8 +20,9 @@ using NodeNames = std::set<std::string, std::less<>>;
 /// because a source is silent, empty, partial or wrong: only what a whole list leaves out, or is told to be
 /// gone, and that after a delay, in which it may come back.
 ///
-/// Nodes stand in the order of their claims: one that is new, or has changed what it publishes, stands last
-/// (wanted_peers() lets the last claim win). Times are of Clock::since_boot().
+/// Nodes stand in the order of their claims (wanted_peers() lets the last one win): one that is new, or has
+/// changed what it publishes, stands last, but before each node that had a VTEP MAC of it already, so that
+/// nobody takes another's MAC by claiming it. Who is gone stands first. Times are of Clock::since_boot().
 class KnownPeers {
  public:
   using Time = std::chrono::nanoseconds;
@@ -57,7 +58,10 @@ class KnownPeers {
 
  private:
   using Nodes = std::list<NodeNetworkObject>;
-  void append(NodeNetworkObject node);
+  /// Before whom a node stands that publishes `network` from now on; `known` is where it stood, or the end.
+  [[nodiscard]] Nodes::const_iterator place_of(const NodeNetwork& network, Nodes::const_iterator known) const;
+  /// Puts a node among those that are gone, if it is not there.
+  bool leave(Nodes::iterator node, Time since);
 
   Nodes nodes_;
   std::map<std::string, Nodes::iterator, std::less<>> by_name_;

@@ -278,6 +278,7 @@ std::vector<IpAddress> OverlayKeeper::peer_addresses() const {
     for (const WantedPeer& peer : family->overlay.peers()) out.push_back(peer.end.public_address);
   }
   std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 

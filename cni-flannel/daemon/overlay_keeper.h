@@ -64,7 +64,7 @@ class OverlayKeeper {
   [[nodiscard]] std::vector<std::string> devices() const;
   /// As the kernel is to know them; empty for a family that is not in use.
   [[nodiscard]] std::span<const WantedPeer> peers(IpFamily family) const;
-  /// From where the peers of all families send, in order.
+  /// From where the peers of all families send, in order, each once.
   [[nodiscard]] std::vector<IpAddress> peer_addresses() const;
 
  private:

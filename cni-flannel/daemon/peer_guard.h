@@ -13,7 +13,7 @@ namespace holdfast::flannel {
 /// device does not look at who sends.
 struct PeerGuard {
   std::uint16_t port = 0;        ///< UDP port of the tunnels
-  std::vector<IpAddress> peers;  ///< of both families, in order
+  std::vector<IpAddress> peers;  ///< of both families, in order, each once
 
   bool operator==(const PeerGuard&) const = default;
 };

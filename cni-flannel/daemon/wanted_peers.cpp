@@ -38,18 +38,14 @@ class Claims {
     const PeerEnd& end = peer.end;
     if (const Subnet* later = overlapping(end.subnet)) {
       const bool same = later->cidr == end.subnet;
-      return displaced_by(later->node, "subnet", end.subnet.to_string()) +
+      return "node " + later->node + " claims its subnet " + end.subnet.to_string() + " now" +
              (same ? "" : " with " + later->cidr.to_string());
     }
     if (const auto later = macs_.find(end.vtep_mac); later != macs_.end()) {
-      return displaced_by(later->second, "VTEP MAC", end.vtep_mac.to_string());
-    }
-    if (const auto later = addresses_.find(end.public_address); later != addresses_.end()) {
-      return displaced_by(later->second, "public address", end.public_address.to_string());
+      return "node " + later->second + " has its VTEP MAC " + end.vtep_mac.to_string();
     }
     subnets_.emplace(end.subnet.first(), Subnet{end.subnet, peer.node});
     macs_.emplace(end.vtep_mac, peer.node);
-    addresses_.emplace(end.public_address, peer.node);
     return {};
   }
 
@@ -58,10 +54,6 @@ class Claims {
     Cidr cidr;
     std::string node;
   };
-
-  static std::string displaced_by(const std::string& node, const char* what, const std::string& value) {
-    return "node " + node + " claims its " + what + " " + value + " now";
-  }
 
   /// Of subnets that do not overlap each other only the last one that begins before our end can overlap.
   [[nodiscard]] const Subnet* overlapping(const Cidr& subnet) const {
@@ -73,7 +65,6 @@ class Claims {
 
   std::map<IpAddress, Subnet> subnets_;  // by their first addresses
   std::map<MacAddress, std::string> macs_;
-  std::map<IpAddress, std::string> addresses_;
 };
 
 }  // namespace

@@ -50,9 +50,10 @@ struct WantedPeers {
 /// with the reason: what is not whole (peer_end), a subnet outside the cluster's network or overlapping ours,
 /// our own VTEP MAC, another VNI.
 ///
-/// `published` is in the order of the claims: a later node that claims the subnet (or a part of it), the VTEP
-/// MAC or the public address of an earlier one displaces it, because podCIDRs are given out again as soon as
-/// a Node is gone. A node that is displaced itself displaces nobody.
+/// `published` is in the order of the claims: a later node that claims the subnet (or a part of it) or the
+/// VTEP MAC of an earlier one displaces it, because podCIDRs are given out again as soon as a Node is gone. A
+/// node that is displaced itself displaces nobody. Two may have one public address: each has a MAC of its own
+/// there, so that who claims another's address gets nothing of the other's.
 [[nodiscard]] WantedPeers wanted_peers(const OwnEnd& own, std::span<const NodeNetwork* const> published);
 
 /// The link on which `routes` (a main table) reach `address` without a gateway; 0 when they need one, or have

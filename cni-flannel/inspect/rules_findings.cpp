@@ -134,6 +134,7 @@ void RulesLook::look_at_guard() {
   }
   if (expected_.options.accept_unknown_peers) return;
   std::ranges::sort(guard.peers);
+  guard.peers.erase(std::unique(guard.peers.begin(), guard.peers.end()), guard.peers.end());
   Result<nl::Socket> socket = nl::Socket::open(nl::Protocol::kNetfilter);
   const Result<bool> whole =
       socket ? peer_guard_is_whole(*socket, guard) : Result<bool>(tl::unexpected(socket.error()));

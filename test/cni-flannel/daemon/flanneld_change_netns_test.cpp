@@ -91,6 +91,42 @@ TEST_CASE_METHOD(Cluster, "A node that takes another's subnet displaces it at on
              Catch::Contains("node2: node heir claims its subnet 10.244.2.0/24 now"));
 }
 
+TEST_CASE_METHOD(Cluster, "A node that claims another's MAC or address takes no traffic of it",
+                 "[flanneld]") {
+  start_all();
+  const std::string mac = two.vtep_mac().substr(std::string("link/ether ").size(), 17);
+  const auto claim = [&](const std::string& more) {
+    std::ofstream(home / "nodes/thief.yaml")
+        << "apiVersion: net.holdfast.dev/v1alpha1\nkind: NodeNetworkConfiguration\nmetadata: {name: thief}\n"
+           "spec: {flannel: {podCidr: 10.244.7.0/24, " +
+               more + "}}\n";
+  };
+  INFO("the MAC");
+  claim("publicIP: 192.168.77.9, backendData: {VNI: 1, VtepMAC: '" + mac + "'}");
+  until([&] {
+    return one.get("/readyz?verbose").find("thief: node node2 has its VTEP MAC " + mac) != std::string::npos;
+  });
+  CHECK(one.run("bridge fdb show dev flannel.1").find("192.168.77.9") == std::string::npos);
+  CHECK(has_peers(one, 2));
+  CHECK(pings(one, 2));
+  INFO("the address");
+  claim("publicIP: 192.168.77.2");
+  until([&] { return has_peers(one, 3); });
+  CHECK(pings(one, 2));
+  until([&] { return one.get("/readyz?verbose").find("[+]PeersGuarded ok") != std::string::npos; });
+  CHECK(one.ready());
+  INFO("the MAC again, and flanneld is started anew");
+  claim("publicIP: 192.168.77.9, backendData: {VNI: 1, VtepMAC: '" + mac + "'}");
+  until([&] { return has_peers(one, 2); });
+  one.stop(SIGTERM);
+  one.start();
+  until([&] { return one.ready() && has_peers(one, 2); });
+  CHECK(pings(one, 2));
+  INFO("the node is gone");
+  two.unpublish();
+  until([&] { return one.run("bridge fdb show dev flannel.1").find("192.168.77.9") != std::string::npos; });
+}
+
 TEST_CASE_METHOD(Cluster, "The external interface's new address is followed by the tunnel", "[flanneld]") {
   start_all();
   const std::string mac = one.vtep_mac();

@@ -47,7 +47,9 @@ TEST_CASE("What a source tells asks for what it concerns, and for nothing when i
       {"ourselves with another lease",
        [](KnownCluster& k) { return k.upsert(node("me", 8), 2h); },
        {.store = true, .peers = true, .all = true}},
-      {"a tombstone", [](KnownCluster& k) { return k.removed("a", "uid-a", 2h); }, {.store = true}},
+      {"a tombstone",
+       [](KnownCluster& k) { return k.removed("a", "uid-a", 2h); },
+       {.store = true, .peers = true}},
       {"a tombstone of another life", [](KnownCluster& k) { return k.removed("a", "uid-x", 2h); }, {}},
       {"a tombstone of nobody", [](KnownCluster& k) { return k.removed("z", "", 2h); }, {}},
       {"the first whole list",
@@ -59,7 +61,7 @@ TEST_CASE("What a source tells asks for what it concerns, and for nothing when i
        [](KnownCluster& k) {
          return k.listed({"me", "a"}, 2h);
        },
-       {.store = true, .all = true}},
+       {.store = true, .peers = true, .all = true}},
       {"objects of our own", [](KnownCluster& k) { return k.crd_seen(); }, {.store = true}},
       {"the lease as it is", [](KnownCluster& k) { return k.use_lease(node("me", 7).network); }, {}},
       {"another lease", [](KnownCluster& k) { return k.use_lease(node("me", 8).network); }, {.store = true}},

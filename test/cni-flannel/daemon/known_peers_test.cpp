@@ -34,7 +34,7 @@ TEST_CASE("A whole list forgets what it leaves out, after the delay and not befo
   CHECK(known.next_forget(kDelay) == KnownPeers::Time::max());
   tell_all(known, {node("a"), node("c")}, 1h);
   CHECK(known.forget(1h + kDelay - 1s, kDelay).empty());
-  CHECK(names(known) == Names{"a", "b", "c"});
+  CHECK(names(known) == Names{"b", "a", "c"});
   CHECK(known.next_forget(kDelay) == 1h + kDelay);
   // a second list does not begin the delay anew
   tell_all(known, {node("a"), node("c")}, 1h + 5min);
@@ -96,6 +96,56 @@ TEST_CASE("Who is new or publishes something else stands last, as the latest to 
   CHECK(known.find("e") == nullptr);
   REQUIRE(known.networks().size() == 4);
   CHECK(known.networks()[2]->pod_cidrs == node("a", 9).network.pod_cidrs);
+}
+
+/// With a VTEP MAC that ends with `last`.
+NodeNetworkObject node_with_mac(const std::string& name, int subnet, const std::string& last) {
+  NodeNetworkObject out = node(name, subnet);
+  out.network.backend_data = BackendData{1, test::mac("66:00:00:00:00:" + last)};
+  return out;
+}
+
+TEST_CASE("Who claims the MAC of a node that is there stands before it, whatever either publishes next",
+          "[flanneld]") {
+  KnownPeers known({node_with_mac("a", 1, "0a"), node_with_mac("b", 2, "0b")});
+  known.put(node_with_mac("thief", 3, "0c"), 1h);
+  CHECK(names(known) == Names{"a", "b", "thief"});
+  known.put(node_with_mac("thief", 3, "0a"), 1h);
+  CHECK(names(known) == Names{"thief", "a", "b"});
+  known.put(node_with_mac("thief", 4, "0a"), 1h);
+  CHECK(names(known) == Names{"thief", "a", "b"});
+  known.put(node_with_mac("a", 5, "0a"), 1h);
+  CHECK(names(known) == Names{"thief", "b", "a"});
+  known.put(node_with_mac("new", 6, "0b"), 1h);
+  CHECK(names(known) == Names{"thief", "new", "b", "a"});
+  // what was stored is as it was
+  KnownPeers again({known.nodes().begin(), known.nodes().end()});
+  again.put(node_with_mac("thief", 7, "0a"), 1h);
+  CHECK(names(again) == Names{"new", "b", "thief", "a"});
+  // and a MAC that nobody has any more is free
+  known.put(node_with_mac("a", 5, "0d"), 1h);
+  known.put(node_with_mac("thief", 8, "0a"), 1h);
+  CHECK(names(known) == Names{"new", "b", "a", "thief"});
+}
+
+TEST_CASE("Who is gone keeps no MAC, and takes none back by returning", "[flanneld]") {
+  KnownPeers known({node_with_mac("a", 1, "0a"), node_with_mac("b", 2, "0b")});
+  known.put(node_with_mac("heir", 3, "0b"), 1h);
+  CHECK(names(known) == Names{"a", "heir", "b"});
+  SECTION("by a tombstone") { known.gone("b", "uid-b", 2h); }
+  SECTION("by a list") { known.keep_only({"a", "heir"}, 2h); }
+  SECTION("as was stored") { known.recall_gone({{"b", 5s}}, 2h); }
+  CHECK(names(known) == Names{"b", "a", "heir"});
+  known.put(node_with_mac("b", 2, "0b"), 3h);
+  CHECK(names(known) == Names{"a", "b", "heir"});
+}
+
+TEST_CASE("Who is gone has its place again when nobody has claimed it meanwhile", "[flanneld]") {
+  KnownPeers known({node_with_mac("a", 1, "0a"), node_with_mac("b", 2, "0b")});
+  known.keep_only({"b"}, 2h);
+  known.put(node_with_mac("a", 1, "0a"), 3h);
+  known.put(node_with_mac("b", 2, "0a"), 3h);
+  CHECK(names(known) == Names{"b", "a"});
 }
 
 }  // namespace

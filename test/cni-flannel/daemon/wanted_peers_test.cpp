@@ -97,7 +97,7 @@ TEST_CASE("Backend data without VNI, as old writers leave it, is taken", "[flann
   CHECK(wanted_peers(own(), pointers(published)).peers.size() == 1);
 }
 
-TEST_CASE("The later claim to a subnet, MAC or address displaces the earlier node", "[flanneld]") {
+TEST_CASE("The later claim to a subnet or a MAC displaces the earlier node", "[flanneld]") {
   struct Case {
     const char* name;
     void (*claim)(NodeNetwork&);
@@ -109,9 +109,7 @@ TEST_CASE("The later claim to a subnet, MAC or address displaces the earlier nod
       {"a part of the subnet", [](NodeNetwork& n) { n.pod_cidrs = {cidr("10.244.2.128/25")}; },
        "node edge-4 claims its subnet 10.244.2.0/24 now with 10.244.2.128/25"},
       {"MAC", [](NodeNetwork& n) { n.backend_data->vtep_mac = mac("66:00:00:00:00:02"); },
-       "node edge-4 claims its VTEP MAC 66:00:00:00:00:02 now"},
-      {"address", [](NodeNetwork& n) { n.public_ip = ip("192.168.0.2"); },
-       "node edge-4 claims its public address 192.168.0.2 now"},
+       "node edge-4 has its VTEP MAC 66:00:00:00:00:02"},
   };
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.name) {
@@ -124,6 +122,16 @@ TEST_CASE("The later claim to a subnet, MAC or address displaces the earlier nod
       CHECK(wanted.peers[1].node == "edge-4");
     }
   }
+}
+
+TEST_CASE("Who claims another's public address takes nothing from it", "[flanneld]") {
+  std::vector<NodeNetwork> published{node(2), node(3)};
+  published[1].public_ip = published[0].public_ip;
+  const WantedPeers wanted = wanted_peers(own(), pointers(published));
+  CHECK(wanted.rejected.empty());
+  REQUIRE(wanted.peers.size() == 2);
+  CHECK(wanted.peers[0].end == PeerEnd{cidr("10.244.2.0/24"), mac("66:00:00:00:00:02"), ip("192.168.0.2")});
+  CHECK(wanted.peers[1].end == PeerEnd{cidr("10.244.3.0/24"), mac("66:00:00:00:00:03"), ip("192.168.0.2")});
 }
 
 TEST_CASE("Of three nodes that claim one subnet the last is wanted, and it alone", "[flanneld]") {
