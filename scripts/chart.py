@@ -25,7 +25,7 @@ OVERLAYS = pathlib.Path(__file__).resolve().parents[1] / "manifests/overlays"
 OURS = image_name()
 VALUES = """# What kind of cluster it is: {names}
 overlay: vanilla
-# The image with our programs, and when it is pulled.
+# The image with our programs, and when it is pulled, also by gateways.
 image: {image}
 imagePullPolicy: IfNotPresent
 # Of a new cluster (vanilla, offline-single-node): where nodes' pod CIDRs are from, by flannel-controller and in kube-flannel-cfg.
@@ -125,6 +125,8 @@ class Values:
         keys = {"--cluster-cidr": "clusterCIDR", "--cloud-region": "cloudRegion", "--node-cidr-mask-size": "nodeCIDRMaskSize"}
         if flag in keys:
             return f"{flag}={self.take(keys[flag], said)}"
+        if flag == "--image-pull-policy":
+            return f"{flag}={value('imagePullPolicy')}"
         return f"--image={value('image')}" if argument == f"--image={OURS}" else argument
 
 

@@ -29,12 +29,24 @@ Status add_tunnel_range(const std::string& value, ControllerOptions& out) {
   return {};
 }
 
+Status set_pull_policy(const std::string& value, ControllerOptions& out) {
+  if (value != "Always" && value != "IfNotPresent" && value != "Never") {
+    return fail(Code::kInvalidArgument, "is none of Always, IfNotPresent and Never");
+  }
+  out.image_pull_policy = value;
+  return {};
+}
+
 void add_flags(Flags& flags, ControllerOptions& out) {
   flags.heading("The cluster");
   flags.value("kubeconfig", "FILE", "in place of the pod's own access", Flags::to_path(out.kubeconfig));
   flags.text("namespace", "NAME", "where gateways are made, and nothing else is [the pod's own]",
              out.name_space);
   flags.text("image", "IMAGE", "of egw-core and egw-helper [" + out.image + "]", out.image);
+  flags.value(
+      "image-pull-policy", "POLICY",
+      "when a node gets that image anew: Always, IfNotPresent or Never [" + out.image_pull_policy + "]",
+      [&out](const std::string& value) { return set_pull_policy(value, out); });
   flags.value("tunnel-range", "CIDR",
               "where gateways' addresses inside tunnels are from; once a family [198.19.0.0/20]",
               [&out](const std::string& value) { return add_tunnel_range(value, out); });
@@ -64,6 +76,7 @@ PoolController::Options controller_options(const ControllerOptions& options,
   if (out.plan.objects.name_space.empty()) out.plan.objects.name_space = context.config.name_space;
   if (out.plan.objects.name_space.empty()) out.plan.objects.name_space = kNamespace;
   out.plan.objects.image = options.image;
+  out.plan.objects.image_pull_policy = options.image_pull_policy;
   out.plan.tunnel_ranges = options.tunnel_ranges;
   out.plan.removal_grace = options.removal_grace;
   out.plan.key_overlap = options.key_overlap;

@@ -23,6 +23,7 @@ struct ControllerOptions : ProgramOptions {
   std::string name_space{};            ///< of what it makes, and of its lease; empty: the pod's own
   /// Of gateways; as scripts/image_name.py has it.
   std::string image = "holdfast.invalid/holdfast:" + std::string(holdfast::version());
+  std::string image_pull_policy = ObjectOptions{}.image_pull_policy;
   std::vector<Cidr> tunnel_ranges{};  ///< one a family at most; none told: kTunnelRange
   std::chrono::seconds removal_grace{3600};
   std::chrono::seconds key_overlap = kKeyOverlap;

@@ -131,9 +131,9 @@ json core_tolerations(const std::set<std::string>& taints) {
 }
 
 /// Enough for a gateway to be counted: one that asks for nothing is the first to be ended on a node that runs
-/// out of memory. A site that is cut off has no registry.
-void add_needs(json& container, const char* cpu, const char* memory) {
-  container["imagePullPolicy"] = "IfNotPresent";
+/// out of memory.
+void add_needs(json& container, const ObjectOptions& options, const char* cpu, const char* memory) {
+  container["imagePullPolicy"] = options.image_pull_policy;
   container["resources"] = {{"requests", {{"cpu", cpu}, {"memory", memory}}}};
 }
 
@@ -163,7 +163,7 @@ json core_container(const ObjectOptions& options, const std::string& pool, const
       {"volumeMounts",
        json::array({mount_of("keys", kKeysPath, true), mount_of("liveness", kLivenessPath, true),
                     mount_of("state", kCoreState), mount_of("tun", "/dev/net")})}};
-  add_needs(out, "50m", "128Mi");  // with wireguard-go, a process a tunnel
+  add_needs(out, options, "50m", "128Mi");  // with wireguard-go, a process a tunnel
   return out;
 }
 
@@ -175,7 +175,7 @@ json prepare_container(const ObjectOptions& options) {
            {"args", json::array({"--prepare"})},
            {"securityContext", {{"privileged", true}}},
            {"volumeMounts", json::array({mount_of("tun", "/dev/net")})}};
-  add_needs(out, "10m", "16Mi");
+  add_needs(out, options, "10m", "16Mi");
   return out;
 }
 
@@ -214,7 +214,7 @@ json helper_container(const ObjectOptions& options, const std::string& pool) {
             json::array({mount_of("liveness", kLivenessPath, true), mount_of("state", "/var/lib/egw"),
                          mount_of("no-masq", "/run/flannel/no-masq.d"), mount_of("lock", "/run/xtables.lock"),
                          mount_of("machine-id", kMachineId, true)})}};
-  add_needs(out, "20m", "24Mi");
+  add_needs(out, options, "20m", "24Mi");
   return out;
 }
 
@@ -228,6 +228,9 @@ json helper_pod(const ObjectOptions& options, const std::string& pool) {
           {"affinity",
            {{"nodeAffinity",
              on_nodes(json::array({one_of(kube::kNodePoolLabel, pool),
+                                   {{"key", kArchLabel},
+                                    {"operator", "In"},
+                                    {"values", json::array({kGatewayArch, "arm64"})}},  // as the image is
                                    {{"key", kube::kHostUnitsLabel}, {"operator", "DoesNotExist"}}}))}}},
           {"containers", json::array({helper_container(options, pool)})},
           {"volumes", json::array({secret_file("liveness", liveness_name(pool), kLivenessFile, kLivenessFile),

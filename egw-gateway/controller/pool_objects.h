@@ -13,6 +13,8 @@ namespace holdfast::gateway {
 struct ObjectOptions {
   std::string name_space{};
   std::string image{};  ///< that has the programs in its PATH
+  /// As Kubernetes has it. A site that is cut off has no registry.
+  std::string image_pull_policy = "IfNotPresent";
 };
 
 /// Objects as they are applied: labels that make them ours, and their own checksum as kWantedAnnotation.

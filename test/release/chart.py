@@ -115,6 +115,8 @@ def wrong_choices(helm, folder):
             yield f"{path.name}: not everybody has the registry's Secret"
         if "flannel-controller" in text and f"--node-cidr-mask-size={CHOSEN['nodeCIDRMaskSize']}" not in text:
             yield f"{path.name}: nodes get parts of another size"
+        if "egw-controller" in text and f"--image-pull-policy={CHOSEN['imagePullPolicy']}" not in text:
+            yield f"{path.name}: gateways are pulled otherwise than what makes them"
         network = [json.loads(each["data"]["net-conf.json"])["Network"] for each in made if each["metadata"]["name"] == "kube-flannel-cfg"
                    and each["kind"] == "ConfigMap"]
         if network not in ([], [CHOSEN["clusterCIDR"]]):

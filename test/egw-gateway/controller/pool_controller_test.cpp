@@ -293,6 +293,9 @@ TEST_CASE("Flags that cannot be meant are refused, with what would do", "[egw co
   CHECK_FALSE(parse({"--key-lifetime=-1"}).has_value());
   CHECK_FALSE(parse({"--kubeconfig=relative"}).has_value());
   CHECK_FALSE(parse({"--image="}).has_value());
+  CHECK(parse({})->image_pull_policy == "IfNotPresent");
+  CHECK(parse({"--image-pull-policy=Always"})->image_pull_policy == "Always");
+  CHECK_FALSE(parse({"--image-pull-policy=always"}).has_value());
   CHECK_FALSE(parse({"--nonsense"}).has_value());
   CHECK_THAT(controller_help(), Catch::Contains("--removal-grace"));
 }

@@ -31,5 +31,18 @@ TEST_CASE("What the controller makes of a pool is what the checks of manifests r
   }
 }
 
+TEST_CASE("Every container of a gateway is pulled when the controller is told so", "[egw controller]") {
+  const ObjectOptions options{
+      .name_space = "egw-gateway", .image = "holdfast", .image_pull_policy = "Always"};
+  for (const json& each :
+       {core_object(options, "hangzhou", "a", 1, {}), helper_object(options, "hangzhou")}) {
+    const json pod = each["spec"]["template"]["spec"];
+    json containers = pod["containers"];
+    for (const json& first : pod.value("initContainers", json::array())) containers.push_back(first);
+    CHECK_FALSE(containers.empty());
+    for (const json& container : containers) CHECK(container["imagePullPolicy"] == "Always");
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::gateway
