@@ -115,6 +115,7 @@ def wrong_placement():
         priority = "system-node-critical" if on_nodes or is_gateway(workload) else "system-cluster-critical"
         wanted = {
             "kubernetes.io/os is linux": terms.get("kubernetes.io/os") == ("In", ("linux",)),
+            "an architecture of the image": set(terms.get("kubernetes.io/arch", ("", ()))[1]) in ({"amd64", "arm64"}, {"amd64"}),
             "no virtual-kubelet": terms.get("type") == ("NotIn", ("virtual-kubelet",)),
             f"priority {priority}": pod.get("priorityClassName") == priority,
             "a time to end": "terminationGracePeriodSeconds" in pod,
