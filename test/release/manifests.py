@@ -1,4 +1,4 @@
-"""Checks of the manifests that need no cluster: python3 manifests.py containers|names|volumes|accounts|sidecars|upstream|bounds|units.
+"""Checks of the manifests that need no cluster: python3 manifests.py containers|names|volumes|accounts|sidecars|leases|upstream|bounds|units.
 
 Prints what is wrong, a line each, and fails when there is something.
 """
@@ -35,8 +35,12 @@ SIDECARS = {
     ("csi-snapshotter", ""): [("snapshot.storage.k8s.io/volumesnapshotclasses", READ),
                               ("snapshot.storage.k8s.io/volumesnapshotcontents", READ + " update patch"),
                               ("snapshot.storage.k8s.io/volumesnapshotcontents/status", "update patch"), EVENTS],
-    ("", "--leader-election"): [("coordination.k8s.io/leases", READ + " create update patch")],
+    ("", "--leader-election"): [("coordination.k8s.io/leases", "create")],
 }
+# The Lease by which one of each works, but for what stands for the driver: "." is "-" there. Source: the call of csi-lib-utils'
+# leaderelection in main.go of each.
+SIDECAR_LEASES = {"csi-provisioner": "", "csi-attacher": "external-attacher-leader-", "csi-resizer": "external-resizer-",
+                  "csi-snapshotter": "external-snapshotter-leader-"}
 # What upstream's flanneld asks for: its ClusterRole `flannel`, which ours replaces.
 UPSTREAM_FLANNELD = [("pods", "get"), ("nodes", READ), ("nodes/status", "patch"), ("networking.k8s.io/clustercidrs", "list watch")]
 
@@ -146,8 +150,8 @@ def wrong_accounts():
                 yield f"{file}: {key[0]} {key[2]} has a wildcard"
 
 
-def granted_to(account, namespace):
-    """(resource with its group, verb) that a service account may do, in its own namespace at least."""
+def rules_of(account, namespace):
+    """Of the roles that a service account has, in its own namespace at least."""
     roles = {}
     bindings = []
     for _, document in documents():
@@ -155,16 +159,39 @@ def granted_to(account, namespace):
             roles[document["kind"], document["metadata"]["name"]] = document["rules"]
         elif document["kind"] in ("RoleBinding", "ClusterRoleBinding"):
             bindings.append(document)
-    granted = set()
     for binding in bindings:
-        if not any(each["name"] == account and each.get("namespace") == namespace for each in binding["subjects"]):
-            continue
-        for rule in roles.get((binding["roleRef"]["kind"], binding["roleRef"]["name"]), []):
-            if "resourceNames" in rule:
+        if any(each["name"] == account and each.get("namespace") == namespace for each in binding["subjects"]):
+            yield from roles.get((binding["roleRef"]["kind"], binding["roleRef"]["name"]), [])
+
+
+def granted_by(rules):
+    """(resource with its group, verb)"""
+    return {(f"{group}/{resource}".lstrip("/"), verb) for rule in rules for group in rule["apiGroups"]
+            for resource in rule["resources"] for verb in rule["verbs"]}
+
+
+def granted_to(account, namespace):
+    """(resource with its group, verb) that a service account may do, whatever the object's name."""
+    return granted_by(rule for rule in rules_of(account, namespace) if "resourceNames" not in rule)
+
+
+def wrong_leases():
+    """Who leads is told by Leases beside those of the cluster's own programs: each account may write its own, and no other."""
+    drivers = {pathlib.Path(file).parent: document["metadata"]["name"] for file, document in documents() if document["kind"] == "CSIDriver"}
+    for where, pod, namespace in pods():
+        rules = list(rules_of(pod.get("serviceAccountName"), namespace))
+        yield from (f"{where}: may {verb} every Lease of {namespace}" for resource, verb in
+                    sorted(granted_by(rule for rule in rules if "resourceNames" not in rule))
+                    if resource == "coordination.k8s.io/leases" and verb != "create")
+        allowed = {name: rule["verbs"] for rule in rules if "leases" in rule["resources"] for name in rule.get("resourceNames", [])}
+        for container in pod["containers"]:
+            image = container["image"].rpartition("/")[2].partition(":")[0]
+            if image not in SIDECAR_LEASES or "--leader-election" not in container.get("args", []):
                 continue
-            granted.update((f"{group}/{resource}".lstrip("/"), verb) for group in rule["apiGroups"]
-                           for resource in rule["resources"] for verb in rule["verbs"])
-    return granted
+            name = SIDECAR_LEASES[image] + drivers[pathlib.Path(where.partition(":")[0]).parent].replace(".", "-")
+            if not {"get", "update"} <= set(allowed.pop(name, [])):
+                yield f"{where}: container {container['name']} may not keep the Lease {name}"
+        yield from (f"{where}: may write the Lease {name}, which nobody of its pod has" for name in allowed if name != pod["serviceAccountName"])
 
 
 def wrong_sidecars():
@@ -247,7 +274,8 @@ def wrong_bounds():
 
 
 def main():
-    checks = {"containers": wrong_containers, "names": wrong_names, "volumes": wrong_volumes, "accounts": wrong_accounts, "sidecars": wrong_sidecars, "upstream": wrong_upstream,
+    checks = {"containers": wrong_containers, "names": wrong_names, "volumes": wrong_volumes, "accounts": wrong_accounts, "sidecars": wrong_sidecars, "leases": wrong_leases,
+              "upstream": wrong_upstream,
               "bounds": wrong_bounds, "units": wrong_units}
     if not any(True for _ in pods()):
         sys.exit("there are no manifests")
