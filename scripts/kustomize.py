@@ -1,4 +1,4 @@
-"""Renders the folders of manifests/ as `kubectl kustomize` does, as far as they use it: resources, components, images, and
+"""Renders the folders of manifests/ as `kubectl kustomize` does, as far as they use it: resources, components, labels of objects, images, and
 patches with a target, strategic merge patches ($patch: delete among them) or lists of JSON patches (add, remove, replace, test). Anything else is
 refused, and so are absolute paths and files of other folders, as by kustomize.
 
@@ -13,7 +13,7 @@ import sys
 import yaml
 
 NAMES = ("kustomization.yaml", "Kustomization")
-KNOWN = {"apiVersion", "kind", "resources", "components", "images", "patches"}
+KNOWN = {"apiVersion", "kind", "resources", "components", "labels", "images", "patches"}
 MERGE_KEYS = {"containers": "name", "initContainers": "name", "volumes": "name", "env": "name",
               "volumeMounts": "mountPath", "ports": "containerPort"}  # other lists are replaced whole
 
@@ -69,6 +69,11 @@ def render(folder):
             objects = patched(objects, patch, component)
     for patch in wanted.get("patches", []):
         objects = patched(objects, patch, folder)
+    for labels in wanted.get("labels", []):
+        if set(labels) != {"pairs"}:
+            raise Refused(f"{folder}: labels of selectors and templates are not understood")
+        for each in objects:
+            each["metadata"]["labels"] = each["metadata"].get("labels", {}) | labels["pairs"]
     for each in objects:
         pod = each.get("spec", {}).get("template", {}).get("spec", {})
         for container in pod.get("initContainers", []) + pod.get("containers", []):

@@ -84,6 +84,8 @@ def wrong_render():
             namespace = each["metadata"].get("namespace")
             if namespace and namespace not in names:
                 yield f"{folder.name}: {each['kind']} {each['metadata']['name']}: nobody makes the namespace {namespace}"
+            if not {"app.kubernetes.io/name", "app.kubernetes.io/part-of"} <= set(each["metadata"].get("labels", {})):
+                yield f"{folder.name}: {each['kind']} {each['metadata']['name']}: no label tells what it is a part of"
             used.add(kustomize.identity(each))
     for folder in sorted(path for path in BASE.iterdir() if path.is_dir()):
         files = {f"{folder.name}/{path.name}" for path in folder.glob("*.yaml")}
