@@ -48,10 +48,13 @@ volumegroup: |-
 quotapath: |-
   {quotapath}
 """
-NOTES = """Nodes get their network one after the other:
+NOTES = """Nodes get their network one after the other, and their volumes' drivers:
 
     kubectl -n kube-flannel rollout status daemonset kube-flannel-ds
     kubectl get nodenetworkconfigurations
+    kubectl -n kube-system rollout status daemonset csi-node
+
+How one goes on from here: docs/install.md, "Step by step".
 
 Definitions, and the records that they define, stay when this release is removed.
 """

@@ -394,11 +394,54 @@ def wrong_refusals():
             pass
 
 
+def ways():
+    """(overlay, text) of each way from nothing to a pod that docs/install.md tells."""
+    text = (TREE / "docs/install.md").read_text().partition("\n## Step by step\n")[2].partition("\n## ")[0]
+    for part in text.split("\n### ")[1:]:
+        name, _, way = part.partition("\n")
+        yield name.strip("`"), way
+
+
+def columns_of(rendered):
+    """By what kubectl calls our kinds, the columns that it shows of them."""
+    return {each["spec"]["names"]["plural"]: ["NAME", *(column["name"].upper() for column in
+                                                        each["spec"]["versions"][0].get("additionalPrinterColumns", []) if not column.get("priority"))]
+            for each in rendered if each["kind"] == "CustomResourceDefinition"}
+
+
+def wrong_ways():
+    """What a way waits for, its overlay has, and what it shows of our kinds is how kubectl shows them."""
+    told = dict(ways())
+    if missing := {path.name for path in OVERLAYS} - {"take-over"} - set(told):
+        yield f"there is no way for {missing}"
+    for name, way in told.items():
+        rendered = kustomize.render(TREE / "manifests/overlays" / name)
+        there = {(each["kind"].lower(), each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered}
+        drivers = sorted(each["metadata"]["name"] for each in rendered if each["kind"] == "CSIDriver")
+        steps = [int(number) for number in re.findall(r"^(\d+)\. ", way, re.MULTILINE)]
+        if steps != list(range(1, len(steps) + 1)) or len(steps) < 4:
+            yield f"{name}: its steps are {steps}"
+        if not re.search(rf"manifests/overlays/{name}\b", way):
+            yield f"{name}: is never applied"
+        waited = re.findall(r"kubectl -n (\S+) rollout status (\w+) (\S+)", way)
+        yield from (f"{name}: waits for {kind} {namespace}/{each}, which it has not" for namespace, kind, each in waited
+                    if (kind, namespace, each) not in there)
+        if not waited:
+            yield f"{name}: waits for nothing"
+        columns = columns_of(rendered)
+        for kind, header in re.findall(r"kubectl get (\w+)\n\n +(NAME .*)", way):
+            if header.split() != columns.get(kind, header.split()):
+                yield f"{name}: kubectl get {kind} shows {columns[kind]}"
+        for shown in re.findall(r"drivers\[\*\]\.name\}'\n\n +(.*)", way):
+            if shown.split() != drivers:
+                yield f"{name}: its drivers are {drivers}"
+
+
 def main():
     checks = {"render": wrong_render, "fields": wrong_fields, "placement": wrong_placement, "ports": wrong_ports,
               "folders": wrong_folders, "promises": wrong_promises, "adoption": wrong_adoption,
               "removal": wrong_removal, "order": wrong_order, "definitions": wrong_definitions,
-              "examples": wrong_examples}
+              "examples": wrong_examples, "ways": wrong_ways}
     if len(OVERLAYS) < 5:
         sys.exit("there are overlays missing")
     found = list(checks[sys.argv[1]]())

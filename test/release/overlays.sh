@@ -4,7 +4,7 @@ source "$(dirname "$0")/../tap.sh"
 
 checks=$(dirname "$0")/overlays.py
 
-plan 11
+plan 12
 check "every overlay renders, and what the base has is in one of them" /usr/bin/python3 -B "$checks" render
 check "every object has fields only that its kind has" /usr/bin/python3 -B "$checks" fields
 check "every pod says where it runs, how much it needs, and how its health is seen" /usr/bin/python3 -B "$checks" placement
@@ -16,3 +16,4 @@ check "removal leaves what upstream's flannel has under the same names, and noth
 check "a folder can be applied file by file: a namespace comes first" /usr/bin/python3 -B "$checks" order
 check "every definition is structural and bounded, and its columns are members of it" /usr/bin/python3 -B "$checks" definitions
 check "a folder of the docs renders beside ours" /usr/bin/python3 -B "$checks" examples
+check "each way of the docs from nothing to a pod waits for what its overlay has, and shows what is seen" /usr/bin/python3 -B "$checks" ways
