@@ -125,7 +125,11 @@ void Finder::look_at_address(const Cidr& network, const nl::Address& address) {
         what + "hosts there that have addresses of pods cannot be reached; " + std::string(kOtherNetwork));
   }
   std::string cure = std::string(kOtherNetwork) + ", or " + name + " another address";
-  if (may_be_of_pods(address.ifindex)) cure += "; if it is left of an earlier pod CIDR, delete " + name;
+  // deleted with its address the bridge would let go of every pod that runs
+  if (may_be_of_pods(address.ifindex)) {
+    cure += "; if it is left of an earlier pod CIDR, new pods start after ip addr del " +
+            address.cidr.to_string() + " dev " + name + ", and those that run here are to be restarted";
+  }
   add(Harm::kUnreachable, network, "the pod network", theirs,
       what + "hosts there and pods cannot both be reached; " + cure);
 }

@@ -122,7 +122,8 @@ const Case kCases[] = {
      "10.244.1.7/24 of eth1"},
     {"a bridge that is left of an earlier pod CIDR",
      [](Site& s) { s.tables.addresses[3] = address(4, "10.244.8.1/24"); }, Harm::kUnreachable,
-     "if it is left of an earlier pod CIDR, delete cni0"},
+     "if it is left of an earlier pod CIDR, new pods start after ip addr del 10.244.8.1/24 dev cni0, and "
+     "those that run here are to be restarted"},
     {"a LAN that is wider than the pod network",
      [](Site& s) { s.tables.addresses[7] = address(7, "10.240.2.3/11"); }, Harm::kDoubtful,
      "10.240.2.3/11 of eth1: hosts there that have addresses of pods cannot be reached"},
