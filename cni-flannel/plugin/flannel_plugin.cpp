@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -38,6 +39,17 @@ BridgeCall call_without_lease(const Request& request, const FlannelConf& conf, D
   call.host_local.ipam = {
       .data_dir = conf.host_local_dir, .state_dir = conf.own.state_dir, .results_dir = conf.own.results_dir};
   return call;
+}
+
+/// What the attachment was added as: the network may have got another name since, and what it has is found by
+/// the one that it had.
+Attachment attachment_saved(const Request& request, const SavedDelegate& saved) {
+  Attachment out = attachment_of(request);
+  const cni::JsonPart name = cni::member(saved.conf, "name");
+  if (name == nullptr || !name->is_string()) return out;
+  std::string network = name->get<std::string>();
+  if (cni::validate_network_name(network)) out.network = std::move(network);
+  return out;
 }
 
 CniResult<BridgeCall> bridge_call(const Request& request, const FlannelConf& conf,
@@ -151,14 +163,15 @@ CniResult<cni::AddResult> FlannelPlugin::add(const Request& request) {
 }
 
 CniStatus FlannelPlugin::del_saved(const Request& request, const FlannelConf& conf,
-                                   const Attachment& attachment, const SavedDelegate& saved) {
+                                   const SavedDelegate& saved) {
   HOLDFAST_TRY(const DelegateKind kind, kind_of(saved.conf));
   HOLDFAST_TRY(Tools tools, open_tools(executor_, request));
   if (!kind.is_bridge())
     return tools.delegates.del(kind.type, cni::with_call_fields(saved.conf, request.conf));
   const cni::JsonPart delegate =
       kind.in_process() ? saved.conf : cni::with_call_fields(saved.conf, request.conf);
-  HOLDFAST_TRY(const BridgeCall call, bridge_call(request, conf, delegate, kind, attachment));
+  HOLDFAST_TRY(const BridgeCall call,
+               bridge_call(request, conf, delegate, kind, attachment_saved(request, saved)));
   BridgeChain chain(files_, clock_, executor_, tools.host, tools.delegates);
   CniStatus done = chain.del(call);
   tell(chain.notices());
@@ -191,7 +204,7 @@ CniStatus FlannelPlugin::del(const Request& request) {
     tell({saved->path.string() + " is damaged (" + saved->defect + "); going on without it"});
     HOLDFAST_CHECK(del_without_saved(request, conf));
   } else {
-    HOLDFAST_CHECK(del_saved(request, conf, attachment, *saved));
+    HOLDFAST_CHECK(del_saved(request, conf, *saved));
   }
   return to_cni(store.remove(*saved, Durability::kLazy), CniCode::kIo);
 }
@@ -225,7 +238,7 @@ void FlannelPlugin::collect_saved(const Request& request, const FlannelConf& con
     Request del = request;  // a delegate is told whose it is to delete
     del.env.container_id = left.container_id;
     del.env.ifname = left.ifname.empty() ? "eth0" : left.ifname;
-    CniStatus done = del_saved(del, conf, attachment_of(del), left.saved);
+    CniStatus done = del_saved(del, conf, left.saved);
     if (done) done = to_cni(store.remove(left.saved, Durability::kLazy), CniCode::kIo);
     if (!done) done.error().msg.insert(0, left.saved.path.string() + ": ");
     errors.add(std::move(done));

@@ -33,8 +33,7 @@ class FlannelPlugin final : public cni::Plugin {
  private:
   cni::CniResult<SubnetEnv> read_lease(const FlannelConf& conf);
   cni::CniResult<cni::JsonPart> render(const cni::Request& request, const FlannelConf& conf);
-  cni::CniStatus del_saved(const cni::Request& request, const FlannelConf& conf, const Attachment& attachment,
-                           const SavedDelegate& saved);
+  cni::CniStatus del_saved(const cni::Request& request, const FlannelConf& conf, const SavedDelegate& saved);
   cni::CniStatus del_without_saved(const cni::Request& request, const FlannelConf& conf);
   void collect_saved(const cni::Request& request, const FlannelConf& conf,
                      const std::vector<DelegateStore::Stale>& stale, cni::FirstError& errors);

@@ -71,6 +71,23 @@ TEST_CASE_METHOD(PluginHost, "DEL of what was never added succeeds, on a node wi
   CHECK_FALSE(fs::exists("/var/lib/cni/networks"));
 }
 
+/// A runtime calls with the list that it has loaded now.
+TEST_CASE_METHOD(PluginHost, "DEL takes down what was added before the network got another name", "[del]") {
+  const Sandbox pod = start_sandbox("c1");
+  add(pod);
+  conf["name"] = "cbr1";
+  const Sandbox of_new_name = start_sandbox("c2", "other");
+  const json result = add(of_new_name);
+  const std::string path = "/var/lib/cni/networks/cbr0/10.244.3.2";
+  REQUIRE(fs::exists(path));
+  succeed(call("DEL", pod));
+  CHECK_FALSE(fs::exists(path));
+  CHECK(holdings().host_links == std::set{host_link_of(result)});
+  CHECK_FALSE(holdings().confs.contains("c1"));
+  succeed(call("DEL", pod));
+  succeed(check_call(of_new_name, result));
+}
+
 TEST_CASE_METHOD(PluginHost, "a late DEL of an old sandbox takes nothing of the pod's new one", "[del]") {
   const Sandbox before = start_sandbox("c1");
   add(before);
