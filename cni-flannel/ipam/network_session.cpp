@@ -260,16 +260,25 @@ void NetworkSession::remember_last(const Decision& decision) {
   }
 }
 
-// All files are read unless the log knows the attachment: then only those can be its own.
+// Those that the log knows the attachment by, also when they cannot be read. When none of them is its own,
+// all that name it: an id may have been given once with a pod and then without one.
 std::vector<IpAddress> NetworkSession::candidate_files_of(const Attachment& attachment) const {
   const Binding* known = binding_of(attachment);
   if (known == nullptr) {
     return listing_.in_use;
   }
+  const auto is_own = [&](const IpAddress& address, bool if_unread) {
+    const auto owner = owners_->named_owner(address);
+    return owner ? *owner && (*owner)->is(attachment.container_id, attachment.ifname) : if_unread;
+  };
   std::vector<IpAddress> files;
-  std::ranges::copy_if(known->addresses, std::back_inserter(files), [this](const IpAddress& address) {
-    return std::ranges::binary_search(listing_.in_use, address);
+  std::ranges::copy_if(known->addresses, std::back_inserter(files), [&](const IpAddress& address) {
+    return std::ranges::binary_search(listing_.in_use, address) && is_own(address, true);
   });
+  if (files.empty()) {
+    std::ranges::copy_if(listing_.in_use, std::back_inserter(files),
+                         [&](const IpAddress& address) { return is_own(address, false); });
+  }
   return files;
 }
 

@@ -533,6 +533,19 @@ TEST_CASE("a range set goes through its ranges in order, from the last address g
 
 // ------------------------------------------------------------------------------------- release and collect
 
+TEST_CASE("DEL frees an address that the log does not know of an id that it knows", "[ipam]") {
+  Node node;
+  CHECK(node.add("c1", pod("p1")) == "10.244.3.2");
+  REQUIRE(node.del("c1"));
+  CHECK(node.add("c1") == "10.244.3.3");
+  CHECK(node.in_use() == Texts{"10.244.3.3 c1/eth0"});
+  CHECK(node.ipam().addresses_of(attachment_of("c1"))->size() == 1);
+  REQUIRE(node.files.make_folders(node.network_folder() / "10.244.3.9", 0755));  // nobody's, and unreadable
+  REQUIRE(node.del("c1"));
+  CHECK(node.in_use().empty());
+  REQUIRE(node.del("c1"));
+}
+
 TEST_CASE("DEL of what is not there succeeds", "[ipam]") {
   Node node;
   CHECK(node.del("c1"));
