@@ -45,8 +45,9 @@ Status BindingLog::start(std::vector<Binding> bindings) {
   HOLDFAST_CHECK(files_.make_folders(path_.parent_path(), kFolderMode));
   if (set_aside_) {
     const std::string aside = with_suffix(path_, ".damaged");
-    HOLDFAST_CHECK(files_.rename(path_, aside));
-    notices_.push_back(path_.native() + " is not a binding log of this version: moved to " + aside +
+    const Status moved = files_.rename(path_, aside);
+    notices_.push_back(path_.native() + " is not a binding log of this version: " +
+                       (moved ? "moved to " + aside : "not kept (" + moved.error().message + ")") +
                        ", bindings are learnt anew");
   }
   log_ = {};
@@ -88,9 +89,10 @@ Status BindingLog::compact(std::size_t factor) {
 Status BindingLog::mend() {
   if (log_.damaged_lines > 0) {
     const std::string aside = with_suffix(path_, ".damaged");
-    HOLDFAST_CHECK(replace_file(files_, aside, bytes_, kFileMode));
+    const Status copied = replace_file(files_, aside, bytes_, kFileMode);
     notices_.push_back(path_.native() + " had " + std::to_string(log_.damaged_lines) +
-                       " damaged lines: passed over, copy in " + aside);
+                       " damaged lines: passed over, " +
+                       (copied ? "copy in " + aside : "no copy is kept (" + copied.error().message + ")"));
     HOLDFAST_CHECK(rewrite());
     bytes_.clear();
   } else if (file_bytes_ > log_.valid_bytes) {

@@ -20,7 +20,8 @@ namespace holdfast::flannel {
 /// A line a change (binding_log_format.h).
 ///
 /// A torn tail is what a power cut leaves: it is cut before the next append. A damaged line before good ones
-/// is not: it is passed over, the file copied aside and written anew. Both are told in notices.
+/// is not: it is passed over, the file copied aside and written anew. Both are told in notices. The copy is
+/// for people: where none can be made, that is told, and pods go on.
 ///
 /// Every call needs the network's lock, but sync(). That one may come after the lock is released, so that one
 /// flush serves all ADDs that appended before it. A compaction may come between an append and its sync; then

@@ -751,6 +751,18 @@ TEST_CASE("a binding log that is damaged gives what it still has", "[ipam]") {
     CHECK(node.read(node.log_path().native() + ".damaged") == "{\"v\":7}\n");
     CHECK(node.notices.size() == 1);
   }
+  SECTION("where no copy can be made, pods go on") {
+    REQUIRE(node.files.make_folders(node.log_path().native() + ".damaged/folder", 0700));
+    SECTION("of a damaged line") { bad[bad.find("p1")] = 'q'; }
+    SECTION("of a file of another kind") { bad = "{\"v\":7}\n"; }
+    node.write(node.log_path(), bad);
+    REQUIRE(node.del("c1"));
+    Texts told = node.notices;
+    CHECK(node.add("c3", pod("p3")) == "10.244.3.4");
+    told.insert(told.end(), node.notices.begin(), node.notices.end());
+    REQUIRE(told.size() == 1);  // by whichever writes first
+    CHECK_THAT(told.front(), Catch::Contains("kept ("));
+  }
   SECTION("questions change nothing") {
     bad += "torn";
     node.write(node.log_path(), bad);
