@@ -10,6 +10,8 @@
 #include "cni-flannel/inspect/conflict_findings.h"
 #include "cni-flannel/inspect/daemon_report.h"
 #include "cni-flannel/inspect/host_findings.h"
+#include "cni-flannel/inspect/pod_findings.h"
+#include "cni-flannel/inspect/pod_report.h"
 #include "cni-flannel/inspect/reach_findings.h"
 #include "cni-flannel/inspect/rules_findings.h"
 #include "cni-flannel/inspect/state_findings.h"
@@ -20,8 +22,6 @@
 namespace holdfast::flannel {
 namespace {
 
-constexpr std::size_t kMaxSubnetEnv = 64 * 1024;
-
 /// Looks at one node and gathers what it finds.
 class Doctor {
  public:
@@ -31,6 +31,7 @@ class Doctor {
   std::vector<Finding> examine() {
     look_at_daemon();
     look_at_lease();
+    look_at_pods();
     look_at_overlay();
     return std::move(findings_);
   }
@@ -46,6 +47,7 @@ class Doctor {
 
   void look_at_daemon();
   void look_at_lease();
+  void look_at_pods();
   void look_at_overlay();
   void look_at_own_address(const OverlayReport& report);
   void look_at_family(const FamilyReport& family);
@@ -70,16 +72,20 @@ void Doctor::look_at_daemon() {
 
 void Doctor::look_at_lease() {
   const std::string what = places_.subnet_file.native();
-  const auto text = files_.read(places_.subnet_file, kMaxSubnetEnv);
-  if (!text) return failed(what, text.error());
-  if (!*text) {
+  Result<std::optional<SubnetEnv>> lease = read_lease(files_, places_.subnet_file);
+  if (!lease) return failed(what, lease.error());
+  if (!*lease) {
     return add(Verdict::kWrong, what,
                "is not there, so no pod can start; flanneld writes it when it knows the node's pod CIDR");
   }
-  Result<SubnetEnv> lease = parse_subnet_env(**text);
-  if (!lease) return failed(what, lease.error());
   lease_ = *std::move(lease);
   add(Verdict::kWell, what, "MTU " + std::to_string(lease_->mtu));
+}
+
+void Doctor::look_at_pods() {
+  if (!lease_) return;  // no pod starts, and that is told
+  const Result<PodReport> pods = inspect_pods(files_, clock_, socket_, places_.ipam, lease_);
+  add(pod_findings(files_, pods, places_.ipam, *lease_));
 }
 
 void Doctor::look_at_overlay() {

@@ -47,6 +47,23 @@ void explain_ourselves(const OverlayReport& overlay, const FamilyReport& family,
     out.text += "  no pod of this node has " + subject + "; holdfast status lists those that are here\n";
 }
 
+const char* describe(PodState state) {
+  switch (state) {
+    case PodState::kConnected:
+      return "is there";
+    case PodState::kNoLink:
+      return "is NOT there: the node was restarted, or the sandbox is gone; the pod gets the same address "
+             "when "
+             "it starts again";
+    case PodState::kNoBridge:
+      return "is a port of NO bridge, so that nothing reaches the pod: restart it";
+    case PodState::kOutside:
+      return "is there; but its address is of an earlier pod CIDR, to which peers send nothing: restart the "
+             "pod";
+  }
+  return "";
+}
+
 }  // namespace
 
 Explanation explain_node(const OverlayReport& overlay, const std::string& subject) {
@@ -71,11 +88,8 @@ Explanation explain_pod(const PodReport& report, const std::string& subject) {
     if (name_of(pod.use) != subject && pod.use.address.to_string() != subject) continue;
     out.text += name_of(pod.use) + ": has " + pod.use.address.to_string() + " of network " + pod.network +
                 ", for " + pod.use.ifname + " of container " + pod.use.container_id + "\n";
-    out.text += pod.has_link ? "  its link " + pod.link + " is there\n"
-                             : "  its link " + pod.link +
-                                   " is NOT there: the node was restarted, or the sandbox is gone; the pod "
-                                   "gets the same address when it starts again\n";
-    out.well = out.well && pod.has_link;
+    out.text += "  its link " + pod.link + " " + describe(pod.state) + "\n";
+    out.well = out.well && pod.state == PodState::kConnected;
   }
   for (const RememberedPod& pod : report.remembered) {
     const Binding& binding = pod.binding;

@@ -26,7 +26,6 @@ struct CommandLine {
   std::string command;
   std::string subject;  // of explain
   DoctorPlaces places;
-  IpamConfig ipam;
   bool help = false;
   bool version = false;
 };
@@ -49,11 +48,11 @@ void add_flags(Flags& flags, CommandLine& line) {
   flags.value("state-dir", "FOLDER", "flanneld's and the plugin's [/var/lib/cni/flannel-state]",
               [&line](const std::string& value) -> Status {
                 HOLDFAST_CHECK(to_path(line.places.overlay.state_dir)(value));
-                line.ipam.state_dir = value;
+                line.places.ipam.state_dir = value;
                 return {};
               });
   flags.value("ipam-dir", "FOLDER", "the plugin's ipam.dataDir [/var/lib/cni/networks]",
-              to_path(line.ipam.data_dir));
+              to_path(line.places.ipam.data_dir));
   flags.boolean("probe", "doctor sends a few packets to peers [true]", line.places.probe);
   flags.value("service-cidr", "CIDR", "flanneld's: the cluster's services; may be repeated",
               [&line](const std::string& value) -> Status {
@@ -122,12 +121,31 @@ void show_family(const FamilyReport& family, std::string& out) {
   out += rows.size() > 1 ? text_table(rows) : "  no peers\n";
 }
 
+const char* state_of(PodState state) {
+  switch (state) {
+    case PodState::kConnected:
+      return "connected";
+    case PodState::kNoLink:
+      return "no link";
+    case PodState::kNoBridge:
+      return "NO bridge";
+    case PodState::kOutside:
+      return "OUTSIDE the lease";
+  }
+  return "";
+}
+
+/// A pod without link may be about to start: that is no fault.
+bool is_well(const PodAddress& pod) {
+  return pod.state == PodState::kConnected || pod.state == PodState::kNoLink || pod.use.host_link.empty();
+}
+
 void show_pods(const PodReport& report, std::string& out) {
   out += "\npods\n";
   Rows rows = {{"  POD", "NETWORK", "ADDRESS", "LINK", "STATE"}};
   for (const PodAddress& pod : report.in_use) {
-    rows.push_back({"  " + name_of(pod.use), pod.network, pod.use.address.to_string(), pod.link,
-                    pod.has_link ? "connected" : "no link"});
+    rows.push_back(
+        {"  " + name_of(pod.use), pod.network, pod.use.address.to_string(), pod.link, state_of(pod.state)});
   }
   for (const RememberedPod& pod : report.remembered) {
     for (const IpAddress& address : pod.binding.addresses) {
@@ -150,7 +168,7 @@ CommandLine defaults_of(std::optional<DaemonRun> daemon) {
     if (daemon->same_files) {
       line.places.overlay.state_dir = told.state_dir;
       line.places.subnet_file = told.subnet_file;
-      line.ipam.state_dir = told.state_dir;
+      line.places.ipam.state_dir = told.state_dir;
     }
   }
   line.places.daemon = std::move(daemon);
@@ -165,6 +183,13 @@ struct Tools {
   const CommandLine& line;
   std::span<Inspector* const> others;
 };
+
+Result<PodReport> inspect_pods(const Tools& tools) {
+  const DoctorPlaces& places = tools.line.places;
+  // a file that cannot be read is doctor's matter
+  const std::optional<SubnetEnv> lease = read_lease(tools.files, places.subnet_file).value_or(std::nullopt);
+  return inspect_pods(tools.files, tools.clock, tools.socket, places.ipam, lease);
+}
 
 // False where neither a flanneld runs nor anything of one is, and no flag says that there should be.
 Result<bool> has_flannel(const Tools& tools) {
@@ -186,7 +211,7 @@ Result<Answer> show_status(const Tools& tools) {
   }
   HOLDFAST_TRY(const OverlayReport overlay,
                inspect_overlay(tools.files, tools.socket, tools.line.places.overlay));
-  HOLDFAST_TRY(const PodReport pods, inspect_pods(tools.files, tools.clock, tools.socket, tools.line.ipam));
+  HOLDFAST_TRY(const PodReport pods, inspect_pods(tools));
   for (const std::string& note : overlay.notes) answer.error += "holdfast: " + note + "\n";
   if (overlay.own) {
     answer.out += overlay.own->node + "  " + text_of(overlay.own->public_ip);
@@ -201,7 +226,8 @@ Result<Answer> show_status(const Tools& tools) {
   for (const FamilyReport& family : overlay.families) show_family(family, answer.out);
   show_pods(pods, answer.out);
   const bool well = overlay.own && overlay.notes.empty() && (!daemon.told() || daemon.ready) &&
-                    std::ranges::all_of(overlay.families, is_well);
+                    std::ranges::all_of(overlay.families, [](const auto& one) { return is_well(one); }) &&
+                    std::ranges::all_of(pods.in_use, [](const auto& one) { return is_well(one); });
   answer.status = well ? 0 : 1;
   return answer;
 }
@@ -227,7 +253,7 @@ Result<Answer> show_findings(const Tools& tools) {
 
 Result<Explanation> explain_network(const Tools& tools) {
   const std::string& subject = tools.line.subject;
-  HOLDFAST_TRY(const PodReport pods, inspect_pods(tools.files, tools.clock, tools.socket, tools.line.ipam));
+  HOLDFAST_TRY(const PodReport pods, inspect_pods(tools));
   Explanation pod = explain_pod(pods, subject);
   if (!pod.text.empty()) return pod;  // that says more than that its address is of this node
   HOLDFAST_TRY(const OverlayReport overlay,

@@ -1,12 +1,16 @@
 // The program `holdfast` on nodes that run the real flanneld.
 
+#include <unistd.h>
+
 #include <csignal>
 #include <fstream>
+#include <map>
 #include <span>
 
 #include "test/catch.h"
 #include "test/cni-flannel/daemon/flanneld_cluster.h"
 #include "test/fakes/handbook.h"
+#include "test/netlink/fresh_netns.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -216,6 +220,89 @@ TEST_CASE_METHOD(Site, "doctor sees that nothing can be stored", "[inspect]") {
   CHECK_THAT(on("dd if=/dev/zero of=" + state + "/fill 2>/dev/null || true"),
              Catch::Contains("the disk is full (") && Catch::Contains("so nothing new is stored: make room"));
   CHECK_THAT(on("mount -o remount,ro " + state), Catch::Contains("is read-only, so nothing new is stored"));
+}
+
+/// Has pods that the real plugin connects.
+struct PodSite : Site {
+  /// What a call of the plugin for the pod shop/NAME prints, and "status N" behind it.
+  std::string cni(const std::string& verb, const std::string& name) {
+    if (!pods.contains(name)) pods[name] = holdfast::test::new_netns();
+    const std::string conf =
+        R"({"cniVersion":"1.0.0","name":"cbr0","type":"flannel","delegate":{"isDefaultGateway":true},)"
+        R"("subnetFile":")" +
+        one.path("run/subnet.env").native() + R"(","dataDir":")" + one.path("flannel").native() +
+        R"(","ipam":{"dataDir":")" + one.path("networks").native() + R"("},"holdfast":{"stateDir":")" +
+        one.path("state").native() + R"(","resultsDir":")" + one.path("results").native() + R"("}})";
+    return one.run("echo '" + conf + "' | CNI_COMMAND=" + verb + " CNI_CONTAINERID=" + name +
+                   " CNI_NETNS=/proc/" + std::to_string(::getpid()) + "/fd/" +
+                   std::to_string(pods[name].get()) + " CNI_IFNAME=eth0 CNI_PATH=/nowhere CNI_ARGS='" +
+                   "IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=" + name + ";K8S_POD_UID=u' " +
+                   FLANNEL_PLUGIN + " 2>&1; echo status $?");
+  }
+  /// And the cure that is told for the bridge's old address.
+  void take_pod_cidr(const std::string& pod_cidr) {
+    one.publish_as(pod_cidr);
+    until([&] {
+      return one.can("grep -q '=" + pod_cidr.substr(0, pod_cidr.rfind('.')) + "' " +
+                     one.path("run/subnet.env").native());
+    });
+    static_cast<void>(one.run("ip addr flush dev cni0"));
+    settle(one);
+  }
+  std::map<std::string, Fd> pods;
+};
+
+TEST_CASE_METHOD(PodSite, "doctor tells how many addresses are left, and that none is", "[inspect]") {
+  take_pod_cidr("10.244.10.0/29");
+  const auto row = [&](const std::string& text) { return Catch::Matches("(.|\n)*" + text + "(.|\n)*"); };
+  for (const char* name : {"a", "b", "c", "d"}) CHECK_THAT(cni("ADD", name), Catch::EndsWith("status 0\n"));
+  CHECK_THAT(ask_plainly(one, "doctor --probe=false"),
+             row("ok +addresses of 10.244.10.0/29 +4 of 5 are in use") && row("ok +pods +4 addresses") &&
+                 Catch::EndsWith("status 0\n"));
+  CHECK_THAT(cni("ADD", "e"), Catch::EndsWith("status 0\n"));
+  CHECK_THAT(cni("ADD", "f"), Catch::Contains("no IP addresses available in range set: 10.244.10.1-"));
+  CHECK_THAT(ask_plainly(one, "doctor --probe=false"),
+             row("WRONG +addresses of 10.244.10.0/29 +5 of 5 are in use: no other pod") &&
+                 Catch::EndsWith("status 1\n"));
+}
+
+TEST_CASE_METHOD(PodSite, "Pods that nothing reaches are told, with the cure, and others are not",
+                 "[inspect]") {
+  CHECK_THAT(cni("ADD", "stays"), Catch::EndsWith("status 0\n"));
+  const auto row = [&](const std::string& text) { return Catch::Matches("(.|\n)*" + text + "(.|\n)*"); };
+  CHECK_THAT(ask_plainly(one, "status"), Catch::Contains("connected") && Catch::EndsWith("status 0\n"));
+  CHECK_THAT(ask_plainly(one, "explain shop/stays"), Catch::EndsWith("status 0\n"));
+  SECTION("one with an address of an earlier pod CIDR") {
+    take_pod_cidr("10.244.9.0/24");
+    CHECK_THAT(cni("ADD", "new"), Catch::EndsWith("status 0\n"));
+    CHECK_THAT(ask_plainly(one, "doctor --probe=false"),
+               row("WRONG +pods +with addresses of an earlier pod CIDR[^\n]*: shop/stays 10.244.1.2\n") &&
+                   Catch::EndsWith("status 1\n"));
+    CHECK_THAT(ask_plainly(one, "status"), row("shop/stays [^\n]*OUTSIDE") &&
+                                               row("shop/new [^\n]*connected") &&
+                                               Catch::EndsWith("status 1\n"));
+    CHECK_THAT(ask_plainly(one, "explain shop/stays"),
+               Catch::Contains("of an earlier pod CIDR") && Catch::EndsWith("status 1\n"));
+  }
+  SECTION("one whose bridge was deleted and made anew") {
+    static_cast<void>(one.run("ip link del cni0"));
+    CHECK_THAT(cni("ADD", "new"), Catch::EndsWith("status 0\n"));
+    CHECK_THAT(ask_plainly(one, "doctor --probe=false"),
+               row("WRONG +pods +with links that are ports of no bridge[^\n]*: shop/stays 10.244.1.2\n") &&
+                   Catch::EndsWith("status 1\n"));
+    CHECK_THAT(ask_plainly(one, "status"),
+               row("shop/stays [^\n]*NO bridge") && Catch::EndsWith("status 1\n"));
+    CHECK_THAT(ask_plainly(one, "explain 10.244.1.2"),
+               Catch::Contains("port of NO bridge") && Catch::EndsWith("status 1\n"));
+  }
+  SECTION("one without link") {
+    pods.clear();
+    until([&] { return !one.can("ip link | grep -q veth"); });
+    CHECK_THAT(
+        ask_plainly(one, "doctor --probe=false"),
+        row("[?][?] +pods +without link: [^\n]*: shop/stays 10.244.1.2\n") && Catch::EndsWith("status 0\n"));
+    CHECK_THAT(ask_plainly(one, "explain shop/stays"), Catch::EndsWith("status 1\n"));
+  }
 }
 
 TEST_CASE_METHOD(Cluster, "doctor looks at the rules in nftables, and at the policy that they cannot undo",
