@@ -94,7 +94,8 @@ void StateLook::look_at_damaged() {
   const auto names = files_.list(folder_);
   if (!names) return add(Verdict::kWrong, folder_.native(), names.error().message);
   for (const std::string& name : *names) {
-    if (name.find(".damaged-") == std::string::npos) continue;
+    // those of flanneld are numbered, the plugin keeps the last one
+    if (name.find(".damaged-") == std::string::npos && !name.ends_with(".damaged")) continue;
     add(Verdict::kDoubtful, (folder_ / name).native(),
         "a damaged file was set aside; look at the disk, then remove it");
   }

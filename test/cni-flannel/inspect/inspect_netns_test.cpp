@@ -343,6 +343,14 @@ TEST_CASE_METHOD(Site, "doctor asks the peers, and tells a port that is blocked 
   CHECK_THAT(ask(one, "doctor --probe=false"), !Catch::Contains("tunnel to"));
 }
 
+TEST_CASE_METHOD(Site, "doctor names the plugin's log that was damaged", "[inspect]") {
+  CHECK_THAT(ask_plainly(one, "doctor --probe=false"), !Catch::Contains("damaged"));
+  static_cast<void>(one.run("touch " + one.path("state/cbr0.bindings.damaged").native()));
+  CHECK_THAT(
+      ask_plainly(one, "doctor --probe=false"),
+      Catch::Matches("(.|\n)*[?][?] +[^ ]*/cbr0.bindings.damaged +a damaged file was set aside(.|\n)*"));
+}
+
 TEST_CASE_METHOD(Site, "A store that is damaged is told, and left for flanneld to set aside", "[inspect]") {
   one.stop(SIGKILL);
   std::ofstream(one.path("state/overlay.json"), std::ios::app) << "x";
