@@ -92,7 +92,16 @@ Result<CommandLine> parse(std::span<const std::string> arguments, std::span<Insp
   return line;
 }
 
-std::string text_of(const std::optional<IpAddress>& address) { return address ? address->to_string() : "-"; }
+/// Where peers send to, of each family that the network has.
+std::string own_addresses(const OverlayReport& overlay) {
+  std::string out;
+  for (const std::optional<AddressPool>& pool : {overlay.conf.ipv4, overlay.conf.ipv6}) {
+    if (!pool) continue;
+    const std::optional<IpAddress>& address = overlay.own->public_address(pool->network.family());
+    out += (out.empty() ? "" : "  ") + (address ? address->to_string() : "-");
+  }
+  return out;
+}
 
 std::string state_of(const FamilyReport& family, const PeerReport& peer) {
   if (family.largest == 0 && !peer.lacks.empty()) return "NOT programmed: no device";
@@ -214,7 +223,7 @@ Result<Answer> show_status(const Tools& tools) {
   HOLDFAST_TRY(const PodReport pods, inspect_pods(tools));
   for (const std::string& note : overlay.notes) answer.error += "holdfast: " + note + "\n";
   if (overlay.own) {
-    answer.out += overlay.own->node + "  " + text_of(overlay.own->public_ip);
+    answer.out += overlay.own->node + "  " + own_addresses(overlay);
     for (const Cidr& cidr : overlay.own->pod_cidrs) answer.out += "  " + cidr.to_string();
     answer.out += overlay.cluster_id.empty() ? "\n" : "  cluster " + overlay.cluster_id + "\n";
   } else {
