@@ -96,7 +96,7 @@ void Doctor::look_at_overlay() {
   add(std::move(state.findings));
   state_is_current_ = state.current;
   add(underlay_findings(socket_, *report, places_.daemon));
-  add(host_findings(socket_, *report));
+  add(host_findings(socket_, host_scene(*report)));
   if (!report->own) {
     return add(Verdict::kWrong, "stored state",
                "no lease of " + report->node + " in " + places_.overlay.state_dir.native() +

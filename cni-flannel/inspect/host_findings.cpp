@@ -12,10 +12,14 @@ namespace {
 
 constexpr const char* kBridge = "cni0";
 
-Finding forwarding(const std::string& path, const std::string& name) {
+Finding forwarding(const std::string& path, const std::string& name, bool had_pods) {
   const Result<std::string> value = nl::get_sysctl(path);
   if (!value) return {Verdict::kWrong, name, value.error().message};
   if (*value == "1") return {Verdict::kWell, name, "1"};
+  if (!had_pods) {
+    return {Verdict::kDoubtful, name,
+            "is " + *value + ", which the first pod here sets to 1: none has been started"};
+  }
   return {Verdict::kWrong, name,
           "is " + *value + ": nothing is forwarded; set it to 1 (sysctl -w " + name + "=1)"};
 }
@@ -27,13 +31,9 @@ std::string rp_filter_of(const std::string& link) {
   return value ? *value : "0";
 }
 
-void look_at_filters(const OverlayReport& overlay, std::vector<Finding>& out) {
+void look_at_filters(const HostScene& scene, std::vector<Finding>& out) {
   std::vector<std::string> links = {kBridge};
-  for (const FamilyReport& family : overlay.families) {
-    if (family.family != IpFamily::kV4) continue;
-    links.push_back(family.device);
-    if (!family.underlay.empty()) links.push_back(family.underlay);
-  }
+  links.insert(links.end(), scene.links.begin(), scene.links.end());
   const std::string of_all = rp_filter_of("all");
   std::string strict;
   for (const std::string& link : links) {
@@ -47,24 +47,34 @@ void look_at_filters(const OverlayReport& overlay, std::vector<Finding>& out) {
            "net.ipv4.conf.all.rp_filter=2)"});
 }
 
-void look_at_bridge(nl::Socket& socket, std::vector<Finding>& out) {
-  const Result<std::optional<nl::Link>> bridge = nl::find_link(socket, kBridge);
-  if (!bridge || !*bridge) return;  // made with the first pod, or of another name
-  const bool up = (*bridge)->up;
-  out.push_back({up ? Verdict::kWell : Verdict::kWrong, kBridge,
-                 up ? "up" : std::string("is down, so no pod is reached: ip link set ") + kBridge + " up"});
+Finding look_at(const nl::Link& bridge) {
+  return {bridge.up ? Verdict::kWell : Verdict::kWrong, kBridge,
+          bridge.up ? "up" : std::string("is down, so no pod is reached: ip link set ") + kBridge + " up"};
 }
 
 }  // namespace
 
-std::vector<Finding> host_findings(nl::Socket& socket, const OverlayReport& overlay) {
-  std::vector<Finding> out;
-  if (overlay.conf.ipv4) out.push_back(forwarding("net/ipv4/ip_forward", "net.ipv4.ip_forward"));
-  if (overlay.conf.ipv6) {
-    out.push_back(forwarding("net/ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding"));
+HostScene host_scene(const OverlayReport& overlay) {
+  HostScene out{.ipv4 = overlay.conf.ipv4.has_value(), .ipv6 = overlay.conf.ipv6.has_value()};
+  for (const FamilyReport& family : overlay.families) {
+    if (family.family != IpFamily::kV4) continue;
+    out.links.push_back(family.device);
+    if (!family.underlay.empty()) out.links.push_back(family.underlay);
   }
-  look_at_filters(overlay, out);
-  look_at_bridge(socket, out);
+  return out;
+}
+
+std::vector<Finding> host_findings(nl::Socket& socket, const HostScene& scene) {
+  const Result<std::optional<nl::Link>> found = nl::find_link(socket, kBridge);
+  const std::optional<nl::Link> bridge = found.value_or(std::nullopt);  // it may be of another name
+  std::vector<Finding> out;
+  if (scene.ipv4) out.push_back(forwarding("net/ipv4/ip_forward", "net.ipv4.ip_forward", bridge.has_value()));
+  if (scene.ipv6) {
+    out.push_back(
+        forwarding("net/ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding", bridge.has_value()));
+  }
+  look_at_filters(scene, out);
+  if (bridge) out.push_back(look_at(*bridge));
   return out;
 }
 

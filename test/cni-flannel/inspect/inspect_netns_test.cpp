@@ -178,6 +178,14 @@ TEST_CASE_METHOD(Site, "doctor names what is wrong with a node, and is status 1"
   check_findings(one, kAilments);
 }
 
+TEST_CASE_METHOD(Site, "A node that has had no pod yet is well, though the first one turns forwarding on",
+                 "[inspect]") {
+  static_cast<void>(one.run("ip link del cni0; sysctl -qw net.ipv4.ip_forward=0"));
+  CHECK_THAT(ask_plainly(one, "doctor --probe=false"),
+             Catch::Matches("(.|\n)*[?][?] +net.ipv4.ip_forward +is 0, which the first pod(.|\n)*") &&
+                 Catch::EndsWith("status 0\n"));
+}
+
 TEST_CASE_METHOD(Site, "doctor names what is wrong with the interfaces of a node", "[inspect]") {
   check_findings(one, kDeviceAilments);
 }
