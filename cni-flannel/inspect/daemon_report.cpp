@@ -41,6 +41,13 @@ DaemonReport inspect_daemon(Clock& clock, std::optional<DaemonRun> run) {
   return out;
 }
 
+bool is_of_another(Files& files, const DaemonReport& daemon, const std::filesystem::path& state_dir) {
+  if (daemon.told()) return false;
+  const Result<std::vector<std::string>> names = files.list(state_dir);
+  const auto is_store = [](const std::string& name) { return name.starts_with("overlay.json"); };
+  return names && std::ranges::none_of(*names, is_store);
+}
+
 std::vector<Finding> daemon_findings(const DaemonReport& daemon) {
   if (!daemon.run) {
     return {

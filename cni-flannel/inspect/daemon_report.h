@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -7,6 +8,7 @@
 
 #include "cni-flannel/inspect/daemon_run.h"
 #include "common/base/clock.h"
+#include "common/base/files.h"
 #include "common/inspect/condition_page.h"
 #include "common/inspect/finding.h"
 
@@ -26,6 +28,11 @@ struct DaemonReport {
 
 /// Asks it for /readyz?verbose, where its flags tell that it is served, for a second at most.
 [[nodiscard]] DaemonReport inspect_daemon(Clock& clock, std::optional<DaemonRun> run);
+
+/// Whether the lease of this node is another flanneld's, of which only the plugin was exchanged: ours
+/// answers, or has stored something here. What cannot be read counts as ours.
+[[nodiscard]] bool is_of_another(Files& files, const DaemonReport& daemon,
+                                 const std::filesystem::path& state_dir);
 
 /// A finding for the program, and one for each unmet condition.
 [[nodiscard]] std::vector<Finding> daemon_findings(const DaemonReport& daemon);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "cni-flannel/daemon/conditions.h"
@@ -49,6 +50,8 @@ class Doctor {
   void look_at_lease();
   void look_at_pods();
   void look_at_overlay();
+  void look_without_overlay();
+  void look_at_host();
   void look_at_own_address(const OverlayReport& report);
   void look_at_family(const FamilyReport& family);
   void look_at_peers(const FamilyReport& family);
@@ -89,8 +92,12 @@ void Doctor::look_at_pods() {
 }
 
 void Doctor::look_at_overlay() {
+  if (lease_ && is_of_another(files_, daemon_, places_.overlay.state_dir)) return look_without_overlay();
   const Result<OverlayReport> report = inspect_overlay(files_, socket_, places_.overlay);
-  if (!report) return failed("overlay", report.error());
+  if (!report) {
+    failed("overlay", report.error());
+    return look_at_host();
+  }
   for (const std::string& note : report->notes) add(Verdict::kDoubtful, "stored state", note);
   StateFindings state = state_findings(files_, clock_, places_.overlay.state_dir, *report, daemon_);
   add(std::move(state.findings));
@@ -107,6 +114,23 @@ void Doctor::look_at_overlay() {
   look_at_rules(*report);
   add(conflict_findings(socket_, *report, places_.service_cidrs));
   if (places_.probe) add(reach_findings(clock_, *report));
+}
+
+void Doctor::look_without_overlay() {
+  add(Verdict::kDoubtful, "overlay",
+      "is not looked at: no flanneld of Holdfast has stored anything in " +
+          places_.overlay.state_dir.native() + ", so another one keeps devices, peers and rules");
+  std::error_code failed;
+  if (std::filesystem::exists(places_.overlay.state_dir, failed)) {  // the plugin makes it with the first pod
+    add(state_findings(files_, clock_, places_.overlay.state_dir, OverlayReport{}, DaemonReport{}).findings);
+  }
+  look_at_host();
+}
+
+/// By what is known without flanneld's own files.
+void Doctor::look_at_host() {
+  if (!lease_) return;
+  add(host_findings(socket_, {.ipv4 = lease_->subnet.has_value(), .ipv6 = lease_->subnet6.has_value()}));
 }
 
 /// As it was told when something was stored last.

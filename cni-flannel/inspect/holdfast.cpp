@@ -193,11 +193,9 @@ struct Tools {
   std::span<Inspector* const> others;
 };
 
-Result<PodReport> inspect_pods(const Tools& tools) {
-  const DoctorPlaces& places = tools.line.places;
-  // a file that cannot be read is doctor's matter
-  const std::optional<SubnetEnv> lease = read_lease(tools.files, places.subnet_file).value_or(std::nullopt);
-  return inspect_pods(tools.files, tools.clock, tools.socket, places.ipam, lease);
+/// A file that cannot be read is doctor's matter.
+std::optional<SubnetEnv> lease_of(const Tools& tools) {
+  return read_lease(tools.files, tools.line.places.subnet_file).value_or(std::nullopt);
 }
 
 // False where neither a flanneld runs nor anything of one is, and no flag says that there should be.
@@ -210,33 +208,57 @@ Result<bool> has_flannel(const Tools& tools) {
   return !conf.empty() || !state.empty();
 }
 
-Result<Answer> show_status(const Tools& tools) {
-  Answer answer;
-  HOLDFAST_TRY(const bool on_this_node, has_flannel(tools));
-  if (!on_this_node) {
-    answer.out = "flannel  is not on this node: no flanneld runs, and there is no " +
-                 tools.line.places.overlay.net_config.native() + "\n";
-    return answer;
-  }
-  HOLDFAST_TRY(const OverlayReport overlay,
-               inspect_overlay(tools.files, tools.socket, tools.line.places.overlay));
-  HOLDFAST_TRY(const PodReport pods, inspect_pods(tools));
+/// Whether all is well with it.
+bool show_overlay(const OverlayReport& overlay, const std::filesystem::path& state_dir, Answer& answer) {
   for (const std::string& note : overlay.notes) answer.error += "holdfast: " + note + "\n";
   if (overlay.own) {
     answer.out += overlay.own->node + "  " + own_addresses(overlay);
     for (const Cidr& cidr : overlay.own->pod_cidrs) answer.out += "  " + cidr.to_string();
     answer.out += overlay.cluster_id.empty() ? "\n" : "  cluster " + overlay.cluster_id + "\n";
   } else {
-    answer.out +=
-        overlay.node + "  has no lease stored in " + tools.line.places.overlay.state_dir.native() + "\n";
+    answer.out += overlay.node + "  has no lease stored in " + state_dir.native() + "\n";
   }
-  const DaemonReport daemon = inspect_daemon(tools.clock, tools.line.places.daemon);
+  return overlay.own && overlay.notes.empty() &&
+         std::ranges::all_of(overlay.families, [](const auto& one) { return is_well(one); });
+}
+
+/// By the plugin's files, where the overlay is another's.
+void show_lease(const SubnetEnv& lease, Answer& answer) {
+  answer.out += "lease ";
+  for (const Cidr& subnet : subnets_of(lease)) answer.out += " " + subnet.to_string();
+  answer.out += "  of another flanneld, whose overlay is not looked at\n";
+}
+
+Result<Answer> show_status(const Tools& tools) {
+  const DoctorPlaces& places = tools.line.places;
+  const std::filesystem::path& state_dir = places.overlay.state_dir;
+  Answer answer;
+  HOLDFAST_TRY(const bool on_this_node, has_flannel(tools));
+  if (!on_this_node) {
+    answer.out = "flannel  is not on this node: no flanneld runs, and there is no " +
+                 places.overlay.net_config.native() + "\n";
+    return answer;
+  }
+  const std::optional<SubnetEnv> lease = lease_of(tools);
+  HOLDFAST_TRY(const PodReport pods,
+               inspect_pods(tools.files, tools.clock, tools.socket, places.ipam, lease));
+  const DaemonReport daemon = inspect_daemon(tools.clock, places.daemon);
+  const Result<OverlayReport> overlay = inspect_overlay(tools.files, tools.socket, places.overlay);
+  bool well = (!daemon.told() || daemon.ready) &&
+              std::ranges::all_of(pods.in_use, [](const auto& one) { return is_well(one); });
+  if (lease && is_of_another(tools.files, daemon, state_dir)) {
+    show_lease(*lease, answer);
+  } else if (overlay) {
+    well = show_overlay(*overlay, state_dir, answer) && well;
+  } else {
+    answer.error += "holdfast: " + overlay.error().message + "\n";
+    well = false;
+  }
   answer.out += "flanneld  " + state_of(daemon) + "\n";
-  for (const FamilyReport& family : overlay.families) show_family(family, answer.out);
+  if (overlay) {
+    for (const FamilyReport& family : overlay->families) show_family(family, answer.out);
+  }
   show_pods(pods, answer.out);
-  const bool well = overlay.own && overlay.notes.empty() && (!daemon.told() || daemon.ready) &&
-                    std::ranges::all_of(overlay.families, [](const auto& one) { return is_well(one); }) &&
-                    std::ranges::all_of(pods.in_use, [](const auto& one) { return is_well(one); });
   answer.status = well ? 0 : 1;
   return answer;
 }
@@ -262,7 +284,8 @@ Result<Answer> show_findings(const Tools& tools) {
 
 Result<Explanation> explain_network(const Tools& tools) {
   const std::string& subject = tools.line.subject;
-  HOLDFAST_TRY(const PodReport pods, inspect_pods(tools));
+  HOLDFAST_TRY(const PodReport pods,
+               inspect_pods(tools.files, tools.clock, tools.socket, tools.line.places.ipam, lease_of(tools)));
   Explanation pod = explain_pod(pods, subject);
   if (!pod.text.empty()) return pod;  // that says more than that its address is of this node
   HOLDFAST_TRY(const OverlayReport overlay,

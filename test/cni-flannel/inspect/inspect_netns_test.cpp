@@ -321,6 +321,32 @@ TEST_CASE_METHOD(PodSite, "Pods that nothing reaches are told, with the cure, an
   }
 }
 
+/// As where upstream's flanneld stays: a lease is there, its net-conf.json is in its container, nothing of
+/// ours is stored but the plugin's log.
+TEST_CASE_METHOD(PodSite, "Pods and host are looked at where only the plugin is ours", "[inspect]") {
+  one.stop(SIGKILL);
+  static_cast<void>(
+      one.run("rm -r " + one.path("state").native() + " " + one.path("net-conf.json").native()));
+  CHECK_THAT(cni("ADD", "till"), Catch::EndsWith("status 0\n"));
+  const std::string status = ask_plainly(one, "status" + files_of(one));
+  CHECK_THAT(status, Catch::Contains("lease  10.244.1.0/24  of another flanneld") &&
+                         Catch::Matches("(.|\n)*shop/till +cbr0 +10.244.1.2 [^\n]*connected\n(.|\n)*") &&
+                         Catch::EndsWith("status 0\n"));
+  const std::string report = ask_plainly(one, "doctor --probe=false" + files_of(one));
+  CHECK_THAT(report, Catch::Matches("(.|\n)*[?][?] +overlay +is not looked at: (.|\n)*") &&
+                         Catch::Contains("net.ipv4.ip_forward") && Catch::Contains("rp_filter") &&
+                         Catch::Matches("(.|\n)*ok +cni0 +up\n(.|\n)*") &&
+                         Catch::Contains("1 of 253 are in use") && Catch::EndsWith("status 0\n"));
+  static_cast<void>(one.run("ip link set cni0 down"));
+  CHECK_THAT(ask_plainly(one, "doctor --probe=false" + files_of(one)),
+             Catch::Matches("(.|\n)*WRONG +cni0 +is down(.|\n)*") && Catch::EndsWith("status 1\n"));
+  // one of ours that has stored something is missed
+  static_cast<void>(one.run("touch " + one.path("state/overlay.json").native()));
+  const std::string ours = ask_plainly(one, "doctor --probe=false" + files_of(one));
+  CHECK_THAT(ours, Catch::Matches("(.|\n)*WRONG +overlay +[^\n]*net-conf.json is not there(.|\n)*"));
+  CHECK_THAT(ours, Catch::Contains("rp_filter"));
+}
+
 TEST_CASE_METHOD(Cluster, "doctor looks at the rules in nftables, and at the policy that they cannot undo",
                  "[inspect]") {
   one.net_conf = R"({"Network": "10.244.0.0/16", "EnableNFTables": true, "Backend": {"Type": "vxlan"}})";
