@@ -96,6 +96,8 @@ Status check_unused(const DeviceIdentity& device, const MountPlaces& places, con
   if (!device.holders.empty()) return refuse("is in use: " + device.holders.front() + " stands on it");
   HOLDFAST_TRY(const bool used, is_in_use(path));
   if (used) return refuse("is in use: it is mounted, or a program holds it");
+  HOLDFAST_TRY(const bool locked, is_locked(path));
+  if (locked) return refuse("is in use: a program has locked it");
   // A raw volume that a pod has is a bind of the device's node, which opens nothing.
   HOLDFAST_TRY(const std::vector<std::string> mounted, places(device.number));
   if (!mounted.empty()) return refuse("is in use: it is at " + mounted.front());

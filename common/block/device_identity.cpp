@@ -1,6 +1,7 @@
 #include "common/block/device_identity.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -220,6 +221,14 @@ Result<bool> is_in_use(const std::string& device) {
   if (fd.valid()) return false;
   if (errno == EBUSY) return true;
   return fail_errno(errno, "open " + device);
+}
+
+Result<bool> is_locked(const std::string& device) {
+  const Fd fd(::open(device.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd.valid()) return fail_errno(errno, "open " + device);
+  if (::flock(fd.get(), LOCK_SH | LOCK_NB) == 0) return false;
+  if (errno == EWOULDBLOCK) return true;
+  return fail_errno(errno, "lock " + device);
 }
 
 }  // namespace holdfast::block

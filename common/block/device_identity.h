@@ -86,6 +86,10 @@ class DeviceDirectory {
 /// Whether a program, a mount or another device has it open exclusively, in any namespace: open(O_EXCL) is
 /// refused. Errors: errno of open(2) but EBUSY.
 [[nodiscard]] Result<bool> is_in_use(const std::string& device);
+/// Whether a program has locked it for itself (flock(2), LOCK_EX), as systemd and partitioning programs do
+/// with what they write to; a shared lock, as udevd takes it to look, does not count. Errors: errno of
+/// open(2), flock. Source: systemd, "Locking Block Device Access".
+[[nodiscard]] Result<bool> is_locked(const std::string& device);
 
 /// The serial number in the vital-product-data page 0x80 of a SCSI disk: four bytes of header (the last two
 /// are the length), then text. Empty when the page is cut off or of another kind. Source: SPC-4, 7.8.18.

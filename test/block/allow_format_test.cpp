@@ -1,10 +1,13 @@
 #include "common/block/allow_format.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 
 #include <memory>
 #include <vector>
 
+#include "common/base/fd.h"
 #include "common/block/blank_proof.h"
 #include "common/block/block_device.h"
 #include "common/mount/device_free.h"
@@ -61,6 +64,19 @@ TEST_CASE("What somebody uses is not overwritten", "[block]") {
   CHECK(refused.error.find("is in use: it is mounted") != std::string::npos);
   REQUIRE(::umount(path.c_str()) == 0);
   CHECK_FALSE(all_of(disk) == Content(Blank{.throughout = true}));
+}
+
+TEST_CASE("What a program has locked is not overwritten, though it holds it by nothing else", "[block]") {
+  const LoopDevice disk(kDisk);
+  test::output_of("mke2fs -q -F -t ext4 " + disk.path());
+  Fd fd(::open(disk.path().c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(::flock(fd.get(), LOCK_EX) == 0);
+  const FormatAnswer refused = answer({"volume", "allow-format", disk.path(), "--lose-content"});
+  CHECK(refused.status == 1);
+  CHECK(refused.error.find("is in use: a program has locked it") != std::string::npos);
+  CHECK_FALSE(all_of(disk) == Content(Blank{.throughout = true}));
+  REQUIRE(::flock(fd.get(), LOCK_SH) == 0);  // somebody looks
+  CHECK(answer({"volume", "allow-format", disk.path(), "--lose-content"}).status == 0);
 }
 
 TEST_CASE("What a pod has as a raw device is not overwritten, though nobody has it open", "[block]") {
