@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <string>
 
 #include "cni-flannel/daemon/pod_addresses.h"
@@ -50,6 +51,21 @@ std::string names_of(const PodReport& pods, PodState state) {
   return count > kMostNamed ? out + " and " + std::to_string(count - kMostNamed) + " more" : out;
 }
 
+/// Two networks over one lease know nothing of each other's addresses.
+void look_at_shared(const PodReport& pods, std::vector<Finding>& out) {
+  std::map<IpAddress, const PodAddress*> seen;
+  for (const PodAddress& pod : pods.in_use) {
+    if (pod.state != PodState::kConnected) continue;
+    const auto [other, is_new] = seen.try_emplace(pod.use.address, &pod);
+    if (is_new) continue;
+    out.push_back(
+        {Verdict::kWrong, kPods,
+         name_of(other->second->use) + " of network " + other->second->network + " and " + name_of(pod.use) +
+             " of network " + pod.network + " both have " + pod.use.address.to_string() +
+             ": two networks must not have one lease; give them one name, and restart one of the pods"});
+  }
+}
+
 void look_at_pods(const PodReport& pods, std::vector<Finding>& out) {
   struct Row {
     PodState state;
@@ -69,6 +85,7 @@ void look_at_pods(const PodReport& pods, std::vector<Finding>& out) {
     const std::string names = names_of(pods, row.state);
     if (!names.empty()) out.push_back({row.verdict, kPods, row.detail + names});
   }
+  look_at_shared(pods, out);
   if (out.size() == before) {
     out.push_back({Verdict::kWell, kPods, std::to_string(pods.in_use.size()) + " addresses in use"});
   }

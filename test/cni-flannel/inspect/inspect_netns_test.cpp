@@ -241,10 +241,11 @@ TEST_CASE_METHOD(Site, "doctor sees that nothing can be stored", "[inspect]") {
 /// Has pods that the real plugin connects.
 struct PodSite : Site {
   /// What a call of the plugin for the pod shop/NAME prints, and "status N" behind it.
-  std::string cni(const std::string& verb, const std::string& name) {
+  std::string cni(const std::string& verb, const std::string& name, const std::string& network = "cbr0") {
     if (!pods.contains(name)) pods[name] = holdfast::test::new_netns();
     const std::string conf =
-        R"({"cniVersion":"1.0.0","name":"cbr0","type":"flannel","delegate":{"isDefaultGateway":true},)"
+        R"({"cniVersion":"1.0.0","name":")" + network +
+        R"(","type":"flannel","delegate":{"isDefaultGateway":true},)"
         R"("subnetFile":")" +
         one.path("run/subnet.env").native() + R"(","dataDir":")" + one.path("flannel").native() +
         R"(","ipam":{"dataDir":")" + one.path("networks").native() + R"("},"holdfast":{"stateDir":")" +
@@ -310,6 +311,13 @@ TEST_CASE_METHOD(PodSite, "Pods that nothing reaches are told, with the cure, an
                row("shop/stays [^\n]*NO bridge") && Catch::EndsWith("status 1\n"));
     CHECK_THAT(ask_plainly(one, "explain 10.244.1.2"),
                Catch::Contains("port of NO bridge") && Catch::EndsWith("status 1\n"));
+  }
+  SECTION("one whose address another network has given, too") {
+    CHECK_THAT(cni("ADD", "new", "cbr1"), Catch::EndsWith("status 0\n"));
+    CHECK_THAT(
+        ask_plainly(one, "doctor --probe=false"),
+        row("WRONG +pods +shop/stays of network cbr0 and shop/new of network cbr1 both have 10.244.1.2:") &&
+            Catch::EndsWith("status 1\n"));
   }
   SECTION("one without link") {
     pods.clear();
