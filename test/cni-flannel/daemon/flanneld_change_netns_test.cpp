@@ -48,6 +48,53 @@ TEST_CASE_METHOD(Cluster, "A peer that changes its MAC is programmed, and no oth
   CHECK(has_peers(one, 2));
 }
 
+TEST_CASE_METHOD(Cluster, "Of a peer that changes one family the other stays, and what it had before goes",
+                 "[flanneld]") {
+  one.net_conf =
+      R"({"Network":"10.244.0.0/16","EnableIPv6":true,"IPv6Network":"fd00::/48","Backend":{"Type":"vxlan"}})";
+  const auto publish = [&](const std::string& v4, const std::string& v6, const std::string& mac6) {
+    std::ofstream(home / "nodes/.two.new")
+        << "apiVersion: net.holdfast.dev/v1alpha1\nkind: NodeNetworkConfiguration\n"
+           "metadata: {name: node2}\nspec: {flannel: {publicIP: " +
+               v4 + ", publicIPv6: \"" + v6 +
+               "\", podCIDRs: [10.244.2.0/24, \"fd00:0:0:2::/64\"], "
+               "backendData: {VNI: 1, VtepMAC: \"02:00:00:00:00:22\"}, "
+               "backendV6Data: {VNI: 1, VtepMAC: \"" +
+               mac6 + "\"}}}\n";
+    std::filesystem::rename(home / "nodes/.two.new", home / "nodes/node2.yaml");
+  };
+  // of node2, both families
+  const auto entries = [&] {
+    return one.run(
+        "for d in flannel.1 flannel-v6.1; do bridge fdb show dev $d; ip neigh show dev $d; done 2>/dev/null "
+        "| "
+        "grep -i '^02:00\\|lladdr 02:00' | sed 's/ *$//' | LC_ALL=C sort");
+  };
+  const auto expected = [](const std::string& v4, const std::string& v6, const std::string& mac6) {
+    return "02:00:00:00:00:22 dst " + v4 + " self permanent\n" + mac6 + " dst " + v6 +
+           " self permanent\n10.244.2.0 lladdr 02:00:00:00:00:22 PERMANENT\nfd00:0:0:2:: lladdr " + mac6 +
+           " PERMANENT\n";
+  };
+  const auto check = [&](const std::string& v4, const std::string& v6, const std::string& mac6) {
+    publish(v4, v6, mac6);
+    const std::string wanted = expected(v4, v6, mac6);
+    until([&] { return entries() == wanted; });
+  };
+  const std::string mac = "02:00:00:00:06:22";
+  const std::string other_mac = "02:00:00:00:06:33";
+  publish("192.168.77.2", "2001:db8::2", mac);
+  one.start();
+  until([&] { return entries() == expected("192.168.77.2", "2001:db8::2", mac); });
+  check("192.168.77.2", "2001:db8::2", other_mac);
+  check("192.168.77.2", "2001:db8::5", other_mac);
+  check("192.168.77.9", "2001:db8::5", other_mac);
+  // while it is away
+  one.stop(SIGKILL);
+  publish("192.168.77.8", "2001:db8::5", mac);
+  one.start();
+  until([&] { return entries() == expected("192.168.77.8", "2001:db8::5", mac); });
+}
+
 TEST_CASE_METHOD(Cluster, "A peer whose file is gone stays for the removal delay, then only it goes",
                  "[flanneld]") {
   one.start({"--peer-removal-delay=2"});

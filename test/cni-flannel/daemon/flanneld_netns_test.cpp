@@ -101,6 +101,68 @@ TEST_CASE_METHOD(Cluster, "After a reboot with no source the store alone brings 
   CHECK_THAT(one.run("iptables-save -t nat"), Catch::Contains("-A FLANNEL-POSTRTG"));
 }
 
+TEST_CASE_METHOD(Cluster, "With IPv6 alone a deleted device and a reboot with no source are mended, too",
+                 "[flanneld]") {
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    nodes.at(i)->net_conf =
+        R"({"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fd00::/48","Backend":{"Type":"vxlan"}})";
+    static_cast<void>(nodes.at(i)->run(
+        "sysctl -qw net.ipv6.conf.all.forwarding=1 && ip addr add fd00:0:0:" + std::to_string(i + 1) +
+        "::1/64 dev cni0 nodad && ip addr del " + "192.168.77." + std::to_string(i + 1) +
+        "/24 dev eth0 && "
+        "ip -6 route add default via 2001:db8::254"));
+    nodes.at(i)->start({"--ip-masq"});
+  }
+  for (const FlanneldNode* node : nodes) until([&] { return node->ready(); });
+  const auto pings_by_v6 = [&] { return one.can("ping -c 1 -W 0.1 -q fd00:0:0:2::1"); };
+  const auto mac = [&] { return one.run("ip -o link show flannel-v6.1 | grep -o 'ether [0-9a-f:]*'"); };
+  until(pings_by_v6);
+  const std::string before = mac();
+  static_cast<void>(one.run("ip link del flannel-v6.1"));
+  until(pings_by_v6);
+  CHECK(mac() == before);
+
+  until([&] { return one.can("grep -q node2 " + one.path("state/overlay.json").native()); });
+  one.stop(SIGKILL);
+  std::filesystem::rename(home / "nodes", home / "away");
+  std::filesystem::remove_all(one.path("run"));
+  static_cast<void>(one.run("ip link del flannel-v6.1"));
+  CHECK_FALSE(pings_by_v6());
+  one.start({"--ip-masq"});
+  until(pings_by_v6);
+  CHECK(mac() == before);
+  CHECK_THAT(one.run("cat " + one.path("run/subnet.env").native()),
+             Catch::Contains("FLANNEL_IPV6_SUBNET=fd00:0:0:1::1/64") && !Catch::Contains("FLANNEL_SUBNET"));
+  until([&] { return one.ready(); });
+}
+
+/// As a kube-proxy of the legacy kind holds it while it replaces thousands of rules.
+TEST_CASE_METHOD(Cluster, "A lock of iptables that somebody holds keeps no tunnel from coming up",
+                 "[flanneld]") {
+  for (FlanneldNode* node : {&two, &three}) node->start();
+  const std::string release = one.path("release").native();
+  std::string legacy = "mount -t tmpfs t /run; cp -a /etc/alternatives /run/alternatives; ";
+  for (const char* family : {"iptables", "ip6tables"}) {
+    for (const char* form : {"", "-save", "-restore"}) {
+      const std::string name = std::string(family) + form;
+      legacy +=
+          "ln -sf /usr/sbin/" + std::string(family) + "-legacy" + form + " /run/alternatives/" + name + "; ";
+    }
+  }
+  one.start_after(legacy + "mount --bind /run/alternatives /etc/alternatives; touch /run/xtables.lock; " +
+                      "flock /run/xtables.lock sh -c 'n=0; until [ -e " + release +
+                      " ] || [ $n = 600 ]; do sleep 0.1; n=$((n + 1)); done' & sleep 0.3",
+                  {"--ip-masq"});
+  until([&] { return pings(one, 2); });
+  CHECK(std::filesystem::exists(one.path("run/subnet.env")));
+  CHECK_FALSE(one.ready());
+  CHECK(one.run("iptables-legacy-save -t nat").find("FLANNEL") == std::string::npos);
+  std::ofstream(release) << "now";
+  print_time("rules behind the lock of iptables",
+             until([&] { return one.ready(); }, std::chrono::seconds(60)));
+  CHECK_THAT(one.run("iptables-legacy-save -t nat"), Catch::Contains("-A FLANNEL-POSTRTG"));
+}
+
 TEST_CASE_METHOD(Cluster, "A mistake in a node's own pod CIDR is told, and its overlay is kept up",
                  "[flanneld]") {
   start_all();
