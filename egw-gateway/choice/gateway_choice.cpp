@@ -26,16 +26,8 @@ bool is_better(const Candidate& a, const Candidate& b) {
   return a.priority != b.priority ? a.priority > b.priority : a.name < b.name;
 }
 
-bool held_down(const Choice& before, nanoseconds now) {
+bool is_held_down(const Choice& before, nanoseconds now) {
   return before.last_switch && now - *before.last_switch < kHoldDown;
-}
-
-/// Whether it may take over from one that is lost.
-bool may_replace(const Candidate& candidate, const Choice& before, bool left, nanoseconds now) {
-  if (!is_trusted(candidate, now)) return false;
-  if (candidate.name == before.last || !held_down(before, now)) return true;
-  if (left && candidate.downs == 0) return true;
-  return candidate.downs <= 1 && is_up_for(candidate, kSettleTime, now);
 }
 
 const Candidate* find(const std::vector<Candidate>& candidates, const std::string& name) {
@@ -52,6 +44,39 @@ const Candidate* best(const std::vector<Candidate>& candidates, May may) {
   return out;
 }
 
+bool other_is_heard(const std::vector<Candidate>& candidates, const std::string& active, nanoseconds now) {
+  return std::ranges::any_of(candidates, [&](const Candidate& candidate) {
+    return candidate.name != active && is_trusted(candidate, now) && is_up_for(candidate, kOtherHeard, now);
+  });
+}
+
+/// What is wrong with the active one, for people. It is not kServing.
+std::string loss_of(ActiveState state, const std::string& active) {
+  switch (state) {
+    case ActiveState::kNone:
+      return "none was chosen";
+    case ActiveState::kRemoved:
+      return active + " is no gateway of the pool any more";
+    case ActiveState::kDown:
+    case ActiveState::kLeft:
+      return active + " is down";
+    case ActiveState::kUnreachable:
+      return "there is no way to " + active;
+    case ActiveState::kUnheard:
+    case ActiveState::kServing:
+      break;
+  }
+  return active + " is not heard";
+}
+
+/// Whether it may take over from one that is lost, and is `lost` now.
+bool may_replace(const Candidate& candidate, ActiveState lost, const Choice& before, nanoseconds now) {
+  if (!is_trusted(candidate, now)) return false;
+  if (candidate.name == before.last || !is_held_down(before, now)) return true;
+  if (lost == ActiveState::kLeft && candidate.downs == 0) return true;
+  return candidate.downs <= 1 && is_up_for(candidate, kSettleTime, now);
+}
+
 /// When none may take over by its past: what stays up is better than nothing.
 const Candidate* least_bad(const std::vector<Candidate>& candidates, const Choice& before, nanoseconds now) {
   const Candidate* last = find(candidates, before.last);
@@ -64,16 +89,6 @@ const Candidate* least_bad(const std::vector<Candidate>& candidates, const Choic
   return out;
 }
 
-/// Why the active one is lost; empty while it is not.
-std::string loss_of(const Candidate* active, const std::string& name, bool other_heard) {
-  if (name.empty()) return "none was chosen";
-  if (active == nullptr) return name + " is no gateway of the pool any more";
-  if (active->state == LivenessState::kDown) return name + " is down";
-  if (!active->reachable) return "there is no way to " + name;
-  if (active->state == LivenessState::kUnknown && other_heard) return name + " is not heard";
-  return "";
-}
-
 Choice changed_to(const Candidate& candidate, Choice before, std::string why, nanoseconds now) {
   if (!before.last.empty() && candidate.name != before.last) before.last_switch = now;
   before.active = candidate.name;
@@ -82,101 +97,61 @@ Choice changed_to(const Candidate& candidate, Choice before, std::string why, na
   return before;
 }
 
-}  // namespace
-
-std::string_view to_string(LivenessState state) {
-  switch (state) {
-    case LivenessState::kUnknown:
-      return "unknown";
-    case LivenessState::kUp:
-      return "up";
-    case LivenessState::kDown:
-      break;
-  }
-  return "down";
+/// The active one serves: a better one takes over when that disturbs seldom.
+Choice prefer_better(const std::vector<Candidate>& candidates, const Choice& before, nanoseconds now) {
+  if (is_held_down(before, now)) return before;
+  const Candidate& active = *find(candidates, before.active);
+  const Candidate* better = best(candidates, [&](const Candidate& candidate) {
+    return candidate.priority > active.priority && is_up_for(candidate, kHoldDown, now);
+  });
+  if (better == nullptr) return before;
+  return changed_to(*better, before, better->name + " has a higher priority, and stays up", now);
 }
+
+/// The active one is `lost`: another takes its place, or none.
+Choice replace_lost(const std::vector<Candidate>& candidates, ActiveState lost, const Choice& before,
+                    nanoseconds now) {
+  const std::string loss = loss_of(lost, before.active);
+  const Candidate* next =
+      best(candidates, [&](const Candidate& candidate) { return may_replace(candidate, lost, before, now); });
+  if (next == nullptr) next = least_bad(candidates, before, now);
+  if (next != nullptr) return changed_to(*next, before, loss + "; " + next->name + " is up", now);
+  Choice out = before;
+  if (lost == ActiveState::kNone) return out;  // the word on how it came to that stays
+  out.active.clear();
+  out.why = loss + ", and no other may take over";
+  return out;
+}
+
+/// Whether time alone may change it: the chosen one is not heard yet, or one that is up may become better.
+bool is_undecided(const std::vector<Candidate>& candidates, const std::string& chosen_name) {
+  const Candidate* chosen = find(candidates, chosen_name);
+  if (chosen != nullptr && chosen->state == LivenessState::kUnknown) return true;
+  return std::ranges::any_of(candidates, [&](const Candidate& candidate) {
+    return is_up(candidate) && (chosen == nullptr || candidate.priority > chosen->priority);
+  });
+}
+
+}  // namespace
 
 std::string shown(const std::string& name) { return name.empty() ? "none" : name; }
 
-void LivenessHistory::told(const std::string& name, Word word, nanoseconds now) {
-  Life& life = lives_[name];
-  const bool up = word == Word::kUp;
-  const bool was_up = life.state == LivenessState::kUp;
-  if (up == was_up && life.state != LivenessState::kUnknown) return;
-  life.state = up ? LivenessState::kUp : LivenessState::kDown;
-  if (up) {
-    life.up_since = now;
-  } else if (was_up) {
-    life.downs.push_back({now, word == Word::kLeaving});
-    while (now - life.downs.front().when >= kFlapMemory) life.downs.pop_front();
-  }
-}
-
-void LivenessHistory::watch(const std::string& name, nanoseconds now) {
-  Life& life = lives_[name];
-  if (!life.watched_since) life.watched_since = now;
-}
-
-LivenessState LivenessHistory::state(const std::string& name) const {
-  const auto found = lives_.find(name);
-  return found == lives_.end() ? LivenessState::kUnknown : found->second.state;
-}
-
-std::optional<nanoseconds> LivenessHistory::went_down(const std::string& name) const {
-  const auto found = lives_.find(name);
-  if (found == lives_.end() || found->second.downs.empty()) return std::nullopt;
-  return found->second.downs.back().when;
-}
-
-void LivenessHistory::describe(Candidate& candidate, nanoseconds now) const {
-  const auto found = lives_.find(candidate.name);
-  if (found == lives_.end()) return;
-  const Life& life = found->second;
-  const bool missed =
-      life.state == LivenessState::kUnknown && life.watched_since && now - *life.watched_since >= kFirstWord;
-  candidate.state = missed ? LivenessState::kDown : life.state;
-  candidate.up_since = life.up_since;
-  candidate.left = life.state == LivenessState::kDown && !life.downs.empty() && life.downs.back().planned;
-  candidate.downs = static_cast<std::size_t>(std::ranges::count_if(
-      life.downs, [&](const Down& down) { return !down.planned && now - down.when < kFlapMemory; }));
+ActiveState active_state(const std::vector<Candidate>& candidates, const Choice& before, nanoseconds now) {
+  if (before.active.empty()) return ActiveState::kNone;
+  const Candidate* active = find(candidates, before.active);
+  if (active == nullptr) return ActiveState::kRemoved;
+  if (active->state == LivenessState::kDown) return active->left ? ActiveState::kLeft : ActiveState::kDown;
+  if (!active->reachable) return ActiveState::kUnreachable;
+  const bool unknown = active->state == LivenessState::kUnknown;
+  if (unknown && other_is_heard(candidates, before.active, now)) return ActiveState::kUnheard;
+  return ActiveState::kServing;
 }
 
 Choice choose(const std::vector<Candidate>& candidates, const Choice& before, nanoseconds now) {
-  const Candidate* active = find(candidates, before.active);
-  const bool other_heard = std::ranges::any_of(candidates, [&](const Candidate& candidate) {
-    return candidate.name != before.active && is_trusted(candidate, now) &&
-           is_up_for(candidate, kOtherHeard, now);
-  });
-  const std::string loss = loss_of(active, before.active, other_heard);
-  const bool left = active != nullptr && active->left;
-  const auto better_than_active = [&](const Candidate& candidate) {
-    return active == nullptr || (candidate.name != active->name && is_better(candidate, *active));
-  };
-  Choice out = before;
-  if (loss.empty()) {
-    const Candidate* better = best(candidates, [&](const Candidate& candidate) {
-      return better_than_active(candidate) && candidate.priority > active->priority &&
-             is_up_for(candidate, kHoldDown, now);
-    });
-    if (better != nullptr && !held_down(before, now)) {
-      out = changed_to(*better, before, better->name + " has a higher priority, and stays up", now);
-    }
-  } else {
-    const Candidate* next = best(
-        candidates, [&](const Candidate& candidate) { return may_replace(candidate, before, left, now); });
-    if (next == nullptr) next = least_bad(candidates, before, now);
-    if (next != nullptr) {
-      out = changed_to(*next, before, loss + "; " + next->name + " is up", now);
-    } else if (!before.active.empty()) {
-      out.active.clear();
-      out.why = loss + ", and no other may take over";
-    }
-  }
-  const Candidate* chosen = find(candidates, out.active);
-  out.undecided = std::ranges::any_of(candidates, [&](const Candidate& candidate) {
-    return is_up(candidate) && (chosen == nullptr || candidate.priority > chosen->priority);
-  });
-  if (chosen != nullptr && chosen->state == LivenessState::kUnknown) out.undecided = true;
+  const ActiveState state = active_state(candidates, before, now);
+  Choice out = state == ActiveState::kServing ? prefer_better(candidates, before, now)
+                                              : replace_lost(candidates, state, before, now);
+  out.undecided = is_undecided(candidates, out.active);
   return out;
 }
 

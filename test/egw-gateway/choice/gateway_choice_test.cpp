@@ -307,5 +307,153 @@ TEST_CASE("Of two gateways of one priority the first by name is taken", "[gatewa
   CHECK(choose(both, {}, 1h).active == "a");
 }
 
+// The tables of the header, row by row: b is preferred least, c most; the last switch is old where none is
+// told.
+
+constexpr nanoseconds kNow = 1h;
+
+Candidate up_for(const char* name, nanoseconds time, std::size_t downs = 0) {
+  const int priority = name[0] - 'a';
+  return {.name = name,
+          .priority = priority,
+          .state = LivenessState::kUp,
+          .up_since = kNow - time,
+          .downs = downs};
+}
+Candidate in_state(const char* name, LivenessState state) {
+  Candidate out = up_for(name, 1min);
+  out.state = state;
+  return out;
+}
+Candidate unreachable(Candidate candidate) {
+  candidate.reachable = false;
+  return candidate;
+}
+Candidate left(const char* name) {
+  Candidate out = in_state(name, LivenessState::kDown);
+  out.left = true;
+  return out;
+}
+Choice active(const char* name) { return {.active = name, .last = name}; }
+/// None is, `name` was the last, and a switch was `ago`.
+Choice lost(const char* name, nanoseconds ago = 1min) { return {.last = name, .last_switch = kNow - ago}; }
+/// With a switch so long ago that one within the hold-down has just begun.
+Choice held_down(const char* name) {
+  return {.active = name, .last = name, .last_switch = kNow - kHoldDown + 1ns};
+}
+
+struct Row {
+  const char* name;
+  std::vector<Candidate> candidates;
+  Choice before;
+  const char* active;  // from now on
+};
+
+void walk(const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    DYNAMIC_SECTION(row.name) { CHECK(choose(row.candidates, row.before, kNow).active == row.active); }
+  }
+}
+
+constexpr LivenessState kDown = LivenessState::kDown;
+constexpr LivenessState kUnknown = LivenessState::kUnknown;
+
+TEST_CASE("The active gateway is found to be what the table says", "[gateway]") {
+  struct Found {
+    const char* name;
+    std::vector<Candidate> candidates;
+    Choice before;
+    ActiveState state;
+  };
+  const Found rows[] = {
+      {"none", {up_for("b", 1min)}, {}, ActiveState::kNone},
+      {"no candidate any more", {up_for("b", 1min)}, active("c"), ActiveState::kRemoved},
+      {"down", {in_state("c", kDown)}, active("c"), ActiveState::kDown},
+      {"down as planned", {left("c")}, active("c"), ActiveState::kLeft},
+      {"down and without a way", {unreachable(left("c"))}, active("c"), ActiveState::kLeft},
+      {"without a way", {unreachable(up_for("c", 1min))}, active("c"), ActiveState::kUnreachable},
+      {"not heard, as another is",
+       {up_for("b", kOtherHeard), in_state("c", kUnknown)},
+       active("c"),
+       ActiveState::kUnheard},
+      {"not heard, as another is for too short a time",
+       {up_for("b", kOtherHeard - 1ns), in_state("c", kUnknown)},
+       active("c"),
+       ActiveState::kServing},
+      {"not heard, as another is that is not trusted",
+       {up_for("b", kOtherHeard, 2), in_state("c", kUnknown)},
+       active("c"),
+       ActiveState::kServing},
+      {"not heard, nor is another",
+       {in_state("b", kUnknown), in_state("c", kUnknown)},
+       active("c"),
+       ActiveState::kServing},
+      {"up", {up_for("c", 0ns, 9)}, active("c"), ActiveState::kServing},
+  };
+  for (const Found& row : rows) {
+    DYNAMIC_SECTION(row.name) { CHECK(active_state(row.candidates, row.before, kNow) == row.state); }
+  }
+}
+
+TEST_CASE("A gateway that serves is left for a better one alone, as the table says", "[gateway]") {
+  const Candidate serving = up_for("b", 1min);
+  walk({
+      {"a better one has been up for the hold-down", {serving, up_for("c", kHoldDown)}, active("b"), "c"},
+      {"not for as long", {serving, up_for("c", kHoldDown - 1ns)}, active("b"), "b"},
+      {"it has no way", {serving, unreachable(up_for("c", 1min))}, active("b"), "b"},
+      {"the last switch is not as old", {serving, up_for("c", 1min)}, held_down("b"), "b"},
+      {"the other is worse", {serving, up_for("a", 1min)}, active("b"), "b"},
+      {"of several the best", {serving, up_for("c", 1min), up_for("d", 1min)}, active("b"), "d"},
+  });
+}
+
+TEST_CASE("A gateway that is lost is replaced by who may take over, as the table says", "[gateway]") {
+  const Candidate dead = in_state("c", kDown);
+  walk({
+      {"at once, when it is not held down", {up_for("b", 0ns), dead}, active("c"), "b"},
+      {"also when it stumbled once", {up_for("b", 0ns, 1), dead}, active("c"), "b"},
+      {"the best of several", {up_for("a", 1min), up_for("b", 0ns), dead}, active("c"), "b"},
+      {"the last active one at once", {up_for("c", 0ns)}, lost("c", 1s), "c"},
+      {"another, held down, not at once", {up_for("b", 0ns), dead}, held_down("c"), ""},
+      {"but once it has settled", {up_for("b", kSettleTime), dead}, held_down("c"), "b"},
+      {"also when it stumbled once", {up_for("b", kSettleTime, 1), dead}, held_down("c"), "b"},
+      {"and not a moment before", {up_for("b", kSettleTime - 1ns), dead}, held_down("c"), ""},
+      {"at once, when the active one left", {up_for("b", 0ns), left("c")}, held_down("c"), "b"},
+      {"not at once, when it stumbled, too", {up_for("b", 0ns, 1), left("c")}, held_down("c"), ""},
+      {"one that flaps not before it is trusted", {up_for("b", 1s, 2), dead}, active("c"), ""},
+      {"then at once", {up_for("b", kHoldDown, 2), dead}, active("c"), "b"},
+      {"a worse one that is trusted goes before", {up_for("b", 0ns), up_for("c", 9s, 2)}, lost("b"), "b"},
+  });
+}
+
+TEST_CASE("Where none may take over what stays up does, as the table says", "[gateway]") {
+  walk({
+      {"the last active one when it has settled",
+       {up_for("b", kSettleTime + 1s, 2), up_for("c", kSettleTime, 2)},
+       lost("c"),
+       "c"},
+      {"and is waited for until then",
+       {up_for("b", kSettleTime + 1s, 2), up_for("c", kSettleTime - 1ns, 2)},
+       lost("c"),
+       ""},
+      {"while it is not up the one that is up for longest",
+       {up_for("a", kSettleTime + 1s, 2), up_for("b", kSettleTime, 2), in_state("c", kDown)},
+       lost("c"),
+       "a"},
+      {"none as long as none has settled",
+       {up_for("b", kSettleTime - 1ns, 2), in_state("c", kDown)},
+       lost("c"),
+       ""},
+      {"none that has no way", {unreachable(up_for("b", 1min))}, lost("c"), ""},
+  });
+}
+
+TEST_CASE("A switch is remembered by when the last active one became another", "[gateway]") {
+  CHECK_FALSE(choose({up_for("b", 0ns)}, {}, kNow).last_switch);
+  CHECK(choose({up_for("b", 0ns)}, active("c"), kNow).last_switch == kNow);
+  CHECK(choose({up_for("c", 0ns)}, lost("c", 1s), kNow).last_switch == kNow - 1s);
+  CHECK_FALSE(choose({in_state("c", kDown)}, active("c"), kNow).last_switch);
+}
+
 }  // namespace
 }  // namespace holdfast::gateway
