@@ -11,22 +11,23 @@ constexpr std::size_t kFewestNodes = 2;
 
 }  // namespace
 
-void PoolPlanner::look_for_tunnels() {
-  for (const Text* kept : {gateway_ == nullptr ? nullptr : &gateway_->annotations,
-                           keys_secret_ == nullptr ? nullptr : &keys_secret_->annotations}) {
-    const std::string text = kept == nullptr ? "" : value_in(*kept, kTunnelsAnnotation);
-    Result<PoolTunnels> read = decode_tunnels(text);
-    if (!read) continue;
-    out_.tunnels = *std::move(read);
-    return;
-  }
-  if (const PoolTunnels* given = find_in(cluster_.given, pool_)) {
-    out_.tunnels = *given;
-    return;
-  }
+PoolPlanner::Tunnels PoolPlanner::look_for_tunnels() {
+  if (Tunnels kept = kept_tunnels()) return kept;
+  if (const PoolTunnels* given = find_in(cluster_.given, pool_)) return *given;
   Result<PoolTunnels> given = give_tunnels(options_.tunnel_ranges, taken_tunnels());
-  if (!given) return find(kTunnelsGiven, "TunnelsExhausted", given.error().message);
-  out_.tunnels = *std::move(given);
+  if (given) return *std::move(given);
+  find(kTunnelsGiven, "TunnelsExhausted", given.error().message);
+  return std::nullopt;
+}
+
+PoolPlanner::Tunnels PoolPlanner::kept_tunnels() const {
+  for (const Text* kept : {seen_.gateway == nullptr ? nullptr : &seen_.gateway->annotations,
+                           seen_.keys == nullptr ? nullptr : &seen_.keys->annotations}) {
+    if (kept == nullptr) continue;
+    if (Result<PoolTunnels> read = decode_tunnels(value_in(*kept, kTunnelsAnnotation)))
+      return *std::move(read);
+  }
+  return std::nullopt;
 }
 
 void PoolPlanner::look_at_services(const Connection& connection) {
@@ -41,30 +42,35 @@ void PoolPlanner::look_at_services(const Connection& connection) {
            "ConfigMap egw-controller, member serviceCIDRs");
 }
 
-void PoolPlanner::look_at_tunnels(const Connection* connection) {
-  if (!out_.tunnels) return;
-  for (const auto& [gateway, addresses] : out_.tunnels->addresses) {
+bool PoolPlanner::look_at_tunnels(const PoolTunnels& tunnels, const PoolRequest& request) {
+  bool disjoint = true;
+  for (const auto& [gateway, addresses] : tunnels.addresses) {
     for (const IpAddress& address : addresses) {
-      const auto pods = std::ranges::find_if(request_.pod_cidrs,
-                                             [&](const Cidr& range) { return range.contains(address); });
-      if (pods == request_.pod_cidrs.end()) continue;
-      disjoint_ = false;
+      const auto pods =
+          std::ranges::find_if(request.pod_cidrs, [&](const Cidr& range) { return range.contains(address); });
+      if (pods == request.pod_cidrs.end()) continue;
+      disjoint = false;
       find(kRangesDisjoint, "RangesOverlap",
            "the pool's range " + pods->to_string() + " holds " + address.to_string() +
                ", the address of its gateway " + gateway +
                " inside tunnels: give the pool another range, or tell another --tunnel-range");
     }
   }
-  if (connection == nullptr) return;
-  const std::uint16_t last = out_.tunnels->number_of(kGateways.back());
-  for (const AccessPoint& point : connection->gateway.access_points) {
+  return disjoint;
+}
+
+bool PoolPlanner::look_at_ports(const PoolTunnels& tunnels, const Connection& connection) {
+  bool enough = true;
+  const std::uint16_t last = tunnels.number_of(kGateways.back());
+  for (const AccessPoint& point : connection.gateway.access_points) {
     if (port_of(point, last)) continue;
+    enough = false;
     find(kConnectionKnown, "PortsExhausted",
          "ConfigMap egw-controller: access point " + point.name + " counts from port " +
              std::to_string(point.port) + ", and has none for tunnel " + std::to_string(last) +
              ": tell a lower port");
-    unusable_ = true;
   }
+  return enough;
 }
 
 TakenTunnels PoolPlanner::taken_tunnels() const {
@@ -94,19 +100,19 @@ TakenTunnels PoolPlanner::taken_tunnels() const {
   return out;
 }
 
-const Connection* PoolPlanner::look_for_connection() {
+const Connection* PoolPlanner::look_for_connection(const PoolRequest& request) {
   if (!cluster_.connections) {
     find(kConnectionKnown, "ConfigurationInvalid",
          "ConfigMap egw-controller: " + cluster_.connections.error().message);
     return nullptr;
   }
-  if (!request_.usable) return nullptr;
+  if (!request.usable) return nullptr;
   const Connection* found =
-      find_connection(*cluster_.connections, request_.cen_id, request_.ccn_id, request_.ccn_region);
+      find_connection(*cluster_.connections, request.cen_id, request.ccn_id, request.ccn_region);
   if (found == nullptr) {
     find(kConnectionKnown, "ConnectionUnknown",
-         "ConfigMap egw-controller has no connection with cenId " + request_.cen_id + ", ccnId " +
-             request_.ccn_id + " and ccnRegion " + request_.ccn_region +
+         "ConfigMap egw-controller has no connection with cenId " + request.cen_id + ", ccnId " +
+             request.ccn_id + " and ccnRegion " + request.ccn_region +
              ": add it, with its VPC's ranges and access points");
   }
   return found;
@@ -132,24 +138,24 @@ std::vector<OtherRange> PoolPlanner::ranges_of_others() const {
 bool PoolPlanner::yields_to_us(const std::string& other) const {
   const bool theirs = std::ranges::any_of(
       cluster_.deployments, [&](const auto& deployment) { return deployment.second.pool == other; });
-  return !theirs && (started() || pool_ < other);
+  return !theirs && (seen_.started() || pool_ < other);
 }
 
-void PoolPlanner::look_for_overlaps(const Connection* connection) {
+bool PoolPlanner::look_for_overlaps(const PoolRequest& request, const Connection* connection) {
   std::vector<const PoolNode*> nodes;
   for (const auto& [name, node] : cluster_.nodes) {
     if (node.pool == pool_) nodes.push_back(&node);
   }
   const EdgeGateway cloud = connection == nullptr ? EdgeGateway{} : connection->gateway;
-  const std::vector<Finding> found = find_overlaps(request_.pod_cidrs, cloud, ranges_of_others());
-  const std::vector<Finding> misplaced = find_misplaced_nodes(request_.pod_cidrs, cloud, nodes);
-  // one node is no reason to keep a pool that works from the next word about its access points
-  disjoint_ = found.empty() && (misplaced.empty() || started());
+  const std::vector<Finding> found = find_overlaps(request.pod_cidrs, cloud, ranges_of_others());
+  const std::vector<Finding> misplaced = find_misplaced_nodes(request.pod_cidrs, cloud, nodes);
   out_.findings.insert(out_.findings.end(), found.begin(), found.end());
   out_.findings.insert(out_.findings.end(), misplaced.begin(), misplaced.end());
+  // one node is no reason to keep a pool that works from the next word about its access points
+  return found.empty() && (misplaced.empty() || seen_.started());
 }
 
-bool PoolPlanner::look_at_nodes() {
+bool PoolPlanner::look_at_nodes(const PoolRequest& request) {
   std::size_t all = 0;
   std::size_t fit = 0;
   for (const auto& [name, node] : cluster_.nodes) {
@@ -161,10 +167,10 @@ bool PoolPlanner::look_at_nodes() {
     if (in_place && node.arch == kGatewayArch && !node.leaving) ++fit;
   }
   look_for_moved_gateways();
-  if (request_.max_nodes != 0 && all > request_.max_nodes) {
+  if (request.max_nodes != 0 && all > request.max_nodes) {
     find(kNodesSuffice, "TooManyNodes",
          "the pool has " + std::to_string(all) + " nodes, and " + kMaxNodesAnnotation + " is " +
-             std::to_string(request_.max_nodes) + ": take nodes out of it");
+             std::to_string(request.max_nodes) + ": take nodes out of it");
   } else if (all > kMostNodes) {
     find(kNodesSuffice, "TooManyNodes",
          "the pool has " + std::to_string(all) + " nodes, and gateways serve " + std::to_string(kMostNodes) +
@@ -200,19 +206,33 @@ void PoolPlanner::look_for_moved_gateways() {
   }
 }
 
-void PoolPlanner::look_at_gateways() {
-  ready_ = ready_gateways(pool_, cluster_.pods);
-  if (ready_.size() == kGateways.size()) return;
-  if (!started()) {
-    return find(kGatewaysReady, "NotStarted", "the pool has no gateways until the other conditions are True");
+void PoolPlanner::look_at_objects() {
+  for (const auto& [kind, name] : seen_.foreign) {
+    find(kObjectsOwned, "ForeignObject",
+         std::string(to_string(kind)) + " " + name + " is not ours, and is left alone: rename or delete it");
+  }
+  if (seen_.gateway == nullptr || seen_.gateway->trouble.empty()) return;
+  find(kObjectUsable, "SpecUnreadable",
+       "the EdgeGateway cannot be read (" + seen_.gateway->trouble +
+           "), and others go on with what they know: what of it is ours is put back; take out what is not, "
+           "or delete it, and it is made anew");
+}
+
+std::vector<std::string> PoolPlanner::look_at_gateways() {
+  std::vector<std::string> ready = ready_gateways(pool_, cluster_.pods);
+  if (ready.size() == kGateways.size()) return ready;
+  if (!seen_.started()) {
+    find(kGatewaysReady, "NotStarted", "the pool has no gateways until the other conditions are True");
+    return ready;
   }
   std::string down;
   for (const char* name : kGateways) {
-    if (std::ranges::find(ready_, name) == ready_.end())
+    if (std::ranges::find(ready, name) == ready.end())
       down += (down.empty() ? "" : ", ") + deployment_name(pool_, name);
   }
-  find(kGatewaysReady, ready_.empty() ? "GatewaysDown" : "GatewayDown",
+  find(kGatewaysReady, ready.empty() ? "GatewaysDown" : "GatewayDown",
        "not ready: Deployment " + down + "; its pod's events and log tell why");
+  return ready;
 }
 
 }  // namespace holdfast::gateway
