@@ -58,6 +58,21 @@ tl::unexpected<CniError> bad_pair(std::string_view pair, std::string_view why) {
                   "CNI_ARGS: invalid pair '" + std::string(pair) + "': " + std::string(why));
 }
 
+/// KEY=VALUE of CNI_ARGS.
+struct Pair {
+  std::string_view text;
+  std::string_view key;
+  std::string_view value;
+};
+
+CniResult<Pair> split_pair(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos || text.find('=', equals + 1) != std::string_view::npos) {
+    return bad_pair(text, "it must be KEY=VALUE");
+  }
+  return Pair{text, text.substr(0, equals), text.substr(equals + 1)};
+}
+
 /// A Kubernetes name or id: nothing that could break a log line or a file of ours.
 CniStatus put_name(std::string& out, std::string_view pair, std::string_view value) {
   constexpr std::size_t kLongest = 253;  // a DNS name
@@ -90,6 +105,30 @@ CniStatus put_ignore_unknown(CniArgs& args, std::string_view pair, std::string_v
     return bad_pair(pair, "the value must be 1, true, 0 or false");
   }
   return {};
+}
+
+/// Whether it is known; what is not is left to IgnoreUnknown.
+CniResult<bool> put_pair(CniArgs& args, const Pair& pair) {
+  CniStatus put;
+  if (pair.key == "IgnoreUnknown") {
+    put = put_ignore_unknown(args, pair.text, pair.value);
+  } else if (pair.key == "K8S_POD_NAMESPACE") {
+    put = put_name(args.pod_namespace, pair.text, pair.value);
+  } else if (pair.key == "K8S_POD_NAME") {
+    put = put_name(args.pod_name, pair.text, pair.value);
+  } else if (pair.key == "K8S_POD_UID") {
+    put = put_name(args.pod_uid, pair.text, pair.value);
+  } else if (pair.key == "K8S_POD_INFRA_CONTAINER_ID") {
+    put = put_name(args.pod_infra_container_id, pair.text, pair.value);
+  } else if (pair.key == "IP") {
+    put = put_ip(args, pair.text, pair.value);
+  } else if (pair.key == "MAC") {
+    put = put_mac(args, pair.text, pair.value);
+  } else {
+    return false;
+  }
+  HOLDFAST_CHECK(std::move(put));
+  return true;
 }
 
 }  // namespace
@@ -166,36 +205,12 @@ CniResult<CniArgs> parse_cni_args(std::string_view text) {
   std::string unknown;
   while (!text.empty()) {
     const std::size_t end = text.find(';');
-    const std::string_view pair = text.substr(0, end);
-    // A ';' at the very end leaves an empty pair, which upstream refuses too.
-    const bool last = end == std::string_view::npos;
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string_view::npos || pair.find('=', equals + 1) != std::string_view::npos) {
-      return bad_pair(pair, "it must be KEY=VALUE");
-    }
-    const std::string_view key = pair.substr(0, equals);
-    const std::string_view value = pair.substr(equals + 1);
-    CniStatus put;
-    if (key == "IgnoreUnknown") {
-      put = put_ignore_unknown(args, pair, value);
-    } else if (key == "K8S_POD_NAMESPACE") {
-      put = put_name(args.pod_namespace, pair, value);
-    } else if (key == "K8S_POD_NAME") {
-      put = put_name(args.pod_name, pair, value);
-    } else if (key == "K8S_POD_UID") {
-      put = put_name(args.pod_uid, pair, value);
-    } else if (key == "K8S_POD_INFRA_CONTAINER_ID") {
-      put = put_name(args.pod_infra_container_id, pair, value);
-    } else if (key == "IP") {
-      put = put_ip(args, pair, value);
-    } else if (key == "MAC") {
-      put = put_mac(args, pair, value);
-    } else {
-      unknown.append(unknown.empty() ? "" : ", ").append(key);
-    }
-    HOLDFAST_CHECK(std::move(put));
-    if (last) break;
+    HOLDFAST_TRY(const Pair pair, split_pair(text.substr(0, end)));
+    HOLDFAST_TRY(const bool is_known, put_pair(args, pair));
+    if (!is_known) unknown.append(unknown.empty() ? "" : ", ").append(pair.key);
+    if (end == std::string_view::npos) break;
     text.remove_prefix(end + 1);
+    // A ';' at the very end leaves an empty pair, which upstream refuses too.
     if (text.empty()) return bad_pair("", "it must be KEY=VALUE");
   }
   if (!unknown.empty() && !args.ignore_unknown) {
