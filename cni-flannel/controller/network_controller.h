@@ -118,6 +118,12 @@ class NetworkController final : public kube::LeadingController {
   void write_waiting();
   [[nodiscard]] bool is_still_free(const std::vector<Cidr>& cidrs) const;
   void begin(const NetworkStep& step);
+  void change_node(const NetworkStep& step);
+  void make_object(const NetworkStep& step);
+  void change_object(const NetworkStep& step);
+  void remove_object(const NetworkStep& step);
+  [[nodiscard]] nlohmann::json object_patch(const NetworkStep& step) const;
+  [[nodiscard]] kube::ObjectClient::Done object_outcome(const NetworkStep& step);
   void begin_status(const std::string& node);
   void done(const std::string& node, const std::string& what, const Result<nlohmann::json>& outcome,
             const std::function<void(const nlohmann::json&)>& told);

@@ -109,60 +109,74 @@ void NetworkController::begin_status(const std::string& node) {
 }
 
 void NetworkController::begin(const NetworkStep& step) {
-  Work& work = work_of(step.node);
-  const std::string what = name_of(step.verb);
-  context_.log.info("writes", {{"node", step.node}, {"what", what}});
-  const auto to_node = [this, node = step.node, what](const Result<json>& outcome) {
-    done(node, what, outcome, [this](const json& told) { nodes_.told(told); });
-  };
-  const auto to_object = [this, node = step.node, what](const Result<json>& outcome) {
-    done(node, what, outcome, [this](const json& told) { objects_.told(told); });
-  };
-  const kube::CallOptions node_call{.kept = seen_node_fields(), .deadline = options_.write};
-  const kube::CallOptions object_call{.kept = seen_object_fields(), .deadline = options_.write};
-  const std::string time = utc_text(context_.loop.clock().now());
-  kube::ObjectClient& client = context_.client;
+  context_.log.info("writes", {{"node", step.node}, {"what", name_of(step.verb)}});
   ++under_way_;
   switch (step.verb) {
     case NetworkVerb::kGiveCidrs:
-      work.promised = step.cidrs;
-      work.promised_to = step.uid;
-      work.call = client.merge(nodes(), step.node, cidrs_patch(step), to_node, node_call);
-      break;
     case NetworkVerb::kAnnotate:
-      work.call = client.merge(nodes(), step.node, annotations_patch(step), to_node, node_call);
-      break;
-    case NetworkVerb::kCorrect:
-      work.call = client.merge(node_networks(), step.node, claim_patch(step), to_object, object_call);
-      break;
+      return change_node(step);
     case NetworkVerb::kMirror:
-      work.call = client.apply(node_networks(), mirrored_object(step, seen_->nodes.at(step.node).id.uid),
-                               to_object, object_call);
-      break;
-    case NetworkVerb::kAdopt:
-      work.call =
-          client.merge(node_networks(), step.node, adopting_patch(step, seen_->nodes.at(step.node).id.uid),
-                       to_object, object_call);
-      break;
-    case NetworkVerb::kBury:
-      work.call =
-          client.merge(node_networks(), step.node, tombstone_patch(step, time), to_object, object_call);
-      break;
-    case NetworkVerb::kRevive:
-      work.call = client.merge(node_networks(), step.node, tombstone_patch(step, ""), to_object, object_call);
-      break;
+      return make_object(step);
     case NetworkVerb::kForget:
-      work.call = client.remove(node_networks(), step.node, step.uid,
-                                [this, node = step.node, uid = step.uid, what](Result<json> outcome) {
-                                  if (!outcome && outcome.error().code == Code::kNotFound)
-                                    outcome = json::object();
-                                  done(node, what, outcome, [&](const json& /*told*/) {
-                                    objects_.removed({.name = node, .uid = uid});
-                                  });
-                                },
-                                {.deadline = options_.write});
+      return remove_object(step);
+    case NetworkVerb::kCorrect:
+    case NetworkVerb::kAdopt:
+    case NetworkVerb::kBury:
+    case NetworkVerb::kRevive:
       break;
   }
+  change_object(step);
+}
+
+void NetworkController::change_node(const NetworkStep& step) {
+  Work& work = work_of(step.node);
+  const bool gives = step.verb == NetworkVerb::kGiveCidrs;
+  if (gives) {
+    work.promised = step.cidrs;
+    work.promised_to = step.uid;
+  }
+  work.call =
+      context_.client.merge(nodes(), step.node, gives ? cidrs_patch(step) : annotations_patch(step),
+                            [this, node = step.node, what = name_of(step.verb)](const Result<json>& outcome) {
+                              done(node, what, outcome, [this](const json& told) { nodes_.told(told); });
+                            },
+                            {.kept = seen_node_fields(), .deadline = options_.write});
+}
+
+void NetworkController::make_object(const NetworkStep& step) {
+  work_of(step.node).call =
+      context_.client.apply(node_networks(), mirrored_object(step, seen_->nodes.at(step.node).id.uid),
+                            object_outcome(step), {.kept = seen_object_fields(), .deadline = options_.write});
+}
+
+void NetworkController::change_object(const NetworkStep& step) {
+  work_of(step.node).call =
+      context_.client.merge(node_networks(), step.node, object_patch(step), object_outcome(step),
+                            {.kept = seen_object_fields(), .deadline = options_.write});
+}
+
+json NetworkController::object_patch(const NetworkStep& step) const {
+  if (step.verb == NetworkVerb::kCorrect) return claim_patch(step);
+  if (step.verb == NetworkVerb::kAdopt) return adopting_patch(step, seen_->nodes.at(step.node).id.uid);
+  const bool buries = step.verb == NetworkVerb::kBury;
+  return tombstone_patch(step, buries ? utc_text(context_.loop.clock().now()) : "");
+}
+
+kube::ObjectClient::Done NetworkController::object_outcome(const NetworkStep& step) {
+  return [this, node = step.node, what = name_of(step.verb)](const Result<json>& outcome) {
+    done(node, what, outcome, [this](const json& told) { objects_.told(told); });
+  };
+}
+
+/// One that is gone already is removed, too.
+void NetworkController::remove_object(const NetworkStep& step) {
+  const auto removed = [this, node = step.node, uid = step.uid,
+                        what = name_of(step.verb)](Result<json> outcome) {
+    if (!outcome && outcome.error().code == Code::kNotFound) outcome = json::object();
+    done(node, what, outcome, [&](const json& /*told*/) { objects_.removed({.name = node, .uid = uid}); });
+  };
+  work_of(step.node).call =
+      context_.client.remove(node_networks(), step.node, step.uid, removed, {.deadline = options_.write});
 }
 
 void NetworkController::done(const std::string& node, const std::string& what, const Result<json>& outcome,
