@@ -152,7 +152,8 @@ class AccessAgent final : public PoolConsumer {
   void wait_for_others(std::chrono::nanoseconds until, EventLoop::Callback left);
   void show_look(const Look& look);
   [[nodiscard]] bool learn_keys();
-  [[nodiscard]] bool changes_keys() const;
+  void await_keys();
+  void keys_read(const TunnelKeeper::Look& look);
   void watch();
   void way_told(const WayName& way, Word word, const std::string& why);
   void choose_all();
@@ -213,6 +214,7 @@ class AccessAgent final : public PoolConsumer {
   EventLoop::Watch monitor_events_;
   std::chrono::nanoseconds look_due_{};
   EventLoop::Timer look_timer_;
+  EventLoop::Timer keys_timer_;
   EventLoop::Timer choice_timer_;
   EventLoop::Timer retry_;
   EventLoop::Timer routers_again_;

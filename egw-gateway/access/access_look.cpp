@@ -17,7 +17,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kRetry = 500ms;
-constexpr auto kKeysLook = 250ms;  // while a gateway changes over to another key
+constexpr auto kKeysRead = 250ms;         // while a gateway changes over to another key
+constexpr std::size_t kKeysAtOnce = 100;  // gateways whose keys are read in that time
 
 }  // namespace
 
@@ -150,7 +151,8 @@ void AccessAgent::looked(const Look& look) {
   const bool failed = !look.tunnels.done || !look.rules.done;
   const bool again = std::exchange(look_again_, false) || learn_keys();
   const std::chrono::nanoseconds resync = options_.resync;
-  look_after(again ? 0ns : failed ? kRetry : changes_keys() ? kKeysLook : resync);
+  look_after(again ? 0ns : failed ? kRetry : resync);
+  await_keys();
 }
 
 void AccessAgent::look_after(std::chrono::nanoseconds delay) {
@@ -185,8 +187,32 @@ bool AccessAgent::learn_keys() {
   return changed;
 }
 
-bool AccessAgent::changes_keys() const {
-  return std::ranges::any_of(plan_.ways(), [](const GatewayWay* way) { return way->keys.size() > 1; });
+/// While gateways change over to other keys, which may take as long as a site is cut off: with which key
+/// each of them speaks, and nothing else of the machine. The more there are, the less often.
+void AccessAgent::await_keys() {
+  std::vector<std::string> awaited;
+  for (const GatewayWay* way : plan_.ways()) {
+    if (way->keys.size() > 1) awaited.push_back(way->link);
+  }
+  keys_timer_.end();
+  if (awaited.empty()) return;
+  const auto delay = kKeysRead * (1 + awaited.size() / kKeysAtOnce);
+  keys_timer_ = tools_.loop.after(delay, [this, awaited = std::move(awaited)] {
+    const auto out = std::make_shared<TunnelKeeper::Look>();  // shared by the job and what comes after it
+    tools_.worker.run([&keeper = tools_.tunnels, awaited, out] { *out = keeper.see(awaited); },
+                      [this, out] { keys_read(*out); });
+  });
+}
+
+void AccessAgent::keys_read(const TunnelKeeper::Look& look) {
+  for (const GatewayWay* way : plan_.ways()) {
+    const auto found = std::ranges::find(look.tunnels, way->link, &TunnelView::link);
+    const auto view = views_.find(way->name);
+    if (found == look.tunnels.end() || found->peers.empty() || view == views_.end()) continue;
+    view->second.peers = found->peers;
+  }
+  if (learn_keys()) look_after({});
+  await_keys();
 }
 
 int AccessAgent::ifindex_of(const WayName& way) const {

@@ -1,6 +1,8 @@
 #include "egw-gateway/core/core_works.h"
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "common/netlink/sysctl.h"
 #include "egw-gateway/core/core_plan.h"
@@ -11,6 +13,13 @@ namespace {
 std::vector<IpFamily> kernels_families() {
   std::vector<IpFamily> out{IpFamily::kV4};
   if (nl::get_sysctl("net/ipv6/conf/all/forwarding")) out.push_back(IpFamily::kV6);
+  return out;
+}
+
+std::vector<std::string> links_of(const std::vector<Tunnel>& tunnels) {
+  std::vector<std::string> out;
+  out.reserve(tunnels.size());
+  for (const Tunnel& tunnel : tunnels) out.push_back(tunnel.link);
   return out;
 }
 
@@ -68,7 +77,7 @@ CoreWorks::Look CoreWorks::look(const Wanted& wanted) {
   if (out.rules.done) out.rules.done = clean_others();
   ruled_ = ruled_ || out.rules.done.has_value();
   if (ruled_) {
-    out.tunnels = wanted.has_key ? tunnels_.look(wanted.tunnels) : tunnels_.see(wanted.tunnels);
+    out.tunnels = wanted.has_key ? tunnels_.look(wanted.tunnels) : tunnels_.see(links_of(wanted.tunnels));
   } else {
     out.tunnels.done = fail(Code::kFailedPrecondition, "no tunnel is made before the rules stand");
   }

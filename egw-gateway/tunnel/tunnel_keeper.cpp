@@ -119,14 +119,14 @@ TunnelKeeper::Look TunnelKeeper::look(const std::vector<Tunnel>& wanted) {
   return out;
 }
 
-TunnelKeeper::Look TunnelKeeper::see(const std::vector<Tunnel>& wanted) {
+TunnelKeeper::Look TunnelKeeper::see(const std::vector<std::string>& links) {
   Look out;
-  for (const Tunnel& tunnel : wanted) {
-    TunnelView view{.link = tunnel.link, .ifindex = 0, .peers = {}};
-    const auto link = nl::find_link(socket_, tunnel.link);
+  for (const std::string& name : links) {
+    TunnelView view{.link = name, .ifindex = 0, .peers = {}};
+    const auto link = nl::find_link(socket_, name);
     if (link && *link && is_tunnel(**link)) view.ifindex = (*link)->index;
     if (!link) out.done = tl::unexpected(link.error());
-    auto state = view.ifindex == 0 ? Result<wireguard::TunnelState>() : wireguard_.read(tunnel.link);
+    auto state = view.ifindex == 0 ? Result<wireguard::TunnelState>() : wireguard_.read(name);
     if (state) view.peers = std::move(state->peers);
     out.tunnels.push_back(std::move(view));
   }

@@ -72,8 +72,8 @@ class TunnelKeeper {
   };
   /// Looks at all, and puts right what is not.
   Look look(const std::vector<Tunnel>& wanted);
-  /// What stands of these, and nothing is touched.
-  Look see(const std::vector<Tunnel>& wanted);
+  /// What stands of these links, and nothing is touched.
+  Look see(const std::vector<std::string>& links);
 
   /// Whether an event of `link` may mean that there is something to put right.
   [[nodiscard]] bool concerned_by(const nl::Link& link) const { return link.name.starts_with(prefix_); }

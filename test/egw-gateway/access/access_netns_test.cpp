@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "test/catch.h"
@@ -375,6 +376,26 @@ TEST_CASE_METHOD(Scene, "a gateway changes over to another key, and the access p
   CHECK(log().find("gateway speaks with another key") != std::string::npos);
   publish();
   until([&] { return a.machine.can("ping -c 1 -W 1 -I 10.244.3.9 172.16.0.1"); }, kPatience);
+}
+
+TEST_CASE_METHOD(Scene, "for a key that may change nothing else is looked at, until it has", "[access]") {
+  run({"--resync", "60"});
+  const wireguard::SecretKey next = wireguard::SecretKey::generate().value();
+  publish(wireguard::public_key_of(next).value().to_string());
+  const auto is_told_again = [&] {
+    const std::string text = log();
+    return text.rfind("pool told") != text.find("pool told");
+  };
+  until(is_told_again, kPatience);
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  access.run("nft delete table ip6 egw-access");  // no event tells of that
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  CHECK_FALSE(access.can("nft list table ip6 egw-access"));
+  a.key = next;
+  a.connect(wireguard::public_key_of(key).value());
+  until([&] { return log().find("gateway speaks with another key") != std::string::npos; }, kPatience);
+  until([&] { return access.can("nft list table ip6 egw-access"); }, kPatience);
+  until([&] { return reaches(); }, kPatience);
 }
 
 TEST_CASE_METHOD(Scene, "a second egw-access waits, says who runs, and takes over from one that is killed",
