@@ -26,7 +26,7 @@ std::vector<std::string_view> tables_of(const RuleSet& set) {
 /// What others accept before it would not meet it.
 bool goes_first(const Chain& chain) {
   const Hook hook = chain.hook;
-  return hook == Hook::kInput || hook == Hook::kRaw || hook == Hook::kLeaving ||
+  return hook == Hook::kInput || hook == Hook::kRaw || hook == Hook::kRawOwn || hook == Hook::kLeaving ||
          (hook == Hook::kForward && chain.first);
 }
 

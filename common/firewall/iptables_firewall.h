@@ -16,8 +16,8 @@ namespace holdfast::firewall {
 
 /// By iptables-save(8) and iptables-restore(8), of the namespace of the calling thread:
 ///
-///     table raw (kRaw), mangle (kMangle, kLeaving), filter (kInput, kForward) or nat (kPostrouting)
-///       PREROUTING, INPUT, mangle's POSTROUTING     our jump, before the rules of others
+///     table raw (kRaw, kRawOwn), mangle (kMangle, kLeaving), filter (kInput, kForward) or nat (kPostrouting)
+///       PREROUTING, raw's OUTPUT, INPUT, mangle's POSTROUTING    our jump, before the rules of others
 ///       FORWARD of a chain that is to be `first`    the same
 ///       FORWARD, nat's POSTROUTING                  our jump, appended behind the rules of others
 ///                                                   rules with our comment that are no jump of ours are removed

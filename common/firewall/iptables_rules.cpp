@@ -92,6 +92,7 @@ std::string rest_text(IpFamily family, const Chain& chain, const Rule& rule, boo
 std::string_view table_of(Hook hook) {
   switch (hook) {
     case Hook::kRaw:
+    case Hook::kRawOwn:
       return "raw";
     case Hook::kMangle:
     case Hook::kLeaving:
@@ -109,6 +110,8 @@ std::string_view built_in_chain(Hook hook) {
   switch (hook) {
     case Hook::kRaw:
       return "PREROUTING";
+    case Hook::kRawOwn:
+      return "OUTPUT";
     case Hook::kInput:
       return "INPUT";
     case Hook::kMangle:

@@ -31,6 +31,8 @@ nft::BaseChain base_of(Hook hook) {
   switch (hook) {
     case Hook::kRaw:
       return {"filter", nft::Hook::kPrerouting, kRawPriority};
+    case Hook::kRawOwn:
+      return {"filter", nft::Hook::kOutput, kRawPriority};
     case Hook::kMangle:
       return {"filter", nft::Hook::kForward, kManglePriority};
     case Hook::kInput:

@@ -15,7 +15,8 @@ namespace holdfast::firewall {
 /// By netlink, without the program nft(8), in a table of our own:
 ///
 ///     table ip|ip6 <nft_table>
-///       <nft_name>     type filter hook prerouting priority raw (kRaw), hook forward priority mangle
+///       <nft_name>     type filter hook prerouting priority raw (kRaw), hook output priority raw
+///                      (kRawOwn), hook forward priority mangle
 ///                      (kMangle), hook input or forward priority filter (kInput, kForward), or type nat hook
 ///                      postrouting priority srcnat. Begins with a look into the maps of links, if it is a trunk
 ///       <nft_name>     of a link's chain: without a hook

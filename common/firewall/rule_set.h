@@ -52,7 +52,7 @@ enum class Target : std::uint8_t {
   kReturn,  ///< leaves the chain: the rules after it do not count
   kDrop,
   kRefuse,    ///< dropped, and the sender is told: ICMP, administratively prohibited
-  kUntrack,   ///< no connection is kept for the packet; the rules after it count. In kRaw alone
+  kUntrack,   ///< no connection is kept for the packet; the rules after it count. In kRaw and kRawOwn alone
   kClampMss,  ///< of TCP's SYN, to what fits the MTU of both directions; other packets pass. In kMangle alone
   kMasquerade,             ///< the port is kept where it can be
   kMasqueradeFullyRandom,  ///< the port is chosen at random, so that two packets at once do not get the same
@@ -89,6 +89,7 @@ struct Rule {
 /// Where packets meet a chain.
 enum class Hook : std::uint8_t {
   kRaw,          ///< all that arrives, before its connection is looked for
+  kRawOwn,       ///< all that this machine itself sends, before its connection is looked for. No in_link
   kMangle,       ///< all that is forwarded, before kForward, to be changed
   kInput,        ///< all that is for this machine
   kForward,      ///< all that is forwarded

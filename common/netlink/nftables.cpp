@@ -6,8 +6,10 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -25,6 +27,9 @@ constexpr std::uint8_t kCommentType = 0;
 constexpr std::uint32_t kIpv4AddressType = 7;
 constexpr std::uint32_t kIpv6AddressType = 8;
 constexpr std::uint32_t kLinkNameType = 41;
+// User data by which nft(8) shows a map's links: type 0, the order of a key's bytes, of 4 bytes: the host's.
+constexpr std::array<std::uint8_t, 2> kKeyOrder{0, sizeof(std::uint32_t)};
+constexpr std::uint32_t kHostOrder = 1;
 // An attribute, which all elements of one message stand in, is shorter than 64 KiB.
 constexpr std::size_t kElementsAMessage = 500;
 constexpr std::size_t kSetMessageBytes = std::size_t{48} << 10;
@@ -319,6 +324,10 @@ Transaction& Transaction::make_link_map(const LinkMap& map) {
   // one that is told its size is not made larger later, and meanwhile listed in parts
   writer.nest(NFTA_SET_DESC,
               [&] { writer.be32(NFTA_SET_DESC_SIZE, static_cast<std::uint32_t>(map.chains.size())); });
+  std::array<std::uint8_t, kKeyOrder.size() + sizeof kHostOrder> order{};
+  std::ranges::copy(kKeyOrder, order.begin());
+  std::memcpy(order.data() + kKeyOrder.size(), &kHostOrder, sizeof kHostOrder);
+  writer.bytes(NFTA_SET_USERDATA, order.data(), order.size());
   requests_.emplace_back(name_of("make", "map", map.name), std::move(writer).take());
   const std::vector<std::pair<std::string, std::string>> chains(map.chains.begin(), map.chains.end());
   put_elements(map.name, chains.size(), [&](Writer& to, std::size_t i) {

@@ -123,8 +123,8 @@ void AccessAgent::look() {
     return;
   }
   looking_ = true;
-  std::vector<firewall::RuleSet> rules{access_rules(plan_, IpFamily::kV4),
-                                       access_rules(plan_, IpFamily::kV6)};
+  std::vector<firewall::RuleSet> rules{access_rules(plan_, options_.routers, IpFamily::kV4),
+                                       access_rules(plan_, options_.routers, IpFamily::kV6)};
   const auto out = std::make_shared<Look>();  // shared by the job and what comes after it
   tools_.worker.run(
       [&keeper = tools_.tunnels, &firewall = tools_.firewall, tunnels = tunnels(), rules = std::move(rules),

@@ -48,6 +48,7 @@ struct ChainNames {
   const char* nft;
 };
 constexpr ChainNames kRaw{Hook::kRaw, "EGW-ACCESS-RAW", "egw-access untracked", "untracked"};
+constexpr ChainNames kRawOwn{Hook::kRawOwn, "EGW-ACCESS-OWN", "egw-access own", "own"};
 constexpr ChainNames kInput{Hook::kInput, "EGW-ACCESS-INPUT", "egw-access input", "input"};
 constexpr ChainNames kForward{Hook::kForward, "EGW-ACCESS-FORWARD", "egw-access forward", "forward"};
 
@@ -55,7 +56,8 @@ constexpr const char* kLinks = "EGW-LINK-";
 
 class RulesWriter {
  public:
-  RulesWriter(const AccessPlan& plan, IpFamily family) : plan_(plan), family_(family) {
+  RulesWriter(const AccessPlan& plan, const std::vector<IpAddress>& routers, IpFamily family)
+      : plan_(plan), routers_(any_of(host_ranges(routers), family)), family_(family) {
     out_.family = family;
     out_.nft_table = "egw-access";
     out_.nft_table_comment = "rules of egw-access";
@@ -64,6 +66,7 @@ class RulesWriter {
 
   firewall::RuleSet run() {
     write_raw();
+    write_raw_own();
     write_input();
     write_forward();
     for (const ServedPool& pool : plan_.pools) {
@@ -92,6 +95,8 @@ class RulesWriter {
 
   void write_raw() {
     begin(kRaw);
+    add({.target = Target::kUntrack, .in_link = any_tunnel_, .udp_port = bfd::kSingleHopPort});
+    if (routers_) add({.source = routers_, .target = Target::kUntrack, .udp_port = bfd::kSingleHopPort});
     std::vector<Cidr> ranges;
     for (const ServedPool& pool : plan_.pools)
       ranges.insert(ranges.end(), pool.pods.begin(), pool.pods.end());
@@ -99,6 +104,13 @@ class RulesWriter {
     if (!pods) return;
     add({.source = pods, .target = Target::kUntrack});
     add({.destination = pods, .target = Target::kUntrack});
+  }
+  /// A table of connections that is full, or is made room in, is not to end sessions: each direction of one
+  /// is a connection that nothing ever answers.
+  void write_raw_own() {
+    begin(kRawOwn);
+    add({.target = Target::kUntrack, .out_link = any_tunnel_, .udp_port = bfd::kSingleHopPort});
+    if (routers_) add({.destination = routers_, .target = Target::kUntrack, .udp_port = bfd::kSingleHopPort});
   }
   void write_input() {
     begin(kInput);
@@ -148,6 +160,7 @@ class RulesWriter {
   }
 
   const AccessPlan& plan_;
+  const std::optional<AddressMatch> routers_;
   const IpFamily family_;
   const LinkMatch any_tunnel_{std::string(kAccessLinkPrefix), true};
   firewall::RuleSet out_;
@@ -155,8 +168,9 @@ class RulesWriter {
 
 }  // namespace
 
-firewall::RuleSet access_rules(const AccessPlan& plan, IpFamily family) {
-  return RulesWriter(plan, family).run();
+firewall::RuleSet access_rules(const AccessPlan& plan, const std::vector<IpAddress>& routers,
+                               IpFamily family) {
+  return RulesWriter(plan, routers, family).run();
 }
 
 }  // namespace holdfast::gateway

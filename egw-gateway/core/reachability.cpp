@@ -113,6 +113,7 @@ class RulesWriter {
 
   ReachabilityRules run() {
     write_raw();
+    write_raw_own();
     begin(Hook::kMangle, "EGW-MSS", "egw-core mss", "mss");
     add({.target = Target::kClampMss});
     write_input();
@@ -132,8 +133,31 @@ class RulesWriter {
     out_.passages.back().push_back(passage);
   }
 
+  /// A table of connections that is full, or is made room in, is not to end sessions: each direction of one
+  /// is a connection that nothing ever answers.
+  void write_raw_own() {
+    begin(Hook::kRawOwn, "EGW-OWN", "egw-core own", "own");
+    add({.target = Target::kUntrack, .out_link = edge_, .udp_port = bfd::kMultihopPort});
+    add({.target = Target::kUntrack, .out_link = tunnels_, .udp_port = bfd::kSingleHopPort});
+  }
+  void untrack_liveness() {
+    for (const AddressMatch& pods : sides_.pods) {
+      add({.destination = pods,
+           .target = Target::kUntrack,
+           .in_link = edge_,
+           .udp_port = bfd::kMultihopPort});
+    }
+    for (const AddressMatch& point : sides_.access_points) {
+      add({.source = point,
+           .target = Target::kUntrack,
+           .in_link = tunnels_,
+           .udp_port = bfd::kSingleHopPort});
+    }
+  }
+
   void write_raw() {
     begin(Hook::kRaw, "EGW-UNTRACKED", "egw-core untracked", "untracked");
+    untrack_liveness();
     for (const AddressMatch& own : sides_.own) {
       add({.source = own, .target = Target::kReturn, .in_link = edge_});
       add({.destination = own, .target = Target::kReturn, .in_link = tunnels_});

@@ -60,9 +60,11 @@ struct ReachabilityRules {
 /// In a namespace where nothing else is forwarded. "own" is what of the pod ranges is the nodes' own, "nodes"
 /// their other addresses:
 ///
-///     raw          edge from own, tunnel to own           return     connections of nodes are kept track of;
+///     raw          liveness                               untrack
+///                  edge from own, tunnel to own           return     connections of nodes are kept track of;
 ///                  edge from pods to cloud                untrack    pods' packets are judged one by one:
 ///                  tunnel from cloud to pods              untrack    they may come and go by different gateways
+///     raw, own     liveness                               untrack
 ///     mangle       SYNs                                   clamp the MSS
 ///     input        edge, from own and nodes, their BFD    return
 ///                  edge, their BFD                        drop

@@ -29,10 +29,26 @@ void add_exception(std::vector<firewall::Rule>& rules, const AddressMatch& range
   rules.push_back({.destination = range, .target = Target::kReturn});
 }
 
+/// Gateways' liveness by this node's own addresses. A table of connections that is full, or is made room in,
+/// is not to end sessions: each direction of one is a connection that nothing ever answers.
+std::vector<firewall::Rule> liveness_rules(IpFamily family, const NodeRules& rules, bool arriving) {
+  std::vector<firewall::Rule> out;
+  for (const IpAddress& address : rules.node) {
+    if (address.family() != family || rules.ranges.empty()) continue;
+    firewall::Rule& rule = out.emplace_back();
+    (arriving ? rule.destination : rule.source) = at(address);
+    rule.udp_port = kBfdMultihopPort;
+    rule.target = Target::kUntrack;
+  }
+  return out;
+}
+
 /// In the order in which they count.
 std::vector<firewall::Rule> raw_rules(IpFamily family, const NodeRules& rules) {
   std::vector<firewall::Rule> out;
   const auto is_ours = [&](const auto& one) { return one.family() == family; };
+  const bool any = std::ranges::find(rules.transit, family, &Cidr::family) != rules.transit.end();
+  if (rules.gateway.empty() || !any) return out;
   for (const IpAddress& address : rules.node) {
     if (is_ours(address)) add_exception(out, at(address));
   }
@@ -116,6 +132,13 @@ firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
   out.nft_table = v4 ? "egw-ipv4" : "egw-ipv6";
   out.nft_table_comment = "rules of egw-helper";
   Chain raw{Hook::kRaw, false, {}, "EGW-RAW", "egw-helper raw", "raw", "pods and the VPC are not tracked"};
+  Chain raw_own{Hook::kRawOwn,
+                false,
+                {},
+                "EGW-RAW-OWN",
+                "egw-helper own",
+                "own",
+                "what asks gateways whether they live is not tracked"};
   Chain input{Hook::kInput,
               false,
               {},
@@ -137,12 +160,16 @@ firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
   // gateways' liveness has one queue, which no machine of the site is to fill: keys are looked at behind it
   if (!input.rules.empty() && !rules.ways.empty())
     input.rules.push_back({.target = Target::kDrop, .udp_port = kBfdMultihopPort});
-  const bool any = std::ranges::find(rules.transit, family, &Cidr::family) != rules.transit.end();
-  raw.wanted = !rules.gateway.empty() && any;
-  if (raw.wanted) raw.rules = raw_rules(family, rules);
+  raw.rules = liveness_rules(family, rules, /*arriving=*/true);
+  const std::vector<firewall::Rule> gateways = raw_rules(family, rules);
+  raw.rules.insert(raw.rules.end(), gateways.begin(), gateways.end());
+  raw.wanted = !raw.rules.empty();
+  raw_own.rules = liveness_rules(family, rules, /*arriving=*/false);
+  raw_own.wanted = !raw_own.rules.empty();
   input.wanted = !input.rules.empty();
   if (input.wanted) input.rules.insert(input.rules.begin(), {.target = Target::kReturn, .in_link = kOwn});
-  out.chains = {std::move(raw), std::move(input), leaving_chain(family, rules), lan_chain(family, rules)};
+  out.chains = {std::move(raw), std::move(input), leaving_chain(family, rules), lan_chain(family, rules),
+                std::move(raw_own)};
   return out;
 }
 

@@ -24,7 +24,8 @@ struct NodeRules {
 
 /// One family's:
 ///
-///     raw    (only where a gateway runs)
+///     raw    liveness of gateways, to this node, and in a chain of its own from it: no connection is kept
+///            (the rest only where a gateway runs)
 ///            from or to the node itself: as ever
 ///            pods -> gateway, gateway -> pods: no connection is kept. It says "too big" of packets whose
 ///            connections are not kept, and answers its neighbours by the node, while they reach it past it

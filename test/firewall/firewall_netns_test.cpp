@@ -79,7 +79,9 @@ RuleSet every_kind(IpFamily family) {
   Chain leaving{Hook::kLeaving, true, {}, "TRY-LEAVING", "try leaving", "leaving", ""};
   leaving.rules = {{.target = Target::kReturn, .out_link = edge, .counted = true},
                    {.destination = pods, .target = Target::kDrop, .counted = true}};
-  set.chains = {raw, mangle, input, forward, nat, leaving};
+  Chain sent{Hook::kRawOwn, true, {}, "TRY-OWN", "try own", "own", ""};
+  sent.rules = {{.destination = pods, .target = Target::kUntrack, .out_link = edge, .udp_port = 3784}};
+  set.chains = {raw, mangle, input, forward, nat, leaving, sent};
   return set;
 }
 
@@ -259,6 +261,7 @@ TEST_CASE_METHOD(Host, "What somebody does to a rule of any hook is seen", "[fir
   const Harm harms[] = {
       {true, "iptables -w -t raw -F TRY-RAW"},
       {true, "iptables -w -t raw -F PREROUTING"},
+      {true, "iptables -w -t raw -I OUTPUT -j ACCEPT"},
       {true, "iptables -w -t mangle -D TRY-MSS 1"},
       {true, "iptables -w -I TRY-FWD -j ACCEPT"},
       {true, "iptables -w -t nat -F TRY-NAT"},

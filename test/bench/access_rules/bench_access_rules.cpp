@@ -119,7 +119,7 @@ using Series = std::map<int, std::vector<double>>;
 Status measure_round(const Scene& scene, firewall::Firewall& firewall, Series& series) {
   series[0].push_back(scene.gbit_per_s());
   for (const int pools : kSizes) {
-    const firewall::RuleSet rules = access_rules(plan_of(pools), IpFamily::kV4);
+    const firewall::RuleSet rules = access_rules(plan_of(pools), {}, IpFamily::kV4);
     HOLDFAST_CHECK(nl::in_netns(scene.point(), [&] { return firewall.put(rules); }));
     series[pools].push_back(scene.gbit_per_s());
     HOLDFAST_CHECK(nl::in_netns(scene.point(), [&] { return firewall.clean(rules); }));

@@ -378,6 +378,17 @@ TEST_CASE_METHOD(Scene, "a gateway changes over to another key, and the access p
   until([&] { return a.machine.can("ping -c 1 -W 1 -I 10.244.3.9 172.16.0.1"); }, kPatience);
 }
 
+TEST_CASE_METHOD(Scene, "nothing of liveness is in the table of connections", "[access]") {
+  run({GENERATE("--firewall=nftables", "--firewall=iptables")});
+  static_cast<void>(access.run("ping -c 1 -W 1 -q 172.16.0.1"));  // the machine's own connections are
+  const std::string table = access.run("cat /proc/net/nf_conntrack");
+  CHECK(table.find("icmp") != std::string::npos);
+  CHECK(table.find("dport=3784") == std::string::npos);
+  for (const char* gateway : {"a", "b"}) {
+    CHECK(metric(std::string("egw_access_gateway_up{gateway=\"") + gateway + "\",pool=\"hz\"}") == 1);
+  }
+}
+
 TEST_CASE_METHOD(Scene, "for a key that may change nothing else is looked at, until it has", "[access]") {
   run({"--resync", "60"});
   const wireguard::SecretKey next = wireguard::SecretKey::generate().value();

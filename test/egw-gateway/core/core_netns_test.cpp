@@ -98,6 +98,15 @@ TEST_CASE_METHOD(CoreScene, "Through egw-core exactly what may pass passes, and 
   CHECK_THAT(core.run("ip route show 10.244.1.0/24"), Catch::Contains("via 10.244.1.1 dev eth0"));
 }
 
+TEST_CASE_METHOD(CoreScene, "Nothing of liveness is in the table of connections", "[egw-core]") {
+  const char* back_end = GENERATE("--firewall=nftables", "--firewall=iptables");
+  start_all({back_end});
+  check_ways(*this);
+  const std::string table = core.run("cat /proc/net/nf_conntrack");
+  CHECK_THAT(table, Catch::Contains("src=192.168.77.2"));  // a node's, which is translated
+  CHECK_THAT(table, !Catch::Contains("dport=4784") && !Catch::Contains("dport=3784"));
+}
+
 TEST_CASE_METHOD(CoreScene, "By iptables' rules the same passes and is refused", "[egw-core]") {
   start_all({"--firewall=iptables"});
   check_ways(*this);

@@ -408,6 +408,23 @@ TEST_CASE_METHOD(GatewayScene,
   until([&] { return reaches(); }, kPatience);
 }
 
+TEST_CASE_METHOD(GatewayScene, "Nothing of liveness is in a node's table of connections", "[gateway]") {
+  helper_flags = {GENERATE("--firewall=nftables", "--firewall=iptables")};
+  start_all();
+  return_by('b');
+  CHECK(reaches());
+  for (const int number : {1, 3}) {  // a gateway's node, and another
+    CAPTURE(number);
+    // the node's own connections are
+    static_cast<void>(node(number).run("ping -c 1 -W 1 -q 192.168.77.2 || true"));
+    CHECK(node(number).can("grep -q icmp /proc/net/nf_conntrack"));
+    // those from before the rules stood end 30 s after their last packet
+    until([&] { return !node(number).can("grep -q dport=4784 /proc/net/nf_conntrack"); }, kPatience * 2);
+    CHECK(metric(number, "egw_helper_gateway_up{gateway=\"a\"}") == 1);
+    CHECK(metric(number, "egw_helper_gateway_up{gateway=\"b\"}") == 1);
+  }
+}
+
 TEST_CASE_METHOD(GatewayScene, "With iptables the rules are the same, and are put again", "[gateway]") {
   helper_flags = {"--firewall=iptables"};
   start_all();
@@ -415,7 +432,7 @@ TEST_CASE_METHOD(GatewayScene, "With iptables the rules are the same, and are pu
   CHECK(reaches());
   CHECK(node(1).can("iptables -t raw -S EGW-RAW | grep -q notrack"));
   CHECK(node(1).can("ip6tables -t raw -S EGW-RAW | grep -q notrack"));
-  CHECK_FALSE(node(3).can("iptables -t raw -S EGW-RAW"));
+  CHECK_FALSE(node(3).can("iptables -t raw -S EGW-RAW | grep notrack | grep -v 4784"));
   CHECK_FALSE(vpc.can("ping -c 1 -W 0.3 -q 10.244.3.1"));
   until([&] { return metric(3, "egw_helper_refused_packets") >= 1; }, kPatience);
   CHECK(node(3).can("iptables -t mangle -S POSTROUTING | sed -n 2p | grep -q EGW-LEAVING"));

@@ -104,25 +104,49 @@ TEST_CASE("Others' pods and the VPC are not tracked where a gateway runs, nor is
                   .node = {ip("10.244.1.1"), ip("fd00:10:0:1::1")},
                   .gateway = {ip("10.244.1.7"), ip("fd00:10:0:1::7")}};
   const firewall::RuleSet set = node_rule_set(IpFamily::kV4, rules);
-  REQUIRE(set.chains.size() == 4);
+  REQUIRE(set.chains.size() == 5);
   const auto& raw = set.chains[0];
   CHECK(raw.hook == firewall::Hook::kRaw);
   std::vector<std::string> shown;
   for (const firewall::Rule& rule : raw.rules) {
     shown.push_back((rule.source ? rule.source->range.to_string() : "any") + " -> " +
                     (rule.destination ? rule.destination->range.to_string() : "any") +
+                    (rule.udp_port ? " UDP " + std::to_string(*rule.udp_port) : "") +
                     (rule.icmp_type ? " ICMP " + std::to_string(*rule.icmp_type) : "") +
                     (rule.target == firewall::Target::kUntrack ? ": untracked" : ": as ever"));
   }
   CHECK(shown == std::vector<std::string>{
-                     "10.244.1.1/32 -> any: as ever", "any -> 10.244.1.1/32: as ever",
-                     "10.244.1.7/32 -> 10.244.0.0/16: untracked", "10.244.0.0/16 -> 10.244.1.7/32: untracked",
-                     "10.244.1.0/24 -> any: as ever", "any -> 10.244.1.0/24: as ever",
-                     "10.244.0.0/16 -> 172.16.0.0/12: untracked", "172.16.0.0/12 -> 10.244.0.0/16: untracked",
-                     "any -> 10.244.0.0/16 ICMP 3: untracked", "any -> 10.244.0.0/16 ICMP 4: untracked",
-                     "any -> 10.244.0.0/16 ICMP 11: untracked", "any -> 10.244.0.0/16 ICMP 12: untracked"});
-  rules.gateway.clear();
-  CHECK_FALSE(node_rule_set(IpFamily::kV4, rules).chains[0].wanted);
+                     "any -> 10.244.1.1/32 UDP 4784: untracked", "10.244.1.1/32 -> any: as ever",
+                     "any -> 10.244.1.1/32: as ever", "10.244.1.7/32 -> 10.244.0.0/16: untracked",
+                     "10.244.0.0/16 -> 10.244.1.7/32: untracked", "10.244.1.0/24 -> any: as ever",
+                     "any -> 10.244.1.0/24: as ever", "10.244.0.0/16 -> 172.16.0.0/12: untracked",
+                     "172.16.0.0/12 -> 10.244.0.0/16: untracked", "any -> 10.244.0.0/16 ICMP 3: untracked",
+                     "any -> 10.244.0.0/16 ICMP 4: untracked", "any -> 10.244.0.0/16 ICMP 11: untracked",
+                     "any -> 10.244.0.0/16 ICMP 12: untracked"});
+}
+
+TEST_CASE("Liveness by a node's own addresses is not tracked, wherever the gateways run", "[gateway]") {
+  NodeRules rules{.ranges = {cidr("172.16.0.0/13")}, .node = {ip("10.244.1.1"), ip("fd00:10:0:1::1")}};
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    const firewall::RuleSet set = node_rule_set(family, rules);
+    const Cidr own = cidr(family == IpFamily::kV4 ? "10.244.1.1/32" : "fd00:10:0:1::1/128");
+    const auto chain_of = [&](firewall::Hook hook) {
+      return *std::ranges::find(set.chains, hook, &firewall::Chain::hook);
+    };
+    const firewall::Chain arriving = chain_of(firewall::Hook::kRaw);
+    REQUIRE(arriving.rules.size() == 1);
+    CHECK(arriving.rules[0].destination->range == own);
+    const firewall::Chain sent = chain_of(firewall::Hook::kRawOwn);
+    REQUIRE(sent.rules.size() == 1);
+    CHECK(sent.rules[0].source->range == own);
+    for (const firewall::Rule& rule : {arriving.rules[0], sent.rules[0]}) {
+      CHECK(rule.udp_port == 4784);
+      CHECK(rule.target == firewall::Target::kUntrack);
+    }
+  }
+  rules.ranges.clear();  // it has no gateways
+  const firewall::RuleSet none = node_rule_set(IpFamily::kV4, rules);
+  CHECK(std::ranges::none_of(none.chains, &firewall::Chain::wanted));
 }
 
 TEST_CASE("New connections from the cloud to a node are dropped on every node", "[gateway]") {
