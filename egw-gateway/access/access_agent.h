@@ -65,19 +65,34 @@ struct PoolReport {
   bool operator==(const PoolReport&) const = default;
 };
 
-/// egw-access's work: the cloud end of the tunnels of all pools that name this access point.
+/// egw-access's work: the cloud end of the tunnels of all pools that name this access point. It is one round
+/// of four steps, each in a file of its own, of which each asks for the next one:
 ///
-///     store  ->  EdgeGateways -> plan -> tunnels, rules      (worker)
-///     source ->                    |
-///                       liveness in the tunnels -> choice of a gateway for each pool -> routes   (a thread a table)
+///     plan     access_agent.cpp    store and source -> EdgeGateways -> what is to be: plan()
+///     look     access_look.cpp     plan -> closed ranges, settings; tunnels and rules by the worker: look(),
+///                                  and looked() with what it found of them
+///     choose   access_choice.cpp   liveness in the tunnels -> a gateway for each pool: watch(), choose_all()
+///     publish  access_publish.cpp  choice -> tables of routes, a thread each; reports: publish()
+///
+/// What begins where, and again by which timer:
+///
+///     told, gone, only          the source tells of a pool                 plan
+///     look_again                a signal                                   plan
+///     kernel_told               links and routes have changed              look, look_timer_
+///     after looked              --resync; kRetry where something failed    look, look_timer_
+///     keys_read                 a gateway speaks with another key          look, keys_timer_
+///     way_told                  a gateway is up, or down                   choose
+///     choose_all                time alone may change the choice           choose, choice_timer_
+///     kernel_published,         the tables' answers                        reports; look where routes fail
+///     vpc_published
 ///
 /// The store alone makes the pools' ranges unreachable, before anything is asked or heard. Nothing is
 /// withdrawn because this program began anew: tunnels, and routes into them, stand in the kernel, and a
 /// gateway that routes lead to counts until it is heard, or missed for kFirstWord. A pool whose object is
 /// gone on good authority is taken away after --removal-delay. Where the store is lost or damaged, and an
 /// earlier start has left what nobody has told of yet, all stays as it stands until the source has listed the
-/// pools. The VPC's table is not written before each
-/// gateway was heard or missed, nor before it is known which pools there are.
+/// pools. The VPC's table is not written before each gateway was heard or missed, nor before it is known
+/// which pools there are.
 ///
 /// Lives on the event loop; what may block runs on threads of its own.
 class AccessAgent final : public PoolConsumer {
@@ -134,44 +149,55 @@ class AccessAgent final : public PoolConsumer {
     std::string vpc_reason;
   };
 
+  // the beginning and the end
   Status close();
-  void look_at_own();
-  [[nodiscard]] std::vector<OwnRange> kept_from_pods() const;
   Status watch_kernel();
   void kernel_told();
   void speak_to_routers();
+  void wait_for_others(std::chrono::nanoseconds until, EventLoop::Callback left);
+
+  // plan
   void plan();
+  void save();
+
+  // look: before the worker has a turn
+  void look();
+  void look_after(std::chrono::nanoseconds delay);
   [[nodiscard]] bool waits_for_list();
+  void look_at_own();
+  [[nodiscard]] std::vector<OwnRange> kept_from_pods() const;
   void close_ranges();
   void put_settings();
-  void save();
   [[nodiscard]] std::vector<Tunnel> tunnels();
-  void look();
+  // and with what it found
   void looked(const Look& look);
-  void look_after(std::chrono::nanoseconds delay);
-  void wait_for_others(std::chrono::nanoseconds until, EventLoop::Callback left);
   void show_look(const Look& look);
   [[nodiscard]] bool learn_keys();
   void await_keys();
   void keys_read(const TunnelKeeper::Look& look);
+  [[nodiscard]] int ifindex_of(const WayName& way) const;
+
+  // choose
   void watch();
   void way_told(const WayName& way, Word word, const std::string& why);
   void choose_all();
   void choose_for(const ServedPool& pool, std::string& dead);
   Sight& sight_of(const ServedPool& pool);
   void show_choice(const ServedPool& pool, const Choice& before, Sight& sight);
+  [[nodiscard]] bool is_up(const WayName& way) const;
+
+  // publish
   void publish();
-  void publish_to_vpc();
-  [[nodiscard]] bool writes_vpc();
   [[nodiscard]] PublishedRanges ranges() const;
   [[nodiscard]] PoolSight pool_sight(const ServedPool& pool, const Sight& sight) const;
   void kernel_published(const RouteAnswer<Publication>& answer);
+  void publish_to_vpc();
+  [[nodiscard]] bool writes_vpc();
   void vpc_published(const RouteAnswer<Publication>& answer);
   void report(const ServedPool& pool, Sight& sight);
   [[nodiscard]] std::vector<std::string> keys_taken(const ServedPool& pool) const;
   void report_refused();
-  [[nodiscard]] bool is_up(const WayName& way) const;
-  [[nodiscard]] int ifindex_of(const WayName& way) const;
+
   [[nodiscard]] std::chrono::nanoseconds now() const { return tools_.loop.clock().since_boot(); }
 
   Tools tools_;
@@ -180,8 +206,11 @@ class AccessAgent final : public PoolConsumer {
   Reported reported_;
   PoolSource* source_ = nullptr;
 
+  // plan
   AccessStore::Pools pools_;
   std::set<std::string> served_;  // of these, as they were last planned; at first as they were stored
+  bool listed_ = false;           // the source has told which pools there are
+  bool stored_whole_ = false;     // or the store has
   bool saving_ = false;
   bool save_again_ = false;
   std::map<std::string, EventLoop::Timer> removals_;
@@ -189,6 +218,7 @@ class AccessAgent final : public PoolConsumer {
   std::vector<OwnRange> own_;       // as they could last be read
   std::vector<TableRoute> before_;  // routes that an earlier start left
 
+  // look
   std::map<WayName, wireguard::PublicKey> keys_;  // in use
   std::map<WayName, TunnelView> views_;           // of the last look
   SilentWays silent_;
@@ -196,16 +226,17 @@ class AccessAgent final : public PoolConsumer {
   bool looking_ = false;
   bool look_again_ = false;
 
+  // choose
   std::map<std::string, LivenessHistory> histories_;  // by pool
   std::map<WayName, TunnelTarget> watched_;
   std::map<std::string, Sight> sights_;
+  bool undecided_ = false;
+
+  // publish
   std::map<std::string, std::string> refused_;  // why, of pools that are not served, as reported
   PublishedRanges published_;
   std::optional<std::vector<PodRange>> in_vpc_;  // as it was last asked for
   std::chrono::nanoseconds cloud_asked_{};
-  bool listed_ = false;        // the source has told which pools there are
-  bool stored_whole_ = false;  // or the store has
-  bool undecided_ = false;
 
   TunnelLiveness liveness_;
   std::unique_ptr<RoutePublisher> kernel_;
@@ -216,7 +247,7 @@ class AccessAgent final : public PoolConsumer {
   EventLoop::Timer look_timer_;
   EventLoop::Timer keys_timer_;
   EventLoop::Timer choice_timer_;
-  EventLoop::Timer retry_;
+  EventLoop::Timer retry_;  // of the store
   EventLoop::Timer routers_again_;
   EventLoop::Timer leaving_timer_;
 };
