@@ -147,7 +147,18 @@ Status check_kernel(Version kernel) {
   };
   return fail(Code::kFailedPrecondition, "Linux " + text(kernel) +
                                              " runs on this machine, and volumes need Linux " +
-                                             text(kOldestKernel) + " or later");
+                                             text(kOldestKernel) +
+                                             " or later: an older one does not count what is discarded of a "
+                                             "disk (/sys/block/*/stat), so that a disk that was looked at is "
+                                             "not known again. Boot a newer kernel, or keep volumes off this "
+                                             "node: kubectl label node NODE storage.holdfast.dev/none=");
+}
+
+std::optional<int> refuse_old_kernel(std::string_view program, Logger& log) {
+  const Status served = check_kernel(running_kernel());
+  if (served) return std::nullopt;
+  log.error(std::string(program) + " cannot serve here", {{"error", served.error().message}});
+  return kKernelRefused;
 }
 
 std::string new_uuid() {

@@ -2,10 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/exec.h"
+#include "common/base/log.h"
 #include "common/base/result.h"
 #include "common/block/mkfs_options.h"
 
@@ -26,8 +29,13 @@ struct Version {
 /// The oldest kernel that we serve; volumes made with `legacy` can be mounted by it.
 inline constexpr Version kOldestKernel{4, 18};
 
-/// Errors: kFailedPrecondition for an older one than kOldestKernel, naming both.
+/// Errors: kFailedPrecondition for an older one than kOldestKernel, naming both, what it lacks and the cure.
 Status check_kernel(Version kernel);
+
+/// The exit status of a program that cannot serve volumes where it is: starting it again cures nothing.
+inline constexpr int kKernelRefused = 3;
+/// kKernelRefused when the kernel that runs is too old, which `log` is told; nullopt: `program` may begin.
+[[nodiscard]] std::optional<int> refuse_old_kernel(std::string_view program, Logger& log);
 
 /// What to make.
 struct FileSystemSpec {

@@ -95,7 +95,6 @@ Result<std::unique_ptr<csi::HostedDriver>> make_driver(const csi::HostContext& c
 }
 
 Status run(const Options& options, const Flags::Lookup& environment, Logger& log) {
-  HOLDFAST_CHECK(block::check_kernel(block::running_kernel()));
   HOLDFAST_TRY(const csi::Profile profile, disk_profile(options.profile));
   const Backend backend = options.backend.value_or(usual_backend(profile));
   HOLDFAST_CHECK(check_mode(options.mode, backend));
@@ -122,6 +121,7 @@ int csi_disk(std::span<const std::string> arguments, const Flags::Lookup& enviro
   if (answer) return *answer;
   SystemClock clock;
   FdLogger log(options.host.log_level, clock);
+  if (const auto refused = block::refuse_old_kernel("csi-disk", log)) return *refused;
   const Status ended = run(options, environment, log);
   if (!ended) log.error("csi-disk cannot go on", {{"error", ended.error().message}});
   return ended ? 0 : 1;

@@ -19,9 +19,8 @@ namespace {
 
 using Drivers = std::vector<std::unique_ptr<csi::HostedDriver>>;
 
-Result<PluginOptions> on_node(const Options& options, const csi::Profile& profile,
-                              std::optional<kube::Config> cluster) {
-  HOLDFAST_CHECK(block::check_kernel(block::running_kernel()));
+PluginOptions on_node(const Options& options, const csi::Profile& profile,
+                      std::optional<kube::Config> cluster) {
   PluginOptions plugin;
   plugin.profile = profile;
   plugin.mode = options.mode;
@@ -58,8 +57,7 @@ Status run(const Options& options, const Flags::Lookup& environment, Logger& log
       HOLDFAST_TRY(auto driver, make_controller_plugin(context, plugin));
       drivers.push_back(std::move(driver));
     } else {
-      HOLDFAST_TRY(const PluginOptions plugin, on_node(options, profile, cluster));
-      HOLDFAST_TRY(auto driver, make_lvm_plugin(context, plugin, configuration));
+      HOLDFAST_TRY(auto driver, make_lvm_plugin(context, on_node(options, profile, cluster), configuration));
       drivers.push_back(std::move(driver));
     }
     return drivers;
@@ -77,6 +75,9 @@ int csi_lvm(std::span<const std::string> arguments, const Flags::Lookup& environ
   if (answer) return *answer;
   SystemClock clock;
   FdLogger log(options.host.log_level, clock);
+  if (options.mode != Mode::kController) {
+    if (const auto refused = block::refuse_old_kernel("csi-lvm", log)) return *refused;
+  }
   const Status ended = run(options, environment, log);
   if (!ended) log.error("csi-lvm cannot go on", {{"error", ended.error().message}});
   return ended ? 0 : 1;

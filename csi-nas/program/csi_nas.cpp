@@ -54,7 +54,6 @@ Result<Cluster> find_cluster(const Options& options, const Flags::Lookup& enviro
 }
 
 Status run(const Options& options, const Flags::Lookup& environment, Logger& log) {
-  HOLDFAST_CHECK(block::check_kernel(block::running_kernel()));
   HOLDFAST_TRY(const auto configured, read_profiles(options.host.config));
   HOLDFAST_TRY(const csi::Profile profile, nas_profile(configured, options.driver_name));
   HOLDFAST_TRY(const Cluster cluster, find_cluster(options, environment));
@@ -84,6 +83,7 @@ int csi_nas(std::span<const std::string> arguments, const Flags::Lookup& environ
   if (answer) return *answer;
   SystemClock clock;
   FdLogger log(options.host.log_level, clock);
+  if (const auto refused = block::refuse_old_kernel("csi-nas", log)) return *refused;
   const Status ended = run(options, environment, log);
   if (!ended) log.error("csi-nas cannot go on", {{"error", ended.error().message}});
   return ended ? 0 : 1;

@@ -125,7 +125,6 @@ Status check_cluster(const std::vector<csi::Profile>& profiles) {
 }
 
 Status run(const CsiNodeOptions& options, const Flags::Lookup& environment, Logger& log) {
-  HOLDFAST_CHECK(block::check_kernel(block::running_kernel()));
   HOLDFAST_TRY(const lvm::Configuration configuration, lvm::read_configuration(options.host.config));
   HOLDFAST_TRY(const auto profiles, chosen_profiles(options.profiles, configuration.profiles));
   PosixFiles files;
@@ -192,6 +191,7 @@ int csi_node(std::span<const std::string> arguments, const Flags::Lookup& enviro
   if (answer) return *answer;
   SystemClock clock;
   FdLogger log(options.host.log_level, clock);
+  if (const auto refused = block::refuse_old_kernel("csi-node", log)) return *refused;
   const Status ended = run(options, environment, log);
   if (!ended) log.error("csi-node cannot go on", {{"error", ended.error().message}});
   return ended ? 0 : 1;

@@ -1,9 +1,12 @@
 #include "programs/csi_node/csi_node.h"
 
+#include <sys/personality.h>
+
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "common/yaml/yaml.h"
 #include "programs/csi_node/csi_programs.h"
@@ -73,6 +76,29 @@ TEST_CASE("csi-node tells of its flags, and refuses others", "[csi-node]") {
   CHECK(options.profiles == std::vector<std::string>{"a", "b"});
   CHECK(options.host.node_id == "edge-1");
   CHECK(options.cluster.kubeconfig == "/k");
+}
+
+// Runs the program where the kernel says that it is Linux 2.6. Source: personality(2), UNAME26, of one
+// thread.
+int on_old_kernel(const char* program, const std::vector<std::string>& arguments) {
+  int status = -1;
+  std::thread([&] {
+    constexpr unsigned long kTellOnly = 0xffffffff;
+    if (::personality(static_cast<unsigned long>(::personality(kTellOnly)) | UNAME26) < 0) return;
+    std::ostringstream said;
+    status = csi_program_named(program)(arguments, no_environment, said, said);
+  }).join();
+  return status;
+}
+
+TEST_CASE("a node whose kernel is too old for volumes is told by an exit status of its own", "[csi-node]") {
+  const std::vector<std::string> nothing_else{"--node-id=edge-1", "--config=/nonexistent"};
+  for (const char* program : {"csi-node", "csi-lvm", "csi-nas", "csi-disk"}) {
+    DYNAMIC_SECTION(program) { CHECK(on_old_kernel(program, nothing_else) == 3); }
+  }
+  SECTION("a controller makes no volumes itself") {
+    CHECK(on_old_kernel("csi-lvm", {"--mode=controller", "--config=/nonexistent"}) == 1);
+  }
 }
 
 TEST_CASE("what is applied to a cluster's nodes asks for what csi-node knows", "[csi-node]") {
