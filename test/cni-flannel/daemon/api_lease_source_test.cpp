@@ -152,7 +152,8 @@ TEST_CASE("our object is applied as ours, and our Node's annotations too", "[fla
     cluster.diary.nodes.clear();
     cluster.start();
     cluster.publish(kMacA);
-    cluster.turn_until([&] { return cluster.server.watches().count() == 1; });
+    cluster.turn_until(
+        [&] { return cluster.server.watches().count() == 1 && cluster.count_requests("get nodes/a") == 1; });
     cluster.turn_for(50ms);
     CHECK(cluster.count_requests("patch") == 0);
     CHECK(cluster.count_requests("list") == 0);
