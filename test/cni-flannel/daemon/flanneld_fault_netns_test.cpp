@@ -121,7 +121,7 @@ TEST_CASE_METHOD(Cluster, "A node that boots with a damaged store and no source 
   std::filesystem::rename(home / "nodes", home / "away");
   static_cast<void>(one.run("ip link delete flannel.1; rm " + one.path("run/subnet.env").native()));
   one.start();
-  until([&] { return std::filesystem::exists(one.path("run/subnet.env")); });
+  until([&] { return one.ready(); });
   CHECK(one.run("cat " + one.path("run/subnet.env").native()) == lease);
   CHECK(one.vtep_mac() == mac);
   CHECK_THAT(one.log(), Catch::Contains("overlay.json.before, the state before it, is used instead"));
