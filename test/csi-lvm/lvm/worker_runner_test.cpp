@@ -116,15 +116,15 @@ TEST_CASE("a change goes on when the one who asked dies", "[lvm]") {
     const auto answer = runner.run(change({"leave", left}), kAmple);
     ::_exit(answer ? 0 : 1);
   }
-  const auto await = [](const std::string& path) {
-    for (int i = 0; i < 2000 && ::access(path.c_str(), F_OK) != 0; ++i)
-      std::this_thread::sleep_for(milliseconds{5});
+  const auto await = [](const auto& done) {
+    for (int i = 0; i < 2000 && !done(); ++i) std::this_thread::sleep_for(milliseconds{5});
   };
-  await(left + ".begun");
+  await([&] { return ::access((left + ".begun").c_str(), F_OK) == 0; });
   REQUIRE(::kill(asker, SIGKILL) == 0);
   REQUIRE(::waitpid(asker, nullptr, 0) == asker);
-  await(left);
-  CHECK(PosixFiles().read(left, 100).value() == "done");
+  const auto content = [&] { return PosixFiles().read(left, 100).value(); };
+  await([&] { return content() == "done"; });  // it is there before it is written
+  CHECK(content() == "done");
 }
 
 struct Channel {
