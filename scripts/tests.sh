@@ -62,7 +62,7 @@ tier_release() {
   build_preset guest kube_server
   make_packages "$(own_architecture)"
   local -a scripts
-  mapfile -t scripts < <(with_first "packages cluster_node demo gateway_faults gateway_recovery applied cluster" "$HOLDFAST_ROOT"/test/release/*.sh)
+  mapfile -t scripts < <(with_first "packages cluster_node cluster_node_volumes demo gateway_faults gateway_recovery applied cluster" "$HOLDFAST_ROOT"/test/release/*.sh)
   tap_tier release "$(job_count)" bash "${scripts[@]}"
 }
 

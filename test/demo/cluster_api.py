@@ -51,8 +51,9 @@ def write_kubeconfig(path, url, certificate):
 class Api:
     """What kubectl, kubelets and the cluster's own controllers ask of it."""
 
-    def __init__(self, url, certificate):
+    def __init__(self, url, certificate, token=TOKEN):
         self._url = url
+        self._token = token
         self._tls = ssl.create_default_context(cafile=str(certificate))
 
     def get(self, path):
@@ -82,7 +83,7 @@ class Api:
         """The answer; None for the status `absent`. RuntimeError for every other that is none of success."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._url + path, data=data, method=method, headers={
-            "Authorization": f"Bearer {TOKEN}", "Content-Type": kind, "User-Agent": "demo"})
+            "Authorization": f"Bearer {self._token}", "Content-Type": kind, "User-Agent": "demo"})
         try:
             with urllib.request.urlopen(request, context=self._tls, timeout=COMMAND_SECONDS) as answer:
                 return json.loads(answer.read())

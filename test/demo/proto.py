@@ -21,4 +21,5 @@ def loaded(stem, work_folder):
     """The module that compile_to() made of STEM.proto earlier."""
     if str(work_folder) not in sys.path:
         sys.path.insert(0, str(work_folder))
+    importlib.invalidate_caches()  # it remembers what a folder held, by the second
     return importlib.import_module(f"{stem}_pb2")

@@ -12,7 +12,7 @@ skip_without_debian() {
 }
 
 # make_root WORK SCRIPT: WORK/root, which goes when this script ends. Each boot runs SCRIPT, of test/release/inside, when systemd has
-# started all; what it says comes to /test/log, its exit status to /test/status. It has tap.sh, units.sh and our packages.
+# started all; what it says comes to /test/log, its exit status to /test/status. It has tap.sh, units.sh, cloud.sh and our packages.
 make_root() {
   local root=$1/root script=$2
   rm -rf "$1"
@@ -23,7 +23,7 @@ make_root() {
   mkdir -p "$root/test"
   # A copy: what is removed with the guest's root must be nothing of this machine's.
   cp -r /usr/lib/uml/modules "$root/lib"
-  cp "$tree"/out/packages/*_"$(dpkg --print-architecture)".deb "$tree/test/tap.sh" "$tree"/test/release/inside/{units.sh,"$script"} "$root/test"
+  cp "$tree"/out/packages/*_"$(dpkg --print-architecture)".deb "$tree/test/tap.sh" "$tree"/test/release/inside/{units.sh,cloud.sh,"$script"} "$root/test"
   echo edge-1 >"$root/etc/hostname"
   cat >"$root/etc/systemd/system/test.service" <<END
 [Unit]

@@ -100,10 +100,10 @@ def untold(server):
         yield "its conditions"
 
 
-def wait_until_told(root):
-    server = api(root)
+def wait_until_told(untold):
+    """Until `untold` yields nothing any more."""
     end = time.monotonic() + PATIENCE
-    while missing := list(untold(server)):
+    while missing := list(untold()):
         if time.monotonic() > end:
             sys.exit(f"the API server was not told: {', '.join(missing)}")
         time.sleep(0.2)
@@ -111,7 +111,7 @@ def wait_until_told(root):
 
 def main():
     root, verb = sys.argv[1:]
-    verbs = {"certificate": make_certificate, "cluster": make_cluster, "files": write_files, "told": wait_until_told}
+    verbs = {"certificate": make_certificate, "cluster": make_cluster, "files": write_files, "told": lambda root: wait_until_told(lambda: untold(api(root)))}
     verbs[verb](pathlib.Path(root))
 
 

@@ -1,15 +1,13 @@
 #!/bin/bash
 # What test/release/cluster_node.sh does in its guest: systemd and systemd-networkd run, our packages lie beside this script, and the
-# file `boot` tells which of two boots this is. The cloud is a network namespace at the other end of eth0's cable, with the machine's
-# own file system, read-only, of which the node is a folder.
+# file `boot` tells which of two boots this is.
 # shellcheck source=/dev/null
 source "$(dirname "$0")/tap.sh"
 # shellcheck source=/dev/null
 source "$(dirname "$0")/units.sh"
 cd "$(dirname "$0")" || exit
-tree=$(<tree)
-cloud=/host
-node=/mnt  # the node's file system as those in the cloud see it
+# shellcheck source=test/release/inside/cloud.sh
+source ./cloud.sh
 
 packages=(holdfast-cni holdfast-node holdfast-csi holdfast-gateway)
 units=(flanneld egw-helper)
@@ -20,31 +18,9 @@ has_address() { networkd_says eth0 configured && ip -4 address show dev eth0 | g
 
 network_by_networkd() { update-alternatives --set iptables /usr/sbin/iptables-legacy && with_journal systemd-networkd within 30 has_address; }
 
-in_cloud=(ip netns exec cloud chroot "$cloud")
-admin() { "${in_cloud[@]}" /usr/bin/python3 -B "$tree/test/release/node_admin.py" "$node" "$1"; }
-
-cloud_starts() {
-  mkdir -p "$cloud" &&
-    mount -t hostfs -o ro,/ none "$cloud" &&
-    mount --bind / "$cloud$node" &&
-    mount --bind /proc "$cloud/proc" &&
-    mount --bind /dev "$cloud/dev" &&
-    ip netns add cloud &&
-    ip link set switch0 netns cloud &&
-    ip -n cloud address add 192.168.1.1/24 dev switch0 &&
-    ip -n cloud link set switch0 up &&
-    ip -n cloud link set lo up || return
-  "${in_cloud[@]}" "$tree/build/guest/bin/kube_server" 192.168.1.1:6443 "$node/test/server.crt" "$node/test/server.key" of-the-demo \
-    "$tree/manifests/base" flannel-token=kube-flannel/flannel@edge-1 controller-token=kube-flannel/flannel-controller@cloud >api.log 2>&1 &
-  echo $! >cloud.pids
-  within 30 grep -q https api.log || { cat api.log; return 1; }
-}
-
 cluster_is_made() {
-  admin cluster && admin files || return
-  "${in_cloud[@]}" "$tree/build/bin/flannel-controller" --kubeconfig="$node/test/controller.kubeconfig" --namespace=kube-flannel --cluster-cidr=10.244.0.0/16 \
-    >controller.log 2>&1 &
-  echo $! >>cloud.pids
+  administer node_admin.py cluster && administer node_admin.py files &&
+    runs_in_cloud controller.log "$tree/build/bin/flannel-controller" --kubeconfig="$node/test/controller.kubeconfig" --namespace=kube-flannel --cluster-cidr=10.244.0.0/16
 }
 
 # With no D-Bus networkd reads the files of a package when it starts.
@@ -55,19 +31,10 @@ node_takes_part() {
   systemctl restart flanneld &&
     with_journal flanneld within 60 has_lease &&
     with_journal flanneld within 60 has_peer &&
-    with_journal flanneld admin told
+    with_journal flanneld administer node_admin.py told
 }
 has_lease() { [[ -s /run/flannel/subnet.env ]] && is_ready 8081; }
 has_peer() { [[ $(ip -4 route show dev flannel.1) == *"via 10.244."*onlink* && $(holdfast status) == *"edge-2 "*programmed* ]]; }
-# is_ready PORT: what the program there says of itself.
-is_ready() {
-  local answer
-  exec 3<>"/dev/tcp/127.0.0.1/$1" || return
-  printf 'GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
-  answer=$(timeout 10 cat <&3)
-  exec 3>&-
-  [[ $answer == "HTTP/1.1 200"* ]]
-} 2>/dev/null
 
 # cni VERB SANDBOX: as a container runtime calls the plugin, for one pod.
 cni() {
@@ -136,9 +103,7 @@ networkd_restarts() {
 }
 
 goes_on_without_cloud() {
-  local pid
-  while read -r pid; do kill -KILL "$pid"; done <cloud.pids
-  ip -n cloud address flush dev switch0 &&
+  cloud_ends &&
     systemctl restart "${units[@]}" &&
     with_journal flanneld within 30 has_lease &&
     has_peer && vpc_is_unreachable && pod_reaches_node till-a &&
@@ -173,7 +138,8 @@ purge_leaves_nothing() {
 if [[ $(<boot) == online ]]; then
   plan 13
   check "the node has its network from systemd-networkd" network_by_networkd
-  check "an API server is there, with our manifests' roles and policies" cloud_starts
+  check "an API server is there, with our manifests' roles and policies" cloud_starts \
+    flannel-token=kube-flannel/flannel@edge-1 controller-token=kube-flannel/flannel-controller@cloud
   check "the packages install" installs
   check "an administrator has a cluster, and copies the node's files" cluster_is_made
   check "flanneld has its lease and peer, and the API server knows of both, by a token bound to the Node" node_takes_part
