@@ -43,6 +43,16 @@ Result<bool> is_below(mount::Mounter& mounter, const std::string& target) {
 
 }  // namespace
 
+Result<mount::Mounts> mounts_below(mount::Mounter& mounter, const std::string& device) {
+  HOLDFAST_TRY(const mount::Mounts all, mounter.mounts_of(device));
+  mount::Mounts out;
+  for (const mount::MountEntry& entry : all) {
+    HOLDFAST_TRY(const bool below, is_below(mounter, entry.target));
+    if (below) out.push_back(entry);
+  }
+  return out;
+}
+
 Result<mount::Mounts> own_mounts(mount::Mounter& mounter, const std::string& device) {
   HOLDFAST_TRY(const mount::Mounts all, mounter.mounts_of(device));
   mount::Mounts own;
@@ -120,7 +130,7 @@ Status DeviceStager::mount(const csi::v1::NodeStageVolumeRequest& request, const
 
 // While a pod has it, it stays staged: kubelet may give it to another pod before it unstages it.
 Status DeviceStager::unstage(const std::string& target, const std::string& device) {
-  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
+  HOLDFAST_TRY(const mount::Mounts mounts, mounts_below(parts_.mounter, device));
   const auto other = std::ranges::find_if(
       mounts, [&target](const mount::MountEntry& entry) { return entry.target != target; });
   if (other != mounts.end()) {
@@ -134,7 +144,7 @@ Status DeviceStager::publish(const csi::Call& call, const csi::v1::NodePublishVo
   const csi::v1::VolumeCapability& capability = request.volume_capability();
   HOLDFAST_TRY(const bool broken, is_broken(request.target_path()));
   if (broken) HOLDFAST_CHECK(parts_.mounter.unpublish(request.target_path()));
-  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
+  HOLDFAST_TRY(const mount::Mounts mounts, mounts_below(parts_.mounter, device));
   HOLDFAST_CHECK(check_use(mounts, capability.has_block(), request.volume_id()));
   std::optional<mount::MountEntry> staged;
   if (!capability.has_block()) {

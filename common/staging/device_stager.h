@@ -36,6 +36,11 @@ struct StagerParts {
       give_to_group;
 };
 
+/// Of a device's mounts those below the mounter's folder. Where that folder, or one that it is in, is bound
+/// to another place, each has a second name there, which comes and goes with it. Errors: those of
+/// Mounter::mounts_of().
+Result<mount::Mounts> mounts_below(mount::Mounter& mounter, const std::string& device);
+
 /// The mounts by which volumes below the mounter's folder have a device; none: nobody has it, as far as this
 /// process sees. Binds of a part of what is on it tell nothing: kubelet makes such of the host's folders,
 /// too. Errors: kFailedPrecondition when others alone have it mounted, naming where; those of
@@ -69,8 +74,8 @@ class DeviceStager {
   Status stage(const csi::Call& call, const csi::v1::NodeStageVolumeRequest& request,
                const DeviceVolume& volume, const block::PrepareRequest& wanted,
                block::ProvenanceRecord& record);
-  /// Errors: kFailedPrecondition while it is mounted anywhere else, naming where, or somebody else has the
-  /// device.
+  /// Errors: kFailedPrecondition while it is mounted elsewhere below kubelet's folder, before anything is
+  /// unmounted, or anywhere else when it has been, naming where, or somebody else has the device.
   Status unstage(const std::string& target, const std::string& device);
 
   /// Errors: kFailedPrecondition when it is not staged at the request's path, and for a raw volume while it

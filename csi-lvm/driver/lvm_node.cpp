@@ -164,7 +164,7 @@ Status LvmNode::unstage_volume(const csi::Call& call, const csi::v1::NodeUnstage
 // While a pod has it nothing is unmounted, and unstaging is refused.
 Result<std::vector<std::string>> LvmNode::other_stagings(const std::string& target,
                                                          const std::string& device) {
-  HOLDFAST_TRY(const mount::Mounts mounts, parts_.mounter.mounts_of(device));
+  HOLDFAST_TRY(const mount::Mounts mounts, staging::mounts_below(parts_.mounter, device));
   std::vector<std::string> others;
   for (const mount::MountEntry& entry : mounts) {
     if (entry.target == target) continue;

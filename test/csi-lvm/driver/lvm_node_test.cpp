@@ -486,6 +486,25 @@ TEST_CASE_METHOD(NodeScene, "a volume that is staged at two paths is unstaged at
   CHECK(unstage("pvc-1").has_value());
 }
 
+// As where kubelet's folder is bound from another disk.
+TEST_CASE_METHOD(NodeScene, "what mounts are called outside kubelet's folder does not count",
+                 "[lvm driver]") {
+  const std::string second = "/data/pods/x/mount";
+  const auto lonely = use("mount {}", "SINGLE_NODE_SINGLE_WRITER");
+  REQUIRE(stage("pvc-1", lonely).has_value());
+  mounter.mount_elsewhere("/dev/vg/pvc-1", "/data/plugins/kubernetes.io/csi/driver/1/globalmount");
+  for (int again = 0; again < 2; ++again) {
+    REQUIRE(publish("pvc-1", kTarget, lonely).has_value());
+    if (again == 0) mounter.mount_elsewhere("/dev/vg/pvc-1", second);
+  }
+  refuses(unstage("pvc-1"), Code::kFailedPrecondition);
+  CHECK(mounter.entry_at(kStaging).value().has_value());
+  REQUIRE(unpublish("pvc-1", kTarget).has_value());
+  // A name that does not go with the mount is somebody's own.
+  refuses(unstage("pvc-1"), Code::kFailedPrecondition);
+  CHECK_FALSE(mounter.entry_at(kStaging).value().has_value());
+}
+
 // A late call of a kubelet that has moved its folder.
 TEST_CASE_METHOD(NodeScene, "unstaging where a volume is not staged leaves it where it is", "[lvm driver]") {
   REQUIRE(stage("pvc-1").has_value());

@@ -11,7 +11,6 @@ machine_is_seen() {
   mkdir -p "$cloud" &&
     mount -t hostfs -o ro,/ none "$cloud" &&
     mount --bind / "$cloud$node" &&
-    mount --make-private "$cloud$node" &&  # else what the node mounts would be mounted twice there
     mount --bind /proc "$cloud/proc" &&
     mount --bind /dev "$cloud/dev"
 }

@@ -10,7 +10,7 @@ cd "$(dirname "$0")" || exit
 source ./cloud.sh
 
 units=(node-resource-manager csi-node)
-kubelet_folder=/var/lib/kubelet
+kubelet_folder=/var/lib/kubelet  # whose mounts have a second name each, in the cloud's view of the node
 pod=$kubelet_folder/pods/till-0/volumes/kubernetes.io~csi/pvc-till/mount
 
 # The other end of its cable is the cloud, or nobody.
