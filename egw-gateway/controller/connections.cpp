@@ -7,6 +7,7 @@
 #include "common/base/json.h"
 #include "common/kube/node_pools.h"
 #include "common/yaml/yaml.h"
+#include "egw-gateway/model/routed_ranges.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -66,6 +67,12 @@ Status exempt_services(const std::vector<Cidr>& services, EdgeGateway& gateway) 
   return {};
 }
 
+/// Exempt addresses that lie scattered would make a table of routes, and a list of rules, without end.
+Status check_blocks(const EdgeGateway& gateway) {
+  const std::string trouble = trouble_with_blocks(routed_ranges(gateway, exemptions(gateway)).ranges.size());
+  return trouble.empty() ? Status{} : fail(Code::kInvalidArgument, trouble);
+}
+
 }  // namespace
 
 Result<std::vector<Connection>> parse_connections(std::string_view text, std::string_view services) {
@@ -86,6 +93,8 @@ Result<std::vector<Connection>> parse_connections(std::string_view text, std::st
   for (const JsonField& entry : entries) {
     HOLDFAST_TRY(Connection connection, read_connection(entry));
     HOLDFAST_CHECK(exempt_services(service_ranges, connection.gateway));
+    Status scattered = check_blocks(connection.gateway);
+    if (!scattered) return tl::unexpected(std::move(scattered).error().within(entry.path()));
     if (find_connection(out, connection.cen_id, connection.ccn_id, connection.ccn_region) != nullptr) {
       return fail(Code::kInvalidArgument, entry.path() + ": another entry has the same ids");
     }

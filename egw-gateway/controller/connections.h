@@ -31,7 +31,8 @@ struct Connection {
 /// Service before kube-proxy turns the packet to a pod, and an unreachable range would end it there.
 ///
 /// Errors: kInvalidArgument, naming the entry (from 0) and the member: also for an entry without access
-/// points or without VPC ranges, for two entries of the same ids, and for Services that hold a whole range.
+/// points or without VPC ranges, for one whose ranges fall into more than kMostBlocks, for two entries of the
+/// same ids, and for Services that hold a whole range.
 [[nodiscard]] Result<std::vector<Connection>> parse_connections(std::string_view text,
                                                                 std::string_view services = {});
 

@@ -55,6 +55,8 @@ void Agent::show_ranges(const RoutedRanges& routed) {
   std::vector<std::string> faults = routed.faults;
   const std::vector<nl::Route> passed_over = routes_passed_over(routed.ranges, facts_);
   for (const nl::Route& route : passed_over) faults.push_back(fault_of(route));
+  if (const std::string blocks = trouble_with_blocks(routed.ranges.size()); !blocks.empty())
+    faults.push_back(blocks);
   std::string text;
   for (const std::string& fault : faults) text += (text.empty() ? "" : "; ") + fault;
   tools_.health.set(kRangesClear, text);

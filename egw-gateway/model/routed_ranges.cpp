@@ -97,6 +97,13 @@ std::vector<Exemption> exemptions(const EdgeGateway& gateway) {
   return out;
 }
 
+std::string trouble_with_blocks(std::size_t blocks) {
+  if (blocks <= kMostBlocks) return "";
+  return "by what is exempt in them the ranges fall into " + std::to_string(blocks) + " blocks, and " +
+         std::to_string(kMostBlocks) + " is the most with which packets are not held up: exempt fewer and " +
+         "larger blocks";
+}
+
 RoutedRanges routed_ranges(const EdgeGateway& gateway, const std::vector<Exemption>& exemptions) {
   std::vector<Cidr> wanted = gateway.vpc_cidrs;
   wanted.insert(wanted.end(), gateway.cloud_pod_cidrs.begin(), gateway.cloud_pod_cidrs.end());

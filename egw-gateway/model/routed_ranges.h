@@ -28,6 +28,9 @@ struct Exemption {
 /// overlay's, and exemptCIDRs.
 [[nodiscard]] std::vector<Exemption> exemptions(const EdgeGateway& gateway);
 
+/// What is wrong with ranges that fall into so many blocks, and the cure; empty: kMostBlocks at most.
+[[nodiscard]] std::string trouble_with_blocks(std::size_t blocks);
+
 /// What a node routes to the gateways.
 struct RoutedRanges {
   std::vector<Cidr> ranges{};         ///< disjoint, in order

@@ -25,6 +25,10 @@ TEST_CASE("Connections are found by their three ids", "[egw controller]") {
   CHECK(parse_connections("")->empty());
 }
 
+constexpr const char* kPoint =
+    ", accessPoints: [{name: one, address: 203.0.113.9, port: 51820, publicKey: "
+    "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=}]";
+
 TEST_CASE("Connections that could not be used are refused, with where", "[egw controller]") {
   struct Case {
     const char* name;
@@ -33,7 +37,15 @@ TEST_CASE("Connections that could not be used are refused, with where", "[egw co
   };
   const std::string ids = "- {cenId: a, ccnId: b, ccnRegion: c";
   const std::string point = "{name: one, address: 203.0.113.9, port: 51820, publicKey: nonsense}";
+  std::string scattered;
+  for (int n = 0; n < 100; ++n) {
+    const auto part = [n](int step) { return std::to_string(n * step % 256); };
+    scattered += ", 10." + part(37) + "." + part(101) + "." + part(59) + "/32";
+  }
   const Case cases[] = {
+      {"exempt addresses that lie scattered",
+       ids + ", vpcCIDRs: [10.0.0.0/8], exemptCIDRs: [" + scattered.substr(2) + "]" + kPoint + "}",
+       "connections[0]: by what is exempt in them the ranges fall into"},
       {"no YAML", "[", ""},
       {"no list", "{}", "connections"},
       {"no id", "- {cenId: ''}", "connections[0].cenId"},

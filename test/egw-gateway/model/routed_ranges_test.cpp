@@ -133,5 +133,11 @@ TEST_CASE("The overlay's own packets to nodes are not for a gateway, and such a 
             "10.0.0.0/8 overlaps node box-2, 10.0.2.12/32, which stays on the node's own routes"});
 }
 
+TEST_CASE("Ranges that fall into too many blocks are told, with the cure", "[gateway]") {
+  CHECK(trouble_with_blocks(kMostBlocks).empty());
+  CHECK_THAT(trouble_with_blocks(kMostBlocks + 1),
+             Catch::Contains("into 1001 blocks") && Catch::Contains("fewer and larger blocks"));
+}
+
 }  // namespace
 }  // namespace holdfast::gateway
