@@ -9,6 +9,7 @@
 #include "cni-flannel/daemon/no_masquerade.h"
 #include "cni-flannel/daemon/peer_guard.h"
 #include "cni-flannel/daemon/rules_wanted.h"
+#include "common/firewall/forward_gates.h"
 #include "common/firewall/iptables_firewall.h"
 #include "common/firewall/nftables_firewall.h"
 #include "common/firewall/udp_drops.h"
@@ -87,6 +88,7 @@ class RulesLook {
     }
     look_at_guard();
     for (const FamilyReport& family : overlay_.families) look_at_filter(family);
+    look_at_gates();
     return std::move(out_);
   }
 
@@ -97,6 +99,7 @@ class RulesLook {
   void look_at_set(bool nftables, const RuleSet& set);
   void look_at_guard();
   void look_at_filter(const FamilyReport& family);
+  void look_at_gates();
   [[nodiscard]] std::string cure() const {
     return expected_.runs
                ? "; flanneld looks every few seconds: somebody takes them away again, or its log tells "
@@ -174,6 +177,16 @@ void RulesLook::look_at_filter(const FamilyReport& family) {
     add(Verdict::kDoubtful, port,
         "INPUT drops what no rule accepts, and none names the port: accept it there");
   }
+}
+
+/// Chains of others that drop what is forwarded, in the same nftables as ours or beside our iptables.
+void RulesLook::look_at_gates() {
+  constexpr const char* kWhat = "forwarding";
+  std::vector<std::string> links{"cni0"};
+  for (const FamilyReport& family : overlay_.families) links.push_back(family.device);
+  const Result<std::vector<std::string>> gates = firewall::forward_gates(links);
+  if (!gates) return add(Verdict::kDoubtful, kWhat, gates.error().message);
+  for (const std::string& gate : *gates) add(Verdict::kDoubtful, kWhat, gate);
 }
 
 }  // namespace

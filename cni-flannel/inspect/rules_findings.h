@@ -18,9 +18,10 @@ struct RulesExpected {
 };
 
 /// Whether masquerading, forwarding and the peers' guard stand as flanneld puts them, in iptables or nftables
-/// as net-conf.json has it; and what others do to packets: a FORWARD policy that nftables cannot undo, rules
-/// of INPUT that drop the tunnels' packets (iptables only). To know how the rules look when they are put,
-/// they are put in a network namespace that is made for that.
+/// as net-conf.json has it; and what others do to packets: a FORWARD policy that nftables cannot undo,
+/// chains of nftables that drop what is forwarded, as firewalld's, rules of INPUT that drop the tunnels'
+/// packets (iptables only). To know how the rules look when they are put, they are put in a network namespace
+/// that is made for that.
 [[nodiscard]] std::vector<Finding> rules_findings(Files& files, Executor& executor,
                                                   const OverlayReport& overlay,
                                                   const RulesExpected& expected);

@@ -193,6 +193,22 @@ Status for_each_element(Socket& socket, Family family, std::string_view table, s
   });
 }
 
+std::optional<ListedBaseChain> parse_base_chain(const nlmsghdr* message) {
+  if (message->nlmsg_type != message_type(NFT_MSG_NEWCHAIN)) return std::nullopt;
+  const auto* header = header_of<nfgenmsg>(message);
+  if (header == nullptr) return std::nullopt;
+  const auto family = static_cast<Family>(header->nfgen_family);
+  if (family != Family::kIp && family != Family::kIp6 && family != Family::kInet) return std::nullopt;
+  const Attributes attributes(message, sizeof(nfgenmsg));
+  const nlattr* place = attributes.find(NFTA_CHAIN_HOOK);
+  if (place == nullptr) return std::nullopt;
+  const std::uint32_t hook = ntohl(Attributes(place).u32(NFTA_HOOK_HOOKNUM).value_or(0));
+  const std::uint32_t policy = ntohl(attributes.u32(NFTA_CHAIN_POLICY).value_or(htonl(NF_ACCEPT)));
+  return ListedBaseChain{family, std::string(attributes.text(NFTA_CHAIN_TABLE)),
+                         std::string(attributes.text(NFTA_CHAIN_NAME)), static_cast<Hook>(hook),
+                         policy == NF_DROP};
+}
+
 }  // namespace
 
 Transaction::Transaction(Table table) : table_(std::move(table)) {
@@ -402,6 +418,11 @@ Result<std::vector<std::string>> list_elements(Socket& socket, Family family, st
       socket, family, table, set, [&] { out.clear(); }, keep));
   std::ranges::sort(out);
   return out;
+}
+
+Result<std::vector<ListedBaseChain>> list_base_chains(Socket& socket) {
+  Request request("list chains", Writer(message_type(NFT_MSG_GETCHAIN), 0, generation(AF_UNSPEC), 64).take());
+  return collect<ListedBaseChain>(socket, std::move(request).tolerating(EINVAL), parse_base_chain);
 }
 
 Result<std::vector<IpAddress>> list_set(Socket& socket, Family family, std::string_view table,

@@ -252,4 +252,15 @@ Result<std::vector<IpAddress>> list_set(Socket& socket, Family family, std::stri
                                         std::string_view set);
 Result<bool> has_chain(Socket& socket, Family family, std::string_view table, std::string_view chain);
 
+/// A chain that packets enter by themselves.
+struct ListedBaseChain {
+  Family family = Family::kInet;
+  std::string table = {};
+  std::string name = {};
+  Hook hook = Hook::kPrerouting;
+  bool drops = false;  ///< by its policy, what none of its rules decides
+};
+/// Of all tables of the families ip, ip6 and inet. A kernel without nf_tables has none.
+Result<std::vector<ListedBaseChain>> list_base_chains(Socket& socket);
+
 }  // namespace holdfast::nl::nft

@@ -117,6 +117,9 @@ class Agent final : public GatewayConsumer {
   void want_rules(const NodeFacts& facts, const NodeRanges& ranges, const NextHops& local);
   void put_rules();
   void rules_put(const firewall::RuleKeeper::Look& look);
+  /// Those of options_.links that this node has.
+  [[nodiscard]] std::vector<std::string> links_there() const;
+  void show_gates(const Result<std::vector<std::string>>& gates);
   void look_up_servers();
   void servers_found(const std::vector<Result<std::vector<IpAddress>>>& found);
   [[nodiscard]] bool is_stored() const;

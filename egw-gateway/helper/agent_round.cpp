@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "common/base/secrecy.h"
+#include "common/firewall/forward_gates.h"
 #include "egw-gateway/helper/agent.h"
 #include "egw-gateway/helper/concerns.h"
 #include "egw-gateway/helper/kernel_routes.h"
@@ -241,10 +242,34 @@ void Agent::put_rules() {
     return;
   }
   putting_rules_ = true;
-  const auto look =
-      std::make_shared<firewall::RuleKeeper::Look>();  // shared by the job and what comes after it
-  tools_.worker.run([&firewall = tools_.firewall, sets = rules_, look] { *look = firewall.look(sets); },
-                    [this, look] { rules_put(*look); });
+  struct Looks {
+    firewall::RuleKeeper::Look rules;
+    Result<std::vector<std::string>> gates;
+  };
+  const auto looks = std::make_shared<Looks>();  // shared by the job and what comes after it
+  const auto look = [&firewall = tools_.firewall, sets = rules_, links = links_there(), looks] {
+    looks->rules = firewall.look(sets);
+    looks->gates = firewall::forward_gates(links);
+  };
+  tools_.worker.run(look, [this, looks] {
+    show_gates(looks->gates);
+    rules_put(looks->rules);
+  });
+}
+
+std::vector<std::string> Agent::links_there() const {
+  std::vector<std::string> out;
+  for (const auto& [name, index] : facts_.links) out.push_back(name);
+  return out;
+}
+
+/// They may let through what we do not see that they do: no reason not to be ready.
+void Agent::show_gates(const Result<std::vector<std::string>>& gates) {
+  if (!gates) return tools_.health.set(kForwardingFree, gates.error().message);
+  std::string text;
+  for (const std::string& gate : removed_ ? std::vector<std::string>{} : *gates)
+    text += (text.empty() ? "" : "; ") + gate;
+  tools_.health.set(kForwardingFree, text);
 }
 
 void Agent::rules_put(const firewall::RuleKeeper::Look& look) {

@@ -13,6 +13,7 @@ inline constexpr Concern kGatewayAlive{"GatewayAlive"};
 inline constexpr Concern kGatewaysWatched{"GatewaysWatched"};
 inline constexpr Concern kRulesInPlace{"RulesInPlace"};
 inline constexpr Concern kSettingsRight{"SettingsRight"};
+inline constexpr Concern kForwardingFree{"ForwardingFree", false};
 inline constexpr Concern kKeysGuarded{"KeysGuarded", false};
 inline constexpr Concern kServerExempt{"ServerExempt", false};
 inline constexpr Concern kRangesClear{"RangesClear", false};

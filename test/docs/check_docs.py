@@ -11,7 +11,7 @@ import pathlib
 import re
 import sys
 
-PRINTERS = ("cni-flannel/inspect", "cni-flannel/daemon", "egw-gateway/inspect", "egw-gateway/helper")
+PRINTERS = ("cni-flannel/inspect", "cni-flannel/daemon", "common/firewall", "egw-gateway/inspect", "egw-gateway/helper")
 LITERALS = re.compile(r'(?:"(?:[^"\\\n]|\\.)*"\s*)+')
 # Put together of pieces of what the program prints: the check must not take them.
 INVENTED = ("flannel.1: is on fire; restart the interface", "cni0: is missing: ip link add cni0 type bridge",

@@ -367,11 +367,14 @@ TEST_CASE_METHOD(Cluster, "doctor looks at the rules in nftables, and at the pol
   one.stop(SIGKILL);
   static_cast<void>(
       one.run("nft flush chain ip flannel-ipv4 postrtg && iptables -P FORWARD DROP && "
-              "nft delete table inet flanneld-peers"));
+              "nft delete table inet flanneld-peers && nft \"table inet site { chain through { type filter "
+              "hook forward priority 0; policy drop; } }\""));
   const std::string report = ask(one, "doctor --probe=false");
   CHECK_THAT(report,
              Catch::Matches("(.|\n)*WRONG +rules in nftables, IPv4 +chain postrtg has 0 of ours(.|\n)*"));
   CHECK_THAT(report, Catch::Matches("(.|\n)*WRONG +iptables FORWARD +its policy is DROP(.|\n)*"));
+  CHECK_THAT(report, Catch::Matches("(.|\n)*[?][?] +forwarding +the chain inet site through of nftables "
+                                    "drops [^\n]* cni0 flannel.1(.|\n)*"));
   CHECK_THAT(report, Catch::Matches("(.|\n)*[?][?] +peers' guard +the table inet flanneld-peers(.|\n)*"));
 }
 

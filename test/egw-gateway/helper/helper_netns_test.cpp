@@ -1,6 +1,7 @@
 // The real egw-helper beside the real flanneld, on three nodes, with BFD to two gateways.
 
 #include <fstream>
+#include <regex>
 #include <thread>
 
 #include "egw-gateway/choice/gateway_choice.h"
@@ -445,6 +446,45 @@ TEST_CASE_METHOD(GatewayScene, "With iptables the rules are the same, and are pu
   static_cast<void>(node(3).run("ip rule del pref 5000"));
   static_cast<void>(node(3).run("iptables -F EGW-INPUT"));
   until([&] { return node(3).can("iptables -S EGW-INPUT | grep -q DROP"); }, kPatience);
+}
+
+/// What egw-helper of node 3 says of a concern; empty: all is well.
+std::string trouble_with(GatewayScene& scene, const std::string& concern) {
+  const std::string report = scene.page(3, "/readyz?verbose");
+  const std::string label = "[-]" + concern + " failed: ";
+  const std::size_t at = report.find(label);
+  if (at == std::string::npos) return "";
+  return report.substr(at + label.size(), report.find('\n', at) - at - label.size());
+}
+
+TEST_CASE_METHOD(GatewayScene, "A firewalld that refuses what is forwarded is told, and its cure is one",
+                 "[gateway]") {
+  if (!std::filesystem::exists(HOLDFAST_PEERS "/usr/sbin/firewalld")) {
+    WARN("skipped: there is no firewalld in " HOLDFAST_PEERS "; unpack_packages peers of scripts/");
+    return;
+  }
+  start_all();
+  CHECK(trouble_with(*this, "ForwardingFree").empty());
+  const auto firewalld = [&](const std::string& command) {
+    static_cast<void>(node(3).run(FIREWALLD_SCRIPT " " HOLDFAST_PEERS " " +
+                                  node(3).path("firewalld").native() + " '" + command + "'"));
+  };
+  firewalld("firewall-cmd --permanent --add-port=8472/udp; firewall-cmd --reload");
+  std::string trouble;
+  until(
+      [&] {
+        trouble = trouble_with(*this, "ForwardingFree");
+        return !trouble.empty();
+      },
+      kPatience);
+  INFO(trouble);
+  CHECK_FALSE(reaches());
+  CHECK(page(3, "/readyz").find(" 200 OK") != std::string::npos);
+  std::smatch cure;
+  REQUIRE(std::regex_search(trouble, cure, std::regex(": run (firewall-cmd .*), then (firewall-cmd .*)")));
+  firewalld(cure[1].str() + "; " + cure[2].str());
+  until([&] { return trouble_with(*this, "ForwardingFree").empty(); }, kPatience);
+  until([&] { return reaches(); }, kPatience);
 }
 
 TEST_CASE_METHOD(GatewayScene, "Packet-filter rules that somebody flushes are back with the next look",
