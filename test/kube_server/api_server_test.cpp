@@ -337,5 +337,38 @@ TEST_CASE_METHOD(Scene, "an object with finalizers that is deleted stays until t
   CHECK(get("/api/v1/nodes/b").status() == 404);
 }
 
+TEST_CASE("a pod is evicted only while the budgets that it is under have enough others", "[kube]") {
+  Scene scene;
+  const std::string pods = "/api/v1/namespaces/site/pods";
+  const auto put = [&](const std::string& name, const char* ready) {
+    const json conditions = json::array({{{"type", "Ready"}, {"status", ready}}});
+    scene.server.put(pods + "/" + name, {{"metadata", {{"labels", {{"app", "core"}, {"gateway", name}}}}},
+                                         {"status", {{"conditions", conditions}}}});
+  };
+  const auto evict = [&](const std::string& name, const std::string& more = "") {
+    return scene.ask({.method = "POST",
+                      .path = pods + "/" + name + "/eviction" + more,
+                      .body = json{{"apiVersion", "policy/v1"},
+                                   {"kind", "Eviction"},
+                                   {"metadata", {{"name", name}, {"namespace", "site"}}}}
+                                  .dump()});
+  };
+  scene.server.put("/apis/policy/v1/namespaces/site/poddisruptionbudgets/core",
+                   {{"spec", {{"minAvailable", 1}, {"selector", {{"matchLabels", {{"app", "core"}}}}}}}});
+  put("a", "True");
+  put("b", "True");
+  CHECK(evict("a", "?dryRun=All").status() == 201);
+  CHECK(evict("a").status() == 201);
+  CHECK(evict("a").status() == 404);
+  const auto refused = evict("b");
+  CHECK(refused.status() == 429);
+  CHECK_THAT(refused.body, Catch::Contains("needs 1 healthy pods and has 1 currently"));
+  put("a", "False");  // made anew, not ready
+  CHECK(evict("b").status() == 429);
+  CHECK(evict("a").status() == 201);  // holds nothing up
+  put("a", "True");
+  CHECK(evict("b").status() == 201);
+}
+
 }  // namespace
 }  // namespace holdfast::test

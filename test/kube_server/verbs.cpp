@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "test/kube_server/continue_token.h"
+#include "test/kube_server/eviction.h"
 #include "test/kube_server/immutable.h"
 #include "test/kube_server/patches.h"
 #include "test/kube_server/renditions.h"
@@ -126,7 +127,7 @@ Reply Verbs::serve(const ApiCall& call) {
     return list(call);
   }
   if (call.verb == "create") {
-    return create(call);
+    return call.path.subresource == "eviction" ? evict(call) : create(call);
   }
   if (call.verb == "update") {
     return update(call);
@@ -384,6 +385,23 @@ Reply Verbs::keep_changed(const ApiCall& call, const json& before, json after) {
     return reply_with_object(call, 200, after);
   }
   return reply_with_object(call, 200, *store_.put(call.key(), std::move(after)));
+}
+
+Reply Verbs::evict(const ApiCall& call) {
+  if (store_.find(call.key()) == nullptr) {
+    return not_found(call.kind, call.path.name);
+  }
+  if (auto refused = refused_by_budgets(store_, call.key())) {
+    return *refused;
+  }
+  if (!is_dry_run(call)) {
+    deletion_.begin(call.key(), /*orphans=*/false);
+  }
+  return reply_with(kCreated, {{"kind", "Status"},
+                               {"apiVersion", "v1"},
+                               {"metadata", json::object()},
+                               {"status", "Success"},
+                               {"code", kCreated}});
 }
 
 Reply Verbs::remove(const ApiCall& call) {

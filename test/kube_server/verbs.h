@@ -53,6 +53,7 @@ class Verbs {
   Reply create(const ApiCall& call);
   Reply update(const ApiCall& call);
   Reply patch(const ApiCall& call);
+  Reply evict(const ApiCall& call);
   Reply remove(const ApiCall& call);
   [[nodiscard]] std::optional<Reply> no_place_for(const ApiCall& call) const;
 

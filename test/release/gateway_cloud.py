@@ -108,18 +108,41 @@ class World(cluster_site.Cluster):
             return done()
         wait_for(turn, complaint, CHANGE_SECONDS)
 
-    def replace_pod(self, name, deployment, after):
+    def replace_pod(self, name, deployment, after, drained=False):
         """On the node `after`."""
         before, pod = self.node_of(name), self._running[name][0]
+        if drained and not self.evict(name):
+            raise RuntimeError(f"gateway {name} cannot be evicted though both are ready")
+        if not drained:
+            self.cloud.api.delete(f"{OWN}/pods/{pod}")
         self._tell(deployment, 0)
-        self.cloud.api.delete(f"{OWN}/pods/{pod}")
         before.core.terminate()
+        if drained:
+            self.keep_other(name)  # its pod still ends
         self.cloud.api.merge(f"{OWN}/pods/{pod}", {"metadata": {"finalizers": None}})
         after.take_gateway(before)
         self.note_ranges()
-        self._start_pod(name, deployment, after)
+        self._start_pod(name, deployment, after, drained)
 
-    def _start_pod(self, name, deployment, node):
+    def evict(self, name):
+        """As kubectl drain asks for it; whether it is done."""
+        pod = self._running[name][0]
+        try:
+            self.cloud.api.create(f"{OWN}/pods/{pod}/eviction", {
+                "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "egw-gateway"}})
+        except RuntimeError as error:
+            if ": 429 " in str(error) and "disruption budget" in str(error):
+                return False
+            raise
+        return True
+
+    def keep_other(self, name):
+        """The node of the other gateway is drained, too, while `name` is not ready."""
+        other, = gateway_site.GATEWAYS.keys() - {name}
+        if self.evict(other):
+            raise RuntimeError(f"gateway {other} is evicted while {name} is not ready")
+
+    def _start_pod(self, name, deployment, node, drained=False):
         """Until it is available."""
         api, template = self.cloud.api, deployment["spec"]["template"]
         pod = f"{POOL}-{name}-{next(self._numbers)}"
@@ -132,6 +155,8 @@ class World(cluster_site.Cluster):
                          "finalizers": [FINALIZER]},
             "spec": {**template["spec"], "nodeName": node.name}})
         self._tell_pod(pod, node, "False")
+        if drained:
+            self.keep_other(name)
         node.take_container("core", template["spec"])
         node.start_core()
         asked = time.monotonic() + template["spec"]["containers"][0]["readinessProbe"].get("initialDelaySeconds", 0)
@@ -220,11 +245,12 @@ def roll_out_image(world):
 
 
 def drain(world):
-    """The node of the gateway that is in use, whose pod is evicted, and is made on another one; and the other way round."""
+    """The node of the gateway that is in use, whose pod is evicted, and is made on another one; and the other way round. Meanwhile the
+    PodDisruptionBudget keeps the other gateway from being evicted as well."""
     name = gateway_site.PREFERRED["gateway"]
     node, other = world.node_of(name), world.nodes[2]
     for after in (other, node):
-        world.replace_pod(name, world.deployment(name), after)
+        world.replace_pod(name, world.deployment(name), after, drained=True)
         world.wait_settled()
 
 
