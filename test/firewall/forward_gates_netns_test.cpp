@@ -22,7 +22,7 @@ TEST_CASE_METHOD(Gates, "A chain of nftables that drops what is forwarded is tol
   rules(
       "table inet site { chain out { type filter hook output priority 0; policy drop; }\n"
       "chain loose { type filter hook forward priority 0; policy accept; drop; }\n"
-      "chain known { iifname cni0 accept; } }");
+      "chain known { iifname cni0 accept; }; }");
   CHECK(told().empty());
   rules("add chain inet site through { type filter hook forward priority 5; policy drop; }");
   REQUIRE(told().size() == 1);
@@ -30,7 +30,7 @@ TEST_CASE_METHOD(Gates, "A chain of nftables that drops what is forwarded is tol
                                  Catch::Contains("none of its table names flannel.1:"));
   rules("add rule inet site known oifname flannel.1 accept");
   CHECK(told().empty());
-  rules("table ip6 tight { chain through { type filter hook forward priority 5; policy drop; } }");
+  rules("table ip6 tight { chain through { type filter hook forward priority 5; policy drop; }; }");
   REQUIRE(told().size() == 1);
   CHECK_THAT(told().front(), Catch::Contains("ip6 tight through") && Catch::Contains("cni0 flannel.1"));
 }
@@ -49,7 +49,7 @@ TEST_CASE_METHOD(Gates, "Of firewalld the reject behind its zones is told, and t
       "admin-prohibited; }\n"
       "chain filter_FORWARD_ZONES { iifname cni0 goto filter_FWD_trusted; }\n"
       "chain filter_FWD_trusted { accept; }\n"
-      "chain mangle_FORWARD { type filter hook forward priority -140; policy accept; } }");
+      "chain mangle_FORWARD { type filter hook forward priority -140; policy accept; }; }");
   REQUIRE(told().size() == 1);
   CHECK_THAT(told().front(), Catch::StartsWith("firewalld refuses") &&
                                  Catch::Contains("--zone=trusted --add-interface=flannel.1,"));
