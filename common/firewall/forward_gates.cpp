@@ -43,7 +43,11 @@ bool names(const Chains& chains, const std::string& link) {
 
 std::string join(const std::vector<std::string>& words, const std::string& before) {
   std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : " ") + before + word;
+  for (const std::string& word : words) {
+    if (!out.empty()) out += ' ';
+    out += before;
+    out += word;
+  }
   return out;
 }
 
