@@ -19,15 +19,6 @@ constexpr auto kKernelPatience = 2s;
 constexpr auto kCloudPatience = 60s;
 constexpr auto kFarewellLook = 20ms;  // it is asked so often whether all have heard it
 
-/// Of two objects whether all that counts here is the same.
-bool is_same(EdgeGateway a, EdgeGateway b) {
-  for (EdgeGateway* one : {&a, &b}) {
-    one->resource_version.clear();
-    one->generation = 0;
-  }
-  return a == b;
-}
-
 }  // namespace
 
 AccessMetrics::AccessMetrics(Metrics& metrics)
@@ -161,7 +152,7 @@ void AccessAgent::told(EdgeGateway gateway) {
   const bool names_us = std::ranges::find(gateway.access_points, options_.access_point, &AccessPoint::name) !=
                         gateway.access_points.end();
   if (known == pools_.end() && !names_us) return;
-  if (known != pools_.end() && is_same(known->second, gateway)) return;
+  if (known != pools_.end() && tells_the_same(known->second, gateway)) return;
   tools_.log.info(
       "pool told",
       {{"pool", pool}, {"gateways", gateway.gateways.size()}, {"generation", gateway.generation}});

@@ -24,15 +24,6 @@ constexpr auto kSweep = 30s;
 constexpr auto kShortestLeave = 500ms;
 constexpr auto kLongestLeave = 7s;
 
-/// Of two objects whether all that counts here is the same.
-bool is_same(EdgeGateway a, EdgeGateway b) {
-  for (EdgeGateway* one : {&a, &b}) {
-    one->resource_version.clear();
-    one->generation = 0;
-  }
-  return a == b;
-}
-
 }  // namespace
 
 CoreAgent::CoreAgent(const Tools& tools, CoreOptions options) : tools_(tools), options_(std::move(options)) {
@@ -111,14 +102,14 @@ void CoreAgent::look_again() {
 }
 
 void CoreAgent::told(EdgeGateway gateway) {
-  if (!known_ || !is_same(*known_, gateway)) {
+  if (!known_ || !tells_the_same(*known_, gateway)) {
     tools_.log.info("pool told", {{"pool", gateway.pool},
                                   {"access_points", gateway.access_points.size()},
                                   {"generation", gateway.generation}});
     known_ = std::move(gateway);
     round();
   }
-  if (!stored_ || !is_same(*stored_, *known_)) save();
+  if (!stored_ || !tells_the_same(*stored_, *known_)) save();
 }
 
 /// Who takes the object away takes this gateway away too; until then it goes on with what it knows.
@@ -167,7 +158,7 @@ void CoreAgent::saved(const Status& done) {
   saving_ = false;
   tools_.health.set(core_concern::kStateStored, done ? "" : done.error().message);
   if (!done) stored_.reset();  // tried again with a round
-  if (done && known_ && (!stored_ || !is_same(*stored_, *known_))) save();
+  if (done && known_ && (!stored_ || !tells_the_same(*stored_, *known_))) save();
 }
 
 void CoreAgent::round_after(std::chrono::nanoseconds delay) {

@@ -20,20 +20,6 @@ constexpr auto kRoundDistance = 30ms;
 constexpr auto kUndecided = 250ms;
 constexpr auto kRetry = 500ms;
 
-/// Of two objects whether all that counts here is the same.
-bool is_same(EdgeGateway a, EdgeGateway b) {
-  for (EdgeGateway* one : {&a, &b}) {
-    one->resource_version.clear();
-    one->generation = 0;
-  }
-  return a == b;
-}
-
-/// No pool that is enhanced has such an object: somebody emptied it, or it came back without its spec.
-bool tells_no_range(const EdgeGateway& gateway) {
-  return gateway.vpc_cidrs.empty() && gateway.cloud_pod_cidrs.empty();
-}
-
 }  // namespace
 
 Agent::Agent(const Tools& tools, HelperOptions options) : tools_(tools), options_(std::move(options)) {
@@ -99,11 +85,11 @@ bool Agent::is_left_out(const EdgeGateway& gateway) const {
 
 void Agent::told(EdgeGateway gateway) {
   if (is_left_out(gateway)) return leave("this node is none of the pool's any more");
-  if (tells_no_range(gateway)) return leave("the pool's EdgeGateway tells no range");
+  if (!tells_range(gateway)) return leave("the pool's EdgeGateway tells no range");
   listed_ = listed_ || is_listed_by(gateway);
   removal_.end();
   removed_ = false;
-  if (!known_ || !is_same(*known_, gateway)) {
+  if (!known_ || !tells_the_same(*known_, gateway)) {
     tools_.log.info(
         "pool told",
         {{"pool", gateway.pool}, {"gateways", gateway.gateways.size()}, {"generation", gateway.generation}});
@@ -125,7 +111,7 @@ void Agent::gateway_told(const std::string& name, Word word, const std::string& 
 }
 
 bool Agent::is_stored() const {
-  return stored_ && known_ && is_same(stored_->gateway, *known_) && stored_->servers == servers_ &&
+  return stored_ && known_ && tells_the_same(stored_->gateway, *known_) && stored_->servers == servers_ &&
          stored_->networks == networks_;
 }
 

@@ -70,6 +70,29 @@ std::optional<std::uint16_t> port_of(const AccessPoint& point, std::uint16_t tun
   return static_cast<std::uint16_t>(port);
 }
 
+bool tells_the_same(const EdgeGateway& one, const EdgeGateway& other) {
+  EdgeGateway same = other;
+  same.resource_version = one.resource_version;
+  same.generation = one.generation;
+  return one == same;
+}
+
+bool tells_range(const EdgeGateway& gateway) {
+  return !gateway.vpc_cidrs.empty() || !gateway.cloud_pod_cidrs.empty();
+}
+
+std::string lost_lists(const EdgeGateway& known, const EdgeGateway& told) {
+  std::string out;
+  const auto compare = [&out](const char* list, bool had, bool has) {
+    if (had && !has) out.append(out.empty() ? "" : ", ").append(list);
+  };
+  compare("podCIDRs", !known.pod_cidrs.empty(), !told.pod_cidrs.empty());
+  compare("vpcCIDRs and cloudPodCIDRs", tells_range(known), tells_range(told));
+  compare("accessPoints", !known.access_points.empty(), !told.access_points.empty());
+  compare("gateways", !known.gateways.empty(), !told.gateways.empty());
+  return out;
+}
+
 Result<EdgeGateway> decode_edge_gateway(const JsonObject& object) {
   HOLDFAST_CHECK(kube::check_kind(object, std::string(kEdgeGatewayKind), std::string(kEdgeGatewayGroup)));
   HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object_or_empty());

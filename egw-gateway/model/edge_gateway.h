@@ -119,6 +119,22 @@ struct EdgeGateway {
   bool operator==(const EdgeGateway&) const = default;
 };
 
+/// Whether all that counts of two objects is the same: all but resourceVersion and generation.
+[[nodiscard]] bool tells_the_same(const EdgeGateway& one, const EdgeGateway& other);
+
+/// Whether it tells a range of the cloud. That of an enhanced pool does.
+[[nodiscard]] bool tells_range(const EdgeGateway& gateway);
+
+/// The lists without which no traffic passes and of which `told` has nothing, though `known`, what was told
+/// of the pool before, has: podCIDRs, vpcCIDRs and cloudPodCIDRs together, accessPoints, gateways. For
+/// people,
+/// ", " between; empty: none.
+///
+/// Somebody has emptied such an object, or it came back without its members. It is no word of the pool: who
+/// hears of it treats it as an object that is gone, so that nothing which works ends at once. One element of
+/// several that is taken out counts at once. Pure.
+[[nodiscard]] std::string lost_lists(const EdgeGateway& known, const EdgeGateway& told);
+
 /// Source: Kubernetes API conventions, "Typical status properties".
 struct GatewayCondition {
   std::string type{};

@@ -91,6 +91,58 @@ TEST_CASE("What is decoded is encoded to the same", "[gateway]") {
   CHECK(decoded(encode_edge_gateway(bare)).value() == bare);
 }
 
+TEST_CASE("Two objects tell the same though they are of other versions", "[gateway]") {
+  const EdgeGateway one = decoded(document()).value();
+  EdgeGateway other = one;
+  other.resource_version = "18";
+  other.generation = 4;
+  CHECK(tells_the_same(one, other));
+  other.gateways.pop_back();
+  CHECK_FALSE(tells_the_same(one, other));
+}
+
+TEST_CASE("What an object has lost is named, as far as no traffic passes without it", "[gateway]") {
+  struct Case {
+    const char* name;
+    void (*empty)(EdgeGateway&);
+    const char* lost;
+  };
+  const Case cases[] = {
+      {"nothing", [](EdgeGateway&) {}, ""},
+      {"pods' ranges", [](EdgeGateway& told) { told.pod_cidrs.clear(); }, "podCIDRs"},
+      {"one of two kinds of ranges", [](EdgeGateway& told) { told.vpc_cidrs.clear(); }, ""},
+      {"all ranges",
+       [](EdgeGateway& told) {
+         told.vpc_cidrs.clear();
+         told.cloud_pod_cidrs.clear();
+       },
+       "vpcCIDRs and cloudPodCIDRs"},
+      {"all access points", [](EdgeGateway& told) { told.access_points.clear(); }, "accessPoints"},
+      {"one access point of two", [](EdgeGateway& told) { told.access_points.pop_back(); }, ""},
+      {"all gateways", [](EdgeGateway& told) { told.gateways.clear(); }, "gateways"},
+      {"one gateway of two", [](EdgeGateway& told) { told.gateways.pop_back(); }, ""},
+      {"what traffic passes without",
+       [](EdgeGateway& told) {
+         told.exempt_cidrs.clear();
+         told.nodes.clear();
+         told.liveness = {};
+       },
+       ""},
+      {"all that its spec had", [](EdgeGateway& told) { told = {.pool = told.pool}; },
+       "podCIDRs, vpcCIDRs and cloudPodCIDRs, accessPoints, gateways"},
+  };
+  const EdgeGateway known = decoded(document()).value();
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      EdgeGateway told = known;
+      c.empty(told);
+      CHECK(lost_lists(known, told) == c.lost);
+      CHECK(lost_lists(told, known).empty());  // what it never had it has not lost
+      CHECK(lost_lists(told, told).empty());
+    }
+  }
+}
+
 TEST_CASE("A status is encoded and decoded to the same", "[gateway]") {
   EdgeGatewayStatus status;
   status.observed_generation = 4;
