@@ -102,6 +102,9 @@ void CoreAgent::look_again() {
 }
 
 void CoreAgent::told(EdgeGateway gateway) {
+  const std::string lost = known_ ? lost_lists(*known_, gateway) : "";
+  object_stands(lost.empty() ? "" : "the pool's EdgeGateway has lost its " + lost + "; what stands goes on");
+  if (!lost.empty()) return;
   if (!known_ || !tells_the_same(*known_, gateway)) {
     tools_.log.info("pool told", {{"pool", gateway.pool},
                                   {"access_points", gateway.access_points.size()},
@@ -113,8 +116,11 @@ void CoreAgent::told(EdgeGateway gateway) {
 }
 
 /// Who takes the object away takes this gateway away too; until then it goes on with what it knows.
-void CoreAgent::gone() {
-  tools_.health.set(core_concern::kSourceHeard, "the pool's EdgeGateway is gone; what stands goes on");
+void CoreAgent::gone() { object_stands("the pool's EdgeGateway is gone; what stands goes on"); }
+
+void CoreAgent::object_stands(const std::string& trouble) {
+  tools_.health.set(core_concern::kObjectStands, trouble);
+  tools_.metrics.object_lost.set(trouble.empty() ? 0 : 1);
 }
 
 void CoreAgent::health(const std::string& trouble) { tools_.health.set(core_concern::kSourceHeard, trouble); }

@@ -48,6 +48,7 @@ struct CoreMetrics {
   Counter& routes_mended;
   Gauge& nodes;
   Gauge& nodes_up;
+  Gauge& object_lost;
   Gauge& ready;
 };
 
@@ -61,6 +62,9 @@ struct CoreMetrics {
 /// now and then without a cause. Nothing is taken away because this program began anew: the access point that
 /// the routes lead to counts until it is heard, or missed for kFirstWord. Nodes are told that they may send
 /// once an access point answers, and told otherwise as soon as none does.
+///
+/// An object that is gone, or has lost_lists(), takes nothing away: what is known goes on. Who means the end
+/// of this gateway ends its pod.
 ///
 /// A planned end, and a change of the key, begin with leave(): nodes and access points are told to send by
 /// the other gateway, and what they still send goes its way until they have heard.
@@ -99,6 +103,8 @@ class CoreAgent final : public GatewayConsumer {
 
  private:
   Status read_store();
+  /// Empty: it does.
+  void object_stands(const std::string& trouble);
   Status watch_kernel();
   void kernel_told();
   [[nodiscard]] bool concerned_by(const nl::Event& event) const;

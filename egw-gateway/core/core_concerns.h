@@ -22,6 +22,7 @@ inline constexpr Concern kKeyKnown{"KeyKnown", false};
 inline constexpr Concern kPoolClear{"PoolClear", false};
 inline constexpr Concern kStateStored{"StateStored", false};
 inline constexpr Concern kSourceHeard{"SourceHeard", false};
+inline constexpr Concern kObjectStands{"ObjectStands", false};
 
 /// What readiness needs.
 inline constexpr std::array kNeeded{kPoolKnown,     kKeyUsable,     kRulesInPlace,   kTunnelsInPlace,

@@ -26,6 +26,9 @@ CoreMetrics::CoreMetrics(Metrics& metrics)
                                     "Looks at which routes were not as they had been put.")),
       nodes(metrics.gauge("egw_core_nodes", "Nodes that have asked whether this gateway lives.")),
       nodes_up(metrics.gauge("egw_core_nodes_up", "Nodes that are told that they may send.")),
+      object_lost(
+          metrics.gauge("egw_core_object_lost",
+                        "Whether the pool's EdgeGateway is gone or was emptied, and counts no more.")),
       ready(metrics.gauge("egw_core_ready", "Whether the gateway is ready.")) {}
 
 void CoreMetrics::show(const PassageCounts& counts) {
