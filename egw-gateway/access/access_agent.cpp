@@ -34,6 +34,9 @@ AccessMetrics::AccessMetrics(Metrics& metrics)
       passed_over(metrics.gauge("egw_access_routes_passed_over",
                                 "Routes and policy rules of others for pods' ranges.")),
       pools(metrics.gauge("egw_access_pools", "Pools that are served.")),
+      objects_lost(metrics.gauge(
+          "egw_access_objects_lost",
+          "Pools whose EdgeGateway is gone or was emptied, and that are taken away in a while.")),
       ready(metrics.gauge("egw_access_ready", "Whether the access point is ready.")) {}
 
 AccessAgent::AccessAgent(const Tools& tools, AccessOptions options, const wireguard::SecretKey& private_key,
@@ -147,11 +150,11 @@ void AccessAgent::wait_for_others(std::chrono::nanoseconds until, EventLoop::Cal
 
 void AccessAgent::told(EdgeGateway gateway) {
   const std::string pool = gateway.pool;
-  removals_.erase(pool);
   const auto known = pools_.find(pool);
-  const bool names_us = std::ranges::find(gateway.access_points, options_.access_point, &AccessPoint::name) !=
-                        gateway.access_points.end();
-  if (known == pools_.end() && !names_us) return;
+  const std::string lost = known == pools_.end() ? "" : lost_lists(known->second, gateway);
+  if (!lost.empty()) return let_go(pool, "has lost its " + lost, std::move(gateway));
+  keep(pool);
+  if (known == pools_.end() && !names_us(gateway)) return;
   if (known != pools_.end() && tells_the_same(known->second, gateway)) return;
   tools_.log.info(
       "pool told",
@@ -161,17 +164,51 @@ void AccessAgent::told(EdgeGateway gateway) {
   save();  // with who is served now: a pool that asks for what is another's is not to have it after a kill
 }
 
-void AccessAgent::gone(const std::string& pool) {
-  if (!pools_.contains(pool) || removals_.contains(pool)) return;
-  tools_.log.warning("a pool's EdgeGateway is gone",
-                     {{"pool", pool}, {"removal_in_s", options_.removal_delay.count()}});
-  removals_[pool] = tools_.loop.after(options_.removal_delay, [this, pool] {
-    tools_.log.info("a pool is taken away", {{"pool", pool}});
-    pools_.erase(pool);
-    save();
-    plan();
-    removals_.erase(pool);
-  });
+void AccessAgent::gone(const std::string& pool) { let_go(pool, "is gone", std::nullopt); }
+
+bool AccessAgent::names_us(const EdgeGateway& gateway) const {
+  return std::ranges::find(gateway.access_points, options_.access_point, &AccessPoint::name) !=
+         gateway.access_points.end();
+}
+
+/// `what` became of its object. What works goes on meanwhile: somebody may not have meant the pool's end.
+void AccessAgent::let_go(const std::string& pool, const std::string& what,
+                         std::optional<EdgeGateway> emptied) {
+  if (!pools_.contains(pool)) return;
+  const auto [there, fresh] = removals_.try_emplace(pool);
+  Removal& removal = there->second;
+  removal.why = "its EdgeGateway " + what + "; its tunnels end " +
+                std::to_string(options_.removal_delay.count()) +
+                " s after that was heard, unless it is as it was by then";
+  removal.emptied = std::move(emptied);
+  if (fresh) removal.due = tools_.loop.after(options_.removal_delay, [this, pool] { remove(pool); });
+  show_removals(pool);
+}
+
+void AccessAgent::keep(const std::string& pool) {
+  if (removals_.erase(pool) != 0) show_removals(pool);
+}
+
+void AccessAgent::remove(const std::string& pool) {
+  tools_.log.info("a pool is taken away", {{"pool", pool}});
+  std::optional<EdgeGateway> emptied = std::move(removals_[pool].emptied);
+  keep(pool);
+  pools_.erase(pool);
+  if (emptied && names_us(*emptied)) pools_[pool] = *std::move(emptied);
+  save();
+  plan();
+}
+
+void AccessAgent::show_removals(const std::string& changed) {
+  std::string text;
+  for (const auto& [pool, removal] : removals_) {
+    text.append(text.empty() ? "pool " : "; pool ").append(pool).append(": ").append(removal.why);
+  }
+  tools_.health.set(kObjectsStand, text);
+  tools_.metrics.objects_lost.set(static_cast<double>(removals_.size()));
+  const auto served = std::ranges::find(plan_.pools, changed, &ServedPool::name);
+  const auto sight = sights_.find(changed);
+  if (served != plan_.pools.end() && sight != sights_.end()) report(*served, sight->second);
 }
 
 void AccessAgent::only(const std::set<std::string>& pools) {

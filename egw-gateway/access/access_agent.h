@@ -43,6 +43,7 @@ struct AccessMetrics {
   Gauge& refused;
   Gauge& passed_over;
   Gauge& pools;
+  Gauge& objects_lost;
   Gauge& ready;
 };
 
@@ -89,10 +90,10 @@ struct PoolReport {
 /// The store alone makes the pools' ranges unreachable, before anything is asked or heard. Nothing is
 /// withdrawn because this program began anew: tunnels, and routes into them, stand in the kernel, and a
 /// gateway that routes lead to counts until it is heard, or missed for kFirstWord. A pool whose object is
-/// gone on good authority is taken away after --removal-delay. Where the store is lost or damaged, and an
-/// earlier start has left what nobody has told of yet, all stays as it stands until the source has listed the
-/// pools. The VPC's table is not written before each gateway was heard or missed, nor before it is known
-/// which pools there are.
+/// gone on good authority, or has lost_lists(), is taken away after --removal-delay. Where the store is lost
+/// or damaged, and an earlier start has left what nobody has told of yet, all stays as it stands until the
+/// source has listed the pools. The VPC's table is not written before each gateway was heard or missed, nor
+/// before it is known which pools there are.
 ///
 /// Lives on the event loop; what may block runs on threads of its own.
 class AccessAgent final : public PoolConsumer {
@@ -139,6 +140,12 @@ class AccessAgent final : public PoolConsumer {
     TunnelKeeper::Look tunnels;
     firewall::RuleKeeper::Look rules;
   };
+  /// A pool that is to be taken away in a while.
+  struct Removal {
+    std::string why;
+    std::optional<EdgeGateway> emptied;  ///< its object, which is there and has lost_lists()
+    EventLoop::Timer due;
+  };
   /// What is known of one pool beside its object.
   struct Sight {
     Choice choice;
@@ -157,6 +164,11 @@ class AccessAgent final : public PoolConsumer {
   void wait_for_others(std::chrono::nanoseconds until, EventLoop::Callback left);
 
   // plan
+  [[nodiscard]] bool names_us(const EdgeGateway& gateway) const;
+  void let_go(const std::string& pool, const std::string& what, std::optional<EdgeGateway> emptied);
+  void keep(const std::string& pool);
+  void remove(const std::string& pool);
+  void show_removals(const std::string& changed);
   void plan();
   void save();
 
@@ -213,7 +225,7 @@ class AccessAgent final : public PoolConsumer {
   bool stored_whole_ = false;     // or the store has
   bool saving_ = false;
   bool save_again_ = false;
-  std::map<std::string, EventLoop::Timer> removals_;
+  std::map<std::string, Removal> removals_;  // by pool
   AccessPlan plan_;
   std::vector<OwnRange> own_;       // as they could last be read
   std::vector<TableRoute> before_;  // routes that an earlier start left

@@ -155,9 +155,13 @@ void AccessAgent::report(const ServedPool& pool, Sight& sight) {
   now.active = sight.choice.active;
   now.keys = keys_taken(pool);
   const auto refused = plan_.troubles.find(pool.name);
+  const auto removal = removals_.find(pool.name);
   now.reason = "AsItShouldBe";
   now.message.clear();
-  if (!sight.vpc_trouble.empty()) {
+  if (removal != removals_.end() && removal->second.emptied) {
+    now.reason = "ObjectEmptied";
+    now.message = removal->second.why;
+  } else if (!sight.vpc_trouble.empty()) {
     now.reason = sight.vpc_reason;
     now.message = sight.vpc_trouble;
   } else if (refused != plan_.troubles.end()) {

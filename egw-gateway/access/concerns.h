@@ -21,6 +21,7 @@ inline constexpr Concern kGatewaysAlive{"GatewaysAlive", false};
 inline constexpr Concern kVpcRoutes{"VpcRoutesInPlace", false};
 inline constexpr Concern kStateStored{"StateStored", false};
 inline constexpr Concern kSourceHeard{"SourceHeard", false};
+inline constexpr Concern kObjectsStand{"ObjectsStand", false};
 
 inline constexpr std::array kNeededForReady{kTunnelsInPlace, kRulesInPlace,    kRoutesInPlace,
                                             kRangesClosed,   kGatewaysWatched, kSettingsRight};
