@@ -86,9 +86,12 @@ bool Agent::is_left_out(const EdgeGateway& gateway) const {
 void Agent::told(EdgeGateway gateway) {
   if (is_left_out(gateway)) return leave("this node is none of the pool's any more");
   if (!tells_range(gateway)) return leave("the pool's EdgeGateway tells no range");
-  listed_ = listed_ || is_listed_by(gateway);
   removal_.end();
   removed_ = false;
+  const std::string lost = known_ ? lost_lists(*known_, gateway) : "";
+  object_stands(lost.empty() ? "" : "the pool's EdgeGateway has lost its " + lost + "; what stands goes on");
+  if (!lost.empty()) return;
+  listed_ = listed_ || is_listed_by(gateway);
   if (!known_ || !tells_the_same(*known_, gateway)) {
     tools_.log.info(
         "pool told",
@@ -97,6 +100,11 @@ void Agent::told(EdgeGateway gateway) {
     round();
   }
   if (!is_stored()) save();
+}
+
+void Agent::object_stands(const std::string& trouble) {
+  tools_.health.set(kObjectStands, trouble);
+  tools_.metrics.object_lost.set(trouble.empty() ? 0 : 1);
 }
 
 void Agent::health(const std::string& trouble) {

@@ -41,7 +41,8 @@ namespace holdfast::gateway {
 /// What is not known is left as it is: without a stored or told object no route of ours is touched. Clean
 /// removal needs the source's authority, and waits --removal-delay: the object is gone, or tells no range, or
 /// it listed this node among the pool's and does not any more. A node that it has never listed is new, and
-/// served.
+/// served. An object that has lost_lists() and tells ranges takes nothing away, as these stay closed: what is
+/// known goes on, and whether a gateway lives is for liveness to say.
 ///
 /// Lives on the event loop; what may block runs on the worker.
 class Agent final : public GatewayConsumer {
@@ -125,6 +126,8 @@ class Agent final : public GatewayConsumer {
   [[nodiscard]] bool is_stored() const;
   void save();
   void saved(const Status& done);
+  /// Empty: it does.
+  void object_stands(const std::string& trouble);
   void leave(const std::string& why);
   void remove();
   void removal_tried(const Status& done);

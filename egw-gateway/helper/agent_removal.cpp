@@ -20,12 +20,14 @@ void Agent::gone() { leave("the pool's EdgeGateway is gone"); }
 void Agent::leave(const std::string& why) {
   if (removed_ || removal_.pending()) return;
   const std::chrono::seconds delay = ending_ ? 0s : options_.removal_delay;
-  tools_.log.warning(why, {{"removal_in_s", delay.count()}});
+  object_stands(why + "; routes, rules and store are taken away " + std::to_string(delay.count()) +
+                " s after that was heard, unless it is as it was by then");
   removal_ = tools_.loop.after(delay, [this] { remove(); });
 }
 
 void Agent::remove() {
   tools_.log.info("routes, rules and store are taken away");
+  object_stands("");
   removal_.end();
   removed_ = true;
   removing_ = true;

@@ -19,6 +19,7 @@ inline constexpr Concern kServerExempt{"ServerExempt", false};
 inline constexpr Concern kRangesClear{"RangesClear", false};
 inline constexpr Concern kStateStored{"StateStored", false};
 inline constexpr Concern kSourceHeard{"SourceHeard", false};
+inline constexpr Concern kObjectStands{"ObjectStands", false};
 
 /// What readiness needs.
 inline constexpr std::array kNeededByHelper{kPoolKnown,       kRoutesInPlace, kGatewayAlive,

@@ -22,6 +22,9 @@ HelperMetrics::HelperMetrics(Metrics& metrics)
           metrics.gauge("egw_helper_bfd_hindered",
                         "Whether liveness is kept from working here: another BFD daemon has the port, say.")),
       ranges(metrics.gauge("egw_helper_ranges", "Blocks of addresses that are routed to a gateway.")),
+      object_lost(metrics.gauge("egw_helper_object_lost",
+                                "Whether the pool's EdgeGateway is gone or was emptied, or this node is none "
+                                "of the pool's any more.")),
       ready(metrics.gauge("egw_helper_ready", "Whether the node is ready.")) {}
 
 }  // namespace holdfast::gateway

@@ -18,6 +18,7 @@ struct HelperMetrics {
   Gauge& passed_over;
   Gauge& bfd_hindered;
   Gauge& ranges;
+  Gauge& object_lost;
   Gauge& ready;
 };
 
