@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "test/catch.h"
 #include "test/cni-flannel/daemon/flanneld_node.h"
 #include "test/egw-gateway/access/access_scene.h"
+#include "test/egw-gateway/object_file.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -189,6 +191,67 @@ TEST_CASE_METHOD(Scene, "an access point that has lost its store takes nothing a
   CHECK(reaches());
   a.die(SIGKILL);
   wait_for("egw-hz-b");
+}
+
+TEST_CASE_METHOD(Scene, "a pool whose object is gone, emptied or unreadable goes on meanwhile", "[access]") {
+  struct Case {
+    const char* name;
+    std::function<void(const std::filesystem::path&)> spoil;
+    const char* told;
+  };
+  const Case cases[] = {
+      {"no gateways", test::without({"gateways"}),
+       "[-]ObjectsStand failed: pool hz: its EdgeGateway has lost its gateways; its tunnels end 60 s after"},
+      {"no access points", test::without({"accessPoints"}), "has lost its accessPoints;"},
+      {"no pods", test::without({"podCIDRs"}), "has lost its podCIDRs;"},
+      {"no ranges", test::without({"vpcCIDRs"}), "has lost its vpcCIDRs and cloudPodCIDRs;"},
+      {"gone",
+       [](const auto& file) {
+         test::take_members(file, {"accessPoints"});
+         test::rename_pool(file, "hz", "another");
+       },
+       "[-]ObjectsStand failed: pool hz: its EdgeGateway is gone;"},
+      {"unreadable", [](const auto& file) { std::ofstream(file) << "kind: EdgeGateway\nspec: {}\n"; },
+       "[-]SourceHeard"},
+  };
+  run();
+  const std::filesystem::path object = home / "gateways" / "hz.yaml";
+  const auto tunnels = [&] { return access.run("ip -o link | grep -o '[0-9]*: egw-hz-[ab]' || true"); };
+  const std::string before = tunnels();
+  for (const Case& c : cases) {
+    INFO(c.name);
+    c.spoil(object);
+    std::this_thread::sleep_for(std::chrono::seconds(2));  // it would have been at once
+    CHECK(reaches());
+    CHECK(way() == "egw-hz-a");
+    CHECK(tunnels() == before);
+    until([&] { return page("/readyz?verbose").find(c.told) != std::string::npos; }, kPatience);
+    CHECK(metric("egw_access_objects_lost") == (std::string(c.told) == "[-]SourceHeard" ? 0 : 1));
+    publish();
+    until([&] { return page("/readyz?verbose").find("[+]ObjectsStand") != std::string::npos; }, kPatience);
+    until([&] { return page("/readyz?verbose").find("[+]SourceHeard") != std::string::npos; }, kPatience);
+  }
+  CHECK(metric("egw_access_objects_lost") == 0);
+  CHECK(metric("egw_access_outages_total") == 0);
+}
+
+TEST_CASE_METHOD(Scene, "a pool whose object stays emptied is taken away after a while, and not by a kill",
+                 "[access]") {
+  run({"--removal-delay=5"});
+  test::take_members(home / "gateways" / "hz.yaml", {"gateways"});
+  const auto told = [&] {
+    return page("/readyz?verbose").find("its tunnels end 5 s after") != std::string::npos;
+  };
+  until(told, kPatience);
+  program.stop(SIGKILL);
+  start({"--removal-delay=5"});
+  until(told, kPatience);
+  CHECK(reaches());
+  until([&] { return !access.can("ip -o link | grep egw-hz-"); }, kPatience);
+  wait_for("unreachable");
+  publish();
+  wait_for("egw-hz-a");
+  until([&] { return reaches(); }, kPatience);
 }
 
 TEST_CASE_METHOD(Scene,

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <fstream>
+#include <functional>
 #include <thread>
 
 #include "common/base/socket_address.h"
@@ -10,6 +11,7 @@
 #include "egw-gateway/core/source_ports.h"
 #include "test/catch.h"
 #include "test/egw-gateway/core/core_scene.h"
+#include "test/egw-gateway/object_file.h"
 #include "test/fakes/wanted_metrics.h"
 
 namespace holdfast::gateway {
@@ -158,6 +160,54 @@ TEST_CASE_METHOD(CoreScene, "A killed egw-core that has lost what it knew, or it
   until([&] { return page("/readyz").find(" 200 OK") != std::string::npos; });
   until([&] { return node_log().ends_with("up\n"); });
   CHECK(reaches());
+}
+
+TEST_CASE_METHOD(CoreScene, "An object that is gone, emptied or unreadable ends nothing that works",
+                 "[egw-core]") {
+  struct Case {
+    const char* name;
+    std::function<void(const std::filesystem::path&)> spoil;
+    const char* told;
+  };
+  const Case cases[] = {
+      {"no access points", test::without({"accessPoints"}),
+       "[-]ObjectStands failed: the pool's EdgeGateway has lost "
+       "its accessPoints; what stands goes on"},
+      {"no gateways", test::without({"gateways"}), "has lost its gateways;"},
+      {"no pods", test::without({"podCIDRs"}), "has lost its podCIDRs;"},
+      {"no ranges", test::without({"vpcCIDRs"}), "has lost its vpcCIDRs and cloudPodCIDRs;"},
+      {"nothing", test::without({"accessPoints", "gateways", "podCIDRs", "vpcCIDRs"}),
+       "has lost its podCIDRs, vpcCIDRs and cloudPodCIDRs, accessPoints, gateways;"},
+      {"gone", [](const auto& file) { test::rename_pool(file, "hangzhou", "ningbo"); },
+       "[-]ObjectStands failed: the pool's EdgeGateway is gone; what stands goes on"},
+      {"unreadable", [](const auto& file) { std::ofstream(file) << "kind: EdgeGateway\nspec: {}\n"; },
+       "[-]SourceHeard"},
+  };
+  start_all();
+  const std::string tunnels = core.run("ip -o link | grep -o '[0-9]*: wg-[a-z]*'");
+  for (const Case& c : cases) {
+    INFO(c.name);
+    c.spoil(folder / "gateways" / "hangzhou.yaml");
+    std::this_thread::sleep_for(std::chrono::seconds(2));  // looks
+    CHECK(reaches());
+    CHECK(core.run("ip -o link | grep -o '[0-9]*: wg-[a-z]*' || true") == tunnels);
+    CHECK(node_log().ends_with("up\n"));
+    until([&] { return page("/readyz?verbose").find(c.told) != std::string::npos; });
+    CHECK(metric("egw_core_object_lost") == (std::string(c.told) == "[-]SourceHeard" ? 0 : 1));
+    publish();
+    until([&] { return page("/readyz?verbose").find("[+]ObjectStands") != std::string::npos; });
+    until([&] { return page("/readyz?verbose").find("[+]SourceHeard") != std::string::npos; });
+  }
+  CHECK(metric("egw_core_object_lost") == 0);
+  CHECK(metric("egw_core_outages_total") == 0);
+  // nor does one that a kill comes to
+  test::take_members(folder / "gateways" / "hangzhou.yaml", {"accessPoints", "gateways"});
+  program.stop(SIGKILL);
+  start();
+  until([&] { return page("/readyz?verbose").find("[-]ObjectStands") != std::string::npos; });
+  until([&] { return page("/readyz").find(" 200 OK") != std::string::npos; });
+  CHECK(reaches());
+  CHECK(core.run("ip -o link | grep -o '[0-9]*: wg-[a-z]*' || true") == tunnels);
 }
 
 TEST_CASE_METHOD(CoreScene, "When an access point dies another is sent to, and with none nodes are told",

@@ -7,6 +7,7 @@
 #include "egw-gateway/choice/gateway_choice.h"
 #include "test/catch.h"
 #include "test/egw-gateway/helper/gateway_scene.h"
+#include "test/egw-gateway/object_file.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -750,6 +751,28 @@ TEST_CASE_METHOD(GatewayScene, "A pool that is no longer enhanced leaves nothing
   until([&] { return picture(*this) == kNothing && has_forgotten(*this); }, kPatience);
 }
 
+TEST_CASE_METHOD(GatewayScene, "A pool's object that has lost its gateways closes no range", "[gateway]") {
+  start_all();
+  test::take_members(home / "gateways/hangzhou.yaml", {"gateways"});
+  std::this_thread::sleep_for(1s);  // it would have been at once
+  CHECK((routes_to(3, 'a') && reaches()));
+  const auto told = [&] {
+    return page(3, "/readyz?verbose").find("has lost its gateways; what stands goes on") != std::string::npos;
+  };
+  until(told, kPatience);
+  CHECK(metric(3, "egw_helper_object_lost") == 1);
+  helper(3).stop(SIGKILL);
+  start_helper(3);
+  until(told, kPatience);
+  CHECK((routes_to(3, 'a') && reaches()));
+  until([&] { return metric(3, "egw_helper_gateway_up{gateway=\"b\"}") == 1; }, kPatience);
+  core('a').stop(SIGKILL);  // liveness counts all the same
+  until([&] { return routes_to(3, 'b'); }, kPatience);
+  publish();
+  until([&] { return page(3, "/readyz?verbose").find("[+]ObjectStands") != std::string::npos; }, kPatience);
+  CHECK(metric(3, "egw_helper_object_lost") == 0);
+}
+
 TEST_CASE_METHOD(GatewayScene, "A pool's object that has lost its ranges is gone, and not taken at its word",
                  "[gateway]") {
   helper_flags = {"--removal-delay=4"};
@@ -764,9 +787,11 @@ TEST_CASE_METHOD(GatewayScene, "A pool's object that has lost its ranges is gone
   empty();
   until(told, kPatience);
   CHECK((routes_to(3, 'a') && reaches()));
+  CHECK(page(3, "/readyz?verbose").find("are taken away 4 s after that was heard") != std::string::npos);
   publish();  // in time
   std::this_thread::sleep_for(5s);
   CHECK((routes_to(3, 'a') && reaches()));
+  CHECK(page(3, "/readyz?verbose").find("[+]ObjectStands") != std::string::npos);
 
   empty();
   helper(3).stop(SIGKILL);
