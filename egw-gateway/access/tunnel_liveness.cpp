@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/first_error.h"
+#include "egw-gateway/choice/session_word.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -15,13 +16,6 @@ bfd::Timers timers_of(const TunnelTarget& target) {
 
 bfd::Path path_of(const TunnelTarget& target) {
   return {bfd::Hops::kSingle, target.local, target.peer, target.ifindex};
-}
-
-std::string why_of(const bfd::StateChange& change) {
-  if (change.to == bfd::State::kUp) return "it answers";
-  const bool by_peer = change.remote_diagnostic != bfd::Diagnostic::kNone;
-  return by_peer ? "it says: " + std::string(bfd::to_string(change.remote_diagnostic))
-                 : std::string(bfd::to_string(change.diagnostic));
 }
 
 }  // namespace
@@ -108,11 +102,11 @@ bool TunnelLiveness::is_left() const {
 void TunnelLiveness::changed(bfd::SessionId id, const bfd::StateChange& change) {
   const auto found =
       std::ranges::find_if(sessions_, [&](const auto& entry) { return entry.second.id == id; });
-  const bool up = change.to == bfd::State::kUp;
-  if (found == sessions_.end() || up == (change.from == bfd::State::kUp)) return;
+  const std::optional<SessionWord> said = word_of(change);
+  if (found == sessions_.end() || !said) return;
   const WayName way = found->first;  // the callee may change what is wanted
   if (left_.contains(way)) return;   // our own doing
-  told_(way, up ? Word::kUp : change.is_farewell() ? Word::kLeaving : Word::kDown, why_of(change));
+  told_(way, said->word, said->why);
 }
 
 }  // namespace holdfast::gateway

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/first_error.h"
+#include "egw-gateway/choice/session_word.h"
 #include "egw-gateway/model/gateway_names.h"
 
 namespace holdfast::gateway {
@@ -13,22 +14,6 @@ namespace {
 
 // From a node to a pod of another node: both nodes' hosts are on the way.
 constexpr std::uint8_t kMostHops = 4;
-
-std::string reason_of(const bfd::StateChange& change) {
-  if (change.to == bfd::State::kUp) return "it answers";
-  const bool by_peer = change.remote_diagnostic != bfd::Diagnostic::kNone;
-  return by_peer ? "it says: " + std::string(bfd::to_string(change.remote_diagnostic))
-                 : std::string(bfd::to_string(change.diagnostic));
-}
-
-Word word_of(const bfd::StateChange& change) {
-  if (change.to == bfd::State::kUp) return Word::kUp;
-  return change.is_farewell() ? Word::kLeaving : Word::kDown;
-}
-
-bool matters(const bfd::StateChange& change) {
-  return (change.to == bfd::State::kUp) != (change.from == bfd::State::kUp);
-}
 
 }  // namespace
 
@@ -152,17 +137,17 @@ void CoreLiveness::sweep() {
 }
 
 void CoreLiveness::changed(bfd::SessionId id, const bfd::StateChange& change) {
+  const std::optional<SessionWord> said = word_of(change);
   const auto access = std::ranges::find_if(access_, [&](const auto& entry) { return entry.second.id == id; });
   if (access != access_.end()) {
     const std::string name = access->first;  // the callee may change what is wanted
-    if (matters(change) && access_told_) access_told_(name, word_of(change), reason_of(change));
+    if (said && access_told_) access_told_(name, said->word, said->why);
     return;
   }
   const auto view = engine_.find(id);
   if (!view) return;
   nodes_.try_emplace(id, Node{view->path.peer});
-  if (matters(change) && node_told_)
-    node_told_(view->path.peer.to_string(), word_of(change), reason_of(change));
+  if (said && node_told_) node_told_(view->path.peer.to_string(), said->word, said->why);
 }
 
 std::chrono::microseconds CoreLiveness::longest_detection() const {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/first_error.h"
+#include "egw-gateway/choice/session_word.h"
 
 namespace holdfast::gateway {
 namespace {
@@ -73,16 +74,10 @@ Result<bfd::SessionId> BfdLiveness::add(const LivenessTarget& target) {
 void BfdLiveness::changed(bfd::SessionId id, const bfd::StateChange& change) {
   const auto found =
       std::ranges::find_if(sessions_, [&](const auto& entry) { return entry.second.id == id; });
-  if (found == sessions_.end() || !told_) return;
-  const bool up = change.to == bfd::State::kUp;
-  const bool was_up = change.from == bfd::State::kUp;
-  if (!up && !was_up) return;
-  const bool by_peer = change.remote_diagnostic != bfd::Diagnostic::kNone;
-  const std::string why = up        ? "it answers"
-                          : by_peer ? "it says: " + std::string(bfd::to_string(change.remote_diagnostic))
-                                    : std::string(bfd::to_string(change.diagnostic));
+  const std::optional<SessionWord> said = word_of(change);
+  if (found == sessions_.end() || !said || !told_) return;
   const std::string gateway = found->first;  // the callee may change what is wanted
-  told_(gateway, up ? Word::kUp : change.is_farewell() ? Word::kLeaving : Word::kDown, why);
+  told_(gateway, said->word, said->why);
 }
 
 }  // namespace holdfast::gateway
