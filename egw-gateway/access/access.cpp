@@ -1,12 +1,12 @@
 #include "egw-gateway/access/access.h"
 
-#include <csignal>
 #include <memory>
 #include <optional>
 #include <random>
 #include <utility>
 
 #include "common/base/clock.h"
+#include "common/base/daemon_signals.h"
 #include "common/base/event_loop.h"
 #include "common/base/exec.h"
 #include "common/base/files.h"
@@ -76,14 +76,8 @@ Status run_access(const AccessOptions& options, Logger& log) {
   HOLDFAST_TRY(const std::unique_ptr<kube::ClusterLink> link, connect(options, *loop, files, metrics));
   std::optional<PoolStatusWriter> status;
   if (link) status.emplace(*loop, *link, log, options.access_point);
-  AccessAgent* running = nullptr;
-  bool leaving = false;
-  HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
-    if (number == SIGHUP && running != nullptr) return running->look_again();
-    if (number == SIGHUP) return;
-    if (running == nullptr || std::exchange(leaving, true)) return loop->stop();
-    running->leave([&] { loop->stop(); });
-  }));
+  DaemonSignals signals(*loop);
+  HOLDFAST_CHECK(signals.take());
   Worker worker(*loop);  // after the signals: their threads take none
   Worker disk(*loop);
   AccessAgent agent({*loop, worker, disk, log, health, access_metrics, socket, store, tunnels, firewall,
@@ -109,7 +103,7 @@ Status run_access(const AccessOptions& options, Logger& log) {
       log, "--healthz");
   server.start();
   HOLDFAST_CHECK(agent.start(*source));
-  running = &agent;
+  signals.serve([&] { agent.look_again(); }, [&] { agent.leave([&] { loop->stop(); }); });
   ServiceManager manager(environment_variable("NOTIFY_SOCKET").value_or(""));
   manager.ready();
   HOLDFAST_CHECK(loop->run());

@@ -1,10 +1,10 @@
 #include "egw-gateway/core/core.h"
 
-#include <csignal>
 #include <memory>
 #include <utility>
 
 #include "common/base/clock.h"
+#include "common/base/daemon_signals.h"
 #include "common/base/event_loop.h"
 #include "common/base/exec.h"
 #include "common/base/first_error.h"
@@ -57,14 +57,8 @@ Status run_core(const CoreOptions& options, Logger& log) {
   CoreStore store(files, options.state_dir, options.pool, options.gateway);
   CoreLiveness liveness(*loop);
   CoreWorks works({executor, clock, *wireguard}, options.firewall, options.resync, std::move(works_socket));
-  CoreAgent* running = nullptr;
-  bool leaving = false;
-  HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
-    if (number == SIGHUP && running != nullptr) return running->look_again();
-    if (number == SIGHUP) return;
-    if (running == nullptr || std::exchange(leaving, true)) return loop->stop();
-    running->leave([&] { loop->stop(); });
-  }));
+  DaemonSignals signals(*loop);
+  HOLDFAST_CHECK(signals.take());
   Worker worker(*loop);  // after the signals: its thread takes none
   CoreAgent agent({*loop, worker, files, log, health, core_metrics, socket, store, liveness, works}, options);
   const std::string by = "egw-core is running, WireGuard by " + std::string(to_string(engine));
@@ -80,7 +74,7 @@ Status run_core(const CoreOptions& options, Logger& log) {
       "--healthz");
   server.start();
   HOLDFAST_CHECK(agent.start(*source.source));
-  running = &agent;
+  signals.serve([&] { agent.look_again(); }, [&] { agent.leave([&] { loop->stop(); }); });
   ServiceManager manager(environment_variable("NOTIFY_SOCKET").value_or(""));
   manager.ready();
   HOLDFAST_CHECK(loop->run());

@@ -84,7 +84,7 @@ class Agent final : public GatewayConsumer {
   void look_again();
   /// This program is to end: the loop is stopped. Who ends it may have taken the node out of its pool, which
   /// is told by another way and may come later: where an API server is heard it has kLastWord for that. What
-  /// was to be taken away in a while is taken away before the end. A second call stops at once.
+  /// was to be taken away in a while is taken away before the end.
   void end();
   /// Nothing of ours is on the node.
   [[nodiscard]] bool removed() const { return removed_ && !removing_; }

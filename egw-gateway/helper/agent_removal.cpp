@@ -1,5 +1,4 @@
 #include <memory>
-#include <utility>
 
 #include "egw-gateway/helper/agent.h"
 #include "egw-gateway/helper/removal.h"
@@ -50,9 +49,9 @@ void Agent::removal_tried(const Status& done) {
 }
 
 void Agent::end() {
-  const bool at_once = std::exchange(ending_, true);
+  ending_ = true;
   if (removal_.pending()) return remove();
-  if (at_once || removing_) return tools_.loop.stop();
+  if (removing_) return tools_.loop.stop();
   if (!heard_ || options_.source.kind != SourceKind::kCrd) return tools_.loop.stop();
   end_ = tools_.loop.after(kLastWord, [this] { tools_.loop.stop(); });
 }

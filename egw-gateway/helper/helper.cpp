@@ -1,11 +1,11 @@
 #include "egw-gateway/helper/helper.h"
 
-#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <utility>
 
 #include "common/base/clock.h"
+#include "common/base/daemon_signals.h"
 #include "common/base/event_loop.h"
 #include "common/base/exec.h"
 #include "common/base/machine_ids.h"
@@ -68,11 +68,8 @@ Status run_helper(const HelperOptions& options, Logger& log) {
   BfdLiveness liveness(*loop, keys.value_or(std::nullopt));
   firewall::RuleKeeper firewall(options.firewall, executor);
   if (options.remove) return remove_all({files, store, firewall}, options);
-  Agent* running = nullptr;
-  HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
-    if (running == nullptr) return number == SIGHUP ? void() : loop->stop();
-    number == SIGHUP ? running->look_again() : running->end();
-  }));
+  DaemonSignals signals(*loop);
+  HOLDFAST_CHECK(signals.take());
   Worker worker(*loop);  // after the signals: its thread takes none
   Worker resolver(*loop);
   Agent agent(
@@ -105,7 +102,7 @@ Status run_helper(const HelperOptions& options, Logger& log) {
                            show_keys(helper_metrics, anew);
                            agent.keys("");
                          });
-  running = &agent;
+  signals.serve([&] { agent.look_again(); }, [&] { agent.end(); });
   ServiceManager manager(environment_variable("NOTIFY_SOCKET").value_or(""));
   manager.ready();
   HOLDFAST_CHECK(loop->run());
