@@ -39,10 +39,10 @@ bool share_something(const Gateway& one, const Gateway& other) {
          });
 }
 
-GatewayCondition condition_of(const char* type, const std::vector<Finding>& findings) {
+GatewayCondition condition_of(const char* type, const std::vector<PoolFinding>& findings) {
   GatewayCondition out{.type = type, .status = "True", .reason = kGood};
-  for (const Finding& finding : findings) {
-    if (std::string_view(finding.type) != type) continue;
+  for (const PoolFinding& finding : findings) {
+    if (finding.type != type) continue;
     if (out.status == "True") out.reason = finding.reason;
     out.status = "False";
     if (!out.message.empty()) out.message += "; ";
@@ -91,7 +91,7 @@ std::vector<std::string> ready_gateways(const std::string& pool, const std::map<
 
 EdgeGatewayStatus status_of(const EdgeGatewayStatus& last, std::int64_t generation,
                             const std::vector<Gateway>& gateways, const std::vector<std::string>& ready,
-                            const std::vector<Finding>& findings, const std::string& now) {
+                            const std::vector<PoolFinding>& findings, const std::string& now) {
   EdgeGatewayStatus out;
   out.observed_generation = generation;
   out.active = ready.empty() ? "" : ready.front();
@@ -110,8 +110,8 @@ EdgeGatewayStatus status_of(const EdgeGatewayStatus& last, std::int64_t generati
   return out;
 }
 
-std::vector<Finding> news_in(const EdgeGatewayStatus& now, const EdgeGatewayStatus& last) {
-  std::vector<Finding> out;
+std::vector<PoolFinding> news_in(const EdgeGatewayStatus& now, const EdgeGatewayStatus& last) {
+  std::vector<PoolFinding> out;
   for (const char* type : kTypes) {
     const GatewayCondition* condition = find_condition(now, type);
     if (condition == nullptr || condition->status == "True") continue;

@@ -25,9 +25,9 @@ namespace holdfast::gateway {
 [[nodiscard]] EdgeGatewayStatus status_of(const EdgeGatewayStatus& last, std::int64_t generation,
                                           const std::vector<Gateway>& gateways,
                                           const std::vector<std::string>& ready,
-                                          const std::vector<Finding>& findings, const std::string& now);
+                                          const std::vector<PoolFinding>& findings, const std::string& now);
 
 /// Those that the conditions of `last` do not tell.
-[[nodiscard]] std::vector<Finding> news_in(const EdgeGatewayStatus& now, const EdgeGatewayStatus& last);
+[[nodiscard]] std::vector<PoolFinding> news_in(const EdgeGatewayStatus& now, const EdgeGatewayStatus& last);
 
 }  // namespace holdfast::gateway

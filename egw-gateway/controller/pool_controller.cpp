@@ -122,9 +122,10 @@ void PoolController::tell(const ClusterSight& cluster, const std::string& pool, 
   work.news = plan.news;
   const auto node_pool = cluster.pools.find(pool);
   const auto gateway = cluster.gateways.find(pool);
-  for (const Finding& each : plan.news) {
+  for (const PoolFinding& each : plan.news) {
     context_.log.warning("pool", {{"pool", pool}, {"reason", each.reason}, {"why", each.message}});
-    kube::EventNote note{.name = pool, .warning = true, .reason = each.reason, .message = each.message};
+    kube::EventNote note{
+        .name = pool, .warning = true, .reason = std::string(each.reason), .message = each.message};
     if (node_pool != cluster.pools.end()) {
       note.api_version = node_pool->second.api_version;
       note.kind = "NodePool";
@@ -233,9 +234,9 @@ void PoolController::failed(const std::string& pool, const Step& step, const Err
 
 void PoolController::show() {
   context_.metrics.gauge("holdfast_egw_leads", "1: this controller acts").set(election_.leads() ? 1 : 0);
-  std::map<std::string, double> findings;
+  std::map<std::string_view, double> findings;
   for (const auto& [pool, work] : works_) {
-    for (const Finding& each : work.findings) findings[each.type] += 1;
+    for (const PoolFinding& each : work.findings) findings[each.type] += 1;
   }
   for (const char* type : {kEnhanced, kAnnotationsUsable, kConnectionKnown, kRangesDisjoint,
                            kServicesReachable, kNodesSuffice, kNodesInPlace, kObjectsOwned, kObjectUsable,

@@ -66,8 +66,8 @@ class PoolController final : public kube::LeadingController {
     PoolMemory memory{};
     std::optional<std::chrono::nanoseconds> gone_since{};
     std::optional<std::chrono::nanoseconds> absent_since{};
-    std::vector<Finding> findings{};
-    std::vector<Finding> news{};  ///< that were told last
+    std::vector<PoolFinding> findings{};
+    std::vector<PoolFinding> news{};  ///< that were told last
     std::map<ObjectKey, Wait> waits{};
     kube::ObjectClient::CallPtr call{};
   };

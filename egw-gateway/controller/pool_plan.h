@@ -104,9 +104,9 @@ struct Step {
 };
 
 struct PoolPlan {
-  std::vector<Step> steps{};    ///< none stands on another
-  std::vector<Finding> news{};  ///< that the EdgeGateway's conditions do not have: for Events
-  std::vector<Finding> findings{};
+  std::vector<Step> steps{};        ///< none stands on another
+  std::vector<PoolFinding> news{};  ///< that the EdgeGateway's conditions do not have: for Events
+  std::vector<PoolFinding> findings{};
   std::optional<PoolTunnels> tunnels{};  ///< that the pool has, or is given
   bool gone = false;                     ///< PoolMemory::gone_for is to be counted
   std::optional<std::chrono::nanoseconds> again_in{};

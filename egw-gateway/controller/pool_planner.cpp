@@ -91,9 +91,8 @@ void PoolPlanner::tell(const std::vector<Gateway>& gateways, const std::vector<s
   const EdgeGatewayStatus now = status_of(last, seen_.gateway == nullptr ? 0 : seen_.gateway->generation,
                                           gateways, ready, out_.findings, now_);
   out_.news = news_in(now, last);
-  for (Finding& each : out_.news) {
-    const auto cause = std::ranges::find_if(
-        out_.findings, [&](const Finding& one) { return std::string_view(one.type) == each.type; });
+  for (PoolFinding& each : out_.news) {
+    const auto cause = std::ranges::find(out_.findings, each.type, &PoolFinding::type);
     each.reason = cause->reason;
   }
   if (seen_.gateway == nullptr || seen_.gateway->leaving || now == last) return;

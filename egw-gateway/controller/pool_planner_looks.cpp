@@ -147,8 +147,8 @@ bool PoolPlanner::look_for_overlaps(const PoolRequest& request, const Connection
     if (node.pool == pool_) nodes.push_back(&node);
   }
   const EdgeGateway cloud = connection == nullptr ? EdgeGateway{} : connection->gateway;
-  const std::vector<Finding> found = find_overlaps(request.pod_cidrs, cloud, ranges_of_others());
-  const std::vector<Finding> misplaced = find_misplaced_nodes(request.pod_cidrs, cloud, nodes);
+  const std::vector<PoolFinding> found = find_overlaps(request.pod_cidrs, cloud, ranges_of_others());
+  const std::vector<PoolFinding> misplaced = find_misplaced_nodes(request.pod_cidrs, cloud, nodes);
   out_.findings.insert(out_.findings.end(), found.begin(), found.end());
   out_.findings.insert(out_.findings.end(), misplaced.begin(), misplaced.end());
   // one node is no reason to keep a pool that works from the next word about its access points

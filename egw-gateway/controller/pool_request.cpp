@@ -113,7 +113,7 @@ class Reader {
   bool usable_ = true;
 };
 
-void add_overlap(std::vector<Finding>& out, const std::string& one, const std::string& other) {
+void add_overlap(std::vector<PoolFinding>& out, const std::string& one, const std::string& other) {
   out.push_back(
       {kRangesDisjoint, "RangesOverlap", one + " overlaps " + other + ": give one of them another range"});
 }
@@ -124,7 +124,7 @@ std::vector<Cidr> ranges_of(const EdgeGateway& cloud) {
   return out;
 }
 
-void look_at_access_points(const Cidr& pods, const EdgeGateway& cloud, std::vector<Finding>& out) {
+void look_at_access_points(const Cidr& pods, const EdgeGateway& cloud, std::vector<PoolFinding>& out) {
   for (const AccessPoint& point : cloud.access_points) {
     std::vector<IpAddress> addresses = point.tunnel_addresses;
     addresses.push_back(point.address);
@@ -137,7 +137,7 @@ void look_at_access_points(const Cidr& pods, const EdgeGateway& cloud, std::vect
 }
 
 void look_at_node(const PoolNode& node, const std::vector<Cidr>& pods, const std::vector<Cidr>& cloud,
-                  std::vector<Finding>& out) {
+                  std::vector<PoolFinding>& out) {
   for (const IpAddress& address : node.addresses) {
     const std::string name = "node " + node.id.name + "'s address " + address.to_string();
     for (const Cidr& range : cloud) {
@@ -153,9 +153,9 @@ void look_at_node(const PoolNode& node, const std::vector<Cidr>& pods, const std
 
 PoolRequest read_request(const NodePool& pool, const Text& kept) { return Reader(pool, kept).read(); }
 
-std::vector<Finding> find_overlaps(const std::vector<Cidr>& pods, const EdgeGateway& cloud,
-                                   const std::vector<OtherRange>& others) {
-  std::vector<Finding> out;
+std::vector<PoolFinding> find_overlaps(const std::vector<Cidr>& pods, const EdgeGateway& cloud,
+                                       const std::vector<OtherRange>& others) {
+  std::vector<PoolFinding> out;
   const std::vector<Cidr> reached = ranges_of(cloud);
   for (auto pod = pods.begin(); pod != pods.end(); ++pod) {
     const std::string name = "the pool's range " + pod->to_string();
@@ -174,9 +174,9 @@ std::vector<Finding> find_overlaps(const std::vector<Cidr>& pods, const EdgeGate
   return out;
 }
 
-std::vector<Finding> find_misplaced_nodes(const std::vector<Cidr>& pods, const EdgeGateway& cloud,
-                                          const std::vector<const PoolNode*>& nodes) {
-  std::vector<Finding> out;
+std::vector<PoolFinding> find_misplaced_nodes(const std::vector<Cidr>& pods, const EdgeGateway& cloud,
+                                              const std::vector<const PoolNode*>& nodes) {
+  std::vector<PoolFinding> out;
   const std::vector<Cidr> reached = ranges_of(cloud);
   for (const PoolNode* node : nodes) look_at_node(*node, pods, reached, out);
   return out;

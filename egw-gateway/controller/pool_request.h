@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/cidr.h"
@@ -10,12 +11,12 @@
 namespace holdfast::gateway {
 
 /// One thing that is wrong with a pool: a condition that is False, and an Event.
-struct Finding {
-  const char* type = "";  ///< of the condition
-  const char* reason = "";
-  std::string message{};  ///< with the cure
+struct PoolFinding {
+  std::string_view type{};    ///< of the condition: one of those below
+  std::string_view reason{};  ///< a constant, too
+  std::string message{};      ///< with the cure
 
-  bool operator==(const Finding&) const = default;
+  bool operator==(const PoolFinding&) const = default;
 };
 
 /// Conditions of an EdgeGateway, all of them; True is good.
@@ -48,7 +49,7 @@ struct PoolRequest {
   std::string ccn_region{};
   /// The annotations that count, to be kept with the EdgeGateway.
   Text accepted{};
-  std::vector<Finding> findings{};
+  std::vector<PoolFinding> findings{};
 };
 
 /// `kept`: the annotations with which the pool was taken on (those of its EdgeGateway; others are skipped).
@@ -63,11 +64,11 @@ struct OtherRange {
   std::string pool{};
   Cidr range{};
 };
-[[nodiscard]] std::vector<Finding> find_overlaps(const std::vector<Cidr>& pods, const EdgeGateway& cloud,
-                                                 const std::vector<OtherRange>& others);
+[[nodiscard]] std::vector<PoolFinding> find_overlaps(const std::vector<Cidr>& pods, const EdgeGateway& cloud,
+                                                     const std::vector<OtherRange>& others);
 /// The same of nodes' own addresses with the pool's ranges and the cloud's.
-[[nodiscard]] std::vector<Finding> find_misplaced_nodes(const std::vector<Cidr>& pods,
-                                                        const EdgeGateway& cloud,
-                                                        const std::vector<const PoolNode*>& nodes);
+[[nodiscard]] std::vector<PoolFinding> find_misplaced_nodes(const std::vector<Cidr>& pods,
+                                                            const EdgeGateway& cloud,
+                                                            const std::vector<const PoolNode*>& nodes);
 
 }  // namespace holdfast::gateway

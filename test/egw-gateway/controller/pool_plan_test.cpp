@@ -165,9 +165,9 @@ TEST_CASE("A pool that cannot have gateways gets none, and is told why", "[egw c
     DYNAMIC_SECTION(c.name) {
       PlanScene scene;
       c.fault(scene);
-      const std::vector<Finding> told = scene.plan().news;
+      const std::vector<PoolFinding> told = scene.plan().news;
       const auto event =
-          std::ranges::find_if(told, [&](const Finding& one) { return one.type == std::string(c.type); });
+          std::ranges::find_if(told, [&](const PoolFinding& one) { return one.type == std::string(c.type); });
       REQUIRE(event != told.end());
       CHECK(event->reason == std::string(c.reason));
       scene.settle();
@@ -228,7 +228,7 @@ TEST_CASE("An EdgeGateway that cannot be read is told, and put right by what is 
   const json before = scene.written.at({Kind::kEdgeGateway, "site"})["spec"];
   change_gateway(scene, [](json& spec) { spec["vpcCIDRs"] = {"172.16.0/12"}; });
   const auto told = scene.plan().news;
-  const auto event = std::ranges::find(told, std::string(kObjectUsable), &Finding::type);
+  const auto event = std::ranges::find(told, std::string(kObjectUsable), &PoolFinding::type);
   REQUIRE(event != told.end());
   CHECK(event->reason == std::string("SpecUnreadable"));
   CHECK_THAT(event->message, Catch::Contains("172.16.0/12"));
@@ -765,8 +765,9 @@ TEST_CASE("A Secret of liveness that holds no keys is told and left as it is", "
 TEST_CASE("Keys that are lost are made anew under another number, and this is told", "[egw controller]") {
   Running scene;
   scene.secrets.erase("site-keys");
-  const std::vector<Finding> told = scene.plan().news;
-  CHECK(std::ranges::any_of(told, [](const Finding& one) { return one.reason == std::string("KeysLost"); }));
+  const std::vector<PoolFinding> told = scene.plan().news;
+  CHECK(std::ranges::any_of(told,
+                            [](const PoolFinding& one) { return one.reason == std::string("KeysLost"); }));
   scene.settle();
   CHECK(scene.secrets.at("site-keys").data.contains("a-2"));
 }
