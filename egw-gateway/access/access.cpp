@@ -11,10 +11,8 @@
 #include "common/base/exec.h"
 #include "common/base/files.h"
 #include "common/base/metrics.h"
-#include "common/base/service_manager.h"
 #include "common/base/version.h"
 #include "common/base/worker.h"
-#include "common/http/patient_page_server.h"
 #include "common/kube/cluster_link.h"
 #include "common/wireguard/engine.h"
 #include "common/wireguard/secret_key_file.h"
@@ -23,7 +21,7 @@
 #include "egw-gateway/access/cloud_side.h"
 #include "egw-gateway/access/dir_pool_source.h"
 #include "egw-gateway/access/pool_status.h"
-#include "egw-gateway/health/health_pages.h"
+#include "egw-gateway/health/served_run.h"
 #include "egw-gateway/sole_run/sole_run.h"
 
 namespace holdfast::gateway {
@@ -44,6 +42,13 @@ Result<std::unique_ptr<kube::ClusterLink>> connect(const AccessOptions& options,
   }
   return kube::ClusterLink::connect(loop, files, metrics, *config,
                                     std::string(kProgram) + "-" + options.access_point);
+}
+
+/// `link` is null for --source=dir.
+std::unique_ptr<PoolSource> make_source(EventLoop& loop, kube::ClusterLink* link, Files& files,
+                                        const std::filesystem::path& folder) {
+  if (link != nullptr) return std::make_unique<ApiPoolSource>(loop, *link);
+  return std::make_unique<DirPoolSource>(loop, files, folder);
 }
 
 }  // namespace
@@ -91,23 +96,14 @@ Status run_access(const AccessOptions& options, Logger& log) {
                                  {"access_point", options.access_point},
                                  {"wireguard", wireguard::to_string(engine)},
                                  {"public_key", public_key.to_string()}});
-  std::unique_ptr<PoolSource> source;
-  if (link) {
-    source = std::make_unique<ApiPoolSource>(*loop, *link);
-  } else {
-    source = std::make_unique<DirPoolSource>(*loop, files, options.source.config_dir);
-  }
-  http::PatientPageServer server(
-      *loop, options.healthz,
-      [&](const http::RequestHead& head) { return health_page(head, kProgram, encrypts, health, metrics); },
-      log, "--healthz");
-  server.start();
-  HOLDFAST_CHECK(agent.start(*source));
-  signals.serve([&] { agent.look_again(); }, [&] { agent.leave([&] { loop->stop(); }); });
-  ServiceManager manager(environment_variable("NOTIFY_SOCKET").value_or(""));
-  manager.ready();
-  HOLDFAST_CHECK(loop->run());
-  manager.stopping();
+  const std::unique_ptr<PoolSource> source = make_source(*loop, link.get(), files, options.source.config_dir);
+  const ServedProgram served{kProgram, encrypts, options.healthz, health, metrics};
+  const auto start = [&]() -> Status {
+    HOLDFAST_CHECK(agent.start(*source));
+    signals.serve([&] { agent.look_again(); }, [&] { agent.leave([&] { loop->stop(); }); });
+    return {};
+  };
+  HOLDFAST_CHECK(run_served(*loop, log, served, start));
   log.info("egw-access ends; tunnels, routes and rules stay as they are");
   return {};
 }

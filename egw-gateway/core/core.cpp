@@ -9,15 +9,13 @@
 #include "common/base/exec.h"
 #include "common/base/first_error.h"
 #include "common/base/metrics.h"
-#include "common/base/service_manager.h"
 #include "common/base/version.h"
 #include "common/base/worker.h"
-#include "common/http/patient_page_server.h"
 #include "egw-gateway/core/core_agent.h"
 #include "egw-gateway/core/core_concerns.h"
 #include "egw-gateway/core/kernel_settings.h"
 #include "egw-gateway/core/prepare.h"
-#include "egw-gateway/health/health_pages.h"
+#include "egw-gateway/health/served_run.h"
 #include "egw-gateway/sole_run/sole_run.h"
 #include "egw-gateway/source/open_source.h"
 
@@ -68,17 +66,12 @@ Status run_core(const CoreOptions& options, Logger& log) {
                                {"wireguard", to_string(engine)}});
   HOLDFAST_TRY(const OpenedSource source,
                open_source(options.source, options.pool, kProgram, *loop, files, metrics));
-  http::PatientPageServer server(
-      *loop, options.healthz,
-      [&](const http::RequestHead& head) { return health_page(head, kProgram, by, health, metrics); }, log,
-      "--healthz");
-  server.start();
-  HOLDFAST_CHECK(agent.start(*source.source));
-  signals.serve([&] { agent.look_again(); }, [&] { agent.leave([&] { loop->stop(); }); });
-  ServiceManager manager(environment_variable("NOTIFY_SOCKET").value_or(""));
-  manager.ready();
-  HOLDFAST_CHECK(loop->run());
-  manager.stopping();
+  const auto start = [&]() -> Status {
+    HOLDFAST_CHECK(agent.start(*source.source));
+    signals.serve([&] { agent.look_again(); }, [&] { agent.leave([&] { loop->stop(); }); });
+    return {};
+  };
+  HOLDFAST_CHECK(run_served(*loop, log, {kProgram, by, options.healthz, health, metrics}, start));
   log.info("egw-core ends; tunnels, routes and rules stay as they are");
   return {};
 }

@@ -1,7 +1,7 @@
 #include "egw-gateway/helper/helper.h"
 
-#include <cstdlib>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "common/base/clock.h"
@@ -10,12 +10,10 @@
 #include "common/base/exec.h"
 #include "common/base/machine_ids.h"
 #include "common/base/metrics.h"
-#include "common/base/service_manager.h"
 #include "common/base/version.h"
 #include "common/base/worker.h"
-#include "common/http/patient_page_server.h"
 #include "egw-gateway/bfd/key_file.h"
-#include "egw-gateway/health/health_pages.h"
+#include "egw-gateway/health/served_run.h"
 #include "egw-gateway/helper/agent.h"
 #include "egw-gateway/helper/bfd_liveness.h"
 #include "egw-gateway/helper/concerns.h"
@@ -85,28 +83,23 @@ Status run_helper(const HelperOptions& options, Logger& log) {
   HOLDFAST_TRY(const OpenedSource source,
                open_source(options.source, options.pool, kProgram, *loop, files, metrics));
   agent.exempt_servers(source.servers);
-  http::PatientPageServer server(
-      *loop, options.healthz,
-      [&](const http::RequestHead& head) {
-        return health_page(head, kProgram, "egw-helper is running", health, metrics);
-      },
-      log, "--healthz");
-  server.start();
-  HOLDFAST_CHECK(agent.start(*source.source));
   const std::optional<bfd::Keys> first_keys = keys.value_or(std::nullopt);
   show_keys(helper_metrics, first_keys);
-  const KeyReader reader(*loop, files, log, options.bfd_keys, options.resync, first_keys,
-                         [&](const bfd::Keys& anew) {
-                           const Status done = liveness.set_keys(anew);
-                           if (!done) log.error("keys are not taken", {{"error", done.error().message}});
-                           show_keys(helper_metrics, anew);
-                           agent.keys("");
-                         });
-  signals.serve([&] { agent.look_again(); }, [&] { agent.end(); });
-  ServiceManager manager(environment_variable("NOTIFY_SOCKET").value_or(""));
-  manager.ready();
-  HOLDFAST_CHECK(loop->run());
-  manager.stopping();
+  const auto take_keys = [&](const bfd::Keys& anew) {
+    const Status done = liveness.set_keys(anew);
+    if (!done) log.error("keys are not taken", {{"error", done.error().message}});
+    show_keys(helper_metrics, anew);
+    agent.keys("");
+  };
+  std::optional<KeyReader> reader;
+  const ServedProgram served{kProgram, "egw-helper is running", options.healthz, health, metrics};
+  const auto start = [&]() -> Status {
+    HOLDFAST_CHECK(agent.start(*source.source));
+    reader.emplace(*loop, files, log, options.bfd_keys, options.resync, first_keys, take_keys);
+    signals.serve([&] { agent.look_again(); }, [&] { agent.end(); });
+    return {};
+  };
+  HOLDFAST_CHECK(run_served(*loop, log, served, start));
   log.info(agent.removed() ? "egw-helper ends, and has left nothing"
                            : "egw-helper ends; routes and rules stay as they are");
   return {};
