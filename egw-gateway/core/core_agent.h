@@ -125,6 +125,7 @@ class CoreAgent final : public GatewayConsumer {
   void want_works();
   [[nodiscard]] std::vector<Tunnel> tunnels();
   void works_done(const CoreWorks::Look& look);
+  void show_works(const CoreWorks::Look& look);
   void adopt();
   void want_access();
   void forget_sessions_but(const std::vector<CoreLiveness::Access>& wanted);

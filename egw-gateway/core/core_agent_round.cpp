@@ -183,24 +183,14 @@ void CoreAgent::works_done(const CoreWorks::Look& look) {
   working_ = false;
   tools_.health.set(core_concern::kRulesInPlace,
                     trouble_of(look.rules.done ? look.forwarded : look.rules.done));
+  tools_.health.set(core_concern::kTunnelsInPlace, trouble_of(look.tunnels.done));
+  show_works(look);
   const bool dropped = !look.forwarded && look.forwarded.error().code == Code::kFailedPrecondition;
   const bool another_word = std::exchange(dropped_, dropped) != dropped;
-  tools_.health.set(core_concern::kTunnelsInPlace, trouble_of(look.tunnels.done));
-  if (look.rules.mended != 0) {
-    tools_.log.warning("rules put right that others had changed", {{"families", look.rules.mended}});
-    tools_.metrics.rules_mended.add(static_cast<double>(look.rules.mended));
-  }
-  for (const std::string& news : look.tunnels.news) tools_.log.info("tunnel", {{"what", news}});
-  if (!look.tunnels.news.empty()) tools_.metrics.tunnels_mended.add();
   std::map<std::string, int> links;
   for (const TunnelView& view : look.tunnels.tunnels) {
     if (view.ifindex != 0) links[view.link] = view.ifindex;
-    const auto target = std::ranges::find(plan_.access, view.link, &AccessTarget::link);
-    if (target == plan_.access.end()) continue;
-    const bool up = history_.state(target->name) == LivenessState::kUp;
-    tools_.metrics.show(*target, view, up, tools_.loop.clock().now());
   }
-  tools_.metrics.show(look.rules.counts);
   const bool others = links != links_;
   links_ = std::move(links);
   if (!adopted_) adopt();
@@ -208,6 +198,22 @@ void CoreAgent::works_done(const CoreWorks::Look& look) {
   if (applying_key_ && !again) return key_changed();
   if (again) want_works();
   if (others || another_word) round_after({});
+}
+
+void CoreAgent::show_works(const CoreWorks::Look& look) {
+  if (look.rules.mended != 0) {
+    tools_.log.warning("rules put right that others had changed", {{"families", look.rules.mended}});
+    tools_.metrics.rules_mended.add(static_cast<double>(look.rules.mended));
+  }
+  tools_.metrics.show(look.rules.counts);
+  for (const std::string& news : look.tunnels.news) tools_.log.info("tunnel", {{"what", news}});
+  if (!look.tunnels.news.empty()) tools_.metrics.tunnels_mended.add();
+  for (const TunnelView& view : look.tunnels.tunnels) {
+    const auto target = std::ranges::find(plan_.access, view.link, &AccessTarget::link);
+    if (target == plan_.access.end()) continue;
+    const bool up = history_.state(target->name) == LivenessState::kUp;
+    tools_.metrics.show(*target, view, up, tools_.loop.clock().now());
+  }
 }
 
 void CoreAgent::want_access() {

@@ -17,6 +17,17 @@ bool is_same_session(const LivenessTarget& a, const LivenessTarget& b) {
   return a.gateway == b.gateway && a.local == b.local && a.peer == b.peer;
 }
 
+/// Of candidates of which none could be chosen.
+std::string why_none(const std::vector<Candidate>& candidates, const LinkNames& links) {
+  if (candidates.empty()) return "the pool has no gateway";
+  std::string out = "no gateway is alive";
+  for (const Candidate& one : candidates) {
+    out += "; " + one.name + " is " + std::string(to_string(one.state));
+    if (!one.reachable) out += ", and no route leads to its pod by " + links.overlay + " or " + links.bridge;
+  }
+  return out;
+}
+
 std::string fault_of(const nl::Route& passed_over) {
   std::string out = "somebody's route to " + passed_over.dst.to_string();
   if (passed_over.gateway) out += " via " + passed_over.gateway->to_string();
@@ -165,17 +176,8 @@ void Agent::look_at_choice(const NodeFacts& facts) {
   const Choice before = choice_;
   choice_ = choose(candidates, before, now());
   show_choice(before);
-  std::string trouble;
-  if (known_ && choice_.active.empty()) {
-    trouble = known_->gateways.empty() ? "the pool has no gateway" : "no gateway is alive";
-    for (const Candidate& one : candidates) {
-      trouble += "; " + one.name + " is " + std::string(to_string(one.state));
-      if (!one.reachable)
-        trouble +=
-            ", and no route leads to its pod by " + options_.links.overlay + " or " + options_.links.bridge;
-    }
-  }
-  tools_.health.set(kGatewayAlive, trouble);
+  const bool none = known_ && choice_.active.empty();
+  tools_.health.set(kGatewayAlive, none ? why_none(candidates, options_.links) : "");
 }
 
 void Agent::show_choice(const Choice& before) {

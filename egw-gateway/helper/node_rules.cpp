@@ -123,6 +123,56 @@ Chain leaving_chain(IpFamily family, const NodeRules& rules) {
   return out;
 }
 
+/// Gateways' liveness has one queue, which no machine of the site is to fill: keys are looked at behind it.
+Chain input_chain(IpFamily family, const NodeRules& rules) {
+  Chain out{Hook::kInput,
+            false,
+            {},
+            "EGW-INPUT",
+            "egw-helper input",
+            "input",
+            "the VPC begins no connection to this node"};
+  for (const Cidr& range : rules.ranges) {
+    if (range.family() != family) continue;
+    out.rules.push_back({.source = in(range),
+                         .target = Target::kDrop,
+                         .connection = firewall::ConnectionMatch::kNew,
+                         .counted = true});
+  }
+  out.wanted = !out.rules.empty();
+  if (!out.wanted) return out;
+  out.rules.insert(out.rules.begin(), {.target = Target::kReturn, .in_link = kOwn});
+  for (const std::string& link : rules.ways)
+    out.rules.push_back(
+        {.target = Target::kReturn, .in_link = firewall::LinkMatch{link}, .udp_port = kBfdMultihopPort});
+  if (!rules.ways.empty()) out.rules.push_back({.target = Target::kDrop, .udp_port = kBfdMultihopPort});
+  return out;
+}
+
+/// Before others see them: what is not tracked as it arrives.
+Chain raw_chain(IpFamily family, const NodeRules& rules) {
+  Chain out{Hook::kRaw, false, {}, "EGW-RAW", "egw-helper raw", "raw", "pods and the VPC are not tracked"};
+  out.rules = liveness_rules(family, rules, /*arriving=*/true);
+  const std::vector<firewall::Rule> gateways = raw_rules(family, rules);
+  out.rules.insert(out.rules.end(), gateways.begin(), gateways.end());
+  out.wanted = !out.rules.empty();
+  return out;
+}
+
+/// The same of what the node itself sends.
+Chain raw_own_chain(IpFamily family, const NodeRules& rules) {
+  Chain out{Hook::kRawOwn,
+            false,
+            {},
+            "EGW-RAW-OWN",
+            "egw-helper own",
+            "own",
+            "what asks gateways whether they live is not tracked"};
+  out.rules = liveness_rules(family, rules, /*arriving=*/false);
+  out.wanted = !out.rules.empty();
+  return out;
+}
+
 }  // namespace
 
 firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
@@ -131,45 +181,8 @@ firewall::RuleSet node_rule_set(IpFamily family, const NodeRules& rules) {
   out.family = family;
   out.nft_table = v4 ? "egw-ipv4" : "egw-ipv6";
   out.nft_table_comment = "rules of egw-helper";
-  Chain raw{Hook::kRaw, false, {}, "EGW-RAW", "egw-helper raw", "raw", "pods and the VPC are not tracked"};
-  Chain raw_own{Hook::kRawOwn,
-                false,
-                {},
-                "EGW-RAW-OWN",
-                "egw-helper own",
-                "own",
-                "what asks gateways whether they live is not tracked"};
-  Chain input{Hook::kInput,
-              false,
-              {},
-              "EGW-INPUT",
-              "egw-helper input",
-              "input",
-              "the VPC begins no connection to this node"};
-  for (const Cidr& range : rules.ranges) {
-    if (range.family() != family) continue;
-    input.rules.push_back({.source = in(range),
-                           .target = Target::kDrop,
-                           .connection = firewall::ConnectionMatch::kNew,
-                           .counted = true});
-  }
-  for (const std::string& link : input.rules.empty() ? std::vector<std::string>{} : rules.ways) {
-    input.rules.push_back(
-        {.target = Target::kReturn, .in_link = firewall::LinkMatch{link}, .udp_port = kBfdMultihopPort});
-  }
-  // gateways' liveness has one queue, which no machine of the site is to fill: keys are looked at behind it
-  if (!input.rules.empty() && !rules.ways.empty())
-    input.rules.push_back({.target = Target::kDrop, .udp_port = kBfdMultihopPort});
-  raw.rules = liveness_rules(family, rules, /*arriving=*/true);
-  const std::vector<firewall::Rule> gateways = raw_rules(family, rules);
-  raw.rules.insert(raw.rules.end(), gateways.begin(), gateways.end());
-  raw.wanted = !raw.rules.empty();
-  raw_own.rules = liveness_rules(family, rules, /*arriving=*/false);
-  raw_own.wanted = !raw_own.rules.empty();
-  input.wanted = !input.rules.empty();
-  if (input.wanted) input.rules.insert(input.rules.begin(), {.target = Target::kReturn, .in_link = kOwn});
-  out.chains = {std::move(raw), std::move(input), leaving_chain(family, rules), lan_chain(family, rules),
-                std::move(raw_own)};
+  out.chains = {raw_chain(family, rules), input_chain(family, rules), leaving_chain(family, rules),
+                lan_chain(family, rules), raw_own_chain(family, rules)};
   return out;
 }
 
