@@ -5,13 +5,13 @@
 #include <map>
 #include <string>
 
+#include "cni-flannel/daemon/name_list.h"
 #include "cni-flannel/daemon/pod_addresses.h"
 
 namespace holdfast::flannel {
 namespace {
 
 constexpr const char* kPods = "pods";
-constexpr std::size_t kMostNamed = 3;
 constexpr std::uint64_t kFewAreLeft = 20;  // one in so many
 
 // Absent pods' addresses are given away when nothing else is left, so they do not count.
@@ -39,16 +39,13 @@ void look_at_room(Files& files, const IpamConfig& places, const std::vector<Cidr
 
 /// Those in this state, a few of them by name.
 std::string names_of(const PodReport& pods, PodState state) {
-  std::string out;
-  std::size_t count = 0;
+  std::vector<std::string> names;
   for (const PodAddress& pod : pods.in_use) {
     // who is not of the plugin's log has been connected by another, who knows how
     if (pod.use.host_link.empty() || pod.state != state) continue;
-    if (count++ < kMostNamed) {
-      out += (out.empty() ? "" : ", ") + name_of(pod.use) + " " + pod.use.address.to_string();
-    }
+    names.push_back(name_of(pod.use) + " " + pod.use.address.to_string());
   }
-  return count > kMostNamed ? out + " and " + std::to_string(count - kMostNamed) + " more" : out;
+  return name_list(names);
 }
 
 /// Two networks over one lease know nothing of each other's addresses.

@@ -14,6 +14,7 @@
 
 #include "cni-flannel/daemon/conditions.h"
 #include "cni-flannel/daemon/dir_source.h"
+#include "cni-flannel/daemon/name_list.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -21,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kWhat = "stored state";
-constexpr std::size_t kMostNamed = 3;
 
 std::string age_text(std::chrono::seconds age) {
   if (age >= std::chrono::hours(48)) return std::to_string(age / std::chrono::hours(24)) + " days";
@@ -127,18 +127,16 @@ void StateLook::look_at_documents() {
   for (const std::string& note : told->notes) add(Verdict::kWrong, "documents", note);
   std::map<std::string_view, const NodeNetwork*> stored;
   for (const NodeNetwork& node : overlay_.nodes) stored[node.node] = &node;
-  std::string others;
-  std::size_t count = 0;
+  std::vector<std::string> others;
   for (const NodeNetworkObject& node : told->changed) {
     const auto known = stored.find(node.identity.name);
     if (!node.removed_at.empty() || (known != stored.end() && *known->second == node.network)) continue;
-    if (count++ < kMostNamed) others += (others.empty() ? "" : ", ") + node.identity.name;
+    others.push_back(node.identity.name);
   }
-  if (count == 0) return;
-  if (count > kMostNamed) others += " and " + std::to_string(count - kMostNamed) + " more";
+  if (others.empty()) return;
   out_.current = false;
   add(Verdict::kWrong, kWhat,
-      "is not what " + folder.native() + " tells of " + others +
+      "is not what " + folder.native() + " tells of " + name_list(others) +
           ": a reboot would begin with what is stored; flanneld's log tells why it is not");
 }
 
