@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cni-flannel/controller/allotment.h"
+#include "cni-flannel/daemon/controller_conditions.h"
 
 namespace holdfast::flannel {
 namespace {

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "cni-flannel/controller/network_plan.h"
+#include "cni-flannel/daemon/controller_conditions.h"
 
 namespace holdfast::flannel {
 namespace {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cni-flannel/controller/seen_nodes.h"
+#include "cni-flannel/daemon/controller_conditions.h"
 #include "cni-flannel/daemon/watched_nodes.h"
 
 namespace holdfast::flannel {

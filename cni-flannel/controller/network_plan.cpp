@@ -5,6 +5,7 @@
 
 #include "cni-flannel/controller/cidr_giver.h"
 #include "cni-flannel/controller/mac_holders.h"
+#include "cni-flannel/daemon/controller_conditions.h"
 #include "common/base/clock.h"
 
 namespace holdfast::flannel {

@@ -43,24 +43,12 @@ struct NetworkPlanOptions {
 
 /// One thing that is wrong with a node's network: a condition of its object, and an Event of the Node.
 struct NodeFinding {
-  std::string type{};  ///< kCidrsGiven ...
+  std::string type{};  ///< of controller_conditions.h
   std::string reason{};
   std::string message{};  ///< with the cure
 
   bool operator==(const NodeFinding&) const = default;
 };
-
-/// Conditions of a node's object that the controller sets; True is good.
-inline constexpr const char* kCidrsGiven = "PodCIDRsGiven";
-inline constexpr const char* kCidrsUnique =
-    "PodCIDRsUnique";  ///< no other node has, or is quarantined with, part of them
-inline constexpr const char* kCidrsOfNode = "PodCIDRsOfNode";  ///< the object claims what its Node has
-inline constexpr const char* kCidrsOfPool = "PodCIDRsOfPool";
-inline constexpr const char* kMacUnique = "VtepMACUnique";
-inline constexpr const char* kNameUnique = "NodeNameUnique";  ///< one machine runs as this node
-inline constexpr const char* kAnnotationsUsable = "AnnotationsUsable";
-inline constexpr const char* kReadable = "Readable";    ///< the Node and its object are
-inline constexpr const char* kPoolClear = "PoolClear";  ///< no two labels name two pools
 
 enum class NetworkVerb : std::uint8_t {
   kGiveCidrs,  ///< to the Node, which has none

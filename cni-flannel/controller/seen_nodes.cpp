@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "cni-flannel/daemon/controller_conditions.h"
 #include "cni-flannel/daemon/node_network_names.h"
 #include "cni-flannel/daemon/own_documents.h"
 #include "common/base/clock.h"
@@ -98,11 +99,7 @@ Status read_told(const JsonObject& object, SeenObject& out) {
   for (const JsonField& field : freed) {
     HOLDFAST_TRY(out.freed.emplace_back(), read_freed(field));
   }
-  HOLDFAST_TRY(const std::vector<JsonField> conditions, cluster["conditions"].array_or_empty());
-  for (const JsonField& field : conditions) {
-    HOLDFAST_TRY(Condition condition, decode_condition(field));
-    out.told.push_back(std::move(condition));
-  }
+  HOLDFAST_TRY(out.told, decode_controller_conditions(object));
   return {};
 }
 
@@ -170,7 +167,7 @@ Result<SeenObject> decode_seen_object(const JsonObject& object) {
             .uid = identity.uid,
             .resource_version = identity.resource_version};
   out.generation = identity.generation;
-  if (const Status told = read_told(object, out); !told) out.told.clear();
+  (void)read_told(object, out);  // of what cannot be read: as far as it could be
   HOLDFAST_TRY(const JsonObject metadata, object["metadata"].object());
   HOLDFAST_TRY(out.created, metadata["creationTimestamp"].string_or(""));
   Result<NodeNetworkObject> decoded = decode_node_network(object);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cni-flannel/controller/allotment.h"
+#include "cni-flannel/daemon/controller_conditions.h"
 #include "common/base/clock.h"
 #include "test/catch.h"
 
