@@ -259,8 +259,8 @@ void NetworkController::show(nanoseconds pass) {
   for (const auto& [node, found] : findings_) {
     for (const NodeFinding& each : found) counts[each.type] += 1;
   }
-  for (const char* type : {kCidrsGiven, kCidrsUnique, kCidrsOfNode, kCidrsOfPool, kMacUnique, kNameUnique,
-                           kAnnotationsUsable, kReadable, kPoolClear}) {
+  for (const char* type : {kCidrsGiven, kCidrsUnique, kCidrsOfNode, kCidrsOfPool, kMacUnique, kAddressUnique,
+                           kNameUnique, kAnnotationsUsable, kReadable, kPoolClear}) {
     metrics
         .gauge("holdfast_flannel_findings", "What is wrong with nodes, by condition", {{"condition", type}})
         .set(counts[type]);

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "cni-flannel/controller/address_holders.h"
 #include "cni-flannel/controller/cidr_giver.h"
 #include "cni-flannel/controller/mac_holders.h"
 #include "cni-flannel/daemon/controller_conditions.h"
+#include "cni-flannel/daemon/name_list.h"
 #include "common/base/clock.h"
 
 namespace holdfast::flannel {
@@ -23,7 +25,12 @@ std::string names_of(const std::vector<Cidr>& cidrs) {
 class Planner {
  public:
   Planner(const NetworkSight& sight, const NetworkPlanOptions& options, sys_seconds now)
-      : sight_(sight), options_(options), now_(now), giver_(sight, options, now), macs_(sight.objects) {}
+      : sight_(sight),
+        options_(options),
+        now_(now),
+        giver_(sight, options, now),
+        macs_(sight.objects),
+        addresses_(sight) {}
 
   NetworkPlan plan() {
     if (giver_.again_in()) look_again_in(*giver_.again_in());
@@ -81,6 +88,7 @@ class Planner {
     }
     if (node.pod_cidrs.empty()) return plan_cidrs(name, node);
     check_cidrs(name, node);
+    check_address(name);
     plan_object(name, node);
   }
 
@@ -112,6 +120,16 @@ class Planner {
                         names_of(pool->second.cidrs) + "): its gateways do not route it");
       }
     }
+  }
+
+  void check_address(const std::string& name) {
+    const SeenObject* object = object_of(name);
+    if (object == nullptr || !object->removed_at.empty()) return;
+    const std::optional<AddressHolders::Shared> shared = addresses_.shared(name, object->network);
+    if (!shared) return;
+    add_finding(name, kAddressUnique, "Duplicate",
+                shared->address.to_string() + " is the public address of " + name_list(shared->others) +
+                    ", too, and what peers send to it arrives at one machine: " + kSharedAddressCure);
   }
 
   // What it was allotted last is the Node's of an earlier life: flanneld has not told the new one.
@@ -225,6 +243,7 @@ class Planner {
   NetworkPlan out_;
   CidrGiver giver_;
   MacHolders macs_;
+  const AddressHolders addresses_;
 };
 
 }  // namespace

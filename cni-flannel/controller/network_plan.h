@@ -80,7 +80,7 @@ struct NetworkPlan {
 };
 
 /// `sight` is whole: what is not in it does not exist. Of two nodes that have the same, the one whose object
-/// or Node was there first keeps it, and the other has the finding. Pure.
+/// or Node was there first keeps it, and the other has the finding; of one public address all have it. Pure.
 [[nodiscard]] NetworkPlan plan_networks(const NetworkSight& sight, const NetworkPlanOptions& options,
                                         std::chrono::sys_seconds now);
 

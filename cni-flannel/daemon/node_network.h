@@ -45,6 +45,10 @@ struct NodeNetwork {
   [[nodiscard]] const std::optional<IpAddress>& public_address(IpFamily family) const;
 };
 
+/// What to do about nodes that have published one public address.
+inline constexpr const char* kSharedAddressCure =
+    "give each node an address of its own, behind a NAT too, and delete the Node of a machine that is gone";
+
 /// Checks and sets pod_cidrs: host bits are cleared. Errors: kInvalidArgument for a second one of a family.
 Result<std::vector<Cidr>> checked_pod_cidrs(const std::vector<Cidr>& cidrs);
 

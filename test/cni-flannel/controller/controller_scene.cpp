@@ -100,12 +100,18 @@ void ControllerScene::put_node(const std::string& node, const std::string& pool)
              {{"metadata", {{"labels", {{"apps.openyurt.io/nodepool", pool}}}}}, {"spec", json::object()}});
 }
 
-void ControllerScene::run_upstream(const std::string& node, const std::string& mac) {
+IpAddress ControllerScene::own_address(const std::string& node) {
+  const auto number = static_cast<std::uint8_t>(addresses_.size() + 1);
+  return addresses_.try_emplace(node, IpAddress::v4({192, 0, 2, number})).first->second;
+}
+
+void ControllerScene::run_upstream(const std::string& node, const std::string& mac,
+                                   const std::string& public_ip) {
   NodeNetwork network;
   network.node = node;
   network.backend_type = kVxlanBackend;
   network.backend_data = BackendData{.vni = 1, .vtep_mac = MacAddress::parse(mac).value()};
-  network.public_ip = IpAddress::parse("192.0.2.1").value();
+  network.public_ip = public_ip.empty() ? own_address(node) : IpAddress::parse(public_ip).value();
   server.put(kNodes + node,
              {{"metadata", {{"annotations", encode_annotations(network, options.plan.keys)}}}});
 }

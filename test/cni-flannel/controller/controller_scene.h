@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -28,8 +29,8 @@ struct ControllerScene : holdfast::test::HttpScene {
   void serve_pools();
   void put_pool(const std::string& pool, const std::string& pod_cidrs, const std::string& most = "");
   void put_node(const std::string& node, const std::string& pool = "default");
-  /// What an upstream flannel writes there.
-  void run_upstream(const std::string& node, const std::string& mac);
+  /// What an upstream flannel writes there; an empty address is the node's alone.
+  void run_upstream(const std::string& node, const std::string& mac, const std::string& public_ip = "");
 
   /// null: there is none.
   [[nodiscard]] nlohmann::json at(const std::string& path);
@@ -52,11 +53,14 @@ struct ControllerScene : holdfast::test::HttpScene {
   std::unique_ptr<NetworkController> rival;
 
  private:
+  [[nodiscard]] IpAddress own_address(const std::string& node);
   [[nodiscard]] std::unique_ptr<kube::CurlHttp> new_watches();
   [[nodiscard]] std::unique_ptr<kube::ObjectClient> new_client();
   [[nodiscard]] std::unique_ptr<NetworkController> new_controller(const std::string& identity,
                                                                   kube::CurlHttp& of_watches,
                                                                   kube::ObjectClient& of_calls);
+
+  std::map<std::string, IpAddress> addresses_;  // by node
 };
 
 }  // namespace holdfast::flannel::test

@@ -258,6 +258,29 @@ TEST_CASE("What is wrong with a node stands in its object's status, and comes ri
   CHECK(scene.at(std::string(kObjects) + "b")["status"]["cluster"]["conditions"][0]["status"] == "True");
 }
 
+TEST_CASE(
+    "Both nodes that publish one public address are told by an Event and a condition, until it is mended",
+    "[flannel controller]") {
+  ControllerScene scene;
+  for (const char* node : {"a", "b", "c"}) scene.put_node(node);
+  scene.run_upstream("a", kMac, "198.51.100.7");
+  scene.run_upstream("b", "02:00:00:00:00:02", "198.51.100.7");
+  scene.run_upstream("c", "02:00:00:00:00:03");
+  scene.start();
+  const std::string shared = "PublicAddressUnique/Duplicate";
+  scene.turn_until([&] { return scene.told_of("a") == shared && scene.told_of("b") == shared; });
+  scene.turn_until([&] { return scene.count_requests("create events") == 2; });
+  CHECK(scene.told_of("c").empty());
+  CHECK_THAT(scene.metrics.render(),
+             Catch::Contains("holdfast_flannel_findings{condition=\"PublicAddressUnique\"} 2\n"));
+  // peers are told of both as before
+  for (const char* node : {"a", "b"}) {
+    CHECK(scene.at(std::string(kObjects) + node)["spec"]["flannel"]["publicIP"] == "198.51.100.7");
+  }
+  scene.run_upstream("b", "02:00:00:00:00:02");
+  scene.turn_until([&] { return scene.told_of("a").empty() && scene.told_of("b").empty(); });
+}
+
 TEST_CASE("What its Node has is allotted to a node's object, whatever that claims", "[flannel controller]") {
   ControllerScene scene;
   scene.put_node("a");

@@ -47,7 +47,7 @@ struct Scene {
     const auto node = nodes.find(name);
     if (node != nodes.end()) out.pod_cidrs = node->second.pod_cidrs;
     out.backend_data = BackendData{.vni = 1, .vtep_mac = MacAddress::parse(mac).value()};
-    out.public_ip = IpAddress::parse("192.0.2.1").value();
+    out.public_ip = IpAddress::v4({192, 0, 2, static_cast<std::uint8_t>(name.front() - 'a' + 1)});
     return out;
   }
   void pool(const std::string& name, const std::string& range, std::optional<std::uint32_t> most = {}) {
@@ -411,6 +411,40 @@ TEST_CASE("one VTEP MAC of two nodes is told of the one that came later", "[cont
   CHECK(reasons(scene.plan(), "b") == "VtepMACUnique/Duplicate");
   a.removed_at = utc_text(kNow);
   CHECK(reasons(scene.plan(), "b").empty());
+}
+
+TEST_CASE("all nodes that publish one public address are told, and nothing is taken from them",
+          "[controller]") {
+  Scene scene;
+  for (const char* name : {"a", "b", "c"}) {
+    const std::string number(1, static_cast<char>(name[0] - 'a' + '1'));
+    scene.node(name, "10.244." + number + ".0/24");
+    scene.object(name, "10.244." + number + ".0/24", "02:00:00:00:00:0" + number);
+    scene.run_upstream(name, "02:00:00:00:00:0" + number);
+  }
+  CHECK(scene.plan().findings.empty());
+  NodeNetwork& a = scene.objects.at("a").network;
+  NodeNetwork& b = scene.objects.at("b").network;
+  SECTION("of IPv4") { b.public_ip = a.public_ip = IpAddress::parse("198.51.100.7").value(); }
+  SECTION("of IPv6") { b.public_ipv6 = a.public_ipv6 = IpAddress::parse("2001:db8::7").value(); }
+  const NetworkPlan plan = scene.plan();
+  CHECK(plan.steps.empty());
+  CHECK(reasons(plan, "a") == "PublicAddressUnique/Duplicate");
+  CHECK(reasons(plan, "b") == "PublicAddressUnique/Duplicate");
+  CHECK(reasons(plan, "c").empty());
+  CHECK_THAT(
+      plan.findings.at("a").front().message,
+      Catch::Contains(" is the public address of b, too, and ") && Catch::Contains(kSharedAddressCure));
+  const auto all_are_well = [&] { return scene.plan().findings.empty(); };
+  scene.objects.at("b").removed_at = utc_text(kNow);
+  CHECK(reasons(scene.plan(), "a").empty());
+  scene.objects.at("b").removed_at.clear();
+  CHECK_FALSE(all_are_well());
+  b.managed = false;  // flannel runs there no more
+  CHECK(all_are_well());
+  b.managed = true;
+  scene.nodes.erase("b");
+  CHECK(all_are_well());
 }
 
 TEST_CASE("annotations and labels that cannot be used are told, and others go on", "[controller]") {
