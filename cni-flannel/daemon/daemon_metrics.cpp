@@ -11,7 +11,9 @@ DaemonMetrics::Peers peers_of(Metrics& metrics, const std::string& family) {
   return {metrics.gauge("flanneld_peers_wanted", "Peers that the kernel is to know.", labels),
           metrics.gauge("flanneld_peers_programmed", "Peers that the kernel knows as wanted.", labels),
           metrics.gauge("flanneld_peers_failed", "Peers that the kernel would not take.", labels),
-          metrics.gauge("flanneld_peers_rejected", "Nodes that must not be programmed.", labels)};
+          metrics.gauge("flanneld_peers_rejected", "Nodes that must not be programmed.", labels),
+          metrics.gauge("flanneld_shared_public_addresses",
+                        "Public addresses that several peers have published.", labels)};
 }
 
 DaemonMetrics::Addresses addresses_of(Metrics& metrics, const std::string& family) {

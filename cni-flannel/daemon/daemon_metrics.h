@@ -17,6 +17,7 @@ struct DaemonMetrics {
     Gauge& programmed;
     Gauge& failed;
     Gauge& rejected;
+    Gauge& shared_addresses;
   };
   [[nodiscard]] Peers& peers(IpFamily family) { return family == IpFamily::kV4 ? v4 : v6; }
 

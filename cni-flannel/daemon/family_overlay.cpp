@@ -42,6 +42,7 @@ Result<FamilyOverlay::DeviceNews> FamilyOverlay::put_right(const VxlanDeviceSpec
   failed_.clear();
   trouble_.clear();
   rejected_ = std::move(wanted.rejected);
+  shared_ = std::move(wanted.shared);
   Result<DeviceNews> news = put_device(device);
   if (!news) {
     ++netlink_errors_;
@@ -73,6 +74,7 @@ void FamilyOverlay::take(const ApplyReport& report) {
 
 void FamilyOverlay::put_peers(WantedPeers wanted, Strangers strangers) {
   rejected_ = std::move(wanted.rejected);
+  shared_ = std::move(wanted.shared);
   OverlayIndex after(index_.link(), std::move(wanted.peers));
   const std::vector<PeerDifference> changes = differences(index_.peers(), after.peers());
   if (changes.size() > kMostSingleChanges) {

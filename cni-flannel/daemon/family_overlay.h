@@ -47,6 +47,7 @@ class FamilyOverlay {
   [[nodiscard]] const std::map<std::string, std::string>& failed() const { return failed_; }
   /// Nodes that must not be programmed, with the reason.
   [[nodiscard]] const std::vector<RejectedPeer>& rejected() const { return rejected_; }
+  [[nodiscard]] const std::vector<SharedAddress>& shared() const { return shared_; }
   /// What is wrong beside that: tables that could not be read, entries that could not be removed.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
   [[nodiscard]] const MacContest& contest() const { return contest_; }
@@ -67,6 +68,7 @@ class FamilyOverlay {
   MacContest contest_;
   std::map<std::string, std::string> failed_;
   std::vector<RejectedPeer> rejected_;
+  std::vector<SharedAddress> shared_;
   std::string trouble_;
   std::size_t netlink_errors_ = 0;
 };

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "cni-flannel/daemon/name_list.h"
 #include "cni-flannel/daemon/vtep_mac.h"
 
 namespace holdfast::flannel {
@@ -210,8 +211,20 @@ bool OverlayKeeper::tell_conditions() {
   tools_.conditions.set(kPeersRejected, "NodesConflict", first_and_count(rejected));
   tools_.conditions.set(kVtepMacContested, "SetBySomebodyElse", contested);
   tools_.metrics.mac_contested.set(contested.empty() ? 0 : 1);
+  for (const auto& family : families_) tell_shared(*family);
   tell_metrics();
   return trouble.empty();
+}
+
+void OverlayKeeper::tell_shared(Family& family) {
+  for (const SharedAddress& one : family.overlay.shared()) {
+    if (std::ranges::find(family.shared_told, one) != family.shared_told.end()) continue;
+    tools_.log.warning("several nodes have published one public address",
+                       {{"address", one.address.to_string()},
+                        {"nodes", name_list(one.nodes)},
+                        {"cure", kSharedAddressCure}});
+  }
+  family.shared_told = family.overlay.shared();
 }
 
 void OverlayKeeper::tell_metrics() {
@@ -222,6 +235,7 @@ void OverlayKeeper::tell_metrics() {
     peers.failed.set(static_cast<double>(overlay.failed().size()));
     peers.programmed.set(static_cast<double>(overlay.peers().size() - overlay.failed().size()));
     peers.rejected.set(static_cast<double>(overlay.rejected().size()));
+    peers.shared_addresses.set(static_cast<double>(overlay.shared().size()));
     tools_.metrics.netlink_errors.add(static_cast<double>(
         overlay.netlink_errors() - std::exchange(family->errors_told, overlay.netlink_errors())));
   }

@@ -73,6 +73,7 @@ class OverlayKeeper {
     IpFamily family;
     FamilyOverlay overlay;
     std::size_t errors_told = 0;
+    std::vector<SharedAddress> shared_told;
   };
   [[nodiscard]] const std::optional<AddressPool>& pool(IpFamily family) const;
   [[nodiscard]] Result<WantedPeers> wanted(const NodeNetwork& own, std::span<const NodeNetwork* const> nodes,
@@ -87,6 +88,8 @@ class OverlayKeeper {
   /// every peer is programmed.
   bool tell_conditions();
   void tell_metrics();
+  /// In the log, once: public addresses that several peers have.
+  void tell_shared(Family& family);
   [[nodiscard]] bool underlay_concerned_by(const nl::Event& event) const;
 
   Tools tools_;

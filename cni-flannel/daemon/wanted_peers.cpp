@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "common/netlink/route_lookup.h"
@@ -22,7 +23,7 @@ std::string conflict_with_us(const OwnEnd& own, const PeerEnd& end, const std::o
   }
   if (end.vtep_mac == own.end.vtep_mac) return "it claims our VTEP MAC " + end.vtep_mac.to_string();
   if (end.public_address == own.end.public_address) {
-    return "it claims our public address " + end.public_address.to_string();
+    return "it claims our public address " + end.public_address.to_string() + ": " + kSharedAddressCure;
   }
   if (data && data->vni && *data->vni != own.vni) {
     return "it has VNI " + std::to_string(*data->vni) + ", we have " + std::to_string(own.vni);
@@ -67,6 +68,22 @@ class Claims {
   std::map<MacAddress, std::string> macs_;
 };
 
+std::vector<SharedAddress> shared_addresses(const std::vector<WantedPeer>& peers) {
+  std::vector<const WantedPeer*> sorted;
+  sorted.reserve(peers.size());
+  for (const WantedPeer& peer : peers) sorted.push_back(&peer);
+  const auto place = [](const WantedPeer* peer) { return std::tie(peer->end.public_address, peer->node); };
+  std::ranges::sort(sorted, {}, place);
+  std::vector<SharedAddress> out;
+  for (std::size_t i = 1; i < sorted.size(); ++i) {
+    const IpAddress& address = sorted[i]->end.public_address;
+    if (sorted[i - 1]->end.public_address != address) continue;
+    if (out.empty() || out.back().address != address) out.push_back({address, {sorted[i - 1]->node}});
+    out.back().nodes.push_back(sorted[i]->node);
+  }
+  return out;
+}
+
 }  // namespace
 
 WantedPeers wanted_peers(const OwnEnd& own, std::span<const NodeNetwork* const> published) {
@@ -98,6 +115,7 @@ WantedPeers wanted_peers(const OwnEnd& own, std::span<const NodeNetwork* const> 
       out.rejected.push_back({candidates[i].node, std::move(displaced[i])});
     }
   }
+  out.shared = shared_addresses(out.peers);
   return out;
 }
 

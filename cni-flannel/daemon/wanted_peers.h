@@ -40,9 +40,18 @@ struct RejectedPeer {
   bool operator==(const RejectedPeer&) const = default;
 };
 
+/// A public address that several peers have: what is sent to them arrives at one machine.
+struct SharedAddress {
+  IpAddress address;
+  std::vector<std::string> nodes;  ///< in the order of their names
+
+  bool operator==(const SharedAddress&) const = default;
+};
+
 struct WantedPeers {
   std::vector<WantedPeer> peers;
   std::vector<RejectedPeer> rejected;
+  std::vector<SharedAddress> shared;  ///< by peers, which are wanted all the same
 };
 
 /// Which of the published nodes the kernel is to know, in one family. Left out without a word: ourselves,

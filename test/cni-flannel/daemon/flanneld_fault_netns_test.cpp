@@ -62,6 +62,35 @@ TEST_CASE_METHOD(Cluster,
   CHECK(one.get("/readyz?verbose").find('\x1b') == std::string::npos);
 }
 
+TEST_CASE_METHOD(Cluster, "Peers with one public address are counted and logged once, and both stay",
+                 "[flanneld]") {
+  start_all();
+  const std::string document = (home.path() / "nodes/node3.yaml").native();
+  const std::string metric = "flanneld_shared_public_addresses{family=\"ipv4\"}";
+  CHECK(one.metric(metric) == 0);
+  static_cast<void>(one.run("sed -i s/192.168.77.3$/192.168.77.2/ " + document));
+  until([&] { return one.metric(metric) == 1; });
+  ::kill(one.pid(), SIGHUP);
+  const auto logged = [&] {
+    const std::string log = one.log();
+    const std::string line = "several nodes have published one public address";
+    const std::size_t first = log.find(line);
+    return first != std::string::npos && log.find(line, first + 1) == std::string::npos;
+  };
+  until(logged);
+  CHECK_THAT(one.log(), Catch::Contains("node2, node3") && Catch::Contains("give each node an address"));
+  CHECK(has_peers(one, 2));
+  CHECK(pings(one, 2));
+  until([&] {
+    return two.get("/readyz?verbose").find("[-]PeersRejected found: node3: it claims our public address") !=
+           std::string::npos;
+  });
+  static_cast<void>(one.run("sed -i s/192.168.77.2$/192.168.77.3/ " + document));
+  until([&] { return one.metric(metric) == 0; });
+  CHECK(logged());
+  until([&] { return pings(one, 3); });
+}
+
 /// Ways in which a file is spoiled, as shell commands on "$0".
 constexpr std::array<const char*, 4> kDamages{
     "truncate -s 100 $0", "truncate -s 0 $0",

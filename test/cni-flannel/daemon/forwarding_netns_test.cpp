@@ -176,7 +176,7 @@ TEST_CASE_METHOD(Overlay, "DirectRouting flips between the ways without leaving 
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
     DYNAMIC_SECTION((family == IpFamily::kV4 ? "IPv4" : "IPv6")) {
       const OverlayLink& own = link(family);
-      WantedPeers wanted{numbered_peers(3, family), {}};
+      WantedPeers wanted{numbered_peers(3, family), {}, {}};
       REQUIRE(reconcile_overlay(kernel, own, wanted.peers).applied.failed.empty());
       route_directly(wanted, kernel.routes(family).value(), own.ifindex);
       REQUIRE(wanted.peers[0].direct_link == nl::find_link(socket, "u0").value()->index);

@@ -70,7 +70,9 @@ TEST_CASE("A node that must not be programmed is rejected with the reason, and n
       {"our MAC", [](NodeNetwork& n) { n.backend_data->vtep_mac = mac("66:00:00:00:00:01"); },
        "it claims our VTEP MAC 66:00:00:00:00:01"},
       {"our address", [](NodeNetwork& n) { n.public_ip = ip("192.168.0.1"); },
-       "it claims our public address 192.168.0.1"},
+       "it claims our public address 192.168.0.1: give each node an address of its own, behind a NAT too, "
+       "and "
+       "delete the Node of a machine that is gone"},
       {"an address that no host has", [](NodeNetwork& n) { n.public_ip = ip("224.0.0.1"); },
        "node edge-2 has published '224.0.0.1' as its public IPv4 address, which no host can have"},
       {"everybody's address", [](NodeNetwork& n) { n.public_ip = ip("255.255.255.255"); },
@@ -132,6 +134,20 @@ TEST_CASE("Who claims another's public address takes nothing from it", "[flannel
   REQUIRE(wanted.peers.size() == 2);
   CHECK(wanted.peers[0].end == PeerEnd{cidr("10.244.2.0/24"), mac("66:00:00:00:00:02"), ip("192.168.0.2")});
   CHECK(wanted.peers[1].end == PeerEnd{cidr("10.244.3.0/24"), mac("66:00:00:00:00:03"), ip("192.168.0.2")});
+}
+
+TEST_CASE("A public address that several peers have is told, with their names", "[flanneld]") {
+  std::vector<NodeNetwork> published{node(5), node(2), node(3), node(4), node(6)};
+  CHECK(wanted_peers(own(), pointers(published)).shared.empty());
+  published[0].public_ip = published[1].public_ip = published[2].public_ip = ip("192.168.0.9");
+  published[4].public_ip = published[3].public_ip;
+  CHECK(wanted_peers(own(), pointers(published)).shared ==
+        std::vector<SharedAddress>{{ip("192.168.0.4"), {"edge-4", "edge-6"}},
+                                   {ip("192.168.0.9"), {"edge-2", "edge-3", "edge-5"}}});
+  published[4].managed = false;
+  published[1].pod_cidrs = published[2].pod_cidrs;  // is displaced
+  CHECK(wanted_peers(own(), pointers(published)).shared ==
+        std::vector<SharedAddress>{{ip("192.168.0.9"), {"edge-3", "edge-5"}}});
 }
 
 TEST_CASE("Of three nodes that claim one subnet the last is wanted, and it alone", "[flanneld]") {
