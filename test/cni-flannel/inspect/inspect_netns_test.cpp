@@ -90,6 +90,20 @@ TEST_CASE_METHOD(Cluster, "status shows the node's own address of an IPv6-only n
   CHECK_THAT(ask_plainly(one, "status"), Catch::StartsWith("node1  2001:db8::1  "));
 }
 
+TEST_CASE_METHOD(Cluster, "doctor tells that a node of an IPv6-only network does not forward", "[inspect]") {
+  one.net_conf = R"({"EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd00::/48",
+                     "Backend": {"Type": "vxlan"}})";
+  static_cast<void>(one.run("ip -6 route add default via 2001:db8::254"));
+  one.start();
+  until([&] { return one.ready(); });
+  const std::string name = "net.ipv6.conf.all.forwarding";
+  static_cast<void>(one.run("sysctl -qw " + name + "=1"));
+  CHECK_THAT(ask_plainly(one, "doctor --probe=false"), Catch::Matches("(.|\n)*ok +" + name + " +1\n(.|\n)*"));
+  static_cast<void>(one.run("sysctl -qw " + name + "=0"));
+  CHECK_THAT(ask_plainly(one, "doctor --probe=false"),
+             Catch::Matches("(.|\n)*WRONG +" + name + " +is 0: nothing is forwarded(.|\n)*"));
+}
+
 TEST_CASE_METHOD(Site,
                  "The network's configuration is read where flanneld has it, if only its container does",
                  "[inspect]") {
@@ -228,15 +242,18 @@ TEST_CASE_METHOD(Site, "doctor sees that nothing can be stored", "[inspect]") {
   one.stop(SIGKILL);
   const std::string state = one.path("state").native();
   const auto on = [&](const std::string& spoil) {
-    return one.run("unshare --mount sh -ec 'rm -rf " + state + ".kept; cp -r " + state + " " + state +
-                   ".kept; mount -t tmpfs -o size=64k t " + state + "; cp " + state + ".kept/* " + state +
-                   "; " + spoil + "; " HOLDFAST_PROGRAM " doctor --probe=false" + files_of(one) +
-                   " --ipam-dir=/nowhere || true'");
+    std::string printed = one.run(
+        "unshare --mount sh -ec 'rm -rf " + state + ".kept; cp -r " + state + " " + state +
+        ".kept; mount -t tmpfs -o size=64k t " + state + "; cp " + state + ".kept/* " + state + "; " + spoil +
+        "; " HOLDFAST_PROGRAM " doctor --probe=false" + files_of(one) + " --ipam-dir=/nowhere || true'");
+    CHECK(holdfast::test::not_in_handbook(printed).empty());
+    return printed;
   };
   CHECK_THAT(on("true"), !Catch::Contains("nothing new is stored"));
   CHECK_THAT(on("dd if=/dev/zero of=" + state + "/fill 2>/dev/null || true"),
              Catch::Contains("the disk is full (") && Catch::Contains("so nothing new is stored: make room"));
   CHECK_THAT(on("mount -o remount,ro " + state), Catch::Contains("is read-only, so nothing new is stored"));
+  CHECK_THAT(on("printf x >>" + state + "/overlay.json"), Catch::Contains("overlay.json is damaged"));
 }
 
 /// Has pods that the real plugin connects.
