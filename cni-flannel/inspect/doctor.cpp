@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cni-flannel/daemon/conditions.h"
+#include "cni-flannel/daemon/name_list.h"
 #include "cni-flannel/daemon/net_conf.h"
 #include "cni-flannel/daemon/own_lease.h"
 #include "cni-flannel/inspect/conflict_findings.h"
@@ -161,6 +162,11 @@ void Doctor::look_at_peers(const FamilyReport& family) {
   const std::string what = "peers on " + family.device;
   for (const RejectedPeer& peer : family.rejected) {
     add(Verdict::kWrong, "peer " + peer.node, "is left out: " + peer.why);
+  }
+  for (const SharedAddress& one : family.shared) {
+    add(Verdict::kWrong, "public address " + one.address.to_string(),
+        "is published by " + name_list(one.nodes) +
+            ", and what is sent to it arrives at one machine: " + kSharedAddressCure);
   }
   std::string lacking;
   for (const PeerReport& peer : family.peers) {

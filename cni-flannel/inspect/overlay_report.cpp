@@ -104,6 +104,7 @@ Result<std::optional<FamilyReport>> inspect_family(nl::Socket& socket, const Net
   for (const NodeNetwork& node : overlay.nodes) published.push_back(&node);
   WantedPeers wanted = wanted_peers({overlay.own->node, pool.network, **own, conf.vxlan.vni}, published);
   report.rejected = std::move(wanted.rejected);
+  report.shared = std::move(wanted.shared);
   if (!link) {
     for (const WantedPeer& peer : wanted.peers) report.peers.push_back({peer, {"make " + report.device}});
     return std::optional(std::move(report));

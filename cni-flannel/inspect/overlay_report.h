@@ -41,6 +41,7 @@ struct FamilyReport {
   std::uint32_t largest = 0;  ///< bytes of the largest packet that it sends; 0: there is no device
   std::vector<PeerReport> peers = {};
   std::vector<RejectedPeer> rejected = {};  ///< nodes that must not be programmed
+  std::vector<SharedAddress> shared = {};   ///< public addresses that several peers have
   std::size_t strangers = 0;                ///< entries of the kernel's that no known peer wants
 };
 

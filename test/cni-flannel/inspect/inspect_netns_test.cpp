@@ -5,6 +5,7 @@
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <regex>
 #include <span>
 
 #include "test/catch.h"
@@ -223,6 +224,22 @@ TEST_CASE_METHOD(Site, "doctor tells what flanneld itself is not content with, a
   CHECK_THAT(ask_plainly(one, "doctor --probe=false"),
              Catch::Contains("it does not answer at 127.0.0.1 port 8081") &&
                  Catch::Matches("(.|\n)*WRONG +own public address +peers send to 192.168.77.99(.|\n)*"));
+}
+
+TEST_CASE_METHOD(Site, "doctor names the peers that have one public address, and the one that has ours",
+                 "[inspect]") {
+  CHECK_THAT(ask_plainly(one, "doctor --probe=false"), !Catch::Contains("public address 192.168.77"));
+  static_cast<void>(
+      one.run("sed -i s/192.168.77.3$/192.168.77.2/ " + (home.path() / "nodes/node3.yaml").native()));
+  const std::string cure = "give each node an address of its own, behind a NAT too, and delete the Node of";
+  const auto told = [&](const FlanneldNode& node, const std::string& row) {
+    const std::string report = ask_plainly(node, "doctor --probe=false");
+    return report.find(cure) != std::string::npos && std::regex_search(report, std::regex("WRONG +" + row)) &&
+           report.ends_with("status 1\n");
+  };
+  until([&] { return told(one, "public address 192.168.77.2 +is published by node2, node3, and what"); });
+  until(
+      [&] { return told(two, "peer node3 +is left out: it claims our public address 192.168.77.2: give"); });
 }
 
 TEST_CASE_METHOD(Site, "A store that is not what the files tell is no measure of the kernel", "[inspect]") {
