@@ -85,6 +85,7 @@ class Agent final : public LeaseConsumer {
   void position(const std::string& resource_version) override;
   void crd_seen() override;
   void health(const SourceHealth& health) override;
+  void judged(const std::vector<Condition>& by_controller) override;
   [[nodiscard]] SourceMemory memory() const override { return known_.memory(); }
 
  private:

@@ -77,6 +77,14 @@ void Agent::health(const SourceHealth& health) {
   publish();
 }
 
+void Agent::judged(const std::vector<Condition>& by_controller) {
+  std::string faults;
+  for (const Condition& one : by_controller) {
+    if (one.status == "False") faults += (faults.empty() ? "" : "; ") + one.type + ": " + one.message;
+  }
+  tools_.conditions.set(kControllerFindsFault, kToldByControllerReason, faults);
+}
+
 void Agent::refuse_to_join(Error why) {
   tools_.conditions.unwell(kCidrConflict, "RangesOverlap", why.message);
   refusal_ = std::move(why);

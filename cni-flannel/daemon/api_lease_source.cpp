@@ -36,6 +36,7 @@ ApiLeaseSource::ApiLeaseSource(EventLoop& loop, kube::Http& http, kube::ObjectCl
       options_(std::move(options)),
       own_(loop, client, options_.node, options_.keys, options_.set_network_condition,
            {.told = [this](NodeNetworkObject node) { consumer_->upsert(std::move(node)); },
+            .judged = [this](const std::vector<Condition>& conditions) { consumer_->judged(conditions); },
             .trouble =
                 [this](const std::string& trouble) {
                   own_trouble_ = trouble;

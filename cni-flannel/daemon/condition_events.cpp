@@ -10,7 +10,7 @@ namespace {
 /// All that is well has no message.
 bool is_for_operators(const Condition& condition) {
   return !condition.message.empty() && condition.reason != kStartingReason &&
-         condition.reason != kUnreachableReason;
+         condition.reason != kUnreachableReason && condition.reason != kToldByControllerReason;
 }
 
 /// A type that names what is wrong (VtepMacContested: True) says more than its reason.

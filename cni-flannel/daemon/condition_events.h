@@ -16,7 +16,8 @@ namespace holdfast::flannel {
 /// has been so for a while, and another when its message changes. What comes right again is told by the
 /// object's status alone.
 ///
-/// Not told: that the program starts, and that the API server is out of reach, which nobody there could read.
+/// Not told: that the program starts, that the API server is out of reach, which nobody there could read, and
+/// what flannel-controller has found, which tells it itself.
 class ConditionEvents {
  public:
   /// `loop` and `recorder` outlive it. `settles`: for how long a condition is unwell before it is told.

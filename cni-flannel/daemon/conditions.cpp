@@ -18,8 +18,9 @@ Conditions::Conditions(Logger& log, Clock& clock) : log_(log), clock_(clock) {
         kPeersGuarded, kStateStored, kSourceReachable}) {
     states_[kind] = {false, std::string(kStartingReason), "not yet", clock_.now()};
   }
-  for (const ConditionKind& kind : {kPeersRejected, kVtepMacContested, kCidrConflict, kPathMtuTooSmall,
-                                    kChecksumOffloadBroken, kObjectsUnusable, kPublicAddressWrong}) {
+  for (const ConditionKind& kind :
+       {kPeersRejected, kVtepMacContested, kCidrConflict, kPathMtuTooSmall, kChecksumOffloadBroken,
+        kObjectsUnusable, kPublicAddressWrong, kControllerFindsFault}) {
     states_[kind] = {true, "", "", clock_.now()};
   }
 }

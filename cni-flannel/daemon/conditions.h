@@ -39,10 +39,13 @@ inline constexpr ConditionKind kVtepMacContested{"VtepMacContested", false, fals
 inline constexpr ConditionKind kCidrConflict{"CidrConflict", false, false};
 inline constexpr ConditionKind kChecksumOffloadBroken{"ChecksumOffloadBroken", false, false};
 inline constexpr ConditionKind kPathMtuTooSmall{"PathMtuTooSmall", false, false};
+inline constexpr ConditionKind kControllerFindsFault{"ControllerFindsFault", false, false};
 
 /// Reasons of what is no fault of this node: it starts; its source is out of reach.
 inline constexpr std::string_view kStartingReason = "Starting";
 inline constexpr std::string_view kUnreachableReason = "Unreachable";
+/// Reason of what flannel-controller has found, and has told by an Event itself.
+inline constexpr std::string_view kToldByControllerReason = "ToldByController";
 
 /// The conditions of this node. Each transition is one line in the log.
 class Conditions {

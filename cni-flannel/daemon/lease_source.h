@@ -54,6 +54,8 @@ class LeaseConsumer {
   /// any more, also after a restart.
   virtual void crd_seen() {}
   virtual void health(const SourceHealth& health) = 0;
+  /// What flannel-controller says of this node (controller_conditions.h), when it may be news.
+  virtual void judged(const std::vector<Condition>& by_controller) { static_cast<void>(by_controller); }
   /// Asked when the source starts.
   [[nodiscard]] virtual SourceMemory memory() const { return {}; }
 };

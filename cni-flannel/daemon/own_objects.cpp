@@ -34,7 +34,9 @@ OwnObjects::~OwnObjects() = default;
 
 void OwnObjects::start(std::chrono::milliseconds settles) {
   if (std::exchange(started_, true)) return;
+  settles_ = settles;
   status_not_before_ = now() + settles;
+  if (known_->object_read) look_at_judgement_later();
   step_after({});
 }
 
@@ -74,6 +76,7 @@ void OwnObjects::object_told(const NodeNetworkObject& object) {
   known_->object_read = true;
   known_->object = object;
   if (object_differs()) step_after({});
+  if (started_) look_at_judgement_later();
 }
 
 void OwnObjects::object_gone() {
@@ -105,6 +108,7 @@ OwnObjects::Step OwnObjects::next_step() const {
   if (!known_->node_read) return node_told_ == NodeTold::kByChanges ? &OwnObjects::read_node : nullptr;
   if (uses_object_ && object_differs()) return &OwnObjects::apply_object;
   if (node_differs()) return &OwnObjects::patch_node;
+  if (uses_object_ && known_->judgement_is_due) return &OwnObjects::read_judgement;
   return uses_object_ && status_differs() ? &OwnObjects::write_status : nullptr;
 }
 

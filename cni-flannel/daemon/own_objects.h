@@ -7,6 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cni-flannel/daemon/annotation_keys.h"
 #include "cni-flannel/daemon/node_annotations.h"
@@ -23,7 +24,8 @@ namespace holdfast::flannel {
 /// the condition NetworkUnavailable.
 ///
 /// Reads before it writes, and writes only what is not there as wanted; so a restart writes nothing. Of what
-/// it reads it tells our pod CIDRs and the operator's overwrites.
+/// it reads it tells our pod CIDRs, the operator's overwrites and flannel-controller's conditions. The rows
+/// by which a watch tells of our object have no status: those conditions are read when a change has settled.
 ///
 ///     read object, read Node  ->  apply object  ->  annotations  ->  status    one after the other, again
 ///                                                                              when something differs
@@ -35,8 +37,9 @@ class OwnObjects {
   static constexpr std::chrono::hours kLookAtNode{1};  ///< whether it is still the same, with our annotations
 
   struct Callbacks {
-    std::function<void(NodeNetworkObject)> told{};      ///< what the cluster says of us
-    std::function<void(const std::string&)> trouble{};  ///< empty: none any more
+    std::function<void(NodeNetworkObject)> told{};                ///< what the cluster says of us
+    std::function<void(const std::vector<Condition>&)> judged{};  ///< and what flannel-controller does
+    std::function<void(const std::string&)> trouble{};            ///< empty: none any more
   };
 
   /// `loop` and `client` outlive it. `set_condition`: NetworkUnavailable is written too.
@@ -46,7 +49,8 @@ class OwnObjects {
   OwnObjects& operator=(const OwnObjects&) = delete;
   ~OwnObjects();
 
-  /// Before it nothing is read or written. `settles`: before the first write of the status.
+  /// Before it nothing is read or written. `settles`: before the first write of the status, and between a
+  /// change of our object and a look at flannel-controller's conditions.
   void start(std::chrono::milliseconds settles);
   enum class NodeTold : std::uint8_t {
     kNever,      ///< it is read, now and then
@@ -74,14 +78,17 @@ class OwnObjects {
   [[nodiscard]] Step next_step() const;
   void read_object();
   void read_node();
+  void read_judgement();
   void apply_object();
   void patch_node();
   void write_status();
 
   void object_read(Result<nlohmann::json> read);
+  void tell_judgement(const JsonObject& object);
   void node_read(const Result<nlohmann::json>& read);
   void node_metadata_read(const Result<nlohmann::json>& read);
   void look_at_node_later();
+  void look_at_judgement_later();
   [[nodiscard]] bool knows_pod_cidrs() const;
   [[nodiscard]] nlohmann::json wanted_object() const;
   [[nodiscard]] bool object_differs() const;
@@ -104,10 +111,12 @@ class OwnObjects {
   bool uses_object_ = false;
   std::optional<NodeNetwork> wanted_;
   NodeNetworkStatus wanted_status_;
+  std::chrono::milliseconds settles_{};
   std::chrono::nanoseconds status_not_before_{};
   kube::ObjectClient::CallPtr call_;
   EventLoop::Timer next_;
-  EventLoop::Timer look_;
+  EventLoop::Timer look_at_node_;
+  EventLoop::Timer look_at_judgement_;
 };
 
 }  // namespace holdfast::flannel

@@ -17,7 +17,8 @@ struct OwnObjects::Known {
   NodeNetworkStatus status;
   std::optional<nlohmann::json> applied;  // last, by us, in this life
   std::chrono::nanoseconds applied_at{};
-  std::string leased_uid;  // life of the Node that the object's pod CIDRs are for; empty: not told
+  bool judgement_is_due = false;  // flannel-controller's may be another
+  std::string leased_uid;         // life of the Node that the object's pod CIDRs are for; empty: not told
   bool node_read = false;
   bool whole_node_needed = false;  // its metadata did not tell what is needed
   std::string node_uid;

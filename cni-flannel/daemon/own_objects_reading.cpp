@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cni-flannel/daemon/controller_conditions.h"
 #include "cni-flannel/daemon/own_documents.h"
 #include "cni-flannel/daemon/own_objects_known.h"
 #include "cni-flannel/daemon/watched_nodes.h"
@@ -30,8 +31,36 @@ void OwnObjects::object_read(Result<json> read) {
     known_->leased_uid = leased_uid_of(fields);
     known_->status = decode_node_network_status(fields).value_or(NodeNetworkStatus{});
     if (object) callbacks_.told(completed(*object));
+    tell_judgement(fields);
+  } else {
+    callbacks_.judged({});
   }
   ended({}, "");
+}
+
+/// Once: what follows meanwhile is read with it.
+void OwnObjects::look_at_judgement_later() {
+  if (look_at_judgement_.pending()) return;
+  look_at_judgement_ = loop_.after(settles_, [this] {
+    known_->judgement_is_due = true;
+    step_after({});
+  });
+}
+
+void OwnObjects::read_judgement() {
+  const auto done = [this](const Result<json>& read) {
+    const bool gone = !read && read.error().code == Code::kNotFound;
+    if (!read && !gone) return ended(tl::unexpected(read.error()), "read flannel-controller's conditions");
+    known_->judgement_is_due = false;
+    if (read) tell_judgement(JsonObject(&*read, ""));
+    ended({}, "");
+  };
+  call_ = client_.get(node_networks(), node_, done, {.kept = {"status.cluster"}, .deadline = kOwnObjectCall});
+}
+
+void OwnObjects::tell_judgement(const JsonObject& object) {
+  const auto judgement = decode_controller_conditions(object);
+  if (judgement) callbacks_.judged(*judgement);
 }
 
 /// Of a Node that is the same as when our object was written, or whose changes are told, its metadata is
@@ -93,7 +122,7 @@ void OwnObjects::node_read(const Result<json>& read) {
 
 void OwnObjects::look_at_node_later() {
   if (node_told_ != NodeTold::kNever) return;
-  look_ = loop_.after(kLookAtNode, [this] {
+  look_at_node_ = loop_.after(kLookAtNode, [this] {
     known_->node_read = false;
     step_after({});
   });

@@ -18,6 +18,12 @@ std::optional<http::ListenAddress> place_of(const DaemonRun& run) {
   return out;
 }
 
+/// Whether it is to be mended. Without a store all is well today, and the next start has no network; what
+/// flannel-controller finds keeps others from reaching this node.
+bool is_harmful(const UnmetCondition& one) {
+  return !one.ready_all_the_same || one.type == kStateStored.type || one.type == kControllerFindsFault.type;
+}
+
 std::string process(const DaemonReport& daemon) { return "runs, process " + std::to_string(daemon.run->pid); }
 
 }  // namespace
@@ -62,19 +68,24 @@ std::vector<Finding> daemon_findings(const DaemonReport& daemon) {
   std::vector<Finding> out = {{daemon.ready ? Verdict::kWell : Verdict::kWrong, "flanneld",
                                process(daemon) + (daemon.ready ? ", ready" : ", and is not ready:")}};
   for (const UnmetCondition& one : daemon.unmet) {
-    // this alone does no harm today, and takes the network away at the next start
-    const bool harmless = one.ready_all_the_same && one.type != kStateStored.type;
-    out.push_back({harmless ? Verdict::kDoubtful : Verdict::kWrong, "flanneld: " + one.type, one.why});
+    out.push_back({is_harmful(one) ? Verdict::kWrong : Verdict::kDoubtful, "flanneld: " + one.type, one.why});
   }
   return out;
+}
+
+bool is_well(const DaemonReport& daemon) {
+  return !daemon.told() || (daemon.ready && std::ranges::none_of(daemon.unmet, is_harmful));
 }
 
 std::string state_of(const DaemonReport& daemon) {
   if (!daemon.run) return "does not run";
   if (!daemon.told()) return process(daemon) + "; " + daemon.silence;
-  const auto first = std::ranges::find(daemon.unmet, false, &UnmetCondition::ready_all_the_same);
-  if (daemon.ready) return "ready";
-  return first == daemon.unmet.end() ? "not ready" : "not ready: " + first->type + ": " + first->why;
+  const auto first = std::ranges::find_if(daemon.unmet, [&](const UnmetCondition& one) {
+    return daemon.ready ? is_harmful(one) : !one.ready_all_the_same;
+  });
+  const std::string why = first == daemon.unmet.end() ? "" : first->type + ": " + first->why;
+  if (daemon.ready) return why.empty() ? "ready" : "ready, but " + why;
+  return why.empty() ? "not ready" : "not ready: " + why;
 }
 
 }  // namespace holdfast::flannel

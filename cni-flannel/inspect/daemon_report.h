@@ -37,7 +37,10 @@ struct DaemonReport {
 /// A finding for the program, and one for each unmet condition.
 [[nodiscard]] std::vector<Finding> daemon_findings(const DaemonReport& daemon);
 
-/// In one line: "ready", "not ready: DeviceRight: WHY", "does not run".
+/// Ready, and with nothing that somebody has to mend; or it was not asked.
+[[nodiscard]] bool is_well(const DaemonReport& daemon);
+
+/// In one line: "ready", "ready, but StateStored: WHY", "not ready: DeviceRight: WHY", "does not run".
 [[nodiscard]] std::string state_of(const DaemonReport& daemon);
 
 }  // namespace holdfast::flannel

@@ -244,8 +244,8 @@ Result<Answer> show_status(const Tools& tools) {
                inspect_pods(tools.files, tools.clock, tools.socket, places.ipam, lease));
   const DaemonReport daemon = inspect_daemon(tools.clock, places.daemon);
   const Result<OverlayReport> overlay = inspect_overlay(tools.files, tools.socket, places.overlay);
-  bool well = (!daemon.told() || daemon.ready) &&
-              std::ranges::all_of(pods.in_use, [](const auto& one) { return is_well(one); });
+  bool well =
+      is_well(daemon) && std::ranges::all_of(pods.in_use, [](const auto& one) { return is_well(one); });
   if (lease && is_of_another(tools.files, daemon, state_dir)) {
     show_lease(*lease, answer);
   } else if (overlay) {

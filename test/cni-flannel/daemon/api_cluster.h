@@ -20,7 +20,8 @@ struct LeaseDiary final : flannel::LeaseConsumer {
   std::string cluster_id;
   std::string last_position;
   flannel::SourceHealth last_health;
-  int healths = 0;  ///< how often it was told
+  int healths = 0;                            ///< how often it was told
+  std::vector<flannel::Condition> judgement;  ///< as it was told last
   bool saw_crd = false;
   flannel::SourceMemory stored;
 
@@ -30,6 +31,7 @@ struct LeaseDiary final : flannel::LeaseConsumer {
   void listed(const flannel::NodeNames& names) override { lists.push_back(names); }
   void position(const std::string& version) override { last_position = version; }
   void crd_seen() override { saw_crd = true; }
+  void judged(const std::vector<flannel::Condition>& by_controller) override { judgement = by_controller; }
   [[nodiscard]] flannel::SourceMemory memory() const override { return stored; }
   void health(const flannel::SourceHealth& health) override {
     last_health = health;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "cni-flannel/daemon/controller_conditions.h"
 #include "test/cni-flannel/daemon/api_cluster.h"
 
 namespace holdfast::flannel {
@@ -299,6 +300,50 @@ TEST_CASE("the status is written when it has settled, by its subresource", "[fla
     cluster.source->publish(ApiCluster::own(kMacA, "192.0.2.1"), status_of("False"));
     cluster.turn_for(100ms);
     CHECK(cluster.count_requests("patch nodenetworkconfigurations/a/status") == 1);
+  }
+}
+
+TEST_CASE("what flannel-controller says of our object is told, whenever it says it", "[flannel]") {
+  CrdCluster cluster;
+  cluster.options.status_settles = 30ms;
+  cluster.start();
+  cluster.turn_until([&] { return cluster.diary.nodes.contains("a"); });
+  cluster.publish(kMacA);
+  cluster.turn_until([&] { return !cluster.object("a").is_null(); });
+  const auto says = [&](const char* status, const char* message) {
+    const json condition{{"type", kMacUnique},
+                         {"status", status},
+                         {"reason", "Duplicate"},
+                         {"message", message},
+                         {"lastTransitionTime", "2026-01-01T00:00:00Z"}};
+    cluster.server.put(std::string(test::kNetworkPath) + "a",
+                       {{"status", {{"cluster", {{"conditions", json::array({condition})}}}}}});
+  };
+  const auto told = [&] {
+    return cluster.diary.judgement.empty() ? "" : cluster.diary.judgement.front().status;
+  };
+  says("False", "it is b's");
+  cluster.turn_until([&] { return told() == "False"; });
+  CHECK(cluster.diary.judgement.front().message == "it is b's");
+  says("True", "");
+  cluster.turn_until([&] { return told() == "True"; });
+  says("False", "again");
+  cluster.turn_until([&] { return told() == "False"; });
+  // once for all that settles meanwhile, and for nothing where nothing changes
+  cluster.turn_for(100ms);
+  cluster.server.forget_requests();
+  for (const char* message : {"one", "two", "three"}) says("False", message);
+  cluster.turn_until([&] { return cluster.diary.judgement.front().message == "three"; });
+  cluster.turn_for(100ms);
+  CHECK(cluster.count_requests("get nodenetworkconfigurations/a") <= 2);
+  SECTION("also after a restart that lists nothing") {
+    cluster.source.reset();
+    cluster.diary.stored.resource_version = cluster.diary.last_position;
+    cluster.diary.stored.cluster_id = cluster.diary.cluster_id;
+    cluster.diary.judgement.clear();
+    cluster.start();
+    cluster.turn_until([&] { return told() == "False"; });
+    CHECK(cluster.count_requests("list") == 0);
   }
 }
 

@@ -70,6 +70,7 @@ TEST_CASE("What comes and goes is no Event, nor what nobody there could read", "
       {"well", "DeviceRight", "True", "AsWanted", "", ""},
       {"starting", "DeviceRight", "False", "Starting", "not yet", ""},
       {"out of reach", "SourceReachable", "False", "Unreachable", "refused", ""},
+      {"told by another", "ControllerFindsFault", "True", "ToldByController", "PoolClear: leave one", ""},
       {"objects of no use", "ObjectsUnusable", "True", "PartlyUsable", "b: no CIDR",
        "ObjectsUnusable: ObjectsUnusable: b: no CIDR\n"},
       {"a type that says it", "VtepMacContested", "True", "SetBySomebodyElse", "find it",

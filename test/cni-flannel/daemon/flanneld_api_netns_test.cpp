@@ -5,6 +5,7 @@
 #include <regex>
 #include <thread>
 
+#include "cni-flannel/daemon/controller_conditions.h"
 #include "test/catch.h"
 #include "test/cni-flannel/daemon/cloud_cluster.h"
 #include "test/cni-flannel/daemon/flanneld_cluster.h"
@@ -81,6 +82,36 @@ TEST_CASE_METHOD(CloudCluster,
   three.stop(SIGTERM);  // or it would make its object again
   with_api([](ApiServer& server) { server.remove(std::string(kNetworkPath) + "node3"); });
   until([&] { return one.metric("flanneld_nodes_leaving") == 1; });
+}
+
+TEST_CASE_METHOD(CloudCluster,
+                 "What flannel-controller finds of a node is told on that node, until it is well",
+                 "[flanneld]") {
+  define_kind();
+  start_all("crd");
+  const auto says = [&](const char* status, const char* message) {
+    const json condition{{"type", kMacUnique}, {"status", status}, {"message", message}};
+    with_api([&](ApiServer& server) {
+      server.put(std::string(kNetworkPath) + "node1",
+                 {{"status", {{"cluster", {{"conditions", json::array({condition})}}}}}});
+    });
+  };
+  const auto tells = [&](const std::string& line) {
+    return one.get("/readyz?verbose").find(line) != std::string::npos;
+  };
+  until(
+      [&] { return with_api([](ApiServer& server) { return !network_object(server, "node1").is_null(); }); });
+  CHECK(tells("[+]ControllerFindsFault none\n"));
+  says("False", "it is node2's: delete flannel.1");
+  one.stop(SIGTERM);
+  start(one, "crd");
+  until([&] {
+    return tells(
+        "[-]ControllerFindsFault found: VtepMACUnique: it is node2's: delete flannel.1 (ready all the "
+        "same)\n");
+  });
+  says("True", "");
+  until([&] { return tells("[+]ControllerFindsFault none\n"); }, 30s);
 }
 
 TEST_CASE_METHOD(CloudCluster, "A node that does not join has told the cluster why when it ends",

@@ -185,8 +185,25 @@ TEST_CASE("A flanneld that cannot be asked is told apart from one that is not we
   for (const Finding& finding : daemon_findings(report)) verdicts.push_back(finding.verdict);
   CHECK(verdicts ==
         std::vector<Verdict>{Verdict::kWrong, Verdict::kDoubtful, Verdict::kWrong, Verdict::kWrong});
-  report.ready = true;
+  CHECK_FALSE(is_well(report));
+}
+
+TEST_CASE("A flanneld that is ready tells what is to be mended all the same", "[inspect]") {
+  DaemonReport report{.run = DaemonRun{.pid = 7, .options = Options{}}, .ready = true};
   CHECK(state_of(report) == "ready");
+  report.unmet = {{"CidrConflict", "one", true}};
+  CHECK(state_of(report) == "ready");
+  CHECK(is_well(report));
+  const auto row = [&] { return daemon_findings(report).back(); };
+  CHECK(row().verdict == Verdict::kDoubtful);
+  report.unmet.push_back({"StateStored", "two", true});
+  CHECK(state_of(report) == "ready, but StateStored: two");
+  report.unmet.back() = {"ControllerFindsFault", "VtepMACUnique: 02:00:00:00:00:01 is b's: delete it", true};
+  CHECK(state_of(report) ==
+        "ready, but ControllerFindsFault: VtepMACUnique: 02:00:00:00:00:01 is b's: delete it");
+  CHECK_FALSE(is_well(report));
+  CHECK(row().verdict == Verdict::kWrong);
+  CHECK(row().what == "flanneld: ControllerFindsFault");
 }
 
 TEST_CASE("Files that are only looked at refuse every change and stay as they are", "[files]") {
