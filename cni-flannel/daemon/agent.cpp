@@ -292,6 +292,15 @@ void Agent::finish() {
   state_.finish();
 }
 
+PodLease Agent::pod_lease() const {
+  PodLease out;
+  for (const std::optional<AddressPool>& pool : {conf_.ipv4, conf_.ipv6}) {
+    if (pool) out.networks.push_back(pool->network);
+  }
+  if (known_.lease() != nullptr) out.pod_cidrs = known_.lease()->pod_cidrs;
+  return out;
+}
+
 void Agent::refresh_metrics() {
   tools_.metrics.peers_known.set(static_cast<double>(known_.nodes().nodes().size()));
   tools_.metrics.peers_leaving.set(static_cast<double>(known_.nodes().gone_count()));

@@ -19,6 +19,7 @@
 #include "cni-flannel/daemon/overlay_keeper.h"
 #include "cni-flannel/daemon/overlay_store.h"
 #include "cni-flannel/daemon/path_mtu_keeper.h"
+#include "cni-flannel/daemon/pod_addresses.h"
 #include "cni-flannel/daemon/round_timing.h"
 #include "cni-flannel/daemon/rules_keeper.h"
 #include "cni-flannel/daemon/state_keeper.h"
@@ -65,10 +66,7 @@ class Agent final : public LeaseConsumer {
   /// Why this node does not join (kAddressesExclude): it does nothing any more, and the loop stops as soon as
   /// the source has told that.
   [[nodiscard]] const std::optional<Error>& refusal() const { return refusal_; }
-  /// Of our lease; none without one.
-  [[nodiscard]] std::vector<Cidr> pod_cidrs() const {
-    return known_.lease() == nullptr ? std::vector<Cidr>() : known_.lease()->pod_cidrs;
-  }
+  [[nodiscard]] PodLease pod_lease() const;
   /// A look at everything soon, and at the source.
   void look_again();
   /// A condition is another than before.

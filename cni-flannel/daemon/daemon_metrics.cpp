@@ -47,6 +47,9 @@ DaemonMetrics::DaemonMetrics(Metrics& metrics)
       v6(peers_of(metrics, "ipv6")),
       addresses4(addresses_of(metrics, "ipv4")),
       addresses6(addresses_of(metrics, "ipv6")),
+      pods_outside_lease(metrics.gauge(
+          "flanneld_pods_outside_lease",
+          "Pods with addresses of an earlier pod CIDR, to which peers send nothing; -1: not known.")),
       peers_known(metrics.gauge("flanneld_nodes_known", "Nodes that are known, ourselves included.")),
       peers_leaving(metrics.gauge("flanneld_nodes_leaving",
                                   "Nodes that are gone and kept until the removal delay is over.")),
@@ -75,6 +78,7 @@ DaemonMetrics::DaemonMetrics(Metrics& metrics)
       list_age(metrics.gauge("flanneld_authoritative_list_age_seconds",
                              "Time since the last authoritative list of nodes; -1 before the first.")),
       ready(metrics.gauge("flanneld_ready", "1 while the node is ready, as /readyz tells.")) {
+  pods_outside_lease.set(-1);
   list_age.set(-1);
 }
 

@@ -36,6 +36,7 @@ struct DaemonMetrics {
   Peers v6;
   Addresses addresses4;
   Addresses addresses6;
+  Gauge& pods_outside_lease;  ///< -1: not known
   Gauge& peers_known;
   Gauge& peers_leaving;  ///< gone, and kept until the removal delay is over
   Histogram& whole_seconds;

@@ -23,6 +23,7 @@
 #include "common/base/text.h"
 #include "common/base/version.h"
 #include "common/http/patient_page_server.h"
+#include "common/netlink/link.h"
 
 namespace holdfast::flannel {
 namespace {
@@ -68,6 +69,12 @@ std::string status_line(const Conditions& conditions, const DaemonMetrics& metri
   const double peers = metrics.v4.programmed.value() + metrics.v6.programmed.value();
   const std::string trouble = conditions.first_trouble();
   return trouble.empty() ? "ready; peers programmed: " + std::to_string(static_cast<long>(peers)) : trouble;
+}
+
+/// One of the plugin's: what else has the name is no pod's.
+bool is_pod_link(nl::Socket& socket, const std::string& name) {
+  const Result<std::optional<nl::Link>> link = nl::find_link(socket, name);
+  return link && *link && (*link)->kind == "veth";
 }
 
 std::string variable(const char* name) {
@@ -127,7 +134,9 @@ Status run_flanneld(Options options, Logger& log) {
       [&](const http::RequestHead& head) {
         if (head.path == kMetricsPath) {
           running.refresh_metrics();
-          show_pod_addresses(addresses, running.pod_cidrs(), daemon_metrics);
+          show_pod_addresses(
+              addresses, running.pod_lease(),
+              [&](const std::string& name) { return is_pod_link(socket, name); }, daemon_metrics);
         }
         return health_page(head, conditions, metrics);
       },

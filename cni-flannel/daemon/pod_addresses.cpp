@@ -13,13 +13,41 @@
 
 namespace holdfast::flannel {
 
-/// Of all networks.
-struct PodAddresses::Kept {
-  std::vector<IpAddress> in_use;  // sorted, each once
-  std::vector<Binding> bindings;
-};
+namespace {
 
-Result<PodAddresses::Kept> PodAddresses::read() {
+bool any_contains(const std::vector<Cidr>& ranges, const IpAddress& address) {
+  return std::ranges::any_of(ranges, [&](const Cidr& range) { return range.contains(address); });
+}
+
+}  // namespace
+
+bool PodLease::is_outside(const IpAddress& address) const {
+  return any_contains(networks, address) && !any_contains(pod_cidrs, address);
+}
+
+std::vector<PoolUsage> KeptAddresses::usage(const std::vector<Cidr>& pod_cidrs) const {
+  std::vector<PoolUsage> out;
+  for (const Cidr& cidr : pod_cidrs) {
+    IpamConfig config;
+    if (const auto range = whole_range(cidr)) config.range_sets = {{*range}};
+    out.push_back(usage_of(config, in_use, bindings, boot_id));
+  }
+  return out;
+}
+
+std::vector<std::string> KeptAddresses::links_outside(const PodLease& lease) const {
+  const auto is_outside = [&](const IpAddress& address) {
+    return std::ranges::binary_search(in_use, address) && lease.is_outside(address);
+  };
+  std::vector<std::string> out;
+  for (const Binding& binding : bindings) {
+    if (binding.host_link.empty() || std::ranges::none_of(binding.addresses, is_outside)) continue;
+    out.push_back(binding.host_link);
+  }
+  return out;
+}
+
+Result<KeptAddresses> PodAddresses::read() {
   HOLDFAST_TRY(std::vector<std::string> networks, files_.list(places_.data_dir));
   std::erase_if(networks, [this](const std::string& name) {
     std::error_code failed;
@@ -29,7 +57,8 @@ Result<PodAddresses::Kept> PodAddresses::read() {
     return fail(Code::kResourceExhausted,
                 places_.data_dir.native() + " has more than " + std::to_string(kMaxNetworks) + " networks");
   }
-  Kept out;
+  KeptAddresses out;
+  HOLDFAST_TRY(out.boot_id, read_boot_id(files_, places_.boot_id));
   std::size_t bytes_left = kMaxLogBytes;
   for (const std::string& network : networks) {
     HOLDFAST_TRY(const AddressFiles::Listing listing,
@@ -46,28 +75,22 @@ Result<PodAddresses::Kept> PodAddresses::read() {
   return out;
 }
 
-Result<std::vector<PoolUsage>> PodAddresses::usage(const std::vector<Cidr>& pod_cidrs) {
-  HOLDFAST_TRY(const std::string boot_id, read_boot_id(files_, places_.boot_id));
-  HOLDFAST_TRY(const Kept kept, read());
-  std::vector<PoolUsage> out;
-  for (const Cidr& cidr : pod_cidrs) {
-    IpamConfig config;
-    if (const auto range = whole_range(cidr)) config.range_sets = {{*range}};
-    out.push_back(usage_of(config, kept.in_use, kept.bindings, boot_id));
-  }
-  return out;
-}
-
-void show_pod_addresses(PodAddresses& addresses, const std::vector<Cidr>& pod_cidrs, DaemonMetrics& metrics) {
+void show_pod_addresses(PodAddresses& addresses, const PodLease& lease, const IsPodLink& is_pod_link,
+                        DaemonMetrics& metrics) {
   for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) metrics.addresses(family).unknown();
-  const Result<std::vector<PoolUsage>> usage = addresses.usage(pod_cidrs);
-  for (std::size_t i = 0; usage && i < pod_cidrs.size(); ++i) {
-    const PoolUsage& pool = (*usage)[i];
-    DaemonMetrics::Addresses& shown = metrics.addresses(pod_cidrs[i].family());
+  metrics.pods_outside_lease.set(-1);
+  const Result<KeptAddresses> kept = addresses.read();
+  if (!kept || lease.pod_cidrs.empty()) return;
+  const std::vector<PoolUsage> usage = kept->usage(lease.pod_cidrs);
+  for (std::size_t i = 0; i < usage.size(); ++i) {
+    const PoolUsage& pool = usage[i];
+    DaemonMetrics::Addresses& shown = metrics.addresses(lease.pod_cidrs[i].family());
     shown.used.set(static_cast<double>(pool.used));
     shown.bound.set(static_cast<double>(pool.bound));
     shown.free.set(static_cast<double>(pool.size - std::min(pool.size, pool.used + pool.bound)));
   }
+  metrics.pods_outside_lease.set(
+      static_cast<double>(std::ranges::count_if(kept->links_outside(lease), is_pod_link)));
 }
 
 }  // namespace holdfast::flannel

@@ -32,9 +32,10 @@ Finding room_finding(const Cidr& subnet, const PoolUsage& pool) {
 void look_at_room(Files& files, const IpamConfig& places, const std::vector<Cidr>& subnets,
                   std::vector<Finding>& out) {
   PodAddresses addresses(files, {.data_dir = places.data_dir, .state_dir = places.state_dir});
-  const Result<std::vector<PoolUsage>> usage = addresses.usage(subnets);
-  if (!usage) return out.push_back({Verdict::kDoubtful, "addresses", usage.error().message});
-  for (std::size_t i = 0; i < subnets.size(); ++i) out.push_back(room_finding(subnets[i], (*usage)[i]));
+  const Result<KeptAddresses> kept = addresses.read();
+  if (!kept) return out.push_back({Verdict::kDoubtful, "addresses", kept.error().message});
+  const std::vector<PoolUsage> usage = kept->usage(subnets);
+  for (std::size_t i = 0; i < subnets.size(); ++i) out.push_back(room_finding(subnets[i], usage[i]));
 }
 
 /// Those in this state, a few of them by name.

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "cni-flannel/daemon/pod_addresses.h"
 #include "cni-flannel/ipam/binding_log_format.h"
 #include "cni-flannel/plugin/host_machine.h"
 #include "cni-flannel/plugin/names.h"
@@ -15,12 +16,8 @@ namespace {
 constexpr std::size_t kMaxLogBytes = std::size_t{64} << 20;
 constexpr std::size_t kMaxSubnetEnv = 64 * 1024;
 
-bool any_contains(const std::vector<Cidr>& ranges, const IpAddress& address) {
-  return std::ranges::any_of(ranges, [&](const Cidr& range) { return range.contains(address); });
-}
-
 bool is_outside(const std::optional<SubnetEnv>& lease, const IpAddress& address) {
-  return lease && any_contains(lease->networks, address) && !any_contains(subnets_of(*lease), address);
+  return lease && PodLease{lease->networks, subnets_of(*lease)}.is_outside(address);
 }
 
 Result<PodState> state_of(nl::Socket& socket, const PodAddress& pod, const std::optional<SubnetEnv>& lease) {

@@ -17,19 +17,21 @@ struct Pods : test::Node {
   }
   PodAddresses addresses{
       files, {.data_dir = config.data_dir, .state_dir = config.state_dir, .boot_id = folder / "boot_id"}};
-  std::vector<Cidr> pod_cidrs{Cidr::parse("10.244.3.0/24").value(), Cidr::parse("fd00:0:0:3::/64").value()};
+  PodLease lease{.networks = {Cidr::parse("10.244.0.0/16").value(), Cidr::parse("fd00::/48").value()},
+                 .pod_cidrs = {Cidr::parse("10.244.3.0/24").value(), Cidr::parse("fd00:0:0:3::/64").value()}};
   Metrics metrics;
   DaemonMetrics shown{metrics};
 
   [[nodiscard]] std::string page() {
-    show_pod_addresses(addresses, pod_cidrs, shown);
+    show_pod_addresses(
+        addresses, lease, [this](const std::string& name) { return machine.links.contains(name); }, shown);
     return metrics.render();
   }
   /// "used free bound" of IPv4.
   [[nodiscard]] Usage v4() {
-    const auto usage = addresses.usage(pod_cidrs);
-    REQUIRE(usage.has_value());
-    const PoolUsage& pool = usage->front();
+    const auto kept = addresses.read();
+    REQUIRE(kept.has_value());
+    const PoolUsage pool = kept->usage(lease.pod_cidrs).front();
     return {pool.used, pool.size - pool.used - pool.bound, pool.bound};
   }
 };
@@ -73,7 +75,7 @@ TEST_CASE_METHOD(Pods, "what cannot be known is not told as a number of addresse
     return page().find("flanneld_pod_addresses_used{family=\"ipv4\"} -1\n") != std::string::npos;
   };
   CHECK_FALSE(used_is_unknown());
-  SECTION("without a lease") { pod_cidrs.clear(); }
+  SECTION("without a lease") { lease.pod_cidrs.clear(); }
   SECTION("when there is more to read than is reasonable") {
     write(log_path(), std::string(PodAddresses::kMaxLogBytes + 1, 'x'));
   }
@@ -84,7 +86,33 @@ TEST_CASE_METHOD(Pods, "what cannot be known is not told as a number of addresse
   }
   SECTION("when the boot is not known") { write(folder / "boot_id", "none"); }
   CHECK(used_is_unknown());
-  CHECK_THAT(page(), Catch::Contains("flanneld_pod_addresses_free{family=\"ipv4\"} -1\n"));
+  CHECK_THAT(page(), Catch::Contains("flanneld_pod_addresses_free{family=\"ipv4\"} -1\n") &&
+                         Catch::Contains("flanneld_pods_outside_lease -1\n"));
+}
+
+TEST_CASE_METHOD(Pods, "pods that are here with addresses of an earlier pod CIDR are counted", "[flanneld]") {
+  const auto outside = [&](int count) {
+    return Catch::Contains("flanneld_pods_outside_lease " + std::to_string(count) + "\n");
+  };
+  add("one", test::pod("a"));
+  add("two", test::pod("b"));
+  add("three", test::pod("c"));
+  CHECK_THAT(page(), outside(0));
+  lease.pod_cidrs = {Cidr::parse("10.244.4.0/24").value(), Cidr::parse("fd00:0:0:3::/64").value()};
+  use_subnets({"10.244.4.0/24", "fd00:0:0:3::/64"});
+  add("four", test::pod("d"));
+  CHECK_THAT(page(), outside(3));
+  REQUIRE(del("one").has_value());
+  machine.links.erase(test::link_of("two"));  // its sandbox is gone, and nobody has called DEL
+  CHECK_THAT(page(), outside(1));
+  SECTION("networks of others are not the pod network") {
+    lease.networks = {Cidr::parse("10.200.0.0/16").value()};
+    CHECK_THAT(page(), outside(0));
+  }
+  SECTION("a pod of which only one address is of the lease is one") {
+    lease.pod_cidrs = {Cidr::parse("10.244.3.0/24").value(), Cidr::parse("fd00:0:0:9::/64").value()};
+    CHECK_THAT(page(), outside(2));
+  }
 }
 
 TEST_CASE("a subnet is handed out but for its base, gateway and broadcast address", "[ipam]") {

@@ -323,6 +323,7 @@ TEST_CASE_METHOD(PodSite, "Pods that nothing reaches are told, with the cure, an
   CHECK_THAT(cni("ADD", "stays"), Catch::EndsWith("status 0\n"));
   const auto row = [&](const std::string& text) { return Catch::Matches("(.|\n)*" + text + "(.|\n)*"); };
   CHECK_THAT(ask_plainly(one, "status"), Catch::Contains("connected") && Catch::EndsWith("status 0\n"));
+  CHECK(one.metric("flanneld_pods_outside_lease") == 0);
   CHECK_THAT(ask_plainly(one, "explain shop/stays"), Catch::EndsWith("status 0\n"));
   SECTION("one with an address of an earlier pod CIDR") {
     take_pod_cidr("10.244.9.0/24");
@@ -335,6 +336,7 @@ TEST_CASE_METHOD(PodSite, "Pods that nothing reaches are told, with the cure, an
                                                Catch::EndsWith("status 1\n"));
     CHECK_THAT(ask_plainly(one, "explain shop/stays"),
                Catch::Contains("of an earlier pod CIDR") && Catch::EndsWith("status 1\n"));
+    CHECK(one.metric("flanneld_pods_outside_lease") == 1);
   }
   SECTION("one whose bridge was deleted and made anew") {
     static_cast<void>(one.run("ip link del cni0"));
