@@ -17,9 +17,13 @@ std::string text_of(const nl::Route& route) {
 
 }  // namespace
 
+std::string to_string(const ForwardingEntry& entry) {
+  return std::visit([](const auto& one) { return text_of(one); }, entry);
+}
+
 std::string to_string(const ForwardingChange& change) {
   const std::string act = change.act == ForwardingChange::Act::kPut ? "put " : "drop ";
-  return act + std::visit([](const auto& entry) { return text_of(entry); }, change.entry);
+  return act + to_string(change.entry);
 }
 
 }  // namespace holdfast::flannel

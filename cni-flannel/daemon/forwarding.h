@@ -24,6 +24,8 @@ struct ForwardingChange {
   bool operator==(const ForwardingChange&) const = default;
 };
 
+/// "route 10.244.3.0/24 via 10.244.3.0", for people.
+[[nodiscard]] std::string to_string(const ForwardingEntry& entry);
 /// "put route 10.244.3.0/24 via 10.244.3.0", for logs and errors.
 [[nodiscard]] std::string to_string(const ForwardingChange& change);
 

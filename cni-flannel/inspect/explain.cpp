@@ -43,8 +43,7 @@ void explain_ourselves(const OverlayReport& overlay, const FamilyReport& family,
               ", VTEP MAC " + end.vtep_mac.to_string() + "\n";
   add_troubles(family, out);
   const bool of_pod = subject != overlay.node && subject != end.public_address.to_string();
-  if (of_pod)
-    out.text += "  no pod of this node has " + subject + "; holdfast status lists those that are here\n";
+  if (of_pod) out.text += no_pod_has(subject);
 }
 
 const char* describe(PodState state) {
@@ -65,6 +64,10 @@ const char* describe(PodState state) {
 }
 
 }  // namespace
+
+std::string no_pod_has(const std::string& address) {
+  return "  no pod of this node has " + address + "; holdfast status lists those that are here\n";
+}
 
 Explanation explain_node(const OverlayReport& overlay, const std::string& subject) {
   Explanation out;

@@ -9,6 +9,7 @@
 #include "cni-flannel/inspect/daemon_report.h"
 #include "cni-flannel/inspect/doctor.h"
 #include "cni-flannel/inspect/explain.h"
+#include "cni-flannel/inspect/explain_by_kernel.h"
 #include "cni-flannel/inspect/overlay_report.h"
 #include "cni-flannel/inspect/pod_report.h"
 #include "common/base/machine_ids.h"
@@ -284,12 +285,17 @@ Result<Answer> show_findings(const Tools& tools) {
 
 Result<Explanation> explain_network(const Tools& tools) {
   const std::string& subject = tools.line.subject;
+  const DoctorPlaces& places = tools.line.places;
+  const std::optional<SubnetEnv> lease = lease_of(tools);
   HOLDFAST_TRY(const PodReport pods,
-               inspect_pods(tools.files, tools.clock, tools.socket, tools.line.places.ipam, lease_of(tools)));
+               inspect_pods(tools.files, tools.clock, tools.socket, places.ipam, lease));
   Explanation pod = explain_pod(pods, subject);
   if (!pod.text.empty()) return pod;  // that says more than that its address is of this node
-  HOLDFAST_TRY(const OverlayReport overlay,
-               inspect_overlay(tools.files, tools.socket, tools.line.places.overlay));
+  const DaemonReport daemon = inspect_daemon(tools.clock, places.daemon);
+  if (lease && is_of_another(tools.files, daemon, places.overlay.state_dir)) {
+    return explain_by_kernel(tools.socket, *lease, subject);
+  }
+  HOLDFAST_TRY(const OverlayReport overlay, inspect_overlay(tools.files, tools.socket, places.overlay));
   return explain_node(overlay, subject);
 }
 

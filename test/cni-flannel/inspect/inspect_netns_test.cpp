@@ -382,6 +382,28 @@ TEST_CASE_METHOD(PodSite, "Pods and host are looked at where only the plugin is 
                          Catch::Contains("net.ipv4.ip_forward") && Catch::Contains("rp_filter") &&
                          Catch::Matches("(.|\n)*ok +cni0 +up\n(.|\n)*") &&
                          Catch::Contains("1 of 253 are in use") && Catch::EndsWith("status 0\n"));
+  const auto explained = [&](const std::string& address) {
+    return ask_plainly(one, "explain " + address + files_of(one));
+  };
+  CHECK_THAT(explained("10.244.1.2"), Catch::StartsWith("shop/till: has 10.244.1.2 of network cbr0"));
+  CHECK(explained("10.244.1.77") ==
+        "10.244.1.77: of this node, whose pods are in 10.244.1.0/24\n"
+        "  no pod of this node has 10.244.1.77; holdfast status lists those that are here\nstatus 0\n");
+  const std::string mac = two.vtep_mac().substr(11, 17);
+  CHECK(
+      explained("10.244.2.9") ==
+      "10.244.2.9: in the pod network 10.244.0.0/16, of another node; its overlay is another flanneld's, so "
+      "by the kernel:\n"
+      "  route 10.244.2.0/24 via 10.244.2.0 dev flannel.1\n"
+      "  neighbour 10.244.2.0 lladdr " +
+          mac + "\n  fdb " + mac + " dst 192.168.77.2: the machine to which it is sent\nstatus 0\n");
+  static_cast<void>(one.run("ip neigh flush dev flannel.1 nud permanent"));
+  CHECK_THAT(explained("10.244.2.9"), Catch::EndsWith("no neighbour 10.244.2.0 there: nothing is sent\n"
+                                                      "status 1\n"));
+  CHECK_THAT(explained("10.244.9.9"),
+             Catch::Contains("no route of the overlay leads to it") && Catch::EndsWith("status 1\n"));
+  CHECK_THAT(explained("198.51.100.1"),
+             Catch::Contains("is no node that is known here") && Catch::EndsWith("status 1\n"));
   static_cast<void>(one.run("ip link set cni0 down"));
   CHECK_THAT(ask_plainly(one, "doctor --probe=false" + files_of(one)),
              Catch::Matches("(.|\n)*WRONG +cni0 +is down(.|\n)*") && Catch::EndsWith("status 1\n"));
