@@ -1,8 +1,6 @@
 #include "cni-flannel/daemon/flanneld.h"
 
-#include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <memory>
 #include <random>
 #include <utility>
@@ -17,6 +15,7 @@
 #include "cni-flannel/daemon/pod_addresses.h"
 #include "cni-flannel/daemon/sole_run.h"
 #include "cni-flannel/daemon/vxlan_device.h"
+#include "common/base/flags.h"
 #include "common/base/linked_file.h"
 #include "common/base/machine_ids.h"
 #include "common/base/service_manager.h"
@@ -77,11 +76,6 @@ bool is_pod_link(nl::Socket& socket, const std::string& name) {
   return link && *link && (*link)->kind == "veth";
 }
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 /// Those of the links of the overlay, of the CNI plugin's usual bridge and of pods. Returns what has changed.
 std::vector<DropIn> settle_drop_ins(Files& files, const Options& options, const NetConf& conf, Logger& log) {
   const std::vector<DropIn> all = drop_ins(options.run_dir, overlay_links(conf.vxlan.vni));
@@ -91,75 +85,137 @@ std::vector<DropIn> settle_drop_ins(Files& files, const Options& options, const 
   return std::move(news.changed);
 }
 
+/// Of the flags, else the host's. Errors: kInvalidArgument for what no Node is called.
+Result<std::string> own_name(const Options& options) {
+  std::string name = options.node_name;
+  if (name.empty()) {
+    HOLDFAST_TRY(name, host_node_name());
+  }
+  const std::string fault = node_name_fault(name);
+  if (fault.empty()) return name;
+  return fail(Code::kInvalidArgument,
+              "'" + printable(name, kShownName) + "' " + fault + "; tell another by --node-name");
+}
+
+/// The program from its signals on: the work, the pages about it, and what the service manager hears of it.
+class Program {
+ public:
+  /// What it works with; all outlives it.
+  struct Tools {
+    Files& files;
+    Clock& clock;
+    Executor& executor;
+    Logger& log;
+    EventLoop& loop;
+    Metrics& metrics;
+    nl::Socket& socket;
+  };
+  /// Settles the drop-in files, before there is a device that they are about.
+  Program(const Tools& tools, const Options& options, const NetConf& conf);
+
+  /// Until the loop is stopped, or the node does not join. Errors: as run_flanneld().
+  Status run(std::unique_ptr<LeaseSource> source);
+  void look_again() { agent_.look_again(); }
+
+ private:
+  [[nodiscard]] http::Page page(const http::RequestHead& head);
+  void tell_manager();
+  void reload_later();
+
+  Tools tools_;
+  std::vector<DropIn> changed_drop_ins_;
+  std::vector<std::string> failed_reloads_;
+  DaemonMetrics metrics_;
+  Conditions conditions_;
+  OverlayStore store_;
+  Worker worker_;  // made when signals are events of the loop: its thread takes none
+  Agent agent_;
+  PodAddresses addresses_;
+  http::PatientPageServer server_;
+  ServiceManager manager_;
+};
+
+Program::Program(const Tools& tools, const Options& options, const NetConf& conf)
+    : tools_(tools),
+      changed_drop_ins_(settle_drop_ins(tools.files, options, conf, tools.log)),
+      metrics_(tools.metrics),
+      conditions_(tools.log, tools.clock),
+      store_(tools.files, options.state_dir, {"", options.node_name, machine_id(tools.files, tools.log)}),
+      worker_(tools.loop),
+      agent_({tools.loop, worker_, tools.files, tools.executor, tools.log, conditions_, metrics_,
+              tools.socket, store_},
+             options, conf),
+      addresses_(tools.files, {.data_dir = options.ipam_dir, .state_dir = options.state_dir}),
+      server_(
+          tools.loop, {options.healthz_ip, options.healthz_port},
+          [this](const http::RequestHead& head) { return page(head); }, tools.log,
+          "--healthz-ip, --healthz-port"),
+      manager_(environment_variable("NOTIFY_SOCKET").value_or("")) {}
+
+http::Page Program::page(const http::RequestHead& head) {
+  if (head.path == kMetricsPath) {
+    agent_.refresh_metrics();
+    show_pod_addresses(
+        addresses_, agent_.pod_lease(),
+        [this](const std::string& name) { return is_pod_link(tools_.socket, name); }, metrics_);
+  }
+  return health_page(head, conditions_, tools_.metrics);
+}
+
+void Program::tell_manager() {
+  if (conditions_.ready()) manager_.ready();
+  manager_.status(status_line(conditions_, metrics_));
+}
+
+/// Behind the rules and the store, which are more urgent.
+void Program::reload_later() {
+  worker_.run([this] { failed_reloads_ = reload_daemons(tools_.executor, changed_drop_ins_); },
+              [this] {
+                for (const std::string& note : failed_reloads_) {
+                  tools_.log.warning("drop-in files", {{"note", note}});
+                }
+              });
+}
+
+Status Program::run(std::unique_ptr<LeaseSource> source) {
+  server_.start();
+  conditions_.on_transition([this] {
+    tell_manager();
+    agent_.conditions_changed();
+  });
+  HOLDFAST_CHECK(agent_.start(std::move(source)));
+  reload_later();
+  HOLDFAST_CHECK(tools_.loop.run());
+  manager_.stopping();
+  if (agent_.refusal()) return tl::unexpected(*agent_.refusal());
+  agent_.finish();
+  tools_.log.info("flanneld ends; the overlay stays as it is");
+  return {};
+}
+
 }  // namespace
 
 Status run_flanneld(Options options, Logger& log) {
-  if (options.node_name.empty()) {
-    HOLDFAST_TRY(options.node_name, host_node_name());
-  }
-  if (const std::string fault = node_name_fault(options.node_name); !fault.empty()) {
-    return fail(Code::kInvalidArgument, "'" + printable(options.node_name, kShownName) + "' " + fault +
-                                            "; tell another by --node-name");
-  }
+  HOLDFAST_TRY(options.node_name, own_name(options));
   PosixFiles files;
   SystemClock clock;
   SystemExecutor executor;
   HOLDFAST_TRY(const SoleRun alone, claim_sole_run(files, options.state_dir));
-  HOLDFAST_TRY(NetConf conf, read_net_conf(files, options.net_config_path));
+  HOLDFAST_TRY(const NetConf conf, read_net_conf(files, options.net_config_path));
   HOLDFAST_TRY(const std::unique_ptr<EventLoop> loop, EventLoop::create(clock));
   Metrics metrics;
   std::unique_ptr<LeaseSource> source = make_source(options, *loop, files, metrics);
   HOLDFAST_TRY(nl::Socket socket, nl::Socket::open());
   log.info("flanneld begins",
            {{"version", version()}, {"node", options.node_name}, {"source", to_string(options.source)}});
-
-  // before there is a device that they are about
-  const std::vector<DropIn> changed_drop_ins = settle_drop_ins(files, options, conf, log);
-  DaemonMetrics daemon_metrics(metrics);
-  Conditions conditions(log, clock);
-  OverlayStore store(files, options.state_dir, {"", options.node_name, machine_id(files, log)});
-  Agent* agent = nullptr;
+  Program* running = nullptr;
   HOLDFAST_TRY(const EventLoop::Signals signals, loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
     if (number != SIGHUP) return loop->stop();
-    if (agent != nullptr) agent->look_again();
+    if (running != nullptr) running->look_again();
   }));
-  std::vector<std::string> failed_reloads;
-  Worker worker(*loop);  // after the signals: its thread takes none
-  Agent running({*loop, worker, files, executor, log, conditions, daemon_metrics, socket, store}, options,
-                std::move(conf));
-  agent = &running;
-  PodAddresses addresses(files, {.data_dir = options.ipam_dir, .state_dir = options.state_dir});
-  http::PatientPageServer server(
-      *loop, {options.healthz_ip, options.healthz_port},
-      [&](const http::RequestHead& head) {
-        if (head.path == kMetricsPath) {
-          running.refresh_metrics();
-          show_pod_addresses(
-              addresses, running.pod_lease(),
-              [&](const std::string& name) { return is_pod_link(socket, name); }, daemon_metrics);
-        }
-        return health_page(head, conditions, metrics);
-      },
-      log, "--healthz-ip, --healthz-port");
-  server.start();
-  ServiceManager manager(variable("NOTIFY_SOCKET"));
-  conditions.on_transition([&] {
-    if (conditions.ready()) manager.ready();
-    manager.status(status_line(conditions, daemon_metrics));
-    running.conditions_changed();
-  });
-  HOLDFAST_CHECK(running.start(std::move(source)));
-  // behind the rules and the store, which are more urgent
-  worker.run([&] { failed_reloads = reload_daemons(executor, changed_drop_ins); },
-             [&] {
-               for (const std::string& note : failed_reloads) log.warning("drop-in files", {{"note", note}});
-             });
-  HOLDFAST_CHECK(loop->run());
-  manager.stopping();
-  if (running.refusal()) return tl::unexpected(*running.refusal());
-  running.finish();
-  log.info("flanneld ends; the overlay stays as it is");
-  return {};
+  Program program({files, clock, executor, log, *loop, metrics, socket}, options, conf);
+  running = &program;
+  return program.run(std::move(source));
 }
 
 int exit_status(const Status& ended) {
