@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "cni-flannel/ipam/results_cache.h"
@@ -75,6 +76,15 @@ BridgeChain::BridgeChain(Files& files, Clock& clock, Executor& executor, nl::Soc
                          cni::Delegates& delegates)
     : files_(files), clock_(clock), executor_(executor), host_(host), delegates_(delegates) {}
 
+template <class Ask>
+std::invoke_result_t<Ask, StickyIpam&> BridgeChain::with_ipam(const BridgeCall& call, Ask ask) {
+  HostMachine machine(host_);
+  StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
+  auto answer = ask(ipam);
+  notices_.insert(notices_.end(), ipam.notices().begin(), ipam.notices().end());
+  return answer;
+}
+
 CniResult<AddResult> BridgeChain::assign_addresses(const BridgeCall& call) {
   if (!call.kind.has_ipam()) return AddResult{};
   if (!call.kind.is_host_local()) return ask_for_addresses(call);
@@ -84,14 +94,12 @@ CniResult<AddResult> BridgeChain::assign_addresses(const BridgeCall& call) {
   if (call.host_local.resolv_conf) {
     HOLDFAST_TRY(result.dns, read_resolv_conf(files_, *call.host_local.resolv_conf));
   }
-  HostMachine machine(host_);
-  StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
-  auto allocated = ipam.allocate({.attachment = call.attachment,
+  const AllocationRequest request{.attachment = call.attachment,
                                   .pod = pod_of(call.args),
                                   .requested = call.host_local.requested,
-                                  .host_link = host_link_name(call.attachment)});
-  notices_.insert(notices_.end(), ipam.notices().begin(), ipam.notices().end());
-  HOLDFAST_TRY(const Allocation allocation, to_cni(std::move(allocated)));
+                                  .host_link = host_link_name(call.attachment)};
+  HOLDFAST_TRY(const Allocation allocation,
+               to_cni(with_ipam(call, [&](StickyIpam& ipam) { return ipam.allocate(request); })));
   for (const AssignedAddress& given : allocation.addresses) {
     result.ips.push_back({.address = given.address, .gateway = given.gateway});
   }
@@ -106,16 +114,12 @@ CniResult<AddResult> BridgeChain::assign_addresses(const BridgeCall& call) {
 
 CniStatus BridgeChain::give_addresses_back(const BridgeCall& call) {
   if (!call.kind.has_ipam()) return {};
-  HostMachine machine(host_);
   const std::string host_link = host_link_name(call.attachment);
   if (!call.kind.is_host_local()) {
-    HOLDFAST_TRY(const bool has_won, to_cni(machine.link_exists(host_link)));
+    HOLDFAST_TRY(const bool has_won, to_cni(HostMachine(host_).link_exists(host_link)));
     return has_won ? CniStatus() : delegates_.del(call.kind.ipam_type, call.delegate);
   }
-  StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
-  Status undone = ipam.undo(call.attachment, host_link);
-  notices_.insert(notices_.end(), ipam.notices().begin(), ipam.notices().end());
-  return to_cni(std::move(undone));
+  return to_cni(with_ipam(call, [&](StickyIpam& ipam) { return ipam.undo(call.attachment, host_link); }));
 }
 
 CniResult<AddResult> BridgeChain::ask_for_addresses(const BridgeCall& call) {
@@ -130,20 +134,16 @@ CniResult<AddResult> BridgeChain::ask_for_addresses(const BridgeCall& call) {
 CniStatus BridgeChain::release_addresses(const BridgeCall& call) {
   if (!call.kind.has_ipam()) return {};
   if (!call.kind.is_host_local()) return delegates_.del(call.kind.ipam_type, call.delegate);
-  HostMachine machine(host_);
-  StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
-  Status released = ipam.release(call.attachment);
-  notices_.insert(notices_.end(), ipam.notices().begin(), ipam.notices().end());
-  return to_cni(std::move(released));
+  return to_cni(with_ipam(call, [&](StickyIpam& ipam) { return ipam.release(call.attachment); }));
 }
 
 CniStatus BridgeChain::confirm_addresses(const BridgeCall& call, const AddResult& result) {
   if (!call.kind.is_host_local()) return {};
   std::vector<IpAddress> addresses;
   for (const cni::AssignedIp& ip : result.ips) addresses.push_back(ip.address.address());
-  HostMachine machine(host_);
-  StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
-  HOLDFAST_TRY(const bool holds, to_cni(ipam.holds(call.attachment, addresses)));
+  HOLDFAST_TRY(
+      const bool holds,
+      to_cni(with_ipam(call, [&](StickyIpam& ipam) { return ipam.holds(call.attachment, addresses); })));
   if (holds) return {};
   return cni::cni_fail(CniCode::kTryAgainLater,
                        "the addresses of " + call.attachment.container_id + " " + call.attachment.ifname +
@@ -290,9 +290,8 @@ CniStatus BridgeChain::del(const BridgeCall& call) {
 CniStatus BridgeChain::check_addresses_held(const BridgeCall& call) {
   if (!call.kind.has_ipam()) return {};
   if (!call.kind.is_host_local()) return delegates_.check(call.kind.ipam_type, call.delegate);
-  HostMachine machine(host_);
-  StickyIpam ipam(files_, machine, clock_, call.host_local.ipam);
-  HOLDFAST_TRY(const auto held, to_cni(ipam.addresses_of(call.attachment)));
+  HOLDFAST_TRY(const auto held,
+               to_cni(with_ipam(call, [&](StickyIpam& ipam) { return ipam.addresses_of(call.attachment); })));
   if (!held.empty()) return {};
   return cni::cni_fail(
       cni::own_code(Code::kNotFound),
@@ -304,23 +303,21 @@ CniStatus BridgeChain::check(const BridgeCall& call, const AddResult& previous) 
   return check_kernel(host_, executor_, call, previous);
 }
 
+void BridgeChain::collect_addresses(const BridgeCall& network, const std::vector<Attachment>& valid,
+                                    cni::FirstError& errors) {
+  const std::string& name = network.attachment.network;
+  auto freed = with_ipam(network, [&](StickyIpam& ipam) { return ipam.collect(name, valid); });
+  if (!freed) return errors.add(Status(tl::unexpected(std::move(freed).error())));
+  for (const InUse& gone : *freed) {
+    const Attachment was{name, gone.container_id, gone.ifname};
+    errors.add(delete_told_link(gone.host_link.empty() ? host_link_name(was) : gone.host_link,
+                                host_link_alias(was)));
+  }
+}
+
 CniStatus BridgeChain::gc(const BridgeCall& network, const std::vector<Attachment>& valid) {
   cni::FirstError errors;
-  if (network.kind.is_host_local()) {
-    HostMachine machine(host_);
-    StickyIpam ipam(files_, machine, clock_, network.host_local.ipam);
-    auto freed = ipam.collect(network.attachment.network, valid);
-    notices_.insert(notices_.end(), ipam.notices().begin(), ipam.notices().end());
-    if (!freed) {
-      errors.add(Status(tl::unexpected(std::move(freed).error())));
-    } else {
-      for (const InUse& gone : *freed) {
-        const Attachment was{network.attachment.network, gone.container_id, gone.ifname};
-        errors.add(delete_told_link(gone.host_link.empty() ? host_link_name(was) : gone.host_link,
-                                    host_link_alias(was)));
-      }
-    }
-  }
+  if (network.kind.is_host_local()) collect_addresses(network, valid, errors);
   auto nft = nl::Socket::open(nl::Protocol::kNetfilter);
   if (nft && network.bridge.ip_masq) {
     std::vector<RuleOwner> owners(valid.size());
@@ -337,9 +334,8 @@ CniStatus BridgeChain::status(const BridgeCall& network) {
     return delegates_.status(network.kind.ipam_type, network.delegate);
   }
   if (!network.kind.is_host_local()) return {};
-  HostMachine machine(host_);
-  StickyIpam ipam(files_, machine, clock_, network.host_local.ipam);
-  HOLDFAST_TRY(const PoolUsage usage, to_cni(ipam.usage(network.attachment.network), CniCode::kNotAvailable));
+  auto used = with_ipam(network, [&](StickyIpam& ipam) { return ipam.usage(network.attachment.network); });
+  HOLDFAST_TRY(const PoolUsage usage, to_cni(std::move(used), CniCode::kNotAvailable));
   if (usage.used >= usage.size) {
     return cni::cni_fail(CniCode::kNotAvailable,
                          "no address is left in network " + network.attachment.network,

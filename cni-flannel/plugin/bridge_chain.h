@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "cni-flannel/ipam/sticky_ipam.h"
@@ -40,6 +41,9 @@ class BridgeChain {
   [[nodiscard]] const std::vector<std::string>& notices() const { return notices_; }
 
  private:
+  /// What `ask` answers of the address manager by the call's configuration, whose notices are kept.
+  template <class Ask>
+  std::invoke_result_t<Ask, StickyIpam&> with_ipam(const BridgeCall& call, Ask ask);
   cni::CniResult<cni::AddResult> assign_addresses(const BridgeCall& call);
   /// Of an IPAM plugin that is executed.
   cni::CniResult<cni::AddResult> ask_for_addresses(const BridgeCall& call);
@@ -52,6 +56,9 @@ class BridgeChain {
   cni::CniStatus connect(const BridgeCall& call, cni::AddResult& result);
   cni::CniStatus bring_up(const BridgeCall& call, PodNamespace& pod, const PodLinkState& ends,
                           const cni::AddResult& result);
+  /// Frees the addresses of all but `valid`, and removes their links.
+  void collect_addresses(const BridgeCall& network, const std::vector<Attachment>& valid,
+                         cni::FirstError& errors);
   cni::CniStatus check_addresses_held(const BridgeCall& call);
   cni::CniStatus check_bridge_is_free(const BridgeCall& network);
   Status put_rules(const BridgeCall& call, const cni::AddResult& result);
