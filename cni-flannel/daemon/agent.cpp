@@ -219,7 +219,7 @@ Status Agent::renew_lease() {
   HOLDFAST_TRY(const auto mac6, overlay_.device_mac(IpFamily::kV6));
   UsableLease found =
       usable_lease(conf_, {options_.node_name, known_.lease(), told == nullptr ? nullptr : &told->network,
-                           mac, mac6, overlay_.underlay()});
+                           mac, mac6, overlay_.underlay(), mac_is_anothers_});
   tools_.conditions.set(kLeaseKnown, found.lease ? "ToldUnusable" : "NoLease", found.fault);
   // elsewhere we write what is told of us
   if (found.lease && told != nullptr && options_.source == SourceKind::kDir) {

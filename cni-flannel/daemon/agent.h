@@ -136,6 +136,7 @@ class Agent final : public LeaseConsumer {
   std::optional<Error> refusal_;
   std::optional<PeerGuard> guard_;
   NoMasqueradeRanges no_masquerade_;
+  bool mac_is_anothers_ = false;  // by flannel-controller
   std::optional<NodeNetwork> published_;
   std::uint64_t published_transitions_ = 0;
 

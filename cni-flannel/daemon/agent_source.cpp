@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cni-flannel/daemon/agent.h"
+#include "cni-flannel/daemon/controller_conditions.h"
 
 namespace holdfast::flannel {
 
@@ -79,10 +80,16 @@ void Agent::health(const SourceHealth& health) {
 
 void Agent::judged(const std::vector<Condition>& by_controller) {
   std::string faults;
+  bool mac_is_anothers = false;
   for (const Condition& one : by_controller) {
-    if (one.status == "False") faults += (faults.empty() ? "" : "; ") + one.type + ": " + one.message;
+    if (one.status != "False") continue;
+    faults += (faults.empty() ? "" : "; ") + one.type + ": " + one.message;
+    mac_is_anothers = mac_is_anothers || one.type == kMacUnique;
   }
   tools_.conditions.set(kControllerFindsFault, kToldByControllerReason, faults);
+  if (std::exchange(mac_is_anothers_, mac_is_anothers) == mac_is_anothers) return;
+  if (mac_is_anothers) tools_.log.warning("another node has our VTEP MAC: we take that of our name", {});
+  round_after({});
 }
 
 void Agent::refuse_to_join(Error why) {

@@ -15,6 +15,7 @@ std::optional<MacAddress> mac_of(const NodeNetwork* network, IpFamily family) {
 }
 
 BackendData backend_of(const NetConf& conf, const LeaseParts& parts, IpFamily family) {
+  if (parts.mac_is_anothers) return {conf.vxlan.vni, derived_vtep_mac(parts.node, family)};
   const VtepMacSources sources{mac_of(parts.stored, family), mac_of(parts.told, family),
                                family == IpFamily::kV4 ? parts.device_mac : parts.device_mac6};
   return {conf.vxlan.vni, choose_vtep_mac(sources, parts.node, family)};

@@ -17,12 +17,13 @@ struct LeaseParts {
   std::optional<MacAddress> device_mac;  ///< of the devices that are there
   std::optional<MacAddress> device_mac6;
   const Underlay* underlay = nullptr;  ///< nullptr: there is none now
+  bool mac_is_anothers = false;        ///< flannel-controller says so of what is published
 };
 
 /// What this node is to its peers. Pod CIDRs are those told, or else as stored: a source that knows none yet
-/// takes none away. VTEP MACs as choose_vtep_mac(). Public addresses: the operator's overwrite, or that of
-/// the external interface (--public-ip stands in for it), or as stored. The epoch grows when the pod CIDRs
-/// change.
+/// takes none away. VTEP MACs as choose_vtep_mac(), and those that are another's, derived. Public addresses:
+/// the operator's overwrite, or that of the external interface (--public-ip stands in for it), or as stored.
+/// The epoch grows when the pod CIDRs change.
 [[nodiscard]] NodeNetwork own_lease(const NetConf& conf, const LeaseParts& parts);
 
 /// Where the peers are told to send, if that is not where we receive (`own`); empty when it is.

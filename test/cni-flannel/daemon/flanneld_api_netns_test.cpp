@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cni-flannel/daemon/controller_conditions.h"
+#include "cni-flannel/daemon/vtep_mac.h"
 #include "test/catch.h"
 #include "test/cni-flannel/daemon/cloud_cluster.h"
 #include "test/cni-flannel/daemon/flanneld_cluster.h"
@@ -84,25 +85,27 @@ TEST_CASE_METHOD(CloudCluster,
   until([&] { return one.metric("flanneld_nodes_leaving") == 1; });
 }
 
+/// As flannel-controller tells of node1's VTEP MAC.
+void judge_mac(CloudCluster& cloud, const char* status, const char* message) {
+  const json condition{{"type", kMacUnique}, {"status", status}, {"message", message}};
+  const auto object = [](ApiServer& server) { return network_object(server, "node1"); };
+  until([&] { return !cloud.with_api(object).is_null(); });
+  cloud.with_api([&](ApiServer& server) {
+    server.put(std::string(kNetworkPath) + "node1",
+               {{"status", {{"cluster", {{"conditions", json::array({condition})}}}}}});
+  });
+}
+
 TEST_CASE_METHOD(CloudCluster,
                  "What flannel-controller finds of a node is told on that node, until it is well",
                  "[flanneld]") {
   define_kind();
   start_all("crd");
-  const auto says = [&](const char* status, const char* message) {
-    const json condition{{"type", kMacUnique}, {"status", status}, {"message", message}};
-    with_api([&](ApiServer& server) {
-      server.put(std::string(kNetworkPath) + "node1",
-                 {{"status", {{"cluster", {{"conditions", json::array({condition})}}}}}});
-    });
-  };
   const auto tells = [&](const std::string& line) {
     return one.get("/readyz?verbose").find(line) != std::string::npos;
   };
-  until(
-      [&] { return with_api([](ApiServer& server) { return !network_object(server, "node1").is_null(); }); });
   CHECK(tells("[+]ControllerFindsFault none\n"));
-  says("False", "it is node2's: delete flannel.1");
+  judge_mac(*this, "False", "it is node2's: delete flannel.1");
   one.stop(SIGTERM);
   start(one, "crd");
   until([&] {
@@ -110,8 +113,34 @@ TEST_CASE_METHOD(CloudCluster,
         "[-]ControllerFindsFault found: VtepMACUnique: it is node2's: delete flannel.1 (ready all the "
         "same)\n");
   });
-  says("True", "");
+  judge_mac(*this, "True", "");
   until([&] { return tells("[+]ControllerFindsFault none\n"); }, 30s);
+}
+
+TEST_CASE_METHOD(CloudCluster,
+                 "A node whose VTEP MAC is another's takes that of its name, and is reached by it",
+                 "[flanneld]") {
+  define_kind();
+  const std::string others = "02:00:00:00:00:77";
+  static_cast<void>(one.run("ip link add flannel.1 address " + others +
+                            " type vxlan id 1 dev eth0 local 192.168.77.1 dstport 8472 nolearning"));
+  start_all("crd");
+  const auto published = [&] {
+    return with_api([](ApiServer& server) {
+      return network_object(server, "node1")["spec"]["flannel"]["backendData"]["VtepMAC"].get<std::string>();
+    });
+  };
+  CHECK(published() == others);
+  judge_mac(*this, "False", "it is node7's");
+  const std::string own = derived_vtep_mac("node1", IpFamily::kV4).to_string();
+  until([&] { return published() == own; }, 30s);
+  CHECK_THAT(one.vtep_mac(), Catch::Contains(own));
+  until([&] { return Cluster::pings(two, 1) && Cluster::pings(one, 3); });
+  judge_mac(*this, "True", "");
+  until(
+      [&] { return one.get("/readyz?verbose").find("[+]ControllerFindsFault none\n") != std::string::npos; },
+      30s);
+  CHECK(published() == own);
 }
 
 TEST_CASE_METHOD(CloudCluster, "A node that does not join has told the cluster why when it ends",

@@ -63,6 +63,9 @@ TEST_CASE("Where the MAC comes from: stored, published, the device", "[flanneld]
   CHECK(mac_of(nullptr, &source) == mac("02:00:00:00:00:02"));
   source.backend_data.reset();
   CHECK(mac_of(nullptr, &source) == device);
+  // another node has it, whoever tells it
+  CHECK(own_lease(conf(), {"edge-1", &stored, &source, device, {}, nullptr, true}).backend_data->vtep_mac ==
+        derived_vtep_mac("edge-1", IpFamily::kV4));
 }
 
 TEST_CASE("Another pod CIDR is a new epoch, and none told takes none away", "[flanneld]") {
