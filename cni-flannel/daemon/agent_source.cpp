@@ -48,7 +48,7 @@ void Agent::cluster(const std::string& id) {
     tools_.log.warning("this is another cluster: what is known of the last one is forgotten",
                        {{"cluster", id}, {"was", was}});
     overlay_.recall_former({});
-    subnet_env_.leave();
+    subnet_env_.withdraw();
   }
   follow_up(todo);
 }

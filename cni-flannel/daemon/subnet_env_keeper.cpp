@@ -31,6 +31,14 @@ bool SubnetEnvKeeper::put(const NodeNetwork& lease, const Underlay* underlay) {
   return done.has_value();
 }
 
+void SubnetEnvKeeper::withdraw() {
+  leave();
+  const Status done = tools_.files.remove(file_);
+  tools_.conditions.unwell(
+      kSubnetFileWritten, done ? "OfAnotherCluster" : "RemoveFailed",
+      done ? "it told of another cluster, and there is no lease in this one yet" : done.error().message);
+}
+
 Status SubnetEnvKeeper::look_at_mtu(const Underlay* underlay) {
   if (underlay == nullptr) return {};
   HOLDFAST_TRY(mtu_, overlay_mtu(conf_, underlay->link.mtu));

@@ -35,6 +35,8 @@ class SubnetEnvKeeper {
   bool put(const NodeNetwork& lease, const Underlay* underlay);
   /// There is no lease that it could tell: what is there stays, and is nobody's business.
   void leave() { wanted_.reset(); }
+  /// What is there is of another cluster: it goes, so that no pod starts by it before there is a lease here.
+  void withdraw();
 
   /// Of the pods, as it was last; 0: not known.
   [[nodiscard]] std::uint32_t mtu() const { return mtu_; }

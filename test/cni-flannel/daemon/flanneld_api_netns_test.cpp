@@ -232,6 +232,27 @@ TEST_CASE_METHOD(CloudCluster, "What is stored of another cluster is forgotten",
   CHECK_THAT(one.log(), Catch::Contains("this is another cluster"));
 }
 
+TEST_CASE_METHOD(CloudCluster, "In another cluster no pod starts in the last one's subnet", "[flanneld]") {
+  define_kind();
+  start_all("crd");
+  for (FlanneldNode* node : nodes) node->stop(SIGTERM);
+  replace_server();
+  define_kind();
+  with_api([](ApiServer& server) {
+    server.remove("/api/v1/namespaces/kube-system");
+    server.put("/api/v1/namespaces/kube-system", {{"apiVersion", "v1"}, {"kind", "Namespace"}});
+    server.put("/api/v1/nodes/node1", {{"apiVersion", "v1"}, {"kind", "Node"}});
+  });
+  const std::string file = one.path("run/subnet.env").native();
+  REQUIRE(one.can("grep -q 10.244.1.1/24 " + file));
+  start(one, "crd");
+  until([&] { return !std::filesystem::exists(file); });
+  CHECK_FALSE(one.ready());
+  CHECK_THAT(one.get("/readyz?verbose"), Catch::Contains("[-]SubnetFileWritten failed: it told of another"));
+  with_api([](ApiServer& server) { test::put_node(server, "node1", "10.244.8.0/24"); });
+  until([&] { return one.can("grep -q FLANNEL_SUBNET=10.244.8.1/24 " + file) && one.ready(); });
+}
+
 TEST_CASE_METHOD(CloudCluster, "Going over from Nodes to objects in a live cluster loses no packet",
                  "[flanneld]") {
   start_all("auto");
