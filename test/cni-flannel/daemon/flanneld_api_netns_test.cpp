@@ -253,6 +253,36 @@ TEST_CASE_METHOD(CloudCluster, "In another cluster no pod starts in the last one
   until([&] { return one.can("grep -q FLANNEL_SUBNET=10.244.8.1/24 " + file) && one.ready(); });
 }
 
+TEST_CASE_METHOD(CloudCluster,
+                 "A public address that the operator changes is told to peers at once, and holds after a "
+                 "restart",
+                 "[flanneld]") {
+  start_all("node");
+  const std::string mac = one.vtep_mac().substr(11, 17);
+  const auto overwrite = [&](const std::string& address) {
+    with_api([&](ApiServer& server) {
+      server.put(
+          "/api/v1/nodes/node1",
+          {{"metadata", {{"annotations", {{"flannel.alpha.coreos.com/public-ip-overwrite", address}}}}}});
+    });
+    until([&] {
+      return annotations_of(*this, "node1")["flannel.alpha.coreos.com/public-ip"] == address &&
+             two.can("bridge fdb show dev flannel.1 | grep -q '^" + mac + " dst " + address + " '");
+    });
+  };
+  overwrite("203.0.113.1");
+  overwrite("203.0.113.2");
+  // no interface here has it: the tunnel sends from the one that there is
+  CHECK(one.can("ip -d link show flannel.1 | grep -q 'local 192.168.77.1 '"));
+  CHECK(one.ready());
+  one.stop(SIGKILL);
+  static_cast<void>(one.run("ip link del flannel.1"));
+  start(one, "node");
+  until([&] { return one.ready() && reaches_api(one); });
+  CHECK(one.can("ip -d link show flannel.1 | grep -q 'local 192.168.77.1 '"));
+  CHECK(annotations_of(*this, "node1")["flannel.alpha.coreos.com/public-ip"] == "203.0.113.2");
+}
+
 TEST_CASE_METHOD(CloudCluster, "Going over from Nodes to objects in a live cluster loses no packet",
                  "[flanneld]") {
   start_all("auto");

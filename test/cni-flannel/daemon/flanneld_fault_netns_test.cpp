@@ -181,6 +181,25 @@ TEST_CASE_METHOD(Cluster, "Rules that somebody takes away or alters are put back
   CHECK_THAT(one.log(), Catch::Contains("rules were not as we left them; they are again"));
 }
 
+TEST_CASE_METHOD(Cluster, "Without an iptables program the rules in nftables are put all the same",
+                 "[flanneld]") {
+  const std::string without = "mount -t tmpfs t /usr/sbin";
+  one.net_conf = R"({"Network": "10.244.0.0/16", "EnableNFTables": true, "Backend": {"Type": "vxlan"}})";
+  one.start_after(without, {"--ip-masq"});
+  until([&] { return one.ready(); });
+  CHECK_THAT(one.run("nft list table ip flannel-ipv4"), Catch::Contains("masquerade"));
+  one.stop(SIGTERM);
+  // and in the other mode what is missing is told, while tunnels come up
+  one.net_conf = R"({"Network": "10.244.0.0/16", "EnableNFTables": false, "Backend": {"Type": "vxlan"}})";
+  one.start_after(without, {"--ip-masq"});
+  until([&] {
+    return one.get("/readyz?verbose").find("[-]RulesInPlace failed: iptables") != std::string::npos;
+  });
+  CHECK_THAT(one.get("/readyz?verbose"),
+             Catch::Contains("is not installed; install iptables or use nftables"));
+  CHECK(has_peers(one, 2));
+}
+
 TEST_CASE_METHOD(Cluster, "The store of another node is no state, and is replaced", "[flanneld]") {
   start_all();
   until([&] { return std::filesystem::exists(two.path("state/overlay.json")); });

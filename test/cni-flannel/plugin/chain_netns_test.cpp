@@ -72,6 +72,38 @@ bool connects_from(const Sandbox& from, const std::string& address, std::uint16_
   return in_netns(from.netns, [&] { return connect_to(address, port); }).has_value();
 }
 
+Fd udp_in(const Sandbox& pod, std::uint16_t port) {
+  Fd socket;
+  const Status done = in_netns(pod.netns, [&]() -> Status {
+    socket = Fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const timeval patience{.tv_sec = 2, .tv_usec = 0};
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const sockaddr_in place = place_of("0.0.0.0", port);
+    if (::bind(socket.get(), generic(place), sizeof place) != 0) return fail_errno(errno, "bind");
+    return {};
+  });
+  REQUIRE(done.has_value());
+  return socket;
+}
+
+void ask_by_udp(const Fd& client) {
+  const sockaddr_in node = place_of(kHostAddress, kHostPort);
+  CHECK(::sendto(client.get(), "?", 1, 0, generic(node), sizeof node) == 1);
+}
+
+/// Whether a datagram to the node's port comes to the server, and its answer from there.
+bool is_answered_by_udp(const Fd& client, const Fd& server) {
+  ask_by_udp(client);
+  char word = 0;
+  sockaddr_in from{};
+  socklen_t size = sizeof from;
+  auto* asker =
+      reinterpret_cast<sockaddr*>(&from);  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast): recvfrom(2)
+  return ::recvfrom(server.get(), &word, 1, 0, asker, &size) == 1 &&
+         ::sendto(server.get(), "!", 1, 0, asker, size) == 1 && ::recv(client.get(), &word, 1, 0) == 1 &&
+         word == '!';
+}
+
 json network(const std::string& version, json behind) {
   json plugins = json::array();
   plugins.push_back({{"type", "flannel"}, {"delegate", {{"hairpinMode", true}, {"isDefaultGateway", true}}}});
@@ -133,6 +165,23 @@ TEST_CASE_METHOD(NodeOnNetwork, "a pod that starts anew keeps its address and it
   CHECK(addresses_of(list.add(after)) == address);
   const Fd server = listen_in(after, kPodPort);
   CHECK(connects_from(outside, kHostAddress, kHostPort));
+}
+
+// What came while no pod was there is in the table of connections, as a flow to the node itself.
+TEST_CASE_METHOD(NodeOnNetwork, "a flow of UDP to a node's port goes on when its pod starts anew",
+                 "[chain]") {
+  PluginList list(network("1.0.0", json::array({kPortmap})));
+  list.capability_args["portMappings"] =
+      json::array({{{"hostPort", kHostPort}, {"containerPort", kPodPort}, {"protocol", "udp"}}});
+  const Fd client = udp_in(outside, kHostPort);
+  const Sandbox before = start_sandbox("before");
+  const auto address = addresses_of(list.add(before));
+  CHECK(is_answered_by_udp(client, udp_in(before, kPodPort)));
+  list.del(before);
+  ask_by_udp(client);
+  const Sandbox after = start_sandbox("after");
+  CHECK(addresses_of(list.add(after)) == address);
+  CHECK(is_answered_by_udp(client, udp_in(after, kPodPort)));
 }
 
 TEST_CASE_METHOD(PluginHost, "loopback behind ours, or as the network of its own that runtimes make of it",
