@@ -90,6 +90,9 @@ struct Volume {
   std::string fs_type = "ext4";  ///< empty: a raw one
   std::uint64_t bytes = 64 * kMiB;
   bool encrypted = false;
+  std::string snapshot = {};  ///< that it is made of
+  std::string staging = kStaging;
+  std::string target = kTarget;
 
   [[nodiscard]] v1::VolumeCapability capability() const {
     v1::VolumeCapability out;
@@ -118,6 +121,9 @@ class Caller {
     request.mutable_capacity_range()->set_required_bytes(static_cast<std::int64_t>(volume_.bytes));
     *request.add_volume_capabilities() = volume_.capability();
     (*request.mutable_parameters())["vgName"] = "suite";
+    if (!volume_.snapshot.empty()) {
+      request.mutable_volume_content_source()->mutable_snapshot()->set_snapshot_id(volume_.snapshot);
+    }
     (*request.mutable_parameters())["encrypted"] = volume_.encrypted ? "true" : "false";
     return call<v1::CreateVolumeResponse>(&Client<v1::Controller>::CreateVolume, *controller(), request);
   }
@@ -129,7 +135,7 @@ class Caller {
   grpc::Status stage() {
     v1::NodeStageVolumeRequest request;
     request.set_volume_id(volume_.id);
-    request.set_staging_target_path(kStaging);
+    request.set_staging_target_path(volume_.staging);
     *request.mutable_volume_capability() = volume_.capability();
     if (volume_.encrypted) (*request.mutable_secrets())["encryptionPassphrase"] = "open sesame";
     return call<v1::NodeStageVolumeResponse>(&Client<v1::Node>::NodeStageVolume, *node(), request);
@@ -137,21 +143,21 @@ class Caller {
   grpc::Status unstage() {
     v1::NodeUnstageVolumeRequest request;
     request.set_volume_id(volume_.id);
-    request.set_staging_target_path(kStaging);
+    request.set_staging_target_path(volume_.staging);
     return call<v1::NodeUnstageVolumeResponse>(&Client<v1::Node>::NodeUnstageVolume, *node(), request);
   }
   grpc::Status publish() {
     v1::NodePublishVolumeRequest request;
     request.set_volume_id(volume_.id);
-    request.set_staging_target_path(kStaging);
-    request.set_target_path(kTarget);
+    request.set_staging_target_path(volume_.staging);
+    request.set_target_path(volume_.target);
     *request.mutable_volume_capability() = volume_.capability();
     return call<v1::NodePublishVolumeResponse>(&Client<v1::Node>::NodePublishVolume, *node(), request);
   }
   grpc::Status unpublish() {
     v1::NodeUnpublishVolumeRequest request;
     request.set_volume_id(volume_.id);
-    request.set_target_path(kTarget);
+    request.set_target_path(volume_.target);
     return call<v1::NodeUnpublishVolumeResponse>(&Client<v1::Node>::NodeUnpublishVolume, *node(), request);
   }
   /// Larger by 32 MiB, on both sides.
@@ -166,7 +172,7 @@ class Caller {
     if (!done.ok()) return done;
     v1::NodeExpandVolumeRequest on_node;
     on_node.set_volume_id(volume_.id);
-    on_node.set_volume_path(kTarget);
+    on_node.set_volume_path(volume_.target);
     on_node.mutable_capacity_range()->set_required_bytes(bytes);
     return call<v1::NodeExpandVolumeResponse>(&Client<v1::Node>::NodeExpandVolume, *node(), on_node);
   }
@@ -184,7 +190,7 @@ class Caller {
   v1::NodeGetVolumeStatsResponse stats() {
     v1::NodeGetVolumeStatsRequest request;
     request.set_volume_id(volume_.id);
-    request.set_volume_path(kTarget);
+    request.set_volume_path(volume_.target);
     v1::NodeGetVolumeStatsResponse response;
     expect(call(&Client<v1::Node>::NodeGetVolumeStats, *node(), request, response));
     return response;

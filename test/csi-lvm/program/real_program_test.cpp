@@ -26,8 +26,8 @@ void write_data() {
   REQUIRE(::fsync(fd.get()) == 0);
 }
 
-void check_data() {
-  const std::string path = fs::is_directory(kTarget) ? kTarget + "/kept" : kTarget;
+void check_data(const std::string& target = kTarget) {
+  const std::string path = fs::is_directory(target) ? target + "/kept" : target;
   std::ifstream file(path, std::ios::binary);
   std::string bytes(kKeptMiB * kMiB, ' ');
   file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
@@ -79,6 +79,41 @@ TEST_CASE("a volume of each kind lives its life, and nothing of it stays", "[lif
   live({"pvc-xfs", "xfs", 304 * kMiB});
   live({"pvc-raw", "", 16 * kMiB});
   live({"pvc-secret", "ext4", 64 * kMiB, true});
+}
+
+// A file system that has the uuid of one that is mounted is refused by the kernel.
+TEST_CASE("an xfs that was restored is mounted beside its source", "[life]") {
+  const Program program;
+  const Volume volume{"pvc-xfs", "xfs", 304 * kMiB};
+  Volume copy{"pvc-copy", "xfs", 304 * kMiB};
+  copy.snapshot = "snap-1";
+  copy.staging = "/var/lib/kubelet/plugins/kubernetes.io/csi/copy/globalmount";
+  copy.target = kPod + "/copy";
+  Caller source(volume);
+  Caller restored(copy);
+  Caller::expect(source.create());
+  Caller::expect(source.stage());
+  Caller::expect(source.publish());
+  write_data();
+  Caller::expect(source.snapshot());
+  grpc::Status made = restored.create();
+  for (int again = 0; again < 10 && made.error_code() == grpc::StatusCode::ABORTED; ++again) {
+    std::this_thread::sleep_for(std::chrono::seconds(1));  // the copy goes on
+    made = restored.create();
+  }
+  Caller::expect(made);
+  Caller::expect(restored.stage());
+  Caller::expect(restored.publish());
+  check_data(copy.target);
+  check_data();
+  for (Caller* each : {&restored, &source}) {
+    Caller::expect(each->unpublish());
+    Caller::expect(each->unstage());
+  }
+  Caller::expect(restored.remove());
+  Caller::expect(source.remove_snapshot());
+  Caller::expect(source.remove());
+  CHECK(volumes_left() == "0\n");
 }
 
 TEST_CASE("of 64 volumes asked for at once each is made at the first call, and none is left", "[life]") {
