@@ -1,6 +1,8 @@
 """Checks of docs/ against the tree: python3 check_docs.py [TREE]. Prints what is wrong, a line each, and fails when there is something.
 
-docs/compatibility.md: every test that it names as a proof exists.
+docs/compatibility.md and docs/pitfalls.md: every test that they name as a proof exists, and a row without one says that it is not
+served or shown.
+docs/pitfalls.md: every thread and number of test/docs/pitfalls.txt has its row, and no row has another.
 docs/failures.md: every row of `holdfast doctor` that it quotes is one that the program can print: it is put together of whole texts of
 the sources, `…` being what stands between them.
 All pages: where a program is told, or said, to serve its health at a port of 112xx or with --healthz and --metrics-address, it is one
@@ -16,6 +18,7 @@ LITERALS = re.compile(r'(?:"(?:[^"\\\n]|\\.)*"\s*)+')
 # Put together of pieces of what the program prints: the check must not take them.
 INVENTED = ("flannel.1: is on fire; restart the interface", "cni0: is missing: ip link add cni0 type bridge",
             "clock: is ahead of the time at which the state was written: certificates may seem expired")
+NO_PROOFS = ("none", "some words", "`kube/watcher_test`", "`kube/watcher_test` nobody has written such a case", "`release/nothing.sh`")
 HEALTH = r"--(?:healthz|metrics-address)=[^\s,\]]*:(\d+)"
 BEGIN = 24  # characters by which a test case is known: the end of its name may be said better one day
 
@@ -30,28 +33,60 @@ def joined(literals):
     return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals)).replace('\\"', '"')
 
 
+def cells_of(line):
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def rows_of(page):
+    """The cells of all tables' rows, without their headings."""
+    for table in re.findall(r"(?:^\|.*\n)+", page.read_text(), re.MULTILINE):
+        yield from (cells_of(line) for line in table.splitlines()[2:])
+
+
+def wrong_proof(tree, proof, here):
+    """What is wrong with one; empty: nothing. `here` is what its row says that Holdfast does."""
+    if proof == "none":
+        return "" if here.startswith("not ") else "has no proof, and does not say so"
+    match = re.fullmatch(r"`([^`]+)`(?: (.+))?", proof)
+    if not match:
+        return f"'{proof}' names no test"
+    path, case = match.groups()
+    file = tree / "test" / (path if path.endswith(".sh") else f"{path}.cpp")
+    if not file.is_file():
+        return f"there is no {path}"
+    if case and case[:BEGIN] not in {each[:BEGIN] for each in cases(file)}:
+        return f"{path} has no case '{case}'"
+    return "" if case or path.endswith(".sh") else f"{path}: which of its cases?"
+
+
 def wrong_proofs(tree):
-    rows = [line.split(" | ") for line in (tree / "docs/compatibility.md").read_text().splitlines() if line.startswith("| ")]
-    named = 0
-    for row in rows:
-        for proof in row[-1].rstrip(" |").split("<br>"):
-            match = re.fullmatch(r"`([^`]+)`(?: (.+))?", proof.strip())
-            if row[0] == "| No.":
-                continue
-            if not match:
-                yield f"compatibility.md: {row[0].strip('| ')}: '{proof}' names no test"
-                continue
-            named += 1
-            path, case = match.groups()
-            file = tree / "test" / (path if path.endswith(".sh") else f"{path}.cpp")
-            if not file.is_file():
-                yield f"compatibility.md: there is no {path}"
-            elif case and case[:BEGIN] not in {each[:BEGIN] for each in cases(file)}:
-                yield f"compatibility.md: {path} has no case '{case}'"
-            elif not case and not path.endswith(".sh"):
-                yield f"compatibility.md: {path}: which of its cases?"
-    if named < 50:
-        yield "compatibility.md: proofs are missing"
+    for page, least in (("compatibility.md", 110), ("pitfalls.md", 300)):
+        named = [(row, proof.strip()) for row in rows_of(tree / "docs" / page) for proof in row[-1].split("<br>")]
+        found = ((row, wrong_proof(tree, proof, row[-2])) for row, proof in named)
+        yield from (f"{page}: {row[0]}: {wrong}" for row, wrong in found if wrong)
+        if len(named) < least:
+            yield f"{page}: proofs are missing"
+    yield from (f"check_docs.py: takes {proof} for a proof" for proof in NO_PROOFS if not wrong_proof(tree, proof, "kept"))
+
+
+def numbers_in(text):
+    """`one#1, #2, two#3; D4` as one#1, one#2, two#3, D4; `D1-D3` as D1, D2, D3."""
+    repository = None
+    for name, thread, letter, first, last in re.findall(r"([\w./-]+)?#(\d+)|\b([BDPTXY])(\d+)(?:-[BDPTXY](\d+))?\b", text):
+        repository = name or repository
+        if thread:
+            yield f"{repository}#{thread}"
+        else:
+            yield from (f"{letter}{number}" for number in range(int(first), int(last or first) + 1))
+
+
+def wrong_numbers(tree):
+    known = set(numbers_in((tree / "test/docs/pitfalls.txt").read_text()))
+    told = {number for row in rows_of(tree / "docs/pitfalls.md") for number in numbers_in(row[1])}
+    yield from (f"pitfalls.md: {number} has no row" for number in sorted(known - told))
+    yield from (f"pitfalls.md: {number} is not in pitfalls.txt" for number in sorted(told - known))
+    if list(numbers_in("a/b#1, #2; D3, c#4, P1-P3")) != ["a/b#1", "a/b#2", "D3", "c#4", "P1", "P2", "P3"]:
+        yield "check_docs.py: numbers are not read"
 
 
 def texts(tree):
@@ -86,7 +121,7 @@ def quotations(tree):
     """The handbook's rows of doctor: those of tables with such a column."""
     column = None
     for line in (tree / "docs/failures.md").read_text().splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        cells = cells_of(line)
         if not line.startswith("|"):
             column = None
         elif "`holdfast doctor`" in cells:
@@ -141,7 +176,7 @@ def wrong_ports(tree):
 
 def main():
     tree = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
-    found = [*wrong_proofs(tree), *wrong_rows(tree), *wrong_ports(tree)]
+    found = [*wrong_proofs(tree), *wrong_numbers(tree), *wrong_rows(tree), *wrong_ports(tree)]
     print("\n".join(found))
     sys.exit(1 if found else 0)
 
