@@ -42,4 +42,5 @@ function(holdfast_proto name)
   target_link_libraries(${name} PUBLIC holdfast_grpc)
   # Not ours to warn of, to step through or to sanitize. Optimising it doubles the time that it takes to build.
   target_compile_options(${name} PRIVATE -w -ffunction-sections -fdata-sections $<$<NOT:$<CONFIG:Release>>:-O0 -g0>)
+  set_target_properties(${name} PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)
 endfunction()
