@@ -121,7 +121,9 @@ int csi_disk(std::span<const std::string> arguments, const Flags::Lookup& enviro
   if (answer) return *answer;
   SystemClock clock;
   FdLogger log(options.host.log_level, clock);
-  if (const auto refused = block::refuse_old_kernel("csi-disk", log)) return *refused;
+  if (options.mode != Mode::kController) {
+    if (const auto refused = block::refuse_old_kernel("csi-disk", log)) return *refused;
+  }
   const Status ended = run(options, environment, log);
   if (!ended) log.error("csi-disk cannot go on", {{"error", ended.error().message}});
   return ended ? 0 : 1;

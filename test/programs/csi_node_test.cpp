@@ -96,8 +96,12 @@ TEST_CASE("a node whose kernel is too old for volumes is told by an exit status 
   for (const char* program : {"csi-node", "csi-lvm", "csi-nas", "csi-disk"}) {
     DYNAMIC_SECTION(program) { CHECK(on_old_kernel(program, nothing_else) == 3); }
   }
-  SECTION("a controller makes no volumes itself") {
-    CHECK(on_old_kernel("csi-lvm", {"--mode=controller", "--config=/nonexistent"}) == 1);
+  SECTION("a controller mounts no disk itself, so only what it is told is amiss") {
+    for (const char* program : {"csi-lvm", "csi-nas"}) {
+      CAPTURE(program);
+      CHECK(on_old_kernel(program, {"--mode=controller", "--config=/nonexistent"}) == 1);
+    }
+    CHECK(on_old_kernel("csi-disk", {"--mode=controller", "--profile=/nonexistent"}) == 1);
   }
 }
 
