@@ -59,7 +59,8 @@ Result<LocalVolume> LocalVolumes::answer_for_existing(const VolumeRequest& wante
   }
   if (state_of(volume) == kCreating) {
     if (!volume.active) HOLDFAST_CHECK(lvm_.activate(found.name, patience));
-    HOLDFAST_CHECK(make_ready(found.name, is_thick(volume), wanted.block, patience));
+    if (is_thick(volume)) HOLDFAST_CHECK(clean(found.name, wanted, patience));
+    HOLDFAST_CHECK(make_ready(found.name, patience));
   }
   if (wanted.source) HOLDFAST_CHECK(copies_.drop_temporary(now, found.name.volume, patience));
   return told(found.group, volume, book_.limits());
@@ -108,7 +109,8 @@ Result<LocalVolume> LocalVolumes::make(const VolumeRequest& wanted, const Volume
     book_.add(volume);
     return made;
   }));
-  HOLDFAST_CHECK(make_ready(name, volume.pool.empty(), wanted.block, patience));
+  if (volume.pool.empty()) HOLDFAST_CHECK(clean(name, wanted, patience));
+  HOLDFAST_CHECK(make_ready(name, patience));
   return LocalVolume{.name = name, .size_bytes = volume.size_bytes, .encrypted = wanted.parameters.encrypted};
 }
 
@@ -153,12 +155,14 @@ Result<LocalVolume> LocalVolumes::finish_copy(const Inventory& now, const FoundV
   return tl::unexpected(done.error());
 }
 
-Status LocalVolumes::make_ready(const VolumeName& name, bool thick, bool block, Patience patience) {
-  Status ready;
-  if (thick) ready = block ? cleaner_.wipe(name, patience) : cleaner_.zero_superblocks(name);
-  if (ready) {
-    ready = lvm_.change_tags(name, {tag(kStateTag, kCreating)}, {tag(kStateTag, kReady)}, patience);
-  }
+Status LocalVolumes::clean(const VolumeName& name, const VolumeRequest& wanted, Patience patience) {
+  Status cleaned = wanted.block ? cleaner_.wipe(name, patience) : cleaner_.zero_superblocks(name);
+  if (cleaned) return {};
+  return left_behind(std::move(cleaned).error());
+}
+
+Status LocalVolumes::make_ready(const VolumeName& name, Patience patience) {
+  Status ready = lvm_.change_tags(name, {tag(kStateTag, kCreating)}, {tag(kStateTag, kReady)}, patience);
   if (ready) return {};
   return left_behind(std::move(ready).error());
 }

@@ -131,8 +131,11 @@ class LocalVolumes {
   /// is to have `pool_bytes`. What is refused leaves no such pool.
   Status make_in_room(const NewVolume& volume, std::uint64_t pool_bytes, Patience patience,
                       const std::function<Status()>& make);
+  /// Of a thick one: makes unreadable what an earlier tenant left on its extents, as far as who uses it would
+  /// see it.
+  Status clean(const VolumeName& name, const VolumeRequest& wanted, Patience patience);
   /// From `creating` to `ready`.
-  Status make_ready(const VolumeName& name, bool thick, bool block, Patience patience);
+  Status make_ready(const VolumeName& name, Patience patience);
 
   // local_volumes_changes.cpp: how one grows, and snapshots.
   Status clean_unused(const FoundVolume& found, Patience patience);

@@ -89,7 +89,7 @@ Result<LocalVolume> LocalVolumes::make_snapshot(const std::string& name, const F
   if (!made && made.error().code == Code::kAlreadyExists)
     return tl::unexpected(csi::may_be_left(made.error()));
   HOLDFAST_CHECK(made);
-  HOLDFAST_CHECK(make_ready({source.name.group, wanted.name}, /*thick=*/false, /*block=*/false, patience));
+  HOLDFAST_CHECK(make_ready({source.name.group, wanted.name}, patience));
   const auto after = look(patience);
   return LocalVolume{.name = {source.name.group, wanted.name},
                      .size_bytes = source.volume.size_bytes,
