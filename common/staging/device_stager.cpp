@@ -82,7 +82,7 @@ Status DeviceStager::stage(const csi::Call& call, const csi::v1::NodeStageVolume
   if (broken) HOLDFAST_CHECK(parts_.mounter.unstage(target, volume.device));
   HOLDFAST_TRY(const auto there, parts_.mounter.entry_at(target));
   HOLDFAST_TRY(const mount::Mounts mounts, own_mounts(parts_.mounter, volume.device));
-  HOLDFAST_CHECK(check_use(mounts, /*raw=*/false, request.volume_id()));
+  HOLDFAST_CHECK(check_use(mounts, Use::kFiles, request.volume_id()));
   const mount::MountEntry* used = there ? &*there : whole_mount(mounts);
   if (used != nullptr) {
     if (block::is_unused(wanted.provenance)) {
@@ -142,19 +142,21 @@ Status DeviceStager::unstage(const std::string& target, const std::string& devic
 Status DeviceStager::publish(const csi::Call& call, const csi::v1::NodePublishVolumeRequest& request,
                              const std::string& device) {
   const csi::v1::VolumeCapability& capability = request.volume_capability();
+  const bool raw = capability.has_block();
   HOLDFAST_TRY(const bool broken, is_broken(request.target_path()));
   if (broken) HOLDFAST_CHECK(parts_.mounter.unpublish(request.target_path()));
   HOLDFAST_TRY(const mount::Mounts mounts, mounts_below(parts_.mounter, device));
-  HOLDFAST_CHECK(check_use(mounts, capability.has_block(), request.volume_id()));
+  HOLDFAST_CHECK(check_use(mounts, raw ? Use::kRaw : Use::kFiles, request.volume_id()));
   std::optional<mount::MountEntry> staged;
-  if (!capability.has_block()) {
+  if (!raw) {
     HOLDFAST_TRY(staged, parts_.mounter.entry_at(request.staging_target_path()));
     if (!staged || !is_of(*staged, mounts)) {
       return fail(Code::kFailedPrecondition, "the volume is not staged at " + request.staging_target_path());
     }
   }
-  const bool read_only = request.readonly() || (staged && staged->read_only());
-  const csi::Publication wanted{request.target_path(), arguments_of(capability.has_block(), read_only)};
+  Use use = Use::kRaw;
+  if (staged) use = request.readonly() || staged->read_only() ? Use::kFilesReadOnly : Use::kFiles;
+  const csi::Publication wanted{request.target_path(), arguments_of(use)};
   HOLDFAST_CHECK(csi::second_publish(csi::access_mode_of(capability), wanted,
                                      publications(mounts, request.staging_target_path())));
   if (staged) return bind(call, request, *staged);

@@ -19,6 +19,12 @@ bool is_for_readers(const csi::v1::VolumeCapability& capability) {
   return mode == csi::AccessMode::kSingleNodeReaderOnly || mode == csi::AccessMode::kMultiNodeReaderOnly;
 }
 
+// A raw volume's place is a bind of its node in /dev.
+Use use_of(const mount::MountEntry& entry) {
+  if (entry.type == "devtmpfs") return Use::kRaw;
+  return entry.read_only() ? Use::kFilesReadOnly : Use::kFiles;
+}
+
 }  // namespace
 
 std::chrono::milliseconds patience_of(const csi::Call& call) {
@@ -73,9 +79,16 @@ Result<std::optional<gid_t>> group_of(const csi::v1::VolumeCapability& capabilit
   return std::optional(group);
 }
 
-std::string arguments_of(bool block, bool read_only) {
-  if (block) return "block";
-  return read_only ? "mount ro" : "mount rw";
+std::string arguments_of(Use use) {
+  switch (use) {
+    case Use::kRaw:
+      return "block";
+    case Use::kFiles:
+      return "mount rw";
+    case Use::kFilesReadOnly:
+      break;
+  }
+  return "mount ro";
 }
 
 bool is_global_mount(std::string_view target) { return target.ends_with("/globalmount"); }
@@ -83,17 +96,18 @@ bool is_global_mount(std::string_view target) { return target.ends_with("/global
 std::vector<csi::Publication> publications(const mount::Mounts& mounts, std::string_view staging_path) {
   std::vector<csi::Publication> out;
   for (const mount::MountEntry& entry : mounts) {
-    const bool block = entry.type == "devtmpfs";
-    if (entry.target == staging_path || is_global_mount(entry.target) || (!block && entry.root != "/"))
-      continue;
-    out.push_back({entry.target, arguments_of(block, entry.read_only())});
+    const Use use = use_of(entry);
+    const bool part = use != Use::kRaw && entry.root != "/";
+    if (entry.target == staging_path || is_global_mount(entry.target) || part) continue;
+    out.push_back({entry.target, arguments_of(use)});
   }
   return out;
 }
 
-Status check_use(const mount::Mounts& mounts, bool raw, const std::string& volume_id) {
+Status check_use(const mount::Mounts& mounts, Use wanted, const std::string& volume_id) {
+  const bool raw = wanted == Use::kRaw;
   for (const mount::MountEntry& entry : mounts) {
-    const bool used_raw = entry.type == "devtmpfs";
+    const bool used_raw = use_of(entry) == Use::kRaw;
     if (used_raw == raw) continue;
     return fail(Code::kFailedPrecondition, "the volume " + volume_id + " is in use " +
                                                (used_raw ? "as a raw device" : "with its file system") +
@@ -107,7 +121,7 @@ Status check_use(const mount::Mounts& mounts, bool raw, const std::string& volum
 const mount::MountEntry* whole_mount(const mount::Mounts& mounts) {
   const mount::MountEntry* best = nullptr;
   for (const mount::MountEntry& entry : mounts) {
-    if (entry.type == "devtmpfs" || entry.root != "/") continue;
+    if (use_of(entry) == Use::kRaw || entry.root != "/") continue;
     if (best == nullptr || (best->read_only() && !entry.read_only())) best = &entry;
   }
   return best;

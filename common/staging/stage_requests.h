@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -52,8 +53,10 @@ Result<block::PrepareRequest> prepare_request_of(const csi::v1::NodeStageVolumeR
 /// The group that a volume is mounted for; nullopt: none. Errors: kInvalidArgument for what is no number.
 Result<std::optional<gid_t>> group_of(const csi::v1::VolumeCapability& capability);
 
-/// How a volume is shown at a place, in the words of publications(): "block", "mount rw", "mount ro".
-[[nodiscard]] std::string arguments_of(bool block, bool read_only);
+/// How a volume is used at a place.
+enum class Use : std::uint8_t { kRaw, kFiles, kFilesReadOnly };
+/// In the words of publications(): "block", "mount rw", "mount ro".
+[[nodiscard]] std::string arguments_of(Use use);
 
 /// Whether kubelet stages a volume at such a path. It has moved its folder in Kubernetes 1.24, and what an
 /// older one had staged nobody else unstages. Source: kubelet, pkg/volume/csi/csi_attacher.go,
@@ -65,9 +68,10 @@ Result<std::optional<gid_t>> group_of(const csi::v1::VolumeCapability& capabilit
 [[nodiscard]] std::vector<csi::Publication> publications(const mount::Mounts& mounts,
                                                          std::string_view staging_path);
 
-/// Whether a volume with these mounts may be used now as a raw device (`raw`), or by its file system: what
-/// uses it the other way would be destroyed. Errors: kFailedPrecondition, naming where it is used.
-Status check_use(const mount::Mounts& mounts, bool raw, const std::string& volume_id);
+/// Whether a volume with these mounts may be used now as `wanted`: by who writes to the raw device what uses
+/// its file system would be destroyed, and the other way round. Errors: kFailedPrecondition, naming where it
+/// is used.
+Status check_use(const mount::Mounts& mounts, Use wanted, const std::string& volume_id);
 
 /// The mount of all that is on a device, a writable one if there is such a one; null when there is none.
 [[nodiscard]] const mount::MountEntry* whole_mount(const mount::Mounts& mounts);
