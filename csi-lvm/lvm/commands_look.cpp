@@ -46,8 +46,16 @@ Result<Inventory> CommandsLvm::look(Patience patience) {
   HOLDFAST_TRY(const auto file, disks_of(devices_file_));
   // Without a file LVM looks at all disks, until somebody makes one, which names new disks alone.
   if (!file) seen = {};
-  if (!is_ours_) return seen;
   const std::set<std::string> named = file.value_or(std::set<std::string>());
+  if (is_ours_) {
+    HOLDFAST_TRY(seen, with_lost_groups(std::move(seen), named, patience));
+  }
+  seen.unseen_disks = unseen_of(named, seen);
+  return seen;
+}
+
+Result<Inventory> CommandsLvm::with_lost_groups(Inventory seen, const std::set<std::string>& named,
+                                                Patience patience) {
   const std::set<std::string> known = known_disks();
   if (!is_another(named, known) && !seen.groups.empty()) {
     const bool fewer = !std::ranges::includes(named, known);

@@ -102,6 +102,8 @@ class CommandsLvm final : public Lvm {
   Result<std::vector<VolumeSegment>> segments_of(const VolumeName& name, Patience patience);
   Result<Inventory> report(LvmCommand command, Patience patience);
   Result<Inventory> look_once(Patience patience);
+  /// What is seen, and the groups of ours that our devices file, which names these disks, has lost.
+  Result<Inventory> with_lost_groups(Inventory seen, const std::set<std::string>& named, Patience patience);
   /// What LVM has written down, and what the devices say. Nothing where only LVM can tell all: volumes are
   /// not plain, or a device is unsettled, or devices cannot be looked at.
   Result<std::optional<Inventory>> look_at_plain(Patience patience);

@@ -44,6 +44,15 @@ Result<std::optional<std::set<std::string>>> disks_of(const std::string& devices
   return disks_named_by(*text);
 }
 
+std::vector<std::string> unseen_of(std::set<std::string> named, const Inventory& inventory) {
+  const auto see = [&named](const std::vector<PhysicalVolume>& disks) {
+    for (const PhysicalVolume& disk : disks) named.erase(plain_id(disk.uuid));
+  };
+  see(inventory.loose_disks);
+  for (const VolumeGroup& group : inventory.groups) see(group.disks);
+  return {named.begin(), named.end()};
+}
+
 bool is_another(const std::set<std::string>& named, const std::set<std::string>& known) {
   const auto is_known = [&known](const std::string& id) { return known.contains(id); };
   return named.empty() || (!known.empty() && std::ranges::none_of(named, is_known));

@@ -28,6 +28,10 @@ Result<std::optional<std::set<std::string>>> disks_of(const std::string& devices
 Result<std::set<std::string>> disks_of_others(Files& files, const std::filesystem::path& folder,
                                               const std::string& ours);
 
+/// Of the disks that a devices file names those of which the inventory tells nothing: not even that a group
+/// lacks them.
+[[nodiscard]] std::vector<std::string> unseen_of(std::set<std::string> named, const Inventory& inventory);
+
 /// Whether a file that names these disks now is another than the one that named `known`: it names none, or of
 /// these none. Who takes groups away from us leaves others in it.
 [[nodiscard]] bool is_another(const std::set<std::string>& named, const std::set<std::string>& known);

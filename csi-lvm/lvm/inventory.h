@@ -79,6 +79,8 @@ struct VolumeGroup {
 struct Inventory {
   std::vector<VolumeGroup> groups;
   std::vector<PhysicalVolume> loose_disks;  ///< in no group
+  /// Ids of disks that are ours to look at and not found: which groups are on them, if any, nobody knows.
+  std::vector<std::string> unseen_disks{};
 
   [[nodiscard]] const VolumeGroup* group(std::string_view name) const;
 };

@@ -76,7 +76,8 @@ class LocalVolumes {
 
   /// One that is not there succeeds; its content is wiped as its class asked for. Errors: kFailedPrecondition
   /// when it is in use, has thick snapshots, two groups have one of this name, or it is in a group of the
-  /// host's that is not ours to look at; kInvalidArgument for a snapshot.
+  /// host's that is not ours to look at; kUnavailable when it may be on a disk that is not found;
+  /// kInvalidArgument for a snapshot.
   Status remove(const std::string& id, Patience patience);
   /// Likewise. Errors: kFailedPrecondition when it is in use, being copied for instance; kInvalidArgument for
   /// a volume.
@@ -110,8 +111,9 @@ class LocalVolumes {
   /// look() for the book's sake alone.
   Status refresh(Patience patience);
   Result<std::optional<FoundVolume>> search(const std::string& id, Patience patience);
-  /// Of one that we do not see: that no group of the host has it. Errors: kFailedPrecondition.
-  Status check_gone(const std::string& id, Patience patience);
+  /// Of one that is not in `ours`: that no group of the host has it, and none that is not found can. Errors:
+  /// kFailedPrecondition; kUnavailable.
+  Status check_gone(const std::string& id, const Inventory& ours, Patience patience);
   /// Whether the book has the group, and the pool if one is named that is not made when it is not there.
   [[nodiscard]] bool is_known(const Parameters& place) const;
   /// CapacityBook::promise(); what it refuses it is asked again when the book is up to date.

@@ -11,6 +11,20 @@ namespace {
 // For so long the book is what LVM would tell.
 constexpr std::chrono::seconds kBookLasts{1};
 
+// A disk that is pulled, or cannot be read for a while, comes back with its volumes.
+Status check_all_seen(const std::string& id, const std::vector<std::string>& unseen_disks) {
+  if (unseen_disks.empty()) return {};
+  std::string ids;
+  for (const std::string& each : unseen_disks) ids += " " + each;
+  return fail(Code::kUnavailable,
+              "the volume " + id +
+                  " is not on the disks that can be read, and may be on one that our devices file names and "
+                  "that is not found:" +
+                  ids +
+                  "; bring it back, or where it is lost for good have its line taken out by lvm lvmdevices "
+                  "--delpvid");
+}
+
 std::vector<LocalVolume> ready_ones(const Inventory& inventory, const PoolLimits& limits) {
   std::vector<LocalVolume> all;
   for (const VolumeGroup& group : inventory.groups) {
@@ -56,10 +70,10 @@ Result<std::optional<FoundVolume>> LocalVolumes::search(const std::string& id, P
   return find_in(inventory, id);
 }
 
-Status LocalVolumes::check_gone(const std::string& id, Patience patience) {
+Status LocalVolumes::check_gone(const std::string& id, const Inventory& ours, Patience patience) {
   HOLDFAST_TRY(const Inventory host, lvm_.look_around(patience));
   HOLDFAST_TRY(const std::optional<FoundVolume> there, find_in(host, id));
-  if (!there) return {};
+  if (!there) return check_all_seen(id, ours.unseen_disks);
   std::string disks;
   for (const PhysicalVolume& disk : there->group.disks) disks += " " + disk.device;
   return fail(Code::kFailedPrecondition,

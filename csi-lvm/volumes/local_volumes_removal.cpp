@@ -15,7 +15,7 @@ Status LocalVolumes::remove(const std::string& id, Patience patience) {
     return fail(Code::kInvalidArgument, id + " is a snapshot, not a volume");
   }
   HOLDFAST_CHECK(drop_temporaries(now, id, patience));
-  if (!found) return check_gone(id, patience);
+  if (!found) return check_gone(id, now, patience);
   return remove_found(*found, patience);
 }
 
@@ -25,8 +25,9 @@ Status LocalVolumes::drop_temporaries(const Inventory& now, const std::string& i
 }
 
 Status LocalVolumes::remove_snapshot(const std::string& id, Patience patience) {
-  HOLDFAST_TRY(const std::optional<FoundVolume> found, search(id, patience));
-  if (!found) return check_gone(id, patience);
+  HOLDFAST_TRY(const Inventory now, look(patience));
+  HOLDFAST_TRY(const std::optional<FoundVolume> found, find_in(now, id));
+  if (!found) return check_gone(id, now, patience);
   if (!is_snapshot(found->volume)) {
     return fail(Code::kInvalidArgument, id + " is a volume, not a snapshot");
   }

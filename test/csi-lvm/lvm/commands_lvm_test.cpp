@@ -199,6 +199,15 @@ TEST_CASE_METHOD(Host, "groups that cannot become ours again are no empty answer
   CHECK(has(seen.error().message, "/dev/loop0, /dev/loop1"));
 }
 
+TEST_CASE_METHOD(Host, "a disk that our devices file names and LVM does not find is told", "[lvm]") {
+  named = 2;
+  write("holdfast.devices", both() + "PVID=pulled\n");
+  auto commands = make(settings);
+  CHECK(commands.look(kAmple)->unseen_disks == std::vector<std::string>{"pulled"});
+  write("holdfast.devices", both());
+  CHECK(commands.look(kAmple)->unseen_disks.empty());
+}
+
 // One with a plain volume alone.
 struct PlainHost : Host {
   PlainHost() {

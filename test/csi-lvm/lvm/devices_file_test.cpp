@@ -46,6 +46,20 @@ TEST_CASE("of other devices files the host's own does not count, nor what is non
   CHECK(disks_of_others(files, folder / "absent", "our.devices").value().empty());
 }
 
+TEST_CASE("unseen are disks of which nothing is told, not those that a group lacks", "[lvm]") {
+  const auto disk = [](const char* uuid) {
+    PhysicalVolume out;
+    out.uuid = uuid;
+    return out;
+  };
+  VolumeGroup group;
+  group.disks = {disk("a-a"), disk("b-b")};
+  group.disks.back().missing = true;
+  const Inventory seen{.groups = {group}, .loose_disks = {disk("c-c")}};
+  CHECK(unseen_of({"aa", "bb", "cc", "dd"}, seen) == std::vector<std::string>{"dd"});
+  CHECK(unseen_of({"aa", "bb", "cc"}, seen).empty());
+}
+
 TEST_CASE("lost are groups of ours that only the host sees, with the disks that are there", "[lvm]") {
   const auto disk = [](const char* device, const char* uuid, bool missing) {
     PhysicalVolume out;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "csi-lvm/lvm/lvm_command.h"
@@ -49,6 +50,21 @@ void FakeLvm::lose_group(const std::string& name) {
   const auto lost = std::ranges::find(state_.groups, name, &VolumeGroup::name);
   host_.groups.push_back(std::move(*lost));
   state_.groups.erase(lost);
+}
+
+void FakeLvm::pull_disks_of(const std::string& name) {
+  const std::scoped_lock lock(mutex_);
+  const auto pulled = std::ranges::find(state_.groups, name, &VolumeGroup::name);
+  for (const PhysicalVolume& disk : pulled->disks) state_.unseen_disks.push_back(disk.uuid);
+  pulled_.push_back(std::move(*pulled));
+  state_.groups.erase(pulled);
+}
+
+void FakeLvm::plug_disks_again() {
+  const std::scoped_lock lock(mutex_);
+  std::ranges::move(pulled_, std::back_inserter(state_.groups));
+  pulled_.clear();
+  state_.unseen_disks.clear();
 }
 
 bool FakeLvm::take_disks(VolumeGroup& group, const std::vector<std::string>& devices) {

@@ -36,6 +36,9 @@ class FakeLvm final : public Lvm {
   void add_host_group(const std::string& name, const std::string& device);
   /// The group is one that only the host's LVM sees from now on.
   void lose_group(const std::string& name);
+  /// The disks of the group are pulled: nobody sees them, nor the group.
+  void pull_disks_of(const std::string& name);
+  void plug_disks_again();
   /// What happens to a volume without our doing: a pool fills, a snapshot is lost, a disk goes.
   void change(const VolumeName& name, const std::function<void(LogicalVolume&)>& happens);
   /// As a mount or a pod's file descriptor does.
@@ -83,7 +86,8 @@ class FakeLvm final : public Lvm {
 
   std::mutex mutex_;
   Inventory state_;
-  Inventory host_;                               // what is not ours to look at
+  Inventory host_;  // what is not ours to look at
+  std::vector<VolumeGroup> pulled_;
   std::map<std::string, PhysicalVolume> blank_;  // by path
   std::map<std::string, Share> shares_;          // by "group/volume"
 };

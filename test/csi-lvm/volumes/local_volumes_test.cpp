@@ -100,6 +100,25 @@ TEST_CASE_METHOD(Node, "a volume is not told to be gone while any group of the h
   CHECK(volumes.remove("pvc-1", kNow).has_value());
 }
 
+TEST_CASE_METHOD(Node, "a volume is not told to be gone while a disk that may have it is not found",
+                 "[lvm volumes]") {
+  lvm.add_group("other", {10});
+  REQUIRE(volumes.create(request("pvc-1", kExtent), kNow).has_value());
+  REQUIRE(volumes.snapshot("snap-1", "pvc-1", {}, kNow).has_value());
+  VolumeRequest elsewhere = request("pvc-2", kExtent);
+  elsewhere.parameters.group = "other";
+  REQUIRE(volumes.create(elsewhere, kNow).has_value());
+  lvm.pull_disks_of("vg");
+  refuses(volumes.remove("pvc-1", kNow), Code::kUnavailable);
+  refuses(volumes.remove_snapshot("snap-1", kNow), Code::kUnavailable);
+  CHECK(volumes.remove("pvc-1", kNow).error().message.find(" uuid-/dev/vg0") != std::string::npos);
+  CHECK(volumes.remove("pvc-2", kNow).has_value());
+  lvm.plug_disks_again();
+  CHECK(volumes.remove_snapshot("snap-1", kNow).has_value());
+  CHECK(volumes.remove("pvc-1", kNow).has_value());
+  CHECK(volumes.remove("pvc-1", kNow).has_value());
+}
+
 TEST_CASE_METHOD(Node, "a volume and a group that came unseen are found all the same", "[lvm volumes]") {
   REQUIRE(volumes.recover(kNow).has_value());
   NewVolume unseen;
