@@ -43,9 +43,9 @@ bool has_lost_count(const LvmAnswer& answer) {
 
 WorkerRunner::WorkerRunner(std::string program) : program_(std::move(program)) {}
 
-WorkerRunner::~WorkerRunner() { forget(false); }
+WorkerRunner::~WorkerRunner() { end(); }
 
-void WorkerRunner::rest() { forget(false); }
+void WorkerRunner::rest() { end(); }
 
 Result<LvmAnswer> WorkerRunner::run(const LvmCommand& command, std::chrono::milliseconds patience) {
   HOLDFAST_CHECK(check_command(command));
@@ -59,7 +59,11 @@ Result<LvmAnswer> WorkerRunner::run(const LvmCommand& command, std::chrono::mill
   if (answer) return answer;
   Error error = std::move(answer).error();
   const bool report = command.effect == Effect::kReports;
-  forget(report);
+  if (report) {
+    kill_and_end();
+  } else {
+    end();
+  }
   if (error.code != Code::kDeadlineExceeded) {
     // Nothing tells whether the command had begun when the worker went.
     error.code = report ? Code::kUnavailable : Code::kAborted;
@@ -89,11 +93,16 @@ Result<LvmAnswer> WorkerRunner::exchange(const LvmCommand& command, std::chrono:
   return LvmAnswer{.succeeded = said[0] == "1", .output = std::move(said[1]), .talk = std::move(said[2])};
 }
 
-// Closing the channel is what ends a worker. One that is stuck in a report would not see it.
-void WorkerRunner::forget(bool kill) {
+// One that is stuck in a report would not see that its channel is closed.
+void WorkerRunner::kill_and_end() {
+  if (process_ != 0) ::kill(-process_, SIGKILL);
+  end();
+}
+
+// Closing the channel is what ends a worker.
+void WorkerRunner::end() {
   channel_.reset();
   if (process_ == 0) return;
-  if (kill) ::kill(-process_, SIGKILL);
   while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
   }
   process_ = 0;

@@ -34,7 +34,8 @@ class WorkerRunner final : public LvmRunner {
  private:
   Status start();
   Result<LvmAnswer> exchange(const LvmCommand& command, std::chrono::milliseconds patience);
-  void forget(bool kill);
+  void end();
+  void kill_and_end();
 
   std::string program_;
   pid_t process_ = 0;
