@@ -28,7 +28,7 @@ Result<std::uint64_t> LocalVolumes::extend(const std::string& id, std::uint64_t 
   HOLDFAST_CHECK(shows_extents(volume) ? growth_.grow(*found, size, patience)
                                        : extend_at_once(*found, size, patience));
   HOLDFAST_CHECK(clean_unused(*found, patience));
-  const auto after = look(patience);
+  static_cast<void>(refresh(patience));  // of the book alone: it has grown, whatever LVM answers now
   return size;
 }
 
@@ -90,7 +90,7 @@ Result<LocalVolume> LocalVolumes::make_snapshot(const std::string& name, const F
     return tl::unexpected(csi::may_be_left(made.error()));
   HOLDFAST_CHECK(made);
   HOLDFAST_CHECK(make_ready({source.name.group, wanted.name}, patience));
-  const auto after = look(patience);
+  static_cast<void>(refresh(patience));  // likewise
   return LocalVolume{.name = {source.name.group, wanted.name},
                      .size_bytes = source.volume.size_bytes,
                      .source = source.name.volume,
