@@ -10,9 +10,11 @@
 namespace holdfast {
 namespace {
 
-// Closed, not modified: what is still being written is not read.
-constexpr std::uint32_t kChanges =
-    IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF;
+// Closed, not modified: what is still being written is not read. A watch that is there is added to and not
+// replaced: the kernel takes the old one's events off before it puts the new one's on, and what happens
+// between is lost without a word.
+constexpr std::uint32_t kChanges = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |
+                                   IN_DELETE_SELF | IN_MOVE_SELF | IN_MASK_ADD;
 
 }  // namespace
 
