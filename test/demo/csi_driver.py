@@ -31,14 +31,20 @@ class Driver:
                     raise
                 time.sleep(RETRY_SECONDS)
 
-    def first_answer(self, service, method, request):
-        """The name of the status with which the first try ends: "OK", "ABORTED"."""
-        return self.first_answers(service, method, [request])[0]
+    def first_answer(self, service, method, request, seconds=RPC_SECONDS):
+        """The name of the status with which the first try ends: "OK", "ABORTED"; its caller gives up after `seconds`."""
+        return self.first_answers(service, method, [request], seconds)[0]
 
-    def first_answers(self, service, method, requests):
+    def first_words(self, service, method, request, seconds=RPC_SECONDS):
+        """The same, and what it says: "UNAVAILABLE: the disk is gone"."""
+        send, message = self._prepared(service, method, request)
+        call = send.future(message, timeout=seconds)
+        return f"{call.code().name}: {call.details()}"
+
+    def first_answers(self, service, method, requests, seconds=RPC_SECONDS):
         """The same of several that are sent at once."""
         prepared = [self._prepared(service, method, request) for request in requests]
-        calls = [send.future(message, timeout=RPC_SECONDS) for send, message in prepared]
+        calls = [send.future(message, timeout=seconds) for send, message in prepared]
         return [call.code().name for call in calls]
 
     def _prepared(self, service, method, request):

@@ -85,10 +85,11 @@ NODE_FLAGS = ("--mode=node", "--profile=sim", "--node-id=edge-1", "--zone=z-1", 
 
 
 class Node:
-    """csi-disk as it is shipped."""
+    """A driver as it is shipped, csi-disk."""
 
-    def __init__(self, flags=NODE_FLAGS):
+    def __init__(self, flags=NODE_FLAGS, program="csi-disk"):
         self._flags = flags
+        self._program = ROOT / "build/bin" / program
         self._messages = proto.compiled(ROOT / "common/csi/proto/csi.proto", "/tmp")
         self._process = None
         (KUBELET / "plugins_registry").mkdir(parents=True, exist_ok=True)
@@ -96,8 +97,7 @@ class Node:
 
     def start(self):
         log = open("/out/driver.log", "ab")
-        self._process = subprocess.Popen([ROOT / "build/bin/csi-disk", *self._flags, f"--endpoint=unix://{SOCKET}"],
-                                         stderr=log)
+        self._process = subprocess.Popen([self._program, *self._flags, f"--endpoint=unix://{SOCKET}"], stderr=log)
         self.driver = csi_driver.Driver(SOCKET, self._messages)
         self.driver.wait_until_ready(30)
 
@@ -108,8 +108,8 @@ class Node:
     def call(self, method, request):
         return self.driver.call("Node", method, request)
 
-    def answer(self, method, request):
-        return self.driver.first_answer("Node", method, request)
+    def answer(self, method, request, **more):
+        return self.driver.first_answer("Node", method, request, **more)
 
     def stage(self, volume):
         self.call("NodeStageVolume", volume.request)
