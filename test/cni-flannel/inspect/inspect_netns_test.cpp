@@ -426,7 +426,7 @@ TEST_CASE_METHOD(Cluster, "doctor looks at the rules in nftables, and at the pol
   static_cast<void>(
       one.run("nft flush chain ip flannel-ipv4 postrtg && iptables -P FORWARD DROP && "
               "nft delete table inet flanneld-peers && nft \"table inet site { chain through { type filter "
-              "hook forward priority 0; policy drop; } }\""));
+              "hook forward priority 0; policy drop; }; }\""));
   const std::string report = ask(one, "doctor --probe=false");
   CHECK_THAT(report,
              Catch::Matches("(.|\n)*WRONG +rules in nftables, IPv4 +chain postrtg has 0 of ours(.|\n)*"));
