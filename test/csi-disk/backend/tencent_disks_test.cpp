@@ -96,8 +96,13 @@ TEST_CASE("answers of another shape than CBS's are no answers", "[disk]") {
   }
   CHECK(read_cbs_disk_id({{"DiskIdSet", json::array()}}).error().end == CallEnd::kUnknownOutcome);
   CHECK(read_cbs_disk_id({{"DiskIdSet", {"a", "b"}}}).error().end == CallEnd::kUnknownOutcome);
-  // A page that is empty is the last one, whatever the total says.
-  CHECK(read_cbs_disks({{"DiskSet", json::array()}, {"TotalCount", 9}}, 5)->next.empty());
+  // One that lists nothing of what it counts tells of no disk that it is gone.
+  const auto short_page = read_cbs_disks({{"DiskSet", json::array()}, {"TotalCount", 9}}, 5);
+  REQUIRE_FALSE(short_page);
+  CHECK(short_page.error().end == CallEnd::kUnknownOutcome);
+  const auto last_page = read_cbs_disks({{"DiskSet", json::array()}, {"TotalCount", 5}}, 5);
+  REQUIRE(last_page);
+  CHECK(last_page->next.empty());
 }
 
 }  // namespace
