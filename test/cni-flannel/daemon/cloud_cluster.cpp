@@ -1,6 +1,7 @@
 #include "test/cni-flannel/daemon/cloud_cluster.h"
 
 #include <algorithm>
+#include <csignal>
 #include <fstream>
 #include <stdexcept>
 
@@ -35,6 +36,18 @@ void CloudCluster::replace_server() {
   });
   if (!made) throw std::runtime_error(made.error().message);
   with_api([](ApiServer& server) { server.watches().bookmark_period = kBookmarks; });
+}
+
+void CloudCluster::start_and_stop_beside_another_cluster() {
+  define_kind();
+  start_all("crd");
+  for (FlanneldNode* node : nodes) node->stop(SIGTERM);
+  replace_server();
+  define_kind();
+  with_api([](ApiServer& server) {
+    server.remove("/api/v1/namespaces/kube-system");
+    server.put("/api/v1/namespaces/kube-system", {{"apiVersion", "v1"}, {"kind", "Namespace"}});
+  });
 }
 
 void CloudCluster::put_nodes() {

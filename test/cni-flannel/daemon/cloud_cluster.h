@@ -22,6 +22,8 @@ struct CloudCluster {
   /// Another server at the same address, which knows no Node yet.
   void replace_server();
   void define_kind();
+  /// All nodes join, and end; then there is an API server of another cluster, which has the kind.
+  void start_and_stop_beside_another_cluster();
   void put_nodes();
 
   template <class Work>

@@ -214,15 +214,8 @@ TEST_CASE_METHOD(CloudCluster, "From an API server that was set back to an older
 }
 
 TEST_CASE_METHOD(CloudCluster, "What is stored of another cluster is forgotten", "[flanneld]") {
-  define_kind();
-  start_all("crd");
-  for (FlanneldNode* node : nodes) node->stop(SIGTERM);
-  replace_server();
-  define_kind();
+  start_and_stop_beside_another_cluster();
   with_api([](ApiServer& server) {
-    const json name_space = *server.find("/api/v1/namespaces/kube-system");
-    server.remove("/api/v1/namespaces/kube-system");
-    server.put("/api/v1/namespaces/kube-system", {{"apiVersion", "v1"}, {"kind", "Namespace"}});
     test::put_node(server, "node1", "10.244.1.0/24");
     test::put_object(server, test::network_of("other", "10.244.9.0/24", "66:00:00:00:00:09", "192.168.77.9"));
   });
@@ -233,14 +226,8 @@ TEST_CASE_METHOD(CloudCluster, "What is stored of another cluster is forgotten",
 }
 
 TEST_CASE_METHOD(CloudCluster, "In another cluster no pod starts in the last one's subnet", "[flanneld]") {
-  define_kind();
-  start_all("crd");
-  for (FlanneldNode* node : nodes) node->stop(SIGTERM);
-  replace_server();
-  define_kind();
+  start_and_stop_beside_another_cluster();
   with_api([](ApiServer& server) {
-    server.remove("/api/v1/namespaces/kube-system");
-    server.put("/api/v1/namespaces/kube-system", {{"apiVersion", "v1"}, {"kind", "Namespace"}});
     server.put("/api/v1/nodes/node1", {{"apiVersion", "v1"}, {"kind", "Node"}});
   });
   const std::string file = one.path("run/subnet.env").native();

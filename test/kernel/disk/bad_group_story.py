@@ -13,7 +13,7 @@ import threading
 import time
 
 from disks import MIB, Volume, require, run, tell
-from groups import SECONDS, LvmNode, image, lvm, make_groups
+from groups import SECONDS, LvmNode, image, lvm, make_groups, write
 from mapped_disk import MappedDisk
 
 VOLUME_BYTES = 16 * MIB
@@ -45,13 +45,6 @@ def place_of(name):
 
 def volumes_of_lvm():
     return lvm("lvs", "--noheadings", "--options", "lv_name").split()
-
-
-def write(path, text):
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def is_whole(answers):

@@ -1,5 +1,7 @@
 """csi-lvm as it is shipped, and volume groups of a guest."""
 
+import os
+
 from disks import IMAGES, KUBELET, MIB, ROOT, Node, Volume, run
 
 LVM_WORDS = ("--devicesfile", "holdfast.devices", "--config",
@@ -26,6 +28,14 @@ def image(name, mib):
 def lvm(*words):
     """What an administrator would do."""
     return run(words[0], *LVM_WORDS, *words[1:])
+
+
+def write(path, text):
+    """To the disk, and not to memory alone."""
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 class LvmNode:

@@ -5,13 +5,12 @@ It grows while its group has room. Without room, nothing more is made in it, wha
 """
 
 import fcntl
-import os
 import struct
 import sys
 import time
 
 from disks import MIB, require, run, tell
-from groups import LvmNode, image, lvm, make_groups
+from groups import LvmNode, image, lvm, make_groups, write
 
 METADATA = 2 * MIB
 GROWS_AT, REFUSES_AT = 65, 80  # percent
@@ -73,13 +72,6 @@ def grows_beyond(size):
     while metadata_bytes() <= size:
         require(time.monotonic() < deadline, f"its metadata has {size} bytes still, {metadata_percent():.0f} % in use")
         time.sleep(0.5)
-
-
-def write(path, text):
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def metadata_grows(scene):
